@@ -1,0 +1,1 @@
+"""Worked examples: small trained networks, their input codes and their training scripts."""

@@ -1,0 +1,439 @@
+"""Every size, width and bit layout of the hardware, derived in one place from `FabricConfig`.
+
+Golden model and RTL both read this module and share nothing else: it holds widths and field
+orders, never arithmetic of a run.
+"""
+
+import dataclasses
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from golden.errors import SpikeloomError
+
+DECAY_BITS = 12
+"""A decay is given in units of 1/4096."""
+DECAY_ONE = 1 << DECAY_BITS
+"""The decay that forgets everything."""
+RETAIN_BITS = DECAY_BITS + 1
+"""Width of the factor 4096 - k, which runs from 0 to 4096."""
+
+WEIGHT_BITS = (2, 4, 8)
+
+
+class Reset(enum.IntEnum):
+    """What a membrane potential becomes after a spike."""
+
+    VALUE = 0
+    """It becomes `v_reset`."""
+    SUBTRACT = 1
+    """The threshold is subtracted, saturating."""
+    NONE = 2
+    """It is left as it is."""
+
+
+class PacketKind(enum.IntEnum):
+    """What a packet to the host says."""
+
+    SPIKE = 0
+    """Neuron `index` of table entry `population` spiked in the running step."""
+    STATE = 1
+    """Its membrane potential after the last step of the sample is `value`."""
+    STEP = 2
+    """The running step is complete; every packet of it came before."""
+
+
+class LoadTarget(enum.IntEnum):
+    """The memories that the load port writes."""
+
+    WEIGHT = 0
+    BIAS = 1
+    POPULATION = 2
+    CONNECTION = 3
+    TARGET = 4
+    CONTROL = 5
+
+
+def index_bits(count: int) -> int:
+    """Width of an index 0..count-1; at least 1, so that every field exists."""
+    return max(1, (count - 1).bit_length())
+
+
+def count_bits(limit: int) -> int:
+    """Width of a count 0..limit; at least 1."""
+    return max(1, limit.bit_length())
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a packed word."""
+
+    name: str
+    width: int
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Fields of a packed word, the first one in the least significant bits."""
+
+    fields: tuple[Field, ...]
+
+    @property
+    def width(self) -> int:
+        """Bits of the whole word."""
+        return sum(field.width for field in self.fields)
+
+    def pack(self, values: Mapping[str, int]) -> int:
+        """The word that holds `values`; a field not named is 0.
+
+        Raises `ValueError` where a name is unknown or a value does not fit its field.
+        """
+        unknown = set(values) - {field.name for field in self.fields}
+        if unknown:
+            raise ValueError(f"no such field: {', '.join(sorted(unknown))}")
+        word = shift = 0
+        for field in self.fields:
+            value = int(values.get(field.name, 0))
+            low = -(1 << (field.width - 1)) if field.signed else 0
+            high = (1 << (field.width - field.signed)) - 1
+            if not low <= value <= high:
+                raise ValueError(f"{field.name} must be {low}..{high}, not {value}")
+            word |= (value & ((1 << field.width) - 1)) << shift
+            shift += field.width
+        return word
+
+    def unpack(self, word: int) -> dict[str, int]:
+        """The values of all fields of `word`."""
+        values = {}
+        for field in self.fields:
+            value = word & ((1 << field.width) - 1)
+            if field.signed and value >> (field.width - 1):
+                value -= 1 << field.width
+            values[field.name] = value
+            word >>= field.width
+        return values
+
+
+def layout(*fields: tuple[str, int] | tuple[str, int, bool]) -> Layout:
+    """A `Layout` from (name, width) or (name, width, signed) tuples."""
+    return Layout(tuple(Field(*field) for field in fields))
+
+
+@dataclass(frozen=True)
+class FabricConfig:
+    """Sizes of a fabric; they are fixed when the hardware is built.
+
+    Parameters
+    ----------
+    lanes
+        Synapses accumulated per clock, 1..16; also the neurons of one group.
+    weight_bits
+        Width of a signed weight: 2, 4 or 8.
+    state_bits
+        Width of a signed membrane potential, 8..24.
+    sum_bits
+        Width of a signed accumulator and of a bias, 8..32. A network whose sums could leave it
+        is refused when it is compiled.
+    neurons
+        Neurons of a tile, 1..65536.
+    weight_words
+        Words of `lanes` weights in a tile, 1..2**24.
+    slots
+        Accumulators per neuron, 1..16: longest delay + 1, or steps that input may run ahead + 1.
+    axons
+        Most sources (inputs or neurons) that one connection can have, 1..65536.
+    populations, connections, targets
+        Rows of the population table, of the table of incoming connections and of the table of
+        fan-out entries, 1..256, 1..1024, 1..1024.
+    queue
+        Spikes that can wait to be sent, `lanes`..1024.
+    counter_bits
+        Width of the counters, 16..64; they wrap.
+    """
+
+    lanes: int = 8
+    weight_bits: int = 8
+    state_bits: int = 16
+    sum_bits: int = 16
+    neurons: int = 256
+    weight_words: int = 16384
+    slots: int = 4
+    axons: int = 1024
+    populations: int = 16
+    connections: int = 32
+    targets: int = 64
+    queue: int = 32
+    counter_bits: int = 32
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "lanes": (1, 16),
+            "state_bits": (8, 24),
+            "sum_bits": (8, 32),
+            "neurons": (1, 1 << 16),
+            "weight_words": (1, 1 << 24),
+            "slots": (1, 16),
+            "axons": (1, 1 << 16),
+            "populations": (1, 256),
+            "connections": (1, 1024),
+            "targets": (1, 1024),
+            "queue": (1, 1024),
+            "counter_bits": (16, 64),
+        }
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise SpikeloomError(f"FabricConfig.{field.name} must be an integer, not {value!r}")
+        if self.weight_bits not in WEIGHT_BITS:
+            raise SpikeloomError(
+                f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"
+            )
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")
+        if self.queue < self.lanes:
+            raise SpikeloomError(
+                f"FabricConfig.queue must be at least lanes ({self.lanes}), not {self.queue}"
+            )
+
+    # Sizes that follow.
+
+    @property
+    def groups(self) -> int:
+        """Groups of `lanes` neurons in a tile."""
+        return -(-self.neurons // self.lanes)
+
+    @property
+    def sum_words(self) -> int:
+        """Rows of `lanes` accumulators: `slots` of them for each group."""
+        return self.groups * self.slots
+
+    @property
+    def index_width(self) -> int:
+        """Width of an axon or neuron index in a packet."""
+        return index_bits(max(self.axons, self.neurons))
+
+    @property
+    def slot_width(self) -> int:
+        """Width of a slot number, a delay, or a (saturated) number of steps ahead."""
+        return index_bits(self.slots)
+
+    # Layouts of table rows.
+
+    @property
+    def weight_row(self) -> Layout:
+        """One word of the weight memory: a weight per lane."""
+        return layout(*((f"lane{n}", self.weight_bits, True) for n in range(self.lanes)))
+
+    @property
+    def bias_row(self) -> Layout:
+        """One word of the bias memory: what one neuron adds to its input in every step."""
+        return layout(("bias", self.sum_bits, True))
+
+    @property
+    def population_row(self) -> Layout:
+        """One row of the population table; rows are in firing order.
+
+        `neurons` may be 0. `neuron_base` is the first row in state and bias memory; `sum_base` the
+        accumulator row of the first group at slot 0. `retain` is 4096 - k. `spiking` neurons
+        compare with `threshold` (`inclusive`: >= instead of >); a population with `readout` sends
+        its membrane potentials after the last step of a sample. A spike is sent along
+        `fan_out` entries of the target table from row `target_base`. `more`: the next row fires in
+        the same phase.
+        """
+        return layout(
+            ("neurons", count_bits(self.neurons)),
+            ("neuron_base", index_bits(self.neurons)),
+            ("sum_base", index_bits(self.sum_words)),
+            ("retain", RETAIN_BITS),
+            ("threshold", self.state_bits, True),
+            ("v_reset", self.state_bits, True),
+            ("v_init", self.state_bits, True),
+            ("reset", 2),
+            ("inclusive", 1),
+            ("spiking", 1),
+            ("readout", 1),
+            ("target_base", index_bits(self.targets)),
+            ("fan_out", count_bits(self.targets)),
+            ("more", 1),
+        )
+
+    @property
+    def connection_row(self) -> Layout:
+        """One row of the table of incoming connections: a dense matrix.
+
+        Source `index` adds weight words `weight_base + index + g * sources` to accumulator rows
+        `sum_base + slot + g * slots`, for g in 0..`groups`-1. `synapses` real synapses lie in those
+        groups. A row with `sources` 0 is unused.
+        """
+        return layout(
+            ("weight_base", index_bits(self.weight_words)),
+            ("sources", count_bits(self.axons)),
+            ("sum_base", index_bits(self.sum_words)),
+            ("groups", count_bits(self.groups)),
+            ("synapses", count_bits(self.neurons)),
+        )
+
+    @property
+    def target_row(self) -> Layout:
+        """One fan-out entry: to the host, or to `connection` with `delay`."""
+        return layout(
+            ("host", 1),
+            ("connection", index_bits(self.connections)),
+            ("delay", self.slot_width),
+        )
+
+    @property
+    def control_row(self) -> Layout:
+        """The control register: phases of a step - 1, and steps that input may run ahead."""
+        return layout(("last_phase", index_bits(self.populations)), ("window", self.slot_width))
+
+    # Layouts of stream payloads.
+
+    @property
+    def host_in(self) -> Layout:
+        """From the host: an input event, or (`step`) the end of a step's input.
+
+        An event is for axon `index` of `connection`, due `ahead` steps after the step being
+        filled. At the end of a step, `first` says that the step opens a sample (every state reads
+        as its initial value) and `ahead` how many steps of the sample follow, saturated to the
+        field.
+        """
+        return layout(
+            ("step", 1),
+            ("first", 1),
+            ("ahead", self.slot_width),
+            ("connection", index_bits(self.connections)),
+            ("index", self.index_width),
+        )
+
+    @property
+    def host_out(self) -> Layout:
+        """To the host: a `PacketKind` and its fields; those a kind does not use are 0."""
+        return layout(
+            ("kind", 2),
+            ("population", index_bits(self.populations)),
+            ("index", self.index_width),
+            ("value", self.state_bits, True),
+        )
+
+    @property
+    def event(self) -> Layout:
+        """A packet to a tile: axon `index` of `connection`, due in `slot`."""
+        return layout(
+            ("connection", index_bits(self.connections)),
+            ("index", self.index_width),
+            ("slot", self.slot_width),
+        )
+
+    @property
+    def fire(self) -> Layout:
+        """From the sequencer to a tile: fire the next phase.
+
+        `restart`: it is the first phase of a step. `first`, `ahead`: as in `host_in`.
+        """
+        return layout(
+            ("restart", 1), ("first", 1), ("ahead", self.slot_width), ("slot", self.slot_width)
+        )
+
+    @property
+    def spike(self) -> Layout:
+        """From fire to emit: a neuron that spiked, or whose state is to be read out, or both."""
+        return layout(
+            ("population", index_bits(self.populations)),
+            ("index", self.index_width),
+            ("spiked", 1),
+            ("target_base", index_bits(self.targets)),
+            ("fan_out", count_bits(self.targets)),
+            ("readout", 1),
+            ("value", self.state_bits, True),
+        )
+
+    @property
+    def load(self) -> Layout:
+        """To the load port: write `data` to row `address` of a `LoadTarget`."""
+        data = max(memory.width for memory in self.memories.values())
+        depth = max(
+            self.weight_words, self.neurons, self.populations, self.connections, self.targets
+        )
+        return layout(("target", 3), ("address", index_bits(depth)), ("data", data))
+
+    @property
+    def memories(self) -> dict[LoadTarget, Layout]:
+        """Row layout of every memory that the load port writes."""
+        return {
+            LoadTarget.WEIGHT: self.weight_row,
+            LoadTarget.BIAS: self.bias_row,
+            LoadTarget.POPULATION: self.population_row,
+            LoadTarget.CONNECTION: self.connection_row,
+            LoadTarget.TARGET: self.target_row,
+            LoadTarget.CONTROL: self.control_row,
+        }
+
+    @property
+    def sum_row(self) -> Layout:
+        """One word of the accumulator memory: a sum per lane."""
+        return layout(*((f"lane{n}", self.sum_bits, True) for n in range(self.lanes)))
+
+    @property
+    def counters(self) -> Layout:
+        """The counters; they start at 0 on reset and wrap.
+
+        `cycles`: clocks since reset. `synops`: real synapses (no padding) of the events taken.
+        `spikes`: neurons that spiked. `stalls`: clocks in which a group of synapses was ready and
+        had to wait for a group being fired. `errors`: events dropped because they name an unused
+        connection or an axon it does not have.
+        """
+        return layout(
+            *((n, self.counter_bits) for n in ("cycles", "synops", "spikes", "stalls", "errors"))
+        )
+
+    @property
+    def probe(self) -> Layout:
+        """What a cycle-by-cycle bench sees of a fabric in one clock.
+
+        For every stream its `valid`, `ready` and `payload`, for every memory `write`, `address`
+        and `data`; payload, address and data read as 0 in a clock without valid or write. The
+        counters are their values during the clock.
+        """
+        streams = {
+            "host_in": self.host_in,
+            "host_out": self.host_out,
+            "fire": self.fire,
+            "event": self.event,
+            "emit_event": self.event,
+            "emit_host": self.host_out,
+        }
+        fields: list[tuple[str, int]] = []
+        for name, payload in streams.items():
+            fields += [(f"{name}.valid", 1), (f"{name}.ready", 1)]
+            fields += [(f"{name}.payload", payload.width)]
+        fields += [("spike.valid", 1), ("spike.payload", self.spike.width)]
+        fields += [("fetch.valid", 1), ("fetch.address", index_bits(self.sum_words))]
+        fields += [("sum.write", 1), ("sum.address", index_bits(self.sum_words))]
+        fields += [("sum.data", self.sum_row.width)]
+        fields += [("state.write", 1), ("state.address", index_bits(self.neurons))]
+        fields += [("state.data", self.state_bits)]
+        fields += [(f"counters.{field.name}", field.width) for field in self.counters.fields]
+        return layout(*fields)
+
+    # JSON.
+
+    def to_json(self) -> str:
+        """The configuration as a JSON object, keys in declaration order."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "FabricConfig":
+        """The inverse of `to_json`; raises `SpikeloomError` on anything else."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SpikeloomError(f"FabricConfig: not JSON ({error})") from None
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise SpikeloomError(f"FabricConfig: expected exactly the keys {sorted(names)}")
+        return cls(**values)
