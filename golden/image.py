@@ -7,6 +7,26 @@ from golden.spec import FabricConfig, LoadTarget
 
 
 @dataclass(frozen=True)
+class Row:
+    """Who sits in a row of the population table.
+
+    Parameters
+    ----------
+    name, size
+        The population, and its number of neurons.
+    recorded
+        Its spikes are sent to the host.
+    readout
+        Its membrane potentials are sent to the host after the last step of a sample.
+    """
+
+    name: str
+    size: int
+    recorded: bool
+    readout: bool
+
+
+@dataclass(frozen=True)
 class Image:
     """Packed rows of every loadable memory, from row 0 on; rows beyond are 0.
 
@@ -19,6 +39,10 @@ class Image:
         `target_row`.
     control
         The control register, packed with `config.control_row`.
+    inputs
+        For every connection from an input: the input, the connection's number, its delay.
+    rows
+        Who sits in each row of `populations`.
     """
 
     config: FabricConfig
@@ -28,6 +52,8 @@ class Image:
     connections: tuple[int, ...]
     targets: tuple[int, ...]
     control: int
+    inputs: tuple[tuple[str, int, int], ...]
+    rows: tuple[Row, ...]
 
     def load_words(self) -> Iterator[int]:
         """Payloads for the load port (`config.load`) that write the whole image.

@@ -8,7 +8,7 @@ import numpy as np
 
 STEPS = 4
 
-LEVELS = (208, 160, 112, 64)
+LEVELS = (250, 192, 128, 64)
 """Smallest pixel value that spikes in step 0, 1, 2 and 3; darker pixels never spike."""
 
 

@@ -1,0 +1,191 @@
+"""The step-level model: a network over many samples at once, whatever hardware runs it.
+
+In step t the phases fire in order. A population's input is the sum, over its connections, of the
+weights of the spikes that their sources emitted `delay` steps before, plus the bias; with delay 0
+that is this step's spikes of an earlier phase or of an input. The sums are exact, so their order
+does not matter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from golden.errors import SpikeloomError
+from golden.network import Connection, Network
+from golden.neuron import update, update_type
+
+BATCH_ELEMENTS = 1 << 23
+"""Samples are run in batches of about this many input elements, to bound the memory used."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a network did.
+
+    Parameters
+    ----------
+    spikes
+        For each spiking population, bool of shape (samples, steps, size).
+    states
+        For each population the membrane potentials after the last step, int64 (samples, size).
+    synops
+        Synaptic operations of each sample, int64 (samples,): for every event that arrives before the
+        sample ends, the synapses it goes through.
+    """
+
+    spikes: dict[str, NDArray[np.bool_]]
+    states: dict[str, NDArray[np.int64]]
+    synops: NDArray[np.int64]
+
+
+def check_inputs(
+    network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike
+) -> dict[str, NDArray[np.uint8]]:
+    """Event counts for every input of `network`, as (samples, steps, size).
+
+    Parameters
+    ----------
+    inputs
+        Per input (or, for a network of one input, just) an array of bool or counts, of shape
+        (samples, steps, size) or (steps, size).
+
+    Raises
+    ------
+    SpikeloomError
+        An input is missing or unknown, its shape does not fit, or a count is negative, fractional
+        or above the input's `max_count`.
+    """
+    if not isinstance(inputs, Mapping):
+        if len(network.inputs) != 1:
+            names = ", ".join(node.name for node in network.inputs)
+            raise SpikeloomError(f"events: the network has several inputs; name them: {names}")
+        inputs = {network.inputs[0].name: inputs}
+    known = {node.name for node in network.inputs}
+    if set(inputs) != known:
+        raise SpikeloomError(f"events: expected inputs {sorted(known)}, got {sorted(inputs)}")
+    counts: dict[str, NDArray[np.uint8]] = {}
+    for node in network.inputs:
+        values = np.asarray(inputs[node.name])
+        if values.ndim == 2:
+            values = values[np.newaxis]
+        if values.ndim != 3 or values.shape[2] != node.size or values.shape[1] == 0:
+            raise SpikeloomError(
+                f"events of {node.name!r} must have shape (samples, steps, {node.size}) "
+                f"or (steps, {node.size}), not {np.asarray(inputs[node.name]).shape}"
+            )
+        if values.dtype != np.bool_:
+            if values.dtype.kind not in "iuf":
+                raise SpikeloomError(
+                    f"events of {node.name!r} must be bool or counts, not {values.dtype}"
+                )
+            if values.size and not (
+                values.min() >= 0 and values.max() <= node.max_count and (values % 1 == 0).all()
+            ):
+                raise SpikeloomError(
+                    f"events of {node.name!r} must be whole counts 0..{node.max_count}; "
+                    "for more events an axon and step, compile with a higher max_count"
+                )
+        counts[node.name] = values.astype(np.uint8)
+    shapes = {array.shape[:2] for array in counts.values()}
+    if len(shapes) > 1:
+        raise SpikeloomError(f"events: inputs differ in samples and steps: {sorted(shapes)}")
+    return counts
+
+
+def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> Run:
+    """Run every sample of `inputs` (see `check_inputs`) from the initial state."""
+    counts = check_inputs(network, inputs)
+    if not counts:
+        raise SpikeloomError("events: the network has no input, so nothing says how long to run")
+    samples, steps = next(iter(counts.values())).shape[:2]
+    widest = sum(node.size for node in (*network.inputs, *network.populations))
+    batch = max(1, BATCH_ELEMENTS // (steps * widest))
+    runs = [
+        _simulate_batch(network, {name: c[start : start + batch] for name, c in counts.items()})
+        for start in range(0, max(samples, 1), batch)
+    ]
+    if len(runs) == 1:
+        return runs[0]
+    return Run(
+        {name: np.concatenate([run.spikes[name] for run in runs]) for name in runs[0].spikes},
+        {name: np.concatenate([run.states[name] for run in runs]) for name in runs[0].states},
+        np.concatenate([run.synops for run in runs]),
+    )
+
+
+def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -> Run:
+    samples, steps = next(iter(counts.values())).shape[:2]
+    integer = update_type(network.state_bits, network.sum_bits)
+    matrices = {id(c): _exact_matrix(network, c) for c in network.connections}
+    # What inputs bring is known beforehand: one product for all steps.
+    driven = {
+        id(c): _product(counts[c.source], matrices[id(c)])
+        for c in network.connections
+        if c.source in counts
+    }
+    emitted: dict[str, NDArray[np.bool_]] = {}
+    v: dict[str, NDArray[np.int32] | NDArray[np.int64]] = {}
+    for population in network.populations:
+        emitted[population.name] = np.zeros((samples, steps, population.size), np.bool_)
+        v[population.name] = np.full((samples, population.size), population.v_init, integer)
+
+    firing_order = sorted(network.populations, key=lambda population: population.phase)
+    for t in range(steps):
+        for population in firing_order:
+            name = population.name
+            x = np.broadcast_to(population.bias.astype(integer), v[name].shape)
+            for connection in network.into(name):
+                then = t - connection.delay
+                if then < 0:
+                    continue
+                if connection.source in counts:
+                    arriving = driven[id(connection)][:, then]
+                else:
+                    arriving = _product(emitted[connection.source][:, then], matrices[id(connection)])
+                x = x + arriving.astype(integer)
+            spikes, v[name] = update(population, v[name], x, network.state_bits)  # type: ignore[type-var]
+            emitted[name][:, t] = spikes
+
+    return Run(
+        {p.name: emitted[p.name] for p in network.populations if p.spiking},
+        {p.name: v[p.name].astype(np.int64) for p in network.populations},
+        _synaptic_operations(network, counts, emitted),
+    )
+
+
+def _exact_matrix(
+    network: Network, connection: Connection
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """The weights in the smallest float type in which every sum of them is exact."""
+    counts = {node.name: node.max_count for node in network.inputs}
+    weights = connection.weights
+    bound = int(np.abs(weights).sum(axis=0).max()) * counts.get(connection.source, 1)
+    return weights.astype(np.float32 if bound < 1 << 24 else np.float64)
+
+
+def _product(
+    events: NDArray[np.bool_] | NDArray[np.uint8],
+    matrix: NDArray[np.float32] | NDArray[np.float64],
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """events @ matrix, leaving out axons that have no event."""
+    flat = events.reshape(-1, events.shape[-1])
+    active = flat.any(axis=0)
+    product = flat[:, active].astype(matrix.dtype) @ matrix[active]
+    return product.reshape(*events.shape[:-1], matrix.shape[1])
+
+
+def _synaptic_operations(
+    network: Network,
+    counts: Mapping[str, NDArray[np.uint8]],
+    emitted: Mapping[str, NDArray[np.bool_]],
+) -> NDArray[np.int64]:
+    samples, steps = next(iter(counts.values())).shape[:2]
+    synops = np.zeros(samples, np.int64)
+    for connection in network.connections:
+        source = connection.source
+        events = counts[source] if source in counts else emitted[source]
+        arriving = events[:, : max(steps - connection.delay, 0)].sum(axis=(1, 2), dtype=np.int64)
+        synops += arriving * network.size(connection.target)
+    return synops
