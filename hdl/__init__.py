@@ -1,0 +1,1 @@
+"""The hardware, in Amaranth. See docs/hardware.md for what happens in every clock."""

@@ -1,0 +1,22 @@
+"""Combinational pieces shared by the blocks."""
+
+from amaranth import Const, Mux, Value
+
+
+def saturate(value: Value, bits: int) -> Value:
+    """`value` (signed) clipped to `bits` bits in two's complement."""
+    width = len(value)
+    if width <= bits:
+        return value
+    # It fits where all bits from the new sign upwards are equal.
+    upper = value[bits - 1 :]
+    fits = upper.all() | ~upper.any()
+    sign = value[-1]
+    clipped = Mux(sign, Const(-(1 << (bits - 1)), width), Const((1 << (bits - 1)) - 1, width))
+    return Mux(fits, value, clipped)[:bits].as_signed()
+
+
+def add_modulo(one: Value, other: Value, modulus: int) -> Value:
+    """(one + other) mod `modulus`, for one + other < 2 * `modulus`."""
+    total = one + other
+    return Mux(total >= modulus, total - modulus, total)

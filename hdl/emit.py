@@ -1,0 +1,140 @@
+"""Emit: sends each spike along its fan-out."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.spec import FabricConfig, LoadTarget, PacketKind
+from hdl.arithmetic import add_modulo
+from hdl.load import connect_load, load_signature
+from hdl.shapes import struct
+
+
+class Emit(wiring.Component):
+    """Turns spikes into packets: one for each fan-out entry, and one for a state read out.
+
+    Timing: a spike pushed in clock n has its first packet on an output in clock n + 4 if nothing is
+    before it; one packet per clock.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    spike_valid : In(1), spike : In(config.spike)
+        Into the spike queue; fire's credits see to it that there is room.
+    popped : Out(1)
+        The queue gave up a spike.
+    slot, ahead : In
+        Of the command being fired.
+    load : In(load_signature(config))
+    event : Out(stream.Signature(config.event))
+        Packets to tiles.
+    host : Out(stream.Signature(config.host_out))
+        Packets to the host.
+    idle : Out(1)
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "spike_valid": In(1),
+                "spike": In(struct(config.spike)),
+                "popped": Out(1),
+                "slot": In(config.slot_width),
+                "ahead": In(config.slot_width),
+                "load": In(load_signature(config)),
+                "event": Out(stream.Signature(struct(config.event))),
+                "host": Out(stream.Signature(struct(config.host_out))),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+
+        # The FIFO's output register counts into its depth, but cannot be written to directly.
+        m.submodules.queue = queue = SyncFIFOBuffered(
+            width=config.spike.width, depth=config.queue + 1
+        )
+        m.submodules.targets = targets = Memory(
+            shape=struct(config.target_row), depth=1 << (config.targets - 1).bit_length(), init=[]
+        )
+        connect_load(m, self.load, LoadTarget.TARGET, targets)
+        target_read = targets.read_port()
+        target = target_read.data
+
+        # Stage A: which row of the target table comes next.
+        head = struct(config.spike)(queue.r_data)
+        beat = Signal.like(head.fan_out)
+        rows = Mux(head.spiked, head.fan_out, 0)
+        routed = Signal()
+        last = Signal()
+        step = Signal()
+        b_free = Signal()
+        m.d.comb += [
+            queue.w_data.eq(self.spike),
+            queue.w_en.eq(self.spike_valid),
+            routed.eq(beat < rows),
+            last.eq(beat + 1 == rows + head.readout),
+            step.eq(queue.r_rdy & b_free),
+            self.popped.eq(step & last),
+            queue.r_en.eq(self.popped),
+            target_read.addr.eq(head.target_base + beat),
+            target_read.en.eq(step & routed),
+        ]
+        with m.If(step):
+            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+
+        # Stage B: the row is there; where does the packet go?
+        b_valid = Signal()
+        b_state = Signal()
+        b_packet = Signal(struct(config.host_out))
+        late = Signal()
+        b_go = Signal()
+        c_free = Signal()
+        m.d.comb += [
+            late.eq(~b_state & ~target.host & (target.delay > self.ahead)),
+            b_go.eq(b_valid & (late | c_free)),
+            b_free.eq(~b_valid | b_go),
+        ]
+        with m.If(b_free):
+            m.d.sync += b_valid.eq(step)
+        with m.If(step):
+            m.d.sync += [
+                b_state.eq(~routed),
+                b_packet.kind.eq(Mux(routed, PacketKind.SPIKE, PacketKind.STATE)),
+                b_packet.population.eq(head.population),
+                b_packet.index.eq(head.index),
+                b_packet.value.eq(Mux(routed, 0, head.value)),
+            ]
+
+        # Stage C: registered outputs, so that the way into the fabric is short.
+        c_valid = Signal()
+        c_host = Signal()
+        c_packet = Signal(struct(config.host_out))
+        c_event = Signal(struct(config.event))
+        m.d.comb += c_free.eq(~c_valid | Mux(c_host, self.host.ready, self.event.ready))
+        with m.If(c_free):
+            m.d.sync += c_valid.eq(b_valid & ~late)
+            m.d.sync += [
+                c_host.eq(b_state | target.host),
+                c_packet.eq(b_packet),
+                c_event.connection.eq(target.connection),
+                c_event.index.eq(b_packet.index),
+                c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),
+            ]
+        m.d.comb += [
+            self.event.valid.eq(c_valid & ~c_host),
+            self.event.p.eq(c_event),
+            self.host.valid.eq(c_valid & c_host),
+            self.host.p.eq(c_packet),
+            self.idle.eq((queue.level == 0) & ~b_valid & ~c_valid),
+        ]
+        return m

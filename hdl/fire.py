@@ -1,0 +1,240 @@
+"""Fire: walks the populations of a phase and updates their neurons."""
+
+from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
+from hdl.integrate import Fetch, MemoryWrite
+from hdl.load import connect_load, load_signature
+from hdl.neuron import NeuronUpdate
+from hdl.shapes import lanes, struct
+
+PIPELINE = 4
+"""Clocks from a neuron leaving the group buffer to the write of its state."""
+
+
+class State(enum.Enum, shape=unsigned(3)):
+    """What the walker does."""
+
+    IDLE = 0
+    LOOKUP = 1
+    SETUP = 2
+    WALK = 3
+    DRAIN = 4
+
+
+class Fire(wiring.Component):
+    """Updates every neuron of one phase, in order, and hands on the spikes.
+
+    Timing: a population of n neurons takes n + 9 clocks if the spike queue never fills and
+    `lanes` divides the fetches evenly; one neuron per clock while it walks. Groups are fetched only
+    when the spike queue has room for all their spikes, so that the pipeline never stalls.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    command : In(stream.Signature(config.fire))
+        Fire the next phase; taken when idle.
+    fetch : Out(Fetch(config))
+        Reads and clears rows of sums.
+    load : In(load_signature(config))
+    spike_valid : Out(1), spike : Out(config.spike)
+        To the spike queue, which always has room.
+    popped : In(1)
+        The spike queue gave up a spike.
+    idle : Out(1)
+    slot, ahead : Out
+        Of the command being fired.
+    fired : Out(1)
+        A neuron spiked in this clock.
+    state_write : Out(MemoryWrite)
+        What goes to the membrane potentials.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "command": In(stream.Signature(struct(config.fire))),
+                "fetch": Out(Fetch(config)),
+                "load": In(load_signature(config)),
+                "spike_valid": Out(1),
+                "spike": Out(struct(config.spike)),
+                "popped": In(1),
+                "idle": Out(1),
+                "slot": Out(config.slot_width),
+                "ahead": Out(config.slot_width),
+                "fired": Out(1),
+                "state_write": Out(MemoryWrite(index_bits(config.neurons), config.state_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+
+        m.submodules.populations = populations = Memory(
+            shape=struct(config.population_row), depth=1 << index_bits(config.populations), init=[]
+        )
+        m.submodules.biases = biases = Memory(
+            shape=struct(config.bias_row), depth=config.neurons, init=[]
+        )
+        m.submodules.states = states = Memory(
+            shape=signed(config.state_bits), depth=config.neurons, init=[]
+        )
+        connect_load(m, self.load, LoadTarget.POPULATION, populations)
+        connect_load(m, self.load, LoadTarget.BIAS, biases)
+        population_read = populations.read_port()
+        bias_read = biases.read_port()
+        state_read = states.read_port()
+        state_write = states.write_port()
+        population = population_read.data
+
+        first = Signal()
+        number = Signal(index_bits(config.populations))
+        state = Signal(State)
+        left = Signal.like(population.neurons)
+        wait = Signal(range(config.lanes + 1))
+        fetch_address = Signal.like(self.fetch.address)
+        # Neurons in this fetch, and in the one that arrives in this clock.
+        fetching = Signal(range(config.lanes + 1))
+        arriving = Signal.like(fetching)
+        credits = Signal(count_bits(config.queue), init=config.queue)
+        moving = Signal()  # a neuron is in the buffer or the pipeline
+
+        m.d.comb += [
+            self.idle.eq(state == State.IDLE),
+            self.command.ready.eq(self.idle),
+            population_read.addr.eq(number),
+            population_read.en.eq(state == State.LOOKUP),
+            fetching.eq(Mux(left < config.lanes, left, config.lanes)),
+            self.fetch.valid.eq(
+                (state == State.WALK) & (left != 0) & (wait == 0) & (credits >= fetching)
+            ),
+            self.fetch.address.eq(fetch_address),
+        ]
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                with m.If(self.command.valid):
+                    m.d.sync += [
+                        first.eq(self.command.p.first),
+                        self.ahead.eq(self.command.p.ahead),
+                        self.slot.eq(self.command.p.slot),
+                        state.eq(State.LOOKUP),
+                    ]
+                    with m.If(self.command.p.restart):
+                        m.d.sync += number.eq(0)
+            with m.Case(State.LOOKUP):
+                m.d.sync += state.eq(State.SETUP)
+            with m.Case(State.SETUP):
+                m.d.sync += [
+                    left.eq(population.neurons),
+                    fetch_address.eq(population.sum_base + self.slot),
+                    wait.eq(0),
+                    state.eq(State.WALK),
+                ]
+            with m.Case(State.WALK):
+                with m.If(self.fetch.valid):
+                    m.d.sync += [
+                        left.eq(left - fetching),
+                        fetch_address.eq(fetch_address + config.slots),
+                        wait.eq(fetching - 1),
+                    ]
+                with m.Elif(wait != 0):
+                    m.d.sync += wait.eq(wait - 1)
+                with m.If(left == 0):
+                    m.d.sync += state.eq(State.DRAIN)
+            with m.Case(State.DRAIN):
+                with m.If(~moving):
+                    m.d.sync += [
+                        number.eq(number + 1),
+                        state.eq(Mux(population.more, State.LOOKUP, State.IDLE)),
+                    ]
+
+        # Stage 0: a fetched group leaves the buffer, one neuron per clock.
+        buffer = Signal(lanes(config.lanes, config.sum_bits))
+        held = Signal.like(fetching)
+        index = Signal(config.index_width)
+        address = Signal(index_bits(config.neurons))
+        m.d.sync += arriving.eq(Mux(self.fetch.valid, fetching, 0))
+        with m.If(held != 0):
+            m.d.sync += [held.eq(held - 1), index.eq(index + 1), address.eq(address + 1)]
+            for lane in range(config.lanes - 1):
+                m.d.sync += buffer[lane].eq(buffer[lane + 1])
+        with m.If(arriving != 0):
+            m.d.sync += [held.eq(arriving), buffer.eq(self.fetch.sums)]
+        with m.If(state == State.SETUP):
+            m.d.sync += [index.eq(0), address.eq(population.neuron_base)]
+        m.d.comb += [
+            state_read.addr.eq(address),
+            state_read.en.eq(held != 0),
+            bias_read.addr.eq(address),
+            bias_read.en.eq(held != 0),
+        ]
+
+        # Stages 1 to 4: the update, and beside it who is being updated.
+        where = data.StructLayout(
+            {"valid": 1, "index": config.index_width, "address": index_bits(config.neurons)}
+        )
+        stages = Signal(data.ArrayLayout(where, PIPELINE))
+        m.d.sync += [
+            stages[0].valid.eq(held != 0),
+            stages[0].index.eq(index),
+            stages[0].address.eq(address),
+        ]
+        for stage in range(1, PIPELINE):
+            m.d.sync += stages[stage].eq(stages[stage - 1])
+        done = stages[PIPELINE - 1]
+        occupied = held != 0
+        for stage in range(PIPELINE):
+            occupied |= stages[stage].valid
+        m.d.comb += moving.eq(occupied)
+
+        sum_of_neuron = Signal(signed(config.sum_bits))
+        m.d.sync += sum_of_neuron.eq(buffer[0])
+        m.submodules.update = update = NeuronUpdate(config)
+        m.d.comb += [
+            update.v.eq(Mux(first, population.v_init, state_read.data)),
+            update.x.eq(sum_of_neuron + bias_read.data.bias),
+            update.retain.eq(population.retain),
+            update.threshold.eq(population.threshold),
+            update.v_reset.eq(population.v_reset),
+            update.reset.eq(population.reset),
+            update.inclusive.eq(population.inclusive),
+            update.spiking.eq(population.spiking),
+            state_write.addr.eq(done.address),
+            state_write.data.eq(update.v_next),
+            state_write.en.eq(done.valid),
+            self.state_write.valid.eq(state_write.en),
+            self.state_write.address.eq(state_write.addr),
+            self.state_write.data.eq(state_write.data),
+        ]
+        routed = Signal()
+        readout = Signal()
+        m.d.comb += [
+            self.fired.eq(done.valid & update.spiked),
+            routed.eq(update.spiked & (population.fan_out != 0)),
+            readout.eq(population.readout & (self.ahead == 0)),
+            self.spike_valid.eq(done.valid & (routed | readout)),
+            self.spike.population.eq(number),
+            self.spike.index.eq(done.index),
+            self.spike.spiked.eq(update.spiked),
+            self.spike.target_base.eq(population.target_base),
+            self.spike.fan_out.eq(population.fan_out),
+            self.spike.readout.eq(readout),
+            self.spike.value.eq(update.v_next),
+        ]
+
+        # A fetch borrows room for its spikes; a neuron that sends none gives it back at once.
+        unused = Signal()
+        m.d.comb += unused.eq(done.valid & ~self.spike_valid)
+        m.d.sync += credits.eq(
+            credits + unused + self.popped - Mux(self.fetch.valid, fetching, 0)
+        )
+        return m

@@ -1,0 +1,136 @@
+"""Sequencer: lets input in, starts each phase, and waits until the fabric is quiet."""
+
+from amaranth import Module, Signal, unsigned
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
+from hdl.arithmetic import add_modulo
+from hdl.load import load_signature
+from hdl.shapes import struct
+
+
+class State(enum.Enum, shape=unsigned(2)):
+    """Where the step being fired is."""
+
+    WAIT = 0
+    START = 1
+    BUSY = 2
+    DONE = 3
+
+
+class Sequencer(wiring.Component):
+    """Runs steps: input may be up to `window` steps ahead of the step being fired.
+
+    Timing: a phase that has nothing to fire takes START and what fire takes, and one clock of BUSY
+    after the last event landed; a step adds WAIT and DONE.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    host_in : In(stream.Signature(config.host_in))
+        Events and step marks.
+    event : Out(stream.Signature(config.event))
+        The events, with their slot.
+    fire : Out(stream.Signature(config.fire))
+        Starts a phase.
+    done : Out(stream.Signature(config.host_out))
+        STEP packets.
+    quiet : In(1)
+        Nothing is being fired or sent.
+    slot : Out, pending : In(1)
+        Whether events due in `slot`, the step being fired, are still on their way.
+    load : In(load_signature(config))
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "host_in": In(stream.Signature(struct(config.host_in))),
+                "event": Out(stream.Signature(struct(config.event))),
+                "fire": Out(stream.Signature(struct(config.fire))),
+                "done": Out(stream.Signature(struct(config.host_out))),
+                "quiet": In(1),
+                "slot": Out(config.slot_width),
+                "pending": In(1),
+                "load": In(load_signature(config)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+
+        control = Signal(struct(config.control_row))
+        with m.If(self.load.valid & (self.load.word.target == LoadTarget.CONTROL)):
+            m.d.sync += control.eq(self.load.word.data)
+
+        # One command per slot: its step's input is complete, and it waits to be fired.
+        m.submodules.commands = commands = Memory(
+            shape=unsigned(1 + config.slot_width), depth=config.slots, init=[]
+        )
+        command_write = commands.write_port()
+        command_read = commands.read_port()
+        lead = Signal(count_bits(config.slots + 1))
+        in_slot = Signal(config.slot_width)
+        phase = Signal.like(control.last_phase)
+
+        is_open = Signal()
+        marked = Signal()
+        finished = Signal()
+        word = self.host_in.p
+        m.d.comb += [
+            is_open.eq(lead <= control.window),
+            self.event.valid.eq(self.host_in.valid & ~word.step & is_open),
+            self.event.p.connection.eq(word.connection),
+            self.event.p.index.eq(word.index),
+            self.event.p.slot.eq(add_modulo(in_slot, word.ahead, config.slots)),
+            self.host_in.ready.eq(self.host_in.valid & is_open & (word.step | self.event.ready)),
+            marked.eq(self.host_in.valid & word.step & is_open),
+            command_write.addr.eq(in_slot),
+            command_write.data.eq(word.first | (word.ahead << 1)),
+            command_write.en.eq(marked),
+            command_read.addr.eq(self.slot),
+        ]
+        with m.If(marked):
+            m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))
+        m.d.sync += lead.eq(lead + marked - finished)
+
+        state = Signal(State)
+        m.d.comb += [
+            self.fire.valid.eq(state == State.START),
+            self.fire.p.restart.eq(phase == 0),
+            self.fire.p.first.eq(command_read.data[0]),
+            self.fire.p.ahead.eq(command_read.data[1:]),
+            self.fire.p.slot.eq(self.slot),
+            self.done.valid.eq(state == State.DONE),
+            self.done.p.kind.eq(PacketKind.STEP),
+            finished.eq(self.done.valid & self.done.ready),
+        ]
+        with m.Switch(state):
+            with m.Case(State.WAIT):
+                with m.If((lead != 0) & ~self.pending):
+                    m.d.sync += state.eq(State.START)
+            with m.Case(State.START):
+                with m.If(self.fire.ready):
+                    m.d.sync += state.eq(State.BUSY)
+            with m.Case(State.BUSY):
+                with m.If(self.quiet & ~self.pending):
+                    with m.If(phase == control.last_phase):
+                        m.d.sync += state.eq(State.DONE)
+                    with m.Else():
+                        m.d.sync += [phase.eq(phase + 1), state.eq(State.START)]
+            with m.Case(State.DONE):
+                with m.If(self.done.ready):
+                    m.d.sync += [
+                        self.slot.eq(add_modulo(self.slot, 1, config.slots)),
+                        phase.eq(0),
+                        state.eq(State.WAIT),
+                    ]
+        return m

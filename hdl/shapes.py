@@ -1,0 +1,21 @@
+"""Amaranth shapes of the layouts in `golden.spec`."""
+
+from amaranth import signed, unsigned
+from amaranth.lib import data
+
+from golden.spec import Layout
+
+
+def struct(layout: Layout) -> data.StructLayout:
+    """The structure with the fields of `layout`."""
+    return data.StructLayout(
+        {
+            field.name: signed(field.width) if field.signed else unsigned(field.width)
+            for field in layout.fields
+        }
+    )
+
+
+def lanes(count: int, width: int) -> data.ArrayLayout:
+    """A row of `count` signed lanes, lane 0 in the least significant bits."""
+    return data.ArrayLayout(signed(width), count)

@@ -1,0 +1,100 @@
+"""Tile: a neuron core."""
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from golden.spec import FabricConfig, index_bits
+from hdl.emit import Emit
+from hdl.fire import Fire
+from hdl.integrate import Fetch, Integrate, MemoryWrite
+from hdl.load import load_signature
+from hdl.shapes import struct
+
+
+class Tile(wiring.Component):
+    """Integrate, fire and emit, working at the same time.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    event : In(stream.Signature(config.event))
+        Packets for this tile.
+    emit_event : Out(stream.Signature(config.event)), emit_host : Out(stream.Signature(config.host_out))
+        Packets of its neurons.
+    fire : In(stream.Signature(config.fire))
+        Commands of the sequencer.
+    quiet : Out(1)
+        Fire and emit are idle.
+    slot : In, pending : Out(1)
+        Whether an event due in `slot` has not been added yet.
+    load : In(load_signature(config))
+    synapses : Out; fired, stalled, error : Out(1)
+        What is to be counted in this clock.
+    fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write : Out
+        What happens inside, for a bench to see.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "event": In(stream.Signature(struct(config.event))),
+                "emit_event": Out(stream.Signature(struct(config.event))),
+                "emit_host": Out(stream.Signature(struct(config.host_out))),
+                "fire": In(stream.Signature(struct(config.fire))),
+                "quiet": Out(1),
+                "slot": In(config.slot_width),
+                "pending": Out(1),
+                "load": In(load_signature(config)),
+                "synapses": Out(config.connection_row.fields[-1].width),
+                "fired": Out(1),
+                "stalled": Out(1),
+                "error": Out(1),
+                "fetch_valid": Out(1),
+                "fetch_address": Out(index_bits(config.sum_words)),
+                "spike_valid": Out(1),
+                "spike": Out(struct(config.spike)),
+                "sum_write": Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width)),
+                "state_write": Out(MemoryWrite(index_bits(config.neurons), config.state_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.integrate = integrate = Integrate(self.config)
+        m.submodules.fire = fire = Fire(self.config)
+        m.submodules.emit = emit = Emit(self.config)
+
+        connect(m, flipped(self.event), integrate.event)
+        connect(m, flipped(self.fire), fire.command)
+        connect(m, fire.fetch, integrate.fetch)
+        connect(m, emit.event, flipped(self.emit_event))
+        connect(m, emit.host, flipped(self.emit_host))
+        connect(m, integrate.sum_write, flipped(self.sum_write))
+        connect(m, fire.state_write, flipped(self.state_write))
+        for block in (integrate, fire, emit):
+            connect(m, flipped(self.load), block.load)
+        m.d.comb += [
+            emit.spike_valid.eq(fire.spike_valid),
+            emit.spike.eq(fire.spike),
+            emit.slot.eq(fire.slot),
+            emit.ahead.eq(fire.ahead),
+            fire.popped.eq(emit.popped),
+            integrate.slot.eq(self.slot),
+            self.pending.eq(integrate.pending),
+            self.quiet.eq(fire.idle & emit.idle),
+            self.synapses.eq(integrate.synapses),
+            self.fired.eq(fire.fired),
+            self.stalled.eq(integrate.stalled),
+            self.error.eq(integrate.error),
+            self.fetch_valid.eq(fire.fetch.valid),
+            self.fetch_address.eq(fire.fetch.address),
+            self.spike_valid.eq(fire.spike_valid),
+            self.spike.eq(fire.spike),
+        ]
+        return m
