@@ -1,6 +1,6 @@
 """Fabric: a tile, the sequencer and the ports of the host."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -30,7 +30,7 @@ class Fabric(wiring.Component):
         Writes the memories; meant for a fabric at rest.
     counters : Out(config.counters)
     probe : Out(config.probe.width)
-        With `probe` only.
+        With `probe` only: what happened in the clock before.
     """
 
     def __init__(self, config: FabricConfig, probe: bool = False) -> None:
@@ -66,14 +66,14 @@ class Fabric(wiring.Component):
         m.d.comb += [
             tile.event.valid.eq(tile.emit_event.valid | sequencer.event.valid),
             tile.event.p.eq(Mux(tile.emit_event.valid, tile.emit_event.p, sequencer.event.p)),
-            tile.emit_event.ready.eq(tile.event.ready),
+            tile.emit_event.ready.eq(tile.event.ready & tile.emit_event.valid),
             sequencer.event.ready.eq(tile.event.ready & ~tile.emit_event.valid),
         ]
         # The sequencer is done only when the tile is quiet, so the two never meet.
         m.d.comb += [
             self.host_out.valid.eq(tile.emit_host.valid | sequencer.done.valid),
             self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, tile.emit_host.p)),
-            tile.emit_host.ready.eq(self.host_out.ready),
+            tile.emit_host.ready.eq(self.host_out.ready & ~sequencer.done.valid),
             sequencer.done.ready.eq(self.host_out.ready),
         ]
         m.d.sync += [
@@ -84,10 +84,10 @@ class Fabric(wiring.Component):
             self.counters.errors.eq(self.counters.errors + tile.error),
         ]
         if self.has_probe:
-            m.d.comb += self.probe.eq(self._probe(m, tile))
+            m.d.sync += self.probe.eq(self._probe(tile))
         return m
 
-    def _probe(self, m: Module, tile: Tile) -> Signal:
+    def _probe(self, tile: Tile) -> Value:
         """Everything a bench compares, as one word; what is not valid reads as 0."""
         parts = []
         for port in (
@@ -108,15 +108,13 @@ class Fabric(wiring.Component):
                 _only_if(write.valid, write.data),
             ]
         parts += [self.counters.as_value()]
-        probe = Signal(self.config.probe.width)
         word = Cat(*parts)
-        if len(word) != len(probe):
-            raise ValueError(f"the probe has {len(word)} bits, its layout {len(probe)}")
-        m.d.comb += probe.eq(word)
-        return probe
+        if len(word) != self.config.probe.width:
+            raise ValueError(f"the probe has {len(word)} bits, not {self.config.probe.width}")
+        return word
 
 
-def _only_if(valid: Signal, value: object) -> Signal:
+def _only_if(valid: Value, value: object) -> Value:
     """`value` as plain bits, 0 where not `valid`."""
     bits = Cat(value)
     return Mux(valid, bits, 0)[: len(bits)]

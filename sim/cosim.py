@@ -1,0 +1,185 @@
+"""The cycle-by-cycle check: RTL under cocotb and Verilator beside the cycle-level golden model.
+
+In every clock the bench compares the whole probe word: every stream's valid, ready and payload,
+every memory write, every counter. Host input has random gaps and host output random backpressure;
+both come from a seed, which is printed and replays.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from golden.errors import SpikeloomError
+from golden.image import Image
+from sim import cache, toolchain
+from sim.verilog import TOP, emit
+
+# Verilator's findings about the style of the emitted Verilog, not about its meaning.
+WAIVERS = ("-Wno-CASEINCOMPLETE", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a bench plays.
+
+    Parameters
+    ----------
+    words
+        Host words in order, packed as `host_in`.
+    seed
+        Of the random gaps and backpressure.
+    gap, backpressure
+        Probability that in a clock no new word is offered; that the host does not listen.
+    load_gap
+        Probability that in a clock of the loading phase no word is loaded.
+    limit
+        Clocks after the last word was taken in which the last step must have been completed.
+    """
+
+    words: Sequence[int]
+    seed: int
+    gap: float = 0.0
+    backpressure: float = 0.0
+    load_gap: float = 0.0
+    limit: int = 100_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first clock in which RTL and golden model differ."""
+
+    step: int
+    cycle: int
+    signal: str
+    expected: int
+    got: int
+    waveform: str | None = None
+
+    def __str__(self) -> str:
+        text = (
+            f"step {self.step}, clock {self.cycle}: {self.signal} is {self.got:#x}, "
+            f"expected {self.expected:#x}"
+        )
+        return text + (f"; waveform in {self.waveform}" if self.waveform else "")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a bench compared.
+
+    Parameters
+    ----------
+    cycles
+        Clocks compared, loading included; every one of them with all signals of the probe.
+    steps, packets, events
+        Steps completed, packets heard, and host words taken meanwhile.
+    seconds
+        Time that the clocks took, without start-up.
+    seed
+        Replays the run.
+    difference
+        None if RTL and golden model agree.
+    """
+
+    cycles: int
+    steps: int
+    packets: int
+    events: int
+    seconds: float
+    seed: int
+    difference: Difference | None
+
+
+def check(image: Image, scenario: Scenario, verilog: str | None = None) -> Report:
+    """Load `image`, play `scenario`, and compare every clock.
+
+    Parameters
+    ----------
+    verilog
+        The fabric with probe, if not the one that `sim.verilog.emit` gives.
+
+    On a difference the run is repeated with a waveform, which the report names.
+
+    Raises
+    ------
+    SpikeloomError
+        A tool is missing.
+    RuntimeError
+        The bench did not run to its end, or compared nothing.
+    """
+    source = verilog if verilog is not None else emit(image.config, probe=True)
+    report = _run(_build(source, waves=False), image, scenario, None)
+    if report.difference is None:
+        return report
+    directory = cache.directory() / "waveforms"
+    directory.mkdir(parents=True, exist_ok=True)
+    waveform = directory / f"{cache.digest(source, repr(scenario))}.vcd"
+    again = _run(_build(source, waves=True), image, scenario, waveform)
+    if again.difference is None:
+        raise RuntimeError("a difference did not come again when the run was repeated")
+    difference = dataclasses.replace(again.difference, waveform=str(waveform))
+    return dataclasses.replace(again, difference=difference)
+
+
+def _build(verilog: str, waves: bool) -> Path:
+    """The compiled bench, from the cache."""
+    key = cache.digest(verilog, str(waves), toolchain.verilator_version(), *WAIVERS)
+
+    def make(directory: Path) -> None:
+        source = directory / "fabric.v"
+        source.write_text(verilog, encoding="utf-8")
+        _child({"action": "build", "source": str(source), "directory": str(directory), "waves": waves})
+
+    return cache.cached("cosim", key, make)
+
+
+def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -> Report:
+    with tempfile.TemporaryDirectory(prefix="spikeloom-") as work:
+        directory = Path(work)
+        result = directory / "result.json"
+        setup = {
+            "config": image.config.to_json(),
+            "load": list(image.load_words()),
+            "scenario": {**dataclasses.asdict(scenario), "words": [int(w) for w in scenario.words]},
+            "result": str(result),
+        }
+        (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
+        output = _child(
+            {
+                "action": "test",
+                "build": str(build),
+                "directory": str(directory),
+                "waves": waveform is not None,
+            }
+        )
+        if not result.exists():
+            raise RuntimeError(f"the bench did not finish:\n{output}")
+        values = json.loads(result.read_text(encoding="utf-8"))
+        if waveform is not None:
+            (directory / "dump.vcd").replace(waveform)
+    difference = values.pop("difference")
+    if values["cycles"] == 0 or (values["steps"] == 0 and difference is None):
+        raise RuntimeError("the bench compared nothing")
+    return Report(**values, difference=Difference(**difference) if difference else None)
+
+
+def _child(request: dict[str, object]) -> str:
+    """Run cocotb's runner in a process of its own, because it changes its environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sim.cosim_child", json.dumps(request)],
+        env=toolchain.make_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode and request["action"] == "build":
+        lines = [line for line in done.stdout.splitlines() if "error" in line.lower()]
+        raise SpikeloomError(f"the bench does not build: {(lines or ['see above'])[0]}")
+    return done.stdout

@@ -1,0 +1,142 @@
+"""The cocotb test itself: golden model and RTL in the same clock.
+
+Runs in the simulator's process, in the directory where `sim.cosim` left `setup.json`.
+"""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+
+from golden.cycle import CycleModel
+from golden.spec import FabricConfig, Layout, PacketKind
+
+
+@cocotb.test()
+async def compare(dut: Any) -> None:
+    """Play the scenario and compare the probe of every clock with the model's."""
+    setup = json.loads(Path("setup.json").read_text(encoding="utf-8"))
+    config = FabricConfig.from_json(setup["config"])
+    scenario = setup["scenario"]
+    bench = Bench(dut, config, random.Random(scenario["seed"]))
+    await bench.reset()
+    start = time.perf_counter()
+    await bench.load(setup["load"], scenario["load_gap"])
+    await bench.play(
+        scenario["words"], scenario["gap"], scenario["backpressure"], scenario["limit"]
+    )
+    result = {
+        "cycles": bench.cycles,
+        "steps": bench.steps,
+        "packets": bench.packets,
+        "events": bench.events,
+        "seconds": time.perf_counter() - start,
+        "seed": scenario["seed"],
+        "difference": bench.difference,
+    }
+    Path(setup["result"]).write_text(json.dumps(result), encoding="utf-8")
+
+
+class Bench:
+    """Drives the fabric and its model with the same values.
+
+    Inputs change, and outputs are looked at, on the falling edge: everything that the rising edge
+    set off has settled. The probe is registered, so that what it shows on a falling edge is the
+    clock that ended with the rising edge before, with the inputs driven on the falling edge
+    before that.
+    """
+
+    def __init__(self, dut: Any, config: FabricConfig, rng: random.Random) -> None:
+        self.dut = dut
+        self.model = CycleModel(config, trace=True)
+        self.probe = config.probe
+        self.rng = rng
+        self.cycles = self.steps = self.packets = self.events = 0
+        self.difference: dict[str, object] | None = None
+        self._driven: dict[str, int] = {}
+        self._format = f"0{config.probe.width}b"
+        self._edge = FallingEdge(dut.clk)
+
+    async def reset(self) -> None:
+        """Start the clock, and leave reset just after a falling edge."""
+        for name in ("host_in__valid", "host_in__payload", "host_out__ready"):
+            self._drive(name, 0)
+        for name in ("load__valid", "load__payload"):
+            self._drive(name, 0)
+        self._drive("rst", 1)
+        Clock(self.dut.clk, 10, unit="ns").start(start_high=False)
+        for _ in range(2):
+            await self._edge
+        self._drive("rst", 0)
+
+    async def load(self, words: list[int], gap: float) -> None:
+        """Write the memories through the load port."""
+        for word in words:
+            while self.rng.random() < gap and self.difference is None:
+                self._drive("load__valid", 0)
+                await self._compare(self.model.clock())
+            if self.difference is not None:
+                return
+            self._drive("load__valid", 1)
+            self._drive("load__payload", word)
+            await self._compare(self.model.clock(load=word, host_out_ready=False))
+        self._drive("load__valid", 0)
+
+    async def play(self, words: list[int], gap: float, backpressure: float, limit: int) -> None:
+        """Offer `words` until all steps are complete."""
+        rng = self.rng.random
+        model = self.model
+        source: Iterator[int] = iter(words)
+        marks = sum(word & 1 for word in words)
+        word = None
+        silent = 0
+        while self.steps < marks and self.difference is None:
+            if word is None and rng() >= gap:
+                word = next(source, None)
+            ready = rng() >= backpressure
+            self._drive("host_in__valid", word is not None)
+            if word is not None:
+                self._drive("host_in__payload", word)
+            self._drive("host_out__ready", ready)
+            expected = model.clock(word, ready)
+            silent += 1
+            if model.host_in_taken:
+                word = None
+                self.events += 1
+                silent = 0
+            if model.host_out is not None:
+                self.packets += 1
+                silent = 0
+            await self._compare(expected)
+            if model.host_out is not None and model.host_out & 3 == PacketKind.STEP:
+                self.steps += 1
+            if silent > limit:
+                raise RuntimeError(f"nothing came or went for {limit} clocks")
+
+    def _drive(self, name: str, value: int) -> None:
+        if self._driven.get(name) != value:
+            self._driven[name] = value
+            getattr(self.dut, name).value = int(value)
+
+    async def _compare(self, expected: int) -> None:
+        await self._edge
+        got = str(self.dut.probe.value)
+        if got != format(expected, self._format):
+            self.difference = first_difference(self.probe, expected, int(got, 2))
+            self.difference |= {"step": self.steps, "cycle": self.cycles}
+        self.cycles += 1
+
+
+def first_difference(probe: Layout, expected: int, got: int) -> dict[str, object]:
+    """The first field in which two probe words differ."""
+    wanted, seen = probe.unpack(expected), probe.unpack(got)
+    for name, value in wanted.items():
+        if seen[name] != value:
+            return {"signal": name, "expected": value, "got": seen[name]}
+    raise ValueError("the words do not differ")

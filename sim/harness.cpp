@@ -1,0 +1,203 @@
+// A Verilated fabric behind a C interface: create, destroy, load, run, read the counters.
+//
+// A clock has two evaluations. The first, with clk low and the inputs of the clock, settles the
+// logic between registers; the outputs are looked at then, just before the rising edge. The second
+// is the rising edge.
+//
+// The model's own code is compiled in the same translation unit, after the lines below.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "Vfabric.h"
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+#define SPIKELOOM_API extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+// A port has a C++ type that depends on its width; the words outside are 32 bits, lowest first.
+
+template <class T>
+constexpr std::size_t words_of = (sizeof(T) + 3) / 4;
+
+template <class T>
+void set(T& port, const std::uint32_t* words) {
+    if constexpr (sizeof(T) == 8)
+        port = words[0] | static_cast<T>(words[1]) << 32;
+    else
+        port = static_cast<T>(words[0]);
+}
+
+template <std::size_t N>
+void set(VlWide<N>& port, const std::uint32_t* words) {
+    for (std::size_t n = 0; n < N; ++n) port[n] = words[n];
+}
+
+template <class T>
+void get(const T& port, std::uint32_t* words) {
+    words[0] = static_cast<std::uint32_t>(port);
+    if constexpr (sizeof(T) == 8) words[1] = static_cast<std::uint32_t>(port >> 32);
+}
+
+template <std::size_t N>
+void get(const VlWide<N>& port, std::uint32_t* words) {
+    for (std::size_t n = 0; n < N; ++n) words[n] = port[n];
+}
+
+constexpr unsigned STEP_PACKET = 2;
+
+// What `spikeloom_run` came back for.
+enum Status : int {
+    DONE,   // every word was taken and every step is complete
+    FULL,   // no room for another packet: give more and call again
+    PAUSE,  // clock `stop` was reached: call again with another
+    STUCK,  // nothing was transferred for `patience` clocks
+};
+
+struct Fabric {
+    VerilatedContext context;
+    std::unique_ptr<Vfabric> top;
+#if VM_TRACE
+    VerilatedVcdC trace;
+    std::uint64_t trace_start = 0;
+    std::uint64_t trace_clocks = 0;
+#endif
+
+    Fabric() {
+#if VM_TRACE
+        context.traceEverOn(true);
+#endif
+        top = std::make_unique<Vfabric>(&context, "");
+        top->host_out___05Fready = 1;
+        top->rst = 1;
+        clock();
+        top->rst = 0;
+    }
+
+    void clock() {
+        top->clk = 0;
+        top->eval();
+        top->clk = 1;
+        top->eval();
+    }
+};
+
+}  // namespace
+
+// State of a run between calls; all but the pointers, `capacity`, `stop` and `patience` is this
+// code's, and starts at 0.
+struct Run {
+    const std::uint64_t* words;  // payloads of host_in
+    std::uint64_t length;        // of them
+    std::uint64_t taken;         // of them by the fabric
+    std::int64_t open;           // steps marked and not yet complete
+    std::uint64_t clock;         // of this run
+    std::uint64_t stop;          // clock before which to pause
+    std::uint64_t idle;          // clocks since the last transfer
+    std::uint64_t patience;      // as many of them mean that the fabric is stuck
+    std::uint64_t* clocks;       // of each packet from host_out
+    std::uint64_t* packets;      // their payloads
+    std::uint64_t capacity;      // room for packets
+    std::uint64_t count;         // packets stored
+};
+
+SPIKELOOM_API void* spikeloom_create() { return new Fabric; }
+
+SPIKELOOM_API void spikeloom_destroy(void* handle) { delete static_cast<Fabric*>(handle); }
+
+SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count) {
+    auto& fabric = *static_cast<Fabric*>(handle);
+    auto& payload = fabric.top->load___05Fpayload;
+    fabric.top->load___05Fvalid = 1;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        set(payload, words);
+        words += words_of<std::decay_t<decltype(payload)>>;
+        fabric.clock();
+    }
+    fabric.top->load___05Fvalid = 0;
+}
+
+SPIKELOOM_API void spikeloom_counters(void* handle, std::uint32_t* words) {
+    get(static_cast<Fabric*>(handle)->top->counters, words);
+}
+
+SPIKELOOM_API int spikeloom_run(void* handle, Run* state) {
+    auto& fabric = *static_cast<Fabric*>(handle);
+    auto& top = *fabric.top;
+    // Copies and references: the compiler cannot know that `eval` leaves pointers alone.
+    Run run = *state;
+    auto& clk = top.clk;
+    auto& in_valid = top.host_in___05Fvalid;
+    auto& in_ready = top.host_in___05Fready;
+    auto& in_payload = top.host_in___05Fpayload;
+    auto& out_valid = top.host_out___05Fvalid;
+    auto& out_payload = top.host_out___05Fpayload;
+
+    Status status = DONE;
+    for (; run.taken != run.length || run.open != 0; ++run.clock) {
+        if (run.clock == run.stop) {
+            status = PAUSE;
+            break;
+        }
+        if (run.count == run.capacity) {
+            status = FULL;
+            break;
+        }
+        if (run.idle == run.patience) {
+            status = STUCK;
+            break;
+        }
+        const bool offer = run.taken != run.length;
+        const std::uint64_t word = offer ? run.words[run.taken] : 0;
+        in_valid = offer;
+        in_payload = static_cast<std::decay_t<decltype(in_payload)>>(word);
+#if VM_TRACE
+        // A waveform shows inputs that change at the rising edge, which the model need not see.
+        const bool traced = run.clock - fabric.trace_start < fabric.trace_clocks;
+        if (traced) {
+            top.eval();
+            fabric.trace.dump(2 * run.clock);
+        }
+#endif
+        clk = 0;
+        top.eval();
+#if VM_TRACE
+        if (traced) fabric.trace.dump(2 * run.clock + 1);
+#endif
+        const bool in = offer && in_ready;
+        const bool out = out_valid;
+        if (out) {
+            const std::uint64_t packet = out_payload;
+            run.clocks[run.count] = run.clock;
+            run.packets[run.count] = packet;
+            ++run.count;
+            run.open -= (packet & 3) == STEP_PACKET;
+        }
+        if (in) {
+            ++run.taken;
+            run.open += word & 1;
+        }
+        run.idle = in || out ? 0 : run.idle + 1;
+        clk = 1;
+        top.eval();
+    }
+    in_valid = 0;
+    *state = run;
+    return status;
+}
+
+#if VM_TRACE
+SPIKELOOM_API void spikeloom_trace(void* handle, const char* path, std::uint64_t start,
+                                   std::uint64_t clocks) {
+    auto& fabric = *static_cast<Fabric*>(handle);
+    fabric.trace_start = start;
+    fabric.trace_clocks = clocks;
+    fabric.top->trace(&fabric.trace, 99);
+    fabric.trace.open(path);
+}
+#endif

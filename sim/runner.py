@@ -1,0 +1,328 @@
+"""The fast batch runner: whole data sets through the compiled RTL.
+
+The compiled model is called with arrays and runs millions of clocks a call, without Python's lock.
+"""
+
+import ctypes
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import SpikeloomError
+from golden.image import Image
+from golden.spec import FabricConfig
+from sim.verilator import build
+from sim.verilog import emit
+
+Words = NDArray[np.uint64]
+
+PATIENCE = 1 << 22
+"""Clocks without a transfer at either host port after which a fabric counts as stuck."""
+_SLICE = 1 << 24
+"""Clocks of one call into the model, between which Python sees a keyboard interrupt."""
+_FOREVER = (1 << 64) - 1
+_ROOM = 1 << 16
+"""Packets that one buffer takes."""
+
+_DONE, _FULL, _PAUSE, _STUCK = range(4)
+
+
+class _Run(ctypes.Structure):
+    """`Run` in `harness.cpp`."""
+
+    _fields_ = [
+        ("words", ctypes.c_void_p),
+        ("length", ctypes.c_uint64),
+        ("taken", ctypes.c_uint64),
+        ("open", ctypes.c_int64),
+        ("clock", ctypes.c_uint64),
+        ("stop", ctypes.c_uint64),
+        ("idle", ctypes.c_uint64),
+        ("patience", ctypes.c_uint64),
+        ("clocks", ctypes.c_void_p),
+        ("packets", ctypes.c_void_p),
+        ("capacity", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+    ]
+
+
+class FabricStuck(RuntimeError):
+    """A fabric stopped transferring before the run was complete."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of one chunk.
+
+    Parameters
+    ----------
+    clocks
+        For each packet the clock in which it was transferred; clock 0 is the first of the chunk.
+    packets
+        Payloads of `host_out`, in the order in which they came.
+    counters
+        What each counter counted during the chunk, loading left out.
+    """
+
+    clocks: Words
+    packets: Words
+    counters: dict[str, int]
+
+
+class Simulation:
+    """One compiled fabric, fresh from reset.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+    verilog
+        Its Verilog where that is not what `sim.verilog.emit` writes, such as a mutated text.
+    trace
+        Able to write a waveform; slower.
+
+    Raises
+    ------
+    SpikeloomError
+        The model cannot be built.
+    """
+
+    def __init__(
+        self, config: FabricConfig, *, verilog: str | None = None, trace: bool = False
+    ) -> None:
+        self.config = config
+        text = emit(config) if verilog is None else verilog
+        self._library = _open(build(text, trace=trace))
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again: registers and memories as they are after configuration."""
+        self.close()
+        self._model: int = self._library.spikeloom_create()
+        self._finalizer = weakref.finalize(self, self._library.spikeloom_destroy, self._model)
+
+    def close(self) -> None:
+        """Free the model. Only `reset` may follow."""
+        if hasattr(self, "_finalizer"):
+            self._finalizer()
+
+    def __enter__(self) -> "Simulation":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def load(self, image: Image) -> None:
+        """Write `image` through the load port, a word every clock.
+
+        Raises `SpikeloomError` where it was made for another fabric.
+        """
+        self._load(_load_words(self.config, image))
+
+    def run(self, words: Words, *, patience: int = PATIENCE) -> tuple[Words, Words]:
+        """Play `words` into `host_in` as fast as the fabric takes them, until it has run them.
+
+        That is when it reported as many complete steps as there are step marks in `words`.
+
+        Parameters
+        ----------
+        words
+            Payloads of `host_in`.
+        patience
+            Clocks without a transfer after which to give up.
+
+        Returns
+        -------
+        The packets from `host_out`, and before them for each the clock of its transfer, counted
+        from the beginning of this run.
+
+        Raises
+        ------
+        FabricStuck
+            No transfer for `patience` clocks.
+        """
+        return self._run(words, patience, None)
+
+    def counters(self) -> dict[str, int]:
+        """The counters by name. `cycles` counts from reset, loading included."""
+        layout = self.config.counters
+        words = np.zeros(-(-layout.width // 32), "<u4")
+        self._library.spikeloom_counters(self._handle, words.ctypes.data)
+        return layout.unpack(int.from_bytes(words.tobytes(), "little"))
+
+    @property
+    def _handle(self) -> int:
+        if not self._finalizer.alive:
+            raise ValueError("the simulation is closed")
+        return self._model
+
+    def _load(self, words: NDArray[np.uint32]) -> None:
+        self._library.spikeloom_load(self._handle, words.ctypes.data, len(words))
+
+    def _run(self, words: Words, patience: int, until: int | None) -> tuple[Words, Words]:
+        """`run`, but for at most `until` clocks."""
+        words = np.ascontiguousarray(words, np.uint64)
+        if (words >> np.uint64(self.config.host_in.width)).any():
+            raise ValueError(f"a word of host_in has {self.config.host_in.width} bits, not more")
+        run = _Run(words=words.ctypes.data, length=len(words), patience=patience)
+        limit = _FOREVER if until is None else until
+        pieces: list[tuple[Words, Words]] = []
+        status = _FULL
+        while status == _FULL or (status == _PAUSE and run.clock != limit):
+            if status == _FULL:
+                pieces.append((np.empty(_ROOM, np.uint64), np.empty(_ROOM, np.uint64)))
+                run.clocks, run.packets = (array.ctypes.data for array in pieces[-1])
+                run.capacity, run.count = _ROOM, 0
+            run.stop = min(run.clock + _SLICE, limit)
+            status = self._library.spikeloom_run(self._handle, ctypes.byref(run))
+        if status == _STUCK:
+            raise FabricStuck(
+                f"nothing was transferred for {patience} clocks before clock {run.clock}: "
+                f"{run.taken} of {run.length} words went in, {run.open} steps are not complete"
+            )
+        pieces[-1] = pieces[-1][0][: run.count], pieces[-1][1][: run.count]
+        clocks, packets = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        return clocks, packets
+
+    def _trace(self, path: Path, start: int, clocks: int) -> None:
+        self._library.spikeloom_trace(self._handle, os.fsencode(path), start, clocks)
+
+
+def run_batch(
+    config: FabricConfig,
+    image: Image,
+    chunks: Sequence[Words],
+    *,
+    workers: int | None = None,
+    verilog: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Result]:
+    """Run each chunk on a fabric of its own, fresh from reset and loaded with `image`.
+
+    Results do therefore not depend on the number of workers. A chunk is loaded first, which takes a
+    clock a row, so give chunks of many samples.
+
+    Parameters
+    ----------
+    config, verilog
+        See `Simulation`.
+    chunks
+        Payloads of `host_in` that begin with a sample and end with a step mark.
+    workers
+        Threads; as many as there are processors if not given.
+    progress
+        Called in the caller's thread with the number of chunks done.
+
+    Returns
+    -------
+    The results in the order of `chunks`.
+    """
+    words = _load_words(config, image)
+    with Simulation(config, verilog=verilog):
+        pass  # Build once, before the workers all ask for it.
+
+    def play(chunk: Words) -> Result:
+        with Simulation(config, verilog=verilog) as simulation:
+            simulation._load(words)
+            before = simulation.counters()
+            clocks, packets = simulation.run(chunk)
+            after = simulation.counters()
+        wrap = 1 << config.counter_bits
+        return Result(
+            clocks, packets, {name: (after[name] - before[name]) % wrap for name in after}
+        )
+
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        futures: list[Future[Result]] = [pool.submit(play, chunk) for chunk in chunks]
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                future.result()
+                if progress:
+                    progress(done)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def waveform(
+    config: FabricConfig,
+    image: Image,
+    words: Words,
+    start_clock: int,
+    stop_clock: int,
+    path: str | Path,
+    *,
+    verilog: str | None = None,
+) -> None:
+    """Run a chunk again and write what every signal does in some of its clocks, as a VCD file.
+
+    Clock n begins at time 2n, with the rising edge.
+
+    Parameters
+    ----------
+    config, verilog
+        See `Simulation`.
+    image, words
+        As in `run_batch`, one chunk.
+    start_clock, stop_clock
+        First clock to show, and the first no longer shown.
+    path
+        File to write.
+
+    Raises
+    ------
+    SpikeloomError
+        The window is empty, or the file cannot be written.
+    """
+    if not 0 <= start_clock < stop_clock:
+        raise SpikeloomError(f"waveform: no clocks from {start_clock} to {stop_clock}")
+    path = Path(path)
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        raise SpikeloomError(f"waveform: cannot write {path}: {error.strerror}") from None
+    with Simulation(config, verilog=verilog, trace=True) as simulation:
+        simulation.load(image)
+        simulation._trace(path, start_clock, stop_clock - start_clock)
+        simulation._run(words, _FOREVER, stop_clock)
+
+
+def _load_words(config: FabricConfig, image: Image) -> NDArray[np.uint32]:
+    """The words of the load port, each as a row of 32-bit words, lowest first."""
+    if image.config != config:
+        raise SpikeloomError("the image was made for another FabricConfig; map the network to this one")
+    size = -(-config.load.width // 32)
+    data = b"".join(word.to_bytes(4 * size, "little") for word in image.load_words())
+    return np.frombuffer(data, "<u4").reshape(-1, size)
+
+
+def _open(path: Path) -> Any:
+    """The library at `path`, with the types of its functions."""
+    library = ctypes.CDLL(str(path))
+    pointer, count = ctypes.c_void_p, ctypes.c_uint64
+    library.spikeloom_create.restype = pointer
+    library.spikeloom_destroy.restype = None
+    library.spikeloom_destroy.argtypes = [pointer]
+    library.spikeloom_load.restype = None
+    library.spikeloom_load.argtypes = [pointer, pointer, count]
+    library.spikeloom_counters.restype = None
+    library.spikeloom_counters.argtypes = [pointer, pointer]
+    library.spikeloom_run.argtypes = [pointer, ctypes.POINTER(_Run)]
+    if hasattr(library, "spikeloom_trace"):
+        library.spikeloom_trace.restype = None
+        library.spikeloom_trace.argtypes = [pointer, ctypes.c_char_p, count, count]
+    return library

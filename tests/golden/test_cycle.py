@@ -1,0 +1,847 @@
+"""The cycle-level model against clocks derived by hand from docs/hardware.md, and the step level."""
+
+import dataclasses
+import itertools
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pytest
+from golden import cycle
+from golden.cycle import CycleModel
+from golden.host import hear, host_words
+from golden.image import Image
+from golden.network import Connection, Input, Network, Population
+from golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKind, Reset
+from golden.step import check_inputs, simulate
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spikeloom.mapping import map_network
+
+Row = Mapping[str, int]
+Probe = dict[str, int]
+
+SMALL = FabricConfig(
+    lanes=4,
+    neurons=8,
+    weight_words=16,
+    slots=3,
+    axons=4,
+    populations=4,
+    connections=4,
+    targets=4,
+    queue=4,
+)
+PLAIN = {"retain": DECAY_ONE, "spiking": 1, "fan_out": 1}
+TO_HOST = {"host": 1}
+STREAMS = ("host_in", "host_out", "fire", "event", "emit_event", "emit_host")
+
+
+def image(
+    config: FabricConfig,
+    *,
+    weights: Sequence[Sequence[int]] = (),
+    biases: Sequence[int] = (),
+    populations: Sequence[Row] = (),
+    connections: Sequence[Row] = (),
+    targets: Sequence[Row] = (),
+    last_phase: int = 0,
+    window: int = 0,
+) -> Image:
+    """An image written by hand; a row of weights is a list of lanes."""
+    lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in weights)
+    return Image(
+        config,
+        tuple(config.weight_row.pack(row) for row in lanes),
+        tuple(config.bias_row.pack({"bias": bias}) for bias in biases),
+        tuple(config.population_row.pack(row) for row in populations),
+        tuple(config.connection_row.pack(row) for row in connections),
+        tuple(config.target_row.pack(row) for row in targets),
+        config.control_row.pack({"last_phase": last_phase, "window": window}),
+        (),
+        (),
+    )
+
+
+def event(config: FabricConfig, connection: int = 0, index: int = 0, ahead: int = 0) -> int:
+    return config.host_in.pack({"connection": connection, "index": index, "ahead": ahead})
+
+
+def mark(config: FabricConfig, first: int = 0, ahead: int = 0) -> int:
+    return config.host_in.pack({"step": 1, "first": first, "ahead": ahead})
+
+
+def play(
+    loaded: Image,
+    words: Iterable[int],
+    clocks: int,
+    ready: Iterable[bool] = itertools.repeat(True),
+    gaps: Iterable[bool] = itertools.repeat(False),
+) -> list[Probe]:
+    """The probe of every clock, with `words` offered in turn, each once its gap is over."""
+    model = CycleModel(loaded.config, trace=True)
+    model.load(loaded)
+    layout = loaded.config.probe
+    waiting = list(words)
+    probes = []
+    offered = False
+    for host_ready, gap in itertools.islice(zip(ready, gaps, strict=False), clocks):
+        # A word that was offered stays until it is taken.
+        offered = bool(waiting) and (offered or not gap)
+        probe = layout.unpack(model.clock(waiting[0] if offered else None, host_ready))
+        probes.append(probe)
+        assert model.host_in_taken == bool(probe["host_in.valid"] and probe["host_in.ready"])
+        out = probe["host_out.valid"] and probe["host_out.ready"]
+        assert model.host_out == (probe["host_out.payload"] if out else None)
+        if model.host_in_taken:
+            del waiting[0]
+            offered = False
+    return probes
+
+
+def clocks_of(probes: Sequence[Probe], name: str) -> list[int]:
+    """The clocks in which `name` is 1."""
+    return [clock for clock, probe in enumerate(probes) if probe[name]]
+
+
+def transfers(probes: Sequence[Probe], stream: str) -> list[int]:
+    """The payloads that a stream transferred."""
+    return [
+        probe[f"{stream}.payload"]
+        for probe in probes
+        if probe[f"{stream}.valid"] and probe[f"{stream}.ready"]
+    ]
+
+
+def sums(config: FabricConfig, probe: Probe) -> list[int]:
+    """The lanes written to the accumulators in a clock."""
+    return list(config.sum_row.unpack(probe["sum.data"]).values())
+
+
+def packets(loaded: Image, words: Sequence[int]) -> list[dict[str, int]]:
+    """What comes out of a run, without clocks."""
+    model = CycleModel(loaded.config)
+    model.load(loaded)
+    return [loaded.config.host_out.unpack(packet) for _, packet in model.run(words)]
+
+
+# Clock by clock, derived from the page.
+
+
+def test_one_event_from_host_to_step_packet() -> None:
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[5, -7, 0, 0]],
+        biases=[1, 2],
+        populations=[{"neurons": 2, "threshold": 5, "v_reset": -3} | PLAIN],
+        connections=[{"sources": 1, "groups": 1, "synapses": 2}],
+        targets=[TO_HOST],
+    )
+    probes = play(loaded, [event(config), mark(config, first=1)], 23)
+
+    # 0   the event passes the sequencer and the arbiter into stage D
+    # 1   D: goes to X; the step mark is taken
+    # 2   X: issued. `lead` is 1, but the event is pending (X): the sequencer stays in WAIT
+    # 3   E: written. Nothing is pending: next START
+    # 4   START: the command is taken
+    # 5   LOOKUP
+    # 6   SETUP
+    # 7   WALK: both neurons are fetched (left becomes 0)
+    # 8   WALK: left is 0. The row goes to the buffer, and 0 is written
+    # 9   DRAIN: neuron 0 leaves the buffer (stage 0)
+    # 10  neuron 1 leaves the buffer
+    # 13  neuron 0 in stage 4: 5 + 1 > 5, so it spikes, and is reset to -3
+    # 14  neuron 1 in stage 4: -7 + 2 = -5. The spike is in the memory of the queue
+    # 15  the spike is at the head: A. The pipeline is empty: next IDLE
+    # 16  B
+    # 17  C: the packet is transferred
+    # 18  fire and emit are idle: next DONE
+    # 19  DONE: the STEP packet is transferred
+    # 20  WAIT: lead is 0
+    assert clocks_of(probes, "host_in.valid") == [0, 1]
+    assert clocks_of(probes, "host_in.ready") == [0, 1]
+    assert clocks_of(probes, "event.valid") == [0]
+    # Stage D is never filled while X is not free, so integrate is always ready.
+    assert clocks_of(probes, "event.ready") == list(range(23))
+    assert clocks_of(probes, "fire.valid") == [4]
+    assert clocks_of(probes, "fire.ready") == [*range(5), *range(16, 23)]
+    assert config.fire.unpack(probes[4]["fire.payload"]) == {
+        "restart": 1,
+        "first": 1,
+        "ahead": 0,
+        "slot": 0,
+    }
+    assert clocks_of(probes, "fetch.valid") == [7]
+    assert clocks_of(probes, "sum.write") == [3, 8]
+    assert sums(config, probes[3]) == [5, -7, 0, 0]
+    assert sums(config, probes[8]) == [0, 0, 0, 0]
+    assert clocks_of(probes, "state.write") == [13, 14]
+    assert (probes[13]["state.address"], probes[13]["state.data"]) == (0, -3 % (1 << 16))
+    assert (probes[14]["state.address"], probes[14]["state.data"]) == (1, -5 % (1 << 16))
+    assert clocks_of(probes, "spike.valid") == [13]
+    assert config.spike.unpack(probes[13]["spike.payload"]) == {
+        "population": 0,
+        "index": 0,
+        "spiked": 1,
+        "target_base": 0,
+        "fan_out": 1,
+        "readout": 0,
+        "value": -3,
+    }
+    assert clocks_of(probes, "emit_host.valid") == [17]
+    assert clocks_of(probes, "emit_host.ready") == [n for n in range(23) if n != 19]
+    assert clocks_of(probes, "host_out.valid") == [17, 19]
+    assert config.host_out.unpack(probes[17]["host_out.payload"])["kind"] == PacketKind.SPIKE
+    assert config.host_out.unpack(probes[19]["host_out.payload"])["kind"] == PacketKind.STEP
+    assert clocks_of(probes, "emit_event.valid") == clocks_of(probes, "emit_event.ready") == []
+    assert [probe["counters.cycles"] for probe in probes] == list(range(23))
+    # Counters change at the end of the clock: D goes to X in 1, the spike is in stage 4 in 13.
+    assert [probe["counters.synops"] for probe in probes] == [0] * 2 + [2] * 21
+    assert [probe["counters.spikes"] for probe in probes] == [0] * 14 + [1] * 9
+
+
+def test_two_phases_with_a_loop_event() -> None:
+    # Population 0 (phase 0) spikes from its bias, its event reaches population 1 (phase 1) in the
+    # same step. Each population has one neuron, at a group of its own.
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[9]],
+        biases=[1, 0, 0, 0, 0],
+        populations=[
+            {"neurons": 1} | PLAIN,
+            {
+                "neurons": 1,
+                "neuron_base": 4,
+                "sum_base": config.slots,
+                "retain": DECAY_ONE,
+                "readout": 1,
+            },
+        ],
+        connections=[{}, {"sources": 1, "sum_base": config.slots, "groups": 1, "synapses": 1}],
+        targets=[{"connection": 1}],
+        last_phase=1,
+    )
+    probes = play(loaded, [mark(config)], 40)
+
+    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: fetch, 7 stage 0, 11 stage 4,
+    # 12 the memory of the queue, 13 head and A, 14 B, 15 C: the event is transferred. Fire: stage
+    # 4 was in 11, DRAIN ends in 12, IDLE in 13. 16 D: pending, though emit is idle; 17 X: pending;
+    # 18 E, nothing pending: next START. 19 START, 20 LOOKUP, 21 SETUP, 22 fetch, 28 stage 4,
+    # 29 memory, 30 A, 31 B, 32 C: the state packet. 33 idle, 34 DONE.
+    assert clocks_of(probes, "fire.valid") == [2, 19]
+    assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (2, 19)] == [1, 0]
+    assert clocks_of(probes, "fetch.valid") == [5, 22]
+    assert [probes[n]["fetch.address"] for n in (5, 22)] == [0, config.slots]
+    assert clocks_of(probes, "emit_event.valid") == clocks_of(probes, "event.valid") == [15]
+    assert clocks_of(probes, "emit_event.ready") == [15]
+    assert probes[15]["emit_event.payload"] == probes[15]["event.payload"]
+    assert config.event.unpack(probes[15]["event.payload"]) == {
+        "connection": 1,
+        "index": 0,
+        "slot": 0,
+    }
+    assert clocks_of(probes, "sum.write") == [6, 18, 23]
+    assert sums(config, probes[18])[0] == 9
+    assert clocks_of(probes, "state.write") == [11, 28]
+    assert probes[28]["state.address"] == 4
+    assert clocks_of(probes, "host_out.valid") == [32, 34]
+    assert config.host_out.unpack(probes[32]["host_out.payload"]) == {
+        "kind": PacketKind.STATE,
+        "population": 1,
+        "index": 0,
+        "value": 9,
+    }
+
+
+def test_events_of_the_loop_go_before_those_of_the_host() -> None:
+    # One neuron that spikes in step 0, to itself with a delay of 1, and input for step 1.
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[9], [5]],
+        biases=[1],
+        populations=[{"neurons": 1} | PLAIN],
+        connections=[
+            {"sources": 1, "groups": 1, "synapses": 1},
+            {"weight_base": 1, "sources": 1, "groups": 1, "synapses": 1},
+        ],
+        targets=[{"connection": 0, "delay": 1}],
+        window=1,
+    )
+    # The event of the loop is in C in 15, as above; the host's event is first offered in 15.
+    gaps = [n in range(1, 15) for n in range(20)]
+    probes = play(loaded, [mark(config, ahead=1), event(config, connection=1)], 20, gaps=gaps)
+    assert clocks_of(probes, "host_in.valid") == [0, 15, 16]
+    assert clocks_of(probes, "host_in.ready") == [0, 16]
+    assert clocks_of(probes, "event.valid") == [15, 16]
+    assert clocks_of(probes, "emit_event.ready") == [15]
+    taken = [config.event.unpack(payload) for payload in transfers(probes, "event")]
+    assert taken == [{"connection": n, "index": 0, "slot": 1} for n in (0, 1)]
+    assert [sums(config, probes[n])[0] for n in (18, 19)] == [9, 14]
+
+
+def test_a_neuron_enters_the_pipeline_in_every_clock() -> None:
+    # 7 neurons in groups of 4 and 3: fetches 4 clocks apart, states in 7 clocks one after another.
+    config = dataclasses.replace(SMALL, queue=8)
+    loaded = image(config, populations=[{"neurons": 7}])
+    probes = play(loaded, [mark(config)], 20)
+    assert clocks_of(probes, "fetch.valid") == [5, 9]
+    assert clocks_of(probes, "state.write") == list(range(11, 18))
+    assert [probes[n]["state.address"] for n in range(11, 18)] == list(range(7))
+
+    # With a queue of 4 the first row takes all credits. Its neurons give theirs back in clocks
+    # 11 to 14, so there are 3 in clock 14.
+    probes = play(image(SMALL, populations=[{"neurons": 7}]), [mark(SMALL)], 30)
+    assert clocks_of(probes, "fetch.valid") == [5, 14]
+    assert clocks_of(probes, "state.write") == [11, 12, 13, 14, 20, 21, 22]
+
+
+def test_rows_without_neurons_take_four_clocks() -> None:
+    # LOOKUP, SETUP, WALK, DRAIN, for rows 0 and 2 as for an empty row that ends a phase.
+    config = SMALL
+    empty = {"more": 1}
+    one = {"neurons": 1, "more": 1}
+    loaded = image(config, populations=[empty, one, empty, {}])
+    probes = play(loaded, [mark(config)], 40)
+    # 2 START, 3..6 row 0, 7 LOOKUP, 8 SETUP, 9 fetch, 11 stage 0, 15 stage 4, 16 DRAIN sees the
+    # pipeline empty, 17..20 row 2, 21..24 row 3, 25 IDLE and next DONE, 26 DONE.
+    assert clocks_of(probes, "fetch.valid") == [9]
+    assert clocks_of(probes, "state.write") == [15]
+    assert clocks_of(probes, "fire.ready") == [0, 1, 2, *range(25, 40)]
+    assert clocks_of(probes, "host_out.valid") == [26]
+
+
+def test_additions_to_one_row_are_forwarded() -> None:
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[1, 2, -3, 0]],
+        connections=[{"sources": 1, "groups": 1, "synapses": 4}],
+    )
+    probes = play(loaded, [event(config)] * 5, 10)
+    assert clocks_of(probes, "sum.write") == [3, 4, 5, 6, 7]
+    written = [sums(config, probe) for probe in probes[3:8]]
+    assert written == [[n, 2 * n, -3 * n, 0] for n in (1, 2, 3, 4, 5)]
+
+
+def test_sums_wrap_lane_by_lane() -> None:
+    config = FabricConfig(lanes=3, neurons=3, sum_bits=8)
+    loaded = image(
+        config,
+        weights=[[127, -128, -1]],
+        connections=[{"sources": 1, "groups": 1, "synapses": 3}],
+    )
+    probes = play(loaded, [event(config)] * 3, 8)
+    assert [sums(config, probe) for probe in probes[3:6]] == [
+        [127, -128, -1],
+        [-2, 0, -2],
+        [125, -128, -3],
+    ]
+
+
+def test_fetch_has_priority_over_additions() -> None:
+    # One lane, so that a walk of 3 neurons fetches in 3 successive clocks. The first step has
+    # no event, so it fires at once; the second step's event has 3 groups.
+    config = FabricConfig(lanes=1, neurons=3, slots=2, queue=4)
+    loaded = image(
+        config,
+        weights=[[10], [20], [30]],
+        populations=[{"neurons": 3, "spiking": 0}],
+        connections=[{"sources": 1, "groups": 3, "synapses": 3}],
+        window=1,
+    )
+    # 0 the mark, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, fetches in 5, 6, 7.
+    # The event: transfers in 2 after one gap, D in 3, X from 4: 4 issues group 0, 5..7 stall, 8 and
+    # 9 issue the rest. A second event waits in D from 4 on until 9, so a third waits from 4 to 9.
+    gaps = [False, True] + [False] * 28
+    probes = play(loaded, [mark(config)] + [event(config)] * 3, 30, gaps=gaps)
+    assert clocks_of(probes, "fetch.valid") == [5, 6, 7]
+    taken = [n for n, p in enumerate(probes) if p["event.valid"] and p["event.ready"]]
+    assert taken == [2, 3, 9]
+    assert clocks_of(probes, "event.ready")[:6] == [0, 1, 2, 3, 9, 12]
+    assert [probe["counters.stalls"] for probe in probes[:10]] == [0] * 6 + [1, 2, 3, 3]
+    # Rows: group * 2 + slot. Writes are a clock after their issue.
+    writes = [(n, p["sum.address"], p["sum.data"]) for n, p in enumerate(probes) if p["sum.write"]]
+    slot_0 = [(6, 0, 0), (7, 2, 0), (8, 4, 0)]
+    slot_1 = [(5, 1, 10), (9, 3, 20), (10, 5, 30), (11, 1, 20)]
+    assert writes[:7] == sorted(slot_0 + slot_1)
+
+
+def test_fire_waits_for_credits() -> None:
+    # A queue of 4, rows of 4 neurons that all spike, and a host that does not take packets before
+    # clock 40: the second row cannot be fetched before 4 spikes are popped.
+    config = SMALL
+    loaded = image(
+        config,
+        biases=[1] * 8,
+        populations=[{"neurons": 8} | PLAIN],
+        targets=[TO_HOST],
+    )
+    ready = [n >= 40 for n in range(70)]
+    probes = play(loaded, [mark(config)], 70, ready)
+    # Stage 4 in 11..14; C holds the first from 15, B the second, the head is the third.
+    # From clock 40 a packet goes in every clock. The third is popped to B in 40, the fourth in
+    # 41: credits 2 + 2 are there in 42.
+    assert clocks_of(probes, "spike.valid")[:4] == [11, 12, 13, 14]
+    assert clocks_of(probes, "host_out.valid")[0] == 15
+    assert clocks_of(probes, "fetch.valid") == [5, 42]
+    fields = [config.host_out.unpack(payload) for payload in transfers(probes, "host_out")]
+    assert [packet["index"] for packet in fields[:-1]] == list(range(8))
+
+
+def test_spikes_follow_each_other_without_bubbles() -> None:
+    # Two targets: two beats a spike, one packet in every clock.
+    config = SMALL
+    loaded = image(
+        config,
+        biases=[1] * 4,
+        populations=[{"neurons": 4, "readout": 1} | PLAIN],
+        targets=[TO_HOST],
+    )
+    probes = play(loaded, [mark(config)], 40)
+    fields = [config.host_out.unpack(payload) for payload in transfers(probes, "host_out")]
+    assert [(packet["kind"], packet["index"]) for packet in fields] == [
+        *((kind, n) for n in range(4) for kind in (PacketKind.SPIKE, PacketKind.STATE)),
+        (PacketKind.STEP, 0),
+    ]
+    # Stage 4 from 11, so C from 15.
+    assert clocks_of(probes, "emit_host.valid") == list(range(15, 23))
+
+
+def test_late_events_are_dropped() -> None:
+    # A neuron that spikes in every step, to itself with a delay of 1 and to another with 2.
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[0], [0]],
+        biases=[1],
+        populations=[{"neurons": 1} | PLAIN | {"fan_out": 2}],
+        connections=[
+            {"weight_base": n, "sources": 1, "groups": 1, "synapses": 1 + n} for n in range(2)
+        ],
+        targets=[{"connection": 0, "delay": 1}, {"connection": 1, "delay": 2}],
+    )
+    steps = 4
+    words = [mark(config, int(t == 0), min(steps - 1 - t, 3)) for t in range(steps)]
+    probes = play(loaded, words, 150)
+    sent = [config.event.unpack(payload) for payload in transfers(probes, "emit_event")]
+    # Delay 1: from steps 0, 1, 2; delay 2: from steps 0, 1. Three slots.
+    assert [(e["connection"], e["slot"]) for e in sent] == [(0, 1), (1, 2), (0, 2), (1, 0), (0, 0)]
+    assert probes[-1]["counters.synops"] == 3 * 1 + 2 * 2
+    assert len(transfers(probes, "host_out")) == steps
+
+
+def test_a_late_event_leaves_b_while_c_is_full() -> None:
+    # Beats of one spike: to the host (C, not taken), then late: B must be free again for a third.
+    config = SMALL
+    loaded = image(
+        config,
+        biases=[1],
+        populations=[{"neurons": 1} | PLAIN | {"fan_out": 3}],
+        targets=[TO_HOST, {"delay": 1}, TO_HOST],
+    )
+    ready = [n >= 30 for n in range(40)]
+    probes = play(loaded, [mark(config)], 40, ready)
+    # A in 13, 14, 15 although C is full from 15 on; so the two packets leave in 30 and 31.
+    out = [n for n, p in enumerate(probes) if p["host_out.valid"] and p["host_out.ready"]]
+    assert out == [30, 31, 33]
+    assert clocks_of(probes, "emit_event.valid") == []
+
+
+def test_events_that_name_nothing_are_counted_and_dropped() -> None:
+    config = SMALL
+    loaded = image(
+        config,
+        weights=[[1], [2]],
+        populations=[{"neurons": 1, "readout": 1}],
+        connections=[
+            {"sources": 2, "groups": 1, "synapses": 1},
+            {},
+            {"sources": 2, "groups": 0, "synapses": 1},
+        ],
+    )
+    words = [
+        event(config, index=2),
+        event(config, index=3),
+        event(config, connection=1),
+        event(config, connection=2),
+        event(config, connection=3),
+        event(config, index=1),
+        mark(config),
+    ]
+    probes = play(loaded, words, 40)
+    # Each takes one clock in D: accepted in 0..4, counted at the end of 1..5.
+    assert [probe["counters.errors"] for probe in probes[:8]] == [0, 0, 1, 2, 3, 4, 5, 5]
+    assert clocks_of(probes, "host_in.ready") == list(range(7))
+    assert clocks_of(probes, "sum.write")[0] == 8
+    assert probes[-1]["counters.synops"] == 1
+
+
+def test_input_runs_ahead_as_far_as_the_window() -> None:
+    config = SMALL
+    loaded = image(config, populations=[{}], window=2)
+    probes = play(loaded, [mark(config)] * 6, 80)
+    # lead after clock 0, 1, 2 is 1, 2, 3: closed. A step without neurons: WAIT in 1, START in 2,
+    # 3..6 the row, 7 BUSY sees idle, 8 DONE: open in 9. Then 8 clocks a step.
+    taken = [n for n, p in enumerate(probes) if p["host_in.ready"]]
+    assert taken == [0, 1, 2, 9, 17, 25]
+    assert clocks_of(probes, "host_out.valid") == [8 + 8 * n for n in range(6)]
+
+
+def test_load_words_take_effect_in_the_next_clock() -> None:
+    config = SMALL
+    load = config.load
+    weight = load.pack({"target": LoadTarget.WEIGHT, "address": 0, "data": 3})
+    connection = load.pack(
+        {
+            "target": LoadTarget.CONNECTION,
+            "address": 0,
+            "data": config.connection_row.pack({"sources": 1, "groups": 1, "synapses": 1}),
+        }
+    )
+    # Data beyond the row's width is cut off.
+    control = load.pack(
+        {
+            "target": LoadTarget.CONTROL,
+            "address": 5,
+            "data": config.control_row.pack({"window": 1}) | 1 << config.control_row.width,
+        }
+    )
+    nowhere = load.pack({"target": 7, "data": 1})
+    model = CycleModel(config, trace=True)
+    # The event of clock 0 reads the connection before it is written in clock 0; that of clock 1
+    # after. That one presents its weight in clock 3, in which it is written; the next in clock 4.
+    for clock, word in enumerate([connection, None, None, weight, nowhere, None, None]):
+        probe = config.probe.unpack(model.clock(event(config) if clock < 3 else None, load=word))
+        if clock >= 4:
+            assert probe["sum.write"] == int(clock < 6)
+            assert sums(config, probe)[0] == (0, 3, 0)[clock - 4]
+    assert model.counters["errors"] == 1
+    assert model.counters["synops"] == 2
+
+    # With a window of 0 a second mark waits; it is taken in the clock after the control word.
+    model.clock(mark(config))
+    assert model.host_in_taken
+    model.clock(mark(config), load=control)
+    assert not model.host_in_taken
+    model.clock(mark(config))
+    assert model.host_in_taken
+
+
+def test_counters_wrap() -> None:
+    config = FabricConfig(counter_bits=16)
+    model = CycleModel(config)
+    for _ in range((1 << 16) + 3):
+        model.clock()
+    assert model.cycles == model.counters["cycles"] == 3
+
+
+def test_run_reports_a_fabric_that_makes_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cycle, "WATCHDOG", 100)
+    # Rows without neurons that all have another one after them: fire never ends.
+    loaded = image(SMALL, populations=[{"more": 1}] * 4)
+    with pytest.raises(RuntimeError, match=r"no progress in 100 clocks: 1 of 2 words"):
+        packets(loaded, [mark(SMALL)] * 2)
+
+
+def test_run_numbers_clocks_from_its_call() -> None:
+    model = CycleModel(SMALL)
+    model.load(image(SMALL, populations=[{}]))
+    assert model.run([]) == []
+    for _ in range(2):
+        # As in the test of the window: DONE in clock 8.
+        assert model.run([mark(SMALL)]) == [(8, SMALL.host_out.pack({"kind": PacketKind.STEP}))]
+    assert model.cycles == 18
+
+
+# One neuron, whose potential is read out after every step.
+
+
+def potentials(
+    population: Row, biases: int, *, steps: int = 1, config: FabricConfig = SMALL
+) -> list[tuple[int, int]]:
+    """(spikes, potential) of a neuron in each step; every step says it is the last."""
+    row = {"neurons": 1, "readout": 1, "retain": DECAY_ONE} | dict(population)
+    loaded = image(config, biases=[biases], populations=[row], targets=[TO_HOST])
+    words = [mark(config, first=int(t == 0)) for t in range(steps)]
+    result: list[tuple[int, int]] = []
+    spikes = 0
+    for packet in packets(loaded, words):
+        if packet["kind"] == PacketKind.SPIKE:
+            spikes += 1
+        elif packet["kind"] == PacketKind.STATE:
+            result.append((spikes, packet["value"]))
+            spikes = 0
+    return result
+
+
+SPIKING = {"spiking": 1, "fan_out": 1}
+
+
+def test_the_first_step_reads_the_initial_potential() -> None:
+    # Two samples of two steps each.
+    row = {"neurons": 1, "readout": 1, "retain": DECAY_ONE, "v_init": 100}
+    loaded = image(SMALL, biases=[7], populations=[row])
+    words = [mark(SMALL, first=t % 2 == 0) for t in range(4)]
+    values = [p["value"] for p in packets(loaded, words) if p["kind"] == PacketKind.STATE]
+    assert values == [107, 114, 107, 114]
+
+
+def test_potentials_saturate_at_both_rails() -> None:
+    config = FabricConfig(state_bits=8, sum_bits=16)
+    for bias, values in ((100, [100, 127, 127]), (-100, [-100, -128, -128])):
+        assert potentials({}, bias, steps=3, config=config) == [(0, value) for value in values]
+    # An exact sum far outside the rails.
+    assert potentials({}, -32768, config=config) == [(0, -128)]
+    # Reset by subtraction saturates: -100 - (-128) fits, 127 - (-100) does not.
+    subtract = SPIKING | {"reset": Reset.SUBTRACT}
+    assert potentials(subtract | {"threshold": -128}, -100, config=config) == [(1, 28)]
+    assert potentials(subtract | {"threshold": -100}, 127, config=config) == [(1, 127)]
+
+
+@pytest.mark.parametrize("inclusive", [0, 1])
+def test_a_potential_equal_to_the_threshold(inclusive: int) -> None:
+    row = SPIKING | {"threshold": 10, "inclusive": inclusive, "v_reset": -1}
+    assert potentials(row, 9) == [(0, 9)]
+    assert potentials(row, 10) == [(1, -1) if inclusive else (0, 10)]
+    assert potentials(row, 11) == [(1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("reset", "value"), [(Reset.VALUE, 3), (Reset.SUBTRACT, 5), (Reset.NONE, 25)]
+)
+def test_resets(reset: Reset, value: int) -> None:
+    assert potentials(SPIKING | {"threshold": 20, "v_reset": 3, "reset": reset}, 25) == [(1, value)]
+
+
+def test_a_population_that_does_not_spike() -> None:
+    assert potentials({"fan_out": 1, "threshold": -5}, 1, steps=2) == [(0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("retain", "values"),
+    [
+        (DECAY_ONE, [-11, -11, -11]),  # decay 0 keeps
+        (0, [0, 0, 0]),  # decay 4096 forgets
+        (DECAY_ONE // 2, [-5, -2, -1]),  # toward zero, not down
+    ],
+)
+def test_decay(retain: int, values: list[int]) -> None:
+    got = potentials({"retain": retain, "v_init": -11}, 0, steps=3)
+    assert [value for _, value in got] == values
+    got = potentials({"retain": retain, "v_init": 11}, 0, steps=3)
+    assert [value for _, value in got] == [-value for value in values]
+
+
+# Properties.
+
+
+@given(
+    groups=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    lanes=st.integers(1, 16),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=40)
+def test_one_group_in_every_clock(groups: list[int], lanes: int, data: st.DataObject) -> None:
+    """Events that are offered back to back are added without a bubble."""
+    config = FabricConfig(lanes=lanes, neurons=4 * lanes, weight_words=64, slots=3)
+    loaded = image(
+        config,
+        weights=[[n % 7 - 3] * lanes for n in range(12)],
+        connections=[
+            {"sources": 3, "groups": count, "synapses": count * lanes} for count in groups
+        ],
+    )
+    chosen = st.tuples(st.integers(0, len(groups) - 1), st.integers(0, 2), st.integers(0, 2))
+    events = data.draw(st.lists(chosen, min_size=1, max_size=20))
+    expected = [
+        (group * 3 + slot, index + 3 * group)
+        for connection, index, slot in events
+        for group in range(groups[connection])
+    ]
+    probes = play(loaded, [event(config, *e) for e in events], len(expected) + 5)
+    # Transfer in 0, D in 1, X from 2, written from 3.
+    assert clocks_of(probes, "sum.write") == list(range(3, 3 + len(expected)))
+    totals: dict[int, int] = {}
+    for probe, (row, word) in zip(probes[3:], expected, strict=False):
+        totals[row] = totals.get(row, 0) + word % 7 - 3
+        assert probe["sum.address"] == row
+        assert sums(config, probe) == [totals[row]] * lanes
+    assert probes[-1]["counters.synops"] == sum(groups[e[0]] * lanes for e in events)
+
+
+def neuron_numbers(bits: int) -> st.SearchStrategy[int]:
+    """Numbers of `bits` bits, small ones and the extremes more often."""
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    small = min(high, 100)
+    return st.one_of(st.integers(-small, small), st.integers(low, high))
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Small networks: layered, pipelined or mixed, with recurrent connections and delays."""
+    weight_bits = draw(st.sampled_from((2, 4, 8)))
+    state_bits = draw(st.integers(8, 24))
+    sum_bits = draw(st.integers(16, 32))
+    top = 1 << (weight_bits - 1)
+    inputs = tuple(
+        Input(f"in{n}", draw(st.integers(1, 9)), draw(st.integers(1, 3)))
+        for n in range(draw(st.integers(1, 2)))
+    )
+    count = draw(st.integers(1, 4))
+    phases = sorted(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
+    dense = {phase: number for number, phase in enumerate(sorted(set(phases)))}
+    state = neuron_numbers(state_bits)
+    populations = []
+    for n in draw(st.permutations(range(count))):
+        size = draw(st.integers(1, 12))
+        biases = st.integers(-20, 20) if n else neuron_numbers(sum_bits)
+        populations.append(
+            Population(
+                f"p{n}",
+                size,
+                np.array(draw(st.lists(biases, min_size=size, max_size=size)), np.int64),
+                phase=dense[phases[n]],
+                decay=draw(st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))),
+                threshold=draw(
+                    st.one_of(st.integers(0, 4 * top - 1), state).filter(
+                        lambda value: abs(value) < 1 << (state_bits - 1)
+                    )
+                ),
+                inclusive=draw(st.booleans()),
+                spiking=draw(st.integers(0, 4)) > 0,
+                reset=draw(st.sampled_from(Reset)),
+                v_reset=draw(state),
+                v_init=draw(state),
+            )
+        )
+    phase_of = {p.name: p.phase for p in populations}
+    size_of = {node.name: node.size for node in (*inputs, *populations)}
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    connections = []
+    for source, target in itertools.product(size_of, phase_of):
+        if draw(st.integers(0, 2)) == 0:
+            continue
+        early = source not in phase_of or phase_of[source] < phase_of[target]
+        connections.append(
+            Connection(
+                source,
+                target,
+                rng.integers(-top, top, (size_of[source], size_of[target])),
+                delay=draw(st.integers(0 if early else 1, 3)),
+            )
+        )
+    return Network(
+        inputs, tuple(populations), tuple(connections), weight_bits, state_bits, sum_bits
+    )
+
+
+@st.composite
+def fabrics(draw: st.DrawFn, network: Network) -> FabricConfig:
+    """A fabric that `network` fits, often exactly."""
+    lanes = draw(st.integers(1, 16))
+    groups = {p.name: -(-p.size // lanes) for p in network.populations}
+    words = sum(c.weights.shape[0] * groups[c.target] for c in network.connections)
+    spare = st.integers(0, 3)
+    return FabricConfig(
+        lanes=lanes,
+        weight_bits=network.weight_bits,
+        state_bits=network.state_bits,
+        sum_bits=network.sum_bits,
+        neurons=lanes * sum(groups.values()) + draw(spare),
+        weight_words=max(1, words) + draw(spare),
+        slots=network.max_delay + 1 + draw(spare),
+        axons=max(node.size for node in (*network.inputs, *network.populations)) + draw(spare),
+        populations=len(network.populations) + draw(spare),
+        connections=max(1, len(network.connections)) + draw(spare),
+        targets=max(1, len(network.connections) + len(network.populations)) + draw(spare),
+        queue=lanes + draw(spare),
+        counter_bits=draw(st.integers(16, 64)),
+    )
+
+
+@given(data=st.data(), network=networks())
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+def test_same_as_the_step_level(data: st.DataObject, network: Network) -> None:
+    """Every spike and final potential of random networks, at full speed and with pauses."""
+    config = data.draw(fabrics(network), "config")
+    names = frozenset(p.name for p in network.populations)
+    loaded = map_network(network, config, names, names)
+    samples, steps = data.draw(st.integers(1, 3), "samples"), data.draw(st.integers(1, 6), "steps")
+    rng = np.random.default_rng(data.draw(st.integers(0, 1 << 32), "seed"))
+    rate = data.draw(st.sampled_from((0.0, 0.1, 0.5, 1.0)), "rate")
+    counts = {
+        node.name: np.where(
+            rng.random((samples, steps, node.size)) < rate,
+            rng.integers(1, node.max_count + 1, (samples, steps, node.size)),
+            0,
+        )
+        for node in network.inputs
+    }
+    words = [
+        word
+        for sample in host_words(loaded, check_inputs(network, counts))
+        for word in sample.tolist()
+    ]
+    expected = simulate(network, counts)
+
+    model = CycleModel(config)
+    model.load(loaded)
+    played = model.run(words)
+    clocks, out = (np.array(column, np.uint64) for column in zip(*played, strict=True))
+    heard = hear(loaded, clocks, out, samples, steps)
+    assert heard.spikes.keys() == expected.spikes.keys()
+    for name, spikes in expected.spikes.items():
+        np.testing.assert_array_equal(heard.spikes[name], spikes, name)
+    for name, states in expected.states.items():
+        np.testing.assert_array_equal(heard.states[name], states, name)
+    wrap = 1 << config.counter_bits
+    assert model.counters["synops"] == expected.synops.sum() % wrap
+    assert model.counters["spikes"] == sum(s.sum() for s in expected.spikes.values()) % wrap
+    assert model.counters["errors"] == 0
+    assert not any(model.integrate.sums)
+
+    # The same with pauses: other clocks, same packets, and streams that keep their promises.
+    flip = random.Random(data.draw(st.integers(0, 1 << 32), "pauses"))
+    busy, slow = data.draw(st.floats(0.05, 1)), data.draw(st.floats(0, 0.95))
+    length = int(len(played) / busy + (len(words) / (1 - slow) + model.cycles)) + 200
+    ready = [n > length or flip.random() < busy for n in range(3 * length)]
+    gaps = [n < length and flip.random() < slow for n in range(3 * length)]
+    probes = play(loaded, words, 3 * length, ready, gaps)
+    # Packets of a step differ in order only if the order of spikes does, which it must not.
+    assert transfers(probes, "host_out") == out.tolist()
+    assert transfers(probes, "host_in") == words
+    assert_streams_hold(probes)
+
+
+def test_streams_hold_under_backpressure() -> None:
+    config = SMALL
+    loaded = image(
+        config,
+        biases=[1] * 8,
+        populations=[{"neurons": 8, "readout": 1} | PLAIN],
+        targets=[TO_HOST],
+    )
+    probes = play(loaded, [mark(config)], 60, itertools.cycle([False, False, True]))
+    assert_streams_hold(probes)
+    assert any(p["emit_host.valid"] and not p["emit_host.ready"] for p in probes)
+    assert any(p["host_out.valid"] and not p["host_out.ready"] for p in probes)
+    assert len(transfers(probes, "host_out")) == 17
+
+
+def assert_streams_hold(probes: Sequence[Probe]) -> None:
+    """`valid` and `payload` stay until the transfer, and nothing is driven without valid.
+
+    The stream after the arbiter is exempt: an event of the loop may overtake one of the host that
+    waits.
+    """
+    for before, after in itertools.pairwise(probes):
+        for stream in STREAMS:
+            if not before[f"{stream}.valid"]:
+                assert before[f"{stream}.payload"] == 0
+            elif not before[f"{stream}.ready"] and stream != "event":
+                assert after[f"{stream}.valid"], stream
+                assert after[f"{stream}.payload"] == before[f"{stream}.payload"], stream
