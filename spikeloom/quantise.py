@@ -13,7 +13,7 @@ potentials are in the same unit of 1 / s, and multiplying all of them by s chang
 
 rint rounds halves to even. Thresholds and resets are computed in rational numbers, so that a
 threshold which is a whole number of weight units stays exactly that. A population whose weights
-are all 0 (or that has none) is scaled so that its largest potential or bias takes half of the range.
+are all 0 (or that has none) is scaled so that its largest potential or bias takes half the range.
 
 Only rounding is lossy, and the report says how much. What does not fit its width is refused: a
 lower scale would cost weight precision silently.
@@ -59,19 +59,19 @@ class WeightError:
 
     Parameters
     ----------
-    max, rms
+    max_error, rms_error
         Largest and root-mean-square error, in the unit of the weights.
-    max_lsb, rms_lsb
+    max_error_lsb, rms_error_lsb
         The same in steps of the integer weights (rounding alone gives up to 0.5).
-    relative
+    relative_error
         Root-mean-square error over root-mean-square weight; 0 where all weights are 0.
     """
 
-    max: float
-    rms: float
-    max_lsb: float
-    rms_lsb: float
-    relative: float
+    max_error: float
+    rms_error: float
+    max_error_lsb: float
+    rms_error_lsb: float
+    relative_error: float
 
 
 @dataclass(frozen=True)
@@ -497,12 +497,12 @@ def _worst_input(population: Population, network: Network) -> tuple[int, int]:
 
 
 def _flat(report: PopulationReport | ConnectionReport) -> dict[str, Any]:
-    """The fields of a report, with those of its weight error as weight_max and so on."""
+    """The fields of a report, with those of its weight error as weight_max_error and so on."""
     row: dict[str, Any] = {}
     for field in dataclasses.fields(report):
         value = getattr(report, field.name)
         if isinstance(value, WeightError):
-            row |= {f"weight_{key}_error": v for key, v in dataclasses.asdict(value).items()}
+            row |= {f"weight_{key}": v for key, v in dataclasses.asdict(value).items()}
         else:
             row[field.name] = value
     return row

@@ -1,0 +1,43 @@
+# Thin verbs; the work is done by the package, pytest and the scripts in bench/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test lint bench clean
+
+setup: .venv/test
+
+.venv/pip:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/demo: .venv/pip pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+.venv/test: .venv/demo
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+.venv/train: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
+	touch $@
+
+# 1,000 real digits through the RTL, every spike and clock against the golden model.
+demo: .venv/demo
+	$(BIN)/spikeloom demo --output build/demo
+
+test: .venv/test lint
+	$(BIN)/pytest -n 2
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Every figure, into build/bench.json. Takes DATA, the folder with mnist.npz.
+bench: .venv/train
+	$(BIN)/python -m bench --data $(or $(DATA),../shared/data) --output build/bench.json
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,623 @@
+"""The importer: graphs mean what their equations say, and every bad one is refused in one line."""
+
+import dataclasses
+import os
+import pickle
+import random
+from pathlib import Path
+
+import h5py
+import nir
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golden.errors import SpikeloomError
+from golden.spec import Reset
+from spikeloom.dialect import DIALECTS
+from spikeloom.float_network import FloatNetwork, simulate_float
+from spikeloom.nir_import import load_nir
+
+
+def lif(size=1, **changed):
+    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
+    return nir.LIF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
+
+
+def li(size=1, **changed):
+    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0} | changed
+    return nir.LI(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
+
+
+def integrate_and_fire(size=1, **changed):
+    values = {"r": 1.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
+    return nir.IF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
+
+
+def graph(nodes, edges):
+    """A graph as given: with type checks nir would add inputs and outputs to loose ends."""
+    return nir.NIRGraph(dict(nodes), list(edges), type_check=False)
+
+
+def chain(*nodes, size=1, out=1):
+    """input -> n0 -> n1 ... -> output."""
+    named = {f"n{i}": node for i, node in enumerate(nodes)}
+    names = ["input", *named, "output"]
+    ends = {"input": nir.Input(np.atleast_1d(size)), "output": nir.Output(np.atleast_1d(out))}
+    return graph(ends | named, zip(names, names[1:], strict=False))
+
+
+def refusal(source, **options):
+    with pytest.raises(SpikeloomError) as caught:
+        load_nir(source, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def only(network: FloatNetwork):
+    [population] = network.populations
+    return population, {c.source: c.weights for c in network.connections}
+
+
+# Meaning.
+
+
+def test_lif_folds_euler_into_decay_weights_and_bias():
+    weight, bias = np.array([[2.0, 3.0]]), np.array([5.0])
+    neuron = lif(tau=8.0, r=0.5, v_leak=-1.0, v_threshold=2.0, v_reset=-0.25)
+    network = load_nir(chain(nir.Affine(weight, bias), neuron, size=2), dt=2.0)
+    population, weights = only(network)
+    assert (population.name, population.size) == ("n1", 1)
+    assert population.decay == 0.25
+    assert weights["input"].tolist() == [[0.25], [0.375]]
+    assert population.bias.tolist() == [5 * 0.125 - 0.25]
+    assert (population.threshold, population.v_reset, population.v_init) == (2.0, -0.25, 0.0)
+    assert (population.spiking, population.inclusive, population.reset) == (
+        True,
+        False,
+        Reset.VALUE,
+    )
+    assert network.dt == 2.0
+    assert network.outputs == (("output", "n1"),)
+
+
+def test_if_integrates_over_time_or_per_step_by_dialect():
+    network = chain(integrate_and_fire(r=3.0))
+    assert only(load_nir(network, dt=0.5))[1]["input"].tolist() == [[1.5]]
+    assert only(load_nir(network, "snntorch"))[1]["input"].tolist() == [[3.0]]
+    variant = dataclasses.replace(DIALECTS["nir"], integrator="step")
+    assert only(load_nir(network, variant))[1]["input"].tolist() == [[3.0]]
+    assert only(load_nir(network, dt=0.5))[0].decay == 0.0
+
+
+def test_li_never_spikes_and_takes_a_leak_potential():
+    population, _ = only(load_nir(chain(li(v_leak=2.0)), dt=1.0))
+    assert not population.spiking
+    assert population.bias.tolist() == [0.5]
+
+
+def test_explicit_arguments_override_the_dialect():
+    network = load_nir(chain(lif()), "snntorch", dt=1.0, reset="subtract", compare=">=")
+    population, _ = only(network)
+    assert (population.decay, population.reset, population.inclusive) == (
+        0.25,
+        Reset.SUBTRACT,
+        True,
+    )
+    assert network.dialect == dataclasses.replace(
+        DIALECTS["snntorch"], dt=1.0, reset="subtract", compare=">="
+    )
+    assert only(load_nir(chain(lif()), dt=1.0, reset="none"))[0].reset is Reset.NONE
+
+
+def test_float32_time_constants_give_the_gain_the_exporter_meant():
+    tau = np.float32(1e-4) / (1 - np.float32(0.9))
+    neuron = lif(tau=tau, r=tau / np.float32(1e-4))
+    assert only(load_nir(chain(neuron), "snntorch"))[1]["input"].tolist() == [[1.0]]
+    forgets_all = lif(tau=np.float32(1e-4))
+    assert only(load_nir(chain(forgets_all), "snntorch"))[0].decay == 1.0
+
+
+def test_norse_starts_at_the_leak_potential():
+    population, _ = only(load_nir(chain(lif(r=1.0, v_leak=0.5)), "norse"))
+    assert population.v_init == 0.5
+    assert population.decay == 1e-3 / 4
+
+
+@pytest.mark.parametrize(
+    ("dialect", "neuron", "named"),
+    [
+        ("norse", lif(r=2.0), "r must be 1"),
+        ("norse", lif(r=1.0, v_reset=0.5), "v_reset must be 0"),
+        ("snntorch", lif(v_leak=0.5), "v_leak must be 0"),
+        ("snntorch", lif(v_reset=0.5), "v_reset must be 0"),
+        ("snntorch", integrate_and_fire(v_reset=0.5), "v_reset must be 0"),
+    ],
+)
+def test_what_a_framework_would_ignore_is_refused(dialect, neuron, named):
+    message = refusal(chain(neuron), dialect=dialect)
+    assert "'n0'" in message and named in message and "nir" in message
+
+
+def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold():
+    network = chain(
+        nir.Scale(np.array(2.0)),
+        nir.LIF(np.array(4.0), np.array([4.0, 8.0]), np.array(0.0), np.array([1.0]), np.array(0.0))
+        if False
+        else lif(2, r=[4.0, 8.0]),
+        size=2,
+        out=2,
+    )
+    network.nodes["n1"].tau = np.array(4.0)
+    population, weights = only(load_nir(network, dt=1.0))
+    assert population.decay == 0.25
+    assert weights["input"].tolist() == [[2.0, 0.0], [0.0, 4.0]]
+
+
+def test_shapes_flatten_in_c_order():
+    scale = np.arange(6.0).reshape(2, 3)
+    weight = np.arange(12.0).reshape(2, 6)
+    network = chain(
+        nir.Scale(scale),
+        nir.Flatten(np.array([2, 3]), start_dim=0),
+        nir.Linear(weight),
+        lif(2),
+        size=(2, 3),
+        out=2,
+    )
+    _, weights = only(load_nir(network, dt=1.0))
+    assert np.array_equal(weights["input"], (weight * scale.reshape(-1)).T)
+
+
+def test_neurons_of_more_dimensions_and_flatten_after_them():
+    neuron = lif((2, 3))
+    network = chain(neuron, nir.Flatten(None, 0, -1), lif(6), size=(2, 3), out=6)
+    loaded = load_nir(network, dt=1.0)
+    assert [p.size for p in loaded.populations] == [6, 6]
+    assert np.array_equal(loaded.into("n2")[0].weights, np.eye(6))
+
+
+def test_flatten_of_some_dimensions():
+    network = chain(nir.Flatten(None, 1, 2), lif((2, 12)), size=(2, 3, 4), out=(2, 12))
+    assert load_nir(network, dt=1.0).populations[0].size == 24
+    assert "dimensions 1..-1 do not exist" in refusal(
+        chain(nir.Flatten(None, 1, -1), lif(()), size=(), out=()), dt=1.0
+    )
+    assert "Flatten" in refusal(chain(nir.Linear(np.ones((1, 6))), lif(), size=(2, 3)), dt=1.0)
+
+
+def test_branches_skips_and_several_inputs_add_up():
+    one, two, skip = np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[5.0, 7.0]])
+    network = graph(
+        {
+            "x.a": nir.Input(np.array([2])),
+            "10": nir.Input(np.array([1])),
+            "w.1": nir.Linear(one),
+            "w.2": nir.Linear(two),
+            "skip": nir.Affine(skip, np.array([11.0])),
+            "2": lif(),
+            "sum": lif(),
+            "out": nir.Output(np.array([1])),
+            "out2": nir.Output(np.array([1])),
+        },
+        [
+            ("sum", "out"),
+            ("2", "sum"),
+            ("skip", "sum"),
+            ("x.a", "skip"),
+            ("w.2", "2"),
+            ("x.a", "w.1"),
+            ("w.1", "2"),
+            ("10", "w.2"),
+            ("2", "out2"),
+        ],
+    )
+    loaded = load_nir(network, dt=1.0)
+    matrices = {(c.source, c.target): c.weights.tolist() for c in loaded.connections}
+    assert matrices == {
+        ("x.a", "2"): [[1.0], [2.0]],
+        ("10", "2"): [[3.0]],
+        ("2", "sum"): [[1.0]],
+        ("x.a", "sum"): [[5.0], [7.0]],
+    }
+    assert {p.name: p.bias.tolist() for p in loaded.populations} == {"2": [0.0], "sum": [11.0]}
+    assert sorted(loaded.outputs) == [("out", "sum"), ("out2", "2")]
+
+
+def test_two_ways_from_one_source_become_one_connection():
+    network = graph(
+        {
+            "in": nir.Input(np.array([2])),
+            "w": nir.Linear(np.array([[1.0, 2.0], [3.0, 4.0]])),
+            "n": lif(2),
+            "out": nir.Output(np.array([2])),
+        },
+        [("in", "w"), ("w", "n"), ("in", "n"), ("n", "out")],
+    )
+    _, weights = only(load_nir(network, dt=1.0))
+    assert weights["in"].tolist() == [[2.0, 3.0], [2.0, 5.0]]
+
+
+@st.composite
+def map_chains(draw):
+    """Random maps, the size they end in, and the direct computation of what they do."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    sizes = [draw(st.integers(1, 5))]
+    nodes = []
+    for kind in draw(st.lists(st.sampled_from(["affine", "linear", "scale", "flatten"]))):
+        size = sizes[-1]
+        if kind in ("affine", "linear"):
+            sizes.append(draw(st.integers(1, 5)))
+            weight = generator.normal(size=(sizes[-1], size))
+            bias = generator.normal(size=sizes[-1])
+            nodes.append(nir.Affine(weight, bias) if kind == "affine" else nir.Linear(weight))
+        elif kind == "scale":
+            nodes.append(nir.Scale(generator.normal(size=size)))
+        else:
+            nodes.append(nir.Flatten(None, 0, -1))
+    return nodes, sizes[0], sizes[-1], generator
+
+
+@given(map_chains())
+@settings(deadline=None)
+def test_random_chains_of_maps_equal_the_direct_computation(drawn):
+    nodes, size, out, generator = drawn
+    r, v_leak = generator.normal(size=(2, out))
+    neuron = lif(out, r=r, v_leak=v_leak, tau=2.0)
+    population, weights = only(load_nir(chain(*nodes, neuron, size=size, out=out), dt=1.0))
+    x = generator.normal(size=size)
+    direct = x
+    for node in nodes:
+        if isinstance(node, nir.Scale):
+            direct = direct * node.scale
+        elif not isinstance(node, nir.Flatten):
+            direct = node.weight @ direct + getattr(node, "bias", 0.0)
+    expected = 0.5 * (v_leak + r * direct)
+    np.testing.assert_allclose(x @ weights["input"] + population.bias, expected, atol=1e-9)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=25)
+def test_order_of_nodes_and_edges_does_not_matter(shuffler: random.Random):
+    rng = np.random.default_rng(5)
+    nodes = {
+        "in": nir.Input(np.array([3])),
+        "10": nir.Affine(rng.normal(size=(4, 3)), rng.normal(size=4)),
+        "2": lif(4),
+        "b": nir.Linear(rng.normal(size=(2, 4))),
+        "c": nir.Linear(rng.normal(size=(2, 3))),
+        "d": li(2),
+        "out": nir.Output(np.array([2])),
+    }
+    edges = [("in", "10"), ("10", "2"), ("2", "b"), ("b", "d"), ("in", "c"), ("c", "d")]
+    edges.append(("d", "out"))
+    expected = repr(load_nir(graph(nodes, edges), dt=1.0))
+    names = list(nodes)
+    shuffler.shuffle(names)
+    shuffler.shuffle(edges)
+    assert repr(load_nir(graph({name: nodes[name] for name in names}, edges), dt=1.0)) == expected
+
+
+def test_files_and_graphs_in_memory_are_the_same(tmp_path: Path):
+    network = chain(nir.Affine(np.ones((2, 3)), np.ones(2)), lif(2), size=3, out=2)
+    nir.write(tmp_path / "net.nir", network)
+    from_memory = load_nir(network, dt=1.0)
+    assert repr(load_nir(tmp_path / "net.nir", dt=1.0)) == repr(from_memory)
+    assert repr(load_nir(str(tmp_path / "net.nir"), dt=1.0)) == repr(from_memory)
+
+
+# Real case.
+
+
+@pytest.fixture
+def lif_case(shared_data: Path):
+    folder = shared_data / "nir"
+    if not (folder / "lif_norse.nir").exists():
+        pytest.skip("the recorded LIF neuron is not there")
+    return folder
+
+
+@pytest.mark.parametrize("dialect", ["nir", "norse"])
+@pytest.mark.parametrize("recorded", ["lif_norse.csv", "lif_snntorch.csv"])
+def test_lif_spikes_when_the_frameworks_said(lif_case: Path, dialect, recorded):
+    events, _, spikes = np.loadtxt(lif_case / recorded, delimiter=",").T
+    network = load_nir(lif_case / "lif_norse.nir", dialect, dt=1e-4)
+    run = simulate_float(network, events[:, np.newaxis])
+    assert run.spikes["1"].sum() == 4
+    assert np.array_equal(run.spikes["1"][0, :, 0], spikes == 1)
+
+
+def test_lif_potential_is_the_one_norse_recorded(lif_case: Path):
+    events, potential, _ = np.loadtxt(lif_case / "lif_norse.csv", delimiter=",").T
+    network = load_nir(lif_case / "lif_norse.nir", "norse", dt=1e-4)
+    for steps in (1, 100, 461, 700, 1000):
+        run = simulate_float(network, events[:steps, np.newaxis])
+        assert abs(run.states["1"].item() - potential[steps - 1]) < 1e-6
+
+
+def test_malformed_file_names_the_missing_node(shared_data: Path):
+    path = shared_data / "nir" / "malformed_missing_node.nir"
+    if not path.exists():
+        pytest.skip("the malformed graph is not there")
+    message = refusal(path, dt=1.0)
+    assert "malformed_missing_node.nir" in message and "'lif'" in message
+
+
+def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path):
+    path = shared_data / "nir" / "braille_zero.nir"
+    if not path.exists():
+        pytest.skip("the Braille network is not there")
+    assert "'lif1.lif': CubaLIF is not supported" in refusal(path, dt=1e-4)
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("network", "parts"),
+    [
+        (chain(lif(tau=0.0)), ["'n0'", "tau must be positive"]),
+        (chain(lif(tau=-1.0)), ["'n0'", "tau must be positive"]),
+        (chain(lif(tau=0.5)), ["'n0'", "shorter than dt"]),
+        (chain(lif(tau=np.inf)), ["'n0'", "tau has NaN or infinite"]),
+        (chain(lif(r=np.nan)), ["'n0'", "r has NaN"]),
+        (chain(lif(v_threshold=0.0)), ["'n0'", "v_threshold must be positive"]),
+        (chain(lif(2, tau=[4.0, 5.0]), size=2, out=2), ["tau differs", "4..5", "one node per"]),
+        (chain(lif(2, v_threshold=[1, 2]), size=2, out=2), ["v_threshold differs"]),
+        (chain(lif(2, v_reset=[0, 0.5]), size=2, out=2), ["v_reset differs"]),
+        (chain(nir.Linear(np.array([[np.nan]])), lif()), ["'n0'", "weight has NaN"]),
+        (chain(nir.Linear(np.ones((1, 1, 1))), lif()), ["'n0'", "2 dimensions"]),
+        (chain(nir.Linear(np.array([[1j]])), lif()), ["'n0'", "numbers"]),
+        (chain(nir.Linear(np.ones((2, 3))), lif(2), size=2, out=2), ["'n0'", "(2, 3)", "(2,)"]),
+        (chain(nir.Affine(np.ones((2, 1)), np.ones(3)), lif(2), out=2), ["'n0'", "bias"]),
+        (chain(lif(3), size=2, out=2), ["'n0'", "(3,)", "(2,)"]),
+        (chain(lif(), out=2), ["'output'", "(2,)", "(1,)"]),
+        (chain(nir.Scale(np.ones(3)), lif(2), size=2, out=2), ["'n0'", "scale"]),
+        (chain(nir.Linear(np.ones((1, 1)))), ["'output'", "'n0'", "add an LI or IF"]),
+        (chain(lif(), nir.Linear(np.ones((1, 1)))), ["'output'", "add an LI or IF"]),
+        (chain(lif(), nir.Scale(np.array([2.0]))), ["'output'", "add an LI or IF"]),
+        (chain(), ["'output'", "'input'", "add an LI or IF"]),
+        (chain(li(), lif()), ["'n1'", "'n0'", "sends no spikes"]),
+        (chain(nir.Threshold(np.ones(1)), lif()), ["'n0'", "Threshold is not supported"]),
+        (chain(chain(lif())), ["'n0'", "NIRGraph is not supported"]),
+        (chain(lif(), size=(0,)), ["'input'", "shape"]),
+        (chain(lif(), size=(1 << 17,)), ["'input'", "65536"]),
+        (chain(lif(40000), size=40000, out=40000), ["'n0'", "weights, more than"]),
+        (chain(nir.Scale(np.array(1e300)), nir.Scale(np.array(1e300)), lif()), ["finite", "'n2'"]),
+        (graph({}, []), ["no Input"]),
+        (graph({"in": nir.Input(np.array([1]))}, []), ["no Output"]),
+        (
+            graph(
+                {"in": nir.Input(np.array([1])), "n": lif(), "out": nir.Output(np.array([1]))},
+                [("in", "n"), ("n", "lost")],
+            ),
+            ["'n' -> 'lost'", "no node 'lost'"],
+        ),
+    ],
+)
+def test_refusals_say_what_and_where(network, parts):
+    message = refusal(network, dt=1.0)
+    for part in parts:
+        assert part in message
+
+
+def test_every_neuron_needs_a_time_step():
+    for neuron in (lif(), li(), integrate_and_fire()):
+        message = refusal(chain(neuron))
+        assert "'n0'" in message and "pass dt=" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"dialect": "lava"}, "'nir' or 'snntorch' or 'norse'"),
+        ({"dialect": None}, "'nir' or"),
+        ({"dt": 0.0}, "dt must be"),
+        ({"dt": float("nan")}, "dt must be"),
+        ({"dt": "1"}, "dt must be"),
+        ({"dt": 1.0, "reset": "zero"}, "reset must be 'value' or"),
+        ({"dt": 1.0, "compare": "<"}, "compare must be"),
+    ],
+)
+def test_impossible_options(options, part):
+    assert part in refusal(chain(lif()), **options)
+
+
+@pytest.mark.parametrize(
+    ("edges", "part"),
+    [
+        ([("in", "n"), ("n", "out"), ("n", "m"), ("m", "n")], "'m' -> 'n'"),
+        ([("in", "n"), ("n", "n"), ("n", "out")], "'n' -> 'n'"),
+        ([("in", "n"), ("n", "out")], "'m' (LIF): nothing leads into it"),
+        ([("in", "n"), ("n", "out"), ("n", "m")], "'m' (LIF): it leads nowhere"),
+        ([("in", "n"), ("n", "out"), ("in", "n")], "'in' -> 'n' is there twice"),
+        ([("in", "n"), ("n", "m"), ("m", "out"), ("m", "in")], "'in' (Input): 'm' leads into it"),
+        ([("in", "m"), ("m", "out"), ("out", "n")], "'out' (Output): an edge leads out"),
+        ([("in", "n"), ("n", "out"), ("in", "m"), ("m", "out")], "not the output of one neuron"),
+        ([("in", "n", "out")], "pairs"),
+        ([(1, 2)], "pairs"),
+        (None, "pairs"),
+    ],
+)
+def test_bad_wiring(edges, part):
+    ends = {"in": nir.Input(np.array([1])), "out": nir.Output(np.array([1]))}
+    network = graph(ends | {"n": lif(), "m": lif()}, [])
+    network.edges = edges
+    assert part in refusal(network, dt=1.0)
+
+
+def test_cycles_say_that_recurrence_is_not_there_yet():
+    ends = {"in": nir.Input(np.array([1])), "out": nir.Output(np.array([1]))}
+    edges = [("in", "n"), ("n", "out"), ("n", "w"), ("w", "n")]
+    message = refusal(graph(ends | {"n": lif(), "w": nir.Linear(np.ones((1, 1)))}, edges), dt=1.0)
+    assert "cycle" in message and "not supported yet" in message
+
+
+def test_different_shapes_do_not_add():
+    ends = {"in": nir.Input(np.array([2])), "out": nir.Output(np.array([2]))}
+    nodes = ends | {"w": nir.Linear(np.ones((1, 2))), "n": lif(2)}
+    edges = [("in", "w"), ("w", "n"), ("in", "n"), ("n", "out")]
+    message = refusal(graph(nodes, edges), dt=1.0)
+    assert "'n'" in message and "'w': (1,)" in message and "'in': (2,)" in message
+
+
+def test_bad_files(tmp_path: Path):
+    good = tmp_path / "good.nir"
+    nir.write(good, chain(nir.Linear(np.ones((64, 64))), lif(64), size=64, out=64))
+    assert load_nir(good, dt=1.0)
+    content = good.read_bytes()
+    for length in (0, 1, 8, 100, len(content) // 2, len(content) - 1):
+        (tmp_path / "short.nir").write_bytes(content[:length])
+        assert "short.nir" in refusal(tmp_path / "short.nir", dt=1.0)
+    assert "does not exist" in refusal(tmp_path / "none.nir")
+    assert "is a directory" in refusal(tmp_path)
+    (tmp_path / "text.nir").write_text("not HDF5")
+    assert "text.nir" in refusal(tmp_path / "text.nir")
+    nir.write(tmp_path / "node.nir", lif())
+    assert "a single LIF" in refusal(tmp_path / "node.nir")
+    with h5py.File(tmp_path / "empty.nir", "w"):
+        pass
+    assert "empty.nir" in refusal(tmp_path / "empty.nir")
+    assert "takes a path" in refusal(7)
+
+
+class Trap:
+    """Sets a mark when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+def test_loading_executes_nothing(tmp_path: Path):
+    mark = tmp_path / "executed"
+    trap = np.void(pickle.dumps(Trap(mark)))
+    good = tmp_path / "good.nir"
+    nir.write(good, chain(nir.Linear(np.ones((1, 1))), lif()))
+    for place in ("node/type", "node/edges", "node/nodes/n0/weight", "node/nodes/n1/tau"):
+        bad = tmp_path / "bad.nir"
+        bad.write_bytes(good.read_bytes())
+        with h5py.File(bad, "a") as file:
+            del file[place]
+            file[place] = trap
+        refusal(bad, dt=1.0)
+    assert not mark.exists()
+
+
+# Mutated graphs: imported or refused in one line, never anything else.
+
+VALUES = [
+    np.nan, np.inf, -np.inf, 0.0, -1.0, 1e308, 5e-324, None, "x", b"x", [], {}, object(), 1j,
+    True, np.zeros(0), np.ones(2), np.ones((2, 2)), np.ones((1, 1, 1)), np.array("x"),
+    np.array([None]), [[1], [1, 2]], {"input": 3}, {"output": None}, np.array([-1]), np.array([2.5]),
+]  # fmt: skip
+
+
+def whole_graph():
+    rng = np.random.default_rng(1)
+    return graph(
+        {
+            "in": nir.Input(np.array([2, 2])),
+            "flat": nir.Flatten(None, 0, -1),
+            "w": nir.Affine(rng.normal(size=(3, 4)), rng.normal(size=3)),
+            "s": nir.Scale(rng.normal(size=3)),
+            "hidden": lif(3),
+            "v": nir.Linear(rng.normal(size=(2, 3))),
+            "fire": integrate_and_fire(2),
+            "skip": nir.Linear(rng.normal(size=(2, 4))),
+            "read": li(2),
+            "out": nir.Output(np.array([2])),
+            "out2": nir.Output(np.array([3])),
+        },
+        [
+            ("in", "flat"), ("flat", "w"), ("w", "s"), ("s", "hidden"), ("hidden", "v"),
+            ("v", "fire"), ("flat", "skip"), ("skip", "read"), ("fire", "read"), ("read", "out"),
+            ("hidden", "out2"),
+        ],
+    )  # fmt: skip
+
+
+def mutate(network: nir.NIRGraph, rng: random.Random) -> None:
+    """Break one thing, most of the time."""
+    names = sorted(network.nodes)
+    name = rng.choice(names)
+    kind = rng.randrange(7)
+    if kind == 0:
+        del network.nodes[name]
+    elif kind == 1:
+        network.edges.remove(rng.choice(network.edges))
+    elif kind == 2:
+        network.edges.append((rng.choice(names), rng.choice(names)))
+    elif kind == 3:
+        network.edges[rng.randrange(len(network.edges))] = rng.choice(
+            [(name, "lost"), (name,), None, (name, 3), (name, "")]
+        )
+    elif kind == 4:
+        others = [lif(2), li(3), nir.Threshold(np.ones(2)), whole_graph(), None, "node", 3]
+        network.nodes[name] = rng.choice(others)
+    elif kind == 5:
+        network.nodes[rng.choice([3, None, ("a",), "again", ""])] = network.nodes[name]
+    else:
+        node = network.nodes[name]
+        attribute = rng.choice([a for a in vars(node) if a != "metadata"])
+        value = rng.choice(VALUES)
+        old = getattr(node, attribute)
+        if rng.random() < 0.5 and isinstance(value, float) and isinstance(old, np.ndarray):
+            changed = np.array(old, np.float64)
+            changed.flat[rng.randrange(changed.size)] = value
+            value = changed
+        setattr(node, attribute, value)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_mutated_graphs_are_imported_or_refused(seed: int):
+    rng = random.Random(seed)
+    network = whole_graph()
+    for _ in range(rng.randint(1, 2)):
+        mutate(network, rng)
+        if not all(isinstance(node, nir.NIRNode) for node in network.nodes.values()):
+            break
+        if not all(isinstance(edge, tuple) for edge in network.edges):
+            break
+    try:
+        loaded = load_nir(network, rng.choice(["nir", "snntorch"]), dt=1.0)
+    except SpikeloomError as error:
+        assert "\n" not in str(error)
+    else:
+        shapes = [(node.name, node.size) for node in loaded.inputs]
+        run = simulate_float(loaded, {name: np.ones((3, size)) for name, size in shapes})
+        assert all(run.states[p.name].shape == (1, p.size) for p in loaded.populations)
+
+
+def test_the_graph_that_is_mutated_is_a_good_one():
+    assert len(load_nir(whole_graph(), dt=1.0).populations) == 3
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path):
+    rng = random.Random(seed)
+    path = tmp_path / "mutated.nir"
+    nir.write(path, whole_graph())
+    with h5py.File(path, "a") as file:
+        places: list[str] = []
+        file.visit(places.append)
+        place = rng.choice(places)
+        del file[place]
+        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3), "/node"])
+        if value == "/node" if isinstance(value, str) else False:
+            file[place] = h5py.SoftLink("/node")
+        elif value is not None:
+            file[place] = value
+    try:
+        load_nir(path, dt=1.0)
+    except SpikeloomError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    return Path(__file__).parents[3] / "shared" / "data"
