@@ -1,0 +1,16 @@
+"""Spikeloom: a spiking network from NIR to RTL that is proved equal to its golden model.
+
+    net = spikeloom.load_nir("model.nir", dt=1e-3)
+    program = spikeloom.compile(net)
+    with spikeloom.open(program, backend="verilator") as device:
+        run = device.run(events)
+"""
+
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from spikeloom.compiler import compile
+from spikeloom.devices import Run, open
+from spikeloom.nir_import import load_nir
+from spikeloom.program import Program
+
+__all__ = ["FabricConfig", "Program", "Run", "SpikeloomError", "compile", "load_nir", "open"]

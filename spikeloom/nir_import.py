@@ -462,17 +462,12 @@ def _read(source: "str | os.PathLike[str]") -> nir.NIRGraph:
         )
     try:
         # Without type checks: those add an Input or Output to whatever hangs loose.
-        graph = nir.read(path, type_check=False)
+        return nir.read(path, type_check=False)
     except Exception as error:  # whatever h5py and nir stumble over
         cause = " ".join(str(error).split()) or type(error).__name__
         raise SpikeloomError(
             f"{where} is not a valid NIR graph ({cause}); export it again"
         ) from error
-    if not isinstance(graph, nir.NIRGraph):
-        raise SpikeloomError(
-            f"{where} holds a single {type(graph).__name__}, not a graph; wrap it in a NIRGraph"
-        )
-    return graph
 
 
 def _wiring(graph: nir.NIRGraph) -> tuple[dict[str, Any], dict[str, list[str]]]:

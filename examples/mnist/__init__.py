@@ -8,7 +8,7 @@ import numpy as np
 
 STEPS = 4
 
-LEVELS = (250, 192, 128, 64)
+LEVELS = (250, 192, 128, 80)
 """Smallest pixel value that spikes in step 0, 1, 2 and 3; darker pixels never spike."""
 
 
@@ -24,8 +24,8 @@ def encode(images: np.ndarray) -> np.ndarray:
     Returns:
         Spikes, bool, shape (n, STEPS, 784); channel 28 * row + column is the pixel.
     """
-    pixels = np.asarray(images).reshape(len(images), 1, 784)
-    reached = pixels >= np.array(LEVELS, dtype=np.int16).reshape(1, STEPS, 1)
+    pixels = np.asarray(images).reshape(-1, 1, 784)
+    reached = pixels >= np.array(LEVELS, dtype=np.uint8).reshape(1, STEPS, 1)
     spikes = reached.copy()
     spikes[:, 1:] &= ~reached[:, :-1]
     return spikes

@@ -1,6 +1,7 @@
 """The importer: graphs mean what their equations say, and every bad one is refused in one line."""
 
 import dataclasses
+import itertools
 import os
 import pickle
 import random
@@ -45,7 +46,7 @@ def chain(*nodes, size=1, out=1):
     named = {f"n{i}": node for i, node in enumerate(nodes)}
     names = ["input", *named, "output"]
     ends = {"input": nir.Input(np.atleast_1d(size)), "output": nir.Output(np.atleast_1d(out))}
-    return graph(ends | named, zip(names, names[1:], strict=False))
+    return graph(ends | named, itertools.pairwise(names))
 
 
 def refusal(source, **options):
@@ -142,15 +143,9 @@ def test_what_a_framework_would_ignore_is_refused(dialect, neuron, named):
 
 
 def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold():
-    network = chain(
-        nir.Scale(np.array(2.0)),
-        nir.LIF(np.array(4.0), np.array([4.0, 8.0]), np.array(0.0), np.array([1.0]), np.array(0.0))
-        if False
-        else lif(2, r=[4.0, 8.0]),
-        size=2,
-        out=2,
-    )
-    network.nodes["n1"].tau = np.array(4.0)
+    neuron = lif(2, r=[4.0, 8.0])
+    neuron.tau, neuron.v_threshold = np.array(4.0), np.array([1.0])
+    network = chain(nir.Scale(np.array(2.0)), neuron, size=2, out=2)
     population, weights = only(load_nir(network, dt=1.0))
     assert population.decay == 0.25
     assert weights["input"].tolist() == [[2.0, 0.0], [0.0, 4.0]]
@@ -429,12 +424,12 @@ def test_impossible_options(options, part):
     ("edges", "part"),
     [
         ([("in", "n"), ("n", "out"), ("n", "m"), ("m", "n")], "'m' -> 'n'"),
-        ([("in", "n"), ("n", "n"), ("n", "out")], "'n' -> 'n'"),
+        ([("in", "m"), ("m", "n"), ("n", "n"), ("n", "out")], "'n' -> 'n'"),
         ([("in", "n"), ("n", "out")], "'m' (LIF): nothing leads into it"),
         ([("in", "n"), ("n", "out"), ("n", "m")], "'m' (LIF): it leads nowhere"),
         ([("in", "n"), ("n", "out"), ("in", "n")], "'in' -> 'n' is there twice"),
         ([("in", "n"), ("n", "m"), ("m", "out"), ("m", "in")], "'in' (Input): 'm' leads into it"),
-        ([("in", "m"), ("m", "out"), ("out", "n")], "'out' (Output): an edge leads out"),
+        ([("in", "n"), ("n", "out"), ("out", "m"), ("m", "out")], "an edge leads out of it"),
         ([("in", "n"), ("n", "out"), ("in", "m"), ("m", "out")], "not the output of one neuron"),
         ([("in", "n", "out")], "pairs"),
         ([(1, 2)], "pairs"),
@@ -476,7 +471,7 @@ def test_bad_files(tmp_path: Path):
     (tmp_path / "text.nir").write_text("not HDF5")
     assert "text.nir" in refusal(tmp_path / "text.nir")
     nir.write(tmp_path / "node.nir", lif())
-    assert "a single LIF" in refusal(tmp_path / "node.nir")
+    assert "node.nir" in refusal(tmp_path / "node.nir")
     with h5py.File(tmp_path / "empty.nir", "w"):
         pass
     assert "empty.nir" in refusal(tmp_path / "empty.nir")
@@ -513,7 +508,8 @@ def test_loading_executes_nothing(tmp_path: Path):
 VALUES = [
     np.nan, np.inf, -np.inf, 0.0, -1.0, 1e308, 5e-324, None, "x", b"x", [], {}, object(), 1j,
     True, np.zeros(0), np.ones(2), np.ones((2, 2)), np.ones((1, 1, 1)), np.array("x"),
-    np.array([None]), [[1], [1, 2]], {"input": 3}, {"output": None}, np.array([-1]), np.array([2.5]),
+    np.array([None]), [[1], [1, 2]], {"input": 3}, {"output": None}, np.array([-1]),
+    np.array([2.5]), {"input": np.array([10**12])},
 ]  # fmt: skip
 
 
@@ -522,7 +518,7 @@ def whole_graph():
     return graph(
         {
             "in": nir.Input(np.array([2, 2])),
-            "flat": nir.Flatten(None, 0, -1),
+            "flat": nir.Flatten(np.array([2, 2]), 0, -1),
             "w": nir.Affine(rng.normal(size=(3, 4)), rng.normal(size=3)),
             "s": nir.Scale(rng.normal(size=3)),
             "hidden": lif(3),
@@ -543,7 +539,7 @@ def whole_graph():
 
 def mutate(network: nir.NIRGraph, rng: random.Random) -> None:
     """Break one thing, most of the time."""
-    names = sorted(network.nodes)
+    names = sorted(network.nodes, key=str)
     name = rng.choice(names)
     kind = rng.randrange(7)
     if kind == 0:
@@ -563,7 +559,10 @@ def mutate(network: nir.NIRGraph, rng: random.Random) -> None:
         network.nodes[rng.choice([3, None, ("a",), "again", ""])] = network.nodes[name]
     else:
         node = network.nodes[name]
-        attribute = rng.choice([a for a in vars(node) if a != "metadata"])
+        attributes = [a for a in getattr(node, "__dict__", ()) if a != "metadata"]
+        if not attributes:
+            return
+        attribute = rng.choice(attributes)
         value = rng.choice(VALUES)
         old = getattr(node, attribute)
         if rng.random() < 0.5 and isinstance(value, float) and isinstance(old, np.ndarray):
@@ -579,10 +578,6 @@ def test_mutated_graphs_are_imported_or_refused(seed: int):
     network = whole_graph()
     for _ in range(rng.randint(1, 2)):
         mutate(network, rng)
-        if not all(isinstance(node, nir.NIRNode) for node in network.nodes.values()):
-            break
-        if not all(isinstance(edge, tuple) for edge in network.edges):
-            break
     try:
         loaded = load_nir(network, rng.choice(["nir", "snntorch"]), dt=1.0)
     except SpikeloomError as error:
@@ -607,10 +602,9 @@ def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path):
         file.visit(places.append)
         place = rng.choice(places)
         del file[place]
-        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3), "/node"])
-        if value == "/node" if isinstance(value, str) else False:
-            file[place] = h5py.SoftLink("/node")
-        elif value is not None:
+        link = h5py.SoftLink("/node")
+        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3), link])
+        if value is not None:
             file[place] = value
     try:
         load_nir(path, dt=1.0)

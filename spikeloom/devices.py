@@ -1,0 +1,237 @@
+"""Devices: where a Program runs. Every backend gives the same kind of `Run`."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from golden.cycle import CycleModel
+from golden.errors import SpikeloomError
+from golden.host import Heard, Words, hear, host_words
+from golden.image import Image
+from golden.step import check_inputs, simulate
+from sim import runner
+from spikeloom.program import Program
+
+CHUNK = 500
+"""Samples that run back to back on one fabric. Results must not depend on how many processors a
+machine has, so chunks have this size everywhere, and each starts on a fabric fresh from reset."""
+
+Events = Mapping[str, ArrayLike] | ArrayLike
+Progress = Callable[[int], None]
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a device did.
+
+    Parameters
+    ----------
+    spikes
+        For each recorded population, bool (samples, steps, size).
+    states
+        For each population read out, its membrane potentials after the last step, int64
+        (samples, size).
+    cycles
+        Clocks of each sample, int64 (samples,): from the end of the sample before it, or for the first
+        of a chunk from its first clock, to its own end. None on a device that has no clock.
+    synops
+        Synaptic operations over the whole run, padding not counted.
+    errors
+        What the hardware's error counter says; must be 0.
+    """
+
+    spikes: dict[str, NDArray[np.bool_]]
+    states: dict[str, NDArray[np.int64]]
+    cycles: NDArray[np.int64] | None
+    synops: int
+    errors: int
+
+
+class Device(Protocol):
+    """Something that runs a Program."""
+
+    def run(self, events: Events, progress: Progress | None = None) -> Run:
+        """Run samples from their initial state.
+
+        Parameters
+        ----------
+        events
+            (samples, steps, axons) or (steps, axons), bool or small counts; for a network of several
+            inputs a mapping from their names to such arrays.
+        progress
+            Called with the number of samples done.
+
+        Raises
+        ------
+        SpikeloomError
+            The events do not fit the network.
+        """
+
+    def close(self) -> None:
+        """Release what the device holds."""
+
+    def __enter__(self) -> "Device":
+        """Nothing more to open."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+
+
+class _Device:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> "_Device":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class GoldenDevice(_Device):
+    """The step-level golden model; it has no clock."""
+
+    def run(self, events: Events, progress: Progress | None = None) -> Run:
+        """See `Device.run`."""
+        program = self.program
+        counts = check_inputs(program.network, events)
+        run = simulate(program.network, counts)
+        if progress:
+            progress(len(run.synops))
+        return Run(
+            {row.name: run.spikes[row.name] for row in program.image.rows if row.recorded},
+            {row.name: run.states[row.name] for row in program.image.rows if row.readout},
+            None,
+            int(run.synops.sum()),
+            0,
+        )
+
+
+class VerilatorDevice(_Device):
+    """The RTL, compiled by Verilator.
+
+    Parameters
+    ----------
+    program
+        Compiled (or taken from the cache) at once.
+    workers
+        Threads; as many as there are processors if not given.
+    verilog
+        Another text than the one the program's fabric has.
+    """
+
+    def __init__(
+        self, program: Program, workers: int | None = None, verilog: str | None = None
+    ) -> None:
+        super().__init__(program)
+        self.workers = workers
+        self.verilog = verilog
+        runner.Simulation(program.fabric, verilog=verilog).close()
+
+    def run(self, events: Events, progress: Progress | None = None) -> Run:
+        """See `Device.run`."""
+        image = self.program.image
+        counts = check_inputs(self.program.network, events)
+        samples, steps = next(iter(counts.values())).shape[:2]
+        chunks = list(chunk_words(image, counts))
+        results = runner.run_batch(
+            image.config,
+            image,
+            chunks,
+            workers=self.workers,
+            verilog=self.verilog,
+            progress=progress and (lambda done: progress(min(done * CHUNK, samples))),
+        )
+        heard = [
+            hear(image, result.clocks, result.packets, min(CHUNK, samples - CHUNK * n), steps)
+            for n, result in enumerate(results)
+        ]
+        return Run(
+            _joined([h.spikes for h in heard]),
+            _joined([h.states for h in heard]),
+            np.concatenate([sample_clocks(h.clocks) for h in heard]),
+            sum(result.counters["synops"] for result in results),
+            sum(result.counters["errors"] for result in results),
+        )
+
+
+def chunk_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
+    """The host words of each chunk of samples."""
+    samples = next(iter(counts.values())).shape[0]
+    for start in range(0, samples, CHUNK):
+        part = {name: events[start : start + CHUNK] for name, events in counts.items()}
+        yield np.concatenate(host_words(image, part))
+
+
+def sample_clocks(step_clocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Clocks of each sample of a chunk, from the clocks (samples, steps) that ended its steps."""
+    return np.diff(step_clocks[:, -1] + 1, prepend=0)
+
+
+def golden_clocks(
+    image: Image,
+    counts: Mapping[str, NDArray[np.uint8]],
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.int64]:
+    """Clocks of each sample by the cycle-level golden model; runs in processes of their own."""
+    samples, steps = next(iter(counts.values())).shape[:2]
+    chunks = list(chunk_words(image, counts))
+    sizes = [min(CHUNK, samples - CHUNK * n) for n in range(len(chunks))]
+    clocks = []
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        jobs = pool.map(_cycle_level, [image] * len(chunks), chunks, sizes, [steps] * len(chunks))
+        for done, heard in enumerate(jobs, 1):
+            clocks.append(sample_clocks(heard.clocks))
+            if progress:
+                progress(min(done * CHUNK, samples))
+    return np.concatenate(clocks)
+
+
+def _cycle_level(image: Image, words: Words, samples: int, steps: int) -> Heard:
+    model = CycleModel(image.config)
+    model.load(image)
+    packets = model.run([int(word) for word in words])
+    clock, packet = np.array(packets, np.uint64).T
+    return hear(image, clock, packet, samples, steps)
+
+
+def _joined(parts: list[dict[str, NDArray[T]]]) -> dict[str, NDArray[T]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def open(program: Program, backend: str = "golden") -> Device:
+    """A device that runs `program`.
+
+    Parameters
+    ----------
+    backend
+        "golden": the step-level model. "verilator": the RTL, compiled.
+
+    Raises
+    ------
+    SpikeloomError
+        The backend is unknown, or its tools are missing.
+    """
+    backends: dict[str, Callable[[Program], Device]] = {
+        "golden": GoldenDevice,
+        "verilator": VerilatorDevice,
+    }
+    if backend not in backends:
+        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {', '.join(backends)}")
+    return backends[backend](program)

@@ -1,0 +1,179 @@
+"""A Program: an integer network and the fabric it was compiled for, as one file of plain data."""
+
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import SpikeloomError
+from golden.image import Image
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig, Reset
+from spikeloom.mapping import map_network
+
+FORMAT = "spikeloom program"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network mapped onto a fabric.
+
+    Parameters
+    ----------
+    network
+        What is computed.
+    fabric
+        Sizes of the hardware.
+    record
+        Populations whose spikes are sent to the host.
+    readout
+        Populations whose membrane potentials are sent after the last step of a sample.
+    about
+        How it was made (dialect, quantisation report, ...), for people to read; JSON values.
+
+    Raises
+    ------
+    SpikeloomError
+        The network does not fit the fabric, or `record` or `readout` names no population.
+    """
+
+    network: Network
+    fabric: FabricConfig
+    record: frozenset[str]
+    readout: frozenset[str]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        populations = {population.name for population in self.network.populations}
+        for option, names in (("record", self.record), ("readout", self.readout)):
+            if unknown := sorted(names - populations):
+                raise SpikeloomError(f"{option}: no population is called {', '.join(unknown)}")
+        self.image  # noqa: B018 - a Program that exists fits
+
+    @functools.cached_property
+    def image(self) -> Image:
+        """The contents of the fabric's memories."""
+        return map_network(self.network, self.fabric, self.record, self.readout)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what the program computes."""
+        header, arrays = self._contents()
+        return _digest(header, arrays)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program; the file appears whole or not at all.
+
+        Raises `SpikeloomError` where the file cannot be written.
+        """
+        header, arrays = self._contents()
+        header |= {"about": self.about, "digest": self.digest}
+        text = json.dumps(header).encode()
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, header=np.frombuffer(text, np.uint8), **arrays)
+        target = Path(path)
+        try:
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(buffer.getvalue())
+            Path(name).chmod(0o644)
+            Path(name).replace(target)
+        except OSError as error:
+            raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Program":
+        """Read a program. The file is data: nothing in it is executed.
+
+        Raises `SpikeloomError` where the file is missing, truncated, altered, or no program.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(arrays.pop("header").tobytes())
+            if header["format"] != FORMAT:
+                raise ValueError("another format")
+        except OSError as error:
+            raise SpikeloomError(f"cannot read {path}: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+            raise SpikeloomError(
+                f"{path} is not a whole Spikeloom program; compile it again"
+            ) from None
+        if header["version"] != VERSION:
+            raise SpikeloomError(
+                f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
+                "compile it again"
+            )
+        about, digest = header.pop("about", {}), header.pop("digest", None)
+        if digest != _digest(header, arrays):
+            raise SpikeloomError(f"{path} was altered after it was written; compile it again")
+        return _rebuild(header, arrays, about)
+
+    def _contents(self) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
+        """Everything that decides what the program computes: plain values, and arrays."""
+        network = self.network
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fabric": dataclasses.asdict(self.fabric),
+            "record": sorted(self.record),
+            "readout": sorted(self.readout),
+            "weight_bits": network.weight_bits,
+            "state_bits": network.state_bits,
+            "sum_bits": network.sum_bits,
+            "inputs": [dataclasses.asdict(node) for node in network.inputs],
+            "populations": [_without(p, "bias") for p in network.populations],
+            "connections": [_without(c, "weights") for c in network.connections],
+        }
+        arrays = {f"bias{n}": p.bias for n, p in enumerate(network.populations)}
+        arrays |= {f"weights{n}": c.weights for n, c in enumerate(network.connections)}
+        return header, arrays
+
+
+def _without(node: Population | Connection, array: str) -> dict[str, Any]:
+    fields = (item.name for item in dataclasses.fields(node))
+    return {name: getattr(node, name) for name in fields if name != array}
+
+
+def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str:
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name], "<i8")
+        total.update(f"{name}{array.shape}".encode() + array.tobytes())
+    return total.hexdigest()
+
+
+def _rebuild(
+    header: dict[str, Any], arrays: dict[str, NDArray[np.int64]], about: dict[str, Any]
+) -> Program:
+    return Program(
+        Network(
+            tuple(Input(**node) for node in header["inputs"]),
+            tuple(
+                Population(**{**node, "reset": Reset(node["reset"])}, bias=arrays[f"bias{n}"])
+                for n, node in enumerate(header["populations"])
+            ),
+            tuple(
+                Connection(**node, weights=arrays[f"weights{n}"])
+                for n, node in enumerate(header["connections"])
+            ),
+            header["weight_bits"],
+            header["state_bits"],
+            header["sum_bits"],
+        ),
+        FabricConfig(**header["fabric"]),
+        frozenset(header["record"]),
+        frozenset(header["readout"]),
+        about,
+    )
