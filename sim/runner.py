@@ -88,6 +88,8 @@ class Simulation:
         Its Verilog where that is not what `sim.verilog.emit` writes, such as a mutated text.
     trace
         Able to write a waveform; slower.
+    extra
+        C++ to append to the harness; what it exports is found in `library`.
 
     Raises
     ------
@@ -96,18 +98,23 @@ class Simulation:
     """
 
     def __init__(
-        self, config: FabricConfig, *, verilog: str | None = None, trace: bool = False
+        self,
+        config: FabricConfig,
+        *,
+        verilog: str | None = None,
+        trace: bool = False,
+        extra: str = "",
     ) -> None:
         self.config = config
         text = emit(config) if verilog is None else verilog
-        self._library = _open(build(text, trace=trace))
+        self.library = _open(build(config, text, trace=trace, extra=extra))
         self.reset()
 
     def reset(self) -> None:
         """Begin again: registers and memories as they are after configuration."""
         self.close()
-        self._model: int = self._library.spikeloom_create()
-        self._finalizer = weakref.finalize(self, self._library.spikeloom_destroy, self._model)
+        self._model: int = self.library.spikeloom_create()
+        self._finalizer = weakref.finalize(self, self.library.spikeloom_destroy, self._model)
 
     def close(self) -> None:
         """Free the model. Only `reset` may follow."""
@@ -160,17 +167,18 @@ class Simulation:
         """The counters by name. `cycles` counts from reset, loading included."""
         layout = self.config.counters
         words = np.zeros(-(-layout.width // 32), "<u4")
-        self._library.spikeloom_counters(self._handle, words.ctypes.data)
+        self.library.spikeloom_counters(self.handle, words.ctypes.data)
         return layout.unpack(int.from_bytes(words.tobytes(), "little"))
 
     @property
-    def _handle(self) -> int:
+    def handle(self) -> int:
+        """The model, as functions of `library` want it."""
         if not self._finalizer.alive:
             raise ValueError("the simulation is closed")
         return self._model
 
     def _load(self, words: NDArray[np.uint32]) -> None:
-        self._library.spikeloom_load(self._handle, words.ctypes.data, len(words))
+        self.library.spikeloom_load(self.handle, words.ctypes.data, len(words))
 
     def _run(self, words: Words, patience: int, until: int | None) -> tuple[Words, Words]:
         """`run`, but for at most `until` clocks."""
@@ -187,7 +195,7 @@ class Simulation:
                 run.clocks, run.packets = (array.ctypes.data for array in pieces[-1])
                 run.capacity, run.count = _ROOM, 0
             run.stop = min(run.clock + _SLICE, limit)
-            status = self._library.spikeloom_run(self._handle, ctypes.byref(run))
+            status = self.library.spikeloom_run(self.handle, ctypes.byref(run))
         if status == _STUCK:
             raise FabricStuck(
                 f"nothing was transferred for {patience} clocks before clock {run.clock}: "
@@ -198,7 +206,7 @@ class Simulation:
         return clocks, packets
 
     def _trace(self, path: Path, start: int, clocks: int) -> None:
-        self._library.spikeloom_trace(self._handle, os.fsencode(path), start, clocks)
+        self.library.spikeloom_trace(self.handle, os.fsencode(path), start, clocks)
 
 
 def run_batch(

@@ -1,10 +1,10 @@
 """Compiles a fabric's Verilog into a shared library, once for each content."""
 
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from golden.spec import FabricConfig
 from sim import cache, toolchain
 from sim.verilog import TOP
 
@@ -13,7 +13,7 @@ LIBRARY = "fabric.so"
 _HARNESS = Path(__file__).with_name("harness.cpp")
 
 _VERILATOR_FLAGS = [
-    *("--cc", "--prefix", "Vfabric", "--top-module", TOP),
+    *("--cc", "--prefix", "Vfabric", "--top-module", "simulation"),
     # Amaranth gives every register and memory an initial value and has no X.
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing"),
     # Waived, because Yosys writes them for correct designs:
@@ -23,12 +23,37 @@ _VERILATOR_FLAGS = [
 ]
 _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 
-_COMPILER_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-w"]
+# -O3 and -march=native gain nothing here.
+_COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-w"]
 # Set-up code runs once.
 _SLOW_FLAGS = [*_COMPILER_FLAGS, "-O0"]
 
+# Constant `rst` and `host_out__ready` leave less to evaluate, above all whatever `rst` would lead
+# into: every register. A model begins with the values that a reset would give it.
+_WRAPPER = """
+module simulation(
+  input clk,
+  input host_in__valid, input [{host_in}:0] host_in__payload, output host_in__ready,
+  output host_out__valid, output [{host_out}:0] host_out__payload,
+  input load__valid, input [{load}:0] load__payload,
+  output [{counters}:0] counters
+);
+  {top} fabric(
+    .clk(clk), .rst(1'b0),
+    .host_in__valid(host_in__valid), .host_in__payload(host_in__payload),
+    .host_in__ready(host_in__ready),
+    .host_out__valid(host_out__valid), .host_out__payload(host_out__payload),
+    .host_out__ready(1'b1),
+    .load__valid(load__valid), .load__payload(load__payload), .load__ready(),
+    .counters(counters)
+  );
+endmodule
+"""
 
-def build(verilog: str, *, trace: bool = False, extra: str = "") -> Path:
+
+def build(
+    config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = ""
+) -> Path:
     """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
 
     The C interface is that of `harness.cpp`. Every symbol but those is hidden, so that one process
@@ -36,8 +61,10 @@ def build(verilog: str, *, trace: bool = False, extra: str = "") -> Path:
 
     Parameters
     ----------
+    config
+        Sizes of the fabric, which are those of its ports.
     verilog
-        Text with the top module `sim.verilog.TOP`.
+        Text with the top module `sim.verilog.TOP`, without probe.
     trace
         Able to write waveforms; slower.
     extra
@@ -49,6 +76,11 @@ def build(verilog: str, *, trace: bool = False, extra: str = "") -> Path:
         A tool is missing or fails. Nothing is left behind.
     """
     harness = _HARNESS.read_text(encoding="utf-8") + extra
+    ports = {
+        name: getattr(config, name).width - 1
+        for name in ("host_in", "host_out", "load", "counters")
+    }
+    verilog += _WRAPPER.format(top=TOP, **ports)
     flags = _VERILATOR_FLAGS + (_TRACE_FLAGS if trace else [])
     key = cache.digest(
         verilog, harness, *flags, *_COMPILER_FLAGS, *_SLOW_FLAGS, *_versions(), str(trace)

@@ -1,0 +1,127 @@
+"""Clocks per second of the fast runner, beside empty C++ loops around the same model.
+
+The reference is the least that can be written around a model: a C++ loop that feeds it words as it
+takes them and looks at no output. It is in the same library as the runner's own loop, evaluates
+with the same code, plays the same words, and runs the same number of clocks: both do the same
+work but for what the runner adds, which is Python, storing packets with their clocks, and
+knowing when to stop. A model in which nothing happens evaluates faster than a busy one, so such an
+idle loop would be another model in effect; it is given for comparison, and so is the busy loop
+through Verilator's own `eval`, which takes locks that the runner does without.
+
+Runner and loops take turns, on the processor time of one thread; a figure is the median of its
+turns, a ratio the median of the ratios within a turn.
+"""
+
+import ctypes
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden.host import host_words
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig
+from golden.step import check_inputs
+from sim.runner import Simulation
+from spikeloom.mapping import map_network
+
+GOAL = 0.70
+_SIZES = 784, 128, 10
+_ACTIVE = 124 / 784
+"""Input events of an axon and step: about 124 in all, as with MNIST."""
+_SAMPLES = 500
+_TURNS = 15
+
+
+def measure() -> list[dict[str, Any]]:
+    """Run the benchmark; the figures as (name, value, unit, goal, met, reference)."""
+    config = FabricConfig()
+    network = _network(config)
+    image = map_network(network, config, frozenset({"out"}), frozenset({"out"}))
+    rng = np.random.default_rng(1)
+    inputs = check_inputs(network, rng.random((_SAMPLES, 1, _SIZES[0])) < _ACTIVE)
+    words = np.concatenate(host_words(image, inputs))
+    padded = np.append(words, np.uint64(0))
+    extra = Path(__file__).with_name("empty_loop.cpp").read_text(encoding="utf-8")
+    with Simulation(config, extra=extra) as simulation:
+        simulation.load(image)
+        clocks = int(simulation.run(words)[0][-1]) + 1
+        feed = simulation.handle, padded.ctypes.data, len(words), clocks
+        library = simulation.library
+        for loop in (library.empty_busy, library.empty_eval):
+            loop.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
+        library.empty_idle.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        loops: dict[str, Callable[[], object]] = {
+            "runner": lambda: simulation.run(words),
+            "busy": lambda: library.empty_busy(*feed),
+            "eval": lambda: library.empty_eval(*feed),
+            "idle": lambda: library.empty_idle(simulation.handle, clocks),
+        }
+        turns: list[dict[str, float]] = []
+        for _ in range(_TURNS):
+            turns.append({name: clocks / _seconds(loop) for name, loop in loops.items()})
+    speed = {name: statistics.median(turn[name] for turn in turns) for name in loops}
+
+    def ratio(name: str) -> float:
+        return statistics.median(turn["runner"] / turn[name] for turn in turns)
+
+    def against(loop: str, name: str, goal: float | None) -> dict[str, Any]:
+        value = ratio(loop)
+        return {
+            "name": f"fast runner / {name}",
+            "value": round(value, 3),
+            "unit": "ratio of clocks/s",
+            "goal": goal,
+            "met": None if goal is None else value >= goal,
+            "reference": f"{name}, clocks/s",
+            "reference_value": round(speed[loop]),
+        }
+
+    return [
+        {
+            "name": "fast runner",
+            "value": round(speed["runner"]),
+            "unit": "clocks/s",
+            "goal": None,
+            "met": None,
+            "reference": None,
+            "reference_value": None,
+        },
+        against("busy", "same model and work in an empty C++ loop", GOAL),
+        against("eval", "same in an empty C++ loop with Verilator's eval()", None),
+        against("idle", "idle model in an empty C++ loop", None),
+    ]
+
+
+def _network(config: FabricConfig) -> Network:
+    rng = np.random.default_rng(0)
+    inputs, hidden, outputs = _SIZES
+    return Network(
+        (Input("in", inputs),),
+        (
+            Population("hidden", hidden, np.zeros(hidden, np.int64), 0, threshold=300),
+            Population("out", outputs, np.zeros(outputs, np.int64), 1, threshold=100),
+        ),
+        (
+            Connection("in", "hidden", rng.integers(-32, 33, (inputs, hidden))),
+            Connection("hidden", "out", rng.integers(-32, 33, (hidden, outputs))),
+        ),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+
+
+def _seconds(loop: Callable[[], object]) -> float:
+    before = time.thread_time()
+    loop()
+    return time.thread_time() - before
+
+
+if __name__ == "__main__":
+    for figure in measure():
+        print(json.dumps(figure))

@@ -1,0 +1,300 @@
+"""The command line. Exit status: 0 the promise held, 1 it did not, 2 what was given is unusable."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from golden.step import check_inputs
+from sim.verilog import emit
+from spikeloom.compare import check_cycles, compare
+from spikeloom.compiler import compile
+from spikeloom.demo import run_demo
+from spikeloom.devices import Events, Progress, open
+from spikeloom.dialect import DIALECTS
+from spikeloom.nir_import import load_nir
+from spikeloom.program import Program
+
+PROGRAM = click.argument("program", type=click.Path(path_type=Path))
+EVENTS = click.argument("events", type=click.Path(path_type=Path))
+JSON = click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Also write the result as JSON."
+)
+SIZES = click.option(
+    "--set",
+    "sizes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A size of the fabric, such as lanes=4 or neurons=512; may be repeated.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spikeloom")
+def cli() -> None:
+    """Spiking networks from NIR to RTL that is proved equal to its golden model."""
+
+
+@cli.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .loom.")
+@click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")
+@click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
+@click.option("--reset", type=click.Choice(["value", "subtract", "none"]))
+@click.option("--compare", "compare_rule", type=click.Choice([">", ">="]))
+@click.option("--schedule", type=click.Choice(["layered", "pipelined"]), default="layered")
+@click.option("--max-count", type=int, default=1, help="Most events an axon has in one step.")
+@SIZES
+@JSON
+def compile_command(
+    model: Path,
+    output: Path | None,
+    dialect: str,
+    dt: float | None,
+    reset: Any,
+    compare_rule: Any,
+    schedule: Any,
+    max_count: int,
+    sizes: tuple[str, ...],
+    json_path: Path | None,
+) -> None:
+    """Turn a NIR file into a Program."""
+    net = load_nir(model, dialect, dt=dt, reset=reset, compare=compare_rule)
+    program = compile(net, _fabric(sizes), schedule=schedule, max_count=max_count)
+    target = output or model.with_suffix(".loom")
+    program.save(target)
+    _print_info(program)
+    _write_json(json_path, _info(program))
+    click.echo(f"wrote {target}")
+
+
+@cli.command()
+@PROGRAM
+@JSON
+def info(program: Path, json_path: Path | None) -> None:
+    """Show what a Program holds, what it needs and what quantisation changed."""
+    loaded = Program.load(program)
+    _print_info(loaded)
+    _write_json(json_path, _info(loaded))
+
+
+@cli.command()
+@click.argument("program", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@SIZES
+def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
+    """Write the Verilog of a Program's fabric, or of one with the given sizes.
+
+    The network is not in it: a fabric is loaded at run time.
+    """
+    if program is not None and sizes:
+        raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+    text = emit(Program.load(program).fabric if program is not None else _fabric(sizes))
+    _write(output, text)
+    click.echo(f"wrote {output}")
+
+
+@cli.command()
+@PROGRAM
+@EVENTS
+@click.option(
+    "--backend", type=click.Choice(["golden", "verilator"]), default="verilator", show_default=True
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz).")
+@JSON
+def sim(
+    program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
+) -> None:
+    """Run EVENTS (.npy or .npz of counts: samples, steps, axons) and summarise."""
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, _events(events))
+    samples, steps = next(iter(counts.values())).shape[:2]
+    with open(loaded, backend) as device, _bar("running", samples) as progress:
+        run = device.run(counts, progress)
+    summary: dict[str, Any] = {
+        "samples": samples,
+        "steps": steps,
+        "spikes": {name: int(spikes.sum()) for name, spikes in run.spikes.items()},
+        "synops": run.synops,
+        "cycles": None if run.cycles is None else int(run.cycles.sum()),
+        "errors": run.errors,
+    }
+    if output is not None:
+        arrays = {f"spikes.{name}": array for name, array in run.spikes.items()}
+        arrays |= {f"states.{name}": array for name, array in run.states.items()}
+        np.savez_compressed(output, **arrays)  # type: ignore[arg-type]
+    _print_table(summary)
+    _write_json(json_path, summary)
+    if run.errors:
+        sys.exit(1)
+
+
+@cli.command("compare")
+@PROGRAM
+@EVENTS
+@click.option("--clocked", type=int, default=1, help="Samples to check in every clock, with gaps.")
+@click.option("--seed", type=int, default=1, help="Of the gaps and the backpressure.")
+@click.option("--waveform", type=click.Path(path_type=Path), default=Path("mismatch.vcd"))
+@JSON
+def compare_command(
+    program: Path,
+    events: Path,
+    clocked: int,
+    seed: int,
+    waveform: Path,
+    json_path: Path | None,
+) -> None:
+    """Compare the RTL with the golden model: spikes, states, clocks; exit status 1 on any mismatch."""
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, _events(events))
+    samples = len(next(iter(counts.values())))
+    with _bar("comparing", samples) as progress:
+        result = compare(loaded, counts, waveform=waveform, progress=progress)
+    summary: dict[str, Any] = {
+        "samples": result.samples,
+        "steps_compared": result.steps,
+        "mismatches": result.mismatches,
+        "first_mismatch": result.first and str(result.first),
+        "waveform": result.waveform,
+        "cycles_compared": 0,
+        "seed": seed,
+    }
+    if clocked:
+        few = {name: array[:clocked] for name, array in counts.items()}
+        report = check_cycles(loaded, few, seed=seed)
+        summary["cycles_compared"] = report.cycles
+        summary["mismatches"] += report.difference is not None
+        summary["first_difference"] = report.difference and str(report.difference)
+    _print_table(summary)
+    _write_json(json_path, summary)
+    if summary["mismatches"] or not summary["steps_compared"]:
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--images", type=int, default=1000, show_default=True, help="1..5000.")
+@click.option("--seed", type=int, default=1, help="Of the gaps and the backpressure.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("build/demo"))
+def demo(images: int, seed: int, output: Path) -> None:
+    """Run real MNIST digits through the RTL and check everything against the golden model."""
+    click.echo(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
+    with _bar("running", images) as progress:
+        report = run_demo(output, images, seed, progress)
+    _print_table(report)
+    click.echo(f"wrote {output / 'report.json'}")
+    if report["mismatches"]:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Entry point: a `SpikeloomError` is one line on standard error and exit status 2."""
+    try:
+        cli()
+    except SpikeloomError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+def _fabric(sizes: tuple[str, ...]) -> FabricConfig:
+    names = {field.name for field in dataclasses.fields(FabricConfig)}
+    values = {}
+    for size in sizes:
+        name, _, value = size.partition("=")
+        if name not in names:
+            raise SpikeloomError(f"--set {size}: the sizes are {', '.join(sorted(names))}")
+        try:
+            values[name] = int(value)
+        except ValueError:
+            raise SpikeloomError(f"--set {size}: {value!r} is not an integer") from None
+    return FabricConfig(**values)
+
+
+def _events(path: Path) -> Events:
+    """Events from a file: one array, or one for each input."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise SpikeloomError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, EOFError):
+        raise SpikeloomError(f"{path} is no .npy or .npz file of numbers") from None
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+@contextmanager
+def _bar(label: str, length: int) -> Iterator[Progress]:
+    """A progress bar on a terminal, nothing elsewhere; takes the number done so far."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield lambda done: bar.update(done - bar.pos)
+
+
+def _info(program: Program) -> dict[str, Any]:
+    network, fabric, image = program.network, program.fabric, program.image
+    return {
+        "digest": program.digest,
+        "inputs": [dataclasses.asdict(node) for node in network.inputs],
+        "populations": [
+            {"name": p.name, "size": p.size, "phase": p.phase, "decay": p.decay}
+            | {"threshold": p.threshold, "spiking": p.spiking}
+            for p in network.populations
+        ],
+        "synapses": network.synapses,
+        "fabric": dataclasses.asdict(fabric),
+        "used": {
+            "weight_words": len(image.weights),
+            "neurons": len(image.biases),
+            "populations": len(image.populations),
+            "connections": len(image.connections),
+            "targets": len(image.targets),
+        },
+        **program.about,
+    }
+
+
+def _print_info(program: Program) -> None:
+    values = _info(program)
+    used, fabric = values["used"], values["fabric"]
+    _print_table(
+        {
+            "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
+            "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
+            "synapses": values["synapses"],
+            "lanes": fabric["lanes"],
+            **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
+        }
+    )
+    quantisation = values.get("quantisation", {})
+    for row in quantisation.get("populations", []):
+        click.echo(f"\nquantised {row['population']}")
+        _print_table({name: value for name, value in row.items() if name != "population"})
+    for warning in quantisation.get("warnings", []):
+        click.echo(f"warning: {warning}")
+
+
+def _print_table(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        click.echo(f"  {name.replace('_', ' '):<28}{shown}")
+
+
+def _write_json(path: Path | None, values: dict[str, Any]) -> None:
+    if path is not None:
+        _write(path, json.dumps(values, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpikeloomError(f"cannot write {path}: {error.strerror}") from None

