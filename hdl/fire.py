@@ -234,7 +234,5 @@ class Fire(wiring.Component):
         # A fetch borrows room for its spikes; a neuron that sends none gives it back at once.
         unused = Signal()
         m.d.comb += unused.eq(done.valid & ~self.spike_valid)
-        m.d.sync += credits.eq(
-            credits + unused + self.popped - Mux(self.fetch.valid, fetching, 0)
-        )
+        m.d.sync += credits.eq(credits + unused + self.popped - Mux(self.fetch.valid, fetching, 0))
         return m

@@ -49,9 +49,9 @@ class Integrate(wiring.Component):
 
         sum[target] += weight[source, target]        for every target of the event's connection
 
-    Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it, and
-    its sums are written in the clock after each issue. Groups, events and connections follow each
-    other without a bubble; a fetch takes the place of one group.
+    Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
+    and its sums are written in the clock after each issue. Groups, events and connections follow
+    each other without a bubble; a fetch takes the place of one group.
 
     Parameters
     ----------

@@ -14,9 +14,7 @@ def load_signature(config: FabricConfig) -> wiring.Signature:
     return wiring.Signature({"valid": Out(1), "word": Out(struct(config.load))})
 
 
-def connect_load(
-    m: Module, load: wiring.PureInterface, target: LoadTarget, memory: Memory
-) -> None:
+def connect_load(m: Module, load: wiring.PureInterface, target: LoadTarget, memory: Memory) -> None:
     """Give `memory` a write port that takes the words for `target`."""
     write = memory.write_port()
     m.d.comb += [

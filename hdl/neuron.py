@@ -15,8 +15,8 @@ class NeuronUpdate(wiring.Component):
         s = spiking and (u > threshold, or u >= threshold if inclusive)
         v' = v_reset, sat(u - threshold) or u on a spike; else u
 
-    Timing: `v` and `x` of clock n give `spiked` and `v_next` in clock n + 3; one neuron per clock. The
-    parameters must hold from clock n + 1 to n + 3.
+    Timing: `v` and `x` of clock n give `spiked` and `v_next` in clock n + 3; one neuron per clock.
+    The parameters must hold from clock n + 1 to n + 3.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from golden.spec import FabricConfig, index_bits
 from hdl.emit import Emit
 from hdl.fire import Fire
-from hdl.integrate import Fetch, Integrate, MemoryWrite
+from hdl.integrate import Integrate, MemoryWrite
 from hdl.load import load_signature
 from hdl.shapes import struct
 
@@ -24,8 +24,10 @@ class Tile(wiring.Component):
     -------
     event : In(stream.Signature(config.event))
         Packets for this tile.
-    emit_event : Out(stream.Signature(config.event)), emit_host : Out(stream.Signature(config.host_out))
-        Packets of its neurons.
+    emit_event : Out(stream.Signature(config.event))
+        Packets of its neurons to tiles.
+    emit_host : Out(stream.Signature(config.host_out))
+        Packets of its neurons to the host.
     fire : In(stream.Signature(config.fire))
         Commands of the sequencer.
     quiet : Out(1)

@@ -32,7 +32,7 @@ write_verilog -norename
 _YOSYS_ATTRIBUTES = "-remove generator -remove top -remove src"
 
 _ZEROS = re.compile(
-    r"    (?P<memory>\S+ ?)\[0\] = (?P<zero>\d+'h0+);\n"
+    r"    (?P<memory>\S+ ?)\[0\] = (?P<zero>\d+'[hd]0+);\n"
     r"(?:    (?P=memory)\[(?P<last>\d+)\] = (?P=zero);\n)+"
 )
 

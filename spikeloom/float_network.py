@@ -195,6 +195,8 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
 
     Parameters
     ----------
+    network
+        What to run.
     inputs
         Per input (or, for a network of one input, just) an array of numbers of shape
         (samples, steps, size) or (steps, size).
@@ -248,7 +250,7 @@ def _check_inputs(
     if not isinstance(inputs, Mapping):
         if len(sizes) != 1:
             raise SpikeloomError(f"events: name each of the inputs {sorted(sizes)}")
-        inputs = {name: inputs for name in sizes}
+        inputs = dict.fromkeys(sizes, inputs)
     if set(inputs) != set(sizes) or not sizes:
         raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
     checked = {}

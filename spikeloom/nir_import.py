@@ -19,9 +19,10 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
-import nir  # type: ignore[import-untyped]
+import nir
 import numpy as np
 
 from golden.errors import SpikeloomError
@@ -230,7 +231,7 @@ class _Node:
         return self.dialect.dt
 
     def decay(self, shape: tuple[int, ...]) -> float:
-        """dt / tau, the fraction forgotten per step."""
+        """Fraction forgotten per step, dt / tau."""
         tau, dt = self.one("tau", shape), self.time_step()
         if tau <= 0:
             self.refuse(f"tau must be positive, not {tau:g}; an IF node has no leak")
@@ -240,7 +241,7 @@ class _Node:
         return min(decay, 1.0)
 
     def gain(self, per_step: float, shape: tuple[int, ...]) -> Floats:
-        """r * `per_step`. Exporters choose r to make it 1, which float32 only nearly gives."""
+        """Gain r * `per_step`; exporters choose r to make it 1, which float32 gives only nearly."""
         gain = self.each("r", shape) * per_step
         return np.where(np.abs(gain - 1) <= ROUNDING, 1.0, gain)
 
@@ -451,18 +452,17 @@ def _check_synapses(node: _Node, source: str, synapses: int) -> None:
 def _read(source: "str | os.PathLike[str]") -> nir.NIRGraph:
     if not isinstance(source, (str, os.PathLike)):
         raise SpikeloomError(f"load_nir takes a path or a nir.NIRGraph, not {_brief(source)}")
-    path = os.fspath(source)
-    where = f"file {path!r}"
-    if not os.path.isfile(path):
-        is_directory = os.path.isdir(path)
-        raise SpikeloomError(
-            f"{where} is a directory; name the .nir file in it"
-            if is_directory
-            else f"{where} does not exist; check the path"
-        )
+    where = f"file {os.fspath(source)!r}"
     try:
+        path = Path(source)
+        if path.is_dir():
+            raise SpikeloomError(f"{where} is a directory; name the .nir file in it")
+        if not path.is_file():
+            raise SpikeloomError(f"{where} does not exist; check the path")
         # Without type checks: those add an Input or Output to whatever hangs loose.
         return nir.read(path, type_check=False)
+    except SpikeloomError:
+        raise
     except Exception as error:  # whatever h5py and nir stumble over
         cause = " ".join(str(error).split()) or type(error).__name__
         raise SpikeloomError(

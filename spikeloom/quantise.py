@@ -193,6 +193,8 @@ def quantise(
 
     Parameters
     ----------
+    net
+        What `load_nir` gave.
     weight_bits, state_bits, sum_bits
         Widths of the integers: 2, 4 or 8; 8..24; 8..32.
     schedule

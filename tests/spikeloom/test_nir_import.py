@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir
@@ -17,31 +18,33 @@ from hypothesis import strategies as st
 from golden.errors import SpikeloomError
 from golden.spec import Reset
 from spikeloom.dialect import DIALECTS
-from spikeloom.float_network import FloatNetwork, simulate_float
+from spikeloom.float_network import FloatNetwork, FloatPopulation, Floats, simulate_float
 from spikeloom.nir_import import load_nir
 
+Shape = int | tuple[int, ...]
 
-def lif(size=1, **changed):
+
+def lif(size: Shape = 1, **changed: Any) -> nir.LIF:
     values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
     return nir.LIF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
 
 
-def li(size=1, **changed):
+def li(size: Shape = 1, **changed: Any) -> nir.LI:
     values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0} | changed
     return nir.LI(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
 
 
-def integrate_and_fire(size=1, **changed):
+def integrate_and_fire(size: Shape = 1, **changed: Any) -> nir.IF:
     values = {"r": 1.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
     return nir.IF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
 
 
-def graph(nodes, edges):
+def graph(nodes: Any, edges: Any) -> nir.NIRGraph:
     """A graph as given: with type checks nir would add inputs and outputs to loose ends."""
     return nir.NIRGraph(dict(nodes), list(edges), type_check=False)
 
 
-def chain(*nodes, size=1, out=1):
+def chain(*nodes: nir.NIRNode, size: Shape = 1, out: Shape = 1) -> nir.NIRGraph:
     """input -> n0 -> n1 ... -> output."""
     named = {f"n{i}": node for i, node in enumerate(nodes)}
     names = ["input", *named, "output"]
@@ -49,7 +52,7 @@ def chain(*nodes, size=1, out=1):
     return graph(ends | named, itertools.pairwise(names))
 
 
-def refusal(source, **options):
+def refusal(source: Any, **options: Any) -> str:
     with pytest.raises(SpikeloomError) as caught:
         load_nir(source, **options)
     message = str(caught.value)
@@ -57,7 +60,7 @@ def refusal(source, **options):
     return message
 
 
-def only(network: FloatNetwork):
+def only(network: FloatNetwork) -> tuple[FloatPopulation, dict[str, Floats]]:
     [population] = network.populations
     return population, {c.source: c.weights for c in network.connections}
 
@@ -65,7 +68,7 @@ def only(network: FloatNetwork):
 # Meaning.
 
 
-def test_lif_folds_euler_into_decay_weights_and_bias():
+def test_lif_folds_euler_into_decay_weights_and_bias() -> None:
     weight, bias = np.array([[2.0, 3.0]]), np.array([5.0])
     neuron = lif(tau=8.0, r=0.5, v_leak=-1.0, v_threshold=2.0, v_reset=-0.25)
     network = load_nir(chain(nir.Affine(weight, bias), neuron, size=2), dt=2.0)
@@ -84,7 +87,7 @@ def test_lif_folds_euler_into_decay_weights_and_bias():
     assert network.outputs == (("output", "n1"),)
 
 
-def test_if_integrates_over_time_or_per_step_by_dialect():
+def test_if_integrates_over_time_or_per_step_by_dialect() -> None:
     network = chain(integrate_and_fire(r=3.0))
     assert only(load_nir(network, dt=0.5))[1]["input"].tolist() == [[1.5]]
     assert only(load_nir(network, "snntorch"))[1]["input"].tolist() == [[3.0]]
@@ -93,13 +96,13 @@ def test_if_integrates_over_time_or_per_step_by_dialect():
     assert only(load_nir(network, dt=0.5))[0].decay == 0.0
 
 
-def test_li_never_spikes_and_takes_a_leak_potential():
+def test_li_never_spikes_and_takes_a_leak_potential() -> None:
     population, _ = only(load_nir(chain(li(v_leak=2.0)), dt=1.0))
     assert not population.spiking
     assert population.bias.tolist() == [0.5]
 
 
-def test_explicit_arguments_override_the_dialect():
+def test_explicit_arguments_override_the_dialect() -> None:
     network = load_nir(chain(lif()), "snntorch", dt=1.0, reset="subtract", compare=">=")
     population, _ = only(network)
     assert (population.decay, population.reset, population.inclusive) == (
@@ -113,7 +116,7 @@ def test_explicit_arguments_override_the_dialect():
     assert only(load_nir(chain(lif()), dt=1.0, reset="none"))[0].reset is Reset.NONE
 
 
-def test_float32_time_constants_give_the_gain_the_exporter_meant():
+def test_float32_time_constants_give_the_gain_the_exporter_meant() -> None:
     tau = np.float32(1e-4) / (1 - np.float32(0.9))
     neuron = lif(tau=tau, r=tau / np.float32(1e-4))
     assert only(load_nir(chain(neuron), "snntorch"))[1]["input"].tolist() == [[1.0]]
@@ -121,7 +124,7 @@ def test_float32_time_constants_give_the_gain_the_exporter_meant():
     assert only(load_nir(chain(forgets_all), "snntorch"))[0].decay == 1.0
 
 
-def test_norse_starts_at_the_leak_potential():
+def test_norse_starts_at_the_leak_potential() -> None:
     population, _ = only(load_nir(chain(lif(r=1.0, v_leak=0.5)), "norse"))
     assert population.v_init == 0.5
     assert population.decay == 1e-3 / 4
@@ -137,12 +140,16 @@ def test_norse_starts_at_the_leak_potential():
         ("snntorch", integrate_and_fire(v_reset=0.5), "v_reset must be 0"),
     ],
 )
-def test_what_a_framework_would_ignore_is_refused(dialect, neuron, named):
+def test_what_a_framework_would_ignore_is_refused(
+    dialect: str, neuron: nir.NIRNode, named: str
+) -> None:
     message = refusal(chain(neuron), dialect=dialect)
-    assert "'n0'" in message and named in message and "nir" in message
+    assert "'n0'" in message
+    assert named in message
+    assert "nir" in message
 
 
-def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold():
+def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold() -> None:
     neuron = lif(2, r=[4.0, 8.0])
     neuron.tau, neuron.v_threshold = np.array(4.0), np.array([1.0])
     network = chain(nir.Scale(np.array(2.0)), neuron, size=2, out=2)
@@ -151,7 +158,7 @@ def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold():
     assert weights["input"].tolist() == [[2.0, 0.0], [0.0, 4.0]]
 
 
-def test_shapes_flatten_in_c_order():
+def test_shapes_flatten_in_c_order() -> None:
     scale = np.arange(6.0).reshape(2, 3)
     weight = np.arange(12.0).reshape(2, 6)
     network = chain(
@@ -166,7 +173,7 @@ def test_shapes_flatten_in_c_order():
     assert np.array_equal(weights["input"], (weight * scale.reshape(-1)).T)
 
 
-def test_neurons_of_more_dimensions_and_flatten_after_them():
+def test_neurons_of_more_dimensions_and_flatten_after_them() -> None:
     neuron = lif((2, 3))
     network = chain(neuron, nir.Flatten(None, 0, -1), lif(6), size=(2, 3), out=6)
     loaded = load_nir(network, dt=1.0)
@@ -174,7 +181,7 @@ def test_neurons_of_more_dimensions_and_flatten_after_them():
     assert np.array_equal(loaded.into("n2")[0].weights, np.eye(6))
 
 
-def test_flatten_of_some_dimensions():
+def test_flatten_of_some_dimensions() -> None:
     network = chain(nir.Flatten(None, 1, 2), lif((2, 12)), size=(2, 3, 4), out=(2, 12))
     assert load_nir(network, dt=1.0).populations[0].size == 24
     assert "dimensions 1..-1 do not exist" in refusal(
@@ -183,7 +190,7 @@ def test_flatten_of_some_dimensions():
     assert "Flatten" in refusal(chain(nir.Linear(np.ones((1, 6))), lif(), size=(2, 3)), dt=1.0)
 
 
-def test_branches_skips_and_several_inputs_add_up():
+def test_branches_skips_and_several_inputs_add_up() -> None:
     one, two, skip = np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[5.0, 7.0]])
     network = graph(
         {
@@ -221,7 +228,7 @@ def test_branches_skips_and_several_inputs_add_up():
     assert sorted(loaded.outputs) == [("out", "sum"), ("out2", "2")]
 
 
-def test_two_ways_from_one_source_become_one_connection():
+def test_two_ways_from_one_source_become_one_connection() -> None:
     network = graph(
         {
             "in": nir.Input(np.array([2])),
@@ -236,7 +243,7 @@ def test_two_ways_from_one_source_become_one_connection():
 
 
 @st.composite
-def map_chains(draw):
+def map_chains(draw: st.DrawFn) -> tuple[list[nir.NIRNode], int, int, np.random.Generator]:
     """Random maps, the size they end in, and the direct computation of what they do."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
     sizes = [draw(st.integers(1, 5))]
@@ -257,7 +264,7 @@ def map_chains(draw):
 
 @given(map_chains())
 @settings(deadline=None)
-def test_random_chains_of_maps_equal_the_direct_computation(drawn):
+def test_random_chains_of_maps_equal_the_direct_computation(drawn: Any) -> None:
     nodes, size, out, generator = drawn
     r, v_leak = generator.normal(size=(2, out))
     neuron = lif(out, r=r, v_leak=v_leak, tau=2.0)
@@ -275,7 +282,7 @@ def test_random_chains_of_maps_equal_the_direct_computation(drawn):
 
 @given(st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=25)
-def test_order_of_nodes_and_edges_does_not_matter(shuffler: random.Random):
+def test_order_of_nodes_and_edges_does_not_matter(shuffler: random.Random) -> None:
     rng = np.random.default_rng(5)
     nodes = {
         "in": nir.Input(np.array([3])),
@@ -295,7 +302,7 @@ def test_order_of_nodes_and_edges_does_not_matter(shuffler: random.Random):
     assert repr(load_nir(graph({name: nodes[name] for name in names}, edges), dt=1.0)) == expected
 
 
-def test_files_and_graphs_in_memory_are_the_same(tmp_path: Path):
+def test_files_and_graphs_in_memory_are_the_same(tmp_path: Path) -> None:
     network = chain(nir.Affine(np.ones((2, 3)), np.ones(2)), lif(2), size=3, out=2)
     nir.write(tmp_path / "net.nir", network)
     from_memory = load_nir(network, dt=1.0)
@@ -307,7 +314,7 @@ def test_files_and_graphs_in_memory_are_the_same(tmp_path: Path):
 
 
 @pytest.fixture
-def lif_case(shared_data: Path):
+def lif_case(shared_data: Path) -> Path:
     folder = shared_data / "nir"
     if not (folder / "lif_norse.nir").exists():
         pytest.skip("the recorded LIF neuron is not there")
@@ -316,7 +323,7 @@ def lif_case(shared_data: Path):
 
 @pytest.mark.parametrize("dialect", ["nir", "norse"])
 @pytest.mark.parametrize("recorded", ["lif_norse.csv", "lif_snntorch.csv"])
-def test_lif_spikes_when_the_frameworks_said(lif_case: Path, dialect, recorded):
+def test_lif_spikes_when_the_frameworks_said(lif_case: Path, dialect: str, recorded: str) -> None:
     events, _, spikes = np.loadtxt(lif_case / recorded, delimiter=",").T
     network = load_nir(lif_case / "lif_norse.nir", dialect, dt=1e-4)
     run = simulate_float(network, events[:, np.newaxis])
@@ -324,7 +331,7 @@ def test_lif_spikes_when_the_frameworks_said(lif_case: Path, dialect, recorded):
     assert np.array_equal(run.spikes["1"][0, :, 0], spikes == 1)
 
 
-def test_lif_potential_is_the_one_norse_recorded(lif_case: Path):
+def test_lif_potential_is_the_one_norse_recorded(lif_case: Path) -> None:
     events, potential, _ = np.loadtxt(lif_case / "lif_norse.csv", delimiter=",").T
     network = load_nir(lif_case / "lif_norse.nir", "norse", dt=1e-4)
     for steps in (1, 100, 461, 700, 1000):
@@ -332,15 +339,16 @@ def test_lif_potential_is_the_one_norse_recorded(lif_case: Path):
         assert abs(run.states["1"].item() - potential[steps - 1]) < 1e-6
 
 
-def test_malformed_file_names_the_missing_node(shared_data: Path):
+def test_malformed_file_names_the_missing_node(shared_data: Path) -> None:
     path = shared_data / "nir" / "malformed_missing_node.nir"
     if not path.exists():
         pytest.skip("the malformed graph is not there")
     message = refusal(path, dt=1.0)
-    assert "malformed_missing_node.nir" in message and "'lif'" in message
+    assert "malformed_missing_node.nir" in message
+    assert "'lif'" in message
 
 
-def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path):
+def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path) -> None:
     path = shared_data / "nir" / "braille_zero.nir"
     if not path.exists():
         pytest.skip("the Braille network is not there")
@@ -392,16 +400,17 @@ def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path):
         ),
     ],
 )
-def test_refusals_say_what_and_where(network, parts):
+def test_refusals_say_what_and_where(network: nir.NIRGraph, parts: list[str]) -> None:
     message = refusal(network, dt=1.0)
     for part in parts:
         assert part in message
 
 
-def test_every_neuron_needs_a_time_step():
+def test_every_neuron_needs_a_time_step() -> None:
     for neuron in (lif(), li(), integrate_and_fire()):
         message = refusal(chain(neuron))
-        assert "'n0'" in message and "pass dt=" in message
+        assert "'n0'" in message
+        assert "pass dt=" in message
 
 
 @pytest.mark.parametrize(
@@ -416,7 +425,7 @@ def test_every_neuron_needs_a_time_step():
         ({"dt": 1.0, "compare": "<"}, "compare must be"),
     ],
 )
-def test_impossible_options(options, part):
+def test_impossible_options(options: dict[str, Any], part: str) -> None:
     assert part in refusal(chain(lif()), **options)
 
 
@@ -436,29 +445,32 @@ def test_impossible_options(options, part):
         (None, "pairs"),
     ],
 )
-def test_bad_wiring(edges, part):
+def test_bad_wiring(edges: Any, part: str) -> None:
     ends = {"in": nir.Input(np.array([1])), "out": nir.Output(np.array([1]))}
     network = graph(ends | {"n": lif(), "m": lif()}, [])
     network.edges = edges
     assert part in refusal(network, dt=1.0)
 
 
-def test_cycles_say_that_recurrence_is_not_there_yet():
+def test_cycles_say_that_recurrence_is_not_there_yet() -> None:
     ends = {"in": nir.Input(np.array([1])), "out": nir.Output(np.array([1]))}
     edges = [("in", "n"), ("n", "out"), ("n", "w"), ("w", "n")]
     message = refusal(graph(ends | {"n": lif(), "w": nir.Linear(np.ones((1, 1)))}, edges), dt=1.0)
-    assert "cycle" in message and "not supported yet" in message
+    assert "cycle" in message
+    assert "not supported yet" in message
 
 
-def test_different_shapes_do_not_add():
+def test_different_shapes_do_not_add() -> None:
     ends = {"in": nir.Input(np.array([2])), "out": nir.Output(np.array([2]))}
     nodes = ends | {"w": nir.Linear(np.ones((1, 2))), "n": lif(2)}
     edges = [("in", "w"), ("w", "n"), ("in", "n"), ("n", "out")]
     message = refusal(graph(nodes, edges), dt=1.0)
-    assert "'n'" in message and "'w': (1,)" in message and "'in': (2,)" in message
+    assert "'n'" in message
+    assert "'w': (1,)" in message
+    assert "'in': (2,)" in message
 
 
-def test_bad_files(tmp_path: Path):
+def test_bad_files(tmp_path: Path) -> None:
     good = tmp_path / "good.nir"
     nir.write(good, chain(nir.Linear(np.ones((64, 64))), lif(64), size=64, out=64))
     assert load_nir(good, dt=1.0)
@@ -475,6 +487,9 @@ def test_bad_files(tmp_path: Path):
     with h5py.File(tmp_path / "empty.nir", "w"):
         pass
     assert "empty.nir" in refusal(tmp_path / "empty.nir")
+    with h5py.File(good, "a") as file:
+        file["node/nodes/again"] = h5py.SoftLink("/node")
+    assert "good.nir" in refusal(good)
     assert "takes a path" in refusal(7)
 
 
@@ -484,11 +499,11 @@ class Trap:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, (str(self.mark),)
 
 
-def test_loading_executes_nothing(tmp_path: Path):
+def test_loading_executes_nothing(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     trap = np.void(pickle.dumps(Trap(mark)))
     good = tmp_path / "good.nir"
@@ -513,7 +528,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-def whole_graph():
+def whole_graph() -> nir.NIRGraph:
     rng = np.random.default_rng(1)
     return graph(
         {
@@ -572,28 +587,33 @@ def mutate(network: nir.NIRGraph, rng: random.Random) -> None:
         setattr(node, attribute, value)
 
 
+def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | None:
+    try:
+        return load_nir(source, dt=1.0, **options)
+    except SpikeloomError:
+        refusal(source, dt=1.0, **options)
+        return None
+
+
 @pytest.mark.parametrize("seed", range(300))
-def test_mutated_graphs_are_imported_or_refused(seed: int):
+def test_mutated_graphs_are_imported_or_refused(seed: int) -> None:
     rng = random.Random(seed)
     network = whole_graph()
     for _ in range(rng.randint(1, 2)):
         mutate(network, rng)
-    try:
-        loaded = load_nir(network, rng.choice(["nir", "snntorch"]), dt=1.0)
-    except SpikeloomError as error:
-        assert "\n" not in str(error)
-    else:
+    loaded = import_or_refuse(network, dialect=rng.choice(["nir", "snntorch"]))
+    if loaded is not None:
         shapes = [(node.name, node.size) for node in loaded.inputs]
         run = simulate_float(loaded, {name: np.ones((3, size)) for name, size in shapes})
         assert all(run.states[p.name].shape == (1, p.size) for p in loaded.populations)
 
 
-def test_the_graph_that_is_mutated_is_a_good_one():
+def test_the_graph_that_is_mutated_is_a_good_one() -> None:
     assert len(load_nir(whole_graph(), dt=1.0).populations) == 3
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path):
+def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     path = tmp_path / "mutated.nir"
     nir.write(path, whole_graph())
@@ -602,16 +622,7 @@ def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path):
         file.visit(places.append)
         place = rng.choice(places)
         del file[place]
-        link = h5py.SoftLink("/node")
-        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3), link])
+        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3)])
         if value is not None:
             file[place] = value
-    try:
-        load_nir(path, dt=1.0)
-    except SpikeloomError as error:
-        assert "\n" not in str(error)
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    return Path(__file__).parents[3] / "shared" / "data"
+    import_or_refuse(path)

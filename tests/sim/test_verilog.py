@@ -1,0 +1,84 @@
+"""The Verilog that is written for a fabric."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from golden.spec import FabricConfig
+from sim.verilog import emit
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = FabricConfig(
+    lanes=2, neurons=10, weight_words=64, slots=2, axons=12, populations=3, connections=4, targets=5
+)
+
+
+def _emit_elsewhere(checkout: Path, work: Path, seed: str) -> bytes:
+    """What `emit` gives in a copy of the sources, with an empty cache."""
+    for package in ("golden", "hdl", "sim"):
+        shutil.copytree(ROOT / package, checkout / package)
+    work.mkdir()
+    program = (
+        "import sys; from golden.spec import FabricConfig; from sim.verilog import emit;"
+        "sys.stdout.write(emit(FabricConfig.from_json(sys.argv[1])))"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout),
+        "PYTHONHASHSEED": seed,
+        "SPIKELOOM_CACHE": str(work / "cache"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program, CONFIG.to_json()],
+        cwd=work,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+
+
+def test_same_bytes_anywhere(tmp_path: Path) -> None:
+    one = _emit_elsewhere(tmp_path / "one", tmp_path / "work", "1")
+    other = _emit_elsewhere(tmp_path / "other" / "deeper", tmp_path / "elsewhere", "2")
+    assert one == other
+    assert one == emit(CONFIG).encode()
+    assert str(tmp_path).encode() not in one
+    assert b".py" not in one
+
+
+def test_header_holds_the_configuration() -> None:
+    first, second = emit(CONFIG).splitlines()[:2]
+    assert "Amaranth" in first and "Yosys" in first
+    assert FabricConfig.from_json(second.removeprefix("// ")) == CONFIG
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_ports(probe: bool) -> None:
+    top = re.search(r"^module spikeloom_fabric\(.*?^endmodule", emit(CONFIG, probe), re.M | re.S)
+    assert top
+    ports = {
+        name: int(high or 0) + 1
+        for high, name in re.findall(r"^  (?:in|out)put (?:\[(\d+):0\] )?(\S+);", top[0], re.M)
+    }
+    expected = {"clk": 1, "rst": 1, "counters": CONFIG.counters.width}
+    for stream in ("host_in", "host_out", "load"):
+        expected[f"{stream}__payload"] = getattr(CONFIG, stream).width
+        expected[f"{stream}__valid"] = expected[f"{stream}__ready"] = 1
+    if probe:
+        expected["probe"] = CONFIG.probe.width
+    assert ports == expected
+
+
+def test_every_memory_is_cleared_in_one_loop() -> None:
+    text = emit(CONFIG)
+    memories = set(re.findall(r"^  reg \[\d+:0\] (\S+) \[(\d+):0\];", text, re.M))
+    cleared = re.findall(
+        r"for \(row = 0; row <= (\d+); row = row \+ 1\) (\S+)\[row\] = \d+'[hd]0+;", text
+    )
+    assert {(name, last) for last, name in cleared} == memories
+    assert text.count("initial begin") == len(memories) >= 6
