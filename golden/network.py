@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
-from golden.spec import DECAY_ONE, Reset
+from golden.spec import DECAY_ONE, WEIGHT_BITS, Reset
 
 Integers = NDArray[np.int64]
 
@@ -110,8 +110,8 @@ class Network:
     Raises
     ------
     SpikeloomError
-        A name is unknown or used twice, a shape or range does not fit, a delay of 0 leads to the
-        same or an earlier phase, or the weights into a neuron could overflow its sum.
+        A name is unknown or used twice, a type, shape or range does not fit, a delay of 0 leads to
+        the same or an earlier phase, or the weights into a neuron could overflow its sum.
     """
 
     inputs: tuple[Input, ...]
@@ -122,7 +122,13 @@ class Network:
     sum_bits: int = 16
 
     def __post_init__(self) -> None:
-        names = [node.name for node in (*self.inputs, *self.populations)]
+        if self.weight_bits not in WEIGHT_BITS:
+            raise SpikeloomError(
+                f"network: weight_bits must be 2, 4 or 8, not {self.weight_bits!r}"
+            )
+        _check_integer("network: state_bits", self.state_bits, 8, 24)
+        _check_integer("network: sum_bits", self.sum_bits, 8, 32)
+        names = [node.name for node in self._nodes]
         for name in names:
             if names.count(name) > 1:
                 raise SpikeloomError(f"{name!r}: two nodes have this name; rename one")
@@ -135,7 +141,9 @@ class Network:
             self._check_population(population)
         phases = sorted({population.phase for population in self.populations})
         if phases != list(range(len(phases))):
-            raise SpikeloomError(f"network: phases must be 0, 1, 2, ... without a gap, not {phases}")
+            raise SpikeloomError(
+                f"network: phases must be 0, 1, 2, ... without a gap, not {phases}"
+            )
         for connection in self.connections:
             self._check_connection(connection)
         for population in self.populations:
@@ -151,7 +159,7 @@ class Network:
 
     def size(self, name: str) -> int:
         """Axons of an input, or neurons of a population."""
-        return next(n.size for n in (*self.inputs, *self.populations) if n.name == name)
+        return next(node.size for node in self._nodes if node.name == name)
 
     def into(self, name: str) -> tuple[Connection, ...]:
         """The connections whose target is `name`."""
@@ -172,6 +180,10 @@ class Network:
         """Number of synapses, zero weights included."""
         return sum(connection.weights.size for connection in self.connections)
 
+    @property
+    def _nodes(self) -> tuple[Input | Population, ...]:
+        return (*self.inputs, *self.populations)
+
     def _check_population(self, population: Population) -> None:
         where = f"population {population.name!r}"
         low, high = signed_range(self.state_bits)
@@ -180,32 +192,31 @@ class Network:
         _check_integer(f"{where}: decay", population.decay, 0, DECAY_ONE)
         for name in ("threshold", "v_reset", "v_init"):
             _check_integer(f"{where}: {name}", getattr(population, name), low, high)
-        if population.bias.shape != (population.size,):
-            raise SpikeloomError(
-                f"{where}: bias must have shape ({population.size},), not {population.bias.shape}"
-            )
-        _check_array(f"{where}: bias", population.bias, self.sum_bits)
+        for name in ("inclusive", "spiking"):
+            if not isinstance(getattr(population, name), bool):
+                raise SpikeloomError(
+                    f"{where}: {name} must be True or False, not {getattr(population, name)!r}"
+                )
+        if not isinstance(population.reset, Reset):
+            raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
+        _check_array(f"{where}: bias", population.bias, (population.size,), self.sum_bits)
 
     def _check_connection(self, connection: Connection) -> None:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         phases = {population.name: population.phase for population in self.populations}
-        sizes = {node.name: node.size for node in (*self.inputs, *self.populations)}
+        sizes = {node.name: node.size for node in self._nodes}
         if connection.source not in sizes:
             raise SpikeloomError(f"{where}: the network has no {connection.source!r}; add it")
         if connection.target not in phases:
             raise SpikeloomError(f"{where}: the network has no population {connection.target!r}")
         expected = sizes[connection.source], sizes[connection.target]
-        if connection.weights.shape != expected:
-            raise SpikeloomError(
-                f"{where}: weights must have shape {expected}, not {connection.weights.shape}"
-            )
-        _check_array(f"{where}: weights", connection.weights, self.weight_bits)
+        _check_array(f"{where}: weights", connection.weights, expected, self.weight_bits)
         _check_integer(f"{where}: delay", connection.delay, 0, 15)
-        if connection.delay == 0 and connection.source in phases:
-            if phases[connection.source] >= phases[connection.target]:
-                raise SpikeloomError(
-                    f"{where}: delay 0 must lead to a later phase; give it a delay of 1 or more"
-                )
+        # An input is before every phase.
+        if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
+            raise SpikeloomError(
+                f"{where}: delay 0 must lead to a later phase; give it a delay of 1 or more"
+            )
 
     def _check_sums(self, population: Population) -> None:
         """Refuse weights whose exact sum could leave `sum_bits`."""
@@ -257,11 +268,13 @@ def _check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
 
 
-def _check_array(where: str, values: Integers, bits: int) -> None:
+def _check_array(where: str, values: Integers, shape: tuple[int, ...], bits: int) -> None:
     low, high = signed_range(bits)
+    if not isinstance(values, np.ndarray):
+        raise SpikeloomError(f"{where} must be a NumPy array, not {type(values).__name__}")
+    if values.shape != shape:
+        raise SpikeloomError(f"{where} must have shape {shape}, not {values.shape}")
     if values.dtype != np.int64:
         raise SpikeloomError(f"{where} must be of type int64, not {values.dtype}")
     if values.size and not (low <= values.min() and values.max() <= high):
-        raise SpikeloomError(
-            f"{where} must be {low}..{high}, not {values.min()}..{values.max()}"
-        )
+        raise SpikeloomError(f"{where} must be {low}..{high}, not {values.min()}..{values.max()}")

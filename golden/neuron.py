@@ -1,20 +1,16 @@
 """The neuron update, on arrays of neurons."""
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.fixed import decay, saturate
+from golden.fixed import Signed, decay, saturate
 from golden.network import Population
 from golden.spec import DECAY_BITS, Reset
 
-T = TypeVar("T", np.int32, np.int64)
-
 
 def update(
-    population: Population, v: NDArray[T], x: NDArray[T], state_bits: int
-) -> tuple[NDArray[np.bool_], NDArray[T]]:
+    population: Population, v: Signed, x: Signed, state_bits: int
+) -> tuple[NDArray[np.bool_], Signed]:
     """One step of the neurons of `population`.
 
         u = sat(decay(v, k) + x)
@@ -35,19 +31,19 @@ def update(
     tuple
         Spikes and potentials after the step. A population that is not `spiking` has no spikes.
     """
-    u = saturate(decay(v, population.decay) + x, state_bits)
+    u: Signed = saturate(decay(v, population.decay) + x, state_bits)
     if not population.spiking:
         return np.zeros(u.shape, np.bool_), u
+    spikes: NDArray[np.bool_]
     spikes = u >= population.threshold if population.inclusive else u > population.threshold
-    return spikes, np.where(spikes, _reset(population, u, state_bits), u)
-
-
-def _reset(population: Population, u: NDArray[T], state_bits: int) -> NDArray[T]:
-    if population.reset is Reset.VALUE:
-        return np.full_like(u, population.v_reset)
-    if population.reset is Reset.SUBTRACT:
-        return saturate(u - population.threshold, state_bits)
-    return u
+    match population.reset:
+        case Reset.VALUE:
+            u[spikes] = population.v_reset
+        case Reset.SUBTRACT:
+            u[spikes] = saturate(u[spikes] - population.threshold, state_bits)
+        case Reset.NONE:
+            pass
+    return spikes, u
 
 
 def update_type(state_bits: int, sum_bits: int) -> type[np.int32] | type[np.int64]:

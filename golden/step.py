@@ -8,13 +8,17 @@ does not matter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from golden.errors import SpikeloomError
+from golden.fixed import Signed
 from golden.network import Connection, Network
 from golden.neuron import update, update_type
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
 
 BATCH_ELEMENTS = 1 << 23
 """Samples are run in batches of about this many input elements, to bound the memory used."""
@@ -31,8 +35,8 @@ class Run:
     states
         For each population the membrane potentials after the last step, int64 (samples, size).
     synops
-        Synaptic operations of each sample, int64 (samples,): for every event that arrives before the
-        sample ends, the synapses it goes through.
+        Synaptic operations of each sample, int64 (samples,): for every event that arrives before
+        the sample ends, the synapses it goes through.
     """
 
     spikes: dict[str, NDArray[np.bool_]]
@@ -54,9 +58,11 @@ def check_inputs(
     Raises
     ------
     SpikeloomError
-        An input is missing or unknown, its shape does not fit, or a count is negative, fractional
-        or above the input's `max_count`.
+        The network has no input, an input is missing or unknown, its shape does not fit, it holds
+        no sample, or a count is negative, fractional or above the input's `max_count`.
     """
+    if not network.inputs:
+        raise SpikeloomError("events: the network has no input, so nothing says how long to run")
     if not isinstance(inputs, Mapping):
         if len(network.inputs) != 1:
             names = ", ".join(node.name for node in network.inputs)
@@ -67,20 +73,26 @@ def check_inputs(
         raise SpikeloomError(f"events: expected inputs {sorted(known)}, got {sorted(inputs)}")
     counts: dict[str, NDArray[np.uint8]] = {}
     for node in network.inputs:
-        values = np.asarray(inputs[node.name])
+        try:
+            values = np.asarray(inputs[node.name])
+        except ValueError:
+            raise SpikeloomError(f"events of {node.name!r} are no rectangular array") from None
+        shape = values.shape
         if values.ndim == 2:
             values = values[np.newaxis]
         if values.ndim != 3 or values.shape[2] != node.size or values.shape[1] == 0:
             raise SpikeloomError(
                 f"events of {node.name!r} must have shape (samples, steps, {node.size}) "
-                f"or (steps, {node.size}), not {np.asarray(inputs[node.name]).shape}"
+                f"or (steps, {node.size}), not {shape}"
             )
+        if not len(values):
+            raise SpikeloomError(f"events of {node.name!r} hold no sample; give at least one")
         if values.dtype != np.bool_:
             if values.dtype.kind not in "iuf":
                 raise SpikeloomError(
                     f"events of {node.name!r} must be bool or counts, not {values.dtype}"
                 )
-            if values.size and not (
+            if not (
                 values.min() >= 0 and values.max() <= node.max_count and (values % 1 == 0).all()
             ):
                 raise SpikeloomError(
@@ -97,14 +109,13 @@ def check_inputs(
 def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state."""
     counts = check_inputs(network, inputs)
-    if not counts:
-        raise SpikeloomError("events: the network has no input, so nothing says how long to run")
     samples, steps = next(iter(counts.values())).shape[:2]
-    widest = sum(node.size for node in (*network.inputs, *network.populations))
+    widest = sum(node.size for node in network.inputs)
+    widest += sum(population.size for population in network.populations)
     batch = max(1, BATCH_ELEMENTS // (steps * widest))
     runs = [
         _simulate_batch(network, {name: c[start : start + batch] for name, c in counts.items()})
-        for start in range(0, max(samples, 1), batch)
+        for start in range(0, samples, batch)
     ]
     if len(runs) == 1:
         return runs[0]
@@ -126,7 +137,7 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
         if c.source in counts
     }
     emitted: dict[str, NDArray[np.bool_]] = {}
-    v: dict[str, NDArray[np.int32] | NDArray[np.int64]] = {}
+    v: dict[str, NDArray[Any]] = {}
     for population in network.populations:
         emitted[population.name] = np.zeros((samples, steps, population.size), np.bool_)
         v[population.name] = np.full((samples, population.size), population.v_init, integer)
@@ -135,7 +146,7 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
     for t in range(steps):
         for population in firing_order:
             name = population.name
-            x = np.broadcast_to(population.bias.astype(integer), v[name].shape)
+            x: Signed = np.tile(population.bias.astype(integer), (samples, 1))
             for connection in network.into(name):
                 then = t - connection.delay
                 if then < 0:
@@ -143,9 +154,11 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
                 if connection.source in counts:
                     arriving = driven[id(connection)][:, then]
                 else:
-                    arriving = _product(emitted[connection.source][:, then], matrices[id(connection)])
-                x = x + arriving.astype(integer)
-            spikes, v[name] = update(population, v[name], x, network.state_bits)  # type: ignore[type-var]
+                    arriving = _product(
+                        emitted[connection.source][:, then], matrices[id(connection)]
+                    )
+                np.add(x, arriving, out=x, casting="unsafe")
+            spikes, v[name] = update(population, v[name], x, network.state_bits)
             emitted[name][:, t] = spikes
 
     return Run(
@@ -155,9 +168,7 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
     )
 
 
-def _exact_matrix(
-    network: Network, connection: Connection
-) -> NDArray[np.float32] | NDArray[np.float64]:
+def _exact_matrix(network: Network, connection: Connection) -> Floats:
     """The weights in the smallest float type in which every sum of them is exact."""
     counts = {node.name: node.max_count for node in network.inputs}
     weights = connection.weights
@@ -165,14 +176,10 @@ def _exact_matrix(
     return weights.astype(np.float32 if bound < 1 << 24 else np.float64)
 
 
-def _product(
-    events: NDArray[np.bool_] | NDArray[np.uint8],
-    matrix: NDArray[np.float32] | NDArray[np.float64],
-) -> NDArray[np.float32] | NDArray[np.float64]:
-    """events @ matrix, leaving out axons that have no event."""
+def _product(events: NDArray[np.bool_] | NDArray[np.uint8], matrix: Floats) -> Floats:
+    """The product events @ matrix, in one call over all leading axes."""
     flat = events.reshape(-1, events.shape[-1])
-    active = flat.any(axis=0)
-    product = flat[:, active].astype(matrix.dtype) @ matrix[active]
+    product: Floats = flat.astype(matrix.dtype) @ matrix
     return product.reshape(*events.shape[:-1], matrix.shape[1])
 
 

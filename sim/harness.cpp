@@ -74,6 +74,8 @@ struct Fabric {
     Fabric() {
 #if VM_TRACE
         context.traceEverOn(true);
+        context.timeunit(-9);
+        context.timeprecision(-9);
 #endif
         top = std::make_unique<Vfabric>(&context, "");
         top->eval();  // initial values

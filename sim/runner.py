@@ -108,18 +108,20 @@ class Simulation:
         self.config = config
         text = emit(config) if verilog is None else verilog
         self.library = _open(build(config, text, trace=trace, extra=extra))
-        self.reset()
+        self._create()
 
     def reset(self) -> None:
         """Begin again: registers and memories as they are after configuration."""
         self.close()
-        self._model: int = self.library.spikeloom_create()
-        self._finalizer = weakref.finalize(self, self.library.spikeloom_destroy, self._model)
+        self._create()
 
     def close(self) -> None:
         """Free the model. Only `reset` may follow."""
-        if hasattr(self, "_finalizer"):
-            self._finalizer()
+        self._finalizer()
+
+    def _create(self) -> None:
+        self._model: int = self.library.spikeloom_create()
+        self._finalizer = weakref.finalize(self, self.library.spikeloom_destroy, self._model)
 
     def __enter__(self) -> "Simulation":
         return self
@@ -216,6 +218,7 @@ def run_batch(
     *,
     workers: int | None = None,
     verilog: str | None = None,
+    patience: int = PATIENCE,
     progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """Run each chunk on a fabric of its own, fresh from reset and loaded with `image`.
@@ -227,6 +230,8 @@ def run_batch(
     ----------
     config, verilog
         See `Simulation`.
+    patience
+        See `Simulation.run`.
     chunks
         Payloads of `host_in` that begin with a sample and end with a step mark.
     workers
@@ -246,7 +251,7 @@ def run_batch(
         with Simulation(config, verilog=verilog) as simulation:
             simulation._load(words)
             before = simulation.counters()
-            clocks, packets = simulation.run(chunk)
+            clocks, packets = simulation.run(chunk, patience=patience)
             after = simulation.counters()
         wrap = 1 << config.counter_bits
         return Result(
@@ -278,7 +283,7 @@ def waveform(
 ) -> None:
     """Run a chunk again and write what every signal does in some of its clocks, as a VCD file.
 
-    Clock n begins at time 2n, with the rising edge.
+    Clock n begins at 2n nanoseconds, with the rising edge.
 
     Parameters
     ----------
@@ -312,7 +317,9 @@ def waveform(
 def _load_words(config: FabricConfig, image: Image) -> NDArray[np.uint32]:
     """The words of the load port, each as a row of 32-bit words, lowest first."""
     if image.config != config:
-        raise SpikeloomError("the image was made for another FabricConfig; map the network to this one")
+        raise SpikeloomError(
+            "the image was made for another FabricConfig; map the network to this one"
+        )
     size = -(-config.load.width // 32)
     data = b"".join(word.to_bytes(4 * size, "little") for word in image.load_words())
     return np.frombuffer(data, "<u4").reshape(-1, size)

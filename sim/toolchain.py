@@ -42,7 +42,7 @@ def verilator_version() -> str:
 
 
 def compiler() -> list[str]:
-    """The C++ compiler as a command: the environment variable `CXX`, or else g++, c++ or clang++."""
+    """The C++ compiler as a command: the variable `CXX`, or else g++, c++ or clang++."""
     chosen = os.environ.get("CXX")
     if chosen:
         command = shlex.split(chosen)
@@ -107,6 +107,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        check=False,
     )
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from golden.spec import FabricConfig
 from sim import cache, toolchain
-from sim.verilog import TOP
+from sim.verilog import TOP, WAIVERS
 
 LIBRARY = "fabric.so"
 
@@ -16,10 +16,7 @@ _VERILATOR_FLAGS = [
     *("--cc", "--prefix", "Vfabric", "--top-module", "simulation"),
     # Amaranth gives every register and memory an initial value and has no X.
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing"),
-    # Waived, because Yosys writes them for correct designs:
-    "-Wno-CASEINCOMPLETE",  # a process first assigns the value that holds where no case does
-    "-Wno-WIDTHEXPAND",  # operands of different widths, as Verilog extends them
-    "-Wno-WIDTHTRUNC",  # a vector as a condition
+    *WAIVERS,
 ]
 _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 
@@ -51,9 +48,7 @@ endmodule
 """
 
 
-def build(
-    config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = ""
-) -> Path:
+def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
     """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
 
     The C interface is that of `harness.cpp`. Every symbol but those is hidden, so that one process

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from amaranth.back import rtlil
+
 import golden
 import hdl
-from amaranth.back import rtlil
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from hdl.fabric import Fabric
@@ -17,6 +18,13 @@ from sim import cache
 
 TOP = "spikeloom_fabric"
 """Name of the top module."""
+
+WAIVERS = (
+    "-Wno-CASEINCOMPLETE",  # a process first assigns the value that holds where no case does
+    "-Wno-WIDTHEXPAND",  # operands of different widths, as Verilog extends them
+    "-Wno-WIDTHTRUNC",  # a vector as a condition
+)
+"""Warnings of Verilator that are about the style of the text, not about its meaning."""
 
 # Processes stay `always` blocks: they read better than multiplexers and simulate faster.
 _YOSYS_SCRIPT = """\
@@ -96,6 +104,7 @@ def _yosys(source: str) -> str:
         input=_YOSYS_SCRIPT.format(rtlil=source, attributes=_YOSYS_ATTRIBUTES),
         capture_output=True,
         text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"Yosys failed: {done.stderr.strip()}")

@@ -4,7 +4,7 @@ import numpy as np
 
 from golden.errors import SpikeloomError
 from golden.image import Image, Row
-from golden.network import Connection, Network, Population
+from golden.network import Connection, Network
 from golden.spec import DECAY_ONE, FabricConfig
 
 
@@ -34,7 +34,17 @@ def map_network(
         group_of[population.name] = groups
         groups += _groups(population.size, config)
     numbers = {id(c): number for number, c in enumerate(network.connections)}
-    fan_out = {p.name: _fan_out(p, network, config, numbers, record) for p in order}
+    # Connections first: the step waits for these, not for the host.
+    fan_out: dict[str, list[dict[str, int]]] = {population.name: [] for population in order}
+    for population in order:
+        if population.spiking:
+            fan_out[population.name] += [
+                {"connection": numbers[id(c)], "delay": c.delay}
+                for c in network.connections
+                if c.source == population.name
+            ]
+            if population.name in record:
+                fan_out[population.name].append({"host": 1})
     last = order[-1]
     needs = {
         "neurons": group_of[last.name] * config.lanes + last.size,
@@ -79,7 +89,7 @@ def map_network(
                 }
             )
         )
-        targets += fan_out[population.name]
+        targets += [config.target_row.pack(row) for row in fan_out[population.name]]
 
     weights: list[int] = []
     connections: list[int] = []
@@ -122,27 +132,6 @@ def map_network(
 
 def _groups(size: int, config: FabricConfig) -> int:
     return -(-size // config.lanes)
-
-
-def _fan_out(
-    population: Population,
-    network: Network,
-    config: FabricConfig,
-    numbers: dict[int, int],
-    record: frozenset[str],
-) -> list[int]:
-    """Rows of the target table along which a spike of `population` is sent."""
-    if not population.spiking:
-        return []
-    # Connections first: the step waits for these, not for the host.
-    rows = [
-        config.target_row.pack({"connection": numbers[id(c)], "delay": c.delay})
-        for c in network.connections
-        if c.source == population.name and c.delay < config.slots
-    ]
-    if population.name in record:
-        rows.append(config.target_row.pack({"host": 1}))
-    return rows
 
 
 def _weight_words(connection: Connection, config: FabricConfig) -> list[int]:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,18 +78,8 @@ class Program:
         """
         header, arrays = self._contents()
         header |= {"about": self.about, "digest": self.digest}
-        text = json.dumps(header).encode()
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, header=np.frombuffer(text, np.uint8), **arrays)
-        target = Path(path)
-        try:
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(buffer.getvalue())
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except OSError as error:
-            raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+        text = json.dumps(header, default=int).encode()
+        write_arrays(path, {"header": np.frombuffer(text, np.uint8), **arrays})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":
@@ -99,26 +88,19 @@ class Program:
         Raises `SpikeloomError` where the file is missing, truncated, altered, or no program.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            header = json.loads(arrays.pop("header").tobytes())
-            if header["format"] != FORMAT:
-                raise ValueError("another format")
+            data = Path(path).read_bytes()
         except OSError as error:
-            raise SpikeloomError(f"cannot read {path}: {error.strerror or error}") from None
-        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+            raise SpikeloomError(f"cannot read {path}: {error.strerror}") from None
+        try:
+            return _parse(data, path)
+        except SpikeloomError:
+            raise
+        except Exception:
+            # Bytes that are no program make the readers of zip, NumPy arrays and JSON raise almost
+            # anything: zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError...
             raise SpikeloomError(
                 f"{path} is not a whole Spikeloom program; compile it again"
             ) from None
-        if header["version"] != VERSION:
-            raise SpikeloomError(
-                f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
-                "compile it again"
-            )
-        about, digest = header.pop("about", {}), header.pop("digest", None)
-        if digest != _digest(header, arrays):
-            raise SpikeloomError(f"{path} was altered after it was written; compile it again")
-        return _rebuild(header, arrays, about)
 
     def _contents(self) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
         """Everything that decides what the program computes: plain values, and arrays."""
@@ -147,11 +129,35 @@ def _without(node: Population | Connection, array: str) -> dict[str, Any]:
 
 
 def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str:
-    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    total = hashlib.sha256(json.dumps(header, sort_keys=True, default=int).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], "<i8")
         total.update(f"{name}{array.shape}".encode() + array.tobytes())
     return total.hexdigest()
+
+
+def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
+    """The program in `data`; raises anything where there is none."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        arrays = {
+            name.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(archive.read(name)), allow_pickle=False
+            )
+            for name in names
+        }
+    header = json.loads(arrays.pop("header").tobytes())
+    if header["format"] != FORMAT:
+        raise ValueError("another format")
+    if header["version"] != VERSION:
+        raise SpikeloomError(
+            f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
+            "compile it again"
+        )
+    about, digest = header.pop("about"), header.pop("digest")
+    if digest != _digest(header, arrays):
+        raise SpikeloomError(f"{path} was altered after it was written; compile it again")
+    return _rebuild(header, arrays, about)
 
 
 def _rebuild(

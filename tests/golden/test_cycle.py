@@ -283,6 +283,21 @@ def test_events_of_the_loop_go_before_those_of_the_host() -> None:
     assert [sums(config, probes[n])[0] for n in (18, 19)] == [9, 14]
 
 
+def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
+    config = dataclasses.replace(SMALL, neurons=12)
+    loaded = image(
+        config,
+        weights=[[1]] * 3,
+        populations=[{"neurons": 1}],
+        connections=[{"sources": 1, "groups": 3, "synapses": 12}],
+        window=1,
+    )
+    probes = play(loaded, [event(config, ahead=1)] * 2 + [mark(config)], 20)
+    # The mark is taken in 2. In 3, WAIT, one event is in X (its groups are issued in 2, 3, 4), one
+    # in D; both are for slot 1. So START is in 4.
+    assert clocks_of(probes, "fire.valid") == [4]
+
+
 def test_a_neuron_enters_the_pipeline_in_every_clock() -> None:
     # 7 neurons in groups of 4 and 3: fetches 4 clocks apart, states in 7 clocks one after another.
     config = dataclasses.replace(SMALL, queue=8)
@@ -370,14 +385,37 @@ def test_fetch_has_priority_over_additions() -> None:
     assert writes[:7] == sorted(slot_0 + slot_1)
 
 
-def test_fire_waits_for_credits() -> None:
-    # A queue of 4, rows of 4 neurons that all spike, and a host that does not take packets before
-    # clock 40: the second row cannot be fetched before 4 spikes are popped.
+def test_no_event_enters_x_in_a_stall() -> None:
+    # As above, but each event has one group: X would be free in every clock without the fetches.
+    config = FabricConfig(lanes=1, neurons=3, slots=2, queue=4)
+    loaded = image(
+        config,
+        weights=[[10]],
+        populations=[{"neurons": 3}],
+        connections=[{"sources": 1, "groups": 1, "synapses": 1}],
+        window=1,
+    )
+    probes = play(loaded, [mark(config)] + [event(config)] * 8, 12)
+    assert clocks_of(probes, "fetch.valid") == [5, 6, 7]
+    assert clocks_of(probes, "event.ready") == [n for n in range(12) if n not in (5, 6, 7)]
+    # Events from clock 1, additions written from 4; the fetches are written in 6, 7, 8.
+    assert [(p["sum.address"], p["sum.data"]) for p in probes if p["sum.write"]] == [
+        *((1, 10), (1, 20)),
+        *((0, 0), (2, 0), (4, 0)),
+        *((1, 30), (1, 40), (1, 50)),
+    ]
+    assert probes[-1]["counters.stalls"] == 3
+
+
+@pytest.mark.parametrize("pushes", [PLAIN, {"readout": 1}], ids=["spikes", "states"])
+def test_fire_waits_for_credits(pushes: Row) -> None:
+    # A queue of 4, rows of 4 neurons that all push, and a host that does not take packets before
+    # clock 40: the second row cannot be fetched before 4 of them are popped.
     config = SMALL
     loaded = image(
         config,
         biases=[1] * 8,
-        populations=[{"neurons": 8} | PLAIN],
+        populations=[{"neurons": 8, **pushes}],
         targets=[TO_HOST],
     )
     ready = [n >= 40 for n in range(70)]

@@ -1,6 +1,5 @@
 """The fast runner: its own workings on a small stand-in, and the RTL against the golden model."""
 
-import os
 import re
 import sys
 import threading
@@ -130,7 +129,8 @@ def events(seed: int, samples: int, steps: int) -> dict[str, np.ndarray]:
 
 def mapped(config: FabricConfig, seed: int) -> tuple[Network, Image]:
     net = network(config, seed)
-    return net, map_network(net, config, frozenset({"first", "second"}), frozenset({"first", "sum"}))
+    record, readout = frozenset({"first", "second"}), frozenset({"first", "sum"})
+    return net, map_network(net, config, record, readout)
 
 
 def words_of(values: list[int]) -> Words:
@@ -180,15 +180,20 @@ def test_buffers_and_slices_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "config", [SMALL, FabricConfig(lanes=1, neurons=1, state_bits=8, sum_bits=8, targets=1), FabricConfig(lanes=16)]
+    "config",
+    [
+        SMALL,
+        FabricConfig(lanes=1, neurons=1, state_bits=8, sum_bits=8, targets=1),
+        FabricConfig(lanes=16),
+    ],
 )
 def test_every_bit_of_a_load_word_arrives(config: FabricConfig) -> None:
-    image = Image(config, (5, 6), (7,), ((1 << config.population_row.width) - 1,), (3,), (1,), 1, (), ())
+    population = (1 << config.population_row.width) - 1
+    image = Image(config, (5, 6), (7,), (population,), (3,), (1,), 1, (), ())
     expected = 0
     for word in image.load_words():
-        while word:
-            expected ^= word & ((1 << config.counter_bits) - 1)
-            word >>= config.counter_bits
+        for low in range(0, config.load.width, config.counter_bits):
+            expected ^= (word >> low) & ((1 << config.counter_bits) - 1)
     with Simulation(config, verilog=stand_in(config)) as simulation:
         simulation.load(image)
         counters = simulation.counters()
@@ -198,9 +203,9 @@ def test_every_bit_of_a_load_word_arrives(config: FabricConfig) -> None:
 
 
 def test_a_fabric_that_takes_nothing_is_stuck() -> None:
-    with Simulation(SMALL, verilog=stand_in(SMALL, alive=0)) as simulation:
-        with pytest.raises(FabricStuck, match="100 clocks before clock 100: 0 of 1 words"):
-            simulation.run(words_of([MARK]), patience=100)
+    simulation = Simulation(SMALL, verilog=stand_in(SMALL, alive=0))
+    with pytest.raises(FabricStuck, match="100 clocks before clock 100: 0 of 1 words"):
+        simulation.run(words_of([MARK]), patience=100)
 
 
 def test_patience_counts_from_the_last_transfer() -> None:
@@ -209,9 +214,9 @@ def test_patience_counts_from_the_last_transfer() -> None:
 
 
 def test_words_must_fit_the_port() -> None:
-    with Simulation(SMALL, verilog=stand_in(SMALL)) as simulation:
-        with pytest.raises(ValueError, match="bits, not more"):
-            simulation.run(words_of([1 << SMALL.host_in.width]))
+    simulation = Simulation(SMALL, verilog=stand_in(SMALL))
+    with pytest.raises(ValueError, match="bits, not more"):
+        simulation.run(words_of([1 << SMALL.host_in.width]))
 
 
 def test_a_closed_simulation_says_so() -> None:
@@ -256,11 +261,10 @@ def test_batch_of_nothing() -> None:
     assert run_batch(SMALL, mapped(SMALL, 0)[1], [], verilog=stand_in(SMALL)) == []
 
 
-def test_batch_raises_what_a_chunk_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner.Simulation.run, "__kwdefaults__", {"patience": 50})
-    chunks = [words_of([MARK])] * 4
+def test_batch_raises_what_a_chunk_raises() -> None:
+    image, dead = mapped(SMALL, 0)[1], stand_in(SMALL, alive=0)
     with pytest.raises(FabricStuck):
-        run_batch(SMALL, mapped(SMALL, 0)[1], chunks, verilog=stand_in(SMALL, alive=0))
+        run_batch(SMALL, image, [words_of([MARK])] * 4, verilog=dead, patience=50)
 
 
 def test_image_of_another_fabric_is_refused() -> None:
@@ -308,11 +312,12 @@ def test_waveform_errors(tmp_path: Path) -> None:
 
 def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
-    with pytest.raises(SpikeloomError, match="^verilator_bin failed: %Error.*syntax error") as error:
+    syntax_error = r"^verilator_bin failed: %Error.*syntax error"
+    with pytest.raises(SpikeloomError, match=syntax_error) as error:
         build(SMALL, "module spikeloom_fabric(; endmodule")
     assert "\n" not in str(error.value)
     assert list((tmp_path / "model").iterdir()) == []
-    with pytest.raises(SpikeloomError, match="failed: .*error: .*no_such_name"):
+    with pytest.raises(SpikeloomError, match=r"failed: .*error: .*no_such_name"):
         build(SMALL, stand_in(SMALL), extra="int x = no_such_name;\n")
     assert list((tmp_path / "model").iterdir()) == []
 
@@ -328,7 +333,8 @@ def test_concurrent_builds_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(paths) == 2 and paths[0] == paths[1] and paths[0].is_file()
+    assert paths == [paths[0], paths[0]]
+    assert paths[0].is_file()
     assert [path.name for path in (tmp_path / "model").iterdir()] == [paths[0].parent.name]
     # Now from the cache, without a compiler.
     stamp = paths[0].stat().st_mtime_ns
@@ -360,15 +366,16 @@ def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     toolchain.verilator_root.cache_clear()
 
 
-def test_make_environment_builds_with_verilators_own_makefile(tmp_path: Path) -> None:
+def test_make_environment_runs_verilators_own_makefile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "top.v").write_text("module top(input clk); endmodule")
     (tmp_path / "main.cpp").write_text('#include "Vtop.h"\nint main() { Vtop top; top.eval(); }')
     environment = toolchain.make_environment()
+    for name in ("VERILATOR_ROOT", "PATH", "MAKEFLAGS"):
+        monkeypatch.setenv(name, environment[name])
     command = ["verilator", "--cc", "--exe", "--build", "--Mdir", str(tmp_path / "obj")]
-    toolchain.run(
-        [*command, str(tmp_path / "top.v"), str(tmp_path / "main.cpp")],
-        {name: environment[name] for name in environment if os.environ.get(name) != environment[name]},
-    )
+    toolchain.run([*command, str(tmp_path / "top.v"), str(tmp_path / "main.cpp")])
     toolchain.run([str(tmp_path / "obj" / "Vtop")])
 
 

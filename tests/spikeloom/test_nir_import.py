@@ -228,18 +228,24 @@ def test_branches_skips_and_several_inputs_add_up() -> None:
     assert sorted(loaded.outputs) == [("out", "sum"), ("out2", "2")]
 
 
-def test_two_ways_from_one_source_become_one_connection() -> None:
+def test_ways_from_one_source_become_one_connection() -> None:
     network = graph(
         {
             "in": nir.Input(np.array([2])),
+            "s": nir.Scale(np.array([10.0, 20.0])),
             "w": nir.Linear(np.array([[1.0, 2.0], [3.0, 4.0]])),
+            "w2": nir.Linear(np.array([[0.0, 100.0], [0.0, 0.0]])),
             "n": lif(2),
             "out": nir.Output(np.array([2])),
         },
-        [("in", "w"), ("w", "n"), ("in", "n"), ("n", "out")],
+        [
+            *(("in", name) for name in ("s", "w", "w2", "n")),
+            *((name, "n") for name in ("s", "w", "w2")),
+            ("n", "out"),
+        ],
     )
     _, weights = only(load_nir(network, dt=1.0))
-    assert weights["in"].tolist() == [[2.0, 3.0], [2.0, 5.0]]
+    assert weights["in"].tolist() == [[1 + 1 + 10.0, 3.0], [2 + 100.0, 4 + 1 + 20.0]]
 
 
 @st.composite

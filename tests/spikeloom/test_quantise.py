@@ -326,6 +326,8 @@ def test_headroom() -> None:
     """Sums go to 191, 9 bits; potentials to 127 + 191, 10 bits."""
     row = quantise(single([[1.0], [0.5]]), state_bits=12, sum_bits=12)[1].rows()[0]
     assert (row["sum_headroom_bits"], row["state_headroom_bits"]) == (3, 2)
+    row = quantise(single([[1.0], [0.5]]), state_bits=12, sum_bits=12, max_count=4)[1].rows()[0]
+    assert (row["sum_headroom_bits"], row["state_headroom_bits"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
