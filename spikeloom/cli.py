@@ -1,6 +1,7 @@
 """The command line. Exit status: 0 the promise held, 1 it did not, 2 what was given is unusable."""
 
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
@@ -20,6 +22,7 @@ from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Events, Progress, open
 from spikeloom.dialect import DIALECTS
+from spikeloom.files import write_arrays, write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
 
@@ -48,10 +51,27 @@ def cli() -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .loom.")
 @click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")
 @click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
-@click.option("--reset", type=click.Choice(["value", "subtract", "none"]))
-@click.option("--compare", "compare_rule", type=click.Choice([">", ">="]))
-@click.option("--schedule", type=click.Choice(["layered", "pipelined"]), default="layered")
-@click.option("--max-count", type=int, default=1, help="Most events an axon has in one step.")
+@click.option(
+    "--reset",
+    type=click.Choice(["value", "subtract", "none"]),
+    help="What a spike makes of the potential; default: the dialect's.",
+)
+@click.option(
+    "--compare",
+    "compare_rule",
+    type=click.Choice([">", ">="]),
+    help="When a potential spikes at the threshold; default: the dialect's.",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["layered", "pipelined"]),
+    default="layered",
+    show_default=True,
+    help="Each layer its own phase, or all in one and each a step later.",
+)
+@click.option(
+    "--max-count", default=1, show_default=True, help="Most events that an axon has in one step."
+)
 @SIZES
 @JSON
 def compile_command(
@@ -98,7 +118,7 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
     if program is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
     text = emit(Program.load(program).fabric if program is not None else _fabric(sizes))
-    _write(output, text)
+    write_text(output, text)
     click.echo(f"wrote {output}")
 
 
@@ -108,7 +128,9 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
 @click.option(
     "--backend", type=click.Choice(["golden", "verilator"]), default="verilator", show_default=True
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz).")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
+)
 @JSON
 def sim(
     program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
@@ -128,9 +150,9 @@ def sim(
         "errors": run.errors,
     }
     if output is not None:
-        arrays = {f"spikes.{name}": array for name, array in run.spikes.items()}
+        arrays: dict[str, NDArray[Any]] = {f"spikes.{n}": a for n, a in run.spikes.items()}
         arrays |= {f"states.{name}": array for name, array in run.states.items()}
-        np.savez_compressed(output, **arrays)  # type: ignore[arg-type]
+        write_arrays(output, arrays)
     _print_table(summary)
     _write_json(json_path, summary)
     if run.errors:
@@ -140,9 +162,21 @@ def sim(
 @cli.command("compare")
 @PROGRAM
 @EVENTS
-@click.option("--clocked", type=int, default=1, help="Samples to check in every clock, with gaps.")
-@click.option("--seed", type=int, default=1, help="Of the gaps and the backpressure.")
-@click.option("--waveform", type=click.Path(path_type=Path), default=Path("mismatch.vcd"))
+@click.option(
+    "--clocked",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Samples to check in every clock, with gaps.",
+)
+@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option(
+    "--waveform",
+    type=click.Path(path_type=Path),
+    default=Path("mismatch.vcd"),
+    show_default=True,
+    help="Written where there is a mismatch.",
+)
 @JSON
 def compare_command(
     program: Path,
@@ -152,7 +186,10 @@ def compare_command(
     waveform: Path,
     json_path: Path | None,
 ) -> None:
-    """Compare the RTL with the golden model: spikes, states, clocks; exit status 1 on any mismatch."""
+    """Compare the RTL with the golden model: spikes, states and clocks.
+
+    Exit status 1 on any mismatch.
+    """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
@@ -180,9 +217,15 @@ def compare_command(
 
 
 @cli.command()
-@click.option("--images", type=int, default=1000, show_default=True, help="1..5000.")
-@click.option("--seed", type=int, default=1, help="Of the gaps and the backpressure.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/demo"))
+@click.option("--images", default=1000, show_default=True, help="1..5000.")
+@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("build/demo"),
+    show_default=True,
+    help="Folder for the report and what was made on the way.",
+)
 def demo(images: int, seed: int, output: Path) -> None:
     """Run real MNIST digits through the RTL and check everything against the golden model."""
     click.echo(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
@@ -220,15 +263,18 @@ def _fabric(sizes: tuple[str, ...]) -> FabricConfig:
 def _events(path: Path) -> Events:
     """Events from a file: one array, or one for each input."""
     try:
-        loaded = np.load(path, allow_pickle=False)
+        data = path.read_bytes()
     except OSError as error:
-        raise SpikeloomError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, EOFError):
-        raise SpikeloomError(f"{path} is no .npy or .npz file of numbers") from None
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        return {name: loaded[name] for name in loaded.files}
+        raise SpikeloomError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except Exception:
+        # See `Program.load`: the readers raise almost anything.
+        raise SpikeloomError(f"{path} is no whole .npy or .npz file of numbers") from None
 
 
 @contextmanager
@@ -290,11 +336,4 @@ def _print_table(values: dict[str, Any]) -> None:
 
 def _write_json(path: Path | None, values: dict[str, Any]) -> None:
     if path is not None:
-        _write(path, json.dumps(values, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SpikeloomError(f"cannot write {path}: {error.strerror}") from None
+        write_text(path, json.dumps(values, indent=2) + "\n")

@@ -1,6 +1,7 @@
 """The comparison that everything is for: RTL against the golden model, spike by spike."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,18 +33,18 @@ class Mismatch:
     Parameters
     ----------
     sample
-        Sample, from 0.
+        Sample, from 0; None for what belongs to the whole run.
     step
         Step of a spike; None for what belongs to the whole sample.
     what
-        "spike", "state", "clocks" or "synops".
+        "spike", "state", "clocks", "synops" or "error counter".
     where
-        Population and neuron, where there is one.
+        Population and neuron; empty for what has none.
     expected, got
         By the golden model; by the RTL.
     """
 
-    sample: int
+    sample: int | None
     step: int | None
     what: str
     where: str
@@ -51,7 +52,7 @@ class Mismatch:
     got: int
 
     def __str__(self) -> str:
-        place = f"sample {self.sample}"
+        place = "whole run" if self.sample is None else f"sample {self.sample}"
         if self.step is not None:
             place += f", step {self.step}"
         thing = f"{self.what} of {self.where}" if self.where else self.what
@@ -74,7 +75,8 @@ class Comparison:
     first
         The first of them.
     waveform
-        File that shows the sample with the first mismatch.
+        File that shows the sample with the first mismatch; the first sample, if that belongs to
+        the whole run.
     golden, rtl
         The two runs.
     """
@@ -123,7 +125,7 @@ def compare(
     first = mismatches[0][0] if mismatches else None
     shown = None
     if first is not None and waveform is not None:
-        _show(program, counts, first.sample, rtl, waveform, verilog)
+        _show(program, counts, first.sample or 0, rtl, waveform, verilog)
         shown = str(waveform)
     return Comparison(
         samples,
@@ -162,12 +164,13 @@ def _mismatches(golden: Run, rtl: Run) -> Iterator[tuple[Mismatch, int]]:
         yield from _differing("spike", name, expected, rtl.spikes[name])
     for name, potentials in golden.states.items():
         yield from _differing("state", name, potentials, rtl.states[name])
-    assert golden.cycles is not None and rtl.cycles is not None
+    assert golden.cycles is not None
+    assert rtl.cycles is not None
     yield from _differing("clocks", "", golden.cycles, rtl.cycles)
     if golden.synops != rtl.synops:
-        yield Mismatch(0, None, "synops of the whole run", "", golden.synops, rtl.synops), 1
+        yield Mismatch(None, None, "synops", "", golden.synops, rtl.synops), 1
     if rtl.errors:
-        yield Mismatch(0, None, "error counter of the whole run", "", 0, rtl.errors), rtl.errors
+        yield Mismatch(None, None, "error counter", "", 0, rtl.errors), rtl.errors
 
 
 def _differing(
@@ -182,9 +185,10 @@ def _differing(
         yield mismatch, len(different)
 
 
-def _when(item: tuple[Mismatch, int]) -> tuple[int, float]:
+def _when(item: tuple[Mismatch, int]) -> tuple[float, float]:
     mismatch, _ = item
-    return mismatch.sample, float("inf") if mismatch.step is None else mismatch.step
+    sample, step = (math.inf if n is None else n for n in (mismatch.sample, mismatch.step))
+    return sample, step
 
 
 def _show(

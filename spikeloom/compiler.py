@@ -31,8 +31,8 @@ def compile(
     fabric
         Sizes of the hardware; `FabricConfig()` if not given.
     weight_bits, state_bits
-        Widths to quantise to: 2, 4 or 8; 8..24. They are properties of the fabric, so a fabric that is
-        given must have them; without one they are 8 and 16.
+        Widths to quantise to: 2, 4 or 8; 8..24. They are properties of the fabric, so a fabric that
+        is given must have them; without one they are 8 and 16.
     schedule
         "layered" (each layer its own phase, no skew between them) or "pipelined" (one phase, each
         layer a step later than the one before).
@@ -52,6 +52,8 @@ def compile(
     wanted = {name: width for name, width in widths.items() if width is not None}
     if fabric is None:
         fabric = FabricConfig(**wanted)
+    if not isinstance(fabric, FabricConfig):
+        raise SpikeloomError(f"fabric must be a FabricConfig, not {fabric!r}")
     for name, width in wanted.items():
         if getattr(fabric, name) != width:
             raise SpikeloomError(

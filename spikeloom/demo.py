@@ -16,6 +16,7 @@ from sim.verilog import emit
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.devices import Progress
+from spikeloom.files import write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
 
@@ -59,9 +60,12 @@ def run_demo(output: Path, images: int, seed: int, progress: Progress | None) ->
     pictures, labels = digits(images)
     events = encode(pictures)
     program = mnist_program()
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpikeloomError(f"cannot make the folder {output}: {error.strerror}") from None
     program.save(output / "mnist.loom")
-    (output / "fabric.v").write_text(emit(program.fabric), encoding="utf-8")
+    write_text(output / "fabric.v", emit(program.fabric))
 
     compared = compare(program, events, waveform=output / "mismatch.vcd", progress=progress)
     clocked = check_cycles(program, events[:CLOCKED], seed=seed)
@@ -83,5 +87,5 @@ def run_demo(output: Path, images: int, seed: int, progress: Progress | None) ->
         "seed": seed,
         "seconds": time.perf_counter() - start,
     }
-    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_text(output / "report.json", json.dumps(report, indent=2) + "\n")
     return report

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,8 +39,8 @@ class Run:
         For each population read out, its membrane potentials after the last step, int64
         (samples, size).
     cycles
-        Clocks of each sample, int64 (samples,): from the end of the sample before it, or for the first
-        of a chunk from its first clock, to its own end. None on a device that has no clock.
+        Clocks of each sample, int64 (samples,): from the end of the sample before it, or for the
+        first of a chunk from its first clock, to its own end. None on a device that has no clock.
     synops
         Synaptic operations over the whole run, padding not counted.
     errors
@@ -63,8 +63,8 @@ class Device(Protocol):
         Parameters
         ----------
         events
-            (samples, steps, axons) or (steps, axons), bool or small counts; for a network of several
-            inputs a mapping from their names to such arrays.
+            (samples, steps, axons) or (steps, axons), bool or small counts; for a network of
+            several inputs a mapping from their names to such arrays.
         progress
             Called with the number of samples done.
 
@@ -96,7 +96,7 @@ class _Device:
     def close(self) -> None:
         pass
 
-    def __enter__(self) -> "_Device":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,8 +5,9 @@ import functools
 import hashlib
 import io
 import json
+import operator
 import os
-import tempfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from golden.errors import SpikeloomError
 from golden.image import Image
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
+from spikeloom.files import write_arrays
 from spikeloom.mapping import map_network
 
 FORMAT = "spikeloom program"
@@ -78,7 +80,7 @@ class Program:
         """
         header, arrays = self._contents()
         header |= {"about": self.about, "digest": self.digest}
-        text = json.dumps(header, default=int).encode()
+        text = json.dumps(header, default=operator.index).encode()
         write_arrays(path, {"header": np.frombuffer(text, np.uint8), **arrays})
 
     @classmethod
@@ -129,7 +131,7 @@ def _without(node: Population | Connection, array: str) -> dict[str, Any]:
 
 
 def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str:
-    total = hashlib.sha256(json.dumps(header, sort_keys=True, default=int).encode())
+    total = hashlib.sha256(json.dumps(header, sort_keys=True, default=operator.index).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], "<i8")
         total.update(f"{name}{array.shape}".encode() + array.tobytes())
@@ -139,13 +141,12 @@ def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str
 def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
     """The program in `data`; raises anything where there is none."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = archive.namelist()
-        arrays = {
-            name.removesuffix(".npy"): np.lib.format.read_array(
-                io.BytesIO(archive.read(name)), allow_pickle=False
-            )
-            for name in names
-        }
+        # Read whole first, so that its checksum is looked at before its contents.
+        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    arrays = {
+        name: np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
+        for name, member in members.items()
+    }
     header = json.loads(arrays.pop("header").tobytes())
     if header["format"] != FORMAT:
         raise ValueError("another format")
@@ -155,6 +156,8 @@ def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
             "compile it again"
         )
     about, digest = header.pop("about"), header.pop("digest")
+    if not isinstance(about, dict):
+        raise TypeError("about is no object")
     if digest != _digest(header, arrays):
         raise SpikeloomError(f"{path} was altered after it was written; compile it again")
     return _rebuild(header, arrays, about)

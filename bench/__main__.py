@@ -1,0 +1,31 @@
+"""Measure every figure; exit status 1 where a goal is missed."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench import cosim, golden, mnist, runner
+
+
+def main() -> None:
+    """Run the benchmarks and write `--output`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    figures = []
+    for benchmark in (mnist, runner, cosim, golden):
+        for figure in benchmark.measure(arguments.data):
+            figures.append(figure)
+            goal = "" if figure.goal is None else f"goal {figure.goal:g}"
+            verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
+            print(f"{figure.name:<34}{figure.value:>16.6g} {figure.unit:<26} {goal} {verdict}")
+            sys.stdout.flush()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps([f.to_dict() for f in figures], indent=2) + "\n")
+    sys.exit(any(figure.met is False for figure in figures))
+
+
+if __name__ == "__main__":
+    main()

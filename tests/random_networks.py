@@ -1,0 +1,195 @@
+"""Random networks that fit a given fabric, and random input for them."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from golden.network import Connection, Input, Integers, Network, Population, signed_range
+from golden.spec import DECAY_ONE, FabricConfig, Reset
+from spikeloom.program import Program
+
+Counts = dict[str, NDArray[np.uint8]]
+
+
+def numbers(bits: int) -> st.SearchStrategy[int]:
+    """Signed numbers of `bits` bits: small ones and both extremes more often."""
+    low, high = signed_range(bits)
+    small = min(high, 40)
+    return st.one_of(
+        st.integers(-small, small), st.sampled_from((low, high)), st.integers(low, high)
+    )
+
+
+def seeds() -> st.SearchStrategy[int]:
+    return st.integers(0, (1 << 32) - 1)
+
+
+@st.composite
+def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+    """Layered, pipelined or mixed networks, some with recurrent connections and delays.
+
+    They fit `config`, often exactly; which populations are recorded or read out is random.
+    """
+    inputs = tuple(
+        Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
+        for n in range(draw(st.integers(1, 2)))
+    )
+    populations = _populations(draw, config)
+    spiking = [p.name for p in populations if p.spiking]
+    record = draw(st.sets(st.sampled_from(spiking), max_size=config.targets)) if spiking else set()
+    readout = draw(st.sets(st.sampled_from([p.name for p in populations])))
+    connections = _connections(draw, config, inputs, populations, config.targets - len(record))
+    network = Network(
+        inputs,
+        tuple(draw(st.permutations(populations))),
+        _without_overflow(connections, inputs, config.sum_bits),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    return Program(network, config, frozenset(record), frozenset(readout))
+
+
+def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
+    """In firing order, as the mapping lays them out: each begins with a group of its own."""
+    count = draw(st.integers(1, min(4, config.populations, config.groups)))
+    phases = list(
+        itertools.accumulate(draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)))
+    )
+    state = numbers(config.state_bits)
+    result: list[Population] = []
+    free = config.groups
+    for n, phase in enumerate(phases):
+        # Leave a group for each of those that follow.
+        groups = free - (count - 1 - n)
+        most = groups * config.lanes
+        if groups == free:
+            most -= config.groups * config.lanes - config.neurons
+        size = draw(st.one_of(st.integers(1, most), st.just(most)))
+        free -= -(-size // config.lanes)
+        bias = draw(st.one_of(st.just(st.integers(-9, 9)), st.just(numbers(config.sum_bits))))
+        result.append(
+            Population(
+                f"p{n}",
+                size,
+                np.array(draw(st.lists(bias, min_size=size, max_size=size)), np.int64),
+                phase=phase - phases[0],
+                decay=draw(st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))),
+                threshold=draw(st.one_of(st.integers(0, 20), state)),
+                inclusive=draw(st.booleans()),
+                spiking=draw(st.integers(0, 4)) > 0,
+                reset=draw(st.sampled_from(Reset)),
+                v_reset=draw(state),
+                v_init=draw(state),
+            )
+        )
+    return result
+
+
+def _connections(
+    draw: st.DrawFn,
+    config: FabricConfig,
+    inputs: tuple[Input, ...],
+    populations: list[Population],
+    targets: int,
+) -> list[Connection]:
+    phase_of = {p.name: p.phase for p in populations}
+    size_of = {node.name: node.size for node in (*inputs, *populations)}
+    routed = {p.name for p in populations if p.spiking}
+    rng = np.random.default_rng(draw(seeds()))
+    words = config.weight_words
+    result: list[Connection] = []
+    # Up to two connections between the same two nodes.
+    for source, target, _ in itertools.product(size_of, phase_of, range(2)):
+        needed = size_of[source] * -(-size_of[target] // config.lanes)
+        forward = source not in phase_of or phase_of[source] < phase_of[target]
+        possible = (
+            len(result) < config.connections
+            and needed <= words
+            and size_of[source] <= config.axons
+            and (forward or config.slots > 1)
+            and (source not in routed or targets > 0)
+        )
+        if not possible or not draw(st.booleans()):
+            continue
+        words -= needed
+        targets -= source in routed
+        low, high = signed_range(config.weight_bits)
+        result.append(
+            Connection(
+                source,
+                target,
+                rng.integers(low, high + 1, (size_of[source], size_of[target])),
+                draw(st.integers(0 if forward else 1, config.slots - 1)),
+            )
+        )
+    return result
+
+
+def _without_overflow(
+    connections: list[Connection], inputs: tuple[Input, ...], sum_bits: int
+) -> tuple[Connection, ...]:
+    """The same with weights halved until no sum can leave `sum_bits`."""
+    times = {node.name: node.max_count for node in inputs}
+    most = (1 << (sum_bits - 1)) - 1
+    weights = [c.weights for c in connections]
+    for target in {c.target for c in connections}:
+        into = [n for n, c in enumerate(connections) if c.target == target]
+
+        def reach(into: list[int] = into) -> Integers:
+            parts = [
+                times.get(connections[n].source, 1) * np.abs(weights[n]).sum(axis=0) for n in into
+            ]
+            return np.sum(parts, axis=0)
+
+        while reach().max() > most:
+            for n in into:
+                weights[n] = np.sign(weights[n]) * (np.abs(weights[n]) // 2)
+    return tuple(
+        Connection(c.source, c.target, w, c.delay)
+        for c, w in zip(connections, weights, strict=True)
+    )
+
+
+@st.composite
+def events(draw: st.DrawFn, network: Network, most_steps: int = 8) -> Counts:
+    """Event counts for every input: a few samples, from no event to every axon in every step."""
+    samples, steps = draw(st.integers(1, 3)), draw(st.integers(1, most_steps))
+    rate = draw(st.sampled_from((0.0, 0.1, 0.5, 1.0)))
+    return random_events(np.random.default_rng(draw(seeds())), network, samples, steps, rate)
+
+
+def random_events(
+    rng: np.random.Generator, network: Network, samples: int, steps: int, rate: float
+) -> Counts:
+    """Counts in which an axon has an event in a step with probability `rate`."""
+    result = {}
+    for node in network.inputs:
+        shape = samples, steps, node.size
+        some = rng.integers(1, node.max_count + 1, shape)
+        result[node.name] = np.where(rng.random(shape) < rate, some, 0).astype(np.uint8)
+    return result
+
+
+def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Host words with the events of each step in another order."""
+    step = np.cumsum(words & np.uint64(1)) - (words & np.uint64(1))
+    mark = words & np.uint64(1)
+    return words[np.lexsort((rng.random(len(words)), mark, step))]
+
+
+def all_events(network: Network, samples: int, steps: int) -> Counts:
+    """Every axon has as many events as it can have, in every step."""
+    return {
+        node.name: np.full((samples, steps, node.size), node.max_count, np.uint8)
+        for node in network.inputs
+    }
+
+
+def sizes(counts: Mapping[str, NDArray[np.uint8]]) -> tuple[int, int]:
+    """Samples and steps."""
+    samples, steps = next(iter(counts.values())).shape[:2]
+    return samples, steps
