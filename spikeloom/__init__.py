@@ -1,5 +1,7 @@
 """Spikeloom: a spiking network from NIR to RTL that is proved equal to its golden model.
 
+A network from a file, run on the RTL:
+
     net = spikeloom.load_nir("model.nir", dt=1e-3)
     program = spikeloom.compile(net)
     with spikeloom.open(program, backend="verilator") as device:

@@ -99,7 +99,7 @@ class Program:
             raise
         except Exception:
             # Bytes that are no program make the readers of zip, NumPy arrays and JSON raise almost
-            # anything: zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError...
+            # anything: zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError.
             raise SpikeloomError(
                 f"{path} is not a whole Spikeloom program; compile it again"
             ) from None

@@ -133,9 +133,9 @@ FULL = FabricConfig(
     state_bits=8,
     sum_bits=10,
     neurons=5,
-    weight_words=21,
+    weight_words=20,
     slots=3,
-    axons=3,
+    axons=4,
     populations=2,
     connections=4,
     targets=5,
@@ -318,24 +318,188 @@ def full_network(decay: int = 1000) -> Program:
     return program(
         [
             Population("a", 4, np.array([1, 2, 3, 4]), decay=decay, threshold=5, v_reset=-9),
-            Population("b", 1, np.array([1]), 1, decay, 3, True, reset=Reset.SUBTRACT, v_init=-128),
+            Population("b", 1, np.array([1]), 1, decay, 3, True, reset=Reset.SUBTRACT, v_init=-20),
         ],
         [
             Connection("in", "a", weights(3, 4)),
-            Connection("in", "a", weights(3, 4), delay=2),
-            Connection("in", "b", weights(3, 1)),
-            Connection("in", "b", weights(3, 1), delay=1),
+            Connection("a", "b", weights(4, 1)),
+            Connection("a", "a", weights(4, 4), delay=1),
+            Connection("b", "a", weights(1, 4), delay=2),
         ],
     )
 
 
-def test_full_memories() -> None:
-    """Neurons, weight words, axons, populations, connections: no row is free."""
+def test_exactly_full_memories() -> None:
     full = full_network()
     image = full.image
     assert len(image.biases) == FULL.neurons
-    assert len(image.weights) == FULL.weight_words - 3
+    assert len(image.weights) == FULL.weight_words
     assert len(image.populations) == FULL.populations
     assert len(image.connections) == FULL.connections
+    assert len(image.targets) == FULL.targets
+    assert max(c.weights.shape[0] for c in full.network.connections) == FULL.axons
+    assert full.network.max_delay == FULL.slots - 1
     for rate in (0.3, 1.0):
-        assert_equal(full, random_events(np.random.default_rng(2), full.network, 5, STEPS, rate))
+        counts = random_events(np.random.default_rng(2), full.network, 5, STEPS, rate)
+        heard = assert_equal(full, counts)
+        assert heard.spikes["a"].any()
+        assert heard.spikes["b"].any()
+
+
+@pytest.mark.parametrize("decay", [0, DECAY_ONE])
+def test_all_inputs_in_every_step_and_none(decay: int) -> None:
+    full = full_network(decay)
+    assert_equal(full, all_events(full.network, 2, STEPS))
+    assert_equal(full, nothing(2, STEPS))
+
+
+def test_the_order_of_events_does_not_matter() -> None:
+    full = full_network()
+    counts = random_events(np.random.default_rng(3), full.network, 3, STEPS, 0.6)
+    straight = assert_equal(full, counts)
+    words = np.concatenate(host_words(full.image, counts))
+    for order in range(20):
+        assert not np.array_equal(shuffled(np.random.default_rng(order), words), words)
+        other = assert_equal(full, counts, order)
+        for name in straight.spikes:
+            np.testing.assert_array_equal(other.spikes[name], straight.spikes[name])
+            np.testing.assert_array_equal(other.states[name], straight.states[name])
+
+
+def test_delays_wrap_around_the_slots() -> None:
+    """A spike of step t arrives `delay` steps later in every t, so in every slot."""
+    weights = np.array([[1], [2], [4]])
+    delayed = program(
+        [Population("p", 1, zeros(1), decay=DECAY_ONE, threshold=6)],
+        [Connection("in", "p", np.roll(weights, d), delay=d) for d in range(FULL.slots)],
+    )
+    # Axon 0 weighs 1, 4, 2 after 0, 1, 2 steps: 7 is reached two steps after three in a row.
+    counts = nothing(2, STEPS)
+    counts["in"][0, :, 0] = 1
+    counts["in"][1, 4:7, 0] = 1
+    spikes = assert_equal(delayed, counts).spikes["p"][:, :, 0]
+    assert np.flatnonzero(spikes[0]).tolist() == list(range(2, STEPS))
+    assert np.flatnonzero(spikes[1]).tolist() == [6]
+
+
+def test_events_due_after_the_last_step_are_lost() -> None:
+    late = program(
+        [
+            Population("a", 1, zeros(1), decay=DECAY_ONE, threshold=1),
+            Population("b", 1, zeros(1), threshold=100),
+        ],
+        [
+            Connection("in", "a", np.full((3, 1), 2), delay=1),
+            Connection("in", "b", np.full((3, 1), 1), delay=2),
+            Connection("a", "b", np.full((1, 1), 5), delay=2),
+        ],
+    )
+    heard = assert_equal(late, all_events(late.network, 3, 4))
+    # Into b: 3 of the input in steps 2 and 3, and 5 in step 3 for the spike of step 1.
+    assert heard.states["b"].tolist() == [[11]] * 3
+
+
+@pytest.mark.parametrize(("bias", "rail"), [(100, 127), (-100, -128), (511, 127), (-512, -128)])
+def test_states_saturate(bias: int, rail: int) -> None:
+    silent = program([Population("p", 2, np.array([bias, 0]), threshold=127)])
+    for steps in (1, 2, STEPS):
+        value = max(min(bias * steps, 127), -128)
+        assert assert_equal(silent, nothing(2, steps)).states["p"].tolist() == [[value, 0]] * 2
+    assert value == rail
+
+
+@pytest.mark.parametrize(
+    ("threshold", "bias", "state"),
+    [(-128, -100, 28), (-100, 127, 127), (-128, 127, 127), (127, -128, -128), (10, 127, 117)],
+)
+def test_reset_by_subtraction_saturates(threshold: int, bias: int, state: int) -> None:
+    population = Population(
+        "p", 1, np.array([bias]), threshold=threshold, inclusive=True, reset=Reset.SUBTRACT
+    )
+    heard = assert_equal(program([population]), nothing(1, 1))
+    assert heard.spikes["p"].tolist() == [[[bias >= threshold]]]
+    assert heard.states["p"].tolist() == [[state]]
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("threshold", [-128, -1, 0, 1, 126])
+def test_threshold_equality(threshold: int, inclusive: bool) -> None:
+    bias = threshold + np.array([-1, 0, 1])
+    population = Population("p", 3, bias, threshold=threshold, inclusive=inclusive)
+    heard = assert_equal(program([population]), nothing(1, 1))
+    # Below -128 it saturates, and is equal to it.
+    equal = [inclusive and threshold == -128, inclusive, True]
+    assert heard.spikes["p"].tolist() == [[equal]]
+
+
+@pytest.mark.parametrize(
+    ("reset", "state"), [(Reset.VALUE, -7), (Reset.SUBTRACT, 4), (Reset.NONE, 24)]
+)
+def test_resets(reset: Reset, state: int) -> None:
+    population = Population("p", 1, np.array([24]), threshold=20, reset=reset, v_reset=-7)
+    heard = assert_equal(program([population]), nothing(1, 1))
+    assert heard.states["p"].tolist() == [[state]]
+
+
+@pytest.mark.parametrize(
+    ("decay", "states"),
+    [
+        (0, [-11, 11, -128, 127]),
+        (DECAY_ONE, [0] * 4),
+        (2048, [-5, 5, -64, 63]),
+        (1, [-10, 10, -127, 126]),
+    ],
+)
+def test_decay(decay: int, states: list[int]) -> None:
+    """Toward zero, from both rails too."""
+    for v_init, state in zip((-11, 11, -128, 127), states, strict=True):
+        population = Population("p", 1, zeros(1), decay=decay, threshold=127, v_init=v_init)
+        assert (
+            assert_equal(program([population]), nothing(2, 1)).states["p"].tolist() == [[state]] * 2
+        )
+
+
+def test_populations_that_never_spike() -> None:
+    readout = program(
+        [
+            Population("a", 3, np.array([50, 60, 70]), spiking=False, threshold=-128),
+            Population("b", 1, np.array([3]), spiking=False, decay=2048, v_init=10),
+        ],
+        [Connection("in", "b", np.array([[1], [2], [-4]]))],
+    )
+    heard = assert_equal(readout, nothing(2, 2))
+    assert heard.spikes == {}
+    assert heard.states["a"].tolist() == [[100, 120, 127]] * 2
+    # 10 -> 5 + 3 -> 4 + 3
+    assert heard.states["b"].tolist() == [[7]] * 2
+
+
+def test_several_events_of_an_axon_in_a_step() -> None:
+    counted = program(
+        [Population("p", 2, zeros(2), threshold=127)],
+        [Connection("in", "p", np.array([[1, -1], [0, 0], [2, 3]]))],
+        [Input("in", 3, max_count=40)],
+    )
+    counts = nothing(1, 1)
+    counts["in"][0, 0] = [40, 7, 13]
+    assert assert_equal(counted, counts).states["p"].tolist() == [[66, -1]]
+
+
+def test_the_device_says_the_same() -> None:
+    """What users call goes over the same fabric, and chunks do not show."""
+    full = full_network()
+    counts = random_events(np.random.default_rng(4), full.network, 20, 5, 0.4)
+    heard = assert_equal(full, counts)
+    with simulation_device(full) as device:
+        run = device.run(counts)
+    for name in full.record:
+        np.testing.assert_array_equal(run.spikes[name], heard.spikes[name])
+        np.testing.assert_array_equal(run.states[name], heard.states[name])
+    assert run.cycles is not None
+    np.testing.assert_array_equal(run.cycles.cumsum(), heard.clocks[:, -1] + 1)
+    assert run.errors == 0
+
+
+def simulation_device(program: Program) -> VerilatorDevice:
+    simulation(program.fabric)
+    return VerilatorDevice(program, workers=1)

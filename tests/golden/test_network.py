@@ -1,0 +1,344 @@
+"""Integer networks: what is refused, with which words, and exactly from where on."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden.errors import SpikeloomError
+from golden.network import (
+    Connection,
+    Input,
+    Network,
+    Population,
+    network_equal,
+    signed_range,
+)
+from golden.spec import Reset
+
+
+def population(name: str = "a", size: int = 3, **changed: Any) -> Population:
+    values = {"bias": np.zeros(size, np.int64)} | changed
+    return Population(name, size, **values)
+
+
+def connection(source: str, target: str, shape: tuple[int, int], delay: Any = 0) -> Connection:
+    return Connection(source, target, np.ones(shape, np.int64), delay)
+
+
+def network(
+    inputs: tuple[Input, ...] = (Input("in", 2),),
+    populations: tuple[Population, ...] | None = None,
+    connections: tuple[Connection, ...] | None = None,
+    **widths: Any,
+) -> Network:
+    if populations is None:
+        populations = (population(),)
+    if connections is None:
+        connections = (connection("in", "a", (2, 3)),)
+    return Network(inputs, populations, connections, **widths)
+
+
+def refusal(**parts: Any) -> str:
+    with pytest.raises(SpikeloomError) as error:
+        network(**parts)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_plain_network_is_accepted_and_finds_its_parts() -> None:
+    net = network(
+        populations=(population(), population("b", 4, phase=1)),
+        connections=(connection("in", "a", (2, 3)), connection("a", "b", (3, 4), 2)),
+    )
+    assert net.input("in").size == net.size("in") == 2
+    assert net.population("b").size == net.size("b") == 4
+    assert net.into("b") == (net.connections[1],)
+    assert (net.phases, net.max_delay, net.synapses) == (2, 2, 18)
+
+
+def test_a_network_without_connections_is_accepted() -> None:
+    net = network(connections=())
+    assert (net.phases, net.max_delay, net.synapses) == (1, 0, 0)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"inputs": (Input("in", 2), Input("in", 2))},
+        {"inputs": (Input("a", 2),), "connections": ()},
+        {"populations": (population(), population())},
+    ],
+)
+def test_a_name_used_twice_is_refused(parts: dict[str, Any]) -> None:
+    assert "two nodes have this name; rename one" in refusal(**parts)
+
+
+def test_a_network_without_populations_is_refused() -> None:
+    assert refusal(populations=(), connections=()) == "network: it has no population; add one"
+
+
+def test_unknown_ends_of_a_connection_are_refused() -> None:
+    message = refusal(connections=(connection("out", "a", (2, 3)),))
+    assert message == "connection 'out' -> 'a': the network has no 'out'; add it"
+    message = refusal(connections=(connection("in", "b", (2, 3)),))
+    assert message == "connection 'in' -> 'b': the network has no population 'b'"
+    message = refusal(connections=(connection("a", "in", (3, 2), 1),))
+    assert message == "connection 'a' -> 'in': the network has no population 'in'"
+
+
+# Shapes, types and ranges.
+
+
+@pytest.mark.parametrize("size", [0, -1, 65537, 2.0, True, "2", None])
+def test_sizes_out_of_range_are_refused(size: Any) -> None:
+    assert refusal(inputs=(Input("in", size),)).startswith("input 'in': size must be ")
+    bad = dataclasses.replace(population(), size=size)
+    assert refusal(populations=(bad,)).startswith("population 'a': size must be ")
+
+
+@pytest.mark.parametrize("count", [0, 256, 1.0, True])
+def test_max_count_out_of_range_is_refused(count: Any) -> None:
+    assert refusal(inputs=(Input("in", 2, count),)).startswith("input 'in': max_count must be ")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("phase", (-1, 256, 0.0)),
+        ("decay", (-1, 4097, 0.5, True)),
+        ("threshold", (-32769, 32768, 1.5, None)),
+        ("v_reset", (-32769, 32768)),
+        ("v_init", (-32769, 32768)),
+        ("inclusive", (0, 1, None, "yes")),
+        ("spiking", (0, 1, None, "no")),
+        ("reset", (0, 1, 3, "value", None)),
+    ],
+)
+def test_every_number_of_a_population_is_checked(name: str, values: tuple[Any, ...]) -> None:
+    for value in values:
+        message = refusal(populations=(population(**{name: value}),))
+        assert message.startswith(f"population 'a': {name} must be ")
+
+
+@pytest.mark.parametrize(("name", "ends"), [("decay", (0, 4096)), ("threshold", (-128, 127))])
+def test_ends_of_a_range_are_accepted(name: str, ends: tuple[int, int]) -> None:
+    for value in ends:
+        network(populations=(population(**{name: value}),), state_bits=8)
+
+
+def test_thresholds_are_bounded_by_the_states_width() -> None:
+    for value in (-129, 128):
+        message = refusal(populations=(population(threshold=value),), state_bits=8)
+        assert message == f"population 'a': threshold must be -128..127, not {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("weight_bits", (0, 1, 3, 16, None)),
+        ("state_bits", (7, 25, 0, -1, 16.0, None)),
+        ("sum_bits", (7, 33, 0, "16")),
+    ],
+)
+def test_widths_are_those_that_hardware_can_have(name: str, values: tuple[Any, ...]) -> None:
+    for value in values:
+        assert refusal(**{name: value}).startswith(f"network: {name} must be ")
+
+
+def test_shape_of_a_bias() -> None:
+    message = refusal(populations=(population(bias=np.zeros(2, np.int64)),))
+    assert message == "population 'a': bias must have shape (3,), not (2,)"
+    message = refusal(populations=(population(bias=np.zeros((3, 1), np.int64)),))
+    assert message == "population 'a': bias must have shape (3,), not (3, 1)"
+
+
+def test_range_of_a_bias_is_that_of_the_sums() -> None:
+    for value in (-128, 127):
+        network(populations=(population(bias=np.full(3, value)),), sum_bits=8)
+    for value in (-129, 128):
+        message = refusal(populations=(population(bias=np.array([0, value, 0])),), sum_bits=8)
+        assert message.startswith("population 'a': bias must be -128..127, not ")
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint64, np.float64, np.bool_, object])
+def test_arrays_are_int64(kind: Any) -> None:
+    message = refusal(populations=(population(bias=np.zeros(3, kind)),))
+    assert message.startswith("population 'a': bias must be of type int64, not ")
+    wrong = Connection("in", "a", np.zeros((2, 3), kind))
+    message = refusal(connections=(wrong,))
+    assert message.startswith("connection 'in' -> 'a': weights must be of type int64, not ")
+
+
+def test_lists_are_no_arrays() -> None:
+    message = refusal(populations=(population(bias=[0, 0, 0]),))
+    assert message == "population 'a': bias must be a NumPy array, not list"
+    message = refusal(connections=(Connection("in", "a", [[0] * 3] * 2),))  # type: ignore[arg-type]
+    assert message == "connection 'in' -> 'a': weights must be a NumPy array, not list"
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 4), (1, 3), (0, 3)])
+def test_shape_of_weights(shape: tuple[int, int]) -> None:
+    message = refusal(connections=(connection("in", "a", shape),))
+    assert message == f"connection 'in' -> 'a': weights must have shape (2, 3), not {shape}"
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_range_of_weights(bits: int) -> None:
+    low, high = signed_range(bits)
+    for value in (low, high):
+        weights = np.full((2, 3), value)
+        network(connections=(Connection("in", "a", weights),), weight_bits=bits)
+    for value in (low - 1, high + 1):
+        weights = np.zeros((2, 3), np.int64)
+        weights[1, 2] = value
+        message = refusal(connections=(Connection("in", "a", weights),), weight_bits=bits)
+        assert f"weights must be {low}..{high}, not " in message
+
+
+# Phases and delays.
+
+
+@pytest.mark.parametrize("phases", [(1,), (0, 2), (1, 2)])
+def test_phases_without_a_gap(phases: tuple[int, ...]) -> None:
+    nodes = tuple(population(f"p{n}", phase=phase) for n, phase in enumerate(phases))
+    message = refusal(populations=nodes, connections=())
+    assert "without a gap" in message
+
+
+@pytest.mark.parametrize("delay", [-1, 16, 1.0, True, None])
+def test_delays_out_of_range_are_refused(delay: Any) -> None:
+    message = refusal(connections=(connection("in", "a", (2, 3), delay),))
+    assert message.startswith("connection 'in' -> 'a': delay must be ")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "least"),
+    [("early", "late", 0), ("late", "early", 1), ("late", "late", 1), ("also early", "early", 1)],
+)
+def test_delay_0_leads_to_a_later_phase_only(source: str, target: str, least: int) -> None:
+    nodes = (population("late", phase=1), population("early"), population("also early"))
+
+    def joined(delay: int) -> Network:
+        return network(
+            populations=nodes, connections=(connection(source, target, (3, 3), delay),)
+        )
+
+    for delay in (least, 1, 15):
+        joined(delay)
+    if least:
+        with pytest.raises(SpikeloomError, match="delay 0 must lead to a later phase; give it a"):
+            joined(0)
+
+
+# Sums.
+
+
+def with_column(weights: list[int], **changed: Any) -> Network:
+    """Neuron 1 of 2 gets `weights`, neuron 0 nothing; sums of 8 bits."""
+    matrix = np.zeros((len(weights), 2), np.int64)
+    matrix[:, 1] = weights
+    values: dict[str, Any] = {"max_count": 1, "connections": ()} | changed
+    return Network(
+        (Input("in", len(weights), values["max_count"]),),
+        (population("a", 2),),
+        (Connection("in", "a", matrix), *values["connections"]),
+        sum_bits=8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ([127], None),
+        ([-128], None),
+        ([100, 27], [100, 28]),
+        ([-100, -28], [-100, -29]),
+        # Of both signs: each sign alone must fit, because events may carry one sign only.
+        ([127, -128], [127, 1, -128]),
+        ([127, -128], [127, -128, -1]),
+    ],
+)
+def test_sums_equal_to_the_bound_are_accepted_one_beyond_refused(
+    good: list[int], bad: list[int] | None
+) -> None:
+    with_column(good)
+    if bad is not None:
+        with pytest.raises(SpikeloomError, match="the weights into neuron 1 can sum to"):
+            with_column(bad)
+
+
+def test_message_of_an_overflow_names_the_range_and_the_remedy() -> None:
+    with pytest.raises(SpikeloomError) as error:
+        with_column([100, 28, -5])
+    assert str(error.value) == (
+        "population 'a': the weights into neuron 1 can sum to -5..128, outside -128..127; "
+        "raise sum_bits above 8 or lower weight_bits"
+    )
+
+
+def test_max_count_multiplies_the_sum() -> None:
+    with_column([42], max_count=3)  # 3 * 42 = 126
+    with_column([1], max_count=127)
+    for weight, count in ((43, 3), (1, 128), (-43, 3)):
+        with pytest.raises(SpikeloomError, match="can sum to"):
+            with_column([weight], max_count=count)
+
+
+def test_max_count_does_not_multiply_what_neurons_send() -> None:
+    def joined(weight: int) -> Network:
+        loop = Connection("a", "a", np.array([[0, weight], [0, 0]]), 1)
+        return with_column([20], max_count=3, connections=(loop,))
+
+    joined(67)  # 3 * 20 + 67 = 127
+    with pytest.raises(SpikeloomError, match="can sum to 0..128, "):
+        joined(68)
+
+
+def test_sums_of_all_connections_count_together() -> None:
+    two = (Connection("in", "a", np.array([[0, 27]]), 2),)
+    with_column([100], connections=two)
+    with pytest.raises(SpikeloomError, match="can sum to 0..128, "):
+        with_column([101], connections=two)
+
+
+def test_bias_is_beside_the_sum_not_in_it() -> None:
+    wide = population("a", 1, bias=np.array([127]))
+    Network((Input("in", 1),), (wide,), (Connection("in", "a", np.array([[127]])),), sum_bits=8)
+
+
+@given(st.lists(st.integers(-128, 127), min_size=1, max_size=6), st.integers(1, 4))
+def test_a_network_is_refused_exactly_if_some_events_overflow(
+    weights: list[int], count: int
+) -> None:
+    greatest = count * sum(weight for weight in weights if weight > 0)
+    least = count * sum(weight for weight in weights if weight < 0)
+    if -128 <= least and greatest <= 127:
+        with_column(weights, max_count=count)
+    else:
+        with pytest.raises(SpikeloomError, match=f"can sum to {least}..{greatest}, "):
+            with_column(weights, max_count=count)
+
+
+# Equality.
+
+
+def test_network_equal_sees_every_number() -> None:
+    net = network()
+    assert network_equal(net, network())
+    for changed in (
+        network(inputs=(Input("in", 2, 2),)),
+        network(populations=(population(decay=1),)),
+        network(populations=(population(bias=np.array([0, 0, 1])),)),
+        network(populations=(population(reset=Reset.NONE),)),
+        network(connections=(connection("in", "a", (2, 3), 1),)),
+        network(connections=(Connection("in", "a", np.zeros((2, 3), np.int64)),)),
+        network(state_bits=17),
+    ):
+        assert not network_equal(net, changed)

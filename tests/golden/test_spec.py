@@ -1,0 +1,258 @@
+"""Sizes, widths and layouts: packing, validation and the smallest fabrics."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden.errors import SpikeloomError
+from golden.spec import (
+    FabricConfig,
+    Field,
+    Layout,
+    LoadTarget,
+    count_bits,
+    index_bits,
+    layout,
+)
+
+LAYOUTS = [
+    "weight_row",
+    "bias_row",
+    "population_row",
+    "connection_row",
+    "target_row",
+    "control_row",
+    "host_in",
+    "host_out",
+    "event",
+    "fire",
+    "spike",
+    "load",
+    "counters",
+    "sum_row",
+]
+
+RANGES = {
+    "lanes": (1, 16),
+    "state_bits": (8, 24),
+    "sum_bits": (8, 32),
+    "neurons": (1, 65536),
+    "weight_words": (1, 1 << 24),
+    "slots": (1, 16),
+    "axons": (1, 65536),
+    "populations": (1, 256),
+    "connections": (1, 1024),
+    "targets": (1, 1024),
+    "queue": (1, 1024),
+    "counter_bits": (16, 64),
+}
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> FabricConfig:
+    values = {name: draw(st.integers(low, high)) for name, (low, high) in RANGES.items()}
+    values["queue"] = max(values["queue"], values["lanes"])
+    return FabricConfig(weight_bits=draw(st.sampled_from([2, 4, 8])), **values)
+
+
+@st.composite
+def layouts_with_values(draw: st.DrawFn) -> tuple[Layout, dict[str, int]]:
+    fields = []
+    values = {}
+    for n in range(draw(st.integers(1, 8))):
+        width, signed = draw(st.integers(1, 70)), draw(st.booleans())
+        fields.append(Field(f"f{n}", width, signed))
+        low = -(1 << (width - 1)) if signed else 0
+        high = (1 << (width - signed)) - 1
+        values[f"f{n}"] = draw(st.one_of(st.sampled_from([low, high]), st.integers(low, high)))
+    return Layout(tuple(fields)), values
+
+
+@given(layouts_with_values())
+def test_what_is_packed_is_unpacked(case: tuple[Layout, dict[str, int]]) -> None:
+    word_layout, values = case
+    word = word_layout.pack(values)
+    assert 0 <= word < 1 << word_layout.width
+    assert word_layout.unpack(word) == values
+
+
+@given(layouts_with_values(), st.data())
+def test_every_word_is_what_its_fields_pack_to(
+    case: tuple[Layout, dict[str, int]], data: st.DataObject
+) -> None:
+    word_layout, _ = case
+    word = data.draw(st.integers(0, (1 << word_layout.width) - 1))
+    assert word_layout.pack(word_layout.unpack(word)) == word
+
+
+def test_first_field_is_in_the_lowest_bits() -> None:
+    # a = 5 in bits 0..2, b = -2 = 0b110 in bits 3..5, c = 1 in bit 6: 0b1_110_101.
+    packed = layout(("a", 3), ("b", 3, True), ("c", 1)).pack({"a": 5, "b": -2, "c": 1})
+    assert packed == 0b1_110_101
+
+
+def test_a_field_not_named_is_zero() -> None:
+    assert layout(("a", 3), ("b", 3)).pack({"b": 1}) == 0b001_000
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"a": 8}, r"^a must be 0\.\.7, not 8$"),
+        ({"a": -1}, r"^a must be 0\.\.7, not -1$"),
+        ({"b": 4}, r"^b must be -4\.\.3, not 4$"),
+        ({"b": -5}, r"^b must be -4\.\.3, not -5$"),
+        ({"z": 0, "y": 0}, "^no such field: y, z$"),
+    ],
+)
+def test_pack_refuses_what_does_not_fit(values: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        layout(("a", 3), ("b", 3, True)).pack(values)
+
+
+@pytest.mark.parametrize(("count", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (65536, 16)])
+def test_index_bits(count: int, bits: int) -> None:
+    assert index_bits(count) == bits
+
+
+@pytest.mark.parametrize(("limit", "bits"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3), (65536, 17)])
+def test_count_bits(limit: int, bits: int) -> None:
+    assert count_bits(limit) == bits
+
+
+@given(configs())
+def test_configuration_comes_back_from_json(config: FabricConfig) -> None:
+    assert FabricConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "3", '"lanes"', "{}", '{"lanes": 8}'],
+)
+def test_json_that_is_no_configuration_is_refused(text: str) -> None:
+    with pytest.raises(SpikeloomError, match=r"^FabricConfig: "):
+        FabricConfig.from_json(text)
+
+
+def test_json_with_one_key_more_is_refused() -> None:
+    values = json.loads(FabricConfig().to_json()) | {"colour": 1}
+    with pytest.raises(SpikeloomError, match="exactly the keys"):
+        FabricConfig.from_json(json.dumps(values))
+
+
+def test_json_with_a_wrong_value_names_the_field() -> None:
+    values = json.loads(FabricConfig().to_json()) | {"slots": "four"}
+    with pytest.raises(SpikeloomError, match=r"FabricConfig\.slots must be an integer, not 'four'"):
+        FabricConfig.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ends_of_a_range_are_accepted_and_one_beyond_is_refused(name: str) -> None:
+    low, high = RANGES[name]
+    others: dict[str, int] = {"lanes": 1} if name == "queue" else {}
+    if name == "lanes":
+        others = {"queue": 16}
+    for value in (low, high):
+        FabricConfig(**{**others, name: value})
+    for value in (low - 1, high + 1):
+        with pytest.raises(SpikeloomError) as error:
+            FabricConfig(**{**others, name: value})
+        assert str(error.value) == f"FabricConfig.{name} must be {low}..{high}, not {value}"
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, 5, 16, -8])
+def test_weight_bits_are_2_4_or_8(value: int) -> None:
+    with pytest.raises(SpikeloomError, match=f"weight_bits must be 2, 4 or 8, not {value}$"):
+        FabricConfig(weight_bits=value)
+
+
+def test_queue_holds_at_least_a_group() -> None:
+    FabricConfig(lanes=8, queue=8)
+    with pytest.raises(SpikeloomError, match=r"queue must be at least lanes \(8\), not 7"):
+        FabricConfig(lanes=8, queue=7)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FabricConfig)])
+@pytest.mark.parametrize("value", [True, 8.0, "8", None])
+def test_a_size_that_is_no_integer_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(SpikeloomError, match=rf"^FabricConfig\.{name} must be an integer, not "):
+        FabricConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        FabricConfig(
+            lanes=1,
+            weight_bits=2,
+            state_bits=8,
+            sum_bits=8,
+            neurons=1,
+            weight_words=1,
+            slots=1,
+            axons=1,
+            populations=1,
+            connections=1,
+            targets=1,
+            queue=1,
+            counter_bits=16,
+        ),
+        FabricConfig(neurons=1),
+        FabricConfig(lanes=1),
+        FabricConfig(slots=1),
+        FabricConfig(lanes=16, neurons=1, axons=1),
+    ],
+)
+def test_every_field_of_the_smallest_fabrics_has_a_bit(config: FabricConfig) -> None:
+    for name in LAYOUTS:
+        fields = getattr(config, name).fields
+        assert fields, name
+        assert all(field.width >= 1 for field in fields), name
+    assert all(field.width >= 1 for field in config.probe.fields)
+
+
+@given(configs())
+def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
+    population = config.population_row
+    population.pack({"neurons": config.neurons, "neuron_base": config.neurons - 1})
+    population.pack({"sum_base": config.sum_words - 1, "retain": 4096, "reset": 2})
+    population.pack({"target_base": config.targets - 1, "fan_out": config.targets})
+    config.connection_row.pack(
+        {
+            "weight_base": config.weight_words - 1,
+            "sources": config.axons,
+            "sum_base": config.sum_words - 1,
+            "groups": config.groups,
+            "synapses": config.neurons,
+        }
+    )
+    config.target_row.pack({"connection": config.connections - 1, "delay": config.slots - 1})
+    config.control_row.pack({"last_phase": config.populations - 1, "window": config.slots - 1})
+    last = max(config.axons, config.neurons) - 1
+    for word_layout in (config.host_in, config.host_out, config.event, config.spike):
+        word_layout.pack({"index": last})
+
+
+@given(configs())
+def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None:
+    depths = {
+        LoadTarget.WEIGHT: config.weight_words,
+        LoadTarget.BIAS: config.neurons,
+        LoadTarget.POPULATION: config.populations,
+        LoadTarget.CONNECTION: config.connections,
+        LoadTarget.TARGET: config.targets,
+        LoadTarget.CONTROL: 1,
+    }
+    assert config.memories.keys() == depths.keys() == set(LoadTarget)
+    for target, row in config.memories.items():
+        word = {"target": target, "address": depths[target] - 1, "data": (1 << row.width) - 1}
+        assert config.load.unpack(config.load.pack(word)) == word
+
+
+def test_groups_are_rounded_up() -> None:
+    assert [FabricConfig(lanes=8, neurons=n).groups for n in (1, 8, 9, 16)] == [1, 1, 2, 2]
+    assert FabricConfig(lanes=8, neurons=9, slots=3).sum_words == 6
