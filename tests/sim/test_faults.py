@@ -1,0 +1,694 @@
+"""Faults planted in each side, and what the benches say about them.
+
+RTL: the sources of `hdl` are copied and changed. A register, `FAULT`, says which of the faults is
+there; it is set by a load word to a target that does not exist otherwise. So one build shows all
+faults, and with `FAULT` 0 it is as good as the real one.
+
+Golden model: the sources are copied with one fault, and the bench runs from the copy. The
+step-level model is replaced in the process.
+
+What is replaced must occur exactly once, so that no fault can silently cease to be one.
+"""
+
+import dataclasses
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from locking import one_at_a_time
+
+import golden.fixed
+import golden.neuron
+import golden.step
+from golden.image import Image
+from golden.network import Connection, Input, Network, Population
+from golden.spec import DECAY_ONE, FabricConfig, PacketKind
+from sim import cosim
+from sim.runner import FabricStuck
+from spikeloom import devices
+from spikeloom.compare import Mismatch, compare
+from spikeloom.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONFIG = FabricConfig(
+    lanes=2,
+    weight_bits=4,
+    state_bits=8,
+    sum_bits=10,
+    neurons=6,
+    weight_words=16,
+    slots=3,
+    axons=4,
+    populations=4,
+    connections=4,
+    targets=4,
+    queue=2,
+    counter_bits=16,
+)
+
+# Who chooses the fault: the load port, with a target that no memory has.
+FAULT_TARGET = 7
+FAULT_REGISTER = (
+    "hdl/fabric.py",
+    "        m.submodules.sequencer = sequencer = Sequencer(self.config)\n",
+    "        m.submodules.sequencer = sequencer = Sequencer(self.config)\n"
+    f"        with m.If(self.load.valid & (self.load.p.target == {FAULT_TARGET})):\n"
+    "            m.d.sync += FAULT.eq(self.load.p.data)\n",
+)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A piece of a source file, and what it becomes."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, in the RTL and in the cycle-level model.
+
+    Parameters
+    ----------
+    rtl
+        File in `hdl`, a piece of it, and what it becomes; `BAD` is true while the fault is there.
+    golden
+        A piece of `golden/cycle.py`, and what it becomes.
+    image, words
+        The scenario.
+    step, clock, signal
+        Where the fault shows first, by the page; clock 0 is the first after loading.
+    right, wrong
+        The signal without and with the fault.
+    """
+
+    rtl: tuple[str, str, str]
+    golden: tuple[str, str] | None
+    image: Image
+    words: Sequence[int]
+    clock: int
+    signal: str
+    right: int
+    wrong: int
+    step: int = 0
+
+
+def image(
+    *,
+    weights: Sequence[tuple[int, int]] = (),
+    biases: Sequence[int] = (),
+    connections: Sequence[Mapping[str, int]] = (),
+    target: Mapping[str, int] | None = None,
+    window: int = 0,
+    **population: int,
+) -> Image:
+    """An image of one population, with at most one fan-out entry."""
+    row = {"neurons": 1, "retain": DECAY_ONE, "threshold": 127, "fan_out": target is not None}
+    return Image(
+        CONFIG,
+        tuple(CONFIG.weight_row.pack({"lane0": a, "lane1": b}) for a, b in weights),
+        tuple(CONFIG.bias_row.pack({"bias": bias}) for bias in biases),
+        (CONFIG.population_row.pack({**row, **population}),),
+        tuple(CONFIG.connection_row.pack(row) for row in connections),
+        () if target is None else (CONFIG.target_row.pack(target),),
+        CONFIG.control_row.pack({"window": window}),
+        (),
+        (),
+    )
+
+
+def mark(ahead: int = 0, first: int = 0) -> int:
+    return CONFIG.host_in.pack({"step": 1, "first": first, "ahead": ahead})
+
+
+def event(index: int = 0, ahead: int = 0) -> int:
+    return CONFIG.host_in.pack({"index": index, "ahead": ahead})
+
+
+def sums(lane0: int, lane1: int) -> int:
+    return CONFIG.sum_row.pack({"lane0": lane0, "lane1": lane1})
+
+
+def byte(value: int) -> int:
+    """A potential as the probe shows it."""
+    return value % 256
+
+
+# Two axons into two neurons. Clocks of one event and a step mark:
+# 0  the event is taken             9  DRAIN; neuron 0 leaves the buffer
+# 1  D; the mark is taken           10 neuron 1 leaves the buffer
+# 2  X: issued; lead is 1           13 neuron 0 in stage 4
+# 3  E: written; nothing pending    14 neuron 1 in stage 4; the spike is in the queue's memory
+# 4  START                          15 the spike is at the head: A
+# 5  LOOKUP                         16 B; fire is idle
+# 6  SETUP                          17 C: the packet is transferred
+# 7  WALK: fetch                    18 all is idle
+# 8  the row is there, 0 is written 19 DONE
+#
+# Of a step mark alone, which is taken in clock 0:
+# 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 fetch, 7 stage 0, 11 stage 4, 12 DRAIN ends, 13 idle.
+WEIGHTS = [(1, 2), (5, -7), (3, 4)]
+DENSE = [{"sources": 2, "groups": 1, "synapses": 2}]
+PAIR = image(
+    weights=WEIGHTS,
+    biases=[1, 1],
+    connections=DENSE,
+    target={"host": 1},
+    neurons=2,
+    threshold=6,
+    spiking=1,
+)
+
+FAULTS = {
+    "weight address off by one": Fault(
+        rtl=("integrate", "(row.weight_base + d_index)", "(row.weight_base + d_index + BAD)"),
+        golden=("described.weight_base + self.d_index", "described.weight_base + self.d_index + 1"),
+        image=PAIR,
+        words=[event(1), mark()],
+        clock=3,
+        signal="sum.data",
+        right=sums(5, -7),
+        wrong=sums(3, 4),
+    ),
+    "an event is dropped": Fault(
+        rtl=(
+            "integrate",
+            "d_valid.eq(self.event.valid)",
+            "d_valid.eq(self.event.valid & ~(BAD & (self.event.p.index == 1)))",
+        ),
+        golden=(
+            "        if event is not None:\n            self.d_valid = True",
+            "        if event is not None and event[1] != 1:\n            self.d_valid = True",
+        ),
+        image=PAIR,
+        words=[event(1), mark()],
+        # Counted at the end of clock 1, in which D takes the event.
+        clock=2,
+        signal="counters.synops",
+        right=2,
+        wrong=0,
+    ),
+    "a fetch does not clear the sums": Fault(
+        rtl=("integrate", "Mux(e_clears, 0,", "Mux(e_clears, Mux(BAD, before, 0),"),
+        golden=("self.sums[address] = 0", "self.sums[address] = row"),
+        image=PAIR,
+        words=[event(1), mark()],
+        clock=8,
+        signal="sum.data",
+        right=0,
+        wrong=sums(5, -7),
+    ),
+    # The cycle-level model has nothing to forward.
+    "a sum is read before it is written": Fault(
+        rtl=("integrate", "Mux(e_forward, written[lane]", "Mux(e_forward & ~BAD, written[lane]"),
+        golden=None,
+        image=PAIR,
+        words=[event(1), event(0), mark()],
+        clock=4,
+        signal="sum.data",
+        right=sums(6, -5),
+        wrong=sums(1, 2),
+    ),
+    "a stall is not counted": Fault(
+        rtl=(
+            "integrate",
+            "self.stalled.eq(x_valid & self.fetch.valid)",
+            "self.stalled.eq(x_valid & self.fetch.valid & ~BAD)",
+        ),
+        golden=("self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
+        image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
+        # The third event is taken in clock 3 and in X in clock 5, that of the fetch.
+        words=[mark(), event(), event(), event(), mark()],
+        clock=6,
+        signal="counters.stalls",
+        right=1,
+        wrong=0,
+    ),
+    ">= instead of >": Fault(
+        rtl=(
+            "neuron",
+            "(self.inclusive & (u == self.threshold))",
+            "((self.inclusive | BAD) & (u == self.threshold))",
+        ),
+        golden=("else u > population.threshold", "else u >= population.threshold"),
+        image=PAIR,
+        words=[event(1), mark()],
+        # 5 + 1 == 6
+        clock=13,
+        signal="spike.valid",
+        right=0,
+        wrong=1,
+    ),
+    "the potential wraps": Fault(
+        rtl=(
+            "neuron",
+            "u.eq(saturate(decayed + x[1], bits))",
+            "u.eq(Mux(BAD, decayed + x[1], saturate(decayed + x[1], bits)))",
+        ),
+        golden=(
+            "u = min(max((kept if v >= 0 else -kept) + x, low), high)",
+            "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
+        ),
+        image=image(biases=[100], window=1),
+        # 100 in step 0. Its DONE is in clock 14; 15 WAIT, 16 START, and so on: stage 4 in 25.
+        words=[mark(1, first=1), mark()],
+        step=1,
+        clock=25,
+        signal="state.data",
+        right=127,
+        wrong=200,
+    ),
+    "decay rounds down": Fault(
+        rtl=(
+            "neuron",
+            "Mux(negative[1], -kept, kept)",
+            "Mux(negative[1], -kept - (BAD & product[:DECAY_BITS].any()), kept)",
+        ),
+        golden=(
+            "(kept if v >= 0 else -kept) + x",
+            "(v * population.retain >> DECAY_BITS) + x",
+        ),
+        image=image(v_init=-11, retain=2048),
+        words=[mark(first=1)],
+        clock=11,
+        signal="state.data",
+        right=byte(-5),
+        wrong=byte(-6),
+    ),
+    "the initial potential is forgotten": Fault(
+        rtl=(
+            "fire",
+            "Mux(first, population.v_init, state_read.data)",
+            "Mux(first & ~BAD, population.v_init, state_read.data)",
+        ),
+        golden=(
+            "population.v_init if self.first else self.states[address]",
+            "self.states[address]",
+        ),
+        image=image(v_init=50),
+        words=[mark(first=1)],
+        clock=11,
+        signal="state.data",
+        right=50,
+        wrong=0,
+    ),
+    "states are read out too early": Fault(
+        rtl=(
+            "fire",
+            "(population.readout & (self.ahead == 0))",
+            "(population.readout & ((self.ahead == 0) | BAD))",
+        ),
+        golden=("bool(population.readout) and self.ahead == 0", "bool(population.readout)"),
+        image=image(readout=1),
+        words=[mark(ahead=1), mark()],
+        clock=11,
+        signal="spike.valid",
+        right=0,
+        wrong=1,
+    ),
+    "credits are lost": Fault(
+        rtl=(
+            "fire",
+            "unused.eq(done.valid & ~self.spike_valid)",
+            "unused.eq(done.valid & ~self.spike_valid & ~BAD)",
+        ),
+        golden=(
+            "if spike is None:\n                self.credits += 1",
+            "if spike is None:\n                self.credits += 0",
+        ),
+        # The fetch in clock 5 takes both; the neurons give them back in clocks 11 and 12.
+        image=image(neurons=4),
+        words=[mark()],
+        clock=13,
+        signal="fetch.valid",
+        right=1,
+        wrong=0,
+    ),
+    "a late event is sent": Fault(
+        rtl=("emit", "late.eq(~b_state &", "late.eq(~BAD & ~b_state &"),
+        golden=(
+            "late = target is not None and not target[0] and target[2] > ahead",
+            "late = False",
+        ),
+        # Stage 4 in 11, 12 the queue's memory, 13 A, 14 B; from C it goes through the arbiter.
+        image=image(biases=[1], threshold=0, spiking=1, target={"connection": 0, "delay": 1}),
+        words=[mark()],
+        clock=15,
+        signal="event.valid",
+        right=0,
+        wrong=1,
+    ),
+    "a step starts before its events are added": Fault(
+        rtl=("sequencer", "(lead != 0) & ~self.pending", "(lead != 0) & (~self.pending | BAD)"),
+        golden=(
+            "if self.lead and not self.integrate.pending(self.fire_slot):",
+            "if self.lead:",
+        ),
+        image=PAIR,
+        words=[event(1), mark()],
+        clock=3,
+        signal="fire.valid",
+        right=0,
+        wrong=1,
+    ),
+    "a step ends before its spikes are sent": Fault(
+        rtl=("tile", "fire.idle & emit.idle", "fire.idle & (emit.idle | BAD)"),
+        golden=("                and self.emit.idle\n", ""),
+        image=dataclasses.replace(PAIR, biases=(CONFIG.bias_row.pack({"bias": 2}),) * 2),
+        words=[event(1), mark()],
+        # 5 + 2 > 6: DONE comes with the spike of population 0, neuron 0.
+        clock=17,
+        signal="host_out.payload",
+        right=CONFIG.host_out.pack({"kind": PacketKind.SPIKE}),
+        wrong=CONFIG.host_out.pack({"kind": PacketKind.STEP}),
+    ),
+    "slots do not wrap": Fault(
+        rtl=(
+            "sequencer",
+            "add_modulo(in_slot, word.ahead, config.slots)",
+            "Mux(BAD, in_slot + word.ahead, add_modulo(in_slot, word.ahead, config.slots))",
+        ),
+        golden=(
+            "(self.in_slot + (word >> ahead & ahead_mask)) % self.slots",
+            "self.in_slot + (word >> ahead & ahead_mask)",
+        ),
+        image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 2})),
+        # The event goes into the third slot, and a step further.
+        words=[mark(), mark(), event(0, ahead=1), mark()],
+        clock=2,
+        signal="event.payload",
+        right=CONFIG.event.pack({"slot": 0}),
+        wrong=CONFIG.event.pack({"slot": 3}),
+    ),
+}
+NUMBERS = {name: number for number, name in enumerate(FAULTS, 1)}
+
+
+def replace_once(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, f"occurs {text.count(old)} times: {old}"
+    return text.replace(old, new)
+
+
+def copy_sources(directory: Path, edits: Sequence[tuple[str, str, str]]) -> Path:
+    """A copy of the packages with faults."""
+    for package in ("golden", "hdl", "sim"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, directory / package, ignore=ignored)
+    for name, old, new in edits:
+        path = directory / name
+        path.write_text(replace_once(path.read_text(encoding="utf-8"), old, new), encoding="utf-8")
+    return directory
+
+
+def run_there(directory: Path, program: str, *arguments: str) -> str:
+    """What `program` prints, run with the packages in `directory`."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(directory)},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+
+
+class Faulty(Image):
+    """An image whose loading also chooses the fault."""
+
+    def load_words(self) -> Iterator[int]:
+        yield from super().load_words()
+        yield CONFIG.load.pack({"target": FAULT_TARGET, "data": getattr(self, "fault", 0)})
+
+
+def faulty(loaded: Image, fault: int) -> Faulty:
+    fields = {field.name: getattr(loaded, field.name) for field in dataclasses.fields(loaded)}
+    result = Faulty(**fields)
+    object.__setattr__(result, "fault", fault)
+    return result
+
+
+def rtl_edits() -> list[tuple[str, str, str]]:
+    edits = [FAULT_REGISTER]
+    for name, fault in FAULTS.items():
+        file, old, new = fault.rtl
+        edits.append(
+            (f"hdl/{file}.py", old, re.sub(r"\bBAD\b", f"(FAULT == {NUMBERS[name]})", new))
+        )
+    return edits
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, str]:
+    """The Verilog with all faults, without and with the probe."""
+    tree = copy_sources(tmp_path_factory.mktemp("rtl") / "tree", rtl_edits())
+    (tree / "hdl" / "fault.py").write_text("from amaranth import Signal\n\nFAULT = Signal(8)\n")
+    for file in sorted({"fabric.py", *(f"{fault.rtl[0]}.py" for fault in FAULTS.values())}):
+        path = tree / "hdl" / file
+        uses = "from amaranth import Mux\nfrom hdl.fault import FAULT\n"
+        path.write_text(uses + path.read_text(encoding="utf-8"), encoding="utf-8")
+    program = (
+        "import sys; from golden.spec import FabricConfig; from sim.verilog import emit;"
+        "sys.stdout.write(emit(FabricConfig.from_json(sys.argv[1]), probe=sys.argv[2] == 'True'))"
+    )
+    return {
+        probe: run_there(tree, program, CONFIG.to_json(), str(probe)) for probe in (False, True)
+    }
+
+
+@pytest.fixture(scope="module")
+def probed(emitted: dict[bool, str]) -> str:
+    """The Verilog with all faults, for the cycle-by-cycle bench, which is built."""
+    scenario = cosim.Scenario([mark()], seed=1)
+    with one_at_a_time("faults"):
+        assert cosim.check(image(), scenario, emitted[True]).difference is None
+        # Also the build with waveforms.
+        first = next(iter(FAULTS.values()))
+        assert cosim.check(faulty(first.image, 1), scenario, emitted[True])
+    return emitted[True]
+
+
+def assert_found(report: cosim.Report, fault: Fault, loaded: int, expected: int, got: int) -> None:
+    difference = report.difference
+    assert difference is not None, "the bench did not see it"
+    found = difference.step, difference.cycle - loaded, difference.signal
+    assert found == (fault.step, fault.clock, fault.signal)
+    assert (difference.expected, difference.got) == (expected, got)
+    assert difference.waveform is not None
+    assert Path(difference.waveform).stat().st_size > 0
+    assert f"step {fault.step}, clock {difference.cycle}: {fault.signal}" in str(difference)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_in_the_rtl(name: str, probed: str) -> None:
+    fault = FAULTS[name]
+    loaded = faulty(fault.image, NUMBERS[name])
+    scenario = cosim.Scenario(fault.words, seed=1)
+    report = cosim.check(loaded, scenario, probed)
+    words = len(list(loaded.load_words()))
+    assert_found(report, fault, words, fault.right, fault.wrong)
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.golden])
+def test_fault_in_the_cycle_level_model(name: str, probed: str, tmp_path: Path) -> None:
+    fault = FAULTS[name]
+    assert fault.golden
+    tree = copy_sources(tmp_path / "tree", [("golden/cycle.py", *fault.golden)])
+    scenario = cosim.Scenario(fault.words, seed=1)
+    # Image and scenario are data; only what runs comes from the copy.
+    played = tmp_path / "played"
+    played.write_bytes(pickle.dumps((fault.image, scenario, probed)))
+    program = (
+        "import dataclasses, json, pickle, sys; from pathlib import Path; from sim import cosim;"
+        "report = cosim.check(*pickle.loads(Path(sys.argv[1]).read_bytes()));"
+        "print(json.dumps(dataclasses.asdict(report)))"
+    )
+    values = json.loads(run_there(tree, program, str(played)))
+    difference = values.pop("difference")
+    report = cosim.Report(**values, difference=difference and cosim.Difference(**difference))
+    words = len(list(fault.image.load_words()))
+    assert_found(report, fault, words, fault.wrong, fault.right)
+
+
+def test_no_fault_no_difference(probed: str) -> None:
+    """The same scenarios agree while no fault is chosen."""
+    for scenario, loaded in {(tuple(f.words), f.image) for f in FAULTS.values()}:
+        report = cosim.check(faulty(loaded, 0), cosim.Scenario(scenario, seed=1), probed)
+        assert report.difference is None
+        assert report.steps == sum(word & 1 for word in scenario)
+        assert report.events == len(scenario)
+
+
+def test_a_fault_shows_under_backpressure_and_gaps(probed: str) -> None:
+    """Clocks are others then, but the signal and its values are the same."""
+    name = "a fetch does not clear the sums"
+    fault = FAULTS[name]
+    cycles = set()
+    for seed in (1, 2):
+        scenario = cosim.Scenario(fault.words, seed, gap=0.5, backpressure=0.5, load_gap=0.3)
+        difference = cosim.check(faulty(fault.image, NUMBERS[name]), scenario, probed).difference
+        assert difference is not None
+        found = difference.signal, difference.expected, difference.got
+        assert found == (fault.signal, fault.right, fault.wrong)
+        cycles.add(difference.cycle)
+    assert len(cycles) == 2
+
+
+# The step-level comparison: two axons into three neurons, in two groups. Nothing happens in
+# sample 0; in sample 1 axon 1 has an event in step 1, which brings 4, 5, 6.
+
+STEPS = 5
+EVENTS = np.zeros((2, STEPS, 2), np.uint8)
+EVENTS[1, 1, 1] = 1
+
+
+def program(fault: int = 0, **population: object) -> Program:
+    options: dict[str, object] = {"bias": np.zeros(3, np.int64), "threshold": 4, "decay": DECAY_ONE}
+    network = Network(
+        (Input("in", 2),),
+        (Population("p", 3, **{**options, **population}),),  # type: ignore[arg-type]
+        (Connection("in", "p", np.array([[1, 2, 3], [4, 5, 6]])),),
+        CONFIG.weight_bits,
+        CONFIG.state_bits,
+        CONFIG.sum_bits,
+    )
+    result = Program(network, CONFIG, frozenset({"p"}), frozenset({"p"}))
+    # The image is a cached property.
+    result.__dict__["image"] = faulty(result.image, fault)
+    return result
+
+
+LEAK = {"bias": np.array([0, 0, 60]), "threshold": 127, "decay": 0}
+MISSING_SPIKE = Mismatch(1, 1, "spike", "p[1]", expected=1, got=0)
+EXTRA_SPIKE = Mismatch(1, 1, "spike", "p[1]", expected=0, got=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "population", "first"),
+    [
+        # Weights of neurons 0 and 1 are those of neuron 2 and padding.
+        ("weight address off by one", {}, MISSING_SPIKE),
+        ("an event is dropped", {}, MISSING_SPIKE),
+        (">= instead of >", {"threshold": 5}, EXTRA_SPIKE),
+        # Its slot comes again 3 steps later.
+        (
+            "a fetch does not clear the sums",
+            {},
+            Mismatch(1, 4, "spike", "p[1]", expected=0, got=1),
+        ),
+        # 60, 120, -76, -16, 44 instead of 60, 120, 127, 127, 127
+        ("the potential wraps", LEAK, Mismatch(0, None, "state", "p[2]", expected=127, got=44)),
+    ],
+)
+def test_step_level_comparison_finds_faults_in_the_rtl(
+    name: str, population: dict[str, object], first: Mismatch, emitted: dict[bool, str]
+) -> None:
+    with one_at_a_time("faults"):
+        good = compare(program(**population), EVENTS, verilog=emitted[False])
+    assert (good.mismatches, good.first) == (0, None)
+    assert good.steps == 2 * STEPS
+    bad = compare(program(NUMBERS[name], **population), EVENTS, verilog=emitted[False])
+    assert bad.mismatches > 0
+    assert bad.first == first
+    place = "sample 0: state" if first.step is None else f"sample 1, step {first.step}: spike"
+    assert str(first).startswith(place)
+
+
+def test_clocks_are_compared(emitted: dict[bool, str]) -> None:
+    """A step that starts too early changes nothing but the clock count, if it has no event."""
+    early = program(NUMBERS["a stall is not counted"])
+    with one_at_a_time("faults"):
+        assert compare(early, EVENTS, verilog=emitted[False]).mismatches == 0
+    early = program(NUMBERS["a step ends before its spikes are sent"], threshold=-1)
+    with pytest.raises(ValueError, match="expected 10 complete steps"):
+        compare(early, EVENTS, verilog=emitted[False])
+
+
+def test_a_stuck_fabric_is_reported(emitted: dict[bool, str]) -> None:
+    with one_at_a_time("faults"), pytest.raises(FabricStuck, match="steps are not complete"):
+        compare(program(NUMBERS["credits are lost"]), EVENTS, verilog=emitted[False])
+
+
+def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
+    """The module with a fault, beside the real one."""
+    assert module.__file__
+    source = replace_once(Path(module.__file__).read_text(encoding="utf-8"), old, new)
+    result = types.ModuleType(module.__name__)
+    exec(compile(source, module.__file__, "exec"), result.__dict__)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "population", "first"),
+    [
+        (
+            golden.step,
+            "weights = connection.weights\n",
+            "weights = np.roll(connection.weights, 1, axis=0)\n",
+            {},
+            EXTRA_SPIKE,
+        ),
+        (
+            golden.step,
+            "then = t - connection.delay",
+            "then = t - connection.delay - 1",
+            {},
+            EXTRA_SPIKE,
+        ),
+        (
+            golden.neuron,
+            "else u > population.threshold",
+            "else u >= population.threshold",
+            {"threshold": 5},
+            MISSING_SPIKE,
+        ),
+        (
+            golden.neuron,
+            "u = saturate(decay(v, population.decay) + x, state_bits)",
+            "u = decay(v, population.decay) + x",
+            LEAK,
+            Mismatch(0, None, "state", "p[2]", expected=300, got=127),
+        ),
+        (
+            golden.fixed,
+            "np.sign(x) * ((np.abs(x) * (DECAY_ONE - k)) >> DECAY_BITS)",
+            "(x * (DECAY_ONE - k)) >> DECAY_BITS",
+            # -11 -> -5 -> -2 -> -1 -> 0 -> 0 instead of -11 -> -6 -> -3 -> -2 -> -1 -> -1
+            {"v_init": -11, "decay": 2048},
+            Mismatch(0, None, "state", "p[0]", expected=-1, got=0),
+        ),
+    ],
+    ids=["weights", "a step late", ">= instead of >", "no saturation", "decay rounds down"],
+)
+def test_fault_in_the_step_level_model(
+    module: types.ModuleType,
+    old: str,
+    new: str,
+    population: dict[str, object],
+    first: Mismatch,
+    emitted: dict[bool, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad = mutant(module, old, new)
+    if module is golden.step:
+        monkeypatch.setattr(devices, "simulate", bad.simulate)
+    elif module is golden.neuron:
+        monkeypatch.setattr(golden.step, "update", bad.update)
+    else:
+        monkeypatch.setattr(golden.neuron, "decay", bad.decay)
+    with one_at_a_time("faults"):
+        found = compare(program(**population), EVENTS, verilog=emitted[False])
+    assert found.mismatches > 0
+    assert found.first == first
