@@ -80,7 +80,7 @@ class Fabric(wiring.Component):
         if config.tiles == 1:
             self._loop_back(m, sequencer, tiles[0])
             busy = [tiles[0].busy]
-            dropped: list[Value] = [Cat()]
+            dropped: list[Value | int] = [0]
         else:
             m.submodules.mesh = mesh = Mesh(config)
             m.submodules.collector = collector = Collector(config)

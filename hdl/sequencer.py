@@ -108,7 +108,7 @@ class Sequencer(wiring.Component):
 
         # Clocks until `busy` speaks of the present slot and command: there and back.
         settling = 2 * config.tree_depth
-        settle = Signal(range(settling + 1))
+        settle = Signal(count_bits(settling))
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
         quiet = Signal()

@@ -286,7 +286,7 @@ def _bar(label: str, length: int) -> Iterator[Progress]:
 
 
 def _info(program: Program) -> dict[str, Any]:
-    network, fabric, image = program.network, program.fabric, program.image
+    network, fabric, report = program.network, program.fabric, program.plan.report
     return {
         "digest": program.digest,
         "inputs": [dataclasses.asdict(node) for node in network.inputs],
@@ -297,13 +297,8 @@ def _info(program: Program) -> dict[str, Any]:
         ],
         "synapses": network.synapses,
         "fabric": dataclasses.asdict(fabric),
-        "used": {
-            "weight_words": len(image.weights),
-            "neurons": len(image.biases),
-            "populations": len(image.populations),
-            "connections": len(image.connections),
-            "targets": len(image.targets),
-        },
+        "used": {name: max(used[name] for used in report.used) for name in report.available},
+        "mesh": dataclasses.asdict(report),
         **program.about,
     }
 
