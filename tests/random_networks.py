@@ -61,6 +61,8 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     )
     state = numbers(config.state_bits)
     result: list[Population] = []
+    rng = np.random.default_rng(draw(seeds()))
+    most_bias = signed_range(config.sum_bits)[1]
     free = config.groups
     for n, phase in enumerate(phases):
         # Leave a group for each of those that follow.
@@ -70,12 +72,12 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
             most -= config.groups * config.lanes - config.neurons
         size = draw(st.one_of(st.integers(1, most), st.just(most)))
         free -= -(-size // config.lanes)
-        bias = draw(st.one_of(st.just(st.integers(-9, 9)), st.just(numbers(config.sum_bits))))
+        reach = draw(st.sampled_from((9, most_bias)))
         result.append(
             Population(
                 f"p{n}",
                 size,
-                np.array(draw(st.lists(bias, min_size=size, max_size=size)), np.int64),
+                rng.integers(-reach - 1, reach + 1, size),
                 phase=phase - phases[0],
                 decay=draw(st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))),
                 threshold=draw(st.one_of(st.integers(0, 20), state)),

@@ -12,15 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-
-from golden.cycle import CycleModel
-from golden.host import Heard, hear, host_words
-from golden.image import Image
-from golden.network import Connection, Input, Network, Population
-from golden.spec import DECAY_ONE, FabricConfig, Reset
-from golden.step import simulate
 from locking import one_at_a_time
+from numpy.typing import NDArray
 from random_networks import (
     Counts,
     all_events,
@@ -31,6 +24,13 @@ from random_networks import (
     shuffled,
     sizes,
 )
+
+from golden.cycle import CycleModel
+from golden.host import Heard, hear, host_words
+from golden.image import Image
+from golden.network import Connection, Input, Network, Population
+from golden.spec import DECAY_ONE, FabricConfig, Reset
+from golden.step import simulate
 from sim import cache
 from sim.runner import Simulation
 from spikeloom.devices import VerilatorDevice
@@ -215,6 +215,7 @@ def assert_equal(program: Program, counts: Counts, order: int | None = None) -> 
 @pytest.mark.parametrize("name", FABRICS)
 def test_random_networks(name: str) -> None:
     config = FABRICS[name]
+    simulation(config)
     played = []
 
     @given(data=st.data(), program=programs(config), order=st.none() | seeds())
@@ -239,10 +240,11 @@ def test_random_words(name: str) -> None:
     happens is specified, and errors are counted.
     """
     config = FABRICS[name]
+    simulation(config)
     errors = []
 
     @given(program=programs(config), seed=seeds())
-    @PROPERTY
+    @settings(PROPERTY, max_examples=50)
     def check(program: Program, seed: int) -> None:
         rng = np.random.default_rng(seed)
         limits = [1 << field.width for field in config.host_in.fields]
@@ -265,9 +267,10 @@ def test_random_words(name: str) -> None:
 @pytest.mark.parametrize("name", FABRICS)
 def test_samples_leave_nothing_behind(name: str) -> None:
     """Two samples after each other are the first alone, then the second alone."""
+    simulation(FABRICS[name])
 
     @given(data=st.data(), program=programs(FABRICS[name]), seed=seeds())
-    @settings(PROPERTY, max_examples=20)
+    @settings(PROPERTY, max_examples=15)
     def check(data: st.DataObject, program: Program, seed: int) -> None:
         rate = data.draw(st.sampled_from((0.2, 1.0)))
         steps = data.draw(st.integers(1, STEPS))

@@ -196,7 +196,6 @@ def test_sums_about_2_to_the_24_are_exact(sources: int, weight: int, count: int)
         decay=4096,
         widths={"state_bits": 24, "sum_bits": 32},
     )
-    net = dataclasses.replace(net, state_bits=24)
     full = np.full((1, 1, sources), count)
     less = full - (rng.random(full.shape) < 0.5)
     for given_events in (full, less):
@@ -231,7 +230,7 @@ def test_float32_is_used_only_where_every_sum_is_exact() -> None:
 
 
 def naive(net: Network, counts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """One sample in plain Python integers, synapse by synapse: spikes, states, synaptic operations."""
+    """One sample in plain Python integers, synapse by synapse: spikes, states, synops."""
     steps = len(next(iter(counts.values())))
     sent = {node.name: [list(map(int, row)) for row in counts[node.name]] for node in net.inputs}
     sent |= {p.name: [[0] * p.size for _ in range(steps)] for p in net.populations}
