@@ -108,7 +108,9 @@ def info(program: Path, json_path: Path | None) -> None:
 
 @cli.command()
 @click.argument("program", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
+)
 @SIZES
 def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
     """Write the Verilog of a Program's fabric, or of one with the given sizes.
@@ -126,7 +128,11 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
 @PROGRAM
 @EVENTS
 @click.option(
-    "--backend", type=click.Choice(["golden", "verilator"]), default="verilator", show_default=True
+    "--backend",
+    type=click.Choice(["golden", "verilator"]),
+    default="verilator",
+    show_default=True,
+    help="The step-level model, or the RTL.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."

@@ -44,7 +44,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     connections = _connections(draw, config, inputs, populations, config.targets - len(record))
     network = Network(
         inputs,
-        tuple(draw(st.permutations(populations))),
+        _in_any_order(draw, config, populations),
         _without_overflow(connections, inputs, config.sum_bits),
         config.weight_bits,
         config.state_bits,
@@ -89,6 +89,15 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
             )
         )
     return result
+
+
+def _in_any_order(
+    draw: st.DrawFn, config: FabricConfig, populations: list[Population]
+) -> tuple[Population, ...]:
+    """Shuffled; but where the last one fills a group that is cut off, it stays the last."""
+    if config.neurons % config.lanes:
+        return (*draw(st.permutations(populations[:-1])), populations[-1])
+    return tuple(draw(st.permutations(populations)))
 
 
 def _connections(

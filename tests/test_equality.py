@@ -229,7 +229,7 @@ def test_random_networks(name: str) -> None:
         )
 
     check()
-    assert sum(played) > len(played) / 10, "hardly any of the networks did anything"
+    assert sum(played) >= 5, "hardly any of the networks did anything"
 
 
 @pytest.mark.parametrize("name", FABRICS)

@@ -193,9 +193,9 @@ def test_another_rtl_is_compared(small: Program, small_events: Events) -> None:
 
 
 def test_bad_events_are_refused(small: Program) -> None:
-    with pytest.raises(SpikeloomError, match="^events of 'in' must be whole counts"):
+    with pytest.raises(SpikeloomError, match=r"^events of 'in' must be whole counts"):
         compare(small, np.full((1, 1, 6), 3))
-    with pytest.raises(SpikeloomError, match="^events of 'in' hold no sample"):
+    with pytest.raises(SpikeloomError, match=r"^events of 'in' hold no sample"):
         check_cycles(small, np.zeros((0, 1, 6)), seed=1)
 
 

@@ -160,7 +160,7 @@ def test_unknown_backends_are_refused(small: Program, backend: str) -> None:
 def test_bad_events_are_refused(small: Program, backend: str, events: Any) -> None:
     with (
         spikeloom.open(small, backend) as device,
-        pytest.raises(SpikeloomError, match="^events") as error,
+        pytest.raises(SpikeloomError, match=r"^events") as error,
     ):
         device.run(events)
     assert "\n" not in str(error.value)
