@@ -15,6 +15,7 @@ from golden.errors import SpikeloomError
 from golden.network import Connection, Input, Network, Population
 from golden.spec import Reset
 from golden.step import Run, check_inputs, simulate
+from golden.sums import BLOCK, SPARSE, WeightSums
 
 
 def chain(
@@ -200,30 +201,44 @@ def test_sums_about_2_to_the_24_are_exact(sources: int, weight: int, count: int)
     less = full - (rng.random(full.shape) < 0.5)
     for given_events in (full, less):
         x = given_events[0, 0].astype(np.int64) @ weights
-        product = step._product(
-            given_events.astype(np.uint8), step._exact_matrix(net, net.connections[0])
-        )
-        assert product[0, 0].astype(np.int64).tolist() == x.tolist()
+        sums = WeightSums(weights, count)(given_events.astype(np.uint8))
+        assert sums[0, 0].tolist() == x.tolist()
         run = simulate(net, given_events)
         assert states(run) == np.clip(x, -(1 << 23), (1 << 23) - 1).tolist()
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 1 << 30), st.sampled_from([1, 3, 255]), st.sampled_from([8, 100, 3000]))
-def test_product_equals_that_of_integers(seed: int, count: int, sources: int) -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 30),
+    count=st.sampled_from([1, 3, 255]),
+    sources=st.sampled_from([8, 100, 3000]),
+    density=st.sampled_from([0, 0.01, 0.5, 1]),
+    order=st.sampled_from("CF"),
+)
+def test_sums_equal_those_of_integers(
+    seed: int, count: int, sources: int, density: float, order: Any
+) -> None:
     rng = np.random.default_rng(seed)
-    weights = rng.integers(-128, 128, (sources, 4))
-    net = chain(weights, max_count=count, widths={"sum_bits": 32})
-    counts = rng.integers(0, count + 1, (2, 3, sources))
-    product = step._product(counts.astype(np.uint8), step._exact_matrix(net, net.connections[0]))
-    assert (product == counts @ weights).all()
+    weights = np.asarray(rng.integers(-128, 128, (sources, 5)), order=order)
+    counts = rng.integers(0, count + 1, (2, 3, sources)) * (rng.random((2, 3, sources)) < density)
+    sums = WeightSums(weights, count)(counts.astype(np.uint8))
+    assert (sums == counts @ weights).all()
+
+
+def test_sparse_and_dense_events_of_many_moments_give_the_same_sums() -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-128, 128, (64, 9))
+    sums = WeightSums(weights, 1)
+    for density in (0, SPARSE / 2, SPARSE, 2 * SPARSE, 1):
+        events = rng.random((2 * BLOCK + 7, 64)) < density
+        events[5] = True  # one moment with every event
+        assert (sums(events) == events @ weights).all()
 
 
 def test_float32_is_used_only_where_every_sum_is_exact() -> None:
-    below = chain(np.full((65536, 1), 127), max_count=2, widths={"sum_bits": 32})
-    beyond = chain(np.full((65536, 1), -128), max_count=2, widths={"sum_bits": 32})
-    kinds = [step._exact_matrix(net, net.connections[0]).dtype for net in (below, beyond)]
-    assert kinds == [np.float32, np.float64]
+    for weight, expected in ((127, np.float32), (-128, np.float32), (128, np.float64)):
+        sums = WeightSums(np.full((1 << 17, 1), weight), 1)
+        assert sums._matrix.dtype == expected
 
 
 # Against a naive simulation.
