@@ -84,7 +84,9 @@ def check_inputs(
                 f"or (steps, {node.size}), not {shape}"
             )
         if not len(values):
-            raise SpikeloomError(f"events of {node.name!r} hold no sample; give at least one")
+            raise SpikeloomError(
+                f"events of {node.name!r} hold no sample: nothing to run, nothing to compare"
+            )
         if values.dtype != np.bool_:
             if values.dtype.kind not in "iuf":
                 raise SpikeloomError(

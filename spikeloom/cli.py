@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
 from golden.spec import FabricConfig
 from golden.step import check_inputs
 from sim.verilog import emit
@@ -244,12 +245,15 @@ def demo(images: int, seed: int, output: Path) -> None:
 
 
 def main() -> None:
-    """Entry point: a `SpikeloomError` is one line on standard error and exit status 2."""
+    """Entry point: errors are one line on standard error.
+
+    Exit status 2 for a `SpikeloomError`, 1 for a `FaultyDevice`.
+    """
     try:
         cli()
-    except SpikeloomError as error:
+    except (SpikeloomError, FaultyDevice) as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, SpikeloomError) else 1)
 
 
 def _fabric(sizes: tuple[str, ...]) -> FabricConfig:

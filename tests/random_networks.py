@@ -38,9 +38,13 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         for n in range(draw(st.integers(1, 2)))
     )
     populations = _populations(draw, config)
-    spiking = [p.name for p in populations if p.spiking]
-    record = draw(st.sets(st.sampled_from(spiking), max_size=config.targets)) if spiking else set()
-    readout = draw(st.sets(st.sampled_from([p.name for p in populations])))
+    # All, if there is room for their targets, or some of them.
+    spiking = [p.name for p in populations if p.spiking][: config.targets]
+    names = [p.name for p in populations]
+    record = set(spiking)
+    if spiking and draw(st.booleans()):
+        record = draw(st.sets(st.sampled_from(spiking)))
+    readout = draw(st.one_of(st.just(set(names)), st.sets(st.sampled_from(names))))
     connections = _connections(draw, config, inputs, populations, config.targets - len(record))
     network = Network(
         inputs,

@@ -9,6 +9,7 @@ spike.  Run from the root of the repository:
 
 import argparse
 import copy
+import itertools
 import math
 import time
 from dataclasses import dataclass
@@ -118,11 +119,13 @@ class Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        """Spike where x is positive."""
         ctx.save_for_backward(x)
         return (x > 0).to(x.dtype)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
+        """Pass the gradient as if the step were an arctangent."""
         (x,) = ctx.saved_tensors
         return grad * 0.5 / (1 + (0.5 * math.pi * x) ** 2)
 
@@ -165,7 +168,8 @@ class Network(nn.Module):
             integer: compute with the quantised parameters (in double precision the arithmetic
                 is then exact), else with the float parameters.
 
-        Returns:
+        Returns
+        -------
             The readout's final membrane (n, 10), in units of the float network, and the number
             of hidden spikes per image (n,).
         """
@@ -291,8 +295,7 @@ def to_nir(network: Network) -> nir.NIRGraph:
         "readout": nir.LI(**membrane(CLASSES, LEAK_READOUT)),
         "output": nir.Output(output_type={"output": np.array([CLASSES])}),
     }
-    names = list(nodes)
-    return nir.NIRGraph(nodes=nodes, edges=list(zip(names[:-1], names[1:], strict=True)))
+    return nir.NIRGraph(nodes=nodes, edges=list(itertools.pairwise(nodes)))
 
 
 def report(network: Network, data: dict[str, Split]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from golden.host import hear, host_words
+from golden.host import FaultyDevice, hear, host_words
 from golden.image import Image, Row
 from golden.spec import FabricConfig, LoadTarget, PacketKind
 
@@ -231,7 +231,7 @@ GOOD = [packet(SPIKE, 2, 9), packet(STEP), packet(SPIKE, 0, 2), *FINAL, packet(S
 )
 def test_packets_that_no_right_fabric_sends_are_refused(packets: list[int], message: str) -> None:
     hear_packets(*GOOD)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FaultyDevice, match=message):
         hear_packets(*packets)
 
 
