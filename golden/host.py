@@ -53,6 +53,10 @@ def host_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> list[Wo
     return np.split(played[by_step], starts)
 
 
+class FaultyDevice(RuntimeError):
+    """What a device sent cannot be: it is broken, or not what the image was made for."""
+
+
 @dataclass(frozen=True)
 class Heard:
     """Packets of whole samples, decoded.
@@ -79,14 +83,16 @@ def hear(
 
     Raises
     ------
-    ValueError
+    FaultyDevice
         The packets are not those of that many whole steps, or one names a neuron that is not
         there, comes twice, or is missing: a fault of what sent them.
     """
     fields = _unpack(image.config.host_out, packets)
     ends = fields["kind"] == PacketKind.STEP
     if np.count_nonzero(ends) != samples * steps or (packets.size and not ends[-1]):
-        raise ValueError(f"expected {samples * steps} complete steps, got {np.count_nonzero(ends)}")
+        raise FaultyDevice(
+            f"expected {samples * steps} complete steps, got {np.count_nonzero(ends)}"
+        )
     step = np.cumsum(ends) - ends
     spikes: dict[str, NDArray[np.bool_]] = {}
     states: dict[str, NDArray[np.int64]] = {}
@@ -104,13 +110,13 @@ def hear(
             seen = np.zeros((samples * steps, node.size), np.bool_)
             _mark(node.name, seen, step[chosen], fields["index"][chosen])
             if not (seen[steps - 1 :: steps].all() and chosen.sum() == samples * node.size):
-                raise ValueError(f"population {node.name!r}: not every state came once a sample")
+                raise FaultyDevice(f"population {node.name!r}: not every state came once a sample")
             values = np.zeros(seen.shape, np.int64)
             values[step[chosen], fields["index"][chosen]] = fields["value"][chosen]
             states[node.name] = values[steps - 1 :: steps]
             expected += int(np.count_nonzero(chosen))
     if expected != packets.size:
-        raise ValueError(f"{packets.size - expected} packets of no population that sends them")
+        raise FaultyDevice(f"{packets.size - expected} packets of no population that sends them")
     return Heard(spikes, states, clocks[ends].astype(np.int64).reshape(samples, steps))
 
 
@@ -118,10 +124,10 @@ def _mark(
     name: str, raster: NDArray[np.bool_], step: NDArray[np.int64], index: NDArray[np.int64]
 ) -> None:
     if index.size and index.max() >= raster.shape[1]:
-        raise ValueError(f"population {name!r} has no neuron {index.max()}")
+        raise FaultyDevice(f"population {name!r} has no neuron {index.max()}")
     raster[step, index] = True
     if np.count_nonzero(raster) != index.size:
-        raise ValueError(f"population {name!r}: a packet came twice")
+        raise FaultyDevice(f"population {name!r}: a packet came twice")
 
 
 def _offset(layout: Layout, name: str) -> int:

@@ -38,7 +38,7 @@ def update(
     spikes = u >= population.threshold if population.inclusive else u > population.threshold
     match population.reset:
         case Reset.VALUE:
-            u[spikes] = population.v_reset
+            np.putmask(u, spikes, population.v_reset)
         case Reset.SUBTRACT:
             u[spikes] = saturate(u[spikes] - population.threshold, state_bits)
         case Reset.NONE:

@@ -150,7 +150,11 @@ class Layout:
 
 
 def layout(*fields: tuple[str, int] | tuple[str, int, bool]) -> Layout:
-    """A `Layout` from (name, width) or (name, width, signed) tuples."""
+    """A `Layout` from (name, width) or (name, width, signed) tuples.
+
+    >>> bin(layout(("low", 3), ("high", 2, True)).pack({"low": 5, "high": -1}))
+    '0b11101'
+    """
     return Layout(tuple(Field(*field) for field in fields))
 
 
@@ -183,8 +187,8 @@ class FabricConfig:
         Rows of the population table, of the table of incoming connections and of the table of
         fan-out entries, 1..256, 1..1024, 1..1024.
     queue
-        Spikes that can wait to be sent, `lanes`..1024. Below 2 * `lanes` fire waits for room between
-        groups even when nothing spikes.
+        Spikes that can wait to be sent, `lanes`..1024. Below 2 * `lanes` fire waits for room
+        between groups even when nothing spikes.
     counter_bits
         Width of the counters, 16..64; they wrap.
     routes

@@ -8,17 +8,15 @@ does not matter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from golden.errors import SpikeloomError
 from golden.fixed import Signed
-from golden.network import Connection, Network
+from golden.network import Network
 from golden.neuron import update, update_type
-
-Floats: TypeAlias = NDArray[np.floating[Any]]
+from golden.sums import WeightSums
 
 BATCH_ELEMENTS = 1 << 23
 """Samples are run in batches of about this many input elements, to bound the memory used."""
@@ -86,7 +84,9 @@ def check_inputs(
                 f"or (steps, {node.size}), not {shape}"
             )
         if not len(values):
-            raise SpikeloomError(f"events of {node.name!r} hold no sample; give at least one")
+            raise SpikeloomError(
+                f"events of {node.name!r} hold no sample: nothing to run, nothing to compare"
+            )
         if values.dtype != np.bool_:
             if values.dtype.kind not in "iuf":
                 raise SpikeloomError(
@@ -129,15 +129,14 @@ def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> R
 def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -> Run:
     samples, steps = next(iter(counts.values())).shape[:2]
     integer = update_type(network.state_bits, network.sum_bits)
-    matrices = {id(c): _exact_matrix(network, c) for c in network.connections}
-    # What inputs bring is known beforehand: one product for all steps.
+    max_counts = {node.name: node.max_count for node in network.inputs}
+    sums = {id(c): WeightSums(c.weights, max_counts.get(c.source, 1)) for c in network.connections}
+    # What inputs bring is known beforehand, for all steps.
     driven = {
-        id(c): _product(counts[c.source], matrices[id(c)])
-        for c in network.connections
-        if c.source in counts
+        id(c): sums[id(c)](counts[c.source]) for c in network.connections if c.source in counts
     }
     emitted: dict[str, NDArray[np.bool_]] = {}
-    v: dict[str, NDArray[Any]] = {}
+    v: dict[str, Signed] = {}
     for population in network.populations:
         emitted[population.name] = np.zeros((samples, steps, population.size), np.bool_)
         v[population.name] = np.full((samples, population.size), population.v_init, integer)
@@ -152,35 +151,16 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
                 if then < 0:
                     continue
                 if connection.source in counts:
-                    arriving = driven[id(connection)][:, then]
+                    x += driven[id(connection)][:, then]
                 else:
-                    arriving = _product(
-                        emitted[connection.source][:, then], matrices[id(connection)]
-                    )
-                np.add(x, arriving, out=x, casting="unsafe")
-            spikes, v[name] = update(population, v[name], x, network.state_bits)
-            emitted[name][:, t] = spikes
+                    x += sums[id(connection)](emitted[connection.source][:, then])
+            emitted[name][:, t], v[name] = update(population, v[name], x, network.state_bits)
 
     return Run(
         {p.name: emitted[p.name] for p in network.populations if p.spiking},
         {p.name: v[p.name].astype(np.int64) for p in network.populations},
         _synaptic_operations(network, counts, emitted),
     )
-
-
-def _exact_matrix(network: Network, connection: Connection) -> Floats:
-    """The weights in the smallest float type in which every sum of them is exact."""
-    counts = {node.name: node.max_count for node in network.inputs}
-    weights = connection.weights
-    bound = int(np.abs(weights).sum(axis=0).max()) * counts.get(connection.source, 1)
-    return weights.astype(np.float32 if bound < 1 << 24 else np.float64)
-
-
-def _product(events: NDArray[np.bool_] | NDArray[np.uint8], matrix: Floats) -> Floats:
-    """The product events @ matrix, in one call over all leading axes."""
-    flat = events.reshape(-1, events.shape[-1])
-    product: Floats = flat.astype(matrix.dtype) @ matrix
-    return product.reshape(*events.shape[:-1], matrix.shape[1])
 
 
 def _synaptic_operations(

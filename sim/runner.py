@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
 from golden.image import Image
 from golden.spec import FabricConfig
 from sim.verilator import build
@@ -54,7 +55,7 @@ class _Run(ctypes.Structure):
     ]
 
 
-class FabricStuck(RuntimeError):
+class FabricStuck(FaultyDevice):
     """A fabric stopped transferring before the run was complete."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
 from golden.spec import FabricConfig
 from golden.step import check_inputs
 from sim.verilog import emit
@@ -108,7 +109,9 @@ def info(program: Path, json_path: Path | None) -> None:
 
 @cli.command()
 @click.argument("program", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
+)
 @SIZES
 def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
     """Write the Verilog of a Program's fabric, or of one with the given sizes.
@@ -126,7 +129,11 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
 @PROGRAM
 @EVENTS
 @click.option(
-    "--backend", type=click.Choice(["golden", "verilator"]), default="verilator", show_default=True
+    "--backend",
+    type=click.Choice(["golden", "verilator"]),
+    default="verilator",
+    show_default=True,
+    help="The step-level model, or the RTL.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
@@ -238,12 +245,15 @@ def demo(images: int, seed: int, output: Path) -> None:
 
 
 def main() -> None:
-    """Entry point: a `SpikeloomError` is one line on standard error and exit status 2."""
+    """Entry point: errors are one line on standard error.
+
+    Exit status 2 for a `SpikeloomError`, 1 for a `FaultyDevice`.
+    """
     try:
         cli()
-    except SpikeloomError as error:
+    except (SpikeloomError, FaultyDevice) as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, SpikeloomError) else 1)
 
 
 def _fabric(sizes: tuple[str, ...]) -> FabricConfig:

@@ -38,13 +38,17 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         for n in range(draw(st.integers(1, 2)))
     )
     populations = _populations(draw, config)
-    spiking = [p.name for p in populations if p.spiking]
-    record = draw(st.sets(st.sampled_from(spiking), max_size=config.targets)) if spiking else set()
-    readout = draw(st.sets(st.sampled_from([p.name for p in populations])))
+    # All, if there is room for their targets, or some of them.
+    spiking = [p.name for p in populations if p.spiking][: config.targets]
+    names = [p.name for p in populations]
+    record = set(spiking)
+    if spiking and draw(st.booleans()):
+        record = draw(st.sets(st.sampled_from(spiking)))
+    readout = draw(st.one_of(st.just(set(names)), st.sets(st.sampled_from(names))))
     connections = _connections(draw, config, inputs, populations, config.targets - len(record))
     network = Network(
         inputs,
-        tuple(draw(st.permutations(populations))),
+        _in_any_order(draw, config, populations),
         _without_overflow(connections, inputs, config.sum_bits),
         config.weight_bits,
         config.state_bits,
@@ -61,6 +65,8 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     )
     state = numbers(config.state_bits)
     result: list[Population] = []
+    rng = np.random.default_rng(draw(seeds()))
+    most_bias = signed_range(config.sum_bits)[1]
     free = config.groups
     for n, phase in enumerate(phases):
         # Leave a group for each of those that follow.
@@ -70,12 +76,12 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
             most -= config.groups * config.lanes - config.neurons
         size = draw(st.one_of(st.integers(1, most), st.just(most)))
         free -= -(-size // config.lanes)
-        bias = draw(st.one_of(st.just(st.integers(-9, 9)), st.just(numbers(config.sum_bits))))
+        reach = draw(st.sampled_from((9, most_bias)))
         result.append(
             Population(
                 f"p{n}",
                 size,
-                np.array(draw(st.lists(bias, min_size=size, max_size=size)), np.int64),
+                rng.integers(-reach - 1, reach + 1, size),
                 phase=phase - phases[0],
                 decay=draw(st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))),
                 threshold=draw(st.one_of(st.integers(0, 20), state)),
@@ -87,6 +93,15 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
             )
         )
     return result
+
+
+def _in_any_order(
+    draw: st.DrawFn, config: FabricConfig, populations: list[Population]
+) -> tuple[Population, ...]:
+    """Shuffled; but where the last one fills a group that is cut off, it stays the last."""
+    if config.neurons % config.lanes:
+        return (*draw(st.permutations(populations[:-1])), populations[-1])
+    return tuple(draw(st.permutations(populations)))
 
 
 def _connections(

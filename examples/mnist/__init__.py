@@ -18,11 +18,15 @@ def encode(images: np.ndarray) -> np.ndarray:
     A pixel p spikes in step 0 if p >= LEVELS[0], in step t > 0 if LEVELS[t] <= p < LEVELS[t-1],
     and never if p < LEVELS[3].
 
-    Args:
-        images: uint8 images of shape (n, 28, 28) or (n, 784), 0 = background, 255 = ink.
+    Parameters
+    ----------
+    images
+        uint8 of shape (n, 28, 28) or (n, 784), 0 = background, 255 = ink.
 
-    Returns:
-        Spikes, bool, shape (n, STEPS, 784); channel 28 * row + column is the pixel.
+    Returns
+    -------
+    numpy.ndarray
+        Spikes, bool (n, STEPS, 784); channel 28 * row + column is the pixel.
     """
     pixels = np.asarray(images).reshape(-1, 1, 784)
     reached = pixels >= np.array(LEVELS, dtype=np.uint8).reshape(1, STEPS, 1)

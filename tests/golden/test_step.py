@@ -15,6 +15,7 @@ from golden.errors import SpikeloomError
 from golden.network import Connection, Input, Network, Population
 from golden.spec import Reset
 from golden.step import Run, check_inputs, simulate
+from golden.sums import BLOCK, SPARSE, WeightSums
 
 
 def chain(
@@ -196,42 +197,98 @@ def test_sums_about_2_to_the_24_are_exact(sources: int, weight: int, count: int)
         decay=4096,
         widths={"state_bits": 24, "sum_bits": 32},
     )
-    net = dataclasses.replace(net, state_bits=24)
     full = np.full((1, 1, sources), count)
     less = full - (rng.random(full.shape) < 0.5)
     for given_events in (full, less):
         x = given_events[0, 0].astype(np.int64) @ weights
-        product = step._product(
-            given_events.astype(np.uint8), step._exact_matrix(net, net.connections[0])
-        )
-        assert product[0, 0].astype(np.int64).tolist() == x.tolist()
+        sums = WeightSums(weights, count)(given_events.astype(np.uint8))
+        assert sums[0, 0].tolist() == x.tolist()
         run = simulate(net, given_events)
         assert states(run) == np.clip(x, -(1 << 23), (1 << 23) - 1).tolist()
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 1 << 30), st.sampled_from([1, 3, 255]), st.sampled_from([8, 100, 3000]))
-def test_product_equals_that_of_integers(seed: int, count: int, sources: int) -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 30),
+    count=st.sampled_from([1, 3, 255]),
+    sources=st.sampled_from([8, 100, 3000]),
+    density=st.sampled_from([0, 0.01, 0.5, 1]),
+    order=st.sampled_from("CF"),
+)
+def test_sums_equal_those_of_integers(
+    seed: int, count: int, sources: int, density: float, order: Any
+) -> None:
     rng = np.random.default_rng(seed)
-    weights = rng.integers(-128, 128, (sources, 4))
-    net = chain(weights, max_count=count, widths={"sum_bits": 32})
-    counts = rng.integers(0, count + 1, (2, 3, sources))
-    product = step._product(counts.astype(np.uint8), step._exact_matrix(net, net.connections[0]))
-    assert (product == counts @ weights).all()
+    weights = np.asarray(rng.integers(-128, 128, (sources, 5)), order=order)
+    counts = rng.integers(0, count + 1, (2, 3, sources)) * (rng.random((2, 3, sources)) < density)
+    sums = WeightSums(weights, count)(counts.astype(np.uint8))
+    assert (sums == counts @ weights).all()
+
+
+def test_sparse_and_dense_events_of_many_moments_give_the_same_sums() -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-128, 128, (64, 9))
+    sums = WeightSums(weights, 1)
+    for density in (0, SPARSE / 2, SPARSE, 2 * SPARSE, 1):
+        events = rng.random((2 * BLOCK + 7, 64)) < density
+        events[5] = True  # one moment with every event
+        assert (sums(events) == events @ weights).all()
 
 
 def test_float32_is_used_only_where_every_sum_is_exact() -> None:
-    below = chain(np.full((65536, 1), 127), max_count=2, widths={"sum_bits": 32})
-    beyond = chain(np.full((65536, 1), -128), max_count=2, widths={"sum_bits": 32})
-    kinds = [step._exact_matrix(net, net.connections[0]).dtype for net in (below, beyond)]
-    assert kinds == [np.float32, np.float64]
+    for weight, expected in ((127, np.float32), (-128, np.float32), (128, np.float64)):
+        sums = WeightSums(np.full((1 << 17, 1), weight), 1)
+        assert sums._matrix.dtype == expected
+
+
+def offset_sums(weights: NDArray[np.int64], count: int, given_events: Any) -> Any:
+    """What the model's sums are short of those of full events, for one step.
+
+    A bias of minus the full sum brings any sum into the range of a potential.
+    """
+    sources = len(weights)
+    full = np.full(sources, count) @ weights
+    net = chain(
+        weights,
+        max_count=count,
+        bias=-full,
+        spiking=False,
+        decay=4096,
+        widths={"state_bits": 24, "sum_bits": 32},
+    )
+    return simulate(net, np.asarray(given_events)[:, np.newaxis]).states["a"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "weight", "count"),
+    [
+        (1032, 127, 128),  # 16,776,192 < 2**24: within what float32 counts exactly
+        (65536, 127, 2),  # 16,646,144
+        (65536, -128, 2),  # exactly -2**24
+        (65536, -128, 1),  # exactly -2**23, of single events
+        (1033, 127, 128),  # 16,792,448 > 2**24
+        (65536, 127, 255),  # 2.12e9, close to what 32 bits hold
+    ],
+)
+def test_potentials_of_sums_about_2_to_the_24_are_exact(
+    sources: int, weight: int, count: int
+) -> None:
+    rng = np.random.default_rng(sources)
+    weights = np.full((sources, 3), weight)
+    # Odd sums: the last bit is the first that float32 loses.
+    weights[0] = (1, weight, -1)
+    given_events = np.full((9, sources), count)
+    for sample, missing in enumerate((0, 1, 2, 3, 10, 50, 100, 200, 250)):
+        given_events[sample, rng.integers(0, sources, missing)] -= 1
+    expected = (given_events - count) @ weights
+    assert offset_sums(weights, count, given_events).tolist() == expected.tolist()
 
 
 # Against a naive simulation.
 
 
 def naive(net: Network, counts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """One sample in plain Python integers, synapse by synapse: spikes, states, synaptic operations."""
+    """One sample in plain Python integers, synapse by synapse: spikes, states, synops."""
     steps = len(next(iter(counts.values())))
     sent = {node.name: [list(map(int, row)) for row in counts[node.name]] for node in net.inputs}
     sent |= {p.name: [[0] * p.size for _ in range(steps)] for p in net.populations}
@@ -461,7 +518,7 @@ def test_several_inputs_are_named() -> None:
         (np.ones((1, 1, 1, 1)), r"not \(1, 1, 1, 1\)"),
         (np.ones((0, 1)), r"not \(0, 1\)"),
         (np.ones((3, 0, 1)), r"not \(3, 0, 1\)"),
-        (np.ones((0, 3, 1)), "hold no sample; give at least one"),
+        (np.ones((0, 3, 1)), "hold no sample: nothing to run, nothing to compare"),
         (1, r"not \(\)"),
         ([[1], [1, 1]], "no rectangular array"),
     ],

@@ -53,7 +53,7 @@ SAMPLES, STEPS = 3, 7
 def network(config: FabricConfig) -> Network:
     """Two phases and two inputs; recurrent with every delay where there are slots for it."""
     rng = np.random.default_rng(5)
-    sizes = {"in": 6, "aux": 2, "a": 8, "b": 5} if config.slots > 1 else {"in": 4, "aux": 1}
+    sizes = {"in": 6, "aux": 2, "a": 8, "b": 4} if config.slots > 1 else {"in": 4, "aux": 1}
     sizes |= {} if config.slots > 1 else {"a": 3, "b": 2}
     top = 1 << (config.weight_bits - 1)
 
@@ -153,16 +153,18 @@ def test_a_bench_that_does_not_end_fails(deaf: dict[str, float]) -> None:
         check(mapped(NARROW), Scenario(words, seed=1, limit=300, **deaf))
 
 
-def test_rtl_of_another_fabric_fails() -> None:
-    """Its ports and its probe have other widths."""
+def test_a_probe_of_another_width_fails() -> None:
+    """All is 0 in the first clock but what does not change place: only the width differs."""
+    other = dataclasses.replace(NARROW, counter_bits=17)
+    assert other.probe.width > NARROW.probe.width
     words = [NARROW.host_in.pack({"step": 1})]
-    with pytest.raises(RuntimeError, match="did not finish"):
-        check(mapped(NARROW), Scenario(words, seed=1), emit(RECURRENT, probe=True))
+    with pytest.raises(RuntimeError, match="the words do not differ"):
+        check(mapped(other), Scenario(words, seed=1), emit(NARROW, probe=True))
 
 
 def test_verilog_that_does_not_build_is_an_error() -> None:
     broken = emit(NARROW, probe=True).replace("endmodule", "endmodul", 1)
-    with pytest.raises(SpikeloomError, match="the bench does not build"):
+    with pytest.raises(SpikeloomError, match="failed"):
         check(mapped(NARROW), Scenario([NARROW.host_in.pack({"step": 1})], seed=1), broken)
 
 

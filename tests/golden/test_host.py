@@ -1,0 +1,251 @@
+"""What the host says and hears, decoded by a reader written for this test alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from golden.host import FaultyDevice, hear, host_words
+from golden.image import Image, Row
+from golden.spec import FabricConfig, LoadTarget, PacketKind
+
+CONFIG = FabricConfig(lanes=2, neurons=10, axons=12, slots=4, populations=3, connections=5)
+STEP, SPIKE, STATE = PacketKind.STEP, PacketKind.SPIKE, PacketKind.STATE
+
+
+def image(
+    inputs: tuple[tuple[str, int, int], ...] = (),
+    rows: tuple[Row, ...] = (),
+    config: FabricConfig = CONFIG,
+) -> Image:
+    return Image(config, (), (), (), (), (), 0, inputs, rows)
+
+
+def cut(word: int, *widths: int) -> list[int]:
+    """`word` cut into fields, lowest first."""
+    fields = []
+    for width in widths:
+        fields.append(word % 2**width)
+        word //= 2**width
+    assert word == 0
+    return fields
+
+
+def bits_for(count: int) -> int:
+    """Bits that numbers below `count` take, at least one."""
+    return max(1, len(f"{count - 1:b}"))
+
+
+def decoded(words: NDArray[np.uint64], config: FabricConfig) -> list[tuple[int, ...]]:
+    """(step, first, ahead, connection, index) of each word."""
+    widths = (
+        1,
+        1,
+        bits_for(config.slots),
+        bits_for(config.connections),
+        bits_for(max(config.axons, config.neurons)),
+    )
+    return [tuple(cut(int(word), *widths)) for word in words]
+
+
+# Words to the fabric.
+
+
+def test_words_by_hand() -> None:
+    # Two connections from the same input, the second with a delay of 1, so that its events of the
+    # last step would be due too late.
+    counts = np.zeros((1, 2, 12), np.uint8)
+    counts[0, 0, [3, 11]] = 1
+    counts[0, 1, 5] = 2
+    (words,) = host_words(image((("in", 4, 0), ("in", 1, 1))), {"in": counts})
+    assert words.dtype == np.uint64
+    assert decoded(words, CONFIG) == [
+        (0, 0, 0, 4, 3),
+        (0, 0, 0, 4, 11),
+        (0, 0, 1, 1, 3),
+        (0, 0, 1, 1, 11),
+        (1, 1, 1, 0, 0),  # first step; one more follows
+        (0, 0, 0, 4, 5),
+        (0, 0, 0, 4, 5),
+        (1, 0, 0, 0, 0),
+    ]
+
+
+def test_without_events_there_are_only_marks() -> None:
+    words = host_words(image((("in", 0, 0),)), {"in": np.zeros((3, 6, 12), np.uint8)})
+    # Steps that follow saturate at slots - 1 = 3.
+    expected = [(1, 1, 3), (1, 0, 3), (1, 0, 3), (1, 0, 2), (1, 0, 1), (1, 0, 0)]
+    assert [[word[:3] for word in decoded(sample, CONFIG)] for sample in words] == [expected] * 3
+
+
+def test_an_input_without_connections_says_nothing() -> None:
+    (words,) = host_words(image(), {"in": np.ones((1, 2, 12), np.uint8)})
+    assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
+
+
+def test_a_sample_shorter_than_a_delay_gets_no_event() -> None:
+    (words,) = host_words(image((("in", 0, 3),)), {"in": np.ones((1, 2, 12), np.uint8)})
+    assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> tuple[FabricConfig, Image, dict[str, NDArray[np.uint8]]]:
+    config = FabricConfig(
+        lanes=1,
+        slots=draw(st.integers(1, 5)),
+        axons=draw(st.integers(1, 40)),
+        neurons=draw(st.integers(1, 40)),
+        connections=draw(st.integers(1, 9)),
+    )
+    names = ["x", "y"][: draw(st.integers(1, 2))]
+    inputs = tuple(
+        (
+            draw(st.sampled_from(names)),
+            draw(st.integers(0, config.connections - 1)),
+            draw(st.integers(0, config.slots - 1)),
+        )
+        for _ in range(draw(st.integers(0, 4)))
+    )
+    inputs = tuple(sorted(inputs, key=lambda row: names.index(row[0])))
+    samples, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    counts = {
+        name: rng.integers(0, 3, (samples, steps, draw(st.integers(1, config.axons))), np.uint8)
+        for name in names
+    }
+    return config, image(inputs, config=config), counts
+
+
+@settings(deadline=None)
+@given(plays())
+def test_words_are_the_events_in_order_and_a_mark_after_each_step(
+    play: tuple[FabricConfig, Image, dict[str, NDArray[np.uint8]]],
+) -> None:
+    config, played, counts = play
+    samples, steps, _ = next(iter(counts.values())).shape
+    heard = host_words(played, counts)
+    assert len(heard) == samples
+    most = 2 ** bits_for(config.slots) - 1
+    for sample in range(samples):
+        expected: list[tuple[int, ...]] = []
+        for step in range(steps):
+            for name, connection, delay in played.inputs:
+                if step + delay < steps:
+                    for axon, count in enumerate(counts[name][sample, step]):
+                        expected += [(0, 0, delay, connection, axon)] * int(count)
+            expected.append((1, int(step == 0), min(steps - 1 - step, most), 0, 0))
+        assert decoded(heard[sample], config) == expected
+
+
+# Packets from the fabric.
+
+ROWS = (
+    Row("both", 3, recorded=True, readout=True),
+    Row("silent", 2, recorded=False, readout=False),
+    Row("spikes", 10, recorded=True, readout=False),
+)
+
+
+def packet(kind: int, population: int = 0, index: int = 0, value: int = 0) -> int:
+    """A packet with 2, 2, 4 and 16 bits."""
+    return kind + 4 * population + 16 * index + 256 * (value % 65536)
+
+
+def hear_packets(
+    *packets: int, samples: int = 1, steps: int = 2, rows: tuple[Row, ...] = ROWS
+) -> Any:
+    clocks = np.arange(100, 100 + len(packets), dtype=np.uint64)
+    return hear(image(rows=rows), clocks, np.array(packets, np.uint64), samples, steps)
+
+
+FINAL = [packet(STATE, 0, n, value) for n, value in enumerate((-32768, -1, 32767))]
+
+
+def test_packets_by_hand() -> None:
+    heard = hear_packets(
+        packet(SPIKE, 2, 9),
+        packet(SPIKE, 0, 1),
+        packet(STEP),
+        packet(SPIKE, 2, 0),
+        *FINAL,
+        packet(STEP),
+    )
+    assert heard.spikes.keys() == {"both", "spikes"}
+    assert np.argwhere(heard.spikes["both"]).tolist() == [[0, 0, 1]]
+    assert np.argwhere(heard.spikes["spikes"]).tolist() == [[0, 0, 9], [0, 1, 0]]
+    assert heard.states.keys() == {"both"}
+    assert heard.states["both"].tolist() == [[-32768, -1, 32767]]
+    assert heard.clocks.tolist() == [[102, 107]]
+    assert (heard.spikes["both"].shape, heard.spikes["spikes"].shape) == ((1, 2, 3), (1, 2, 10))
+
+
+def test_order_within_a_step_does_not_matter() -> None:
+    one = hear_packets(*FINAL, packet(SPIKE, 0, 0), packet(SPIKE, 2, 5), packet(STEP), steps=1)
+    other = hear_packets(
+        packet(SPIKE, 2, 5), *reversed(FINAL), packet(SPIKE, 0, 0), packet(STEP), steps=1
+    )
+    for name in one.spikes:
+        assert np.array_equal(one.spikes[name], other.spikes[name])
+    assert np.array_equal(one.states["both"], other.states["both"])
+
+
+def test_samples_follow_each_other() -> None:
+    heard = hear_packets(
+        *(packet(STEP), packet(SPIKE, 2, 7), *FINAL, packet(STEP)),
+        *(packet(SPIKE, 2, 8), packet(STEP), *reversed(FINAL), packet(STEP)),
+        samples=2,
+    )
+    assert np.argwhere(heard.spikes["spikes"]).tolist() == [[0, 1, 7], [1, 0, 8]]
+    assert heard.states["both"].tolist() == [[-32768, -1, 32767]] * 2
+    assert heard.clocks.shape == (2, 2)
+
+
+GOOD = [packet(SPIKE, 2, 9), packet(STEP), packet(SPIKE, 0, 2), *FINAL, packet(STEP)]
+
+
+@pytest.mark.parametrize(
+    ("packets", "message"),
+    [
+        ([], "expected 2 complete steps, got 0"),
+        (GOOD[:-1], "expected 2 complete steps, got 1"),
+        ([*GOOD, packet(STEP)], "expected 2 complete steps, got 3"),
+        ([*GOOD, packet(SPIKE, 2, 1)], "expected 2 complete steps"),
+        ([packet(SPIKE, 2, 9), *GOOD], "population 'spikes': a packet came twice"),
+        ([packet(SPIKE, 0, 3), *GOOD], "population 'both' has no neuron 3"),
+        ([packet(SPIKE, 2, 10), *GOOD], "population 'spikes' has no neuron 10"),
+        ([packet(SPIKE, 1, 0), *GOOD], "1 packets of no population that sends them"),
+        ([packet(SPIKE, 3, 0), *GOOD], "1 packets of no population that sends them"),
+        ([packet(3), *GOOD], "1 packets of no population that sends them"),
+        ([packet(STATE, 2, 0), *GOOD], "1 packets of no population that sends them"),
+        ([packet(STATE, 1, 0), *GOOD], "1 packets of no population that sends them"),
+        # A state that is missing, comes twice, comes too early, or is of no neuron.
+        ([*GOOD[:-2], GOOD[-1]], "'both': not every state came once a sample"),
+        ([*GOOD[:-1], FINAL[0], GOOD[-1]], "'both': a packet came twice"),
+        ([FINAL[0], *GOOD], "'both': not every state came once a sample"),
+        ([FINAL[2], *GOOD[:-2], GOOD[-1]], "'both': not every state came once a sample"),
+        ([*GOOD[:-1], packet(STATE, 0, 3), GOOD[-1]], "'both' has no neuron 3"),
+    ],
+)
+def test_packets_that_no_right_fabric_sends_are_refused(packets: list[int], message: str) -> None:
+    hear_packets(*GOOD)
+    with pytest.raises(FaultyDevice, match=message):
+        hear_packets(*packets)
+
+
+# Load words.
+
+
+def test_load_words_write_every_row_once() -> None:
+    loaded = Image(CONFIG, (1, 2, 3), (4, 5), (6,), (7, 8), (9,), 10, (), ())
+    words = [CONFIG.load.unpack(word) for word in loaded.load_words()]
+    assert [(w["target"], w["address"], w["data"]) for w in words] == [
+        *((LoadTarget.WEIGHT, n, data) for n, data in enumerate((1, 2, 3))),
+        *((LoadTarget.BIAS, n, data) for n, data in enumerate((4, 5))),
+        (LoadTarget.POPULATION, 0, 6),
+        *((LoadTarget.CONNECTION, n, data) for n, data in enumerate((7, 8))),
+        (LoadTarget.TARGET, 0, 9),
+        (LoadTarget.CONTROL, 0, 10),
+    ]

@@ -1,0 +1,444 @@
+"""The command line: exit statuses, one-line errors, no leftovers, JSON beside the human output."""
+
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from locking import one_at_a_time
+from numpy.typing import NDArray
+from small_program import SMALL
+
+from golden.spec import FabricConfig
+from golden.step import simulate
+from spikeloom import cli, devices
+from spikeloom.program import Program
+
+COMMANDS = ["compile", "info", "verilog", "sim", "compare", "demo"]
+
+
+class Outcome:
+    """What a command did."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    def error(self) -> str:
+        """The message of a command that was given something unusable."""
+        assert self.status == 2
+        assert "Traceback" not in self.err
+        lines = self.err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("error: ")
+        return lines[0].removeprefix("error: ")
+
+
+class Commands:
+    """Runs commands in a folder of their own."""
+
+    def __init__(self, folder: Path, capture: Any, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.capture, self.patch = folder, capture, patch
+
+    def __call__(self, *arguments: str) -> Outcome:
+        self.patch.setattr(sys, "argv", ["spikeloom", *arguments])
+        self.capture.readouterr()
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        out, err = self.capture.readouterr()
+        # Nothing but plain lines may reach a pipe or a file.
+        assert not re.search(r"[^\n\x20-\x7e]", out + err)
+        return Outcome(status, out, err)
+
+    def files(self) -> set[str]:
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    small: Program,
+    small_events: NDArray[np.uint8],
+) -> Commands:
+    """A folder with model.nir, small.loom and events.npy is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    graph = nir.NIRGraph(
+        {
+            "in": nir.Input(np.array([4])),
+            "weights": nir.Linear(rng.normal(size=(3, 4))),
+            "neurons": nir.LIF(
+                tau=np.full(3, 2e-3),
+                r=np.ones(3),
+                v_leak=np.zeros(3),
+                v_threshold=np.ones(3),
+                v_reset=np.zeros(3),
+            ),
+            "out": nir.Output(np.array([3])),
+        },
+        [("in", "weights"), ("weights", "neurons"), ("neurons", "out")],
+    )
+    nir.write("model.nir", graph)
+    small.save("small.loom")
+    np.save("events.npy", small_events)
+    return Commands(tmp_path, capsys, monkeypatch)
+
+
+def read_json(name: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(Path(name).read_text())
+    return values
+
+
+# Help.
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(run: Commands, command: str, flag: str) -> None:
+    outcome = run(command, flag)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"Usage: spikeloom {command} ")
+    assert "--help" in outcome.out
+
+
+def test_every_option_says_what_it_is_for(run: Commands) -> None:
+    for name, command in cli.cli.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert getattr(parameter, "help", None), f"{name} {parameter.opts}"
+
+
+def test_help_lists_every_command(run: Commands) -> None:
+    out = run("--help").out
+    assert list(cli.cli.commands) == COMMANDS
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +\w", out, re.M), command
+
+
+def test_version(run: Commands) -> None:
+    assert re.fullmatch(r"spikeloom, version \d+\.\d+\.\d+\n", run("--version").out)
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["info"], ["info", "a", "b"], ["sim", "--x"]])
+def test_wrong_usage(run: Commands, arguments: list[str]) -> None:
+    outcome = run(*arguments)
+    assert outcome.status == 2
+    assert "Traceback" not in outcome.err
+    assert "Error: " in outcome.err
+
+
+# compile, info, verilog.
+
+
+def test_compile(run: Commands) -> None:
+    before = run.files()
+    outcome = run("compile", "model.nir", "--dt=1e-3", "--json=report.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.endswith("wrote model.loom\n")
+    assert "quantised neurons" in outcome.out
+    assert run.files() - before == {"model.loom", "report.json"}
+    program = Program.load("model.loom")
+    assert program.fabric == FabricConfig()
+    report = read_json("report.json")
+    assert report["digest"] == program.digest
+    assert report["synapses"] == 12
+    assert report["quantisation"]["populations"][0]["population"] == "neurons"
+
+
+def test_compile_with_every_option(run: Commands) -> None:
+    options = "--dialect nir --dt 1e-3 --reset subtract --compare >= --schedule pipelined"
+    outcome = run(
+        *f"compile model.nir {options} --max-count 3 --set lanes=3 --set slots=2".split(),
+        "-o",
+        "other",
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    program = Program.load("other")
+    assert program.fabric == FabricConfig(lanes=3, slots=2)
+    (population,) = program.network.populations
+    assert population.inclusive
+    assert population.reset == 1
+    assert program.network.connections[0].delay == 1
+    assert program.network.inputs[0].max_count == 3
+
+
+def test_compile_is_repeatable(run: Commands) -> None:
+    for name in ("one", "other"):
+        assert run("compile", "model.nir", "--dt=1e-3", "-o", name).status == 0
+    assert Path("one").read_bytes() == Path("other").read_bytes()
+
+
+def test_info(run: Commands, small: Program) -> None:
+    outcome = run("info", "small.loom", "--json", "info.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert re.search(r"inputs +in \(6\)", outcome.out)
+    assert re.search(r"neurons used +\d+ of 40", outcome.out)
+    values = read_json("info.json")
+    assert values["digest"] == small.digest
+    assert values["made"] == "by hand"
+    assert [p["name"] for p in values["populations"]] == ["first", "sum", "last"]
+    # Groups of 2: 9 neurons take 5 groups, 3 take 2, 4 take 2: the last ends at row 18.
+    assert values["used"]["neurons"] == 18
+
+
+def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> None:
+    assert run("verilog", "small.loom", "-o", "one.v").out == "wrote one.v\n"
+    changed = {n: v for n, v in vars(SMALL).items() if v != vars(FabricConfig())[n]}
+    sizes = [f"--set={name}={value}" for name, value in changed.items()]
+    assert run("verilog", *sizes, "-o", "other.v").status == 0
+    assert "module spikeloom_fabric(" in Path("one.v").read_text()
+    assert Path("one.v").read_bytes() == Path("other.v").read_bytes()
+
+
+# sim, compare.
+
+
+@pytest.mark.usefixtures("rtl_built")
+@pytest.mark.parametrize("backend", ["golden", "verilator"])
+def test_sim(run: Commands, backend: str, small: Program, small_events: Any) -> None:
+    options = ["--backend", backend, "-o", "result", "--json", "sim.json"]
+    outcome = run("sim", "small.loom", "events.npy", *options)
+    assert (outcome.status, outcome.err) == (0, "")
+    expected = simulate(small.network, small_events)
+    summary = read_json("sim.json")
+    assert (summary["samples"], summary["steps"], summary["errors"]) == (5, 6, 0)
+    assert summary["synops"] == expected.synops.sum()
+    assert (summary["cycles"] is None) == (backend == "golden")
+    assert f"{summary['synops']}" in outcome.out
+    # The name is used as it was given.
+    with np.load("result") as arrays:
+        assert set(arrays) == {"spikes.first", "spikes.last"} | {
+            f"states.{name}" for name in ("first", "sum", "last")
+        }
+        for name in ("first", "last"):
+            assert np.array_equal(arrays[f"spikes.{name}"], expected.spikes[name])
+            assert summary["spikes"][name] == expected.spikes[name].sum()
+        assert np.array_equal(arrays["states.sum"], expected.states["sum"])
+
+
+def test_events_of_named_inputs(run: Commands, small_events: Any) -> None:
+    np.savez("events.npz", **{"in": small_events})
+    assert run("sim", "small.loom", "events.npz", "--backend=golden").status == 0
+    np.savez("events.npz", other=small_events)
+    outcome = run("sim", "small.loom", "events.npz", "--backend=golden")
+    assert outcome.error() == "events: expected inputs ['in'], got ['other']"
+
+
+@pytest.mark.usefixtures("rtl_built")
+def test_compare(run: Commands) -> None:
+    before = run.files()
+    with one_at_a_time("small fabric with probe"):
+        outcome = run("compare", "small.loom", "events.npy", "--seed=5", "--json=compare.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert re.search(r"mismatches +0\n", outcome.out)
+    assert run.files() - before == {"compare.json"}
+    values = read_json("compare.json")
+    assert (values["samples"], values["steps_compared"], values["mismatches"]) == (5, 30, 0)
+    assert values["cycles_compared"] > 100
+    assert values["seed"] == 5
+
+
+@pytest.mark.usefixtures("rtl_built")
+def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*arguments: Any) -> Any:
+        result = simulate(*arguments)
+        result.states["sum"][4, 2] += 1
+        return result
+
+    monkeypatch.setattr(devices, "simulate", wrong)
+    with one_at_a_time("small fabric traced"):
+        options = ["--clocked=0", "--waveform=w.vcd", "--json=j.json"]
+        outcome = run("compare", "small.loom", "events.npy", *options)
+    assert (outcome.status, outcome.err) == (1, "")
+    assert "sample 4: state of sum[2] is " in outcome.out
+    values = read_json("j.json")
+    assert (values["mismatches"], values["cycles_compared"]) == (1, 0)
+    assert values["waveform"] == "w.vcd"
+    assert Path("w.vcd").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("rtl_built")
+def test_errors_of_the_hardware_have_exit_status_1(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = devices.GoldenDevice.run
+
+    def with_error(*arguments: Any) -> devices.Run:
+        result = right(*arguments)
+        return devices.Run(result.spikes, result.states, None, result.synops, 1)
+
+    monkeypatch.setattr(devices.GoldenDevice, "run", with_error)
+    assert run("sim", "small.loom", "events.npy", "--backend=golden").status == 1
+
+
+# Errors.
+
+
+def bad_files() -> None:
+    Path("empty").write_bytes(b"")
+    Path("text").write_text("hello\n")
+    Path("cut.npy").write_bytes(Path("events.npy").read_bytes()[:90])
+    Path("cut.loom").write_bytes(Path("small.loom").read_bytes()[:-30])
+    np.savez_compressed("whole.npz", **{"in": np.zeros((2, 6))})
+    whole = Path("whole.npz").read_bytes()
+    Path("cut.npz").write_bytes(whole[: len(whole) // 2])
+    flipped = bytearray(whole)
+    flipped[60] ^= 255
+    Path("flipped.npz").write_bytes(flipped)
+    Path("pickle.npy").write_bytes(pickle.dumps([1]))
+    np.save("objects.npy", np.array([None]), allow_pickle=True)
+    np.savez("objects.npz", allow_pickle=True, **{"in": np.array([None])})
+    np.save("text.npy", np.array([["a"] * 6]))
+    np.save("high.npy", np.full((1, 6), 3))
+    np.save("nan.npy", np.full((1, 6), np.nan))
+    np.save("none.npy", np.zeros((0, 3, 6)))
+    np.save("narrow.npy", np.zeros((1, 5)))
+    Path("folder").mkdir()
+    Path("model").write_bytes(Path("model.nir").read_bytes()[:500])
+
+
+COMPILE = "compile model.nir --dt 1e-3"
+BAD = {
+    "compile missing.nir --dt 1": "missing.nir",
+    "compile model --dt 1": "model",
+    "compile text --dt 1": "text",
+    "compile folder --dt 1": "folder",
+    "compile model.nir": "dt",
+    f"{COMPILE} --dialect klingon": "klingon",
+    f"{COMPILE} --dt nan": "dt",
+    f"{COMPILE} --dt -1": "dt",
+    f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
+    f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
+    f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
+    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are axons, ",
+    f"{COMPILE} --set lanes=17": "FabricConfig.lanes must be 1..16, not 17",
+    f"{COMPILE} --set neurons=2": "neurons 3 of 2 (short by 1)",
+    f"{COMPILE} -o folder": "cannot write folder: Is a directory",
+    f"{COMPILE} -o no/model.loom": "cannot write no/model.loom: No such file or directory",
+    "info missing.loom": "cannot read missing.loom: No such file or directory",
+    "info folder": "cannot read folder: Is a directory",
+    "info empty": "empty is not a whole Spikeloom program; compile it again",
+    "info text": "text is not a whole Spikeloom program; compile it again",
+    "info cut.loom": "cut.loom is not a whole Spikeloom program; compile it again",
+    "info events.npy": "events.npy is not a whole Spikeloom program; compile it again",
+    "info whole.npz": "whole.npz is not a whole Spikeloom program; compile it again",
+    "info small.loom --json no/info.json": "cannot write no/info.json: No such file or directory",
+    "verilog cut.loom -o out.v": "cut.loom is not a whole Spikeloom program",
+    "verilog small.loom --set lanes=2 -o out.v": "--set and a Program exclude each other",
+    "verilog --set lanes=0 -o out.v": "FabricConfig.lanes must be 1..16, not 0",
+    "verilog small.loom -o no/out.v": "cannot write no/out.v: No such file or directory",
+    "sim cut.loom events.npy": "cut.loom is not a whole Spikeloom program",
+    "sim small.loom missing.npy": "cannot read missing.npy: No such file or directory",
+    "sim small.loom folder": "cannot read folder: Is a directory",
+    **{
+        f"sim small.loom {name}": f"{name} is no whole .npy or .npz file of numbers"
+        for name in (
+            *("empty", "text", "cut.npy", "cut.npz", "flipped.npz"),
+            *("pickle.npy", "objects.npy", "objects.npz"),
+        )
+    },
+    "sim small.loom text.npy": "events of 'in' must be bool or counts",
+    "sim small.loom high.npy": "events of 'in' must be whole counts 0..2",
+    "sim small.loom nan.npy": "events of 'in' must be whole counts 0..2",
+    "sim small.loom none.npy": "events of 'in' hold no sample",
+    "sim small.loom narrow.npy": "events of 'in' must have shape",
+    "sim small.loom events.npy --backend golden -o no/out": "cannot write no/out: No such file",
+    "compare small.loom none.npy": "events of 'in' hold no sample",
+    "compare small.loom cut.npz": "cut.npz is no whole .npy or .npz file of numbers",
+    "demo --images 0": "images must be 1..5000, not 0",
+    "demo --images 5001": "images must be 1..5000, not 5001",
+    "demo --images 1 --output text": "cannot make the folder text: File exists",
+}
+
+
+@pytest.mark.parametrize("command", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(run: Commands, command: str) -> None:
+    bad_files()
+    before = run.files()
+    assert BAD[command] in run(*command.split()).error()
+    assert run.files() == before
+
+
+# In processes of their own.
+
+
+def in_process(arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spikeloom", *arguments.split()],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_python_m_does_the_same_as_the_script(run: Commands) -> None:
+    done = in_process("info small.loom")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run("info", "small.loom").out
+    done = in_process("info missing.loom")
+    message = "error: cannot read missing.loom: No such file or directory\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+@pytest.mark.parametrize(
+    ("remedy", "compiler"),
+    [
+        ("install g++ (apt install g++) or set CXX", None),
+        ("the C++ compiler /nonexistent of the variable CXX is missing", "/nonexistent"),
+    ],
+)
+def test_a_missing_compiler_is_named_with_the_remedy(
+    run: Commands, remedy: str, compiler: str | None
+) -> None:
+    cache = run.folder / "cache"
+    environment = {"SPIKELOOM_CACHE": str(cache)}
+    if compiler is None:
+        tools = run.folder / "bin"
+        tools.mkdir()
+        for tool in ("perl", "make"):
+            found = shutil.which(tool)
+            assert found
+            (tools / tool).symlink_to(found)
+        environment |= {"PATH": str(tools), "CXX": ""}
+    else:
+        environment |= {"CXX": compiler}
+    done = in_process("sim small.loom events.npy -o out.npz --json out.json", **environment)
+    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    assert remedy in outcome.error()
+    assert not {"out.npz", "out.json"} & run.files()
+    assert not (cache / "model").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_progress_is_shown_on_a_terminal_only(run: Commands) -> None:
+    arguments = "sim small.loom events.npy --backend golden"
+    assert in_process(arguments).stderr == ""
+    keyboard, terminal = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "spikeloom", *arguments.split()],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            check=True,
+        )
+        shown = os.read(keyboard, 10000).decode()
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+    assert "running" in shown
+    assert "100%" in shown
+    assert b"running" not in done.stdout

@@ -1,0 +1,108 @@
+"""The examples in the documentation run: each page's Python blocks, in order, in one namespace."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import shutil
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from locking import one_at_a_time
+
+import golden
+import sim
+import spikeloom
+from golden.spec import FabricConfig
+from sim.runner import Simulation
+from spikeloom.cli import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(text: str) -> list[str]:
+    """The ```python blocks of a page."""
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+
+
+WITH_EXAMPLES = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a trained network as model.nir; the default fabric is compiled already."""
+    shutil.copy(ROOT / "examples" / "mnist" / "mnist.nir", tmp_path / "model.nir")
+    monkeypatch.chdir(tmp_path)
+    with one_at_a_time("default fabric"), Simulation(FabricConfig()):
+        pass
+    return tmp_path
+
+
+def test_the_readme_has_an_example() -> None:
+    assert ROOT / "README.md" in WITH_EXAMPLES
+
+
+def test_every_fence_says_its_language() -> None:
+    for page in PAGES:
+        fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.M)
+        assert len(fences) % 2 == 0, page
+        for opening, closing in zip(fences[::2], fences[1::2], strict=True):
+            assert opening in ("python", "console", "text", "json", "verilog"), (page, opening)
+            assert closing == "", page
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
+def test_examples_of_a_page_run(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(text):
+        line = text[: text.index(block)].count("\n")
+        # Blank lines before it, so that an error names the line of the page.
+        exec(compile("\n" * line + block, str(page), "exec"), namespace)
+
+
+@pytest.mark.usefixtures("workplace")
+def test_the_example_of_the_package_runs() -> None:
+    assert spikeloom.__doc__
+    example = re.search(r"\n\n((?: {4}.*\n)+)", spikeloom.__doc__)
+    assert example
+    rng = np.random.default_rng(1)
+    namespace = {"spikeloom": spikeloom, "events": rng.random((2, 4, 784)) < 0.1}
+    exec(compile(textwrap.dedent(example[1]), "spikeloom", "exec"), namespace)
+    assert isinstance(namespace["run"], spikeloom.Run)
+    assert namespace["run"].spikes["hidden"].any()
+
+
+def modules() -> list[ModuleType]:
+    """Everything that can be imported without running it."""
+    found = []
+    for package in (golden, sim, spikeloom):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(("__main__", "cosim_bench", "cosim_child")):
+                found.append(importlib.import_module(module.name))
+    return found
+
+
+def test_examples_in_docstrings_give_what_they_say() -> None:
+    results = {module.__name__: doctest.testmod(module) for module in modules()}
+    assert [name for name, result in results.items() if result.failed] == []
+    assert sum(result.attempted for result in results.values()) > 0
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if not target.startswith(("http://", "https://")):
+                assert (page.parent / target).exists(), (page, target)
+
+
+def test_every_command_that_the_readme_shows_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\$ spikeloom (\w+)", text, re.M)
+    assert shown
+    assert set(shown) <= set(cli.commands)
