@@ -216,7 +216,8 @@ class CycleModel:
         tile, sequencer = self.tiles[0], self.sequencer
         emit = tile.emit
 
-        # Signals that registers decide.
+        # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
+        busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
         fetching = tile.fire.fetching()
         event_ready = tile.integrate.ready(fetching)
         emit_event = emit.c_event
@@ -239,7 +240,7 @@ class CycleModel:
         emit_event_ready = emit_event is not None and event_ready
 
         # The edge.
-        command = sequencer.clock(tile.busy(sequencer.fire_slot), reporting and host_out_ready)
+        command = sequencer.clock(busy, reporting and host_out_ready)
         if mark is not None:
             sequencer.mark(mark)
         part = tile.clock(

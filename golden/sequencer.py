@@ -66,30 +66,29 @@ class Sequencer:
         """
         command = None
         state = self.state
-        settle = self.settle - 1 if self.settle else 0
-        if state == WAIT:
-            if not self.lead:
-                settle = self.round_trip
-            elif not self.settle and not busy:
-                self.state = START
-        elif state == BUSY:
-            if not self.settle and not busy:
-                if self.phase == self.last_phase:
-                    self.state = DONE
-                else:
-                    self.state = START
-                    self.phase += 1
+        if state == WAIT and not self.lead:
+            self.settle = self.round_trip
         elif state == START:
             first, ahead = self.command
             command = int(self.phase == 0), first, ahead, self.fire_slot
             self.state = BUSY
-            settle = self.round_trip
+            self.settle = self.round_trip
+        elif self.settle:
+            self.settle -= 1
+        elif state == WAIT:
+            if not busy:
+                self.state = START
+        elif state == BUSY and not busy:
+            if self.phase == self.last_phase:
+                self.state = DONE
+            else:
+                self.state = START
+                self.phase += 1
         self.command = self.commands[self.fire_slot]
         if reported:
             self.fire_slot = (self.fire_slot + 1) % self.slots
             self.lead -= 1
             self.phase = 0
             self.state = WAIT
-            settle = self.round_trip
-        self.settle = settle
+            self.settle = self.round_trip
         return command

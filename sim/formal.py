@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,10 +96,13 @@ class Verdict:
         PASS, FAIL, or UNKNOWN: neither proved nor refuted.
     log
         What it printed.
+    failed
+        The messages of the assertions that do not hold.
     """
 
     status: str
     log: str
+    failed: tuple[str, ...]
 
 
 def free(m: Module, shape: Any, name: str) -> Any:
@@ -157,9 +161,18 @@ def verify(spec: Any, mode: Mode, depth: int = 20, engine: str | None = None) ->
         (directory / "log").write_text(done.stdout, encoding="utf-8")
 
     result = cache.cached("formal", key, make)
-    return Verdict(
-        (result / "status").read_text(encoding="utf-8"), (result / "log").read_text(encoding="utf-8")
-    )
+    log = (result / "log").read_text(encoding="utf-8")
+    return Verdict((result / "status").read_text(encoding="utf-8"), log, _failed(design, log))
+
+
+def _failed(design: str, log: str) -> tuple[str, ...]:
+    """The messages of the assertions that `log` names."""
+    modules = dict(re.findall(r"^module \\(\S+)\n(.*?)^end\n", design, re.M | re.S))
+    messages = []
+    for module, cell in sorted(set(re.findall(r"(top\S*?):? ?\.?_witness_\.check_(\d+)", log))):
+        found = re.search(rf"cell \$check \${cell}\n.*?FORMAT \"(.*?)\"", modules[module], re.S)
+        messages.append(found[1] if found else cell)
+    return tuple(messages)
 
 
 def netlist(spec: Any) -> str:

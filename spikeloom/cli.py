@@ -308,20 +308,29 @@ def _info(program: Program) -> dict[str, Any]:
         "synapses": network.synapses,
         "fabric": dataclasses.asdict(fabric),
         "used": {name: max(used[name] for used in report.used) for name in report.available},
-        "mesh": dataclasses.asdict(report),
+        "mapping": dataclasses.asdict(report),
         **program.about,
     }
 
 
 def _print_info(program: Program) -> None:
     values = _info(program)
-    used, fabric = values["used"], values["fabric"]
+    used, fabric, mapping = values["used"], values["fabric"], values["mapping"]
+    mesh = {}
+    if links := mapping["links"]:
+        busiest = max(links, key=lambda link: link["packets"])
+        mesh = {
+            "tiles": f"{fabric['columns']} x {fabric['rows']}; use is that of the fullest",
+            "busiest link": f"{busiest['packets']:.6g} packets a step, from tile "
+            f"{busiest['tile']} {busiest['port']}",
+        }
     _print_table(
         {
             "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
             "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
             "synapses": values["synapses"],
             "lanes": fabric["lanes"],
+            **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )

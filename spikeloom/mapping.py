@@ -1,28 +1,19 @@
-"""From an integer network to the memory images of a fabric's tiles."""
+"""From an integer network to the memory image of a fabric, and a report about it."""
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from golden.errors import SpikeloomError
-from golden.image import Entry, Image, Sender, TileImage
-from golden.network import Integers, Network
-from golden.spec import DECAY_ONE, FabricConfig
+from golden.image import Image
+from golden.network import Network
+from golden.spec import FabricConfig
 from spikeloom.delivery import check_delivery
-from spikeloom.partition import (
-    Part,
-    destinations,
-    firing_order,
-    groups_of,
-    outgoing,
-    partition,
-    recorded,
-)
+from spikeloom.memories import build_image
+from spikeloom.partition import Part, destinations, partition
 from spikeloom.placement import Flow, cost, place, traffic
-from spikeloom.routing import links, route_rows
+from spikeloom.routing import links
 
 ACTIVITY_UNIT = 1 << 20
 """Activities are rounded to parts of this, so that sums of packets are exact in any order, and a
@@ -88,9 +79,6 @@ def plan(
 ) -> Plan:
     """Lay out `network` in the memories of a fabric, and report what that takes.
 
-    In a tile populations take whole groups of `lanes` neurons, in firing order; weights of a
-    connection are stored group by group, so that source i of s reads words i, i + s, i + 2s, ...
-
     Parameters
     ----------
     record, readout
@@ -103,7 +91,7 @@ def plan(
     ------
     SpikeloomError
         The network does not fit: every memory that is short, and by how much; or `activity` names
-        no input or population, or is negative.
+        no input or population, or is not 0..255.
     """
     _check_widths(network, config)
     expected = _activity(network, activity or {})
@@ -111,7 +99,7 @@ def plan(
     flows = _flows(network, parts, expected)
     places = place(config, flows)
     parts = tuple(dataclasses.replace(part, tile=places[part.tile]) for part in parts)
-    image = _image(network, config, parts, record, readout)
+    image = build_image(network, config, parts, record, readout)
     check_delivery(network, image)
     return Plan(image, _report(image, flows, places))
 
@@ -143,155 +131,6 @@ def _flows(
             if name == connection.source:
                 packets[tile, tiles] += size * activity[name]
     return tuple(Flow(tile, tiles, count) for (tile, tiles), count in packets.items())
-
-
-def _image(
-    network: Network,
-    config: FabricConfig,
-    parts: tuple[Part, ...],
-    record: frozenset[str],
-    readout: frozenset[str],
-) -> Image:
-    reached = destinations(network, parts)
-    # Route 0 of a single tile is not used.
-    distinct = list(dict.fromkeys(reached))
-    routes = [distinct.index(tiles) if config.tiles > 1 else 0 for tiles in reached]
-    tables = route_rows(config, distinct) if config.tiles > 1 else [()]
-    entries = tuple(
-        Entry(c.source, routes[number], number, c.delay)
-        for node in network.inputs
-        for number, c in enumerate(network.connections)
-        if c.source == node.name
-    )
-    window = config.slots - 1 - max((entry.delay for entry in entries), default=0)
-    return Image(
-        config,
-        tuple(
-            _tile(
-                network,
-                config,
-                [part for part in parts if part.tile == tile],
-                routes,
-                tables[tile],
-                record,
-                readout,
-            )
-            for tile in range(config.tiles)
-        ),
-        config.control_row.pack({"last_phase": network.phases - 1, "window": window}),
-        entries,
-        tuple(
-            Sender(p.name, p.size, recorded(p, record), p.name in readout)
-            for p in firing_order(network)
-        ),
-    )
-
-
-def _tile(
-    network: Network,
-    config: FabricConfig,
-    parts: list[Part],
-    routes: list[int],
-    table: tuple[int, ...],
-    record: frozenset[str],
-    readout: frozenset[str],
-) -> TileImage:
-    """The memories of one tile; its parts in firing order."""
-    part_of = {part.population: part for part in parts}
-    group_of: dict[str, int] = {}
-    biases: list[int] = []
-    rows: list[list[dict[str, int]]] = [[] for _ in range(network.phases)]
-    targets: list[int] = []
-    groups = 0
-    for number, population in enumerate(firing_order(network)):
-        part = part_of.get(population.name)
-        if part is None:
-            continue
-        group_of[population.name] = groups
-        base = groups * config.lanes
-        biases += [0] * (base - len(biases))
-        biases += population.bias[part.start : part.start + part.size].tolist()
-        # Connections first: the step waits for these, not for the host.
-        fan_out = [
-            {"route": routes[n], "connection": n, "delay": c.delay}
-            for n, c in outgoing(network, population)
-        ]
-        if recorded(population, record):
-            fan_out.append({"host": 1})
-        rows[population.phase].append(
-            {
-                "number": number,
-                "index_base": part.start,
-                "neurons": part.size,
-                "neuron_base": base,
-                "sum_base": groups * config.slots,
-                "retain": DECAY_ONE - population.decay,
-                "threshold": population.threshold,
-                "v_reset": population.v_reset,
-                "v_init": population.v_init,
-                "reset": population.reset,
-                "inclusive": population.inclusive,
-                "spiking": population.spiking,
-                "readout": population.name in readout,
-                # A population without targets never reads the table.
-                "target_base": len(targets) if fan_out else 0,
-                "fan_out": len(fan_out),
-            }
-        )
-        targets += [config.target_row.pack(row) for row in fan_out]
-        groups += groups_of(part.size, config.lanes)
-
-    weights: list[int] = []
-    connections: list[int] = []
-    for connection in network.connections:
-        part = part_of.get(connection.target)
-        if part is None:
-            connections.append(0)
-            continue
-        connections.append(
-            config.connection_row.pack(
-                {
-                    "weight_base": len(weights),
-                    "sources": connection.weights.shape[0],
-                    "sum_base": group_of[connection.target] * config.slots,
-                    "groups": groups_of(part.size, config.lanes),
-                    "synapses": part.size,
-                }
-            )
-        )
-        weights += _weight_words(connection.weights[:, part.start : part.start + part.size], config)
-    return TileImage(
-        tuple(weights),
-        tuple(config.bias_row.pack({"bias": bias}) for bias in biases),
-        tuple(_population_rows(config, rows)),
-        tuple(connections),
-        tuple(targets),
-        table,
-    )
-
-
-def _population_rows(config: FabricConfig, phases: list[list[dict[str, int]]]) -> Iterator[int]:
-    """The population table. A phase in which the tile fires nothing has an empty row, because all
-    tiles must agree on where a phase ends.
-    """
-    for rows in phases:
-        for n, row in enumerate(rows or [{}]):
-            yield config.population_row.pack(row | {"more": n + 1 < len(rows)})
-
-
-def _weight_words(weights: Integers, config: FabricConfig) -> list[int]:
-    """The words of a part of a connection: group by group, and in a group source by source."""
-    sources, size = weights.shape
-    groups = groups_of(size, config.lanes)
-    padded = np.zeros((sources, groups * config.lanes), np.int64)
-    padded[:, :size] = weights
-    lanes = padded.reshape(sources, groups, config.lanes).transpose(1, 0, 2)
-    mask = (1 << config.weight_bits) - 1
-    bits = (lanes & mask).reshape(-1, config.lanes).tolist()
-    return [
-        sum(weight << (lane * config.weight_bits) for lane, weight in enumerate(word))
-        for word in bits
-    ]
 
 
 def _report(image: Image, flows: tuple[Flow, ...], places: tuple[int, ...]) -> Report:

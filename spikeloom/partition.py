@@ -6,11 +6,11 @@ same time. Where that takes too many table rows, every population is kept to few
 more only where those are full.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from golden.errors import SpikeloomError
-from golden.network import Connection, Network, Population
+from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig
 
 
@@ -41,12 +41,15 @@ class _Demand:
         Rows of the target table of each part.
     work
         Clocks that a group takes in a step: one for each neuron fired and each event expected.
+    least
+        Parts that it takes at least.
     """
 
     population: Population
     words: int
     targets: int
     work: float
+    least: int
 
 
 class _Tile:
@@ -103,13 +106,7 @@ def partition(
         The network does not fit: every memory that is short, and by how much.
     """
     demands = [
-        _Demand(
-            population,
-            sum(network.size(c.source) for c in network.into(population.name)),
-            len(outgoing(network, population)) + recorded(population, record),
-            config.lanes
-            + sum(c.weights.shape[0] * activity[c.source] for c in network.into(population.name)),
-        )
+        _demand(network, population, config, record, activity)
         for population in firing_order(network)
     ]
     _check_totals(network, demands, config)
@@ -131,9 +128,9 @@ def firing_order(network: Network) -> list[Population]:
     return sorted(network.populations, key=lambda population: population.phase)
 
 
-def outgoing(network: Network, node: Population) -> list[tuple[int, Connection]]:
-    """The connections that carry the population's spikes, with their numbers."""
-    if not node.spiking:
+def outgoing(network: Network, node: Input | Population) -> list[tuple[int, Connection]]:
+    """The connections that carry events of `node`, with their numbers."""
+    if isinstance(node, Population) and not node.spiking:
         return []
     return [(n, c) for n, c in enumerate(network.connections) if c.source == node.name]
 
@@ -148,7 +145,7 @@ def groups_of(size: int, lanes: int) -> int:
     return -(-size // lanes)
 
 
-def destinations(network: Network, parts: tuple[Part, ...]) -> list[frozenset[int]]:
+def destinations(network: Network, parts: Sequence[Part]) -> list[frozenset[int]]:
     """Tiles that have a part of the target of each connection, by the connection's number."""
     tiles: dict[str, set[int]] = {}
     for part in parts:
@@ -156,10 +153,29 @@ def destinations(network: Network, parts: tuple[Part, ...]) -> list[frozenset[in
     return [frozenset(tiles[c.target]) for c in network.connections]
 
 
+def _demand(
+    network: Network,
+    population: Population,
+    config: FabricConfig,
+    record: frozenset[str],
+    activity: Mapping[str, float],
+) -> _Demand:
+    sources = [(c.source, network.size(c.source)) for c in network.into(population.name)]
+    groups = groups_of(population.size, config.lanes)
+    words = sum(size for _, size in sources)
+    return _Demand(
+        population,
+        words,
+        len(outgoing(network, population)) + recorded(population, record),
+        config.lanes + sum(size * activity[name] for name, size in sources),
+        max(-(-groups // config.groups), -(-groups * words // config.weight_words)),
+    )
+
+
 def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Tile]:
-    """Give every group a tile; a population has more than `spread` parts only where it must."""
+    """Give every group a tile; a population has more than `spread` parts only if it must."""
     tiles = [_Tile(demands, config) for _ in range(config.tiles)]
-    for number in sorted(range(len(demands)), key=lambda n: -demands[n].work):
+    for number in sorted(range(len(demands)), key=lambda n: -demands[n].words):
         left = demands[number].population.size
         while left:
             size = min(left, config.lanes)
@@ -170,21 +186,24 @@ def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Ti
 
 def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, spread: int) -> _Tile:
     """The tile with the least work that has room for another group of population `number`."""
-    phase = tiles[0].demands[number].population.phase
-    full = sum(number in tile.sizes for tile in tiles) >= spread
+    demand = tiles[0].demands[number]
+    phase = demand.population.phase
+    full = sum(number in tile.sizes for tile in tiles) >= max(spread, demand.least)
     order = sorted(
         tiles,
         key=lambda t: (full and number not in t.sizes, t.work[phase], sum(t.work.values())),
     )
-    closest: list[str] = []
+    closest = ""
     for tile in order:
         short = _shortages(tile.needs(number, size), config)
         if not short:
             return tile
-        if not closest or len(short) < len(closest):
+        if not closest or short.count(",") < closest.count(","):
             closest = short
-    name = tiles[0].demands[number].population.name
-    raise _does_not_fit([f"no tile has room for {size} more neurons of {name!r}", *closest])
+    raise _does_not_fit(
+        f"no tile has room for {size} more neurons of {demand.population.name!r}; "
+        f"in the closest, {closest}"
+    )
 
 
 def _parts(demands: list[_Demand], tiles: list[_Tile]) -> Iterator[Part]:
@@ -214,31 +233,33 @@ def _check_totals(network: Network, demands: list[_Demand], config: FabricConfig
     each = {
         "connections": len(network.connections),
         # Packets number the neurons of a whole population.
-        "axons": largest if largest > 1 << config.index_width else sources,
+        "axons": max(sources, largest) if largest > 1 << config.index_width else sources,
         "slots": network.max_delay + 1,
     }
-    short = _shortages(totals, config, config.tiles) + _shortages(each, config)
+    short = ", ".join(
+        filter(None, (_shortages(totals, config, config.tiles), _shortages(each, config)))
+    )
     if short:
         raise _does_not_fit(short)
 
 
-def _check_routes(network: Network, parts: tuple[Part, ...], config: FabricConfig) -> None:
+def _check_routes(network: Network, parts: Sequence[Part], config: FabricConfig) -> None:
     needs = {"routes": len(set(destinations(network, parts)))}
     if config.tiles > 1 and (short := _shortages(needs, config)):
         raise _does_not_fit(short)
 
 
-def _shortages(needs: dict[str, int], config: FabricConfig, tiles: int = 1) -> list[str]:
+def _shortages(needs: dict[str, int], config: FabricConfig, tiles: int = 1) -> str:
     """What is short, with `tiles` memories of each kind together."""
     times = f"{tiles} x " if tiles > 1 else ""
-    return [
+    return ", ".join(
         f"{name} {need} of {times}{have} (short by {need - tiles * have})"
         for name, need in needs.items()
         if need > tiles * (have := getattr(config, name))
-    ]
+    )
 
 
-def _does_not_fit(short: list[str]) -> SpikeloomError:
+def _does_not_fit(short: str) -> SpikeloomError:
     return SpikeloomError(
-        f"the network does not fit the fabric: {', '.join(short)}; use a larger FabricConfig"
+        f"the network does not fit the fabric: {short}; use a larger FabricConfig"
     )

@@ -1,4 +1,4 @@
-"""Which part of the network on which tile, so that packets go short ways and share few links.
+"""Which share of the network on which tile, so that packets go short ways and share few links.
 
 The cost of a placement is in packets per step:
 
@@ -34,11 +34,11 @@ class Flow:
     Parameters
     ----------
     source
-        The part of the network that sends them; None for the host, which sends into tile 0.
+        The share of the network that sends them; None for the host, which sends into tile 0.
     destinations
-        The parts that all of them go to, at least one.
+        The shares that all of them go to, at least one.
     packets
-        Packets expected in a step.
+        Packets expected in a step. Multiples of a power of two are added without rounding.
     """
 
     source: int | None
@@ -47,7 +47,7 @@ class Flow:
 
 
 def traffic(config: FabricConfig, flows: Sequence[Flow], places: Sequence[int]) -> Loads:
-    """Packets in a step over each of `links`, with part n of the network on tile `places[n]`."""
+    """Packets in a step over each of `links`, with share n of the network on tile `places[n]`."""
     return _Search(config, flows, places).loads()
 
 
@@ -57,15 +57,16 @@ def cost(loads: Loads) -> float:
 
 
 def place(config: FabricConfig, flows: Sequence[Flow], seed: int = 0) -> tuple[int, ...]:
-    """The tile of each part of the network: a local optimum of `cost`, never above reading order.
+    """The tile of each share of the network: a local optimum of `cost`, never above reading order.
 
-    Starts in reading order (part n on tile n) and exchanges two parts wherever that lowers the
+    Starts in reading order (share n on tile n) and exchanges two shares wherever that lowers the
     cost, in an order that `seed` decides, until no exchange does or `MOVES` were tried.
     """
     search = _Search(config, flows, range(config.tiles))
     pairs = list(itertools.combinations(range(config.tiles), 2))
     generator = random.Random(seed)
-    lowest = cost(search.loads())
+    loads = search.loads()
+    lowest = cost(loads)
     moves = MOVES
     improved = True
     while improved:
@@ -76,15 +77,14 @@ def place(config: FabricConfig, flows: Sequence[Flow], seed: int = 0) -> tuple[i
             if not moves or not changed.size:
                 continue
             moves -= 1
-            before = search.taken[changed]
             search.exchange(one, other)
-            search.route(changed)
-            now = cost(search.loads())
-            if now < lowest:
-                lowest, improved = now, True
+            taken = search.route(changed)
+            after = loads + search.packets[changed] @ (taken - search.taken[changed])
+            if cost(after) < lowest:
+                loads, lowest, improved = after, cost(after), True
+                search.taken[changed] = taken
             else:
                 search.exchange(one, other)
-                search.taken[changed] = before
     return tuple(search.places[: config.tiles].tolist())
 
 
@@ -92,33 +92,37 @@ class _Search:
     """The links that each flow takes in a placement."""
 
     def __init__(self, config: FabricConfig, flows: Sequence[Flow], places: Sequence[int]) -> None:
-        self.ways = ways(config)
+        all_ways = ways(config)
+        self.links = all_ways.shape[2]
+        self.ways = np.packbits(all_ways, axis=2)
         self.packets = np.array([flow.packets for flow in flows], np.float64)
-        # The host is one more part, which never moves.
+        # The host is one more share, which never moves.
         self.places = np.append(places, 0)
         host = config.tiles
         self.sources = np.array([host if f.source is None else f.source for f in flows], np.int64)
         self.goes_to = np.zeros((len(flows), config.tiles + 1), np.bool_)
         for n, flow in enumerate(flows):
             self.goes_to[n, list(flow.destinations)] = True
-        self.taken = np.zeros((len(flows), self.ways.shape[2]))
-        self.route(np.arange(len(flows)))
+        self.taken = self.route(np.arange(len(flows)))
 
     def loads(self) -> Loads:
         """Packets over each link."""
         return self.packets @ self.taken
 
     def affected(self, one: int, other: int) -> NDArray[np.int64]:
-        """The flows that take other links if two parts are exchanged."""
+        """The flows that take other links if two shares are exchanged."""
         sends = (self.sources == one) | (self.sources == other)
         return np.flatnonzero(sends | (self.goes_to[:, one] != self.goes_to[:, other]))
 
     def exchange(self, one: int, other: int) -> None:
-        """Exchange the tiles of two parts."""
+        """Exchange the tiles of two shares."""
         self.places[[one, other]] = self.places[[other, one]]
 
-    def route(self, flows: NDArray[np.int64]) -> None:
-        """Find the links of `flows`: all that are on the way to any of their destinations."""
-        for n in flows:
-            source, destinations = self.places[self.sources[n]], self.places[self.goes_to[n]]
-            self.taken[n] = self.ways[source, destinations].any(axis=0)
+    def route(self, flows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """For each of `flows` the links that are on the way to any of its destinations: 1, or 0."""
+        number, share = np.nonzero(self.goes_to[flows])
+        sources = self.places[self.sources[flows]]
+        on_the_way = self.ways[sources[number], self.places[share]]
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        links = np.bitwise_or.reduceat(on_the_way, starts)
+        return np.unpackbits(links, axis=1, count=self.links).astype(np.float64)

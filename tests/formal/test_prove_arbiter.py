@@ -54,7 +54,10 @@ FAULTS = {
     "the same first": ("m.d.sync += turn.eq(self.grant.rotate_left(1))", "pass"),
     "the last again": ("self.grant.rotate_left(1)", "self.grant"),
     "two at once": ("first[:count] | first[count:]", "self.requests"),
-    "always": ("Mux(self.enable, first[:count] | first[count:], 0)", "first[:count] | first[count:]"),
+    "always": (
+        "Mux(self.enable, first[:count] | first[count:], 0)",
+        "first[:count] | first[count:]",
+    ),
 }
 
 

@@ -187,14 +187,20 @@ def test_output(inputs: int) -> None:
 INPUT_FAULTS = {
     "overflow": ("level + l_valid < config.buffer", "level <= config.buffer"),
     "overflow by what comes": ("level + l_valid < config.buffer", "level < config.buffer"),
-    "leaves early": ("popped.eq((level != 0) & ~left.any())", "popped.eq((level != 0) & self.granted.any())"),
+    "leaves early": (
+        "popped.eq((level != 0) & ~left.any())",
+        "popped.eq((level != 0) & self.granted.any())",
+    ),
     "leaves twice": ("queue[0].wants.eq(left)", "queue[0].wants.eq(self.wants)"),
     "another's row": ("addr.eq(self.packet.p.route)", "addr.eq(l_packet.route)"),
     "altered": ("l_packet.eq(self.packet.p)", "l_packet.eq(self.packet.p.as_value() & ~1)"),
     "overtaken": ("queued & (level == number + popped)", "queued & (level == number)"),
     "not seen on its way": ("here = [l_valid & (l_packet.slot == self.slot)]", "here = []"),
     "lost without a word": ("self.dropped.eq(l_valid & ~ports.any())", "self.dropped.eq(0)"),
-    "one place unseen": ("here.append(queue[number].wants.any()", "here.append(queue[0].wants.any()"),
+    "one place unseen": (
+        "here.append(queue[number].wants.any()",
+        "here.append(queue[0].wants.any()",
+    ),
 }
 
 
@@ -206,10 +212,14 @@ def test_broken_input(fault: str) -> None:
 
 OUTPUT_FAULTS = {
     "overwritten": ("free.eq(~self.packet.valid | self.packet.ready)", "free.eq(1)"),
-    "twice": ("self.packet.valid.eq(self.wanted.any())", "self.packet.valid.eq(self.packet.valid | self.wanted.any())"),
+    "twice": (
+        "self.packet.valid.eq(self.wanted.any())",
+        "self.packet.valid.eq(self.packet.valid | self.wanted.any())",
+    ),
     "altered": ("with m.If(self.granted[number]):", "with m.If(self.wanted[number]):"),
     "not seen on its way": (
-        "self.pending.eq(self.packet.valid & (", "self.pending.eq(self.packet.ready & ("
+        "self.pending.eq(self.packet.valid & (",
+        "self.pending.eq(self.packet.ready & (",
     ),
 }
 
