@@ -3,13 +3,12 @@
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, PacketKind
+from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
-from hdl.shapes import struct
+from hdl.shapes import memory, struct
 
 
 class Emit(wiring.Component):
@@ -61,10 +60,10 @@ class Emit(wiring.Component):
 
         # The FIFO's output register counts into its depth, but cannot be written to directly.
         m.submodules.queue = queue = SyncFIFOBuffered(
-            width=config.spike.width, depth=config.queue + 1
+            width=config.spike.width, depth=max(3, config.queue + 1)
         )
-        m.submodules.targets = targets = Memory(
-            shape=struct(config.target_row), depth=1 << (config.targets - 1).bit_length(), init=[]
+        m.submodules.targets = targets = memory(
+            struct(config.target_row), 1 << index_bits(config.targets)
         )
         connect_load(m, self.load, LoadTarget.TARGET, targets)
         target_read = targets.read_port()

@@ -2,14 +2,13 @@
 
 from amaranth import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
 from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
-from hdl.shapes import lanes, struct
+from hdl.shapes import lanes, memory, struct
 
 PIPELINE = 4
 """Clocks from a neuron leaving the group buffer to the write of its state."""
@@ -86,15 +85,11 @@ class Fire(wiring.Component):
         config = self.config
         m = Module()
 
-        m.submodules.populations = populations = Memory(
-            shape=struct(config.population_row), depth=1 << index_bits(config.populations), init=[]
+        m.submodules.populations = populations = memory(
+            struct(config.population_row), 1 << index_bits(config.populations)
         )
-        m.submodules.biases = biases = Memory(
-            shape=struct(config.bias_row), depth=config.neurons, init=[]
-        )
-        m.submodules.states = states = Memory(
-            shape=signed(config.state_bits), depth=config.neurons, init=[]
-        )
+        m.submodules.biases = biases = memory(struct(config.bias_row), config.neurons)
+        m.submodules.states = states = memory(signed(config.state_bits), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
         connect_load(m, self.load, LoadTarget.BIAS, biases)
         population_read = populations.read_port()

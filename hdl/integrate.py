@@ -2,12 +2,11 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, index_bits
 from hdl.load import connect_load, load_signature
-from hdl.shapes import lanes, struct
+from hdl.shapes import lanes, memory, struct
 
 
 class Fetch(wiring.Signature):
@@ -95,15 +94,13 @@ class Integrate(wiring.Component):
         config = self.config
         m = Module()
 
-        m.submodules.connections = connections = Memory(
-            shape=struct(config.connection_row), depth=1 << index_bits(config.connections), init=[]
+        m.submodules.connections = connections = memory(
+            struct(config.connection_row), 1 << index_bits(config.connections)
         )
-        m.submodules.weights = weights = Memory(
-            shape=lanes(config.lanes, config.weight_bits), depth=config.weight_words, init=[]
+        m.submodules.weights = weights = memory(
+            lanes(config.lanes, config.weight_bits), config.weight_words
         )
-        m.submodules.sums = sums = Memory(
-            shape=lanes(config.lanes, config.sum_bits), depth=config.sum_words, init=[]
-        )
+        m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
         connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connect_load(m, self.load, LoadTarget.WEIGHT, weights)
         connection_read = connections.read_port()

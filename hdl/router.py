@@ -2,13 +2,12 @@
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.spec import TURNS, FabricConfig, LoadTarget, Port, index_bits
 from hdl.arbiter import RoundRobin
 from hdl.load import connect_load, load_signature
-from hdl.shapes import struct
+from hdl.shapes import memory, struct
 
 
 class RouterInput(wiring.Component):
@@ -61,8 +60,8 @@ class RouterInput(wiring.Component):
         config = self.config
         m = Module()
 
-        m.submodules.routes = routes = Memory(
-            shape=struct(config.route_row), depth=1 << index_bits(config.routes), init=[]
+        m.submodules.routes = routes = memory(
+            struct(config.route_row), 1 << index_bits(config.routes)
         )
         connect_load(m, self.load, LoadTarget.ROUTE, routes)
         route_read = routes.read_port()

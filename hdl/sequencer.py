@@ -2,14 +2,13 @@
 
 from amaranth import Module, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
 from hdl.arithmetic import add_modulo
 from hdl.fire import Command
 from hdl.load import load_signature
-from hdl.shapes import struct
+from hdl.shapes import memory, struct
 
 
 class State(enum.Enum, shape=unsigned(2)):
@@ -75,9 +74,7 @@ class Sequencer(wiring.Component):
             m.d.sync += control.eq(self.load.word.data)
 
         # One command per slot: its step's input is complete, and it waits to be fired.
-        m.submodules.commands = commands = Memory(
-            shape=unsigned(1 + config.slot_width), depth=config.slots, init=[]
-        )
+        m.submodules.commands = commands = memory(unsigned(1 + config.slot_width), config.slots)
         command_write = commands.write_port()
         command_read = commands.read_port()
         lead = Signal(count_bits(config.slots + 1))

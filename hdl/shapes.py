@@ -1,7 +1,9 @@
 """Amaranth shapes of the layouts in `golden.spec`."""
 
 from amaranth import signed, unsigned
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data
+from amaranth.lib.memory import Memory
 
 from golden.spec import Layout
 
@@ -19,3 +21,11 @@ def struct(layout: Layout) -> data.StructLayout:
 def lanes(count: int, width: int) -> data.ArrayLayout:
     """A row of `count` signed lanes, lane 0 in the least significant bits."""
     return data.ArrayLayout(signed(width), count)
+
+
+def memory(shape: ShapeLike, depth: int) -> Memory:
+    """A memory of `depth` rows that starts at 0.
+
+    It has two rows at least: the address of a single row has no bits, which Verilog cannot say.
+    """
+    return Memory(shape=shape, depth=max(2, depth), init=[])

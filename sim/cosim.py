@@ -7,6 +7,7 @@ both come from a seed, which is printed and replays.
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -115,7 +116,7 @@ def check(image: Image, scenario: Scenario, verilog: str | None = None) -> Repor
         return report
     directory = cache.directory() / "waveforms"
     directory.mkdir(parents=True, exist_ok=True)
-    waveform = directory / f"{cache.digest(source, repr(scenario))}.vcd"
+    waveform = directory / f"{cache.digest(source, repr(image), repr(scenario))}.vcd"
     again = _run(build_bench(source, trace=True), image, scenario, waveform)
     if again.difference is None:
         raise RuntimeError("a difference did not come again when the run was repeated")
@@ -139,7 +140,7 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
             raise RuntimeError(f"the bench did not finish:\n{output}")
         values = json.loads(result.read_text(encoding="utf-8"))
         if waveform is not None:
-            (directory / "dump.vcd").replace(waveform)
+            shutil.move(directory / "dump.vcd", waveform)
     difference = values.pop("difference")
     if values["cycles"] == 0 or (values["steps"] == 0 and difference is None):
         raise RuntimeError("the bench compared nothing")

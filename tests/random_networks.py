@@ -170,7 +170,7 @@ def _without_overflow(
 
 
 @st.composite
-def events(draw: st.DrawFn, network: Network, most_steps: int = 8) -> Counts:
+def events(draw: st.DrawFn, network: Network, most_steps: int) -> Counts:
     """Event counts for every input: a few samples, from no event to every axon in every step."""
     samples, steps = draw(st.integers(1, 3)), draw(st.integers(1, most_steps))
     rate = draw(st.sampled_from((0.0, 0.1, 0.5, 1.0)))

@@ -221,7 +221,7 @@ def test_random_networks(name: str) -> None:
     @given(data=st.data(), program=programs(config), order=st.none() | seeds())
     @PROPERTY
     def check(data: st.DataObject, program: Program, order: int | None) -> None:
-        counts = data.draw(events(program.network, STEPS))
+        counts = data.draw(events(program.network, 2 * config.slots + 2))
         heard = assert_equal(program, counts, order)
         compared.append(
             sum(array.size for array in (*heard.spikes.values(), *heard.states.values()))
