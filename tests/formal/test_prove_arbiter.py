@@ -3,10 +3,10 @@
 import pytest
 from amaranth import Elaboratable, Module, Mux, Signal
 from amaranth.hdl import Assert, Cover
+from specs import broken
 
 from hdl.arbiter import RoundRobin
 from sim.formal import Mode, fixed, free, verify
-from specs import broken
 
 
 class Spec(Elaboratable):

@@ -6,7 +6,6 @@ from specs import tiny
 
 from golden.spec import TURNS, FabricConfig, Port
 from hdl.collector import CollectorNode
-from hdl.mesh import Mesh
 from hdl.router import Router, RouterInput, RouterOutput
 from sim.formal import SMT, Mode, verify
 
@@ -61,7 +60,9 @@ ROUTER_FAULTS = {
         "inputs[entry].granted[-1 - bit].eq(unit.granted[number])",
     ),
     "head of another": (
-        Router, "unit.heads[number].eq(inputs[entry].head)", "unit.heads[number].eq(inputs[port].head)"
+        Router,
+        "unit.heads[number].eq(inputs[entry].head)",
+        "unit.heads[number].eq(inputs[port].head)",
     ),
     "one input forgotten": (Router, "Cat(pending).any()", "Cat(pending[1:]).any()"),
 }
@@ -90,7 +91,9 @@ def test_broken_collector(fault: str) -> None:
 
 def test_turns_back_lock_up() -> None:
     fault = (
-        Router, "turns = tuple(turn for turn in TURNS[port] if turn in exits)", "turns = tuple(exits)"
+        Router,
+        "turns = tuple(turn for turn in TURNS[port] if turn in exits)",
+        "turns = tuple(exits)",
     )
     assert refuted(Progress(mesh(2, 1), fault), depth=16)
 
@@ -113,4 +116,3 @@ def test_no_links_wait_for_each_other(columns: int, rows: int) -> None:
         assert done, "a cycle"
         for link in done:
             del waits[link]
-

@@ -1,8 +1,11 @@
-"""Proofs about a router and its parts."""
+"""Proofs about the parts of a router, for ever, with tables that may be written at any time.
+
+ABC finds the invariants. The whole router is in the proofs about the mesh.
+"""
 
 import pytest
 from amaranth import Array, Cat, Elaboratable, Module, Mux, Signal
-from amaranth.hdl import Assert, Assume, Cover
+from amaranth.hdl import Assert, Cover
 from specs import broken, holds, tiny, transfer, using
 
 from golden.spec import TURNS, LoadTarget, Port
@@ -17,9 +20,8 @@ CONFIG = tiny(columns=3, rows=3)
 class InputSpec(Elaboratable):
     """Any packet that an input takes in leaves once through each port of its row.
 
-    A packet is chosen at any moment of its acceptance, and followed: `place` packets are in front of it,
-    and `rest` is the set of ports through which it still has to leave. The table may be written
-    at any time.
+    Any one packet is followed: `place` packets are in front of it, and `rest` is the set of ports
+    through which it still has to leave. All others only count.
     """
 
     def __init__(self, turns: tuple[Port, ...], unit: type[RouterInput] = RouterInput) -> None:
