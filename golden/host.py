@@ -36,14 +36,16 @@ def host_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> list[Wo
     # A row per event, then a row per mark; a stable sort by step puts each mark after its events.
     position: list[NDArray[np.int64]] = []
     words: list[Words] = []
-    for name, connection, delay in image.inputs:
-        base = np.uint64(config.host_in.pack({"ahead": delay, "connection": connection}))
-        shift = np.uint64(_offset(config.host_in, "index"))
-        events = counts[name][:, : max(steps - delay, 0)]
+    shift = np.uint64(_offset(config.host_in, "index"))
+    for entry in image.entries:
+        base = config.host_in.pack(
+            {"ahead": entry.delay, "route": entry.route, "connection": entry.connection}
+        )
+        events = counts[entry.input][:, : max(steps - entry.delay, 0)]
         sample, step, index = np.nonzero(events)
         times = events[sample, step, index]
         position.append(np.repeat(sample * steps + step, times))
-        words.append(np.repeat(base | (index.astype(np.uint64) << shift), times))
+        words.append(np.repeat(np.uint64(base) | (index.astype(np.uint64) << shift), times))
     steps_of = np.concatenate([*position, np.arange(samples * steps)])
     played = np.concatenate([*words, np.tile(np.array(marks, np.uint64), samples)])
     by_step = np.argsort(steps_of, kind="stable")
@@ -95,8 +97,8 @@ def hear(
     spikes: dict[str, NDArray[np.bool_]] = {}
     states: dict[str, NDArray[np.int64]] = {}
     expected = int(np.count_nonzero(ends))
-    for row, node in enumerate(image.rows):
-        here = fields["population"] == row
+    for number, node in enumerate(image.senders):
+        here = fields["population"] == number
         if node.recorded:
             raster = np.zeros((samples * steps, node.size), np.bool_)
             chosen = here & (fields["kind"] == PacketKind.SPIKE)

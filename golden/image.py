@@ -1,4 +1,4 @@
-"""The contents of a tile's memories: a network after it was mapped, as the hardware is given it."""
+"""The contents of a fabric's memories: a network after it was mapped, as hardware is given it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from golden.spec import FabricConfig, LoadTarget
 
 
 @dataclass(frozen=True)
-class Row:
-    """Who sits in a row of the population table.
+class Sender:
+    """A population as the host hears it; its place in `Image.senders` is its number in packets.
 
     Parameters
     ----------
     name, size
-        The population, and its number of neurons.
+        The population, and its number of neurons, on however many tiles.
     recorded
         Its spikes are sent to the host.
     readout
@@ -27,33 +27,65 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Image:
-    """Packed rows of every loadable memory, from row 0 on; rows beyond are 0.
+class Entry:
+    """Where events of an input go: one for every connection from it.
 
     Parameters
     ----------
-    config
-        The fabric whose layouts the rows have.
-    weights, biases, populations, connections, targets
-        Rows packed with `config.weight_row`, `bias_row`, `population_row`, `connection_row`,
-        `target_row`.
-    control
-        The control register, packed with `config.control_row`.
-    inputs
-        For every connection from an input: the input, the connection's number, its delay.
-    rows
-        Who sits in each row of `populations`.
+    input
+        Name of the input.
+    route, connection, delay
+        What the host puts into the words of its events.
     """
 
-    config: FabricConfig
+    input: str
+    route: int
+    connection: int
+    delay: int
+
+
+@dataclass(frozen=True)
+class TileImage:
+    """Packed rows of every loadable memory of a tile, from row 0 on; rows beyond are 0.
+
+    Parameters
+    ----------
+    weights, biases, populations, connections, targets, routes
+        Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
+        `connection_row`, `target_row`, `route_row`.
+    """
+
     weights: tuple[int, ...]
     biases: tuple[int, ...]
     populations: tuple[int, ...]
     connections: tuple[int, ...]
     targets: tuple[int, ...]
+    routes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Image:
+    """The contents of all memories.
+
+    Parameters
+    ----------
+    config
+        The fabric whose layouts the rows have.
+    tiles
+        One for each tile.
+    control
+        The control register, packed with `config.control_row`.
+    entries
+        Where events of the inputs go.
+    senders
+        The populations, by number.
+    """
+
+    config: FabricConfig
+    tiles: tuple[TileImage, ...]
     control: int
-    inputs: tuple[tuple[str, int, int], ...]
-    rows: tuple[Row, ...]
+    entries: tuple[Entry, ...]
+    senders: tuple[Sender, ...]
 
     def load_words(self) -> Iterator[int]:
         """Payloads for the load port (`config.load`) that write the whole image.
@@ -61,15 +93,17 @@ class Image:
         A memory keeps what it held in rows that the image does not have: load into a fabric fresh
         from reset, or over an image with no more rows.
         """
-        load = self.config.load
-        tables = {
-            LoadTarget.WEIGHT: self.weights,
-            LoadTarget.BIAS: self.biases,
-            LoadTarget.POPULATION: self.populations,
-            LoadTarget.CONNECTION: self.connections,
-            LoadTarget.TARGET: self.targets,
-            LoadTarget.CONTROL: (self.control,),
-        }
-        for target, rows in tables.items():
-            for address, data in enumerate(rows):
-                yield load.pack({"target": target, "address": address, "data": data})
+        pack = self.config.load.pack
+        for number, tile in enumerate(self.tiles):
+            tables = {
+                LoadTarget.WEIGHT: tile.weights,
+                LoadTarget.BIAS: tile.biases,
+                LoadTarget.POPULATION: tile.populations,
+                LoadTarget.CONNECTION: tile.connections,
+                LoadTarget.TARGET: tile.targets,
+                LoadTarget.ROUTE: tile.routes,
+            }
+            for target, rows in tables.items():
+                for address, data in enumerate(rows):
+                    yield pack({"tile": number, "target": target, "address": address, "data": data})
+        yield pack({"target": LoadTarget.CONTROL, "data": self.control})

@@ -53,6 +53,39 @@ class LoadTarget(enum.IntEnum):
     CONNECTION = 3
     TARGET = 4
     CONTROL = 5
+    ROUTE = 6
+
+
+class Port(enum.IntEnum):
+    """The ports of a router, in the order of its arbitration. Tiles are numbered row by row."""
+
+    EAST = 0
+    """To tile + 1."""
+    WEST = 1
+    """To tile - 1; at tile 0 it is where the host's events come in."""
+    NORTH = 2
+    """To tile - columns."""
+    SOUTH = 3
+    """To tile + columns."""
+    LOCAL = 4
+    """The router's own tile."""
+
+
+TURNS = {
+    Port.EAST: (Port.WEST, Port.NORTH, Port.SOUTH, Port.LOCAL),
+    Port.WEST: (Port.EAST, Port.NORTH, Port.SOUTH, Port.LOCAL),
+    Port.NORTH: (Port.SOUTH, Port.LOCAL),
+    Port.SOUTH: (Port.NORTH, Port.LOCAL),
+    Port.LOCAL: (Port.EAST, Port.WEST, Port.NORTH, Port.SOUTH, Port.LOCAL),
+}
+"""Outputs that a packet may leave through, by the port through which it came in: first along the
+row, then along the column. Others are not there, so that no table can make a deadlock."""
+
+TILE_COUNTERS = ("synops", "spikes", "stalls", "errors")
+"""The counters that each tile has."""
+
+TREE_FAN_IN = 4
+"""Signals that are combined, or copies that are made, between two registers of a tree."""
 
 
 def index_bits(count: int) -> int:
@@ -131,6 +164,8 @@ class FabricConfig:
 
     Parameters
     ----------
+    columns, rows
+        Tiles of the mesh, 1..8 each. The sizes below are those of one tile.
     lanes
         Synapses accumulated per clock, 1..16; also the neurons of one group.
     weight_bits
@@ -156,8 +191,14 @@ class FabricConfig:
         between groups even when nothing spikes.
     counter_bits
         Width of the counters, 16..64; they wrap.
+    routes
+        Rows of the table in each router, 1..1024; not used by a single tile.
+    buffer
+        Packets that wait at each input of a router, 3..16; not used by a single tile.
     """
 
+    columns: int = 1
+    rows: int = 1
     lanes: int = 8
     weight_bits: int = 8
     state_bits: int = 16
@@ -171,9 +212,13 @@ class FabricConfig:
     targets: int = 64
     queue: int = 32
     counter_bits: int = 32
+    routes: int = 64
+    buffer: int = 4
 
     def __post_init__(self) -> None:
         ranges = {
+            "columns": (1, 8),
+            "rows": (1, 8),
             "lanes": (1, 16),
             "state_bits": (8, 24),
             "sum_bits": (8, 32),
@@ -186,6 +231,8 @@ class FabricConfig:
             "targets": (1, 1024),
             "queue": (1, 1024),
             "counter_bits": (16, 64),
+            "routes": (1, 1024),
+            "buffer": (3, 16),
         }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -207,6 +254,34 @@ class FabricConfig:
     # Sizes that follow.
 
     @property
+    def tiles(self) -> int:
+        """Tiles of the mesh; tile t is in column t mod `columns`, row t div `columns`."""
+        return self.columns * self.rows
+
+    @property
+    def tree_depth(self) -> int:
+        """Registers between the sequencer and every tile, each way; 0 for a single tile."""
+        depth = 0
+        while TREE_FAN_IN**depth < self.tiles:
+            depth += 1
+        return depth
+
+    def neighbour(self, tile: int, port: Port) -> int | None:
+        """The tile that `port` of `tile`'s router leads to; None at an edge, and for LOCAL."""
+        row, column = divmod(tile, self.columns)
+        match port:
+            case Port.EAST:
+                return tile + 1 if column + 1 < self.columns else None
+            case Port.WEST:
+                return tile - 1 if column > 0 else None
+            case Port.NORTH:
+                return tile - self.columns if row > 0 else None
+            case Port.SOUTH:
+                return tile + self.columns if row + 1 < self.rows else None
+            case Port.LOCAL:
+                return None
+
+    @property
     def groups(self) -> int:
         """Groups of `lanes` neurons in a tile."""
         return -(-self.neurons // self.lanes)
@@ -220,6 +295,11 @@ class FabricConfig:
     def index_width(self) -> int:
         """Width of an axon or neuron index in a packet."""
         return index_bits(max(self.axons, self.neurons))
+
+    @property
+    def population_width(self) -> int:
+        """Width of a population's number: each tile may hold `populations` others."""
+        return index_bits(self.populations * self.tiles)
 
     @property
     def slot_width(self) -> int:
@@ -242,14 +322,17 @@ class FabricConfig:
     def population_row(self) -> Layout:
         """One row of the population table; rows are in firing order.
 
-        `neurons` may be 0. `neuron_base` is the first row in state and bias memory; `sum_base` the
-        accumulator row of the first group at slot 0. `retain` is 4096 - k. `spiking` neurons
+        A row holds neurons `index_base` and following of population `number`; `neurons` may be 0.
+        `neuron_base` is the first row in state and bias memory; `sum_base` the accumulator row of
+        the first group at slot 0. `retain` is 4096 - k. `spiking` neurons
         compare with `threshold` (`inclusive`: >= instead of >); a population with `readout` sends
         its membrane potentials after the last step of a sample. A spike is sent along
         `fan_out` entries of the target table from row `target_base`. `more`: the next row fires in
         the same phase.
         """
         return layout(
+            ("number", self.population_width),
+            ("index_base", self.index_width),
             ("neurons", count_bits(self.neurons)),
             ("neuron_base", index_bits(self.neurons)),
             ("sum_base", index_bits(self.sum_words)),
@@ -284,12 +367,18 @@ class FabricConfig:
 
     @property
     def target_row(self) -> Layout:
-        """One fan-out entry: to the host, or to `connection` with `delay`."""
+        """One fan-out entry: to the host, or along `route` to `connection` with `delay`."""
         return layout(
             ("host", 1),
+            ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("delay", self.slot_width),
         )
+
+    @property
+    def route_row(self) -> Layout:
+        """One row of a router's table: the ports through which packets of this route leave."""
+        return layout(*((port.name.lower(), 1) for port in Port))
 
     @property
     def control_row(self) -> Layout:
@@ -302,15 +391,16 @@ class FabricConfig:
     def host_in(self) -> Layout:
         """From the host: an input event, or (`step`) the end of a step's input.
 
-        An event is for axon `index` of `connection`, due `ahead` steps after the step being
-        filled. At the end of a step, `first` says that the step opens a sample (every state reads
-        as its initial value) and `ahead` how many steps of the sample follow, saturated to the
-        field.
+        An event is for axon `index` of `connection`, along `route` from tile 0, due `ahead` steps
+        after the step being filled. At the end of a step, `first` says that the step opens a sample
+        (every state reads as its initial value) and `ahead` how many steps of the sample follow,
+        saturated to the field.
         """
         return layout(
             ("step", 1),
             ("first", 1),
             ("ahead", self.slot_width),
+            ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
         )
@@ -320,15 +410,16 @@ class FabricConfig:
         """To the host: a `PacketKind` and its fields; those a kind does not use are 0."""
         return layout(
             ("kind", 2),
-            ("population", index_bits(self.populations)),
+            ("population", self.population_width),
             ("index", self.index_width),
             ("value", self.state_bits, True),
         )
 
     @property
     def event(self) -> Layout:
-        """A packet to a tile: axon `index` of `connection`, due in `slot`."""
+        """A packet: axon `index` of `connection`, due in `slot`, for every tile of `route`."""
         return layout(
+            ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
             ("slot", self.slot_width),
@@ -348,7 +439,7 @@ class FabricConfig:
     def spike(self) -> Layout:
         """From fire to emit: a neuron that spiked, or whose state is to be read out, or both."""
         return layout(
-            ("population", index_bits(self.populations)),
+            ("population", self.population_width),
             ("index", self.index_width),
             ("spiked", 1),
             ("target_base", index_bits(self.targets)),
@@ -359,12 +450,22 @@ class FabricConfig:
 
     @property
     def load(self) -> Layout:
-        """To the load port: write `data` to row `address` of a `LoadTarget`."""
+        """To the load port: write `data` to row `address` of a `LoadTarget` of `tile`."""
         data = max(memory.width for memory in self.memories.values())
         depth = max(
-            self.weight_words, self.neurons, self.populations, self.connections, self.targets
+            self.weight_words,
+            self.neurons,
+            self.populations,
+            self.connections,
+            self.targets,
+            self.routes,
         )
-        return layout(("target", 3), ("address", index_bits(depth)), ("data", data))
+        return layout(
+            ("tile", index_bits(self.tiles)),
+            ("target", 3),
+            ("address", index_bits(depth)),
+            ("data", data),
+        )
 
     @property
     def memories(self) -> dict[LoadTarget, Layout]:
@@ -376,6 +477,7 @@ class FabricConfig:
             LoadTarget.CONNECTION: self.connection_row,
             LoadTarget.TARGET: self.target_row,
             LoadTarget.CONTROL: self.control_row,
+            LoadTarget.ROUTE: self.route_row,
         }
 
     @property
@@ -387,13 +489,27 @@ class FabricConfig:
     def counters(self) -> Layout:
         """The counters; they start at 0 on reset and wrap.
 
-        `cycles`: clocks since reset. `synops`: real synapses (no padding) of the events taken.
-        `spikes`: neurons that spiked. `stalls`: clocks in which a group of synapses was ready and
-        had to wait for a group being fired. `errors`: events dropped because they name an unused
-        connection or an axon it does not have.
+        `cycles`: clocks since reset. Then for each tile t, under the name `<counter>.<t>`:
+        `synops`: real synapses (no padding) of the events taken. `spikes`: neurons that spiked.
+        `stalls`: clocks in which a group of synapses was ready and had to wait for a group being
+        fired. `errors`: events dropped because they name an unused connection or an axon it does
+        not have, and packets that no port of the router may take.
         """
-        return layout(
-            *((n, self.counter_bits) for n in ("cycles", "synops", "spikes", "stalls", "errors"))
+        names = [f"{name}.{tile}" for tile in range(self.tiles) for name in TILE_COUNTERS]
+        return layout(*((name, self.counter_bits) for name in ("cycles", *names)))
+
+    def links(self, tile: int) -> tuple[Port, ...]:
+        """The ports of `tile`'s router through which packets come from another router or the host.
+
+        A single tile has no router.
+        """
+        if self.tiles == 1:
+            return ()
+        sides = (Port.EAST, Port.WEST, Port.NORTH, Port.SOUTH)
+        return tuple(
+            port
+            for port in sides
+            if self.neighbour(tile, port) is not None or (tile, port) == (0, Port.WEST)
         )
 
     @property
@@ -401,27 +517,38 @@ class FabricConfig:
         """What a cycle-by-cycle bench sees of a fabric in one clock.
 
         For every stream its `valid`, `ready` and `payload`, for every memory `write`, `address`
-        and `data`; payload, address and data read as 0 in a clock without valid or write. The
-        counters are their values during the clock.
+        and `data`; payload, address and data read as 0 in a clock without valid or write. What
+        belongs to tile t has the prefix `t.`. The counters are their values during the clock.
         """
-        streams = {
-            "host_in": self.host_in,
-            "host_out": self.host_out,
-            "fire": self.fire,
-            "event": self.event,
-            "emit_event": self.event,
-            "emit_host": self.host_out,
-        }
         fields: list[tuple[str, int]] = []
-        for name, payload in streams.items():
-            fields += [(f"{name}.valid", 1), (f"{name}.ready", 1)]
-            fields += [(f"{name}.payload", payload.width)]
-        fields += [("spike.valid", 1), ("spike.payload", self.spike.width)]
-        fields += [("fetch.valid", 1), ("fetch.address", index_bits(self.sum_words))]
-        fields += [("sum.write", 1), ("sum.address", index_bits(self.sum_words))]
-        fields += [("sum.data", self.sum_row.width)]
-        fields += [("state.write", 1), ("state.address", index_bits(self.neurons))]
-        fields += [("state.data", self.state_bits)]
+
+        def stream(name: str, payload: Layout) -> None:
+            fields.append((f"{name}.valid", 1))
+            fields.append((f"{name}.ready", 1))
+            fields.append((f"{name}.payload", payload.width))
+
+        def event(name: str, valid: str, **parts: int) -> None:
+            fields.append((f"{name}.{valid}", 1))
+            fields.extend((f"{name}.{part}", width) for part, width in parts.items())
+
+        stream("host_in", self.host_in)
+        stream("host_out", self.host_out)
+        event("fire", "valid", payload=self.fire.width)
+        for tile in range(self.tiles):
+            for port in self.links(tile):
+                stream(f"{tile}.{port.name.lower()}", self.event)
+            stream(f"{tile}.event", self.event)
+            stream(f"{tile}.emit_event", self.event)
+            stream(f"{tile}.emit_host", self.host_out)
+            event(f"{tile}.spike", "valid", payload=self.spike.width)
+            event(f"{tile}.fetch", "valid", address=index_bits(self.sum_words))
+            event(
+                f"{tile}.sum",
+                "write",
+                address=index_bits(self.sum_words),
+                data=self.sum_row.width,
+            )
+            event(f"{tile}.state", "write", address=index_bits(self.neurons), data=self.state_bits)
         fields += [(f"counters.{field.name}", field.width) for field in self.counters.fields]
         return layout(*fields)
 

@@ -125,6 +125,7 @@ class Emit(wiring.Component):
             m.d.sync += [
                 c_host.eq(b_state | target.host),
                 c_packet.eq(b_packet),
+                c_event.route.eq(target.route),
                 c_event.connection.eq(target.connection),
                 c_event.index.eq(b_packet.index),
                 c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),

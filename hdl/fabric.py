@@ -1,17 +1,20 @@
-"""Fabric: a tile, the sequencer and the ports of the host."""
+"""Fabric: tiles, what carries packets between them, the sequencer and the ports of the host."""
 
 from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.spec import FabricConfig
+from golden.spec import FabricConfig, Port
+from hdl.collector import Collector
+from hdl.mesh import Mesh
 from hdl.sequencer import Sequencer
 from hdl.shapes import struct
 from hdl.tile import Tile
+from hdl.tree import any_of, delayed
 
 
 class Fabric(wiring.Component):
-    """One tile whose spikes loop back. See docs/hardware.md.
+    """A mesh of tiles, or one tile whose spikes loop back. See docs/hardware.md.
 
     Parameters
     ----------
@@ -26,8 +29,8 @@ class Fabric(wiring.Component):
         Events and step marks.
     host_out : Out(stream.Signature(config.host_out))
         Spikes, states, completed steps.
-    load : In(stream.Signature(config.load, always_ready=True))
-        Writes the memories; meant for a fabric at rest.
+    load : In(stream.Signature(config.load))
+        Writes the memories; always ready; meant for a fabric at rest.
     counters : Out(config.counters)
     probe : Out(config.probe.width)
         With `probe` only: what happened in the clock before.
@@ -47,66 +50,110 @@ class Fabric(wiring.Component):
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
+        config = self.config
+        depth = config.tree_depth
         m = Module()
-        m.submodules.sequencer = sequencer = Sequencer(self.config)
-        m.submodules.tile = tile = Tile(self.config)
-
+        m.submodules.sequencer = sequencer = Sequencer(config)
         connect(m, flipped(self.host_in), sequencer.host_in)
-        connect(m, sequencer.fire, tile.fire)
-        m.d.comb += [
-            sequencer.quiet.eq(tile.quiet),
-            tile.slot.eq(sequencer.slot),
-            sequencer.pending.eq(tile.pending),
-            self.load.ready.eq(1),
-        ]
-        for load in (sequencer.load, tile.load):
-            m.d.comb += [load.valid.eq(self.load.valid), load.word.eq(self.load.p)]
+        m.d.comb += self.load.ready.eq(1)
+        m.d.comb += [sequencer.load.valid.eq(self.load.valid), sequencer.load.word.eq(self.load.p)]
 
-        # Spikes that loop back go first: the step waits for them.
+        # To the tiles: load words, commands and the slot, all `depth` clocks later.
+        load_valid = delayed(m, self.load.valid, depth)
+        load_word = delayed(m, self.load.p, depth)
+        fire_valid = delayed(m, sequencer.fire.valid, depth)
+        fire_command = delayed(m, sequencer.fire.p, depth)
+        slot = delayed(m, sequencer.slot, depth)
+        tiles = []
+        for number in range(config.tiles):
+            m.submodules[f"tile{number}"] = tile = Tile(config)
+            tiles.append(tile)
+            m.d.comb += [
+                tile.load.valid.eq(load_valid & (load_word.tile == number)),
+                tile.load.word.eq(load_word),
+                tile.fire.valid.eq(fire_valid),
+                tile.fire.p.eq(fire_command),
+                tile.slot.eq(slot),
+            ]
+
+        links: dict[tuple[int, Port], stream.Interface] = {}
+        if config.tiles == 1:
+            self._loop_back(m, sequencer, tiles[0])
+            busy = [tiles[0].busy]
+            dropped: list[Value | int] = [0]
+        else:
+            m.submodules.mesh = mesh = Mesh(config)
+            m.submodules.collector = collector = Collector(config)
+            connect(m, sequencer.event, mesh.host)
+            m.d.comb += mesh.slot.eq(slot)
+            for number, tile in enumerate(tiles):
+                connect(m, tile.emit_event, mesh.inject[number])
+                connect(m, mesh.deliver[number], tile.event)
+                connect(m, tile.emit_host, collector.tiles[number])
+                m.d.comb += [
+                    mesh.loads[number].valid.eq(tile.load.valid),
+                    mesh.loads[number].word.eq(tile.load.word),
+                ]
+            self._to_host(m, sequencer, collector.host)
+            busy = [tile.busy | mesh.pending[number] for number, tile in enumerate(tiles)]
+            dropped = list(mesh.dropped)
+            m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
+            links = mesh.links
+        m.d.comb += sequencer.busy.eq(any_of(m, busy, depth))
+
+        counters = self.counters
+        m.d.sync += counters.cycles.eq(counters.cycles + 1)
+        for number, tile in enumerate(tiles):
+            for name, events in {
+                "synops": tile.synapses,
+                "spikes": tile.fired,
+                "stalls": tile.stalled,
+                "errors": tile.error + dropped[number],
+            }.items():
+                counter = counters[f"{name}.{number}"]
+                m.d.sync += counter.eq(counter + events)
+        if self.has_probe:
+            m.d.sync += self.probe.eq(self._probe(sequencer, tiles, links))
+        return m
+
+    def _loop_back(self, m: Module, sequencer: Sequencer, tile: Tile) -> None:
+        """Spikes of the only tile, and the host's events, into that tile."""
+        # Spikes go first: the step waits for them.
         m.d.comb += [
             tile.event.valid.eq(tile.emit_event.valid | sequencer.event.valid),
             tile.event.p.eq(Mux(tile.emit_event.valid, tile.emit_event.p, sequencer.event.p)),
             tile.emit_event.ready.eq(tile.event.ready & tile.emit_event.valid),
             sequencer.event.ready.eq(tile.event.ready & ~tile.emit_event.valid),
         ]
-        # The sequencer is done only when the tile is quiet, so the two never meet.
+        self._to_host(m, sequencer, tile.emit_host)
+
+    def _to_host(self, m: Module, sequencer: Sequencer, packets: stream.Interface) -> None:
+        """Packets of the tiles, and STEP packets when there are none left, to the host."""
         m.d.comb += [
-            self.host_out.valid.eq(tile.emit_host.valid | sequencer.done.valid),
-            self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, tile.emit_host.p)),
-            tile.emit_host.ready.eq(self.host_out.ready & ~sequencer.done.valid),
+            self.host_out.valid.eq(packets.valid | sequencer.done.valid),
+            self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, packets.p)),
+            packets.ready.eq(self.host_out.ready & ~sequencer.done.valid),
             sequencer.done.ready.eq(self.host_out.ready),
         ]
-        m.d.sync += [
-            self.counters.cycles.eq(self.counters.cycles + 1),
-            self.counters.synops.eq(self.counters.synops + tile.synapses),
-            self.counters.spikes.eq(self.counters.spikes + tile.fired),
-            self.counters.stalls.eq(self.counters.stalls + tile.stalled),
-            self.counters.errors.eq(self.counters.errors + tile.error),
-        ]
-        if self.has_probe:
-            m.d.sync += self.probe.eq(self._probe(tile))
-        return m
 
-    def _probe(self, tile: Tile) -> Value:
+    def _probe(
+        self,
+        sequencer: Sequencer,
+        tiles: list[Tile],
+        links: dict[tuple[int, Port], stream.Interface],
+    ) -> Value:
         """Everything a bench compares, as one word; what is not valid reads as 0."""
-        parts = []
-        for port in (
-            self.host_in,
-            self.host_out,
-            tile.fire,
-            tile.event,
-            tile.emit_event,
-            tile.emit_host,
-        ):
-            parts += [port.valid, port.ready, _only_if(port.valid, port.p)]
-        parts += [tile.spike_valid, _only_if(tile.spike_valid, tile.spike)]
-        parts += [tile.fetch_valid, _only_if(tile.fetch_valid, tile.fetch_address)]
-        for write in (tile.sum_write, tile.state_write):
-            parts += [
-                write.valid,
-                _only_if(write.valid, write.address),
-                _only_if(write.valid, write.data),
-            ]
+        parts = [*_stream(self.host_in), *_stream(self.host_out)]
+        parts += _event(sequencer.fire.valid, sequencer.fire.p)
+        for number, tile in enumerate(tiles):
+            for port in self.config.links(number):
+                parts += _stream(links[number, port])
+            for packets in (tile.event, tile.emit_event, tile.emit_host):
+                parts += _stream(packets)
+            parts += _event(tile.spike_valid, tile.spike)
+            parts += _event(tile.fetch_valid, tile.fetch_address)
+            for write in (tile.sum_write, tile.state_write):
+                parts += _event(write.valid, write.address, write.data)
         parts += [self.counters.as_value()]
         word = Cat(*parts)
         if len(word) != self.config.probe.width:
@@ -114,7 +161,15 @@ class Fabric(wiring.Component):
         return word
 
 
-def _only_if(valid: Value, value: object) -> Value:
+def _stream(port: stream.Interface) -> list[Value]:
+    return [port.valid, port.ready, _only_if(port.valid, port.p)]
+
+
+def _event(valid: Value, *values: Value) -> list[Value]:
+    return [valid, *(_only_if(valid, value) for value in values)]
+
+
+def _only_if(valid: Value, value: Value) -> Value:
     """`value` as plain bits, 0 where not `valid`."""
     bits = Cat(value)
     return Mux(valid, bits, 0)[: len(bits)]

@@ -1,7 +1,7 @@
 """Fire: walks the populations of a phase and updates their neurons."""
 
 from amaranth import Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
@@ -24,6 +24,13 @@ class State(enum.Enum, shape=unsigned(3)):
     DRAIN = 4
 
 
+class Command(wiring.Signature):
+    """What the sequencer tells fire to do, in the clock in which it is `valid`."""
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__({"valid": Out(1), "p": Out(struct(config.fire))})
+
+
 class Fire(wiring.Component):
     """Updates every neuron of one phase, in order, and hands on the spikes.
 
@@ -38,8 +45,8 @@ class Fire(wiring.Component):
 
     Members
     -------
-    command : In(stream.Signature(config.fire))
-        Fire the next phase; taken when idle.
+    command : In(Command(config))
+        Fire the next phase; comes only when idle.
     fetch : Out(Fetch(config))
         Reads and clears rows of sums.
     load : In(load_signature(config))
@@ -60,7 +67,7 @@ class Fire(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "command": In(stream.Signature(struct(config.fire))),
+                "command": In(Command(config)),
                 "fetch": Out(Fetch(config)),
                 "load": In(load_signature(config)),
                 "spike_valid": Out(1),
@@ -92,7 +99,7 @@ class Fire(wiring.Component):
         population = population_read.data
 
         first = Signal()
-        number = Signal(index_bits(config.populations))
+        row = Signal(index_bits(config.populations))
         state = Signal(State)
         left = Signal.like(population.neurons)
         wait = Signal(range(config.lanes + 1))
@@ -105,8 +112,7 @@ class Fire(wiring.Component):
 
         m.d.comb += [
             self.idle.eq(state == State.IDLE),
-            self.command.ready.eq(self.idle),
-            population_read.addr.eq(number),
+            population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
             fetching.eq(Mux(left < config.lanes, left, config.lanes)),
             self.fetch.valid.eq(
@@ -124,7 +130,7 @@ class Fire(wiring.Component):
                         state.eq(State.LOOKUP),
                     ]
                     with m.If(self.command.p.restart):
-                        m.d.sync += number.eq(0)
+                        m.d.sync += row.eq(0)
             with m.Case(State.LOOKUP):
                 m.d.sync += state.eq(State.SETUP)
             with m.Case(State.SETUP):
@@ -148,7 +154,7 @@ class Fire(wiring.Component):
             with m.Case(State.DRAIN):
                 with m.If(~moving):
                     m.d.sync += [
-                        number.eq(number + 1),
+                        row.eq(row + 1),
                         state.eq(Mux(population.more, State.LOOKUP, State.IDLE)),
                     ]
 
@@ -165,7 +171,7 @@ class Fire(wiring.Component):
         with m.If(arriving != 0):
             m.d.sync += [held.eq(arriving), buffer.eq(self.fetch.sums)]
         with m.If(state == State.SETUP):
-            m.d.sync += [index.eq(0), address.eq(population.neuron_base)]
+            m.d.sync += [index.eq(population.index_base), address.eq(population.neuron_base)]
         m.d.comb += [
             state_read.addr.eq(address),
             state_read.en.eq(held != 0),
@@ -217,7 +223,7 @@ class Fire(wiring.Component):
             routed.eq(update.spiked & (population.fan_out != 0)),
             readout.eq(population.readout & (self.ahead == 0)),
             self.spike_valid.eq(done.valid & (routed | readout)),
-            self.spike.population.eq(number),
+            self.spike.population.eq(population.number),
             self.spike.index.eq(done.index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),

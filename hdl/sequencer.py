@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
 from hdl.arithmetic import add_modulo
+from hdl.fire import Command
 from hdl.load import load_signature
 from hdl.shapes import memory, struct
 
@@ -22,8 +23,8 @@ class State(enum.Enum, shape=unsigned(2)):
 class Sequencer(wiring.Component):
     """Runs steps: input may be up to `window` steps ahead of the step being fired.
 
-    Timing: a phase that has nothing to fire takes START and what fire takes, and one clock of BUSY
-    after the last event landed; a step adds WAIT and DONE.
+    Timing, with D = `config.tree_depth`: a phase takes START, and goes on D + 1 clocks after the
+    last event landed; a step adds WAIT (2 D + 1 clocks) and DONE.
 
     Parameters
     ----------
@@ -36,14 +37,16 @@ class Sequencer(wiring.Component):
         Events and step marks.
     event : Out(stream.Signature(config.event))
         The events, with their slot.
-    fire : Out(stream.Signature(config.fire))
+    fire : Out(Command(config))
         Starts a phase.
     done : Out(stream.Signature(config.host_out))
         STEP packets.
-    quiet : In(1)
-        Nothing is being fired or sent.
-    slot : Out, pending : In(1)
-        Whether events due in `slot`, the step being fired, are still on their way.
+    slot : Out
+        The step being fired.
+    busy : In(1)
+        D clocks before, a tile was firing or sending, or an event due in its slot was on its way.
+    collecting : In(1)
+        D clocks before, a packet was on its way to the host.
     load : In(load_signature(config))
     """
 
@@ -53,11 +56,11 @@ class Sequencer(wiring.Component):
             {
                 "host_in": In(stream.Signature(struct(config.host_in))),
                 "event": Out(stream.Signature(struct(config.event))),
-                "fire": Out(stream.Signature(struct(config.fire))),
+                "fire": Out(Command(config)),
                 "done": Out(stream.Signature(struct(config.host_out))),
-                "quiet": In(1),
                 "slot": Out(config.slot_width),
-                "pending": In(1),
+                "busy": In(1),
+                "collecting": In(1),
                 "load": In(load_signature(config)),
             }
         )
@@ -85,6 +88,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             is_open.eq(lead <= control.window),
             self.event.valid.eq(self.host_in.valid & ~word.step & is_open),
+            self.event.p.route.eq(word.route),
             self.event.p.connection.eq(word.connection),
             self.event.p.index.eq(word.index),
             self.event.p.slot.eq(add_modulo(in_slot, word.ahead, config.slots)),
@@ -99,33 +103,42 @@ class Sequencer(wiring.Component):
             m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))
         m.d.sync += lead.eq(lead + marked - finished)
 
+        # Clocks until `busy` speaks of the present slot and command: there and back.
+        settling = 2 * config.tree_depth
+        settle = Signal(count_bits(settling))
+        with m.If(settle != 0):
+            m.d.sync += settle.eq(settle - 1)
+        quiet = Signal()
         state = Signal(State)
         m.d.comb += [
+            quiet.eq((settle == 0) & ~self.busy),
             self.fire.valid.eq(state == State.START),
             self.fire.p.restart.eq(phase == 0),
             self.fire.p.first.eq(command_read.data[0]),
             self.fire.p.ahead.eq(command_read.data[1:]),
             self.fire.p.slot.eq(self.slot),
-            self.done.valid.eq(state == State.DONE),
+            self.done.valid.eq((state == State.DONE) & ~self.collecting),
             self.done.p.kind.eq(PacketKind.STEP),
             finished.eq(self.done.valid & self.done.ready),
         ]
         with m.Switch(state):
             with m.Case(State.WAIT):
-                with m.If((lead != 0) & ~self.pending):
+                with m.If(lead == 0):
+                    m.d.sync += settle.eq(settling)
+                with m.Elif(quiet):
                     m.d.sync += state.eq(State.START)
             with m.Case(State.START):
-                with m.If(self.fire.ready):
-                    m.d.sync += state.eq(State.BUSY)
+                m.d.sync += [settle.eq(settling), state.eq(State.BUSY)]
             with m.Case(State.BUSY):
-                with m.If(self.quiet & ~self.pending):
+                with m.If(quiet):
                     with m.If(phase == control.last_phase):
                         m.d.sync += state.eq(State.DONE)
                     with m.Else():
                         m.d.sync += [phase.eq(phase + 1), state.eq(State.START)]
             with m.Case(State.DONE):
-                with m.If(self.done.ready):
+                with m.If(finished):
                     m.d.sync += [
+                        settle.eq(settling),
                         self.slot.eq(add_modulo(self.slot, 1, config.slots)),
                         phase.eq(0),
                         state.eq(State.WAIT),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.spec import FabricConfig, index_bits
 from hdl.emit import Emit
-from hdl.fire import Fire
+from hdl.fire import Command, Fire
 from hdl.integrate import Integrate, MemoryWrite
 from hdl.load import load_signature
 from hdl.shapes import struct
@@ -28,12 +28,10 @@ class Tile(wiring.Component):
         Packets of its neurons to tiles.
     emit_host : Out(stream.Signature(config.host_out))
         Packets of its neurons to the host.
-    fire : In(stream.Signature(config.fire))
+    fire : In(Command(config))
         Commands of the sequencer.
-    quiet : Out(1)
-        Fire and emit are idle.
-    slot : In, pending : Out(1)
-        Whether an event due in `slot` has not been added yet.
+    slot : In, busy : Out(1)
+        Whether fire or emit works, or an event due in `slot` has not been added yet.
     load : In(load_signature(config))
     synapses : Out; fired, stalled, error : Out(1)
         What is to be counted in this clock.
@@ -48,10 +46,9 @@ class Tile(wiring.Component):
                 "event": In(stream.Signature(struct(config.event))),
                 "emit_event": Out(stream.Signature(struct(config.event))),
                 "emit_host": Out(stream.Signature(struct(config.host_out))),
-                "fire": In(stream.Signature(struct(config.fire))),
-                "quiet": Out(1),
+                "fire": In(Command(config)),
                 "slot": In(config.slot_width),
-                "pending": Out(1),
+                "busy": Out(1),
                 "load": In(load_signature(config)),
                 "synapses": Out(config.connection_row.fields[-1].width),
                 "fired": Out(1),
@@ -88,8 +85,7 @@ class Tile(wiring.Component):
             emit.ahead.eq(fire.ahead),
             fire.popped.eq(emit.popped),
             integrate.slot.eq(self.slot),
-            self.pending.eq(integrate.pending),
-            self.quiet.eq(fire.idle & emit.idle),
+            self.busy.eq(~fire.idle | ~emit.idle | integrate.pending),
             self.synapses.eq(integrate.synapses),
             self.fired.eq(fire.fired),
             self.stalled.eq(integrate.stalled),

@@ -296,7 +296,7 @@ def _bar(label: str, length: int) -> Iterator[Progress]:
 
 
 def _info(program: Program) -> dict[str, Any]:
-    network, fabric, image = program.network, program.fabric, program.image
+    network, fabric, report = program.network, program.fabric, program.plan.report
     return {
         "digest": program.digest,
         "inputs": [dataclasses.asdict(node) for node in network.inputs],
@@ -307,26 +307,30 @@ def _info(program: Program) -> dict[str, Any]:
         ],
         "synapses": network.synapses,
         "fabric": dataclasses.asdict(fabric),
-        "used": {
-            "weight_words": len(image.weights),
-            "neurons": len(image.biases),
-            "populations": len(image.populations),
-            "connections": len(image.connections),
-            "targets": len(image.targets),
-        },
+        "used": {name: max(used[name] for used in report.used) for name in report.available},
+        "mapping": dataclasses.asdict(report),
         **program.about,
     }
 
 
 def _print_info(program: Program) -> None:
     values = _info(program)
-    used, fabric = values["used"], values["fabric"]
+    used, fabric, mapping = values["used"], values["fabric"], values["mapping"]
+    mesh = {}
+    if links := mapping["links"]:
+        busiest = max(links, key=lambda link: link["packets"])
+        mesh = {
+            "tiles": f"{fabric['columns']} x {fabric['rows']}; use is that of the fullest",
+            "busiest link": f"{busiest['packets']:.6g} packets a step, from tile "
+            f"{busiest['tile']} {busiest['port']}",
+        }
     _print_table(
         {
             "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
             "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
             "synapses": values["synapses"],
             "lanes": fabric["lanes"],
+            **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )

@@ -109,13 +109,14 @@ class GoldenDevice(_Device):
     def run(self, events: Events, progress: Progress | None = None) -> Run:
         """See `Device.run`."""
         program = self.program
+        senders = program.image.senders
         counts = check_inputs(program.network, events)
         run = simulate(program.network, counts)
         if progress:
             progress(len(run.synops))
         return Run(
-            {row.name: run.spikes[row.name] for row in program.image.rows if row.recorded},
-            {row.name: run.states[row.name] for row in program.image.rows if row.readout},
+            {node.name: run.spikes[node.name] for node in senders if node.recorded},
+            {node.name: run.states[node.name] for node in senders if node.readout},
             None,
             int(run.synops.sum()),
             0,
@@ -165,8 +166,8 @@ class VerilatorDevice(_Device):
             _joined([h.spikes for h in heard]),
             _joined([h.states for h in heard]),
             np.concatenate([sample_clocks(h.clocks) for h in heard]),
-            sum(result.counters["synops"] for result in results),
-            sum(result.counters["errors"] for result in results),
+            sum(_over_tiles(result.counters, "synops") for result in results),
+            sum(_over_tiles(result.counters, "errors") for result in results),
         )
 
 
@@ -189,7 +190,38 @@ def golden_clocks(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.int64]:
-    """Clocks of each sample by the cycle-level golden model; runs in processes of their own."""
+    """Clocks of each sample, int64 (samples,); see `predict_clocks`."""
+    clocks: NDArray[np.int64] = predict_clocks(image, counts, workers, progress).sum(axis=1)
+    return clocks
+
+
+def predict_clocks(
+    image: Image,
+    counts: Mapping[str, NDArray[np.uint8]],
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.int64]:
+    """Clocks that each step takes if the host never waits and never makes the fabric wait.
+
+    They are those of the cycle-level golden model, so the RTL takes exactly as many. It runs in
+    processes of its own.
+
+    Parameters
+    ----------
+    counts
+        Per input, events of each axon, as `golden.step.check_inputs` gives; samples run back to
+        back, in chunks of `CHUNK`.
+    workers
+        Processes; as many as there are processors if not given.
+    progress
+        Called with the number of samples done.
+
+    Returns
+    -------
+    clocks
+        int64 (samples, steps): from the end of the step before to its own, or for the first of a
+        chunk from its first clock.
+    """
     samples, steps = next(iter(counts.values())).shape[:2]
     chunks = list(chunk_words(image, counts))
     sizes = [min(CHUNK, samples - CHUNK * n) for n in range(len(chunks))]
@@ -197,7 +229,8 @@ def golden_clocks(
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         jobs = pool.map(_cycle_level, [image] * len(chunks), chunks, sizes, [steps] * len(chunks))
         for done, heard in enumerate(jobs, 1):
-            clocks.append(sample_clocks(heard.clocks))
+            ends = heard.clocks.ravel() + 1
+            clocks.append(np.diff(ends, prepend=0).reshape(-1, steps))
             if progress:
                 progress(min(done * CHUNK, samples))
     return np.concatenate(clocks)
@@ -209,6 +242,11 @@ def _cycle_level(image: Image, words: Words, samples: int, steps: int) -> Heard:
     packets = model.run([int(word) for word in words])
     clock, packet = np.array(packets, np.uint64).T
     return hear(image, clock, packet, samples, steps)
+
+
+def _over_tiles(counters: Mapping[str, int], name: str) -> int:
+    """The sum of a counter that every tile has."""
+    return sum(count for key, count in counters.items() if key.partition(".")[0] == name)
 
 
 def _joined(parts: list[dict[str, NDArray[T]]]) -> dict[str, NDArray[T]]:

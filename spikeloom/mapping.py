@@ -1,152 +1,164 @@
-"""From an integer network to the memory image of one tile."""
+"""From an integer network to the memory image of a fabric, and a report about it."""
 
-import numpy as np
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from golden.errors import SpikeloomError
-from golden.image import Image, Row
-from golden.network import Connection, Network
-from golden.spec import DECAY_ONE, FabricConfig
+from golden.image import Image
+from golden.network import Network
+from golden.spec import FabricConfig
+from spikeloom.delivery import check_delivery
+from spikeloom.memories import build_image
+from spikeloom.partition import Part, destinations, partition
+from spikeloom.placement import Flow, cost, place, traffic
+from spikeloom.routing import links
+
+ACTIVITY_UNIT = 1 << 20
+"""Activities are rounded to parts of this, so that sums of packets are exact in any order, and a
+network is mapped alike on every machine."""
+
+
+@dataclass(frozen=True)
+class LinkTraffic:
+    """Packets expected in a step over the link from `tile` through `port` of its router."""
+
+    tile: int
+    port: str
+    packets: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a mapping takes of the fabric.
+
+    Parameters
+    ----------
+    available
+        Rows of each memory in a tile.
+    used
+        Rows that each tile uses of them.
+    routes
+        Routes; the rows of the table in every router.
+    links
+        Traffic of each link between routers.
+    cost, reading_order_cost
+        What the placement costs (see `spikeloom.placement`), and what it would without a search.
+    """
+
+    available: dict[str, int]
+    used: tuple[dict[str, int], ...]
+    routes: int
+    links: tuple[LinkTraffic, ...]
+    cost: float
+    reading_order_cost: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An image, and the report about it."""
+
+    image: Image
+    report: Report
 
 
 def map_network(
     network: Network, config: FabricConfig, record: frozenset[str], readout: frozenset[str]
 ) -> Image:
-    """Lay out `network` in the memories of one tile.
+    """Lay out `network` in the memories of a fabric; see `plan`."""
+    return plan(network, config, record, readout).image
 
-    Populations take whole groups of `lanes` neurons, in firing order; weights of a connection
-    are stored group by group, so that source i of s reads words i, i + s, i + 2s, ...
+
+def plan(
+    network: Network,
+    config: FabricConfig,
+    record: frozenset[str],
+    readout: frozenset[str],
+    activity: Mapping[str, float] | None = None,
+) -> Plan:
+    """Lay out `network` in the memories of a fabric, and report what that takes.
 
     Parameters
     ----------
     record, readout
         Populations whose spikes, and whose final membrane potentials, are sent to the host.
+    activity
+        Events expected in a step from each axon of an input or neuron of a population; 1 where not
+        given. It decides what is placed where, never what is computed.
 
     Raises
     ------
     SpikeloomError
-        The network does not fit: every memory that is short, and by how much.
+        The network does not fit: every memory that is short, and by how much; or `activity` names
+        no input or population, or is not 0..255.
     """
     _check_widths(network, config)
-    order = sorted(network.populations, key=lambda population: population.phase)
-    group_of: dict[str, int] = {}
-    groups = 0
-    for population in order:
-        group_of[population.name] = groups
-        groups += _groups(population.size, config)
-    numbers = {id(c): number for number, c in enumerate(network.connections)}
-    # Connections first: the step waits for these, not for the host.
-    fan_out: dict[str, list[dict[str, int]]] = {population.name: [] for population in order}
-    for population in order:
-        if population.spiking:
-            fan_out[population.name] += [
-                {"connection": numbers[id(c)], "delay": c.delay}
-                for c in network.connections
-                if c.source == population.name
-            ]
-            if population.name in record:
-                fan_out[population.name].append({"host": 1})
-    last = order[-1]
-    needs = {
-        "neurons": group_of[last.name] * config.lanes + last.size,
-        "weight_words": sum(
-            _groups(network.size(c.target), config) * c.weights.shape[0]
-            for c in network.connections
-        ),
-        "populations": len(order),
-        "connections": len(network.connections),
-        "targets": sum(len(rows) for rows in fan_out.values()),
-        "axons": max((c.weights.shape[0] for c in network.connections), default=1),
-        "slots": network.max_delay + 1,
-    }
-    _check_fits(needs, config)
-
-    biases = np.zeros(needs["neurons"], np.int64)
-    populations: list[int] = []
-    targets: list[int] = []
-    for position, population in enumerate(order):
-        group = group_of[population.name]
-        base = group * config.lanes
-        biases[base : base + population.size] = population.bias
-        populations.append(
-            config.population_row.pack(
-                {
-                    "neurons": population.size,
-                    "neuron_base": base,
-                    "sum_base": group * config.slots,
-                    "retain": DECAY_ONE - population.decay,
-                    "threshold": population.threshold,
-                    "v_reset": population.v_reset,
-                    "v_init": population.v_init,
-                    "reset": population.reset,
-                    "inclusive": population.inclusive,
-                    "spiking": population.spiking,
-                    "readout": population.name in readout,
-                    # A population without targets never reads the table.
-                    "target_base": len(targets) if fan_out[population.name] else 0,
-                    "fan_out": len(fan_out[population.name]),
-                    "more": position + 1 < len(order)
-                    and order[position + 1].phase == population.phase,
-                }
-            )
-        )
-        targets += [config.target_row.pack(row) for row in fan_out[population.name]]
-
-    weights: list[int] = []
-    connections: list[int] = []
-    for connection in network.connections:
-        size = network.size(connection.target)
-        connections.append(
-            config.connection_row.pack(
-                {
-                    "weight_base": len(weights),
-                    "sources": connection.weights.shape[0],
-                    "sum_base": group_of[connection.target] * config.slots,
-                    "groups": _groups(size, config),
-                    "synapses": size,
-                }
-            )
-        )
-        weights += _weight_words(connection, config)
-
-    inputs = tuple(
-        (c.source, numbers[id(c)], c.delay)
-        for node in network.inputs
-        for c in network.connections
-        if c.source == node.name
-    )
-    window = config.slots - 1 - max((delay for _, _, delay in inputs), default=0)
-    return Image(
-        config,
-        tuple(weights),
-        tuple(config.bias_row.pack({"bias": int(bias)}) for bias in biases),
-        tuple(populations),
-        tuple(connections),
-        tuple(targets),
-        config.control_row.pack({"last_phase": network.phases - 1, "window": window}),
-        inputs,
-        tuple(
-            Row(p.name, p.size, p.spiking and p.name in record, p.name in readout) for p in order
-        ),
-    )
+    expected = _activity(network, activity or {})
+    parts = partition(network, config, record, expected)
+    flows = _flows(network, parts, expected)
+    places = place(config, flows)
+    parts = tuple(dataclasses.replace(part, tile=places[part.tile]) for part in parts)
+    image = build_image(network, config, parts, record, readout)
+    check_delivery(network, image)
+    return Plan(image, _report(image, flows, places))
 
 
-def _groups(size: int, config: FabricConfig) -> int:
-    return -(-size // config.lanes)
+def _activity(network: Network, given: Mapping[str, float]) -> dict[str, float]:
+    """Events expected in a step from an axon or neuron of each input and population."""
+    activity = {node.name: 1.0 for node in network.inputs}
+    activity |= {node.name: float(node.spiking) for node in network.populations}
+    for name, value in given.items():
+        if name not in activity:
+            raise SpikeloomError(f"activity: no input or population is called {name!r}")
+        if not 0 <= value <= 255:
+            raise SpikeloomError(f"activity of {name!r} must be 0..255, not {value!r}")
+        activity[name] *= round(value * ACTIVITY_UNIT) / ACTIVITY_UNIT
+    return activity
 
 
-def _weight_words(connection: Connection, config: FabricConfig) -> list[int]:
-    """The words of a connection: group by group, and in a group source by source."""
-    sources, size = connection.weights.shape
-    groups = _groups(size, config)
-    padded = np.zeros((sources, groups * config.lanes), np.int64)
-    padded[:, :size] = connection.weights
-    lanes = padded.reshape(sources, groups, config.lanes).transpose(1, 0, 2)
-    mask = (1 << config.weight_bits) - 1
-    bits = (lanes & mask).reshape(-1, config.lanes).tolist()
-    return [
-        sum(weight << (lane * config.weight_bits) for lane, weight in enumerate(word))
-        for word in bits
+def _flows(
+    network: Network, parts: tuple[Part, ...], activity: Mapping[str, float]
+) -> tuple[Flow, ...]:
+    """The packets between tiles, those of the same way together."""
+    senders: list[tuple[str, int | None, int]] = [
+        (node.name, None, node.size) for node in network.inputs
     ]
+    senders += [(part.population, part.tile, part.size) for part in parts]
+    packets: defaultdict[tuple[int | None, frozenset[int]], float] = defaultdict(float)
+    for connection, tiles in zip(network.connections, destinations(network, parts), strict=True):
+        for name, tile, size in senders:
+            if name == connection.source:
+                packets[tile, tiles] += size * activity[name]
+    return tuple(Flow(tile, tiles, count) for (tile, tiles), count in packets.items())
+
+
+def _report(image: Image, flows: tuple[Flow, ...], places: tuple[int, ...]) -> Report:
+    config = image.config
+    used = tuple(
+        {
+            "neurons": len(tile.biases),
+            "weight_words": len(tile.weights),
+            "populations": len(tile.populations),
+            "connections": len(tile.connections),
+            "targets": len(tile.targets),
+            "routes": len(tile.routes),
+        }
+        for tile in image.tiles
+    )
+    packets = traffic(config, flows, places)
+    reading_order = traffic(config, flows, range(config.tiles))
+    return Report(
+        {name: getattr(config, name) for name in used[0]},
+        used,
+        len(image.tiles[0].routes),
+        tuple(
+            LinkTraffic(tile, port.name.lower(), float(count))
+            for (tile, port), count in zip(links(config), packets, strict=True)
+        ),
+        cost(packets),
+        cost(reading_order),
+    )
 
 
 def _check_widths(network: Network, config: FabricConfig) -> None:
@@ -156,15 +168,3 @@ def _check_widths(network: Network, config: FabricConfig) -> None:
                 f"{name}: the network has {getattr(network, name)}, the fabric "
                 f"{getattr(config, name)}; compile for the fabric's width"
             )
-
-
-def _check_fits(needs: dict[str, int], config: FabricConfig) -> None:
-    short = [
-        f"{name} {need} of {getattr(config, name)} (short by {need - getattr(config, name)})"
-        for name, need in needs.items()
-        if need > getattr(config, name)
-    ]
-    if short:
-        raise SpikeloomError(
-            f"the network does not fit the fabric: {', '.join(short)}; use a larger FabricConfig"
-        )

@@ -20,7 +20,7 @@ from golden.image import Image
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
 from spikeloom.files import write_arrays
-from spikeloom.mapping import map_network
+from spikeloom.mapping import Plan, plan
 
 FORMAT = "spikeloom program"
 VERSION = 1
@@ -63,9 +63,14 @@ class Program:
         self.image  # noqa: B018 - a Program that exists fits
 
     @functools.cached_property
+    def plan(self) -> Plan:
+        """What is where in the fabric, and what that takes."""
+        return plan(self.network, self.fabric, self.record, self.readout)
+
+    @property
     def image(self) -> Image:
         """The contents of the fabric's memories."""
-        return map_network(self.network, self.fabric, self.record, self.readout)
+        return self.plan.image
 
     @functools.cached_property
     def digest(self) -> str:

@@ -205,9 +205,9 @@ def assert_equal(program: Program, counts: Counts, order: int | None = None) -> 
     for name, states in heard.states.items():
         np.testing.assert_array_equal(states, expected.states[name], name)
     wrap = 1 << image.config.counter_bits
-    assert counted["synops"] == int(expected.synops.sum()) % wrap
-    assert counted["spikes"] == sum(int(s.sum()) for s in expected.spikes.values()) % wrap
-    assert counted["errors"] == 0
+    assert counted["synops.0"] == int(expected.synops.sum()) % wrap
+    assert counted["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values()) % wrap
+    assert counted["errors.0"] == 0
     assert counted["cycles"] == packets[-1][0] + 1
     return heard
 
@@ -249,15 +249,17 @@ def test_random_words(name: str) -> None:
         limits = [1 << field.width for field in config.host_in.fields]
         words = []
         for _ in range(int(rng.integers(1, 100))):
-            step, first, ahead, connection, index = (int(rng.integers(top)) for top in limits)
+            step, first, ahead, *event = (int(rng.integers(top)) for top in limits)
             if rng.random() < 0.7:
                 step, ahead = 0, ahead % config.slots
-            fields = {"first": first, "ahead": ahead, "connection": connection, "index": index}
-            words.append(config.host_in.pack({"step": step, **fields}))
+            fields = dict(zip(("route", "connection", "index"), event, strict=True))
+            words.append(
+                config.host_in.pack({"step": step, "first": first, "ahead": ahead, **fields})
+            )
         played = np.array(words, np.uint64)
         rtl = run_rtl(program.image, played)
         assert rtl == run_cycle_level(program.image, played)
-        errors.append(rtl[1]["errors"])
+        errors.append(rtl[1]["errors.0"])
 
     check()
     assert any(errors)
@@ -334,11 +336,12 @@ def full_network(decay: int = 1000) -> Program:
 def test_exactly_full_memories() -> None:
     full = full_network()
     image = full.image
-    assert len(image.biases) == FULL.neurons
-    assert len(image.weights) == FULL.weight_words
-    assert len(image.populations) == FULL.populations
-    assert len(image.connections) == FULL.connections
-    assert len(image.targets) == FULL.targets
+    (tile,) = image.tiles
+    assert len(tile.biases) == FULL.neurons
+    assert len(tile.weights) == FULL.weight_words
+    assert len(tile.populations) == FULL.populations
+    assert len(tile.connections) == FULL.connections
+    assert len(tile.targets) == FULL.targets
     assert max(c.weights.shape[0] for c in full.network.connections) == FULL.axons
     assert full.network.max_delay == FULL.slots - 1
     for rate in (0.3, 1.0):

@@ -1,5 +1,6 @@
 """What the host says and hears, decoded by a reader written for this test alone."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from golden.host import FaultyDevice, hear, host_words
-from golden.image import Image, Row
+from golden.image import Entry, Image, Sender, TileImage
 from golden.spec import FabricConfig, LoadTarget, PacketKind
 
-CONFIG = FabricConfig(lanes=2, neurons=10, axons=12, slots=4, populations=3, connections=5)
+CONFIG = FabricConfig(
+    lanes=2, neurons=10, axons=12, slots=4, populations=3, connections=5, routes=6
+)
 STEP, SPIKE, STATE = PacketKind.STEP, PacketKind.SPIKE, PacketKind.STATE
 
 
 def image(
-    inputs: tuple[tuple[str, int, int], ...] = (),
-    rows: tuple[Row, ...] = (),
+    entries: tuple[Entry, ...] = (),
+    senders: tuple[Sender, ...] = (),
     config: FabricConfig = CONFIG,
 ) -> Image:
-    return Image(config, (), (), (), (), (), 0, inputs, rows)
+    return Image(config, (TileImage((), (), (), (), (), ()),), 0, entries, senders)
 
 
 def cut(word: int, *widths: int) -> list[int]:
@@ -40,11 +43,12 @@ def bits_for(count: int) -> int:
 
 
 def decoded(words: NDArray[np.uint64], config: FabricConfig) -> list[tuple[int, ...]]:
-    """(step, first, ahead, connection, index) of each word."""
+    """(step, first, ahead, route, connection, index) of each word."""
     widths = (
         1,
         1,
         bits_for(config.slots),
+        bits_for(config.routes),
         bits_for(config.connections),
         bits_for(max(config.axons, config.neurons)),
     )
@@ -60,22 +64,22 @@ def test_words_by_hand() -> None:
     counts = np.zeros((1, 2, 12), np.uint8)
     counts[0, 0, [3, 11]] = 1
     counts[0, 1, 5] = 2
-    (words,) = host_words(image((("in", 4, 0), ("in", 1, 1))), {"in": counts})
+    (words,) = host_words(image((Entry("in", 5, 4, 0), Entry("in", 2, 1, 1))), {"in": counts})
     assert words.dtype == np.uint64
     assert decoded(words, CONFIG) == [
-        (0, 0, 0, 4, 3),
-        (0, 0, 0, 4, 11),
-        (0, 0, 1, 1, 3),
-        (0, 0, 1, 1, 11),
-        (1, 1, 1, 0, 0),  # first step; one more follows
-        (0, 0, 0, 4, 5),
-        (0, 0, 0, 4, 5),
-        (1, 0, 0, 0, 0),
+        (0, 0, 0, 5, 4, 3),
+        (0, 0, 0, 5, 4, 11),
+        (0, 0, 1, 2, 1, 3),
+        (0, 0, 1, 2, 1, 11),
+        (1, 1, 1, 0, 0, 0),  # first step; one more follows
+        (0, 0, 0, 5, 4, 5),
+        (0, 0, 0, 5, 4, 5),
+        (1, 0, 0, 0, 0, 0),
     ]
 
 
 def test_without_events_there_are_only_marks() -> None:
-    words = host_words(image((("in", 0, 0),)), {"in": np.zeros((3, 6, 12), np.uint8)})
+    words = host_words(image((Entry("in", 0, 0, 0),)), {"in": np.zeros((3, 6, 12), np.uint8)})
     # Steps that follow saturate at slots - 1 = 3.
     expected = [(1, 1, 3), (1, 0, 3), (1, 0, 3), (1, 0, 2), (1, 0, 1), (1, 0, 0)]
     assert [[word[:3] for word in decoded(sample, CONFIG)] for sample in words] == [expected] * 3
@@ -87,7 +91,7 @@ def test_an_input_without_connections_says_nothing() -> None:
 
 
 def test_a_sample_shorter_than_a_delay_gets_no_event() -> None:
-    (words,) = host_words(image((("in", 0, 3),)), {"in": np.ones((1, 2, 12), np.uint8)})
+    (words,) = host_words(image((Entry("in", 0, 0, 3),)), {"in": np.ones((1, 2, 12), np.uint8)})
     assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
 
 
@@ -99,24 +103,26 @@ def plays(draw: st.DrawFn) -> tuple[FabricConfig, Image, dict[str, NDArray[np.ui
         axons=draw(st.integers(1, 40)),
         neurons=draw(st.integers(1, 40)),
         connections=draw(st.integers(1, 9)),
+        routes=draw(st.integers(1, 9)),
     )
     names = ["x", "y"][: draw(st.integers(1, 2))]
-    inputs = tuple(
-        (
+    entries = tuple(
+        Entry(
             draw(st.sampled_from(names)),
+            draw(st.integers(0, config.routes - 1)),
             draw(st.integers(0, config.connections - 1)),
             draw(st.integers(0, config.slots - 1)),
         )
         for _ in range(draw(st.integers(0, 4)))
     )
-    inputs = tuple(sorted(inputs, key=lambda row: names.index(row[0])))
+    entries = tuple(sorted(entries, key=lambda entry: names.index(entry.input)))
     samples, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     counts = {
         name: rng.integers(0, 3, (samples, steps, draw(st.integers(1, config.axons))), np.uint8)
         for name in names
     }
-    return config, image(inputs, config=config), counts
+    return config, image(entries, config=config), counts
 
 
 @settings(deadline=None)
@@ -132,20 +138,21 @@ def test_words_are_the_events_in_order_and_a_mark_after_each_step(
     for sample in range(samples):
         expected: list[tuple[int, ...]] = []
         for step in range(steps):
-            for name, connection, delay in played.inputs:
-                if step + delay < steps:
-                    for axon, count in enumerate(counts[name][sample, step]):
-                        expected += [(0, 0, delay, connection, axon)] * int(count)
-            expected.append((1, int(step == 0), min(steps - 1 - step, most), 0, 0))
+            for entry in played.entries:
+                if step + entry.delay < steps:
+                    for axon, count in enumerate(counts[entry.input][sample, step]):
+                        word = (0, 0, entry.delay, entry.route, entry.connection, axon)
+                        expected += [word] * int(count)
+            expected.append((1, int(step == 0), min(steps - 1 - step, most), 0, 0, 0))
         assert decoded(heard[sample], config) == expected
 
 
 # Packets from the fabric.
 
-ROWS = (
-    Row("both", 3, recorded=True, readout=True),
-    Row("silent", 2, recorded=False, readout=False),
-    Row("spikes", 10, recorded=True, readout=False),
+SENDERS = (
+    Sender("both", 3, recorded=True, readout=True),
+    Sender("silent", 2, recorded=False, readout=False),
+    Sender("spikes", 10, recorded=True, readout=False),
 )
 
 
@@ -155,10 +162,10 @@ def packet(kind: int, population: int = 0, index: int = 0, value: int = 0) -> in
 
 
 def hear_packets(
-    *packets: int, samples: int = 1, steps: int = 2, rows: tuple[Row, ...] = ROWS
+    *packets: int, samples: int = 1, steps: int = 2, senders: tuple[Sender, ...] = SENDERS
 ) -> Any:
     clocks = np.arange(100, 100 + len(packets), dtype=np.uint64)
-    return hear(image(rows=rows), clocks, np.array(packets, np.uint64), samples, steps)
+    return hear(image(senders=senders), clocks, np.array(packets, np.uint64), samples, steps)
 
 
 FINAL = [packet(STATE, 0, n, value) for n, value in enumerate((-32768, -1, 32767))]
@@ -239,13 +246,25 @@ def test_packets_that_no_right_fabric_sends_are_refused(packets: list[int], mess
 
 
 def test_load_words_write_every_row_once() -> None:
-    loaded = Image(CONFIG, (1, 2, 3), (4, 5), (6,), (7, 8), (9,), 10, (), ())
-    words = [CONFIG.load.unpack(word) for word in loaded.load_words()]
-    assert [(w["target"], w["address"], w["data"]) for w in words] == [
-        *((LoadTarget.WEIGHT, n, data) for n, data in enumerate((1, 2, 3))),
-        *((LoadTarget.BIAS, n, data) for n, data in enumerate((4, 5))),
-        (LoadTarget.POPULATION, 0, 6),
-        *((LoadTarget.CONNECTION, n, data) for n, data in enumerate((7, 8))),
-        (LoadTarget.TARGET, 0, 9),
-        (LoadTarget.CONTROL, 0, 10),
+    config = dataclasses.replace(CONFIG, columns=2)
+    tiles = (
+        TileImage((1, 2, 3), (4, 5), (6,), (7, 8), (9,), (10, 11)),
+        TileImage((12,), (13, 14), (15, 16), (17,), (18, 19), (20, 21)),
+    )
+    loaded = Image(config, tiles, 22, (), ())
+    words = [config.load.unpack(word) for word in loaded.load_words()]
+    assert [(w["tile"], w["target"], w["address"], w["data"]) for w in words] == [
+        *((0, LoadTarget.WEIGHT, n, data) for n, data in enumerate((1, 2, 3))),
+        *((0, LoadTarget.BIAS, n, data) for n, data in enumerate((4, 5))),
+        (0, LoadTarget.POPULATION, 0, 6),
+        *((0, LoadTarget.CONNECTION, n, data) for n, data in enumerate((7, 8))),
+        (0, LoadTarget.TARGET, 0, 9),
+        *((0, LoadTarget.ROUTE, n, data) for n, data in enumerate((10, 11))),
+        (1, LoadTarget.WEIGHT, 0, 12),
+        *((1, LoadTarget.BIAS, n, data) for n, data in enumerate((13, 14))),
+        *((1, LoadTarget.POPULATION, n, data) for n, data in enumerate((15, 16))),
+        (1, LoadTarget.CONNECTION, 0, 17),
+        *((1, LoadTarget.TARGET, n, data) for n, data in enumerate((18, 19))),
+        *((1, LoadTarget.ROUTE, n, data) for n, data in enumerate((20, 21))),
+        (0, LoadTarget.CONTROL, 0, 22),
     ]

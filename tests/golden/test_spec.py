@@ -25,6 +25,7 @@ LAYOUTS = [
     "population_row",
     "connection_row",
     "target_row",
+    "route_row",
     "control_row",
     "host_in",
     "host_out",
@@ -37,6 +38,8 @@ LAYOUTS = [
 ]
 
 RANGES = {
+    "columns": (1, 8),
+    "rows": (1, 8),
     "lanes": (1, 16),
     "state_bits": (8, 24),
     "sum_bits": (8, 32),
@@ -49,6 +52,8 @@ RANGES = {
     "targets": (1, 1024),
     "queue": (1, 1024),
     "counter_bits": (16, 64),
+    "routes": (1, 1024),
+    "buffer": (3, 16),
 }
 
 
@@ -200,6 +205,7 @@ def test_a_size_that_is_no_integer_is_refused(name: str, value: Any) -> None:
             targets=1,
             queue=1,
             counter_bits=16,
+            routes=1,
         ),
         FabricConfig(neurons=1),
         FabricConfig(lanes=1),
@@ -219,6 +225,8 @@ def test_every_field_of_the_smallest_fabrics_has_a_bit(config: FabricConfig) -> 
 def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
     population = config.population_row
     population.pack({"neurons": config.neurons, "neuron_base": config.neurons - 1})
+    numbers = config.populations * config.tiles
+    population.pack({"number": numbers - 1, "index_base": config.neurons - 1})
     population.pack({"sum_base": config.sum_words - 1, "retain": 4096, "reset": 2})
     population.pack({"target_base": config.targets - 1, "fan_out": config.targets})
     config.connection_row.pack(
@@ -230,11 +238,16 @@ def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
             "synapses": config.neurons,
         }
     )
-    config.target_row.pack({"connection": config.connections - 1, "delay": config.slots - 1})
+    last_target = {"route": config.routes - 1, "connection": config.connections - 1}
+    config.target_row.pack({**last_target, "delay": config.slots - 1})
     config.control_row.pack({"last_phase": config.populations - 1, "window": config.slots - 1})
     last = max(config.axons, config.neurons) - 1
     for word_layout in (config.host_in, config.host_out, config.event, config.spike):
         word_layout.pack({"index": last})
+    for word_layout in (config.host_in, config.event):
+        word_layout.pack(last_target)
+    for word_layout in (config.host_out, config.spike):
+        word_layout.pack({"population": numbers - 1})
 
 
 @given(configs())
@@ -246,10 +259,12 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.CONNECTION: config.connections,
         LoadTarget.TARGET: config.targets,
         LoadTarget.CONTROL: 1,
+        LoadTarget.ROUTE: config.routes,
     }
     assert config.memories.keys() == depths.keys() == set(LoadTarget)
     for target, row in config.memories.items():
         word = {"target": target, "address": depths[target] - 1, "data": (1 << row.width) - 1}
+        word["tile"] = config.tiles - 1
         assert config.load.unpack(config.load.pack(word)) == word
 
 

@@ -170,8 +170,8 @@ def test_verilog_that_does_not_build_is_an_error() -> None:
 
 def test_first_difference_names_the_field() -> None:
     probe = NARROW.probe
-    expected = probe.pack({"fetch.valid": 1, "counters.cycles": 9})
-    got = probe.pack({"fetch.valid": 1, "counters.cycles": 8, "counters.errors": 1})
+    expected = probe.pack({"0.fetch.valid": 1, "counters.cycles": 9})
+    got = probe.pack({"0.fetch.valid": 1, "counters.cycles": 8, "counters.errors.0": 1})
     found = {"signal": "counters.cycles", "expected": 9, "got": 8}
     assert first_difference(probe, expected, got) == found
     with pytest.raises(ValueError, match="do not differ"):

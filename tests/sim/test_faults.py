@@ -30,7 +30,7 @@ from locking import one_at_a_time
 import golden.fixed
 import golden.neuron
 import golden.step
-from golden.image import Image
+from golden.image import Image, TileImage
 from golden.network import Connection, Input, Network, Population
 from golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from sim import cosim
@@ -61,8 +61,8 @@ CONFIG = FabricConfig(
 FAULT_TARGET = 7
 FAULT_REGISTER = (
     "hdl/fabric.py",
-    "        m.submodules.sequencer = sequencer = Sequencer(self.config)\n",
-    "        m.submodules.sequencer = sequencer = Sequencer(self.config)\n"
+    "        m.submodules.sequencer = sequencer = Sequencer(config)\n",
+    "        m.submodules.sequencer = sequencer = Sequencer(config)\n"
     f"        with m.If(self.load.valid & (self.load.p.target == {FAULT_TARGET})):\n"
     "            m.d.sync += FAULT.eq(self.load.p.data)\n",
 )
@@ -86,7 +86,7 @@ class Fault:
     rtl
         File in `hdl`, a piece of it, and what it becomes; `BAD` is true while the fault is there.
     golden
-        A piece of `golden/cycle.py`, and what it becomes.
+        File in `golden`, a piece of it, and what it becomes.
     image, words
         The scenario.
     step, clock, signal
@@ -96,7 +96,7 @@ class Fault:
     """
 
     rtl: tuple[str, str, str]
-    golden: tuple[str, str] | None
+    golden: tuple[str, str, str] | None
     image: Image
     words: Sequence[int]
     clock: int
@@ -117,17 +117,15 @@ def image(
 ) -> Image:
     """An image of one population, with at most one fan-out entry."""
     row = {"neurons": 1, "retain": DECAY_ONE, "threshold": 127, "fan_out": target is not None}
-    return Image(
-        CONFIG,
+    tile = TileImage(
         tuple(CONFIG.weight_row.pack({"lane0": a, "lane1": b}) for a, b in weights),
         tuple(CONFIG.bias_row.pack({"bias": bias}) for bias in biases),
         (CONFIG.population_row.pack({**row, **population}),),
         tuple(CONFIG.connection_row.pack(row) for row in connections),
         () if target is None else (CONFIG.target_row.pack(target),),
-        CONFIG.control_row.pack({"window": window}),
-        (),
         (),
     )
+    return Image(CONFIG, (tile,), CONFIG.control_row.pack({"window": window}), (), ())
 
 
 def mark(ahead: int = 0, first: int = 0) -> int:
@@ -175,11 +173,15 @@ PAIR = image(
 FAULTS = {
     "weight address off by one": Fault(
         rtl=("integrate", "(row.weight_base + d_index)", "(row.weight_base + d_index + BAD)"),
-        golden=("described.weight_base + self.d_index", "described.weight_base + self.d_index + 1"),
+        golden=(
+            "tile",
+            "described.weight_base + self.d_index",
+            "described.weight_base + self.d_index + 1",
+        ),
         image=PAIR,
         words=[event(1), mark()],
         clock=3,
-        signal="sum.data",
+        signal="0.sum.data",
         right=sums(5, -7),
         wrong=sums(3, 4),
     ),
@@ -190,24 +192,27 @@ FAULTS = {
             "d_valid.eq(self.event.valid & ~(BAD & (self.event.p.index == 1)))",
         ),
         golden=(
+            "tile",
             "        if event is not None:\n            self.d_valid = True",
-            "        if event is not None and event[1] != 1:\n            self.d_valid = True",
+            "        mask = self.event_masks[1]\n"
+            "        if event is not None and event >> self.event_shifts[1] & mask != 1:\n"
+            "            self.d_valid = True",
         ),
         image=PAIR,
         words=[event(1), mark()],
         # Counted at the end of clock 1, in which D takes the event.
         clock=2,
-        signal="counters.synops",
+        signal="counters.synops.0",
         right=2,
         wrong=0,
     ),
     "a fetch does not clear the sums": Fault(
         rtl=("integrate", "Mux(e_clears, 0,", "Mux(e_clears, Mux(BAD, before, 0),"),
-        golden=("self.sums[address] = 0", "self.sums[address] = row"),
+        golden=("tile", "self.sums[address] = 0", "self.sums[address] = row"),
         image=PAIR,
         words=[event(1), mark()],
         clock=8,
-        signal="sum.data",
+        signal="0.sum.data",
         right=0,
         wrong=sums(5, -7),
     ),
@@ -218,7 +223,7 @@ FAULTS = {
         image=PAIR,
         words=[event(1), event(0), mark()],
         clock=4,
-        signal="sum.data",
+        signal="0.sum.data",
         right=sums(6, -5),
         wrong=sums(1, 2),
     ),
@@ -228,12 +233,12 @@ FAULTS = {
             "self.stalled.eq(x_valid & self.fetch.valid)",
             "self.stalled.eq(x_valid & self.fetch.valid & ~BAD)",
         ),
-        golden=("self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
+        golden=("tile", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
         # The third event is taken in clock 3 and in X in clock 5, that of the fetch.
         words=[mark(), event(), event(), event(), mark()],
         clock=6,
-        signal="counters.stalls",
+        signal="counters.stalls.0",
         right=1,
         wrong=0,
     ),
@@ -243,12 +248,12 @@ FAULTS = {
             "(self.inclusive & (u == self.threshold))",
             "((self.inclusive | BAD) & (u == self.threshold))",
         ),
-        golden=("else u > population.threshold", "else u >= population.threshold"),
+        golden=("tile", "else u > population.threshold", "else u >= population.threshold"),
         image=PAIR,
         words=[event(1), mark()],
         # 5 + 1 == 6
         clock=13,
-        signal="spike.valid",
+        signal="0.spike.valid",
         right=0,
         wrong=1,
     ),
@@ -259,6 +264,7 @@ FAULTS = {
             "u.eq(Mux(BAD, decayed + x[1], saturate(decayed + x[1], bits)))",
         ),
         golden=(
+            "tile",
             "u = min(max((kept if v >= 0 else -kept) + x, low), high)",
             "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
         ),
@@ -267,7 +273,7 @@ FAULTS = {
         words=[mark(1, first=1), mark()],
         step=1,
         clock=25,
-        signal="state.data",
+        signal="0.state.data",
         right=127,
         wrong=200,
     ),
@@ -278,13 +284,14 @@ FAULTS = {
             "Mux(negative[1], -kept - (BAD & product[:DECAY_BITS].any()), kept)",
         ),
         golden=(
+            "tile",
             "(kept if v >= 0 else -kept) + x",
             "(v * population.retain >> DECAY_BITS) + x",
         ),
         image=image(v_init=-11, retain=2048),
         words=[mark(first=1)],
         clock=11,
-        signal="state.data",
+        signal="0.state.data",
         right=byte(-5),
         wrong=byte(-6),
     ),
@@ -295,13 +302,14 @@ FAULTS = {
             "Mux(first & ~BAD, population.v_init, state_read.data)",
         ),
         golden=(
+            "tile",
             "population.v_init if self.first else self.states[address]",
             "self.states[address]",
         ),
         image=image(v_init=50),
         words=[mark(first=1)],
         clock=11,
-        signal="state.data",
+        signal="0.state.data",
         right=50,
         wrong=0,
     ),
@@ -311,11 +319,11 @@ FAULTS = {
             "(population.readout & (self.ahead == 0))",
             "(population.readout & ((self.ahead == 0) | BAD))",
         ),
-        golden=("bool(population.readout) and self.ahead == 0", "bool(population.readout)"),
+        golden=("tile", "bool(population.readout) and self.ahead == 0", "bool(population.readout)"),
         image=image(readout=1),
         words=[mark(ahead=1), mark()],
         clock=11,
-        signal="spike.valid",
+        signal="0.spike.valid",
         right=0,
         wrong=1,
     ),
@@ -326,6 +334,7 @@ FAULTS = {
             "unused.eq(done.valid & ~self.spike_valid & ~BAD)",
         ),
         golden=(
+            "tile",
             "if spike is None:\n                self.credits += 1",
             "if spike is None:\n                self.credits += 0",
         ),
@@ -333,29 +342,31 @@ FAULTS = {
         image=image(neurons=4),
         words=[mark()],
         clock=13,
-        signal="fetch.valid",
+        signal="0.fetch.valid",
         right=1,
         wrong=0,
     ),
     "a late event is sent": Fault(
         rtl=("emit", "late.eq(~b_state &", "late.eq(~BAD & ~b_state &"),
         golden=(
-            "late = target is not None and not target[0] and target[2] > ahead",
+            "tile",
+            "late = target is not None and not target[0] and target[1] > ahead",
             "late = False",
         ),
         # Stage 4 in 11, 12 the queue's memory, 13 A, 14 B; from C it goes through the arbiter.
         image=image(biases=[1], threshold=0, spiking=1, target={"connection": 0, "delay": 1}),
         words=[mark()],
         clock=15,
-        signal="event.valid",
+        signal="0.event.valid",
         right=0,
         wrong=1,
     ),
     "a step starts before its events are added": Fault(
-        rtl=("sequencer", "(lead != 0) & ~self.pending", "(lead != 0) & (~self.pending | BAD)"),
+        rtl=("sequencer", "with m.Elif(quiet):", "with m.Elif(quiet | BAD):"),
         golden=(
-            "if self.lead and not self.integrate.pending(self.fire_slot):",
-            "if self.lead:",
+            "sequencer",
+            "elif state == WAIT:\n            if not busy:",
+            "elif state == WAIT:\n            if True:",
         ),
         image=PAIR,
         words=[event(1), mark()],
@@ -365,9 +376,18 @@ FAULTS = {
         wrong=1,
     ),
     "a step ends before its spikes are sent": Fault(
-        rtl=("tile", "fire.idle & emit.idle", "fire.idle & (emit.idle | BAD)"),
-        golden=("                and self.emit.idle\n", ""),
-        image=dataclasses.replace(PAIR, biases=(CONFIG.bias_row.pack({"bias": 2}),) * 2),
+        rtl=("tile", "~fire.idle | ~emit.idle |", "~fire.idle | (~emit.idle & ~BAD) |"),
+        golden=(
+            "tile",
+            "self.fire.state != IDLE or not self.emit.idle or",
+            "self.fire.state != IDLE or",
+        ),
+        image=dataclasses.replace(
+            PAIR,
+            tiles=(
+                dataclasses.replace(PAIR.tiles[0], biases=(CONFIG.bias_row.pack({"bias": 2}),) * 2),
+            ),
+        ),
         words=[event(1), mark()],
         # 5 + 2 > 6: DONE comes with the spike of population 0, neuron 0.
         clock=17,
@@ -382,14 +402,15 @@ FAULTS = {
             "Mux(BAD, in_slot + word.ahead, add_modulo(in_slot, word.ahead, config.slots))",
         ),
         golden=(
-            "(self.in_slot + (word >> ahead & ahead_mask)) % self.slots",
-            "self.in_slot + (word >> ahead & ahead_mask)",
+            "sequencer",
+            "slot = (self.in_slot + ahead) % self.slots",
+            "slot = self.in_slot + ahead",
         ),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 2})),
         # The event goes into the third slot, and a step further.
         words=[mark(), mark(), event(0, ahead=1), mark()],
         clock=2,
-        signal="event.payload",
+        signal="0.event.payload",
         right=CONFIG.event.pack({"slot": 0}),
         wrong=CONFIG.event.pack({"slot": 3}),
     ),
@@ -504,7 +525,8 @@ def test_fault_in_the_rtl(name: str, probed: str) -> None:
 def test_fault_in_the_cycle_level_model(name: str, probed: str, tmp_path: Path) -> None:
     fault = FAULTS[name]
     assert fault.golden
-    tree = copy_sources(tmp_path / "tree", [("golden/cycle.py", *fault.golden)])
+    file, old, new = fault.golden
+    tree = copy_sources(tmp_path / "tree", [(f"golden/{file}.py", old, new)])
     scenario = cosim.Scenario(fault.words, seed=1)
     # Image and scenario are data; only what runs comes from the copy.
     played = tmp_path / "played"
@@ -567,8 +589,8 @@ def program(fault: int = 0, **population: object) -> Program:
         CONFIG.sum_bits,
     )
     result = Program(network, CONFIG, frozenset({"p"}), frozenset({"p"}))
-    # The image is a cached property.
-    result.__dict__["image"] = faulty(result.image, fault)
+    # The plan is a cached property.
+    result.__dict__["plan"] = dataclasses.replace(result.plan, image=faulty(result.image, fault))
     return result
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from golden.errors import SpikeloomError
 from golden.host import hear, host_words
-from golden.image import Image
+from golden.image import Image, TileImage
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
 from golden.step import check_inputs, simulate
@@ -189,7 +189,8 @@ def test_buffers_and_slices_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_every_bit_of_a_load_word_arrives(config: FabricConfig) -> None:
     population = (1 << config.population_row.width) - 1
-    image = Image(config, (5, 6), (7,), (population,), (3,), (1,), 1, (), ())
+    tile = TileImage((5, 6), (7,), (population,), (3,), (1,), (2,))
+    image = Image(config, (tile,), 1, (), ())
     expected = 0
     for word in image.load_words():
         for low in range(0, config.load.width, config.counter_bits):
@@ -197,9 +198,9 @@ def test_every_bit_of_a_load_word_arrives(config: FabricConfig) -> None:
     with Simulation(config, verilog=stand_in(config)) as simulation:
         simulation.load(image)
         counters = simulation.counters()
-        assert (counters["cycles"], counters["synops"]) == (7, expected)
+        assert (counters["cycles"], counters["synops.0"]) == (8, expected)
         simulation.reset()
-        assert not any(simulation.counters()[name] for name in ("cycles", "synops"))
+        assert not any(simulation.counters()[name] for name in ("cycles", "synops.0"))
 
 
 def test_a_fabric_that_takes_nothing_is_stuck() -> None:
@@ -232,7 +233,7 @@ def test_libraries_and_instances_do_not_mix() -> None:
     simulations = [Simulation(SMALL, verilog=text) for text in texts]
     for every, simulation in zip((1, 3, 1), simulations, strict=True):
         simulation.run(words_of([EVENT, MARK]))
-        assert simulation.counters()["spikes"] == every
+        assert simulation.counters()["spikes.0"] == every
     simulations[0].run(words_of([EVENT] * 10 + [MARK]))
     cycles = [simulation.counters()["cycles"] for simulation in simulations]
     assert cycles == [3 + 12, 5, 3]
@@ -405,10 +406,10 @@ def test_rtl_does_what_the_golden_model_does(name: str) -> None:
         for which in heard.states:
             assert np.array_equal(heard.states[which], expected.states[which]), (seed, which)
         assert result.counters["cycles"] == int(result.clocks[-1]) + 1
-        assert result.counters["synops"] == expected.synops.sum()
-        assert result.counters["spikes"] == sum(int(s.sum()) for s in expected.spikes.values())
-        assert result.counters["errors"] == 0
-        spikes += result.counters["spikes"]
+        assert result.counters["synops.0"] == expected.synops.sum()
+        assert result.counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())
+        assert result.counters["errors.0"] == 0
+        spikes += result.counters["spikes.0"]
     assert spikes > 1000
 
 
@@ -434,4 +435,4 @@ def test_mutated_rtl_is_told_from_the_right_one() -> None:
     words = np.concatenate(host_words(image, check_inputs(net, events(2, 2, 3))))
     right, wrong = (run_batch(SMALL, image, [words], verilog=v)[0] for v in (text, mutated))
     assert np.array_equal(right.packets, wrong.packets)
-    assert (right.counters["synops"] + wrong.counters["synops"]) % (1 << 32) == 0
+    assert (right.counters["synops.0"] + wrong.counters["synops.0"]) % (1 << 32) == 0

@@ -1,18 +1,29 @@
 """The memory image, read back as docs/hardware.md says the hardware reads it."""
 
+import collections
 import dataclasses
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mesh_walker import LOCAL, MESHES, WEST, Shape, meshes, walk
 
+import spikeloom
+from golden.cycle import CycleModel
 from golden.errors import SpikeloomError
-from golden.image import Image
+from golden.host import hear, host_words
+from golden.image import Image, TileImage
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
-from spikeloom.mapping import map_network
+from golden.step import check_inputs, simulate
+from spikeloom.delivery import check_delivery
+from spikeloom.devices import golden_clocks, predict_clocks
+from spikeloom.mapping import map_network, plan
 
 SIZES = ("neurons", "weight_words", "populations", "connections", "targets", "axons", "slots")
 
@@ -87,6 +98,20 @@ def exact_fit(net: Network, lanes: int, **changed: int) -> FabricConfig:
     )
 
 
+def roomy(net: Network, shape: Shape, lanes: int, slots: int = 5) -> FabricConfig:
+    """A fabric with more than enough of everything but slots."""
+    return FabricConfig(
+        columns=shape[0],
+        rows=shape[1],
+        lanes=lanes,
+        weight_bits=net.weight_bits,
+        neurons=4 * 32,
+        weight_words=7 * 20 * 20,
+        slots=slots,
+        axons=20,
+    )
+
+
 def map_all(net: Network, config: FabricConfig) -> Image:
     everyone = frozenset(p.name for p in net.populations)
     return map_network(net, config, everyone, everyone)
@@ -110,33 +135,38 @@ def bits(count: int) -> int:
     return max(1, len(f"{count - 1:b}"))
 
 
-class Walker:
-    """Reads an image as the hardware does."""
+class Tile:
+    """The memories of one tile, their rows taken apart."""
 
-    def __init__(self, image: Image) -> None:
-        self.image = image
-        self.config = c = image.config
+    def __init__(self, config: FabricConfig, memories: TileImage) -> None:
+        c, self.weights = config, memories.weights
         groups = (c.neurons + c.lanes - 1) // c.lanes
         rows, state = bits(groups * c.slots), c.state_bits
-        self.population_fields = {
-            "neurons": bits(c.neurons + 1),
-            "neuron_base": bits(c.neurons),
-            "sum_base": rows,
-            "retain": 13,
-            "threshold": state,
-            "v_reset": state,
-            "v_init": state,
-            "reset": 2,
-            "inclusive": 1,
-            "spiking": 1,
-            "readout": 1,
-            "target_base": bits(c.targets),
-            "fan_out": bits(c.targets + 1),
-            "more": 1,
-        }
+        index = bits(max(c.axons, c.neurons))
         self.populations = [
-            row(word, self.population_fields, frozenset({"threshold", "v_reset", "v_init"}))
-            for word in image.populations
+            row(
+                word,
+                {
+                    "number": bits(c.populations * c.columns * c.rows),
+                    "index_base": index,
+                    "neurons": bits(c.neurons + 1),
+                    "neuron_base": bits(c.neurons),
+                    "sum_base": rows,
+                    "retain": 13,
+                    "threshold": state,
+                    "v_reset": state,
+                    "v_init": state,
+                    "reset": 2,
+                    "inclusive": 1,
+                    "spiking": 1,
+                    "readout": 1,
+                    "target_base": bits(c.targets),
+                    "fan_out": bits(c.targets + 1),
+                    "more": 1,
+                },
+                frozenset({"threshold", "v_reset", "v_init"}),
+            )
+            for word in memories.populations
         ]
         self.connections = [
             row(
@@ -149,117 +179,230 @@ class Walker:
                     "synapses": bits(c.neurons + 1),
                 },
             )
-            for word in image.connections
+            for word in memories.connections
         ]
         self.targets = [
-            row(word, {"host": 1, "connection": bits(c.connections), "delay": bits(c.slots)})
-            for word in image.targets
+            row(
+                word,
+                {
+                    "host": 1,
+                    "route": bits(c.routes),
+                    "connection": bits(c.connections),
+                    "delay": bits(c.slots),
+                },
+            )
+            for word in memories.targets
         ]
+        self.biases = [bias - (bias >> (c.sum_bits - 1) << c.sum_bits) for bias in memories.biases]
+
+    @property
+    def phases(self) -> list[list[dict[str, int]]]:
+        """The rows of each phase; those without neurons are left out."""
+        result: list[list[dict[str, int]]] = [[]]
+        for entry in self.populations:
+            if entry["neurons"]:
+                result[-1].append(entry)
+            if not entry["more"]:
+                result.append([])
+        assert result.pop() == []
+        return result
+
+    @property
+    def entries(self) -> list[dict[str, int]]:
+        """The rows that have neurons."""
+        return [entry for phase in self.phases for entry in phase]
+
+    def fan_out(self, entry: dict[str, int]) -> list[dict[str, int]]:
+        return self.targets[entry["target_base"] :][: entry["fan_out"]]
+
+
+class Walker:
+    """Reads an image as the hardware does."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.config = c = image.config
+        self.tiles = [Tile(c, memories) for memories in image.tiles]
         self.control = row(
             image.control, {"last_phase": bits(c.populations), "window": bits(c.slots)}
         )
-        self.read: list[int] = []
+        self.read: set[tuple[int, int]] = set()
 
-    def fan_out(self, number: int) -> list[dict[str, int]]:
-        entry = self.populations[number]
-        return self.targets[entry["target_base"] :][: entry["fan_out"]]
+    def reached(self, tile: int, entry: int, route: int) -> list[int]:
+        """Where a packet arrives; a single tile has no router."""
+        if len(self.tiles) == 1:
+            return [0]
+        shape = self.config.columns, self.config.rows
+        return walk(shape, [memories.routes for memories in self.image.tiles], tile, entry, route)[
+            0
+        ]
 
-    def matrix(self, number: int) -> dict[tuple[int, int], int]:
-        """Weight of each (source, row of state memory) of a connection, padding included."""
-        entry, c = self.connections[number], self.config
-        weights = {}
-        for index in range(entry["sources"]):
-            for g in range(entry["groups"]):
-                address = entry["weight_base"] + index + g * entry["sources"]
-                self.read.append(address)
-                lanes = row(
-                    self.image.weights[address],
-                    {str(lane): c.weight_bits for lane in range(c.lanes)},
-                    frozenset(map(str, range(c.lanes))),
-                )
-                # The accumulator row of slot 0 of a group is group * slots.
-                group, slot = divmod(entry["sum_base"] + g * c.slots, c.slots)
-                assert slot == 0
-                for lane in range(c.lanes):
-                    weights[index, group * c.lanes + lane] = lanes[str(lane)]
-        return weights
-
-
-@settings(deadline=None)
-@given(networks(), st.integers(1, 16), st.integers(0, 5))
-def test_every_synapse_is_found_once(net: Network, lanes: int, spare: int) -> None:
-    config = exact_fit(net, lanes)
-    config = dataclasses.replace(config, neurons=config.neurons + spare, slots=config.slots + spare)
-    image = map_all(net, config)
-    walker = Walker(image)
-    order = sorted(net.populations, key=lambda p: p.phase)
-    assert [r.name for r in image.rows] == [p.name for p in order]
-
-    base = {}
-    taken: set[int] = set()
-    for p, entry in zip(order, walker.populations, strict=True):
-        base[p.name] = entry["neuron_base"]
-        # Whole groups, shared by nobody; the accumulators of the same groups.
-        assert entry["neuron_base"] % lanes == 0
-        assert entry["sum_base"] == entry["neuron_base"] // lanes * config.slots
-        mine = set(range(entry["neuron_base"], entry["neuron_base"] + p.size))
-        padded = {n // lanes for n in mine}
-        assert taken.isdisjoint(padded)
-        taken |= padded
-        assert max(mine) < config.neurons
-
-    # Which connections lead where, and what their matrices hold.
-    found: list[Connection] = []
-    for p, number in zip(order, range(len(order)), strict=True):
-        hosts = 0
-        for entry in walker.fan_out(number):
-            if entry["host"]:
-                hosts += 1
-                continue
-            connection = net.connections[entry["connection"]]
-            assert (connection.source, connection.delay) == (p.name, entry["delay"])
-            found.append(connection)
-        assert hosts == p.spiking
-    for name, number, delay in image.inputs:
-        connection = net.connections[number]
-        assert (connection.source, connection.delay) == (name, delay)
-        found.append(connection)
-    silent = {p.name for p in net.populations if not p.spiking}
-    expected = [c for c in net.connections if c.source not in silent]
-    assert sorted(map(id, found)) == sorted(map(id, expected))
-
-    for number, connection in enumerate(net.connections):
-        sources, size = connection.weights.shape
-        first = base[connection.target]
-        weights = walker.matrix(number)
-        assert walker.connections[number]["synapses"] == size
-        for source in range(sources):
-            for n in range(size):
-                assert weights.pop((source, first + n)) == connection.weights[source, n]
+    def added(self, tile: int, number: int, index: int) -> dict[tuple[int, int], int]:
+        """What an event adds in a tile: a weight for each (population, neuron), no padding."""
+        memories, c = self.tiles[tile], self.config
+        entry = memories.connections[number]
+        assert index < entry["sources"]
+        lane_of = {}
+        for g in range(entry["groups"]):
+            address = entry["weight_base"] + index + g * entry["sources"]
+            self.read.add((tile, address))
+            lanes = row(
+                memories.weights[address],
+                {str(lane): c.weight_bits for lane in range(c.lanes)},
+                frozenset(map(str, range(c.lanes))),
+            )
+            # The accumulator row of slot 0 of a group is group * slots.
+            group, slot = divmod(entry["sum_base"] + g * c.slots, c.slots)
+            assert slot == 0
+            lane_of |= {(group, lane): lanes[str(lane)] for lane in range(c.lanes)}
+        result = {}
+        for population in memories.entries:
+            first = population["sum_base"] // c.slots
+            for n in range(population["neurons"]):
+                place = first + n // c.lanes, n % c.lanes
+                if place in lane_of:
+                    neuron = population["number"], population["index_base"] + n
+                    result[neuron] = lane_of.pop(place)
         # What is left is padding.
-        assert not any(weights.values())
-        assert all(n - first < -(-size // lanes) * lanes for _, n in weights)
-    assert sorted(walker.read) == list(range(len(image.weights)))
+        assert not any(lane_of.values())
+        assert len(result) == entry["synapses"]
+        return result
 
 
 @settings(deadline=None)
-@given(networks(), st.integers(1, 16))
-def test_every_number_of_a_population_is_in_its_row(net: Network, lanes: int) -> None:
-    image = map_all(net, exact_fit(net, lanes))
-    walker = Walker(image)
+@given(networks(), meshes(), st.integers(1, 16), st.integers(5, 8))
+def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slots: int) -> None:
+    config = roomy(net, shape, lanes, slots)
+    walker = Walker(map_all(net, config))
+    names = [sender.name for sender in walker.image.senders]
+    assert names == [p.name for p in sorted(net.populations, key=lambda p: p.phase)]
+
+    # Every event that can be sent: who sends it, from which tile and port, and the packet.
+    sent = [
+        (node.name, index, 0, WEST, entry.connection, entry.delay, entry.route)
+        for node in net.inputs
+        for entry in walker.image.entries
+        if entry.input == node.name
+        for index in range(node.size)
+    ]
+    for tile, memories in enumerate(walker.tiles):
+        for entry in memories.entries:
+            name = names[entry["number"]]
+            assert sum(target["host"] for target in memories.fan_out(entry)) == entry["spiking"]
+            sent += [
+                (
+                    name,
+                    entry["index_base"] + n,
+                    tile,
+                    LOCAL,
+                    target["connection"],
+                    target["delay"],
+                    target["route"],
+                )
+                for target in memories.fan_out(entry)
+                if not target["host"]
+                for n in range(entry["neurons"])
+            ]
+    found: dict[tuple[str, int, str, int, int, int], list[int]] = collections.defaultdict(list)
+    for name, index, tile, port, number, delay, route in sent:
+        for there in walker.reached(tile, port, route):
+            for (population, neuron), weight in walker.added(there, number, index).items():
+                key = name, index, names[population], neuron, number, delay
+                found[key].append(weight)
+
+    silent = {p.name for p in net.populations if not p.spiking}
+    expected = {
+        (c.source, i, c.target, j, number, c.delay): [weight]
+        for number, c in enumerate(net.connections)
+        if c.source not in silent
+        for i, weights in enumerate(c.weights.tolist())
+        for j, weight in enumerate(weights)
+    }
+    assert found == expected
+    if all(c.source not in silent for c in net.connections):
+        words = [len(memories.weights) for memories in walker.tiles]
+        assert walker.read == {(tile, n) for tile, count in enumerate(words) for n in range(count)}
+
+
+@settings(deadline=None)
+@given(networks(), meshes(), st.integers(1, 16))
+def test_every_number_of_a_population_is_in_its_rows(
+    net: Network, shape: Shape, lanes: int
+) -> None:
+    config = roomy(net, shape, lanes)
+    walker = Walker(map_all(net, config))
     order = sorted(net.populations, key=lambda p: p.phase)
-    for number, (p, entry) in enumerate(zip(order, walker.populations, strict=True)):
-        assert entry["neurons"] == p.size
-        assert entry["retain"] == 4096 - p.decay
-        for name in ("threshold", "v_reset", "v_init", "inclusive", "spiking", "reset"):
-            assert entry[name] == getattr(p, name), name
-        assert entry["readout"] == 1
-        same_phase = number + 1 < len(order) and order[number + 1].phase == p.phase
-        assert entry["more"] == same_phase
-        biases = image.biases[entry["neuron_base"] :][: p.size]
-        assert [bias - (bias >> 15 << 16) for bias in biases] == p.bias.tolist()
-    phases_fired = 1 + sum(not entry["more"] for entry in walker.populations[:-1])
-    assert walker.control["last_phase"] == phases_fired - 1
+    biases: dict[str, dict[int, int]] = {p.name: {} for p in order}
+    for memories in walker.tiles:
+        assert len(memories.phases) == walker.control["last_phase"] + 1 == net.phases
+        taken: set[int] = set()
+        for phase, entries in enumerate(memories.phases):
+            for entry in entries:
+                p = order[entry["number"]]
+                assert p.phase == phase
+                assert entry["retain"] == 4096 - p.decay
+                for name in ("threshold", "v_reset", "v_init", "inclusive", "spiking", "reset"):
+                    assert entry[name] == getattr(p, name), name
+                assert entry["readout"] == 1
+                # Whole groups, shared by nobody; the accumulators of the same groups.
+                first = entry["neuron_base"] // lanes
+                assert entry["neuron_base"] == first * lanes
+                assert entry["sum_base"] == first * config.slots
+                groups = set(range(first, first - (-entry["neurons"] // lanes)))
+                assert taken.isdisjoint(groups)
+                taken |= groups
+                for n in range(entry["neurons"]):
+                    neuron = entry["index_base"] + n
+                    assert neuron not in biases[p.name]
+                    biases[p.name][neuron] = memories.biases[entry["neuron_base"] + n]
+        assert taken == set(range(len(taken)))
+    for p in order:
+        assert biases[p.name] == dict(enumerate(p.bias.tolist()))
+
+
+@settings(deadline=None)
+@given(networks(), meshes(), st.integers(1, 16), st.data())
+def test_a_fabric_of_just_what_was_used_is_enough(
+    net: Network, shape: Shape, lanes: int, data: st.DataObject
+) -> None:
+    config = roomy(net, shape, lanes)
+    everyone = frozenset(p.name for p in net.populations)
+    made = plan(net, config, everyone, everyone)
+    most = {name: max(used[name] for used in made.report.used) for name in made.report.available}
+    for used, memories in zip(made.report.used, made.image.tiles, strict=True):
+        for name in ("populations", "connections", "targets", "routes"):
+            assert used[name] == len(getattr(memories, name))
+        assert (used["neurons"], used["weight_words"]) == (
+            len(memories.biases),
+            len(memories.weights),
+        )
+    exact = {name: max(1, rows) for name, rows in most.items()}
+    image = map_all(net, dataclasses.replace(config, **exact))
+    assert [tile.weights for tile in image.tiles] == [tile.weights for tile in made.image.tiles]
+    assert image.entries == made.image.entries
+    # With less it is another mapping, which `map_network` checks, or it is refused in one line.
+    name = data.draw(st.sampled_from(sorted(exact)))
+    smaller = dataclasses.replace(config, **{**exact, name: max(1, exact[name] - 1)})
+    refused = ""
+    try:
+        less = plan(net, smaller, everyone, everyone)
+    except SpikeloomError as error:
+        refused = str(error)
+    if refused:
+        assert re.fullmatch(r"[^\n]* \(short by \d+\); use a larger FabricConfig", refused)
+    else:
+        assert all(used[name] <= getattr(smaller, name) for used in less.report.used)
+
+
+@settings(deadline=None)
+@given(networks(), meshes(), st.integers(1, 16))
+def test_the_same_network_is_mapped_alike(net: Network, shape: Shape, lanes: int) -> None:
+    config = roomy(net, shape, lanes)
+    everyone = frozenset(p.name for p in net.populations)
+    made = plan(net, config, everyone, everyone)
+    assert plan(net, config, everyone, everyone) == made
+    assert json.loads(json.dumps(dataclasses.asdict(made.report)))["routes"] == made.report.routes
+    assert made.report.cost <= made.report.reading_order_cost
 
 
 @settings(deadline=None)
@@ -268,7 +411,7 @@ def test_input_runs_ahead_as_far_as_slots_allow(net: Network, spare: int) -> Non
     config = exact_fit(net, 4)
     config = dataclasses.replace(config, slots=config.slots + spare)
     image = map_all(net, config)
-    longest = max((delay for _, _, delay in image.inputs), default=0)
+    longest = max((entry.delay for entry in image.entries), default=0)
     # Slots in use: the step fired, `window` steps ahead of it, and an input delay on top.
     assert 1 + Walker(image).control["window"] + longest == config.slots
 
@@ -284,17 +427,18 @@ def test_only_what_is_recorded_or_read_out_goes_to_the_host() -> None:
     )
     config = FabricConfig()
     image = map_network(net, config, frozenset({"b"}), frozenset({"a"}))
-    walker = Walker(image)
-    assert walker.targets == []
-    assert [entry["readout"] for entry in walker.populations] == [1, 0]
+    [tile] = Walker(image).tiles
+    assert tile.targets == []
+    assert [entry["readout"] for entry in tile.populations] == [1, 0]
     # LI has no spikes to record.
-    assert [(r.name, r.recorded, r.readout) for r in image.rows] == [
+    assert [(s.name, s.recorded, s.readout) for s in image.senders] == [
         ("a", False, True),
         ("b", False, False),
     ]
     image = map_network(net, config, frozenset({"a"}), frozenset())
-    assert Walker(image).targets == [{"host": 1, "connection": 0, "delay": 0}]
-    assert [(r.recorded, r.readout) for r in image.rows] == [(True, False), (False, False)]
+    [tile] = Walker(image).tiles
+    assert tile.targets == [{"host": 1, "route": 0, "connection": 0, "delay": 0}]
+    assert [(s.recorded, s.readout) for s in image.senders] == [(True, False), (False, False)]
 
 
 def test_connections_come_before_the_host() -> None:
@@ -303,8 +447,212 @@ def test_connections_come_before_the_host() -> None:
         (Population("a", 1, np.zeros(1, np.int64)),),
         (Connection("a", "a", np.array([[1]]), 1), Connection("a", "a", np.array([[2]]), 2)),
     )
-    hosts = [entry["host"] for entry in Walker(map_all(net, FabricConfig())).targets]
-    assert hosts == [0, 0, 1]
+    [tile] = Walker(map_all(net, FabricConfig())).tiles
+    assert [entry["host"] for entry in tile.targets] == [0, 0, 1]
+
+
+# Meshes.
+
+
+def layered(*sizes: int) -> Network:
+    """Layers that all spike when anything comes; the first is the input."""
+    names = [f"layer{n}" for n in range(len(sizes))]
+    return Network(
+        (Input(names[0], sizes[0]),),
+        tuple(
+            Population(names[n], sizes[n], np.zeros(sizes[n], np.int64), phase=n - 1)
+            for n in range(1, len(sizes))
+        ),
+        tuple(
+            Connection(names[n - 1], names[n], np.ones((sizes[n - 1], sizes[n]), np.int64))
+            for n in range(1, len(sizes))
+        ),
+    )
+
+
+def test_a_spike_is_sent_once_however_many_tiles_want_it() -> None:
+    image = map_all(layered(5, 8, 32), FabricConfig(columns=2, rows=2, lanes=8))
+    walker = Walker(image)
+    senders = [t for t in walker.tiles if any(e["number"] == 0 for e in t.entries)]
+    assert len(senders) == 1
+    assert [target["host"] for target in senders[0].targets] == [0, 1, 1]
+    # One route to the tile of the first layer, one to all tiles.
+    assert [len(tile.routes) for tile in image.tiles] == [2] * 4
+
+
+def test_a_single_tile_has_no_routes() -> None:
+    image = map_all(layered(5, 8, 32), FabricConfig())
+    assert image.tiles[0].routes == ()
+    assert {entry.route for entry in image.entries} == {0}
+
+
+def test_the_report_adds_up() -> None:
+    net = layered(5, 8)
+    config = FabricConfig(columns=2, lanes=4)
+    everyone = frozenset({"layer1"})
+    report = plan(net, config, everyone, everyone, {"layer0": 0.5}).report
+    # Half an event a step from each of 5 axons, all of them also for tile 1.
+    assert [(link.tile, link.port, link.packets) for link in report.links] == [
+        (0, "east", 2.5),
+        (1, "west", 0.0),
+    ]
+    assert report.cost == report.reading_order_cost == 2.5 + 1.25
+    assert report.routes == 1
+    assert (
+        report.used
+        == (
+            {
+                "neurons": 4,
+                "weight_words": 5,
+                "populations": 1,
+                "connections": 1,
+                "targets": 1,
+                "routes": 1,
+            },
+        )
+        * 2
+    )
+    assert report.available["weight_words"] == 16384
+
+
+def test_placement_beats_reading_order_on_a_network() -> None:
+    # 16 populations of one group, joined in pairs that lie far apart in reading order.
+    names = [f"p{n}" for n in range(16)]
+    net = Network(
+        (Input("in", 1),),
+        tuple(Population(name, 8, np.zeros(8, np.int64)) for name in names),
+        tuple(
+            Connection(name, names[15 - n], np.ones((8, 8), np.int64), 1)
+            for n, name in enumerate(names)
+        ),
+    )
+    everyone = frozenset(names)
+    report = plan(net, FabricConfig(columns=4, rows=4), everyone, everyone).report
+    assert report.cost < report.reading_order_cost / 2
+
+
+@pytest.mark.parametrize(
+    ("activity", "message"),
+    [
+        ({"layer9": 1.0}, "activity: no input or population is called 'layer9'"),
+        ({"layer1": -1.0}, "activity of 'layer1' must be 0..255, not -1.0"),
+        ({"layer1": float("nan")}, "activity of 'layer1' must be 0..255, not nan"),
+    ],
+)
+def test_activity_is_checked(activity: dict[str, float], message: str) -> None:
+    with pytest.raises(SpikeloomError, match=f"^{message}$"):
+        plan(layered(5, 8), FabricConfig(), frozenset(), frozenset(), activity)
+
+
+@pytest.mark.parametrize("shape", [*MESHES, (4, 4)])
+@pytest.mark.parametrize("schedule", ["layered", "pipelined"])
+def test_mnist_maps(shape: Shape, schedule: Any) -> None:
+    path = Path(__file__).parents[2] / "examples" / "mnist" / "mnist.nir"
+    net = spikeloom.load_nir(path, dt=1e-3)
+    config = FabricConfig(columns=shape[0], rows=shape[1])
+    program = spikeloom.compile(net, config, schedule=schedule)
+    hidden = [
+        sum(e["neurons"] for e in tile.entries if e["number"] == 0)
+        for tile in Walker(program.image).tiles
+    ]
+    assert sum(hidden) == 128
+    # 16 groups of 8, spread as evenly as they can be.
+    assert max(hidden) - min(hidden) <= 8
+    check_delivery(program.network, program.image)
+
+
+# Delivery.
+
+
+def broken_images() -> dict[str, tuple[Image, str]]:
+    """Images with one thing wrong, and what should be said about it."""
+    image = map_all(layered(5, 32, 32), FabricConfig(columns=2, rows=2, lanes=8))
+
+    def changed(tile: int, memory: str, word: int, **fields: int) -> Image:
+        """With other values in a row of a tile's memory."""
+        layout = getattr(image.config, f"{memory.removesuffix('s')}_row")
+        words = list(getattr(image.tiles[tile], memory))
+        words[word] = layout.pack(layout.unpack(words[word]) | fields)
+        tiles = list(image.tiles)
+        tiles[tile] = dataclasses.replace(tiles[tile], **{memory: tuple(words)})
+        return dataclasses.replace(image, tiles=tuple(tiles))
+
+    whole = r"connection \d from tile \d is not whole"
+    unsent = "does not send each event of"
+    misplaced = "is in exactly one tile"
+    return {
+        "a branch is missing": (changed(0, "routes", 0, south=0), whole),
+        "a tile is passed by": (changed(1, "routes", 0, local=0), whole),
+        "a tile has no row": (changed(1, "connections", 1, sources=0, synapses=0), whole),
+        "a tile has fewer axons": (changed(1, "connections", 1, sources=31), whole),
+        "a tile has fewer neurons": (changed(1, "connections", 1, synapses=7), whole),
+        "to another connection": (changed(1, "targets", 0, connection=0), unsent),
+        "with another delay": (changed(1, "targets", 0, delay=1), unsent),
+        "to the host instead": (changed(1, "targets", 0, host=1), unsent),
+        "no fan-out": (changed(1, "populations", 0, fan_out=0), unsent),
+        "a neuron is missing": (changed(1, "populations", 0, neurons=7), misplaced),
+        "neurons are there twice": (changed(1, "populations", 0, index_base=0), misplaced),
+        "neurons are there in addition": (
+            dataclasses.replace(image, tiles=(*image.tiles[:3], image.tiles[0])),
+            misplaced,
+        ),
+        "no input": (dataclasses.replace(image, entries=()), unsent),
+        "input twice": (dataclasses.replace(image, entries=image.entries * 2), unsent),
+    }
+
+
+@pytest.mark.parametrize("name", broken_images())
+def test_a_broken_image_is_found(name: str) -> None:
+    image, message = broken_images()[name]
+    with pytest.raises(ValueError, match=message):
+        check_delivery(layered(5, 32, 32), image)
+
+
+# The cycle-level model.
+
+
+@settings(deadline=None, max_examples=30)
+@given(networks(), meshes(), st.integers(1, 16), st.integers(0, 1 << 30))
+def test_the_cycle_level_model_computes_the_network(
+    net: Network, shape: Shape, lanes: int, seed: int
+) -> None:
+    config = roomy(net, shape, lanes)
+    image = map_all(net, config)
+    rng = np.random.default_rng(seed)
+    counts = check_inputs(
+        net, {node.name: rng.random((2, 4, node.size)) < 0.4 for node in net.inputs}
+    )
+    expected = simulate(net, counts)
+    model = CycleModel(config)
+    model.load(image)
+    words = np.concatenate(host_words(image, counts))
+    clocks, packets = np.array(model.run(words.tolist()), np.uint64).T
+    heard = hear(image, clocks, packets, 2, 4)
+    for name, spikes in heard.spikes.items():
+        np.testing.assert_array_equal(spikes, expected.spikes[name])
+    for name, states in heard.states.items():
+        np.testing.assert_array_equal(states, expected.states[name])
+    totals = collections.Counter[str]()
+    for name, count in model.counters.items():
+        totals[name.partition(".")[0]] += count
+    assert totals["synops"] == expected.synops.sum()
+    assert totals["errors"] == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2)])
+def test_predicted_clocks_are_those_of_the_cycle_level_model(shape: Shape) -> None:
+    net = layered(5, 32, 8)
+    config = FabricConfig(columns=shape[0], rows=shape[1])
+    image = map_all(net, config)
+    counts = {"layer0": np.ones((3, 4, 5), np.uint8)}
+    model = CycleModel(config)
+    model.load(image)
+    words = np.concatenate(host_words(image, counts))
+    ends = [clock for clock, packet in model.run(words.tolist()) if packet & 3 == 2]
+    predicted = predict_clocks(image, counts, workers=1)
+    assert predicted.shape == (3, 4)
+    assert (predicted.cumsum() - 1).tolist() == ends
+    assert golden_clocks(image, counts, workers=1).tolist() == predicted.sum(axis=1).tolist()
 
 
 # What does not fit.

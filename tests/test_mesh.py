@@ -1,0 +1,164 @@
+"""Meshes: the same network gives the same spikes wherever it runs, and the RTL is the model."""
+
+import functools
+
+import numpy as np
+import pytest
+from locking import one_at_a_time
+
+from golden.cycle import CycleModel
+from golden.host import hear, host_words
+from golden.image import Image
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig
+from golden.step import Run, check_inputs, simulate
+from sim import cosim
+from sim.runner import run_batch
+from spikeloom.mapping import map_network
+
+STEPS = 6
+SAMPLES = 3
+SHAPES = [(1, 1), (2, 1), (2, 2), (4, 4), (3, 5)]
+"""Columns and rows."""
+
+
+@functools.cache
+def network(schedule: str) -> Network:
+    """Two layers, the first recurrent, and a readout; layered or pipelined."""
+    rng = np.random.default_rng(7)
+    forward, phases = (0, (0, 1, 2)) if schedule == "layered" else (1, (0, 0, 0))
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-40, 60, shape)
+
+    return Network(
+        (Input("in", 24),),
+        (
+            Population("one", 45, rng.integers(-5, 6, 45), phases[0], decay=300, threshold=150),
+            Population("two", 33, rng.integers(-5, 6, 33), phases[1], decay=90, threshold=160),
+            Population("out", 10, np.zeros(10, np.int64), phases[2], spiking=False),
+        ),
+        (
+            Connection("in", "one", weights(24, 45), forward),
+            Connection("one", "one", weights(45, 45) // 4, 1),
+            Connection("one", "two", weights(45, 33) // 2, forward),
+            Connection("two", "one", weights(33, 45) // 8, 2),
+            Connection("two", "out", weights(33, 10), forward),
+        ),
+    )
+
+
+def fabric(columns: int, rows: int, lanes: int) -> FabricConfig:
+    return FabricConfig(
+        columns=columns,
+        rows=rows,
+        lanes=lanes,
+        neurons=112,
+        weight_words=8192,
+        slots=4,
+        axons=64,
+        populations=4,
+        connections=8,
+        targets=16,
+        queue=16,
+        routes=64,
+    )
+
+
+def events() -> np.ndarray:
+    return np.random.default_rng(3).random((SAMPLES, STEPS, 24)) < 0.3
+
+
+def mapped(net: Network, config: FabricConfig) -> Image:
+    everyone = frozenset(population.name for population in net.populations)
+    return map_network(net, config, everyone, everyone)
+
+
+def check_packets(image: Image, clocks: np.ndarray, packets: np.ndarray, expected: Run) -> None:
+    heard = hear(image, clocks, packets, SAMPLES, STEPS)
+    for name, spikes in heard.spikes.items():
+        assert (spikes == expected.spikes[name]).all()
+    for name, states in heard.states.items():
+        assert (states == expected.states[name]).all()
+
+
+@pytest.mark.parametrize("schedule", ["layered", "pipelined"])
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_model_gives_the_same_spikes_on_every_mesh(
+    shape: tuple[int, int], lanes: int, schedule: str
+) -> None:
+    net = network(schedule)
+    expected = simulate(net, events())
+    assert all(spikes.sum() > 20 for name, spikes in expected.spikes.items() if name != "out")
+    image = mapped(net, fabric(*shape, lanes))
+    model = CycleModel(image.config)
+    model.load(image)
+    words = np.concatenate(host_words(image, check_inputs(net, events())))
+    clocks, packets = np.array(model.run([int(word) for word in words]), np.uint64).T
+    check_packets(image, clocks, packets, expected)
+    counters = model.counters
+    tiles = range(image.config.tiles)
+    assert sum(counters[f"synops.{tile}"] for tile in tiles) == expected.synops.sum()
+    assert sum(counters[f"errors.{tile}"] for tile in tiles) == 0
+
+
+def test_pipelined_is_layered_a_step_later_for_each_layer() -> None:
+    # Without bias and loops, so that a layer that waits for its first spikes stays as it was.
+    rng = np.random.default_rng(5)
+    first, second = rng.integers(-40, 60, (24, 30)), rng.integers(-40, 60, (30, 12))
+    rasters = {}
+    for schedule, delay, phases in (("layered", 0, (0, 1)), ("pipelined", 1, (0, 0))):
+        net = Network(
+            (Input("in", 24),),
+            (
+                Population("one", 30, np.zeros(30, np.int64), phases[0], 300, 150),
+                Population("two", 12, np.zeros(12, np.int64), phases[1], 90, 160),
+            ),
+            (Connection("in", "one", first, delay), Connection("one", "two", second, delay)),
+        )
+        given = np.random.default_rng(3).random((1, STEPS, 24)) < 0.3
+        padded = np.concatenate([given, np.zeros((1, 2, 24), bool)], axis=1)
+        image = mapped(net, fabric(2, 2, 4))
+        model = CycleModel(image.config)
+        model.load(image)
+        words = np.concatenate(host_words(image, check_inputs(net, padded)))
+        clocks, packets = np.array(model.run([int(word) for word in words]), np.uint64).T
+        rasters[schedule] = hear(image, clocks, packets, 1, STEPS + 2).spikes
+    for name, late in (("one", 1), ("two", 2)):
+        layered, pipelined = rasters["layered"][name], rasters["pipelined"][name]
+        assert layered[:, :STEPS].any()
+        assert (pipelined[:, late : STEPS + late] == layered[:, :STEPS]).all()
+
+
+@pytest.mark.parametrize(("shape", "lanes"), [((2, 1), 4), ((2, 2), 8)], ids=str)
+def test_the_rtl_is_the_model_in_every_clock_count_and_packet(
+    shape: tuple[int, int], lanes: int
+) -> None:
+    config = fabric(*shape, lanes)
+    for schedule in ("layered", "pipelined"):
+        net = network(schedule)
+        image = mapped(net, config)
+        words = np.concatenate(host_words(image, check_inputs(net, events())))
+        with one_at_a_time(f"mesh-{shape}"):
+            (result,) = run_batch(config, image, [words], workers=1)
+        check_packets(image, result.clocks, result.packets, simulate(net, events()))
+        model = CycleModel(config)
+        model.load(image)
+        assert list(zip(result.clocks.tolist(), result.packets.tolist(), strict=True)) == model.run(
+            [int(word) for word in words]
+        )
+        assert sum(result.counters[f"errors.{tile}"] for tile in range(config.tiles)) == 0
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 2)], ids=str)
+def test_every_signal_of_the_rtl_is_the_models(shape: tuple[int, int]) -> None:
+    net = network("layered")
+    image = mapped(net, fabric(*shape, 8))
+    words = [int(w) for w in np.concatenate(host_words(image, check_inputs(net, events()[:2])))]
+    for seed, gap, backpressure in ((1, 0.0, 0.0), (2, 0.4, 0.5)):
+        with one_at_a_time(f"mesh-bench-{shape}"):
+            report = cosim.check(image, cosim.Scenario(words, seed, gap, backpressure, 0.1))
+        assert report.difference is None, str(report.difference)
+        assert report.steps == 2 * STEPS
+        assert report.cycles > len(words)
