@@ -39,6 +39,9 @@ PDR = "abc pdr"
 SMT = "smtbmc --nounroll yices"
 """An SMT solver: k-induction, bounded checks, covers."""
 
+_TRACES = {PDR: "aigsmt none", SMT: "vcd off"}
+"""ABC's traces are not followed up, as SymbiYosys cannot do that where there are memories."""
+
 _EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
 
 _TWIN = """\
@@ -142,8 +145,7 @@ def verify(spec: Any, mode: Mode, depth: int = 20, engine: str | None = None) ->
     engine = engine or (PDR if mode is Mode.PROVE else SMT)
     design = netlist(spec)
     job = (
-        # ABC's traces are not followed up: SymbiYosys cannot where there are memories.
-        f"[options]\nmode {mode.value}\ndepth {depth}\naigsmt none\n"
+        f"[options]\nmode {mode.value}\ndepth {depth}\n{_TRACES[engine]}\n"
         f"[engines]\n{engine}\n"
         "[script]\nread_rtlil top.il\nprep -top top\n"
         "[files]\ntop.il\n"

@@ -59,7 +59,7 @@ def open_router(fault: Fault | None = None) -> Any:
     return opened(
         Router,
         hooks[Router],
-        RouterInput=opened(RouterInput, hooks[RouterInput], Memory=ConstantTable),
+        RouterInput=opened(RouterInput, hooks[RouterInput], memory=ConstantTable),
         RouterOutput=opened(
             RouterOutput, hooks[RouterOutput], RoundRobin=opened(RoundRobin, hooks[RoundRobin])
         ),

@@ -54,6 +54,8 @@ def using(component: type, **names: Any) -> Any:
 def _variant(component: type, text: str, names: dict[str, Any]) -> Any:
     scope = {"__name__": component.__module__}
     exec(compile(text, f"<variant of {component.__module__}>", "exec"), scope)
+    if unknown := names.keys() - scope.keys():
+        raise ValueError(f"no {', '.join(sorted(unknown))} in {component.__module__}")
     scope.update(names)
     return scope[component.__name__]
 
@@ -77,7 +79,7 @@ class ConstantTable(wiring.Component):
     All of it is what the load word's data says, row 0 in the lowest bits.
     """
 
-    def __init__(self, shape: Any, depth: int, init: list[int]) -> None:
+    def __init__(self, shape: Any, depth: int) -> None:
         self.shape = shape
         self.depth = depth
         address = (depth - 1).bit_length()

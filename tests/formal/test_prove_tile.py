@@ -5,13 +5,13 @@ over two clocks, with invariants that are written out.
 """
 
 import pytest
-from amaranth import Elaboratable, Module, Signal, signed
+from amaranth import Elaboratable, Module, Mux, Signal, signed
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from specs import holds, opened, tiny, transfer
 
-from golden.spec import FabricConfig
+from golden.spec import RETAIN_BITS, FabricConfig
 from hdl.collector import CollectorNode
 from hdl.emit import Emit
 from hdl.fire import Fire, State
@@ -32,7 +32,7 @@ class AnyUpdate(wiring.Component):
             {
                 "v": In(state),
                 "x": In(signed(config.sum_bits + 1)),
-                "retain": In(config.population_row.fields[5].width),
+                "retain": In(RETAIN_BITS),
                 "threshold": In(state),
                 "v_reset": In(state),
                 "reset": In(2),
@@ -121,7 +121,8 @@ class FireSpec(Elaboratable):
 class EmitSpec(Elaboratable):
     """Emit takes every spike that there is room for, and `idle` says that it holds nothing.
 
-    `inside` are the spikes in the queue. Tables and the readiness of both outputs are free.
+    `inside` are the spikes in the queue. Tables and the readiness of both outputs are free. `owed`
+    are the packets still to come of the spikes taken in.
     """
 
     def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
@@ -130,6 +131,7 @@ class EmitSpec(Elaboratable):
             "submodules.queue = queue = ": "submodules.queue = queue = self.queue = ",
             "b_valid = Signal()": "b_valid = self.b_valid = Signal()",
             "c_valid = Signal()": "c_valid = self.c_valid = Signal()",
+            "late = Signal()": "late = self.late = Signal()",
         }
         if fault:
             hooks[fault[0]] = fault[1]
@@ -155,6 +157,10 @@ class EmitSpec(Elaboratable):
             Assume((spike.spiked & (spike.fan_out != 0)) | spike.readout),
         ]
         m.d.sync += inside.eq(inside + push - dut.popped)
+        beats = Mux(spike.spiked, spike.fan_out, 0) + spike.readout
+        gone = transfer(dut.event) + transfer(dut.host) + (dut.b_valid & dut.late)
+        owed = Signal(5)
+        m.d.sync += owed.eq(owed + Mux(push, beats, 0) - gone)
         rested = Signal()
         m.d.sync += rested.eq(dut.idle & ~push)
         out = dut.event.valid | dut.host.valid
@@ -165,6 +171,8 @@ class EmitSpec(Elaboratable):
             Assert(dut.idle == ((inside == 0) & ~dut.b_valid & ~dut.c_valid), "idle is empty"),
             Assert(~dut.idle | ~out, "nothing comes out of an idle emit"),
             Assert(~rested | dut.idle, "nor comes to be in it"),
+            Assert(~dut.idle | (owed == 0), "every spike has all its packets"),
+            Assert(~out | (owed != 0), "and no more"),
             Assert(~(dut.event.valid & dut.host.valid), "one packet at a time"),
             Assert(holds(m, dut.event), "valid and payload hold"),
             Assert(holds(m, dut.host), "valid and payload hold"),
@@ -223,7 +231,7 @@ class IntegrateSpec(Elaboratable):
         return m
 
 
-FIRE = tiny(lanes=2, neurons=4, queue=3)
+FIRE = tiny(lanes=2, neurons=4, queue=4)
 EMIT = tiny(queue=2, targets=2)
 INTEGRATE = tiny(neurons=4, connections=2)
 
@@ -252,7 +260,7 @@ FIRE_FAULTS = {
     "leaves early": ("with m.If(~moving):", "with m.If(1):"),
 }
 EMIT_FAULTS = {
-    "a place less": ("depth=config.queue + 1", "depth=config.queue - 1"),
+    "a place less": ("max(3, config.queue + 1)", "config.queue"),
     "pops every beat": ("self.popped.eq(step & last)", "self.popped.eq(step)"),
     "idle too early": ("(queue.level == 0) & ~b_valid & ~c_valid", "(queue.level == 0) & ~c_valid"),
     "overwritten": ("b_free.eq(~b_valid | b_go)", "b_free.eq(1)"),
