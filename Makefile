@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test soak lint bench clean
 
 setup: .venv/test
 
@@ -29,6 +29,13 @@ demo: .venv/demo
 
 test: .venv/test lint
 	$(BIN)/pytest -n 2
+
+# A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. The line
+# that make prints, with its seed, does the same again.
+soak: SEED := $(or $(SEED),$(shell date +%s))
+soak: .venv/test
+	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
+		$(BIN)/pytest -n 2 tests/sim/test_traffic.py -k under_load -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -14,8 +14,6 @@ from sim.verilog import TOP, WAIVERS
 
 LIBRARY = "fabric.so"
 
-_HARNESS = Path(__file__).with_name("harness.cpp")
-
 _VERILATOR_FLAGS = [
     # Amaranth gives every register and memory an initial value and has no X.
     *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing"),
@@ -77,8 +75,8 @@ class _Model:
 def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
     """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
 
-    The C interface is that of `harness.cpp`. Every symbol but those is hidden, so that one process
-    can load many libraries.
+    The C interface is that of `model.cpp` and `harness.cpp`. Every symbol but those is hidden, so
+    that one process can load many libraries.
 
     Parameters
     ----------
@@ -100,10 +98,33 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
         name: getattr(config, name).width - 1
         for name in ("host_in", "host_out", "load", "counters")
     }
+    text = verilog + _WRAPPER.format(top=TOP, **ports)
+    return build_library(text, "simulation", _text("harness.cpp") + extra, trace=trace)
+
+
+def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -> Path:
+    """The shared library of module `top` with `model.cpp` and what drives it.
+
+    Parameters
+    ----------
+    verilog
+        Text with the module.
+    top
+        Its name. It has a clock `clk` and a load port, `load__valid` and `load__payload`.
+    driver
+        C++ that follows `model.cpp`.
+    trace
+        Able to write waveforms; slower.
+
+    Raises
+    ------
+    SpikeloomError
+        A tool is missing or fails. Nothing is left behind.
+    """
     model = _Model(
-        {"fabric.v": verilog + _WRAPPER.format(top=TOP, **ports)},
-        ["--prefix", "Vfabric", "--top-module", "simulation"],
-        _HARNESS.read_text(encoding="utf-8") + extra,
+        {"fabric.v": verilog},
+        ["--prefix", "Vfabric", "--top-module", top],
+        _text("model.cpp") + driver,
         ["verilated", "verilated_threads"],
         ["-fvisibility=hidden"],
         ["-shared", "-pthread"],
@@ -216,6 +237,11 @@ def _compile(directory: Path, name: str, text: str, flags: Sequence[str], model:
 
 def _include(paths: list[Path]) -> str:
     return "".join(f'#include "{path.name}"\n' for path in paths)
+
+
+def _text(name: str) -> str:
+    """A file beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _versions() -> list[str]:

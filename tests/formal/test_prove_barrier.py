@@ -1,0 +1,217 @@
+"""Proofs about the barrier: a step goes on only when nothing of it is left anywhere.
+
+They are unbounded, and made for each depth of the trees that there is.
+"""
+
+import pytest
+from amaranth import Elaboratable, Module, Signal
+from amaranth.hdl import Assert, Assume, Cover
+from specs import holds, opened, tiny, transfer
+
+from golden.spec import FabricConfig, LoadTarget
+from hdl.sequencer import Sequencer, State
+from hdl.shapes import struct
+from hdl.tree import any_of, delayed
+from sim.formal import Mode, fixed, free, verify
+
+SLOTS = 3
+
+
+class BarrierSpec(Elaboratable):
+    """Sequencer and trees, and a fabric that does whatever a fabric may do.
+
+    Bit `events[t][s]` says that a packet due in slot s is in tile t or its router, and
+    `reports[t]` that a packet for the host is in tile t's node of the collector. In every clock
+    packets may vanish (they are added, or leave) and spread to any place (they move, or branch).
+    A tile that was told to fire works for any number of clocks; while it does, and only then, it
+    makes packets, due in any slot, and reports. That a fabric does no more than this, and that
+    every packet is seen in each clock by what reports it, is what the proofs about router, mesh,
+    collector, integrate, fire and emit say.
+
+    The host keeps to the contract: events are at most `slots` - 1 - `window` steps ahead.
+
+    Parameters
+    ----------
+    fault
+        A piece of the sequencer's text, and what is there instead.
+    up
+        Registers too many in the tree from the tiles.
+    window
+        Steps in use at once that the host believes in, if not `slots`.
+    """
+
+    def __init__(
+        self,
+        config: FabricConfig,
+        fault: tuple[str, str] | None = None,
+        up: int = 0,
+        window: int | None = None,
+    ) -> None:
+        self.config = config
+        hooks = {
+            "state = Signal(State)": "state = self.state = Signal(State)",
+            "lead = Signal(": "lead = self.lead = Signal(",
+        }
+        self.dut = opened(Sequencer, {**hooks, **dict([fault] if fault else [])})(config)
+        self.up = config.tree_depth + up
+        self.slots = window or config.slots
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        tiles = range(config.tiles)
+        m = Module()
+        m.submodules.dut = dut = self.dut
+
+        # The first clock sets the control register.
+        running = Signal()
+        control = fixed(m, struct(config.control_row), "control")
+        m.d.sync += running.eq(1)
+        word = free(m, struct(config.host_in), "word")
+        offered = free(m, 1, "offered")
+        m.d.comb += [
+            dut.load.valid.eq(~running),
+            dut.load.word.target.eq(LoadTarget.CONTROL),
+            dut.load.word.data.eq(control),
+            dut.host_in.valid.eq(offered & running),
+            dut.host_in.p.eq(word),
+            dut.event.ready.eq(free(m, 1, "event_ready")),
+            dut.done.ready.eq(free(m, 1, "done_ready")),
+            Assume(holds(m, dut.host_in)),
+            Assume(control.window < config.slots),
+            Assume(word.step | (word.ahead + control.window < self.slots)),
+        ]
+
+        # The fabric.
+        slot = delayed(m, dut.slot, config.tree_depth)
+        start = delayed(m, dut.fire.valid, config.tree_depth)
+        working = Signal(config.tiles)
+        reports = Signal(config.tiles)
+        events = [Signal(config.slots, name=f"events{tile}") for tile in tiles]
+        entering = Signal(config.slots)
+        with m.If(transfer(dut.event)):
+            m.d.comb += entering.eq(1 << dut.event.p.slot)
+        everywhere = Signal(config.slots)
+        m.d.comb += everywhere.eq(reduce_or(events))
+        m.d.sync += [
+            working.eq(start.replicate(config.tiles) | (working & free(m, config.tiles, "works"))),
+            reports.eq(
+                free(m, config.tiles, "reporting")
+                & (working | reports.any().replicate(config.tiles))
+            ),
+        ]
+        for tile in tiles:
+            makes = free(m, config.slots, f"makes{tile}") & working[tile].replicate(config.slots)
+            moves = free(m, config.slots, f"moves{tile}") & everywhere
+            m.d.sync += events[tile].eq(makes | moves | (entering if tile == 0 else 0))
+        busy = [working[tile] | (events[tile] & (1 << slot)).any() for tile in tiles]
+        m.d.comb += [
+            dut.busy.eq(any_of(m, busy, self.up)),
+            dut.collecting.eq(any_of(m, list(reports), self.up)),
+        ]
+
+        state = dut.state.as_value()
+        here = Signal()
+        m.d.comb += here.eq(working.any() | (everywhere & (1 << dut.slot)).any())
+        goes_on = (state == State.START.value) | (state == State.DONE.value)
+        m.d.comb += [
+            Assert(~goes_on | ~here, "the step goes on only when nothing of it is left"),
+            Assert(~(start & working.any()), "a command comes to tiles at rest"),
+            Assert(~dut.done.valid | ~reports.any(), "a step ends after its last report"),
+            Assert(holds(m, dut.event), "valid and payload hold"),
+            Assert(holds(m, dut.done), "valid and payload hold"),
+            Assert(dut.lead <= control.window + 1, "input is at most window + 1 steps ahead"),
+            Assert(
+                (state == State.WAIT.value) | ~transfer(dut.event) | (dut.event.p.slot != dut.slot),
+                "input due now comes before the step is fired",
+            ),
+        ]
+
+        # One step mark is followed.
+        chosen = Signal()
+        first = Signal()
+        ahead = Signal(config.slot_width)
+        before = Signal.like(dut.lead)  # steps to be fired before it
+        finished = transfer(dut.done)
+        with m.If(~chosen & transfer(dut.host_in) & word.step & free(m, 1, "choose")):
+            m.d.sync += [
+                chosen.eq(1),
+                first.eq(word.first),
+                ahead.eq(word.ahead),
+                before.eq(dut.lead - finished),
+            ]
+        with m.Elif(chosen & finished):
+            with m.If(before == 0):
+                m.d.sync += chosen.eq(0)
+            with m.Else():
+                m.d.sync += before.eq(before - 1)
+        with m.If(chosen & (before == 0) & dut.fire.valid):
+            m.d.comb += Assert(
+                (dut.fire.p.first == first) & (dut.fire.p.ahead == ahead),
+                "a step is fired as its mark says",
+            )
+        steps = Signal(2)
+        m.d.sync += steps.eq(steps + (finished & (steps != 3)))
+        m.d.comb += [
+            Cover((steps == 1) & finished & (control.last_phase == 1), "steps of two phases"),
+            Cover((steps == 1) & (dut.lead == control.window + 1) & (control.window != 0), "ahead"),
+        ]
+        return m
+
+
+def reduce_or(values: list[Signal]) -> Signal:
+    """All bits that are 1 in any of `values`."""
+    result = values[0]
+    for value in values[1:]:
+        result = result | value
+    return result
+
+
+def fabric(columns: int, rows: int) -> FabricConfig:
+    return tiny(columns=columns, rows=rows, slots=SLOTS, populations=2)
+
+
+SIZES = [(1, 1), (2, 1), (3, 2), (6, 3)]
+"""Meshes with trees of 0, 1, 2 and 3 registers: all that there are."""
+
+
+def test_every_depth_is_there() -> None:
+    depths = {FabricConfig(columns=x, rows=y).tree_depth for x in range(1, 9) for y in range(1, 9)}
+    assert depths == {fabric(*size).tree_depth for size in SIZES}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_barrier(size: tuple[int, int]) -> None:
+    assert verify(BarrierSpec(fabric(*size)), Mode.PROVE).status == "PASS"
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=str)
+def test_barrier_opens(size: tuple[int, int]) -> None:
+    assert verify(BarrierSpec(fabric(*size)), Mode.COVER, depth=32).status == "PASS"
+
+
+FAULTS = {
+    "does not settle": ("settling = 2 * config.tree_depth", "settling = 0"),
+    "settles one way": ("settling = 2 * config.tree_depth", "settling = config.tree_depth"),
+    "settles one clock less": (
+        "settling = 2 * config.tree_depth",
+        "settling = 2 * config.tree_depth - 1",
+    ),
+    "does not look": ("quiet.eq((settle == 0) & ~self.busy)", "quiet.eq(settle == 0)"),
+    "forgets reports": ("(state == State.DONE) & ~self.collecting", "state == State.DONE"),
+    "opens too far": ("is_open.eq(lead <= control.window)", "is_open.eq(1)"),
+    "fires a step without its mark": ("with m.If(lead == 0):", "with m.If(lead > 7):"),
+    "commands in the wrong row": ("command_write.addr.eq(in_slot)", "command_write.addr.eq(lead)"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_broken(fault: str) -> None:
+    assert verify(BarrierSpec(fabric(2, 1), FAULTS[fault]), Mode.PROVE).status == "FAIL"
+
+
+def test_tree_too_deep() -> None:
+    assert verify(BarrierSpec(fabric(2, 1), up=1), Mode.PROVE).status == "FAIL"
+
+
+def test_host_too_far_ahead() -> None:
+    assert verify(BarrierSpec(fabric(2, 1), window=SLOTS + 1), Mode.PROVE).status == "FAIL"

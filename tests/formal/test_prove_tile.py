@@ -1,0 +1,297 @@
+"""Proofs about a tile: its spike queue never overflows, and what it holds is seen.
+
+Those of emit and integrate are unbounded, ABC finds the invariants; that of fire is by induction
+over two clocks, with invariants that are written out.
+"""
+
+import pytest
+from amaranth import Elaboratable, Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Assume, Cover
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from specs import holds, opened, tiny, transfer
+
+from golden.spec import RETAIN_BITS, FabricConfig
+from hdl.collector import CollectorNode
+from hdl.emit import Emit
+from hdl.fire import Fire, State
+from hdl.integrate import Integrate
+from hdl.sequencer import Sequencer
+from hdl.shapes import struct
+from sim.formal import SMT, Mode, free, reaches, verify
+
+Fault = tuple[str, str]
+
+
+class AnyUpdate(wiring.Component):
+    """In place of the neuron update: any neuron may spike."""
+
+    def __init__(self, config: FabricConfig) -> None:
+        state = signed(config.state_bits)
+        super().__init__(
+            {
+                "v": In(state),
+                "x": In(signed(config.sum_bits + 1)),
+                "retain": In(RETAIN_BITS),
+                "threshold": In(state),
+                "v_reset": In(state),
+                "reset": In(2),
+                "inclusive": In(1),
+                "spiking": In(1),
+                "v_next": Out(state),
+                "spiked": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.spiked.eq(free(m, 1, "any_spike")),
+            self.v_next.eq(free(m, self.v_next.shape(), "any_state")),
+        ]
+        return m
+
+
+class FireSpec(Elaboratable):
+    """Fire never sends a spike to a full queue, and at rest it does nothing.
+
+    The queue takes any time to give up a spike; `inside` are those in it. Tables, sums and
+    commands are free; a command comes only at rest, as the barrier sees to. The invariants: room
+    that is not lent is there, credits + neurons on their way + spikes in the queue = size of the
+    queue; and a row of sums arrives only when the last neuron leaves the buffer.
+    """
+
+    def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
+        self.config = config
+        hooks = {
+            "state = Signal(State)": "state = self.state = Signal(State)",
+            "wait = Signal(": "wait = self.wait = Signal(",
+            "credits = Signal(": "credits = self.credits = Signal(",
+            "held = Signal.like(": "held = self.held = Signal.like(",
+            "arriving = Signal.like(": "arriving = self.arriving = Signal.like(",
+            "stages = Signal(": "stages = self.stages = Signal(",
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.with_lemmas = not fault
+        self.dut = opened(Fire, hooks, NeuronUpdate=AnyUpdate)(config)
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        inside = Signal(range(config.queue + 2))
+        popped = Signal()
+        m.d.comb += [
+            popped.eq(free(m, 1, "pop") & (inside != 0)),
+            dut.popped.eq(popped),
+            dut.command.valid.eq(free(m, 1, "start") & dut.idle),
+            dut.command.p.eq(free(m, struct(config.fire), "command")),
+            dut.fetch.sums.eq(free(m, config.lanes * config.sum_bits, "sums")),
+            dut.load.valid.eq(free(m, 1, "load_valid")),
+            dut.load.word.eq(free(m, struct(config.load), "load")),
+        ]
+        m.d.sync += inside.eq(inside + dut.spike_valid - popped)
+        sent = dut.spike
+        m.d.comb += [
+            Assert(~dut.spike_valid | (inside < config.queue), "room for every spike"),
+            Assert(~dut.idle | ~(dut.spike_valid | dut.fetch.valid), "at rest, at rest"),
+            Assert(
+                ~dut.spike_valid | (sent.spiked & (sent.fan_out != 0)) | sent.readout,
+                "every spike in the queue becomes a packet",
+            ),
+            Cover((inside == config.queue) & (dut.credits == 0), "full"),
+        ]
+        if self.with_lemmas:
+            state = dut.state.as_value()
+            moving = dut.held + sum(stage.valid for stage in dut.stages)
+            walks = state == State.WALK.value
+            drains = state == State.DRAIN.value
+            m.d.comb += [
+                Assert(dut.credits + dut.arriving + moving + inside == config.queue),
+                Assert(walks | (dut.arriving == 0)),
+                Assert(walks | drains | (moving == 0)),
+                Assert((dut.arriving == 0) | ((dut.wait == dut.arriving - 1) & (dut.held <= 1))),
+                Assert((dut.arriving != 0) | (dut.held <= dut.wait + 2)),
+                Assert(dut.arriving <= config.lanes),
+            ]
+        return m
+
+
+class EmitSpec(Elaboratable):
+    """Emit takes every spike that there is room for, and `idle` says that it holds nothing.
+
+    `inside` are the spikes in the queue. Tables and the readiness of both outputs are free. `owed`
+    are the packets still to come of the spikes taken in.
+    """
+
+    def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
+        self.config = config
+        hooks = {
+            "submodules.queue = queue = ": "submodules.queue = queue = self.queue = ",
+            "b_valid = Signal()": "b_valid = self.b_valid = Signal()",
+            "c_valid = Signal()": "c_valid = self.c_valid = Signal()",
+            "late = Signal()": "late = self.late = Signal()",
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.dut = opened(Emit, hooks)(config)
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        inside = Signal(range(config.queue + 2))
+        push = Signal()
+        spike = free(m, struct(config.spike), "spike")
+        m.d.comb += [
+            push.eq(free(m, 1, "push") & (inside < config.queue)),
+            dut.spike_valid.eq(push),
+            dut.spike.eq(spike),
+            dut.slot.eq(free(m, config.slot_width, "slot")),
+            dut.ahead.eq(free(m, config.slot_width, "ahead")),
+            dut.event.ready.eq(free(m, 1, "event_ready")),
+            dut.host.ready.eq(free(m, 1, "host_ready")),
+            dut.load.valid.eq(free(m, 1, "load_valid")),
+            dut.load.word.eq(free(m, struct(config.load), "load")),
+            Assume((spike.spiked & (spike.fan_out != 0)) | spike.readout),
+        ]
+        m.d.sync += inside.eq(inside + push - dut.popped)
+        beats = Mux(spike.spiked, spike.fan_out, 0) + spike.readout
+        gone = transfer(dut.event) + transfer(dut.host) + (dut.b_valid & dut.late)
+        owed = Signal(5)
+        m.d.sync += owed.eq(owed + Mux(push, beats, 0) - gone)
+        rested = Signal()
+        m.d.sync += rested.eq(dut.idle & ~push)
+        out = dut.event.valid | dut.host.valid
+        m.d.comb += [
+            Assert(~push | dut.queue.w_rdy, "it takes every spike"),
+            Assert(~dut.popped | (inside != 0), "it gives back no more room than it took"),
+            Assert(dut.queue.level == inside, "and none is lost"),
+            Assert(dut.idle == ((inside == 0) & ~dut.b_valid & ~dut.c_valid), "idle is empty"),
+            Assert(~dut.idle | ~out, "nothing comes out of an idle emit"),
+            Assert(~rested | dut.idle, "nor comes to be in it"),
+            Assert(~dut.idle | (owed == 0), "every spike has all its packets"),
+            Assert(~out | (owed != 0), "and no more"),
+            Assert(~(dut.event.valid & dut.host.valid), "one packet at a time"),
+            Assert(holds(m, dut.event), "valid and payload hold"),
+            Assert(holds(m, dut.host), "valid and payload hold"),
+            Cover((inside == config.queue) & out, "full"),
+        ]
+        return m
+
+
+class IntegrateSpec(Elaboratable):
+    """An event is `pending` from when it is taken in until its last group is issued.
+
+    One event is followed, taken in at any time. `left` are the groups that it has still to issue,
+    once it is described; before that `described` is 0. Tables and fetches are free.
+    """
+
+    def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
+        self.config = config
+        hooks = {
+            "d_take = Signal()": "d_take = self.d_take = Signal()",
+            "known = Signal()": "known = self.known = Signal()",
+            "issue = Signal()": "issue = self.issue = Signal()",
+            "row = connection_read.data": "row = self.row = connection_read.data",
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.dut = opened(Integrate, hooks)(config)
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        m.d.comb += [
+            dut.event.valid.eq(free(m, 1, "valid")),
+            dut.event.p.eq(free(m, struct(config.event), "p")),
+            dut.fetch.valid.eq(free(m, 1, "fetch")),
+            dut.fetch.address.eq(free(m, dut.fetch.address.shape(), "address")),
+            dut.load.valid.eq(free(m, 1, "load_valid")),
+            dut.load.word.eq(free(m, struct(config.load), "load")),
+            dut.slot.eq(free(m, config.slot_width, "slot")),
+        ]
+        here = Signal()
+        described = Signal()
+        slot = Signal(config.slot_width)
+        left = Signal(dut.row.groups.shape())
+        with m.If(~here & transfer(dut.event) & free(m, 1, "choose")):
+            m.d.sync += [here.eq(1), described.eq(0), slot.eq(dut.event.p.slot)]
+        with m.Elif(here & ~described & dut.d_take):
+            m.d.sync += [here.eq(dut.known), described.eq(1), left.eq(dut.row.groups)]
+        with m.Elif(here & described & dut.issue):
+            m.d.sync += [left.eq(left - 1), here.eq(left != 1)]
+        m.d.comb += [
+            Assert(~here | (slot != dut.slot) | dut.pending, "what is here is pending"),
+            Assert(~(here & described) | (left != 0)),
+            Cover(here & described & (left == 2) & dut.stalled, "waits for a fetch"),
+        ]
+        return m
+
+
+FIRE = tiny(lanes=2, neurons=4, queue=4)
+EMIT = tiny(queue=2, targets=2)
+INTEGRATE = tiny(neurons=4, connections=2)
+
+
+@pytest.mark.parametrize("queue", [2, 3, 4])
+def test_fire_and_its_credits(queue: int) -> None:
+    config = tiny(lanes=2, neurons=4, queue=queue)
+    assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
+    assert verify(FireSpec(config), Mode.COVER, depth=24).status == "PASS"
+
+
+def test_emit() -> None:
+    assert verify(EmitSpec(EMIT), Mode.PROVE).status == "PASS"
+    assert verify(EmitSpec(EMIT), Mode.COVER, depth=12).status == "PASS"
+
+
+def test_integrate() -> None:
+    assert verify(IntegrateSpec(INTEGRATE), Mode.PROVE).status == "PASS"
+    assert verify(IntegrateSpec(INTEGRATE), Mode.COVER, depth=8).status == "PASS"
+
+
+FIRE_FAULTS = {
+    "one credit is enough": ("(credits >= fetching)", "(credits != 0)"),
+    "credits given twice": ("unused + self.popped", "unused + self.popped + done.valid"),
+    "a credit too many": ("init=config.queue)", "init=config.queue + 1)"),
+    "leaves early": ("with m.If(~moving):", "with m.If(1):"),
+}
+EMIT_FAULTS = {
+    "a place less": ("max(3, config.queue + 1)", "config.queue"),
+    "pops every beat": ("self.popped.eq(step & last)", "self.popped.eq(step)"),
+    "idle too early": ("(queue.level == 0) & ~b_valid & ~c_valid", "(queue.level == 0) & ~c_valid"),
+    "overwritten": ("b_free.eq(~b_valid | b_go)", "b_free.eq(1)"),
+    "does not hold": ("with m.If(c_free):", "with m.If(1):"),
+}
+INTEGRATE_FAULTS = {
+    "forgets X": ("| (x_valid & (x_slot == self.slot))", ""),
+    "forgets D": ("(d_valid & (d_slot == self.slot)) |", ""),
+    "overwritten": ("x_free.eq(~x_valid | x_last)", "x_free.eq(1)"),
+}
+
+
+@pytest.mark.parametrize("fault", FIRE_FAULTS)
+def test_broken_fire(fault: str) -> None:
+    found = verify(FireSpec(FIRE, FIRE_FAULTS[fault]), Mode.BMC, depth=20)
+    assert found.status == "FAIL"
+
+
+@pytest.mark.parametrize("fault", EMIT_FAULTS)
+def test_broken_emit(fault: str) -> None:
+    assert verify(EmitSpec(EMIT, EMIT_FAULTS[fault]), Mode.PROVE).status == "FAIL"
+
+
+@pytest.mark.parametrize("fault", INTEGRATE_FAULTS)
+def test_broken_integrate(fault: str) -> None:
+    spec = IntegrateSpec(INTEGRATE, INTEGRATE_FAULTS[fault])
+    assert verify(spec, Mode.PROVE).status == "FAIL"
+
+
+def test_no_valid_depends_on_a_ready() -> None:
+    for component in (Emit(EMIT), CollectorNode(EMIT, 3), Sequencer(EMIT)):
+        for output, inputs in reaches(component).items():
+            if output.endswith("__valid"):
+                assert not [name for name in inputs if name.endswith("__ready")], output

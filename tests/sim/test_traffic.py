@@ -1,0 +1,235 @@
+"""The RTL of the mesh under load: against the golden model in every clock, and on a scoreboard.
+
+`SPIKELOOM_PACKETS` and `SPIKELOOM_SEED` choose how much and which traffic; `make soak` sets them.
+"""
+
+import os
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hdl.arbiter
+import hdl.mesh
+import hdl.router
+from golden.spec import FabricConfig
+from sim import traffic
+from sim.traffic import Stimuli, check, draw, latency_bound, play, received, score, shares
+from spikeloom.routing import route_rows
+
+PACKETS = int(os.environ.get("SPIKELOOM_PACKETS", "20000"))
+"""Of all cases together, at least."""
+SEED = int(os.environ.get("SPIKELOOM_SEED", "1"))
+
+SIZES = ("2x2", "3x2", "1x4", "4x4")
+PAIR = "2x1"
+"""The mesh that compiles fastest."""
+
+Choices = Sequence[Sequence[int]]
+
+
+def mesh(size: str, **sizes: int) -> FabricConfig:
+    columns, rows = map(int, size.split("x"))
+    return FabricConfig(columns=columns, rows=rows, **sizes)
+
+
+def routes(config: FabricConfig, seed: int) -> list[frozenset[int]]:
+    """A route to each tile, one to all, one to none, and random ones."""
+    rng = np.random.default_rng(seed)
+    tiles = range(config.tiles)
+    chosen = rng.random((config.routes - config.tiles - 2, config.tiles)) < rng.random((1, 1))
+    return [
+        *(frozenset({tile}) for tile in tiles),
+        frozenset(tiles),
+        frozenset(),
+        *(frozenset(int(tile) for tile in np.flatnonzero(row)) for row in chosen),
+    ]
+
+
+def everyone(config: FabricConfig, choice: Sequence[int]) -> Choices:
+    return [choice] * (config.tiles + 1)
+
+
+# The sources are the tiles and the host; for each the routes it draws from.
+PATTERNS: dict[str, tuple[Callable[[FabricConfig], Choices], float, float]] = {
+    "uniform": (lambda c: everyone(c, range(c.tiles)), 0.9, 0.9),
+    "light, slow sinks": (lambda c: everyone(c, range(c.tiles)), 0.05, 0.2),
+    "hot spot": (lambda c: everyone(c, [c.tiles - 1] * c.tiles + list(range(c.tiles))), 1.0, 0.7),
+    "all to one": (lambda c: everyone(c, [1]), 0.5, 0.6),
+    "one to all": (lambda c: [[c.tiles] if n == 2 else [] for n in range(c.tiles + 1)], 1.0, 0.8),
+    "multicast": (lambda c: everyone(c, range(c.routes)), 0.7, 0.5),
+    "multicast, open sinks": (lambda c: everyone(c, range(c.routes)), 1.0, 1.0),
+}
+
+
+def stimuli(size: str, pattern: str, packets: int, seed: int, **sizes: int) -> Stimuli:
+    """At least `packets` of all sources together."""
+    config = mesh(size, **sizes)
+    choose, load, listening = PATTERNS[pattern]
+    choices = choose(config)
+    ways = routes(config, seed)
+    active = sum(bool(choice) for choice in choices)
+    return draw(
+        config,
+        ways,
+        route_rows(config, ways),
+        choices,
+        packets=-(-packets // active),
+        load=load,
+        listening=listening,
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("size", SIZES)
+def test_under_load(size: str, pattern: str) -> None:
+    each = -(-PACKETS // (len(SIZES) * len(PATTERNS)))
+    played = stimuli(size, pattern, each, SEED)
+    outcome, difference = check(played)
+    where = f"SPIKELOOM_SEED={SEED} SPIKELOOM_PACKETS={PACKETS}, {size}, {pattern}"
+    assert difference is None, f"{difference} ({where})"
+    result = score(played, outcome)
+    bound = latency_bound(played.config, played.patience)
+    print(f"{where}: {outcome.clocks} clocks, latency at most {bound}: {result}")
+    assert result.packets >= each
+    assert result.deliveries == played.destinations.sum()
+    assert result.faults == 0, where
+    assert result.latency <= bound, where
+
+
+@pytest.mark.parametrize(("buffer", "slots"), [(3, 1), (16, 16)])
+def test_other_buffers_under_load(buffer: int, slots: int) -> None:
+    played = stimuli(PAIR, "multicast", 1000, SEED, buffer=buffer, slots=slots, counter_bits=16)
+    outcome, difference = check(played)
+    assert difference is None
+    assert score(played, outcome).faults == 0
+
+
+def test_any_table_leads_to_the_same() -> None:
+    """Tables that no mapper would write: forbidden turns, ports at the edge, loose ends."""
+    config = mesh("3x2")
+    rng = np.random.default_rng(SEED)
+    rows = rng.integers(0, 1 << config.route_row.width, (config.tiles, config.routes)).tolist()
+    none = [frozenset[int]()] * config.routes
+    choices = everyone(config, range(config.routes))
+    played = draw(config, none, rows, choices, packets=300, load=0.8, listening=0.6, seed=SEED)
+    outcome, difference = check(played)
+    assert difference is None
+    # The room for deliveries is as much as was expected, so nothing but the clocks is looked at.
+    assert outcome.clocks > 300
+
+
+def test_stimuli_come_again() -> None:
+    one, two, other = (stimuli("2x2", "multicast", 200, seed) for seed in (7, 7, 8))
+    for name in ("packets", "births", "starts", "listening", "destinations"):
+        assert np.array_equal(getattr(one, name), getattr(two, name))
+    assert not np.array_equal(one.packets, other.packets)
+    assert len(np.unique(one.packets)) == len(one.packets) == 200
+
+
+def test_births_keep_to_the_load() -> None:
+    played = stimuli("4x4", "light, slow sinks", 17 * 1000, 3)
+    for start, stop in zip(played.starts[:-1], played.starts[1:], strict=True):
+        births = played.births[int(start) : int(stop)].astype(np.int64)
+        assert (np.diff(births) > 0).all()
+        assert births[-1] == pytest.approx(1000 / 0.05, rel=0.15)
+    assert played.patience > 10
+
+
+# Latency and fairness.
+
+
+@pytest.mark.parametrize("patience", [1, 5])
+def test_latency_bound_by_hand(patience: int) -> None:
+    # Two tiles in a column; the longest way is from tile 1 to tile 0. There, L has inputs S, W
+    # (the host) and L: h = p, so w(S) = 3 p, and from S it takes 4 * 3 p + p. N of tile 1 has input
+    # L alone and h = w(S) = 3 p; L has N and L, so 2 p. So w(L) = 3 p: 4 * 3 p + 3 p + 13 p.
+    assert latency_bound(FabricConfig(rows=2), patience) == 28 * patience
+
+
+def test_shares_by_hand() -> None:
+    # To tile 1 of a row: E, W and L have a third; 2 and 3 divide that of E, 0 has that of W.
+    assert shares(FabricConfig(columns=4), 1) == pytest.approx([1 / 3, 1 / 3, 1 / 6, 1 / 6])
+
+
+@pytest.mark.parametrize("spot", [0, 5])
+@pytest.mark.parametrize("others", [0, 1])
+def test_no_source_falls_behind_its_share(spot: int, others: int) -> None:
+    """Of a tile that all send to (and, with `others`, as much to all tiles): by round robin."""
+    config = mesh("4x4")
+    ways = [frozenset({tile}) for tile in range(config.tiles)]
+    choice = [spot] * config.tiles + list(range(config.tiles)) * others
+    played = draw(
+        config,
+        ways,
+        route_rows(config, ways),
+        [choice] * config.tiles + [[]],
+        packets=6000,
+        load=1.0,
+        listening=1.0,
+        seed=SEED,
+    )
+    counts = received(played, play(played, 10_000), spot, 2000)[: config.tiles]
+    assert counts.sum() == 8000
+    assert (counts / 8000 / shares(config, spot)).min() >= 0.8
+
+
+# Faults planted in the RTL: the scoreboard or the golden model must find each.
+
+
+def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
+    """The module with a fault, beside the real one."""
+    assert module.__file__
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    assert source.count(old) == 1, old
+    result = types.ModuleType(module.__name__)
+    exec(compile(source.replace(old, new), module.__file__, "exec"), result.__dict__)
+    return result
+
+
+FAULTS = {
+    "a full queue is ready": (
+        hdl.router,
+        "level + l_valid < config.buffer)",
+        "level < config.buffer)",
+    ),
+    "a branch is forgotten": (
+        hdl.router,
+        "popped.eq((level != 0) & ~left.any())",
+        "popped.eq((level != 0) & self.granted.any())",
+    ),
+    "a packet is sent twice": (hdl.router, "self.wants & ~self.granted", "self.wants"),
+    "the grant does not go round": (hdl.arbiter, "self.grant.rotate_left(1)", "turn"),
+    "a payload changes in the queue": (
+        hdl.router,
+        "queue[number].packet.eq(l_packet)",
+        "queue[number].packet.eq(Cat(l_packet.as_value()[:-1], 0))",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_planted_faults_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, old, new = FAULTS[name]
+    bad = mutant(module, old, new)
+    if module is hdl.arbiter:
+        monkeypatch.setattr(hdl.router, "RoundRobin", bad.RoundRobin)
+    else:
+        monkeypatch.setattr(hdl.mesh, "Router", bad.Router)
+    played = stimuli(PAIR, "multicast", 500, SEED)
+    text = traffic.generate(played.config)
+    monkeypatch.undo()
+    assert text != traffic.emit(played.config)
+    _, difference = check(played, text=text)
+    assert difference is not None
+    assert difference.expected != difference.got
+    assert str(difference).startswith(f"clock {difference.clock}: {difference.signal} is ")
+    result = score(played, play(played, 5000, text=text))
+    if name == "the grant does not go round":
+        # Unfair, but nothing is wrong.
+        assert result.faults == 0
+    else:
+        assert result.faults > 0
