@@ -5,11 +5,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import signed_range
 from golden.spec import DECAY_BITS, DECAY_ONE
+
+Integers = NDArray[np.int64]
+"""What a network's numbers are given as."""
 
 Signed = NDArray[np.signedinteger[Any]]
 """Integers of a type that the caller chose wide enough."""
+
+
+def signed_range(bits: int) -> tuple[int, int]:
+    """Least and greatest two's-complement number of `bits` bits."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
 def decay(x: Signed, k: int) -> Signed:

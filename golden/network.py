@@ -8,12 +8,11 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from golden.convolution import Convolution, ConvolutionSums, Image
 from golden.errors import SpikeloomError
-from golden.spec import DECAY_ONE, WEIGHT_BITS, Reset
-
-Integers = NDArray[np.int64]
+from golden.fixed import Integers, signed_range
+from golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,14 @@ class Input:
         Number of axons, >= 1.
     max_count
         Most events one axon can have in one step, 1..255. It bounds the sums.
+    image
+        What the axons are where convolutions start here; its product is `size`.
     """
 
     name: str
     size: int
     max_count: int = 1
+    image: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ class Population:
     size
         Number of neurons, >= 1.
     bias
-        Added to the input in every step (b_in + b_mem), shape (size,).
+        b_in, added to the input in every step, shape (size,). Without a synaptic state it holds
+        b_mem too.
     phase
         Phases of a step fire in ascending order, from 0.
     decay
-        k in units of 1/4096: 0 keeps the potential (IF), 4096 forgets it.
+        k_mem in units of 1/4096: 0 keeps the potential (IF), 4096 forgets it.
     threshold
         A neuron spikes where its potential is above it (`inclusive`: at or above it).
     inclusive
@@ -61,6 +64,20 @@ class Population:
         What a spike makes of the potential.
     v_init
         Potential before the first step of a sample.
+    image
+        What the neurons are where convolutions start or end here; its product is `size`.
+    synaptic_decay
+        k_syn in units of 1/4096 where there is a synaptic state, which starts a sample at 0.
+    leak
+        b_mem, shape (size,); only with a synaptic state, and 0 if None.
+    subtrahend
+        What `Reset.SUBTRACT` subtracts for each spike; `threshold` if None.
+    delayed_reset
+        A spike resets its neuron in the next step, when that has decayed.
+    v_min
+        Least potential; as low as its width allows if None.
+    max_spikes
+        Most spikes in a step: 1, 3, 7, 15 or 31. Where more than one, the threshold is positive.
     """
 
     name: str
@@ -74,6 +91,13 @@ class Population:
     reset: Reset = Reset.VALUE
     v_reset: int = 0
     v_init: int = 0
+    image: Image | None = None
+    synaptic_decay: int | None = None
+    leak: Integers | None = None
+    subtrahend: int | None = None
+    delayed_reset: bool = False
+    v_min: int | None = None
+    max_spikes: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,12 +112,19 @@ class Connection:
         Shape (size of source, size of target), integers of the network's `weight_bits`.
     delay
         Steps from the spike to its arrival, >= 0.
+    high
+        A weight counts 2**`weight_bits`. With a second connection for the lower half, weights have
+        twice the width.
     """
 
     source: str
     target: str
     weights: Integers
     delay: int = 0
+    high: bool = False
+
+
+AnyConnection = Connection | Convolution
 
 
 @dataclass(frozen=True)
@@ -116,7 +147,7 @@ class Network:
 
     inputs: tuple[Input, ...]
     populations: tuple[Population, ...]
-    connections: tuple[Connection, ...]
+    connections: tuple[AnyConnection, ...]
     weight_bits: int = 8
     state_bits: int = 16
     sum_bits: int = 16
@@ -135,8 +166,7 @@ class Network:
         if not self.populations:
             raise SpikeloomError("network: it has no population; add one")
         for node in self.inputs:
-            _check_integer(f"input {node.name!r}: size", node.size, 1, 1 << 16)
-            _check_integer(f"input {node.name!r}: max_count", node.max_count, 1, 255)
+            self._check_input(node)
         for population in self.populations:
             self._check_population(population)
         phases = sorted({population.phase for population in self.populations})
@@ -161,7 +191,17 @@ class Network:
         """Axons of an input, or neurons of a population."""
         return next(node.size for node in self._nodes if node.name == name)
 
-    def into(self, name: str) -> tuple[Connection, ...]:
+    def image(self, name: str) -> Image | None:
+        """The image of an input or population, if it has one."""
+        return next(node.image for node in self._nodes if node.name == name)
+
+    def max_events(self, name: str) -> int:
+        """Most events of an axon or neuron in a step."""
+        counts = {node.name: node.max_count for node in self.inputs}
+        counts |= {node.name: node.max_spikes for node in self.populations}
+        return counts[name]
+
+    def into(self, name: str) -> tuple[AnyConnection, ...]:
         """The connections whose target is `name`."""
         return tuple(c for c in self.connections if c.target == name)
 
@@ -178,11 +218,38 @@ class Network:
     @property
     def synapses(self) -> int:
         """Number of synapses, zero weights included."""
-        return sum(connection.weights.size for connection in self.connections)
+        return sum(int(self.fan_out(connection).sum()) for connection in self.connections)
+
+    def fan_out(self, connection: AnyConnection) -> Integers:
+        """How many synapses of `connection` each axon or neuron of its source has."""
+        if isinstance(connection, Convolution):
+            return connection.fan_out(self._images(connection)[0])
+        sources, targets = connection.weights.shape
+        return np.full(sources, targets)
+
+    def sum_range(self, connection: AnyConnection) -> tuple[Integers, Integers]:
+        """Least and greatest sum that `connection` can bring to each of its targets in a step."""
+        count = self.max_events(connection.source) << (self.weight_bits * connection.high)
+        lowest, highest = (limit(connection.weights, 0) for limit in (np.minimum, np.maximum))
+        if isinstance(connection, Convolution):
+            image, _ = self._images(connection)
+            everything = np.ones(self.size(connection.source), np.bool_)
+            lowest, highest = (
+                ConvolutionSums(dataclasses.replace(connection, weights=part), image, 1)(everything)
+                for part in (lowest, highest)
+            )
+            return lowest.astype(np.int64) * count, highest.astype(np.int64) * count
+        return lowest.sum(axis=0) * count, highest.sum(axis=0) * count
 
     @property
     def _nodes(self) -> tuple[Input | Population, ...]:
         return (*self.inputs, *self.populations)
+
+    def _check_input(self, node: Input) -> None:
+        where = f"input {node.name!r}"
+        _check_integer(f"{where}: size", node.size, 1, 1 << 16)
+        _check_integer(f"{where}: max_count", node.max_count, 1, 255)
+        _check_image(where, node)
 
     def _check_population(self, population: Population) -> None:
         where = f"population {population.name!r}"
@@ -192,7 +259,10 @@ class Network:
         _check_integer(f"{where}: decay", population.decay, 0, DECAY_ONE)
         for name in ("threshold", "v_reset", "v_init"):
             _check_integer(f"{where}: {name}", getattr(population, name), low, high)
-        for name in ("inclusive", "spiking"):
+        for name in ("subtrahend", "v_min"):
+            if getattr(population, name) is not None:
+                _check_integer(f"{where}: {name}", getattr(population, name), low, high)
+        for name in ("inclusive", "spiking", "delayed_reset"):
             if not isinstance(getattr(population, name), bool):
                 raise SpikeloomError(
                     f"{where}: {name} must be True or False, not {getattr(population, name)!r}"
@@ -200,8 +270,50 @@ class Network:
         if not isinstance(population.reset, Reset):
             raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
         _check_array(f"{where}: bias", population.bias, (population.size,), self.sum_bits)
+        _check_image(where, population)
+        if population.synaptic_decay is not None:
+            _check_integer(f"{where}: synaptic_decay", population.synaptic_decay, 0, DECAY_ONE)
+        if population.leak is not None:
+            if population.synaptic_decay is None:
+                raise SpikeloomError(
+                    f"{where}: leak is for a synaptic state; without one add it to bias"
+                )
+            _check_array(f"{where}: leak", population.leak, (population.size,), self.state_bits)
+        self._check_burst(where, population)
 
-    def _check_connection(self, connection: Connection) -> None:
+    def _check_burst(self, where: str, population: Population) -> None:
+        """Refuse a number of spikes in a step that does not go with the other options."""
+        if population.max_spikes not in BURSTS:
+            raise SpikeloomError(
+                f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
+            )
+        if population.max_spikes > 1:
+            if population.threshold < 1:
+                raise SpikeloomError(
+                    f"{where}: with several spikes in a step the threshold must be positive, "
+                    f"not {population.threshold}"
+                )
+            if population.delayed_reset or population.subtrahend not in (
+                None,
+                population.threshold,
+            ):
+                raise SpikeloomError(
+                    f"{where}: with several spikes in a step each subtracts the threshold at once; "
+                    "leave out delayed_reset and subtrahend"
+                )
+
+    def _images(self, connection: Convolution) -> tuple[Image, Image]:
+        """The images of its source and target."""
+        source, target = self.image(connection.source), self.image(connection.target)
+        if source is None or target is None:
+            missing = connection.source if source is None else connection.target
+            raise SpikeloomError(
+                f"connection {connection.source!r} -> {connection.target!r}: a convolution joins "
+                f"images, and {missing!r} has none; give it one"
+            )
+        return source, target
+
+    def _check_connection(self, connection: AnyConnection) -> None:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         phases = {population.name: population.phase for population in self.populations}
         sizes = {node.name: node.size for node in self._nodes}
@@ -209,8 +321,13 @@ class Network:
             raise SpikeloomError(f"{where}: the network has no {connection.source!r}; add it")
         if connection.target not in phases:
             raise SpikeloomError(f"{where}: the network has no population {connection.target!r}")
-        expected = sizes[connection.source], sizes[connection.target]
-        _check_array(f"{where}: weights", connection.weights, expected, self.weight_bits)
+        if isinstance(connection, Convolution):
+            self._check_convolution(where, connection)
+        else:
+            expected = sizes[connection.source], sizes[connection.target]
+            _check_array(f"{where}: weights", connection.weights, expected, self.weight_bits)
+        if not isinstance(connection.high, bool):
+            raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
         _check_integer(f"{where}: delay", connection.delay, 0, 15)
         # An input is before every phase.
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
@@ -218,15 +335,40 @@ class Network:
                 f"{where}: delay 0 must lead to a later phase; give it a delay of 1 or more"
             )
 
+    def _check_convolution(self, where: str, convolution: Convolution) -> None:
+        source, target = self._images(convolution)
+        for name, least in (("stride", 1), ("dilation", 1), ("pool", 1)):
+            for value in getattr(convolution, name):
+                _check_integer(f"{where}: {name}", value, least, 1 << 16)
+        for pair in convolution.padding:
+            for value in pair:
+                _check_integer(f"{where}: padding", value, 0, 1 << 16)
+        channels = source[0]
+        _check_integer(f"{where}: groups", convolution.groups, 1, 1 << 16)
+        if channels % convolution.groups or target[0] % convolution.groups:
+            raise SpikeloomError(
+                f"{where}: {convolution.groups} groups do not divide {channels} and {target[0]} "
+                "channels"
+            )
+        kernel = convolution.weights
+        if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
+            raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
+        expected = (target[0], channels // convolution.groups, *kernel.shape[2:])
+        _check_array(f"{where}: weights", kernel, expected, self.weight_bits)
+        if convolution.output(source) != target:
+            raise SpikeloomError(
+                f"{where}: it makes {convolution.output(source)} of {source}, "
+                f"and the target is {target}"
+            )
+
     def _check_sums(self, population: Population) -> None:
         """Refuse weights whose exact sum could leave `sum_bits`."""
         highest = np.zeros(population.size, np.int64)
         lowest = np.zeros(population.size, np.int64)
-        counts = {node.name: node.max_count for node in self.inputs}
         for connection in self.into(population.name):
-            count = counts.get(connection.source, 1)
-            highest += count * np.maximum(connection.weights, 0).sum(axis=0)
-            lowest += count * np.minimum(connection.weights, 0).sum(axis=0)
+            least, greatest = self.sum_range(connection)
+            lowest += least
+            highest += greatest
         low, high = signed_range(self.sum_bits)
         if highest.max() > high or lowest.min() < low:
             neuron = int(np.argmax(np.maximum(highest - high, low - lowest)))
@@ -235,11 +377,6 @@ class Network:
                 f"{lowest[neuron]}..{highest[neuron]}, outside {low}..{high}; "
                 f"raise sum_bits above {self.sum_bits} or lower weight_bits"
             )
-
-
-def signed_range(bits: int) -> tuple[int, int]:
-    """Least and greatest two's-complement number of `bits` bits."""
-    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
 def network_equal(one: Network, other: Network) -> bool:
@@ -266,6 +403,18 @@ def _check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be an integer, not {value!r}")
     if not low <= value <= high:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
+
+
+def _check_image(where: str, node: Input | Population) -> None:
+    image = node.image
+    if image is None:
+        return
+    if not isinstance(image, tuple) or len(image) != 3:
+        raise SpikeloomError(f"{where}: image must be (channels, height, width), not {image!r}")
+    for value in image:
+        _check_integer(f"{where}: image", value, 1, 1 << 16)
+    if image[0] * image[1] * image[2] != node.size:
+        raise SpikeloomError(f"{where}: an image {image} has not {node.size} elements")
 
 
 def _check_array(where: str, values: Integers, shape: tuple[int, ...], bits: int) -> None:

@@ -54,6 +54,7 @@ class LoadTarget(enum.IntEnum):
     TARGET = 4
     CONTROL = 5
     ROUTE = 6
+    AXIS = 7
 
 
 class Port(enum.IntEnum):
@@ -83,6 +84,9 @@ row, then along the column. Others are not there, so that no table can make a de
 
 TILE_COUNTERS = ("synops", "spikes", "stalls", "errors")
 """The counters that each tile has."""
+
+BURSTS = (1, 3, 7, 15, 31)
+"""Most spikes of a neuron in a step that hardware can be built for."""
 
 TREE_FAN_IN = 4
 """Signals that are combined, or copies that are made, between two registers of a tree."""
@@ -195,6 +199,21 @@ class FabricConfig:
         Rows of the table in each router, 1..1024; not used by a single tile.
     buffer
         Packets that wait at each input of a router, 3..16; not used by a single tile.
+    extent
+        Most rows or columns of an image, 1..256. With 1 there are no images, so no convolutions:
+        an axon or neuron has an index, and no place (y, x).
+    axes
+        Rows of the axis table, 1..4096; not used where `extent` is 1.
+    synaptic_state
+        Neurons can have a synaptic state.
+    weight_pairs
+        A weight can count 2**`weight_bits`, so that two make one of twice the width.
+    delayed_reset
+        A spike can reset its neuron in the next step.
+    lower_clamp
+        A membrane potential can have a least value.
+    max_spikes
+        Most spikes of a neuron in a step: 1, 3, 7, 15 or 31.
     """
 
     columns: int = 1
@@ -214,6 +233,13 @@ class FabricConfig:
     counter_bits: int = 32
     routes: int = 64
     buffer: int = 4
+    extent: int = 1
+    axes: int = 256
+    synaptic_state: bool = False
+    weight_pairs: bool = False
+    delayed_reset: bool = False
+    lower_clamp: bool = False
+    max_spikes: int = 1
 
     def __post_init__(self) -> None:
         ranges = {
@@ -233,11 +259,27 @@ class FabricConfig:
             "counter_bits": (16, 64),
             "routes": (1, 1024),
             "buffer": (3, 16),
+            "extent": (1, 256),
+            "axes": (1, 4096),
         }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int):
+            if isinstance(field.default, bool):
+                if not isinstance(value, bool):
+                    raise SpikeloomError(
+                        f"FabricConfig.{field.name} must be True or False, not {value!r}"
+                    )
+            elif isinstance(value, bool) or not isinstance(value, int):
                 raise SpikeloomError(f"FabricConfig.{field.name} must be an integer, not {value!r}")
+        if self.max_spikes not in BURSTS:
+            raise SpikeloomError(
+                f"FabricConfig.max_spikes must be 1, 3, 7, 15 or 31, not {self.max_spikes}"
+            )
+        if self.weight_pairs and self.sum_bits < 2 * self.weight_bits:
+            raise SpikeloomError(
+                f"FabricConfig.sum_bits must be at least {2 * self.weight_bits} with weight_pairs, "
+                f"not {self.sum_bits}"
+            )
         if self.weight_bits not in WEIGHT_BITS:
             raise SpikeloomError(
                 f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"
@@ -297,6 +339,27 @@ class FabricConfig:
         return index_bits(max(self.axons, self.neurons))
 
     @property
+    def images(self) -> bool:
+        """Whether axons and neurons have a place (y, x) in an image, besides an index."""
+        return self.extent > 1
+
+    @property
+    def place(self) -> tuple[tuple[str, int], ...]:
+        """The fields of a place in an image; none without images."""
+        width = index_bits(self.extent)
+        return (("y", width), ("x", width)) if self.images else ()
+
+    @property
+    def spike_clocks(self) -> int:
+        """Clocks in which the spikes of a neuron are counted, one for each bit of the count."""
+        return count_bits(self.max_spikes)
+
+    @property
+    def fire_clocks(self) -> int:
+        """Clocks from a neuron leaving fire's buffer to the write of its state."""
+        return 3 + self.synaptic_state + self.lower_clamp + self.spike_clocks
+
+    @property
     def population_width(self) -> int:
         """Width of a population's number: each tile may hold `populations` others."""
         return index_bits(self.populations * self.tiles)
@@ -315,8 +378,13 @@ class FabricConfig:
 
     @property
     def bias_row(self) -> Layout:
-        """One word of the bias memory: what one neuron adds to its input in every step."""
-        return layout(("bias", self.sum_bits, True))
+        """One word of the bias memory: what is added in every step.
+
+        `bias` goes to the input of a neuron; `leak`, which is there with `synaptic_state`, to its
+        membrane potential.
+        """
+        leak = [("leak", self.state_bits, True)] if self.synaptic_state else []
+        return layout(("bias", self.sum_bits, True), *leak)
 
     @property
     def population_row(self) -> Layout:
@@ -328,9 +396,30 @@ class FabricConfig:
         compare with `threshold` (`inclusive`: >= instead of >); a population with `readout` sends
         its membrane potentials after the last step of a sample. A spike is sent along
         `fan_out` entries of the target table from row `target_base`. `more`: the next row fires in
-        the same phase.
+        the same phase. `v_reset` is what the potential becomes, or what is subtracted from it.
+
+        With images a row holds the neurons of `channels` channels, `index_base` and following, at
+        each place of an image of `height` x `width`: channels in groups of `lanes`, and in each
+        group the places row by row. Biases begin at `bias_base`; with `shared` a channel has one.
+
+        `synaptic`: there is a synaptic state, which keeps `retain_synaptic` / 4096. `delayed`: a
+        spike resets in the next step. `v_min`: least potential. `max_spikes`: as in the
+        configuration, at most that.
         """
+        images = [
+            ("height", count_bits(self.extent)),
+            ("width", count_bits(self.extent)),
+            ("channels", count_bits(self.neurons)),
+            ("bias_base", index_bits(self.neurons)),
+            ("shared", 1),
+        ]
+        synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)]
         return layout(
+            *(images if self.images else []),
+            *(synaptic if self.synaptic_state else []),
+            *([("delayed", 1)] if self.delayed_reset else []),
+            *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
+            *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
             ("number", self.population_width),
             ("index_base", self.index_width),
             ("neurons", count_bits(self.neurons)),
@@ -351,17 +440,61 @@ class FabricConfig:
 
     @property
     def connection_row(self) -> Layout:
-        """One row of the table of incoming connections: a dense matrix.
+        """One row of the table of incoming connections.
 
-        Source `index` adds weight words `weight_base + index + g * sources` to accumulator rows
-        `sum_base + slot + g * slots`, for g in 0..`groups`-1. `synapses` real synapses lie in those
-        groups. A row with `sources` 0 is unused.
+        A dense matrix: source `index` adds weight words `weight_base + index + g * sources` to
+        accumulator rows `sum_base + slot + g * slots`, for g in 0..`groups`-1: a segment.
+        `synapses` real synapses lie in those groups. A row with `sources` 0 is unused.
+
+        With images, `image` marks a convolution: a segment for each pair of a kernel row and a
+        kernel column that the source's place meets, as said by rows of the axis table:
+        `row_axis + y` and `column_axis + x`, for a place in `height` x `width`, and, where the
+        convolution is `grouped`, `channel_axis + index`. `stride` and `sum_stride` lead from one
+        group of a segment to the next. The next kernel column is `column_weights` words further on
+        and `column_sums` rows back; the next kernel row likewise.
+
+        `high`: its weights count 2**`weight_bits`.
+        """
+        weights = ("weight_base", index_bits(self.weight_words))
+        sums = ("sum_base", index_bits(self.sum_words))
+        axis = index_bits(self.axes)
+        images = [
+            ("image", 1),
+            ("grouped", 1),
+            ("height", count_bits(self.extent)),
+            ("width", count_bits(self.extent)),
+            ("row_axis", axis),
+            ("column_axis", axis),
+            ("channel_axis", axis),
+            ("stride", weights[1]),
+            ("sum_stride", sums[1]),
+            ("row_weights", weights[1]),
+            ("column_weights", weights[1]),
+            ("row_sums", sums[1]),
+            ("column_sums", sums[1]),
+        ]
+        return layout(
+            *(images if self.images else []),
+            *([("high", 1)] if self.weight_pairs else []),
+            weights,
+            ("sources", count_bits(self.axons)),
+            sums,
+            ("groups", count_bits(self.groups)),
+            ("synapses", count_bits(self.neurons)),
+        )
+
+    @property
+    def axis_row(self) -> Layout:
+        """One row of the axis table: where a coordinate leads.
+
+        `weight` words and `sum` accumulator rows are added to the bases of the connection. `count`
+        is that of kernel rows or columns met, or, of a channel, that of groups in a segment, in
+        which `synapses` real synapses lie. With a count of 0 the event leads nowhere.
         """
         return layout(
-            ("weight_base", index_bits(self.weight_words)),
-            ("sources", count_bits(self.axons)),
-            ("sum_base", index_bits(self.sum_words)),
-            ("groups", count_bits(self.groups)),
+            ("weight", index_bits(self.weight_words)),
+            ("sum", index_bits(self.sum_words)),
+            ("count", count_bits(max(self.extent, self.groups))),
             ("synapses", count_bits(self.neurons)),
         )
 
@@ -391,10 +524,10 @@ class FabricConfig:
     def host_in(self) -> Layout:
         """From the host: an input event, or (`step`) the end of a step's input.
 
-        An event is for axon `index` of `connection`, along `route` from tile 0, due `ahead` steps
-        after the step being filled. At the end of a step, `first` says that the step opens a sample
-        (every state reads as its initial value) and `ahead` how many steps of the sample follow,
-        saturated to the field.
+        An event is for axon `index` (at place `y`, `x`) of `connection`, along `route` from tile 0,
+        due `ahead` steps after the step being filled. At the end of a step, `first` says that the
+        step opens a sample (every state reads as its initial value) and `ahead` how many steps of
+        the sample follow, saturated to the field.
         """
         return layout(
             ("step", 1),
@@ -403,6 +536,7 @@ class FabricConfig:
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
+            *self.place,
         )
 
     @property
@@ -412,6 +546,7 @@ class FabricConfig:
             ("kind", 2),
             ("population", self.population_width),
             ("index", self.index_width),
+            *self.place,
             ("value", self.state_bits, True),
         )
 
@@ -422,6 +557,7 @@ class FabricConfig:
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
+            *self.place,
             ("slot", self.slot_width),
         )
 
@@ -437,11 +573,15 @@ class FabricConfig:
 
     @property
     def spike(self) -> Layout:
-        """From fire to emit: a neuron that spiked, or whose state is to be read out, or both."""
+        """From fire to emit: a neuron that spiked, or whose state is to be read out, or both.
+
+        `spiked`: how often.
+        """
         return layout(
             ("population", self.population_width),
             ("index", self.index_width),
-            ("spiked", 1),
+            *self.place,
+            ("spiked", self.spike_clocks),
             ("target_base", index_bits(self.targets)),
             ("fan_out", count_bits(self.targets)),
             ("readout", 1),
@@ -459,6 +599,7 @@ class FabricConfig:
             self.connections,
             self.targets,
             self.routes,
+            self.axes if self.images else 1,
         )
         return layout(
             ("tile", index_bits(self.tiles)),
@@ -470,7 +611,9 @@ class FabricConfig:
     @property
     def memories(self) -> dict[LoadTarget, Layout]:
         """Row layout of every memory that the load port writes."""
+        axis = {LoadTarget.AXIS: self.axis_row} if self.images else {}
         return {
+            **axis,
             LoadTarget.WEIGHT: self.weight_row,
             LoadTarget.BIAS: self.bias_row,
             LoadTarget.POPULATION: self.population_row,
@@ -490,7 +633,7 @@ class FabricConfig:
         """The counters; they start at 0 on reset and wrap.
 
         `cycles`: clocks since reset. Then for each tile t, under the name `<counter>.<t>`:
-        `synops`: real synapses (no padding) of the events taken. `spikes`: neurons that spiked.
+        `synops`: real synapses (no padding) of the segments begun. `spikes`: spikes of neurons.
         `stalls`: clocks in which a group of synapses was ready and had to wait for a group being
         fired. `errors`: events dropped because they name an unused connection or an axon it does
         not have, and packets that no port of the router may take.
@@ -549,6 +692,13 @@ class FabricConfig:
                 data=self.sum_row.width,
             )
             event(f"{tile}.state", "write", address=index_bits(self.neurons), data=self.state_bits)
+            if self.synaptic_state:
+                event(
+                    f"{tile}.current",
+                    "write",
+                    address=index_bits(self.neurons),
+                    data=self.state_bits,
+                )
         fields += [(f"counters.{field.name}", field.width) for field in self.counters.fields]
         return layout(*fields)
 

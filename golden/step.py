@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from golden.convolution import Convolution, ConvolutionSums
 from golden.errors import SpikeloomError
 from golden.fixed import Signed
-from golden.network import Network
-from golden.neuron import update, update_type
+from golden.network import AnyConnection, Network
+from golden.neuron import Spikes, update, update_type
 from golden.sums import WeightSums
 
 BATCH_ELEMENTS = 1 << 23
@@ -29,7 +30,8 @@ class Run:
     Parameters
     ----------
     spikes
-        For each spiking population, bool of shape (samples, steps, size).
+        For each spiking population, of shape (samples, steps, size): bool, or, where a neuron can
+        spike several times in a step, how often.
     states
         For each population the membrane potentials after the last step, int64 (samples, size).
     synops
@@ -37,7 +39,7 @@ class Run:
         the sample ends, the synapses it goes through.
     """
 
-    spikes: dict[str, NDArray[np.bool_]]
+    spikes: dict[str, Spikes]
     states: dict[str, NDArray[np.int64]]
     synops: NDArray[np.int64]
 
@@ -129,17 +131,21 @@ def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> R
 def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -> Run:
     samples, steps = next(iter(counts.values())).shape[:2]
     integer = update_type(network.state_bits, network.sum_bits)
-    max_counts = {node.name: node.max_count for node in network.inputs}
-    sums = {id(c): WeightSums(c.weights, max_counts.get(c.source, 1)) for c in network.connections}
+    sums = {id(c): _sums(network, c) for c in network.connections}
     # What inputs bring is known beforehand, for all steps.
     driven = {
         id(c): sums[id(c)](counts[c.source]) for c in network.connections if c.source in counts
     }
-    emitted: dict[str, NDArray[np.bool_]] = {}
+    emitted: dict[str, Spikes] = {}
     v: dict[str, Signed] = {}
+    i: dict[str, Signed] = {}
     for population in network.populations:
-        emitted[population.name] = np.zeros((samples, steps, population.size), np.bool_)
+        shape = samples, steps, population.size
+        emitted[population.name] = np.zeros(
+            shape, np.bool_ if population.max_spikes == 1 else np.uint8
+        )
         v[population.name] = np.full((samples, population.size), population.v_init, integer)
+        i[population.name] = np.zeros((samples, population.size), integer)
 
     firing_order = sorted(network.populations, key=lambda population: population.phase)
     for t in range(steps):
@@ -151,10 +157,14 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
                 if then < 0:
                     continue
                 if connection.source in counts:
-                    x += driven[id(connection)][:, then]
+                    arriving = driven[id(connection)][:, then]
                 else:
-                    x += sums[id(connection)](emitted[connection.source][:, then])
-            emitted[name][:, t], v[name] = update(population, v[name], x, network.state_bits)
+                    arriving = sums[id(connection)](emitted[connection.source][:, then])
+                weight = 1 << (network.weight_bits * connection.high)
+                x += arriving * integer(weight)
+            emitted[name][:, t], v[name], i[name] = update(
+                population, v[name], i[name], x, network.state_bits
+            )
 
     return Run(
         {p.name: emitted[p.name] for p in network.populations if p.spiking},
@@ -163,16 +173,25 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
     )
 
 
+def _sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
+    count = network.max_events(connection.source)
+    image = network.image(connection.source)
+    if isinstance(connection, Convolution):
+        assert image is not None
+        return ConvolutionSums(connection, image, count)
+    return WeightSums(connection.weights, count)
+
+
 def _synaptic_operations(
     network: Network,
     counts: Mapping[str, NDArray[np.uint8]],
-    emitted: Mapping[str, NDArray[np.bool_]],
+    emitted: Mapping[str, Spikes],
 ) -> NDArray[np.int64]:
     samples, steps = next(iter(counts.values())).shape[:2]
     synops = np.zeros(samples, np.int64)
     for connection in network.connections:
         source = connection.source
         events = counts[source] if source in counts else emitted[source]
-        arriving = events[:, : max(steps - connection.delay, 0)].sum(axis=(1, 2), dtype=np.int64)
-        synops += arriving * network.size(connection.target)
+        arriving = events[:, : max(steps - connection.delay, 0)].sum(axis=1, dtype=np.int64)
+        synops += arriving @ network.fan_out(connection)
     return synops

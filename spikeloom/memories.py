@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden.fixed import Integers
 from golden.image import Entry, Image, Sender, TileImage
-from golden.network import Integers, Network, Population
+from golden.network import Network, Population
 from golden.spec import DECAY_ONE, FabricConfig
 from spikeloom.partition import (
     Part,

@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.errors import SpikeloomError
-from golden.network import Connection, Input, Network, Population, signed_range
+from golden.fixed import signed_range
+from golden.network import Connection, Input, Network, Population
 from golden.spec import DECAY_ONE, WEIGHT_BITS
 from golden.step import check_inputs, simulate
 from spikeloom.float_network import (

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from golden.network import Connection, Input, Integers, Network, Population, signed_range
+from golden.fixed import Integers, signed_range
+from golden.network import Connection, Input, Network, Population
 from golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.program import Program
 
