@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from golden.convolution import Image as ImageShape
 from golden.spec import FabricConfig, LoadTarget
 
 
@@ -18,12 +19,18 @@ class Sender:
         Its spikes are sent to the host.
     readout
         Its membrane potentials are sent to the host after the last step of a sample.
+    max_spikes
+        Most spikes of a neuron in a step.
+    image
+        What its neurons are, where they are sent with a place.
     """
 
     name: str
     size: int
     recorded: bool
     readout: bool
+    max_spikes: int = 1
+    image: ImageShape | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,16 @@ class Entry:
         Name of the input.
     route, connection, delay
         What the host puts into the words of its events.
+    image
+        What the axons are, where events have a place: axon (channel, y, x) has the channel for
+        its index. Without, the index is the axon's number and the place (0, 0).
     """
 
     input: str
     route: int
     connection: int
     delay: int
+    image: ImageShape | None = None
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,9 @@ class TileImage:
 
     Parameters
     ----------
-    weights, biases, populations, connections, targets, routes
+    weights, biases, populations, connections, targets, routes, axes
         Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
-        `connection_row`, `target_row`, `route_row`.
+        `connection_row`, `target_row`, `route_row`, `axis_row`.
     """
 
     weights: tuple[int, ...]
@@ -61,6 +72,7 @@ class TileImage:
     connections: tuple[int, ...]
     targets: tuple[int, ...]
     routes: tuple[int, ...]
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,7 @@ class Image:
                 LoadTarget.CONNECTION: tile.connections,
                 LoadTarget.TARGET: tile.targets,
                 LoadTarget.ROUTE: tile.routes,
+                LoadTarget.AXIS: tile.axes,
             }
             for target, rows in tables.items():
                 for address, data in enumerate(rows):
