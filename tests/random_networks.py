@@ -1,15 +1,19 @@
 """Random networks that fit a given fabric, and random input for them."""
 
+import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from golden.convolution import Convolution
 from golden.fixed import Integers, signed_range
-from golden.network import Connection, Input, Network, Population
-from golden.spec import DECAY_ONE, FabricConfig, Reset
+from golden.network import AnyConnection, Connection, Input, Network, Population
+from golden.spec import BURSTS, DECAY_ONE, FabricConfig, Reset
 from spikeloom.program import Program
 
 Counts = dict[str, NDArray[np.uint8]]
@@ -50,7 +54,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     network = Network(
         inputs,
         _in_any_order(draw, config, populations),
-        _without_overflow(connections, inputs, config.sum_bits),
+        _without_overflow(connections, (*inputs, *populations), config),
         config.weight_bits,
         config.state_bits,
         config.sum_bits,
@@ -64,7 +68,6 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     phases = list(
         itertools.accumulate(draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)))
     )
-    state = numbers(config.state_bits)
     result: list[Population] = []
     rng = np.random.default_rng(draw(seeds()))
     most_bias = signed_range(config.sum_bits)[1]
@@ -78,22 +81,161 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
         size = draw(st.one_of(st.integers(1, most), st.just(most)))
         free -= -(-size // config.lanes)
         reach = draw(st.sampled_from((9, most_bias)))
-        result.append(
-            Population(
-                f"p{n}",
-                size,
-                rng.integers(-reach - 1, reach + 1, size),
-                phase=phase - phases[0],
-                decay=draw(st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))),
-                threshold=draw(st.one_of(st.integers(0, 20), state)),
-                inclusive=draw(st.booleans()),
-                spiking=draw(st.integers(0, 4)) > 0,
-                reset=draw(st.sampled_from(Reset)),
-                v_reset=draw(state),
-                v_init=draw(state),
-            )
-        )
+        bias = rng.integers(-reach - 1, reach + 1, size)
+        result.append(_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
     return result
+
+
+def _population(
+    draw: st.DrawFn, config: FabricConfig, name: str, size: int, bias: Integers, phase: int
+) -> Population:
+    """With any options that the fabric was built for."""
+    state = numbers(config.state_bits)
+    decay = st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))
+    options: dict[str, Any] = {}
+    threshold = draw(st.one_of(st.integers(0, 20), state))
+    if config.synaptic_state and draw(st.booleans()):
+        options["synaptic_decay"] = draw(decay)
+        if draw(st.booleans()):
+            low, high = signed_range(config.state_bits)
+            reach = draw(st.sampled_from((9, high)))
+            rng = np.random.default_rng(draw(seeds()))
+            options["leak"] = rng.integers(max(low, -reach), reach + 1, size)
+    if config.lower_clamp and draw(st.booleans()):
+        options["v_min"] = draw(state)
+    burst = draw(st.sampled_from([n for n in BURSTS if n <= config.max_spikes]))
+    if burst > 1:
+        options["max_spikes"] = burst
+        threshold = draw(st.integers(1, 30))
+    else:
+        options["delayed_reset"] = config.delayed_reset and draw(st.booleans())
+        options["subtrahend"] = draw(st.one_of(st.none(), state))
+    return Population(
+        name,
+        size,
+        bias,
+        phase=phase,
+        decay=draw(decay),
+        threshold=threshold,
+        inclusive=draw(st.booleans()),
+        spiking=draw(st.integers(0, 4)) > 0,
+        reset=draw(st.sampled_from(Reset)),
+        v_reset=draw(state),
+        v_init=draw(state),
+        **options,
+    )
+
+
+# Images.
+
+IMAGES = FabricConfig(
+    lanes=4,
+    state_bits=16,
+    sum_bits=24,
+    neurons=600,
+    weight_words=4096,
+    slots=4,
+    axons=256,
+    populations=4,
+    connections=10,
+    targets=16,
+    queue=8,
+    extent=9,
+    axes=256,
+)
+"""Room for whatever `image_programs` draws."""
+
+
+@st.composite
+def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+    """Convolutions of any geometry, also of their own output, and dense layers around them.
+
+    `config` has the sizes of `IMAGES`, or at least as much room.
+    """
+    rng = np.random.default_rng(draw(seeds()))
+    image = draw(st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)))
+    inputs = [Input("in", math.prod(image), draw(st.sampled_from((1, 3))), image)]
+    populations: list[Population] = []
+    connections: list[AnyConnection] = []
+    source: Input | Population = inputs[0]
+    for n in range(draw(st.integers(1, 2))):
+        assert source.image is not None
+        joined = draw(_convolutions(source.name, source.image, f"p{n}", config, rng))
+        size = joined.output(source.image)
+        bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
+        if draw(st.booleans()):
+            bias = rng.integers(-20, 21, math.prod(size))
+        made = _population(draw, config, f"p{n}", math.prod(size), bias, n)
+        populations.append(dataclasses.replace(made, image=size, spiking=True))
+        connections.append(joined)
+        if draw(st.booleans()):
+            # Recurrent, of the same size.
+            height, width = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
+            kernel = _weights(rng, config, (size[0], size[0], 2 * height + 1, 2 * width + 1))
+            padding = ((height, height), (width, width))
+            connections.append(
+                Convolution(f"p{n}", f"p{n}", kernel, draw(st.integers(1, 3)), padding=padding)
+            )
+        source = populations[-1]
+    if draw(st.booleans()):
+        inputs.append(Input("more", 7))
+        first = populations[0]
+        connections.append(Connection("more", "p0", _weights(rng, config, (7, first.size)), 1))
+    size = draw(st.integers(1, 9))
+    flat = _population(draw, config, "flat", size, rng.integers(-9, 10, size), len(populations))
+    for node in (inputs[0], populations[-1]):
+        if draw(st.booleans()):
+            weights = _weights(rng, config, (node.size, size))
+            high = config.weight_pairs and draw(st.booleans())
+            connections.append(Connection(node.name, "flat", weights, 0, high))
+    populations.append(flat)
+    names = frozenset(p.name for p in populations)
+    network = Network(
+        tuple(inputs),
+        tuple(populations),
+        tuple(connections),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    return Program(network, config, names, names)
+
+
+@st.composite
+def _convolutions(
+    draw: st.DrawFn,
+    source: str,
+    image: tuple[int, int, int],
+    target: str,
+    config: FabricConfig,
+    rng: np.random.Generator,
+) -> Convolution:
+    groups = draw(st.sampled_from([n for n in range(1, image[0] + 1) if image[0] % n == 0]))
+    channels = groups * draw(st.integers(1, 6 // groups if groups <= 6 else 1))
+    pool = tuple(draw(st.integers(1, min(3, extent))) for extent in image[1:])
+    padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(2))
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    kernel = tuple(
+        draw(st.integers(1, min(4, 1 + (extent // p + sum(pad) - 1) // d)))
+        for extent, p, pad, d in zip(image[1:], pool, padding, dilation, strict=True)
+    )
+    return Convolution(
+        source,
+        target,
+        _weights(rng, config, (channels, image[0] // groups, *kernel)),
+        draw(st.integers(0, 2)),
+        config.weight_pairs and draw(st.booleans()),
+        draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        padding,
+        dilation,
+        groups,
+        pool,
+    )
+
+
+def _weights(rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]) -> Integers:
+    low, high = signed_range(config.weight_bits)
+    return rng.integers(low, high + 1, shape)
 
 
 def _in_any_order(
@@ -140,24 +282,27 @@ def _connections(
                 target,
                 rng.integers(low, high + 1, (size_of[source], size_of[target])),
                 draw(st.integers(0 if forward else 1, config.slots - 1)),
+                config.weight_pairs and draw(st.booleans()),
             )
         )
     return result
 
 
 def _without_overflow(
-    connections: list[Connection], inputs: tuple[Input, ...], sum_bits: int
+    connections: list[Connection], nodes: tuple[Input | Population, ...], config: FabricConfig
 ) -> tuple[Connection, ...]:
-    """The same with weights halved until no sum can leave `sum_bits`."""
-    times = {node.name: node.max_count for node in inputs}
-    most = (1 << (sum_bits - 1)) - 1
+    """The same with weights halved until no sum can leave the fabric's width."""
+    times = {n.name: n.max_count if isinstance(n, Input) else n.max_spikes for n in nodes}
+    most = (1 << (config.sum_bits - 1)) - 1
     weights = [c.weights for c in connections]
     for target in {c.target for c in connections}:
         into = [n for n, c in enumerate(connections) if c.target == target]
 
         def reach(into: list[int] = into) -> Integers:
             parts = [
-                times.get(connections[n].source, 1) * np.abs(weights[n]).sum(axis=0) for n in into
+                (times[connections[n].source] << (config.weight_bits * connections[n].high))
+                * np.abs(weights[n]).sum(axis=0)
+                for n in into
             ]
             return np.sum(parts, axis=0)
 
@@ -165,8 +310,7 @@ def _without_overflow(
             for n in into:
                 weights[n] = np.sign(weights[n]) * (np.abs(weights[n]) // 2)
     return tuple(
-        Connection(c.source, c.target, w, c.delay)
-        for c, w in zip(connections, weights, strict=True)
+        dataclasses.replace(c, weights=w) for c, w in zip(connections, weights, strict=True)
     )
 
 

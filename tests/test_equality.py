@@ -5,6 +5,7 @@ in every counter; the step-level model in every spike, every final state and the
 operations.
 """
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from random_networks import (
+    IMAGES,
     Counts,
     all_events,
     events,
+    image_programs,
     programs,
     random_events,
     seeds,
@@ -126,6 +129,31 @@ FABRICS = {
         counter_bits=64,
     ),
 }
+FEATURES = {
+    "synaptic_state": True,
+    "weight_pairs": True,
+    "delayed_reset": True,
+    "lower_clamp": True,
+}
+OPTIONS = {
+    "synaptic state": dataclasses.replace(FABRICS["odd sizes, wide state"], synaptic_state=True),
+    "delayed reset, lower clamp": dataclasses.replace(
+        FABRICS["one lane, no power of two"], delayed_reset=True, lower_clamp=True
+    ),
+    "several spikes": dataclasses.replace(FABRICS["eight lanes"], max_spikes=7),
+    "weight pairs": dataclasses.replace(FABRICS["eight lanes"], weight_pairs=True),
+    "all options": dataclasses.replace(FABRICS["odd sizes, wide state"], max_spikes=31, **FEATURES),
+}
+"""Fabrics built for more than the plain update."""
+
+FABRICS_OF_IMAGES = {
+    "images": IMAGES,
+    "images, one lane": dataclasses.replace(IMAGES, lanes=1, neurons=400, weight_words=16384),
+    "images, all options": dataclasses.replace(IMAGES, lanes=8, max_spikes=3, **FEATURES),
+}
+
+EVERY = FABRICS | OPTIONS | FABRICS_OF_IMAGES
+
 # The network that fills it is `full_network`.
 FULL = FabricConfig(
     lanes=2,
@@ -212,13 +240,17 @@ def assert_equal(program: Program, counts: Counts, order: int | None = None) -> 
     return heard
 
 
-@pytest.mark.parametrize("name", FABRICS)
+def networks(config: FabricConfig) -> st.SearchStrategy[Program]:
+    return image_programs(config) if config.images else programs(config)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_random_networks(name: str) -> None:
-    config = FABRICS[name]
+    config = EVERY[name]
     simulation(config)
     compared: list[int] = []
 
-    @given(data=st.data(), program=programs(config), order=st.none() | seeds())
+    @given(data=st.data(), program=networks(config), order=st.none() | seeds())
     @PROPERTY
     def check(data: st.DataObject, program: Program, order: int | None) -> None:
         counts = data.draw(events(program.network, 2 * config.slots + 2))
@@ -231,18 +263,18 @@ def test_random_networks(name: str) -> None:
     assert np.count_nonzero(compared) > len(compared) / 2, "hardly anything was compared"
 
 
-@pytest.mark.parametrize("name", FABRICS)
+@pytest.mark.parametrize("name", [*FABRICS, "all options", "images, all options"])
 def test_random_words(name: str) -> None:
     """RTL and cycle-level model agree even on words that no host sends.
 
     Connections and axons that are not there, events for far too late, samples cut off: what
     happens is specified, and errors are counted.
     """
-    config = FABRICS[name]
+    config = EVERY[name]
     simulation(config)
     errors: list[int] = []
 
-    @given(program=programs(config), seed=seeds())
+    @given(program=networks(config), seed=seeds())
     @settings(PROPERTY, max_examples=50)
     def check(program: Program, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -252,7 +284,8 @@ def test_random_words(name: str) -> None:
             step, first, ahead, *event = (int(rng.integers(top)) for top in limits)
             if rng.random() < 0.7:
                 step, ahead = 0, ahead % config.slots
-            fields = dict(zip(("route", "connection", "index"), event, strict=True))
+            names = [field.name for field in config.host_in.fields[3:]]
+            fields = dict(zip(names, event, strict=True))
             words.append(
                 config.host_in.pack({"step": step, "first": first, "ahead": ahead, **fields})
             )
