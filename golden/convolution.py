@@ -1,6 +1,7 @@
 """Convolutions: what they join, and the exact sums that they bring."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -114,6 +115,7 @@ class ConvolutionSums:
         self._image = image
         kernel = convolution.weights.reshape(convolution.groups, -1, _taps(convolution))
         most = max_count * convolution.pool[0] * convolution.pool[1]
+        self._counts = np.uint16 if most < 1 << 16 else np.uint32
         bits = (most * int(np.abs(kernel).sum(axis=2).max())).bit_length() + 1
         # By part: (taps, channels of the target's part).
         self._kernel = kernel.transpose(0, 2, 1).astype(np.float32 if bits <= 25 else np.float64)
@@ -129,14 +131,16 @@ class ConvolutionSums:
 
     def _sums(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
         groups = self._convolution.groups
-        unfolded = _unfold(self._convolution, _pooled(self._convolution, events))
+        pooled = _pooled(self._convolution, events, self._counts)
+        unfolded = _unfold(self._convolution, pooled)
         moments, channels, height, width = unfolded.shape[:4]
         rows = unfolded.reshape(moments, groups, channels // groups, height, width, -1)
         rows = rows.transpose(1, 0, 3, 4, 2, 5).reshape(groups, moments * height * width, -1)
         product = rows.astype(self._kernel.dtype) @ self._kernel
         # From (group, moment and place, channel) to (moment, channels, places).
         by_moment = product.reshape(groups, moments, height * width, -1).transpose(1, 0, 3, 2)
-        return by_moment.reshape(moments, -1).astype(np.int64)
+        sums: NDArray[np.int64] = by_moment.reshape(moments, -1).astype(np.int64)
+        return sums
 
 
 def dense(convolution: Convolution, image: Image) -> Integers:
@@ -146,23 +150,29 @@ def dense(convolution: Convolution, image: Image) -> Integers:
     return sums(np.eye(size, dtype=np.bool_)).astype(np.int64)
 
 
+Counts = NDArray[np.unsignedinteger[Any]]
+"""How many events a pool has."""
+
+
 def _taps(convolution: Convolution) -> int:
     return int(np.prod(convolution.weights.shape[1:]))
 
 
 def _pooled(
-    convolution: Convolution, events: NDArray[np.bool_] | NDArray[np.uint8]
-) -> NDArray[np.uint16]:
+    convolution: Convolution,
+    events: NDArray[np.bool_] | NDArray[np.uint8],
+    counts: type[np.uint16] | type[np.uint32],
+) -> Counts:
     """Events summed over pools, and padded; (moments, channels, rows, columns)."""
     moments, channels, height, width = events.shape
     rows, columns = convolution.pool
     whole = events[:, :, : height // rows * rows, : width // columns * columns]
     pools = whole.reshape(moments, channels, height // rows, rows, width // columns, columns)
-    summed = pools.sum(axis=(3, 5), dtype=np.uint16)
+    summed: Counts = pools.sum(axis=(3, 5), dtype=counts)
     return np.pad(summed, ((0, 0), (0, 0), *convolution.padding))
 
 
-def _unfold(convolution: Convolution, x: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _unfold(convolution: Convolution, x: Counts) -> Counts:
     """A view (moments, channels, output rows, output columns, kernel rows, kernel columns)."""
     rows, columns = convolution.weights.shape[2:]
     down, right = convolution.dilation

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from golden.collector import Collector
+from golden.fire import Command
 from golden.image import Image
 from golden.mesh import Mesh
 from golden.packing import masks, positions, shifts
 from golden.sequencer import DONE, Sequencer
 from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
-from golden.tile import Command, Tile, TileShifts
+from golden.tile import Tile, TileShifts
 
 WATCHDOG = 1 << 18
 """Clocks in which `CycleModel.run` must see some progress. The longest legal silence, one event or

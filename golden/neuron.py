@@ -83,5 +83,6 @@ def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]
 
 def update_type(state_bits: int, sum_bits: int) -> type[np.int32] | type[np.int64]:
     """The smallest integer type in which no intermediate result of `update` overflows."""
-    widest = max(state_bits + DECAY_BITS, sum_bits + 1, state_bits + 5) + 2
+    # The magnitude of a potential times 4096, or an exact input and a few potentials; with a sign.
+    widest = max(state_bits + DECAY_BITS, sum_bits + 1) + 1
     return np.int32 if widest <= 32 else np.int64

@@ -1,8 +1,8 @@
 """Cycle-level golden model of the sequencer; see `docs/hardware.md`."""
 
-from golden.packing import masks, shifts
+from golden.fire import Command
+from golden.packing import masks, positions, shifts
 from golden.spec import FabricConfig
-from golden.tile import Command
 
 WAIT, START, BUSY, DONE = range(4)
 """States of the sequencer's fire side."""
@@ -36,9 +36,9 @@ class Sequencer:
         self.round_trip = 2 * config.tree_depth
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
-        # Route, connection and index lie side by side in a host word as in an event.
-        _, _, _, self.event_shift, _, _ = shifts(config.host_in)
-        _, _, _, self.slot_shift = shifts(config.event)
+        # Route, connection, index and place lie side by side in a host word as in an event.
+        self.event_shift = positions(config.host_in)["route"]
+        self.slot_shift = positions(config.event)["slot"]
         self.event_mask = (1 << self.slot_shift) - 1
         self.last_phase = self.window = 0
         self.in_slot = self.fire_slot = self.lead = self.phase = self.settle = 0

@@ -8,7 +8,7 @@ import numpy as np
 from golden.fixed import Integers
 from golden.image import Entry, Image, Sender, TileImage
 from golden.network import Network, Population
-from golden.spec import DECAY_ONE, FabricConfig
+from golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.partition import (
     Part,
     destinations,
@@ -122,7 +122,7 @@ def _firing_rows(
                 "sum_base": resident.group * config.slots,
                 "retain": DECAY_ONE - population.decay,
                 "threshold": population.threshold,
-                "v_reset": population.v_reset,
+                "v_reset": _after_spike(population),
                 "v_init": population.v_init,
                 "reset": population.reset,
                 "inclusive": population.inclusive,
@@ -141,6 +141,13 @@ def _firing_rows(
         for n, row in enumerate(phase or [{}])
     )
     return tuple(rows), tuple(targets)
+
+
+def _after_spike(population: Population) -> int:
+    """The row's `v_reset`: what the potential becomes, or what is subtracted from it."""
+    if population.reset is not Reset.SUBTRACT:
+        return population.v_reset
+    return population.threshold if population.subtrahend is None else population.subtrahend
 
 
 def _incoming_rows(

@@ -13,12 +13,22 @@ from golden.neuron import update, update_type
 from golden.spec import Reset
 
 
+def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tuple[int, int, int]:
+    """How often one neuron spikes, its potential and its synaptic state after the step."""
+    values = {"threshold": 10, **changed}
+    if "leak" in values:
+        values["leak"] = np.array([values["leak"]])
+    population = Population("a", 1, np.zeros(1, np.int64), **values)
+    spikes, after, current = update(population, np.array([v]), np.array([i]), np.array([x]), bits)
+    assert spikes.shape == after.shape == current.shape == (1,)
+    assert spikes.dtype == (np.bool_ if population.max_spikes == 1 else np.uint8)
+    return int(spikes[0]), int(after[0]), int(current[0])
+
+
 def update_one(v: int, x: int, bits: int = 8, **changed: Any) -> tuple[bool, int]:
-    """Whether one neuron spikes, and its potential after the step."""
-    population = Population("a", 1, np.zeros(1, np.int64), **changed)
-    spikes, after = update(population, np.array([v]), np.array([x]), bits)
-    assert spikes.shape == after.shape == (1,)
-    return bool(spikes[0]), int(after[0])
+    """Whether one neuron without synaptic state spikes, and its potential after the step."""
+    spikes, after, _ = update_all(v, x, bits=bits, **changed)
+    return bool(spikes), after
 
 
 # Decay.
@@ -118,13 +128,148 @@ def test_saturation_at_both_rails(bits: int, low: int, high: int) -> None:
 def test_update_by_hand(
     v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
 ) -> None:
-    assert update_one(v, x, **{"threshold": 10, **changed}) == expected
+    assert update_one(v, x, **changed) == expected
 
 
 def test_input_beyond_the_states_range_is_exact_until_it_saturates() -> None:
     # -128 + 255 = 127: clipping the input to 8 bits first would give -1.
     assert update_one(-128, 255, threshold=127) == (False, 127)
     assert update_one(127, -255, threshold=127) == (False, -128)
+
+
+@pytest.mark.parametrize(
+    ("v", "i", "x", "changed", "expected"),
+    [
+        # Half of i is kept, then x is added; the potential keeps all.
+        (3, 8, 1, {}, (0, 8, 5)),
+        (3, 9, 1, {}, (0, 8, 5)),  # 4.5 -> 4
+        (3, -9, 1, {}, (0, 0, -3)),  # toward zero
+        (0, 10, 6, {}, (1, 0, 11)),  # a reset is of the potential only
+        (7, 8, 1, {"decay": 2048}, (0, 8, 5)),  # 3 + 5
+        # It saturates before it is added: -128 + 127, and not -128 + 200.
+        (-128, 0, 200, {}, (0, -1, 127)),
+        (127, 0, -200, {"threshold": 127}, (0, -1, -128)),
+        # The leak goes to the potential, not to the state, and is added after its saturation.
+        (0, 8, 1, {"leak": 2}, (0, 7, 5)),
+        (0, 8, 1, {"leak": -20}, (0, -15, 5)),
+        (-128, 0, 200, {"leak": 3}, (0, 2, 127)),
+        (-100, 0, 100, {"leak": 127, "threshold": 127}, (0, 127, 100)),  # 127 in all, exactly
+        (-99, 0, 100, {"leak": 127, "threshold": 127}, (0, 127, 100)),  # 128 saturates
+        # Ends of the decay.
+        (0, 100, 1, {"synaptic_decay": 4096}, (0, 1, 1)),
+        (-128, 100, 1, {"synaptic_decay": 0}, (0, -27, 101)),
+    ],
+)
+def test_update_with_a_synaptic_state_by_hand(
+    v: int, i: int, x: int, changed: dict[str, Any], expected: tuple[int, int, int]
+) -> None:
+    assert update_all(v, x, i, **{"synaptic_decay": 2048, **changed}) == expected
+
+
+@pytest.mark.parametrize(
+    ("v", "x", "changed", "expected"),
+    [
+        # The potential before the step is above 10: now it is reset, whatever the input.
+        (11, 5, {}, (False, -3)),
+        (11, 50, {}, (False, -3)),
+        (11, 5, {"v_reset": 20}, (True, 20)),  # to a value above the threshold
+        (10, 5, {}, (True, 15)),  # 10 is not above 10; it spikes now, and stays
+        (10, 5, {"inclusive": True}, (False, -3)),
+        (0, 11, {}, (True, 11)),
+        # By subtraction: decayed first, 3/4 of 16 = 12; 12 - 10 + 5.
+        (16, 5, {"reset": Reset.SUBTRACT, "decay": 1024}, (False, 7)),
+        (16, 9, {"reset": Reset.SUBTRACT, "decay": 1024}, (True, 11)),
+        (16, 5, {"reset": Reset.SUBTRACT, "subtrahend": 3}, (True, 18)),
+        (10, 5, {"reset": Reset.SUBTRACT}, (True, 15)),
+        # Saturated only with the input: 127 + 20 - 10 is 137 -> 127, 127 + 8 - 10 = 125.
+        (127, 20, {"reset": Reset.SUBTRACT}, (True, 127)),
+        (127, 8, {"reset": Reset.SUBTRACT}, (True, 125)),
+        (11, 5, {"reset": Reset.NONE}, (True, 16)),
+        # Without spikes there is no reset either.
+        (11, 5, {"spiking": False}, (False, 16)),
+        # The clamp comes after the reset.
+        (11, 5, {"v_min": -2}, (False, -2)),
+    ],
+)
+def test_update_with_a_delayed_reset_by_hand(
+    v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
+) -> None:
+    assert update_one(v, x, **{"delayed_reset": True, "v_reset": -3, **changed}) == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "subtrahend", "expected"),
+    [(25, 7, 18), (25, 0, 25), (25, -100, 125), (100, -100, 127), (-20, 127, -128)],
+)
+def test_what_is_subtracted_need_not_be_the_threshold(
+    x: int, subtrahend: int, expected: int
+) -> None:
+    changed = {"reset": Reset.SUBTRACT, "subtrahend": subtrahend, "threshold": -30}
+    assert update_one(0, x, **changed) == (True, expected)
+    # It is no value to reset to, and nothing without a reset.
+    assert update_one(0, x, **(changed | {"reset": Reset.VALUE})) == (True, 0)
+    assert update_one(0, x, **(changed | {"reset": Reset.NONE})) == (True, x)
+
+
+@pytest.mark.parametrize(
+    ("v", "x", "changed", "expected"),
+    [
+        (0, -5, {"v_min": -4}, (False, -4)),
+        (0, -4, {"v_min": -4}, (False, -4)),
+        (0, -3, {"v_min": -4}, (False, -3)),
+        (0, -128, {"v_min": -128}, (False, -128)),
+        # Before the comparison, so a least potential above the threshold spikes.
+        (0, 0, {"v_min": 11, "v_reset": 3}, (True, 3)),
+        (0, 0, {"v_min": 10}, (False, 10)),
+        # A reset may lead below it.
+        (0, 11, {"v_min": -4, "v_reset": -9}, (True, -9)),
+        (0, 11, {"v_min": 5, "reset": Reset.SUBTRACT}, (True, 1)),
+    ],
+)
+def test_update_with_a_least_potential_by_hand(
+    v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
+) -> None:
+    assert update_one(v, x, **changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "changed", "expected"),
+    [
+        # Threshold 10, at most 7 spikes: n as long as u is above 10 n.
+        (10, {}, (0, 10)),
+        (11, {}, (1, 1)),
+        (20, {}, (1, 10)),
+        (21, {}, (2, 1)),
+        (30, {}, (2, 10)),
+        (70, {}, (6, 10)),
+        (71, {}, (7, 1)),
+        (127, {}, (7, 57)),  # no more than 7
+        (-128, {}, (0, -128)),
+        # With >=.
+        (9, {"inclusive": True}, (0, 9)),
+        (10, {"inclusive": True}, (1, 0)),
+        (19, {"inclusive": True}, (1, 9)),
+        (20, {"inclusive": True}, (2, 0)),
+        (70, {"inclusive": True}, (7, 0)),
+        (80, {"inclusive": True}, (7, 10)),
+        # Other limits, and the least threshold.
+        (127, {"max_spikes": 3}, (3, 97)),
+        (127, {"max_spikes": 15}, (12, 7)),
+        (100, {"max_spikes": 31, "threshold": 1}, (31, 69)),
+        (31, {"max_spikes": 31, "threshold": 1}, (30, 1)),
+        (31, {"max_spikes": 31, "threshold": 1, "inclusive": True}, (31, 0)),
+        (127, {"max_spikes": 31, "threshold": 127, "inclusive": True}, (1, 0)),
+        # Resets that do not count.
+        (45, {"reset": Reset.VALUE, "v_reset": 4}, (4, 4)),
+        (5, {"reset": Reset.VALUE, "v_reset": 4}, (0, 5)),
+        (45, {"reset": Reset.NONE}, (4, 45)),
+    ],
+)
+def test_several_spikes_in_a_step_by_hand(
+    x: int, changed: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    values = {"max_spikes": 7, "reset": Reset.SUBTRACT, **changed}
+    assert update_all(0, x, **values)[:2] == expected
 
 
 # The type in which it is computed.
@@ -152,8 +297,8 @@ def test_type_is_as_small_as_is_exact(state_bits: int, sum_bits: int, expected: 
 def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int) -> None:
     integer = update_type(state_bits, sum_bits)
     ends = [-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1]
-    # The exact input is a sum plus a bias.
-    inputs = [-(1 << sum_bits), (1 << sum_bits) - 2]
+    # The exact input is a sum plus a bias, to which a leak is added and a reset taken away.
+    inputs = [-(1 << sum_bits) + 2 * ends[0], (1 << sum_bits) - 2 + 2 * ends[1]]
     v = np.array(ends, integer)[:, np.newaxis]
     x = np.array(inputs, integer)[np.newaxis, :]
     for k in (0, 1, 4095):

@@ -95,6 +95,23 @@ def test_a_sample_shorter_than_a_delay_gets_no_event() -> None:
     assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
 
 
+def test_axons_of_an_image_have_a_place() -> None:
+    config = dataclasses.replace(CONFIG, extent=4)
+    # 2 channels of 3 rows and 2 columns: axon 9 is in channel 1, row 1, column 1.
+    pictured = Entry("in", 5, 4, 0, image=(2, 3, 2))
+    counts = np.zeros((1, 1, 12), np.uint8)
+    counts[0, 0, [0, 3, 9, 10]] = [1, 1, 2, 1]
+    entries = (pictured, Entry("in", 2, 1, 0))
+    (words,) = host_words(image(entries, config=config), {"in": counts})
+    fields = [cut(int(word), 1, 1, 2, 3, 3, 4, 2, 2) for word in words]
+    assert [tuple(word[3:]) for word in fields[:-1]] == [
+        *((5, 4, 0, 0, 0), (5, 4, 0, 1, 1), (5, 4, 1, 1, 1), (5, 4, 1, 1, 1), (5, 4, 1, 2, 0)),
+        # Without an image the index says all.
+        *((2, 1, 0, 0, 0), (2, 1, 3, 0, 0), (2, 1, 9, 0, 0), (2, 1, 9, 0, 0), (2, 1, 10, 0, 0)),
+    ]
+    assert fields[-1] == [1, 1, 0, 0, 0, 0, 0, 0]
+
+
 @st.composite
 def plays(draw: st.DrawFn) -> tuple[FabricConfig, Image, dict[str, NDArray[np.uint8]]]:
     config = FabricConfig(
@@ -242,14 +259,71 @@ def test_packets_that_no_right_fabric_sends_are_refused(packets: list[int], mess
         hear_packets(*packets)
 
 
+@pytest.mark.parametrize("max_spikes", [3, 31])
+def test_several_packets_of_a_neuron_are_counted(max_spikes: int) -> None:
+    senders = (Sender("often", 4, recorded=True, readout=False, max_spikes=max_spikes),)
+    many = [packet(SPIKE, 0, 2)] * max_spikes
+    words = [packet(SPIKE, 0, 1), *many, packet(STEP), packet(SPIKE, 0, 2), packet(STEP)]
+    heard = hear_packets(*words, senders=senders)
+    assert heard.spikes["often"].dtype == np.uint8
+    assert heard.spikes["often"].tolist() == [[[0, 1, max_spikes, 0], [0, 0, 1, 0]]]
+    with pytest.raises(FaultyDevice, match=f"'often': a packet came more than {max_spikes} times"):
+        hear_packets(packet(SPIKE, 0, 2), *words, senders=senders)
+
+
+def placed(kind: int, population: int, index: int, y: int, x: int, value: int = 0) -> int:
+    """A packet of a fabric with places of 2 bits."""
+    return packet(kind, population, index) + (y << 8) + (x << 10) + ((value % 65536) << 12)
+
+
+def hear_places(*packets: int) -> Any:
+    senders = (
+        Sender("image", 12, recorded=True, readout=True, image=(2, 3, 2)),
+        Sender("flat", 3, recorded=True, readout=False),
+    )
+    config = dataclasses.replace(CONFIG, extent=4)
+    states = [placed(STATE, 0, n // 6, n // 2 % 3, n % 2, n - 5) for n in range(12)]
+    words = np.array([*packets, *states, placed(STEP, 0, 0, 0, 0)], np.uint64)
+    return hear(image(senders=senders, config=config), words, words, 1, 1)
+
+
+def test_places_become_neurons() -> None:
+    heard = hear_places(
+        placed(SPIKE, 0, 1, 1, 1), placed(SPIKE, 0, 0, 2, 0), placed(SPIKE, 1, 2, 0, 0)
+    )
+    # (1, 1, 1) is 1 * 6 + 1 * 2 + 1, (0, 2, 0) is 4.
+    assert np.flatnonzero(heard.spikes["image"]).tolist() == [4, 9]
+    assert np.flatnonzero(heard.spikes["flat"]).tolist() == [2]
+    assert heard.spikes["image"].dtype == np.bool_
+    assert heard.states["image"].tolist() == [list(range(-5, 7))]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (placed(SPIKE, 0, 2, 0, 0), "'image' has no channel 2"),
+        (placed(SPIKE, 0, 0, 3, 0), "'image' has no row 3"),
+        (placed(SPIKE, 0, 0, 0, 2), "'image' has no column 2"),
+        (placed(STATE, 0, 0, 0, 3), "'image' has no column 3"),
+        (placed(SPIKE, 1, 3, 0, 0), "'flat' has no neuron 3"),
+        (placed(SPIKE, 1, 0, 1, 0), "'flat' has no row 1"),
+        (placed(SPIKE, 1, 0, 0, 1), "'flat' has no column 1"),
+        (placed(STATE, 0, 1, 1, 1), "'image': a packet came twice"),
+    ],
+)
+def test_places_that_are_not_there_are_refused(wrong: int, message: str) -> None:
+    with pytest.raises(FaultyDevice, match=message):
+        hear_places(wrong)
+
+
 # Load words.
 
 
 def test_load_words_write_every_row_once() -> None:
-    config = dataclasses.replace(CONFIG, columns=2)
+    config = dataclasses.replace(CONFIG, columns=2, extent=2)
     tiles = (
         TileImage((1, 2, 3), (4, 5), (6,), (7, 8), (9,), (10, 11)),
-        TileImage((12,), (13, 14), (15, 16), (17,), (18, 19), (20, 21)),
+        TileImage((12,), (13, 14), (15, 16), (17,), (18, 19), (20, 21), (23, 24)),
     )
     loaded = Image(config, tiles, 22, (), ())
     words = [config.load.unpack(word) for word in loaded.load_words()]
@@ -266,5 +340,6 @@ def test_load_words_write_every_row_once() -> None:
         (1, LoadTarget.CONNECTION, 0, 17),
         *((1, LoadTarget.TARGET, n, data) for n, data in enumerate((18, 19))),
         *((1, LoadTarget.ROUTE, n, data) for n, data in enumerate((20, 21))),
+        *((1, LoadTarget.AXIS, n, data) for n, data in enumerate((23, 24))),
         (0, LoadTarget.CONTROL, 0, 22),
     ]

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden.convolution import Convolution
 from golden.errors import SpikeloomError
+from golden.fixed import signed_range
 from golden.network import (
     Connection,
     Input,
     Network,
     Population,
     network_equal,
-    signed_range,
 )
 from golden.spec import Reset
 
@@ -119,6 +120,7 @@ def test_max_count_out_of_range_is_refused(count: Any) -> None:
         ("inclusive", (0, 1, None, "yes")),
         ("spiking", (0, 1, None, "no")),
         ("reset", (0, 1, 3, "value", None)),
+        ("delayed_reset", (0, 1, None, "no")),
     ],
 )
 def test_every_number_of_a_population_is_checked(name: str, values: tuple[Any, ...]) -> None:
@@ -200,6 +202,211 @@ def test_range_of_weights(bits: int) -> None:
         weights[1, 2] = value
         message = refusal(connections=(Connection("in", "a", weights),), weight_bits=bits)
         assert f"weights must be {low}..{high}, not " in message
+
+
+# Images and convolutions.
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ((1, 2), "image must be (channels, height, width), not (1, 2)"),
+        ([1, 2, 3], "image must be (channels, height, width), not [1, 2, 3]"),
+        ((1, 2, 0), "image must be 1..65536, not 0"),
+        ((1, 2, 3.0), "image must be an integer, not 3.0"),
+        ((1, 2, 2), "an image (1, 2, 2) has not 6 elements"),
+    ],
+)
+def test_an_image_is_three_sizes_that_make_up_the_node(image: Any, message: str) -> None:
+    text = refusal(inputs=(Input("in", 6, image=image),), connections=())
+    assert text.startswith("input 'in': ")
+    assert text.endswith(message)
+    text = refusal(populations=(population(size=6, image=image),), connections=())
+    assert text.startswith("population 'a': ")
+    assert text.endswith(message)
+
+
+def convolved(
+    shape: Any = (3, 2, 3, 3), image: Any = (2, 5, 6), target: Any = (3, 3, 4), **changed: Any
+) -> Network:
+    """A convolution from an input to a population, of weights 1."""
+    inputs = (Input("in", int(np.prod(image)), image=image),)
+    populations = (population(size=int(np.prod(target)), image=target),)
+    weights = changed.pop("weights", np.ones(shape, np.int64))
+    return network(inputs, populations, (Convolution("in", "a", weights, **changed),))
+
+
+def convolution_refusal(**changed: Any) -> str:
+    with pytest.raises(SpikeloomError) as error:
+        convolved(**changed)
+    assert "\n" not in str(error.value)
+    where, message = str(error.value).split(": ", 1)
+    assert where == "connection 'in' -> 'a'"
+    return message
+
+
+def test_a_convolution_that_fits_is_accepted() -> None:
+    assert convolved().synapses == 3 * 2 * 9 * 12
+    convolved(target=(3, 2, 2), stride=(2, 2))
+    convolved(target=(3, 1, 2), dilation=(2, 2))
+    convolved(target=(3, 6, 4), padding=((2, 1), (0, 0)))
+    convolved((3, 2, 1, 1), target=(3, 2, 2), pool=(2, 3))
+    convolved((4, 1, 3, 3), target=(4, 3, 4), groups=2)
+
+
+@pytest.mark.parametrize("name", ["in", "a"])
+def test_a_convolution_joins_images(name: str) -> None:
+    image = None if name == "in" else (1, 2, 1)
+    with pytest.raises(SpikeloomError, match=f"joins images, and '{name}' has none; give it one"):
+        network(
+            (Input("in", 2, image=image),),
+            (population(size=2, image=(1, 2, 1) if name == "in" else None),),
+            (Convolution("in", "a", np.ones((1, 1, 1, 1), np.int64)),),
+        )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"target": (3, 3, 3)}, "it makes (3, 3, 4) of (2, 5, 6), and the target is (3, 3, 3)"),
+        ({"target": (4, 3, 4)}, "weights must have shape (4, 2, 3, 3), not (3, 2, 3, 3)"),
+        ({"shape": (3, 1, 3, 3)}, "weights must have shape (3, 2, 3, 3), not (3, 1, 3, 3)"),
+        ({"shape": (3, 2, 3)}, "weights must be an array of 4 dimensions, none empty"),
+        ({"shape": (3, 2, 0, 3)}, "weights must be an array of 4 dimensions, none empty"),
+        ({"weights": [[[[1]]]]}, "weights must be an array of 4 dimensions, none empty"),
+        ({"weights": np.ones((3, 2, 3, 3))}, "weights must be of type int64, not float64"),
+        ({"weights": np.full((3, 2, 3, 3), 128)}, "weights must be -128..127, not 128..128"),
+        # The kernel is larger than the padded image.
+        ({"shape": (3, 2, 6, 3)}, "it makes (3, 0, 4) of (2, 5, 6), and the target is (3, 3, 4)"),
+        ({"groups": 2}, "2 groups do not divide 2 and 3 channels"),
+        ({"groups": 3}, "3 groups do not divide 2 and 3 channels"),
+        ({"groups": 0}, "groups must be 1..65536, not 0"),
+        ({"stride": (1, 0)}, "stride must be 1..65536, not 0"),
+        ({"dilation": (0, 1)}, "dilation must be 1..65536, not 0"),
+        ({"pool": (1, 1.0)}, "pool must be an integer, not 1.0"),
+        ({"padding": ((0, -1), (0, 0))}, "padding must be 0..65536, not -1"),
+        ({"delay": 16}, "delay must be 0..15, not 16"),
+        ({"high": 1}, "high must be True or False, not 1"),
+    ],
+)
+def test_a_convolution_that_does_not_fit_is_refused(changed: dict[str, Any], message: str) -> None:
+    assert convolution_refusal(**changed) == message
+
+
+def test_sums_of_a_convolution_at_the_bound() -> None:
+    # A neuron in the middle meets all 4 weights, of 2 channels: 2 * (100 + 27) is 254.
+    def made(weights: list[int], **changed: Any) -> Network:
+        kernel = np.tile(np.array(weights).reshape(1, 1, 2, 1), (1, 2, 1, 1))
+        inputs = (Input("in", 6, changed.pop("max_count", 1), (2, 3, 1)),)
+        shape = (1, 4, 1)
+        values = {"padding": ((1, 1), (0, 0)), **changed}
+        convolution = Convolution("in", "a", kernel, **values)
+        return Network(
+            inputs, (population(size=4, image=shape),), (convolution,), weight_bits=8, sum_bits=8
+        )
+
+    made([60, 3])  # 2 * 63 = 126
+    made([63, -64])  # each sign alone: 126 and -128
+    with pytest.raises(SpikeloomError, match=r"into neuron 1 can sum to 0\.\.128, "):
+        made([60, 4])
+    with pytest.raises(SpikeloomError, match=r"into neuron 1 can sum to -130\.\.0, "):
+        made([-1, -64])
+    made([1, 20], max_count=3)  # 126
+    with pytest.raises(SpikeloomError, match=r"can sum to 0\.\.132, "):
+        made([2, 20], max_count=3)
+    # Without padding neuron 0 meets both as well; a pool of 2 leaves one place, met twice over.
+    with pytest.raises(SpikeloomError, match=r"into neuron 0 can sum to 0\.\.128, "):
+        Network(
+            (Input("in", 2, image=(1, 2, 1)),),
+            (population(size=1, image=(1, 1, 1)),),
+            (Convolution("in", "a", np.full((1, 1, 1, 1), 64), pool=(2, 1)),),
+            sum_bits=8,
+        )
+
+
+def test_sums_of_high_weights_and_of_pairs() -> None:
+    # With weights of 4 bits `high` counts 16.
+    def made(high: int, low: int, sum_bits: int = 8) -> Network:
+        joined = (
+            Connection("in", "a", np.array([[high]]), high=True),
+            Connection("in", "a", np.array([[low]])),
+        )
+        return Network(
+            (Input("in", 1),), (population(size=1),), joined, weight_bits=4, sum_bits=sum_bits
+        )
+
+    made(7, 7)  # 119
+    made(-8, 0)  # -128
+    with pytest.raises(SpikeloomError, match=r"can sum to -129\.\.0, "):
+        made(-8, -1)
+    made(-8, -1, sum_bits=9)
+
+
+@pytest.mark.parametrize("value", [0, 1, None, "yes"])
+def test_high_is_a_bool(value: Any) -> None:
+    connections = (Connection("in", "a", np.ones((2, 3), np.int64), high=value),)
+    assert refusal(connections=connections).endswith(f"high must be True or False, not {value!r}")
+
+
+# Options of the update.
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"synaptic_decay": 4097}, "synaptic_decay must be 0..4096, not 4097"),
+        ({"synaptic_decay": -1}, "synaptic_decay must be 0..4096, not -1"),
+        ({"synaptic_decay": 0.5}, "synaptic_decay must be an integer, not 0.5"),
+        (
+            {"leak": np.zeros(3, np.int64)},
+            "leak is for a synaptic state; without one add it to bias",
+        ),
+        (
+            {"leak": np.zeros(2, np.int64), "synaptic_decay": 0},
+            "leak must have shape (3,), not (2,)",
+        ),
+        (
+            {"leak": np.full(3, 32768), "synaptic_decay": 0},
+            "leak must be -32768..32767, not 32768..32768",
+        ),
+        ({"subtrahend": 32768}, "subtrahend must be -32768..32767, not 32768"),
+        ({"v_min": -32769}, "v_min must be -32768..32767, not -32769"),
+        ({"v_min": 0.0}, "v_min must be an integer, not 0.0"),
+        ({"delayed_reset": 1}, "delayed_reset must be True or False, not 1"),
+        ({"max_spikes": 2}, "max_spikes must be 1, 3, 7, 15 or 31, not 2"),
+        ({"max_spikes": 0}, "max_spikes must be 1, 3, 7, 15 or 31, not 0"),
+        (
+            {"max_spikes": 3, "threshold": 0},
+            "with several spikes in a step the threshold must be positive, not 0",
+        ),
+        (
+            {"max_spikes": 3, "threshold": 5, "delayed_reset": True},
+            "with several spikes in a step each subtracts the threshold at once; "
+            "leave out delayed_reset and subtrahend",
+        ),
+        (
+            {"max_spikes": 3, "threshold": 5, "subtrahend": 4},
+            "with several spikes in a step each subtracts the threshold at once; "
+            "leave out delayed_reset and subtrahend",
+        ),
+    ],
+)
+def test_options_out_of_range_are_refused(changed: dict[str, Any], message: str) -> None:
+    assert refusal(populations=(population(**changed),)) == f"population 'a': {message}"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"synaptic_decay": 0, "leak": np.full(3, -32768)},
+        {"synaptic_decay": 4096},
+        {"subtrahend": -32768, "v_min": 32767, "delayed_reset": True},
+        {"max_spikes": 31, "threshold": 1},
+        {"max_spikes": 3, "threshold": 5, "subtrahend": 5, "v_min": 0},
+    ],
+)
+def test_ends_of_options_are_accepted(changed: dict[str, Any]) -> None:
+    network(populations=(population(**changed),))
 
 
 # Phases and delays.
@@ -299,6 +506,20 @@ def test_max_count_does_not_multiply_what_neurons_send() -> None:
         joined(68)
 
 
+def test_max_spikes_multiplies_what_neurons_send() -> None:
+    def joined(weight: int) -> Network:
+        return Network(
+            (),
+            (population("a", 1, max_spikes=7, threshold=1), population("b", 1, phase=1)),
+            (Connection("a", "b", np.array([[weight]])),),
+            sum_bits=8,
+        )
+
+    joined(18)  # 126
+    with pytest.raises(SpikeloomError, match=r"can sum to 0\.\.133, "):
+        joined(19)
+
+
 def test_sums_of_all_connections_count_together() -> None:
     two = (Connection("in", "a", np.array([[0, 27]]), 2),)
     with_column([100], connections=two)
@@ -336,6 +557,13 @@ def test_network_equal_sees_every_number() -> None:
         network(populations=(population(bias=np.array([0, 0, 1])),)),
         network(populations=(population(reset=Reset.NONE),)),
         network(connections=(connection("in", "a", (2, 3), 1),)),
+        network(connections=(Connection("in", "a", np.ones((2, 3), np.int64), high=True),)),
+        network(populations=(population(image=(3, 1, 1)),)),
+        network(populations=(population(synaptic_decay=0),)),
+        network(populations=(population(delayed_reset=True),)),
+        network(populations=(population(subtrahend=0),)),
+        network(populations=(population(v_min=-32768),)),
+        network(inputs=(Input("in", 2, image=(1, 2, 1)),)),
         network(connections=(Connection("in", "a", np.zeros((2, 3), np.int64)),)),
         network(state_bits=17),
     ):

@@ -35,6 +35,7 @@ LAYOUTS = [
     "load",
     "counters",
     "sum_row",
+    "axis_row",
 ]
 
 RANGES = {
@@ -54,14 +55,24 @@ RANGES = {
     "counter_bits": (16, 64),
     "routes": (1, 1024),
     "buffer": (3, 16),
+    "extent": (1, 256),
+    "axes": (1, 4096),
 }
+
+SWITCHES = ["synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp"]
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> FabricConfig:
     values = {name: draw(st.integers(low, high)) for name, (low, high) in RANGES.items()}
     values["queue"] = max(values["queue"], values["lanes"])
-    return FabricConfig(weight_bits=draw(st.sampled_from([2, 4, 8])), **values)
+    weight_bits = draw(st.sampled_from([2, 4, 8]))
+    switches = {name: draw(st.booleans()) for name in SWITCHES}
+    if switches["weight_pairs"]:
+        values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
+    bursts = draw(st.sampled_from([1, 3, 7, 15, 31]))
+    sizes: dict[str, Any] = {**values, **switches}
+    return FabricConfig(weight_bits=weight_bits, max_spikes=bursts, **sizes)
 
 
 @st.composite
@@ -181,7 +192,30 @@ def test_queue_holds_at_least_a_group() -> None:
         FabricConfig(lanes=8, queue=7)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FabricConfig)])
+@pytest.mark.parametrize("value", [0, 2, 5, 8, 32, -1])
+def test_most_spikes_of_a_step_fill_their_bits(value: int) -> None:
+    with pytest.raises(SpikeloomError, match=f"max_spikes must be 1, 3, 7, 15 or 31, not {value}$"):
+        FabricConfig(max_spikes=value)
+
+
+def test_weight_pairs_need_room_in_a_sum() -> None:
+    FabricConfig(weight_pairs=True, weight_bits=8, sum_bits=16)
+    FabricConfig(weight_pairs=True, weight_bits=4, sum_bits=8)
+    with pytest.raises(SpikeloomError, match="sum_bits must be at least 16 with weight_pairs, not"):
+        FabricConfig(weight_pairs=True, weight_bits=8, sum_bits=15)
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_a_switch_that_is_no_bool_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(SpikeloomError, match=rf"^FabricConfig\.{name} must be True or False, not "):
+        FabricConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [field.name for field in dataclasses.fields(FabricConfig) if field.name not in SWITCHES],
+)
 @pytest.mark.parametrize("value", [True, 8.0, "8", None])
 def test_a_size_that_is_no_integer_is_refused(name: str, value: Any) -> None:
     with pytest.raises(SpikeloomError, match=rf"^FabricConfig\.{name} must be an integer, not "):
@@ -261,11 +295,49 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.CONTROL: 1,
         LoadTarget.ROUTE: config.routes,
     }
-    assert config.memories.keys() == depths.keys() == set(LoadTarget)
+    if config.images:
+        depths[LoadTarget.AXIS] = config.axes
+    assert config.memories.keys() == depths.keys()
+    assert set(LoadTarget) - depths.keys() <= {LoadTarget.AXIS}
     for target, row in config.memories.items():
         word = {"target": target, "address": depths[target] - 1, "data": (1 << row.width) - 1}
         word["tile"] = config.tiles - 1
         assert config.load.unpack(config.load.pack(word)) == word
+
+
+@given(configs())
+def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConfig) -> None:
+    rows = (config.population_row, config.connection_row, config.bias_row)
+    names = {field.name for row in rows for field in row.fields}
+    built = {
+        "synaptic": config.synaptic_state,
+        "leak": config.synaptic_state,
+        "high": config.weight_pairs,
+        "delayed": config.delayed_reset,
+        "v_min": config.lower_clamp,
+        "max_spikes": config.max_spikes > 1,
+        "image": config.extent > 1,
+        "shared": config.extent > 1,
+    }
+    assert {name: name in names for name in built} == built
+    probed = {field.name for field in config.probe.fields}
+    assert ("0.current.write" in probed) == config.synaptic_state
+    for word_layout in (config.host_in, config.host_out, config.event, config.spike):
+        places = [n for n, field in enumerate(word_layout.fields) if field.name in ("y", "x")]
+        (index,) = (n for n, field in enumerate(word_layout.fields) if field.name == "index")
+        assert places == ([index + 1, index + 2] if config.extent > 1 else [])
+        if places:
+            word_layout.pack({"y": config.extent - 1, "x": config.extent - 1})
+    config.spike.pack({"spiked": config.max_spikes})
+
+
+def test_clocks_of_the_pipeline() -> None:
+    assert FabricConfig().fire_clocks == 4
+    assert FabricConfig(synaptic_state=True).fire_clocks == 5
+    assert FabricConfig(lower_clamp=True).fire_clocks == 5
+    assert FabricConfig(delayed_reset=True, weight_pairs=True, extent=2).fire_clocks == 4
+    assert [FabricConfig(max_spikes=n).fire_clocks for n in (3, 7, 15, 31)] == [5, 6, 7, 8]
+    assert FabricConfig(synaptic_state=True, lower_clamp=True, max_spikes=31).fire_clocks == 10
 
 
 def test_groups_are_rounded_up() -> None:
