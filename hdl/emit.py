@@ -14,6 +14,8 @@ from hdl.shapes import memory, struct
 class Emit(wiring.Component):
     """Turns spikes into packets: one for each fan-out entry, and one for a state read out.
 
+    Where a neuron spiked several times the fan-out is walked as often.
+
     Timing: a spike pushed in clock n has its first packet on an output in clock n + 4 if nothing is
     before it; one packet per clock.
 
@@ -75,13 +77,14 @@ class Emit(wiring.Component):
         rows = Mux(head.spiked, head.fan_out, 0)
         routed = Signal()
         last = Signal()
+        again = Signal()  # another spike of the neuron goes the same way
         step = Signal()
         b_free = Signal()
         m.d.comb += [
             queue.w_data.eq(self.spike),
             queue.w_en.eq(self.spike_valid),
             routed.eq(beat < rows),
-            last.eq(beat + 1 == rows + head.readout),
+            last.eq((beat + 1 == rows + head.readout) & ~again),
             step.eq(queue.r_rdy & b_free),
             self.popped.eq(step & last),
             queue.r_en.eq(self.popped),
@@ -89,7 +92,14 @@ class Emit(wiring.Component):
             target_read.en.eq(step & routed),
         ]
         with m.If(step):
-            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+            m.d.sync += beat.eq(Mux(last | again, 0, beat + 1))
+        if config.max_spikes > 1:
+            spikes = Signal.like(head.spiked)  # sent completely
+            m.d.comb += again.eq((beat + 1 == rows) & (spikes + 1 < head.spiked))
+            with m.If(step & again):
+                m.d.sync += spikes.eq(spikes + 1)
+            with m.Elif(step & last):
+                m.d.sync += spikes.eq(0)
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()
@@ -113,6 +123,8 @@ class Emit(wiring.Component):
                 b_packet.index.eq(head.index),
                 b_packet.value.eq(Mux(routed, 0, head.value)),
             ]
+            for name, _ in config.place:
+                m.d.sync += b_packet[name].eq(head[name])
 
         # Stage C: registered outputs, so that the way into the fabric is short.
         c_valid = Signal()
@@ -130,6 +142,8 @@ class Emit(wiring.Component):
                 c_event.index.eq(b_packet.index),
                 c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),
             ]
+            for name, _ in config.place:
+                m.d.sync += c_event[name].eq(b_packet[name])
         m.d.comb += [
             self.event.valid.eq(c_valid & ~c_host),
             self.event.p.eq(c_event),

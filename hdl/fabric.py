@@ -152,7 +152,10 @@ class Fabric(wiring.Component):
                 parts += _stream(packets)
             parts += _event(tile.spike_valid, tile.spike)
             parts += _event(tile.fetch_valid, tile.fetch_address)
-            for write in (tile.sum_write, tile.state_write):
+            writes = [tile.sum_write, tile.state_write]
+            if self.config.synaptic_state:
+                writes.append(tile.current_write)
+            for write in writes:
                 parts += _event(write.valid, write.address, write.data)
         parts += [self.counters.as_value()]
         word = Cat(*parts)

@@ -9,9 +9,10 @@ from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
 from hdl.shapes import lanes, memory, struct
+from hdl.walk import ImageWalk
 
-PIPELINE = 4
-"""Clocks from a neuron leaving the group buffer to the write of its state."""
+CURRENT = 4
+"""Clocks from a neuron leaving the buffer to the write of its synaptic state."""
 
 
 class State(enum.Enum, shape=unsigned(3)):
@@ -34,9 +35,9 @@ class Command(wiring.Signature):
 class Fire(wiring.Component):
     """Updates every neuron of one phase, in order, and hands on the spikes.
 
-    Timing: a population of n neurons takes n + 9 clocks if the spike queue never fills and
-    `lanes` divides the fetches evenly; one neuron per clock while it walks. Groups are fetched only
-    when the spike queue has room for all their spikes, so that the pipeline never stalls.
+    Timing: a population of n neurons takes n + 5 + `config.fire_clocks` clocks if the spike queue
+    never fills; one neuron per clock while it walks. Groups are fetched only when the spike queue
+    has room for all their spikes, so that the pipeline never stalls.
 
     Parameters
     ----------
@@ -57,14 +58,15 @@ class Fire(wiring.Component):
     idle : Out(1)
     slot, ahead : Out
         Of the command being fired.
-    fired : Out(1)
-        A neuron spiked in this clock.
-    state_write : Out(MemoryWrite)
-        What goes to the membrane potentials.
+    fired : Out(config.spike_clocks)
+        Spikes of a neuron in this clock.
+    state_write, current_write : Out(MemoryWrite)
+        What goes to the membrane potentials and, with `synaptic_state`, to the synaptic states.
     """
 
     def __init__(self, config: FabricConfig) -> None:
         self.config = config
+        write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {
                 "command": In(Command(config)),
@@ -76,8 +78,9 @@ class Fire(wiring.Component):
                 "idle": Out(1),
                 "slot": Out(config.slot_width),
                 "ahead": Out(config.slot_width),
-                "fired": Out(1),
-                "state_write": Out(MemoryWrite(index_bits(config.neurons), config.state_bits)),
+                "fired": Out(config.spike_clocks),
+                "state_write": write,
+                **({"current_write": write} if config.synaptic_state else {}),
             }
         )
 
@@ -114,7 +117,6 @@ class Fire(wiring.Component):
             self.idle.eq(state == State.IDLE),
             population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
-            fetching.eq(Mux(left < config.lanes, left, config.lanes)),
             self.fetch.valid.eq(
                 (state == State.WALK) & (left != 0) & (wait == 0) & (credits >= fetching)
             ),
@@ -161,39 +163,73 @@ class Fire(wiring.Component):
         # Stage 0: a fetched group leaves the buffer, one neuron per clock.
         buffer = Signal(lanes(config.lanes, config.sum_bits))
         held = Signal.like(fetching)
-        index = Signal(config.index_width)
-        address = Signal(index_bits(config.neurons))
+        neuron = Signal(
+            data.StructLayout(
+                {
+                    "valid": 1,
+                    "index": config.index_width,
+                    **dict(config.place),
+                    "address": index_bits(config.neurons),
+                }
+            )
+        )
+        m.d.comb += neuron.valid.eq(held != 0)
         m.d.sync += arriving.eq(Mux(self.fetch.valid, fetching, 0))
         with m.If(held != 0):
-            m.d.sync += [held.eq(held - 1), index.eq(index + 1), address.eq(address + 1)]
+            m.d.sync += [
+                held.eq(held - 1),
+                neuron.index.eq(neuron.index + 1),
+                neuron.address.eq(neuron.address + 1),
+            ]
             for lane in range(config.lanes - 1):
                 m.d.sync += buffer[lane].eq(buffer[lane + 1])
         with m.If(arriving != 0):
             m.d.sync += [held.eq(arriving), buffer.eq(self.fetch.sums)]
-        with m.If(state == State.SETUP):
-            m.d.sync += [index.eq(population.index_base), address.eq(population.neuron_base)]
+        bias_address = neuron.address
+        if config.images:
+            # The walk goes on when a row arrives, a clock after its fetch. That is early enough for
+            # the next fetch: only a full group is followed by one of another size, and after that
+            # the next fetch waits.
+            bias_address = Signal.like(neuron.address)
+            m.submodules.walk = walk = ImageWalk(config)
+            m.d.comb += [
+                walk.population.eq(population),
+                walk.start.eq(state == State.SETUP),
+                walk.advance.eq(arriving != 0),
+                fetching.eq(walk.neurons),
+            ]
+            with m.If(held != 0):
+                m.d.sync += bias_address.eq(bias_address + 1)
+            with m.If(arriving != 0):
+                m.d.sync += [
+                    neuron.index.eq(walk.index),
+                    neuron.y.eq(walk.y),
+                    neuron.x.eq(walk.x),
+                    neuron.address.eq(walk.address),
+                    bias_address.eq(walk.bias_address),
+                ]
+        else:
+            m.d.comb += fetching.eq(Mux(left < config.lanes, left, config.lanes))
+            with m.If(state == State.SETUP):
+                m.d.sync += [
+                    neuron.index.eq(population.index_base),
+                    neuron.address.eq(population.neuron_base),
+                ]
         m.d.comb += [
-            state_read.addr.eq(address),
-            state_read.en.eq(held != 0),
-            bias_read.addr.eq(address),
-            bias_read.en.eq(held != 0),
+            state_read.addr.eq(neuron.address),
+            state_read.en.eq(neuron.valid),
+            bias_read.addr.eq(bias_address),
+            bias_read.en.eq(neuron.valid),
         ]
 
-        # Stages 1 to 4: the update, and beside it who is being updated.
-        where = data.StructLayout(
-            {"valid": 1, "index": config.index_width, "address": index_bits(config.neurons)}
-        )
-        stages = Signal(data.ArrayLayout(where, PIPELINE))
-        m.d.sync += [
-            stages[0].valid.eq(held != 0),
-            stages[0].index.eq(index),
-            stages[0].address.eq(address),
-        ]
-        for stage in range(1, PIPELINE):
+        # Stages from 1 on: the update, and beside it who is being updated.
+        stages = Signal(data.ArrayLayout(neuron.shape(), config.fire_clocks))
+        m.d.sync += stages[0].eq(neuron)
+        for stage in range(1, config.fire_clocks):
             m.d.sync += stages[stage].eq(stages[stage - 1])
-        done = stages[PIPELINE - 1]
-        occupied = held != 0
-        for stage in range(PIPELINE):
+        done = stages[config.fire_clocks - 1]
+        occupied = neuron.valid
+        for stage in range(config.fire_clocks):
             occupied |= stages[stage].valid
         m.d.comb += moving.eq(occupied)
 
@@ -201,14 +237,9 @@ class Fire(wiring.Component):
         m.d.sync += sum_of_neuron.eq(buffer[0])
         m.submodules.update = update = NeuronUpdate(config)
         m.d.comb += [
+            update.row.eq(population),
             update.v.eq(Mux(first, population.v_init, state_read.data)),
             update.x.eq(sum_of_neuron + bias_read.data.bias),
-            update.retain.eq(population.retain),
-            update.threshold.eq(population.threshold),
-            update.v_reset.eq(population.v_reset),
-            update.reset.eq(population.reset),
-            update.inclusive.eq(population.inclusive),
-            update.spiking.eq(population.spiking),
             state_write.addr.eq(done.address),
             state_write.data.eq(update.v_next),
             state_write.en.eq(done.valid),
@@ -216,11 +247,28 @@ class Fire(wiring.Component):
             self.state_write.address.eq(state_write.addr),
             self.state_write.data.eq(state_write.data),
         ]
+        if config.synaptic_state:
+            m.submodules.currents = currents = memory(signed(config.state_bits), config.neurons)
+            current_read = currents.read_port()
+            current_write = currents.write_port()
+            m.d.comb += [
+                current_read.addr.eq(neuron.address),
+                current_read.en.eq(neuron.valid),
+                update.i.eq(Mux(first, 0, current_read.data)),
+                update.leak.eq(bias_read.data.leak),
+                current_write.addr.eq(stages[CURRENT - 1].address),
+                current_write.data.eq(update.i_next),
+                current_write.en.eq(stages[CURRENT - 1].valid),
+                self.current_write.valid.eq(current_write.en),
+                self.current_write.address.eq(current_write.addr),
+                self.current_write.data.eq(current_write.data),
+            ]
+
         routed = Signal()
         readout = Signal()
         m.d.comb += [
-            self.fired.eq(done.valid & update.spiked),
-            routed.eq(update.spiked & (population.fan_out != 0)),
+            self.fired.eq(Mux(done.valid, update.spiked, 0)),
+            routed.eq((update.spiked != 0) & (population.fan_out != 0)),
             readout.eq(population.readout & (self.ahead == 0)),
             self.spike_valid.eq(done.valid & (routed | readout)),
             self.spike.population.eq(population.number),
@@ -231,6 +279,8 @@ class Fire(wiring.Component):
             self.spike.readout.eq(readout),
             self.spike.value.eq(update.v_next),
         ]
+        for name, _ in config.place:
+            m.d.comb += self.spike[name].eq(done[name])
 
         # A fetch borrows room for its spikes; a neuron that sends none gives it back at once.
         unused = Signal()

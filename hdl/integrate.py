@@ -2,9 +2,10 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.spec import FabricConfig, LoadTarget, index_bits
+from hdl.describe import Describe, segments
 from hdl.load import connect_load, load_signature
 from hdl.shapes import lanes, memory, struct
 
@@ -48,9 +49,13 @@ class Integrate(wiring.Component):
 
         sum[target] += weight[source, target]        for every target of the event's connection
 
+    With images there is a segment of groups for each kernel row and column that the event's place
+    meets.
+
     Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
-    and its sums are written in the clock after each issue. Groups, events and connections follow
-    each other without a bubble; a fetch takes the place of one group.
+    and its sums are written in the clock after each issue. Groups, segments, events and connections
+    follow each other without a bubble; a fetch takes the place of one group. Events of images need
+    some clocks more to be described: see `Describe`.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ class Integrate(wiring.Component):
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` has a group not yet issued.
     synapses : Out
-        Synapses of the event described in this clock, 0 if none.
+        Synapses of the segment that begins in this clock, 0 if none does.
     stalled, error : Out(1)
         A group waits for a fetch; an event is dropped, because its connection or axon is not there.
     sum_write : Out(MemoryWrite)
@@ -94,79 +99,98 @@ class Integrate(wiring.Component):
         config = self.config
         m = Module()
 
-        m.submodules.connections = connections = memory(
-            struct(config.connection_row), 1 << index_bits(config.connections)
-        )
         m.submodules.weights = weights = memory(
             lanes(config.lanes, config.weight_bits), config.weight_words
         )
         m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
-        connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connect_load(m, self.load, LoadTarget.WEIGHT, weights)
-        connection_read = connections.read_port()
         weight_read = weights.read_port()
         sum_read = sums.read_port()
         sum_write = sums.write_port()
 
-        # Stage X, declared first because D looks at it: the segment being issued.
+        # Stage D.
+        m.submodules.describe = describe = Describe(config)
+        connect(m, flipped(self.event), describe.event)
+        connect(m, flipped(self.load), describe.load)
+        found = describe.segments
+        taken = Signal()
+
+        # Stage X: what was described, and how far it has been issued.
         x_valid = Signal()
-        x_slot = Signal(config.slot_width)
-        x_weight_address = Signal(index_bits(config.weight_words))
-        x_sum_address = Signal(index_bits(config.sum_words))
-        x_stride = Signal.like(connection_read.data.sources)
-        x_groups = Signal.like(connection_read.data.groups)
+        x = Signal(segments(config))
+        x_weight_address = Signal.like(x.weight)
+        x_sum_address = Signal.like(x.sum)
+        x_groups = Signal.like(x.groups)
+        x_begins = Signal()  # the next issue is the first of a segment
         issue = Signal()
+        x_ends = Signal()  # no segment follows
         x_last = Signal()
-        x_free = Signal()
         m.d.comb += [
             issue.eq(x_valid & ~self.fetch.valid),
-            x_last.eq(issue & (x_groups == 1)),
-            x_free.eq(~x_valid | x_last),
+            x_ends.eq(1),
+            x_last.eq(issue & (x_groups == 1) & x_ends),
+            found.ready.eq(~x_valid | x_last),
+            taken.eq(found.valid & found.ready),
             self.stalled.eq(x_valid & self.fetch.valid),
+            self.synapses.eq(Mux(issue & x_begins, x.synapses, 0)),
+            self.error.eq(describe.error),
+            describe.slot.eq(self.slot),
+            self.pending.eq(describe.pending | (x_valid & (x.slot == self.slot))),
         ]
-
-        # Stage D: the event, and beside it its connection's row.
-        d_valid = Signal()
-        d_index = Signal(config.index_width)
-        d_slot = Signal(config.slot_width)
-        d_take = Signal()
-        row = connection_read.data
-        known = Signal()
-        m.d.comb += [
-            d_take.eq(d_valid & x_free),
-            self.event.ready.eq(~d_valid | d_take),
-            connection_read.addr.eq(self.event.p.connection),
-            connection_read.en.eq(self.event.valid & self.event.ready),
-            known.eq((d_index < row.sources) & (row.groups != 0)),
-            self.error.eq(d_take & ~known),
-            self.synapses.eq(Mux(d_take & known, row.synapses, 0)),
-        ]
-        with m.If(self.event.ready):
+        with m.If(taken):
             m.d.sync += [
-                d_valid.eq(self.event.valid),
-                d_index.eq(self.event.p.index),
-                d_slot.eq(self.event.p.slot),
-            ]
-
-        with m.If(d_take):
-            m.d.sync += [
-                x_valid.eq(known),
-                x_slot.eq(d_slot),
-                x_weight_address.eq(row.weight_base + d_index),
-                x_sum_address.eq(row.sum_base + d_slot),
-                x_stride.eq(row.sources),
-                x_groups.eq(row.groups),
+                x_valid.eq(found.p.leads),
+                x.eq(found.p),
+                x_weight_address.eq(found.p.weight),
+                x_sum_address.eq(found.p.sum),
+                x_groups.eq(found.p.groups),
+                x_begins.eq(1),
             ]
         with m.Elif(issue):
             m.d.sync += [
                 x_valid.eq(~x_last),
-                x_weight_address.eq(x_weight_address + x_stride),
-                x_sum_address.eq(x_sum_address + config.slots),
+                x_weight_address.eq(x_weight_address + x.stride),
+                x_sum_address.eq(x_sum_address + (x.sum_stride if config.images else config.slots)),
                 x_groups.eq(x_groups - 1),
+                x_begins.eq(0),
             ]
-        m.d.comb += self.pending.eq(
-            (d_valid & (d_slot == self.slot)) | (x_valid & (x_slot == self.slot))
-        )
+        if config.images:
+            # Segment by segment along a row, and row by row, from the bases of the present ones.
+            x_rows = Signal.like(x.rows)
+            x_columns = Signal.like(x.columns)
+            r_weight, c_weight = Signal.like(x.weight), Signal.like(x.weight)
+            r_sum, c_sum = Signal.like(x.sum), Signal.like(x.sum)
+            next_weight, next_sum = Signal.like(x.weight), Signal.like(x.sum)
+            row_ends = Signal()
+            m.d.comb += [
+                row_ends.eq(x_columns == 1),
+                x_ends.eq(row_ends & (x_rows == 1)),
+                next_weight.eq(
+                    Mux(row_ends, r_weight + x.row_weights, c_weight + x.column_weights)
+                ),
+                next_sum.eq(Mux(row_ends, r_sum - x.row_sums, c_sum - x.column_sums)),
+            ]
+            with m.If(taken):
+                m.d.sync += [x_rows.eq(found.p.rows), x_columns.eq(found.p.columns)]
+                m.d.sync += [r_weight.eq(found.p.weight), c_weight.eq(found.p.weight)]
+                m.d.sync += [r_sum.eq(found.p.sum), c_sum.eq(found.p.sum)]
+            with m.Elif(issue & (x_groups == 1)):
+                m.d.sync += [
+                    x_weight_address.eq(next_weight),
+                    x_sum_address.eq(next_sum),
+                    c_weight.eq(next_weight),
+                    c_sum.eq(next_sum),
+                    x_columns.eq(x_columns - 1),
+                    x_groups.eq(x.groups),
+                    x_begins.eq(1),
+                ]
+                with m.If(row_ends):
+                    m.d.sync += [
+                        r_weight.eq(next_weight),
+                        r_sum.eq(next_sum),
+                        x_columns.eq(x.columns),
+                        x_rows.eq(x_rows - 1),
+                    ]
 
         # Stage E: read, add, write. The row written in the clock of a read is forwarded.
         address = Signal(index_bits(config.sum_words))
@@ -189,11 +213,16 @@ class Integrate(wiring.Component):
             e_forward.eq((e_adds | e_clears) & (e_address == address)),
             written.eq(sum_write.data),
         ]
+        weight_of = list(weight_read.data)
+        if config.weight_pairs:
+            e_high = Signal()
+            m.d.sync += e_high.eq(x.high)
+            weight_of = [Mux(e_high, w << config.weight_bits, w) for w in weight_of]
         for lane in range(config.lanes):
             before = Mux(e_forward, written[lane], sum_read.data[lane])
             m.d.comb += [
                 self.fetch.sums[lane].eq(before),
-                sum_write.data[lane].eq(Mux(e_clears, 0, before + weight_read.data[lane])),
+                sum_write.data[lane].eq(Mux(e_clears, 0, before + weight_of[lane])),
             ]
         m.d.comb += [
             sum_write.addr.eq(e_address),

@@ -33,14 +33,16 @@ class Tile(wiring.Component):
     slot : In, busy : Out(1)
         Whether fire or emit works, or an event due in `slot` has not been added yet.
     load : In(load_signature(config))
-    synapses : Out; fired, stalled, error : Out(1)
+    synapses, fired : Out; stalled, error : Out(1)
         What is to be counted in this clock.
-    fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write : Out
-        What happens inside, for a bench to see.
+    fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
+        What happens inside, for a bench to see; `current_write` with `synaptic_state` only.
     """
 
     def __init__(self, config: FabricConfig) -> None:
         self.config = config
+        sum_write = Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width))
+        state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -51,15 +53,16 @@ class Tile(wiring.Component):
                 "busy": Out(1),
                 "load": In(load_signature(config)),
                 "synapses": Out(config.connection_row.fields[-1].width),
-                "fired": Out(1),
+                "fired": Out(config.spike_clocks),
                 "stalled": Out(1),
                 "error": Out(1),
                 "fetch_valid": Out(1),
                 "fetch_address": Out(index_bits(config.sum_words)),
                 "spike_valid": Out(1),
                 "spike": Out(struct(config.spike)),
-                "sum_write": Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width)),
-                "state_write": Out(MemoryWrite(index_bits(config.neurons), config.state_bits)),
+                "sum_write": sum_write,
+                "state_write": state_write,
+                **({"current_write": state_write} if config.synaptic_state else {}),
             }
         )
 
@@ -76,6 +79,8 @@ class Tile(wiring.Component):
         connect(m, emit.host, flipped(self.emit_host))
         connect(m, integrate.sum_write, flipped(self.sum_write))
         connect(m, fire.state_write, flipped(self.state_write))
+        if self.config.synaptic_state:
+            connect(m, fire.current_write, flipped(self.current_write))
         for block in (integrate, fire, emit):
             connect(m, flipped(self.load), block.load)
         m.d.comb += [
