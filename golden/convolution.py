@@ -136,7 +136,8 @@ class ConvolutionSums:
         product = rows.astype(self._kernel.dtype) @ self._kernel
         # From (group, moment and place, channel) to (moment, channels, places).
         by_moment = product.reshape(groups, moments, height * width, -1).transpose(1, 0, 3, 2)
-        return by_moment.reshape(moments, -1).astype(np.int64)
+        sums: NDArray[np.int64] = by_moment.reshape(moments, -1).astype(np.int64)
+        return sums
 
 
 def dense(convolution: Convolution, image: Image) -> Integers:
