@@ -37,7 +37,7 @@ SIZES = click.option(
     "sizes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A size of the fabric, such as lanes=4 or neurons=512; may be repeated.",
+    help="A size of the fabric, such as lanes=4 or delayed_reset=true; may be repeated.",
 )
 
 
@@ -89,7 +89,7 @@ def compile_command(
 ) -> None:
     """Turn a NIR file into a Program."""
     net = load_nir(model, dialect, dt=dt, reset=reset, compare=compare_rule)
-    program = compile(net, _fabric(sizes), schedule=schedule, max_count=max_count)
+    program = compile(net, _sizes(sizes), schedule=schedule, max_count=max_count)
     target = output or model.with_suffix(".loom")
     program.save(target)
     _print_info(program)
@@ -120,7 +120,9 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
     """
     if program is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
-    text = emit(Program.load(program).fabric if program is not None else _fabric(sizes))
+    text = emit(
+        Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
+    )
     write_text(output, text)
     click.echo(f"wrote {output}")
 
@@ -256,18 +258,24 @@ def main() -> None:
         sys.exit(2 if isinstance(error, SpikeloomError) else 1)
 
 
-def _fabric(sizes: tuple[str, ...]) -> FabricConfig:
-    names = {field.name for field in dataclasses.fields(FabricConfig)}
-    values = {}
+def _sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of `FabricConfig` from NAME=VALUE."""
+    defaults = {field.name: field.default for field in dataclasses.fields(FabricConfig)}
+    values: dict[str, Any] = {}
     for size in sizes:
         name, _, value = size.partition("=")
-        if name not in names:
-            raise SpikeloomError(f"--set {size}: the sizes are {', '.join(sorted(names))}")
+        if name not in defaults:
+            raise SpikeloomError(f"--set {size}: the sizes are {', '.join(sorted(defaults))}")
+        if isinstance(defaults[name], bool):
+            if value not in ("true", "false"):
+                raise SpikeloomError(f"--set {size}: {value!r} is neither true nor false")
+            values[name] = value == "true"
+            continue
         try:
             values[name] = int(value)
         except ValueError:
             raise SpikeloomError(f"--set {size}: {value!r} is not an integer") from None
-    return FabricConfig(**values)
+    return values
 
 
 def _events(path: Path) -> Events:

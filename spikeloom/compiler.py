@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
+from spikeloom.features import with_features
 from spikeloom.float_network import FloatNetwork
 from spikeloom.program import Program
 from spikeloom.quantise import Schedule, quantise
@@ -13,7 +15,7 @@ from spikeloom.quantise import Schedule, quantise
 
 def compile(
     net: FloatNetwork,
-    fabric: FabricConfig | None = None,
+    fabric: FabricConfig | Mapping[str, int] | None = None,
     *,
     weight_bits: int | None = None,
     state_bits: int | None = None,
@@ -29,10 +31,12 @@ def compile(
     net
         What `load_nir` gave.
     fabric
-        Sizes of the hardware; `FabricConfig()` if not given.
+        The hardware. Of a mapping (or nothing), the fields of `FabricConfig` that differ from its
+        defaults; what else the network needs hardware to be built for is added to these, such as
+        images or synaptic states, but sizes are not.
     weight_bits, state_bits
-        Widths to quantise to: 2, 4 or 8; 8..24. They are properties of the fabric, so a fabric that
-        is given must have them; without one they are 8 and 16.
+        Widths to quantise to: 2, 4 or 8; 8..24. They are properties of the fabric, so one that is
+        given must have them; by default they are 8 and 16.
     schedule
         "layered" (each layer its own phase, no skew between them) or "pipelined" (one phase, each
         layer a step later than the one before).
@@ -50,8 +54,10 @@ def compile(
     """
     widths = {"weight_bits": weight_bits, "state_bits": state_bits}
     wanted = {name: width for name, width in widths.items() if width is not None}
-    if fabric is None:
-        fabric = FabricConfig(**wanted)
+    named: Mapping[str, Any] | None = None
+    if fabric is None or isinstance(fabric, Mapping):
+        named = {**wanted, **(fabric or {})}
+        fabric = _fabric(named)
     if not isinstance(fabric, FabricConfig):
         raise SpikeloomError(f"fabric must be a FabricConfig, not {fabric!r}")
     for name, width in wanted.items():
@@ -68,6 +74,8 @@ def compile(
         schedule=schedule,
         max_count=max_count,
     )
+    if named is not None:
+        fabric = _fabric({**dataclasses.asdict(with_features(network, fabric)), **named})
     everyone = [population.name for population in network.populations]
     return Program(
         network,
@@ -81,3 +89,13 @@ def compile(
             "quantisation": json.loads(report.to_json()),
         },
     )
+
+
+def _fabric(fields: Mapping[str, Any]) -> FabricConfig:
+    known = {field.name for field in dataclasses.fields(FabricConfig)}
+    if unknown := set(fields) - known:
+        raise SpikeloomError(
+            f"fabric: FabricConfig has no {', '.join(sorted(map(str, unknown)))}; "
+            f"it has {', '.join(sorted(known))}"
+        )
+    return FabricConfig(**fields)

@@ -4,9 +4,14 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from golden.convolution import Image as ImageShape
+from golden.fixed import Integers
 from golden.image import Image
 from golden.network import Input, Network, Population
 from golden.spec import TURNS, Port
+from spikeloom.geometry import shapes
 from spikeloom.partition import outgoing
 
 ENTRY = {
@@ -29,7 +34,9 @@ class _Sender:
     tile, port
         Where its packets enter the mesh.
     start, size
-        Its first axon or neuron, and how many there are.
+        Its first channel, and how many there are.
+    places
+        Rows and columns of the image that they are at.
     events
         (connection, delay, route) of each event.
     """
@@ -39,6 +46,7 @@ class _Sender:
     port: Port
     start: int
     size: int
+    places: tuple[int, int]
     events: list[tuple[int, int, int]]
 
 
@@ -46,37 +54,38 @@ def check_delivery(network: Network, image: Image) -> None:
     """Check that no synapse is lost or doubled.
 
     Every neuron is in exactly one tile and sends the events of its connections, each once; the
-    tiles in which an event arrives have together as many synapses for it as its connection has.
+    tiles in which an event arrives have together as many synapses for it as its connection has, for
+    each axon or neuron that may send it.
 
     Raises
     ------
     ValueError
         Something is not so: a fault of the mapper.
     """
-    tables = [
-        [image.config.connection_row.unpack(word) for word in tile.connections]
-        for tile in image.tiles
-    ]
-    senders = [*_host_senders(network, image), *_tile_senders(image)]
-    nodes: list[Input | Population] = [*network.inputs, *network.populations]
-    for node in nodes:
+    nodes = shapes(network)
+    fan_out = [network.fan_out(c).reshape(nodes[c.source]) for c in network.connections]
+    whole: set[tuple[int, tuple[int, ...]]] = set()
+    senders = [*_host_senders(network, image, nodes), *_tile_senders(image)]
+    everyone: list[Input | Population] = [*network.inputs, *network.populations]
+    for node in everyone:
+        channels, *size = nodes[node.name]
         mine = sorted((s for s in senders if s.name == node.name), key=lambda s: s.start)
         ends = [0, *itertools.accumulate(sender.size for sender in mine)]
-        if [*(sender.start for sender in mine), node.size] != ends:
+        starts = [*(sender.start for sender in mine), channels]
+        if starts != ends or any(sender.places != tuple(size) for sender in mine):
             raise ValueError(f"not every neuron of {node.name!r} is in exactly one tile")
         expected = [(number, c.delay) for number, c in outgoing(network, node)]
         for sender in mine:
             if sorted(event[:2] for event in sender.events) != expected:
                 raise ValueError(f"tile {sender.tile} does not send each event of {node.name!r}")
             for number, _, route in sender.events:
-                tiles = arrivals(image, sender.tile, sender.port, route)
-                rows = [tables[tile][number] for tile in tiles]
-                sources, size = network.connections[number].weights.shape
-                if (
-                    any(row["sources"] != sources for row in rows)
-                    or sum(row["synapses"] for row in rows) != size
-                ):
+                tiles = tuple(sorted(arrivals(image, sender.tile, sender.port, route)))
+                if (number, tiles) in whole:
+                    continue
+                found = [_synapses(image, tile, number, nodes[node.name]) for tile in tiles]
+                if not np.array_equal(sum(found), fan_out[number]):
                     raise ValueError(f"connection {number} from tile {sender.tile} is not whole")
+                whole.add((number, tiles))
 
 
 def arrivals(image: Image, tile: int, entry: Port, route: int) -> list[int]:
@@ -109,10 +118,45 @@ def arrivals(image: Image, tile: int, entry: Port, route: int) -> list[int]:
     return delivered
 
 
-def _host_senders(network: Network, image: Image) -> Iterator[_Sender]:
+def _synapses(image: Image, tile: int, number: int, shape: ImageShape) -> Integers:
+    """How many synapses of a connection an event reaches in a tile.
+
+    One for each axon or neuron of a source of that `shape`; none if the tile drops its events.
+    """
+    config, memories = image.config, image.tiles[tile]
+    row = config.connection_row.unpack(memories.connections[number])
+    channels, height, width = shape
+    placed = row.get("image", 0)
+    size = (row["height"], row["width"]) if placed else (1, 1)
+    if (row["sources"], *size) != shape or not row["groups"]:
+        return np.zeros(shape, np.int64)
+    if not placed:
+        return np.full(shape, row["synapses"])
+
+    def axis(base: int, count: int) -> list[dict[str, int]]:
+        return [config.axis_row.unpack(word) for word in memories.axes[base : base + count]]
+
+    rows, columns = (
+        [entry["count"] for entry in axis(row[f"{name}_axis"], count)]
+        for name, count in (("row", height), ("column", width))
+    )
+    each = [row["synapses"]] * channels
+    if row["grouped"]:
+        table = axis(row["channel_axis"], channels)
+        each = [entry["synapses"] if entry["count"] else 0 for entry in table]
+    return np.multiply.outer(each, np.multiply.outer(rows, columns))
+
+
+def _host_senders(
+    network: Network, image: Image, nodes: dict[str, ImageShape]
+) -> Iterator[_Sender]:
     for node in network.inputs:
-        events = [(e.connection, e.delay, e.route) for e in image.entries if e.input == node.name]
-        yield _Sender(node.name, 0, Port.WEST, 0, node.size, events)
+        channels, *size = nodes[node.name]
+        entries = [entry for entry in image.entries if entry.input == node.name]
+        if any((entry.image or (node.size, 1, 1)) != nodes[node.name] for entry in entries):
+            raise ValueError(f"events of {node.name!r} do not have the places of its image")
+        events = [(entry.connection, entry.delay, entry.route) for entry in entries]
+        yield _Sender(node.name, 0, Port.WEST, 0, channels, (size[0], size[1]), events)
 
 
 def _tile_senders(image: Image) -> Iterator[_Sender]:
@@ -129,4 +173,9 @@ def _tile_senders(image: Image) -> Iterator[_Sender]:
             # An empty row sends nothing.
             if row["neurons"]:
                 name = image.senders[row["number"]].name
-                yield _Sender(name, tile, Port.LOCAL, row["index_base"], row["neurons"], events)
+                start, size, places = row["index_base"], row["neurons"], (1, 1)
+                if config.images:
+                    size, places = row["channels"], (row["height"], row["width"])
+                    if size * places[0] * places[1] != row["neurons"]:
+                        raise ValueError(f"tile {tile} does not fire each place of {name!r}")
+                yield _Sender(name, tile, Port.LOCAL, start, size, places, events)

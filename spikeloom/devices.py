@@ -1,11 +1,11 @@
 """Devices: where a Program runs. Every backend gives the same kind of `Run`."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from golden.cycle import CycleModel
 from golden.errors import SpikeloomError
 from golden.host import Heard, Words, hear, host_words
 from golden.image import Image
+from golden.neuron import Spikes
 from golden.step import check_inputs, simulate
 from sim import runner
 from spikeloom.program import Program
@@ -24,7 +25,6 @@ machine has, so chunks have this size everywhere, and each starts on a fabric fr
 
 Events = Mapping[str, ArrayLike] | ArrayLike
 Progress = Callable[[int], None]
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Run:
     Parameters
     ----------
     spikes
-        For each recorded population, bool (samples, steps, size).
+        For each recorded population, (samples, steps, size): bool, or, where a neuron can spike
+        several times in a step, how often.
     states
         For each population read out, its membrane potentials after the last step, int64
         (samples, size).
@@ -47,7 +48,7 @@ class Run:
         What the hardware's error counter says; must be 0.
     """
 
-    spikes: dict[str, NDArray[np.bool_]]
+    spikes: dict[str, Spikes]
     states: dict[str, NDArray[np.int64]]
     cycles: NDArray[np.int64] | None
     synops: int
@@ -249,7 +250,7 @@ def _over_tiles(counters: Mapping[str, int], name: str) -> int:
     return sum(count for key, count in counters.items() if key.partition(".")[0] == name)
 
 
-def _joined(parts: list[dict[str, NDArray[T]]]) -> dict[str, NDArray[T]]:
+def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

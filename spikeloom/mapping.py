@@ -10,8 +10,9 @@ from golden.image import Image
 from golden.network import Network
 from golden.spec import FabricConfig
 from spikeloom.delivery import check_delivery
+from spikeloom.features import check_features
 from spikeloom.memories import build_image
-from spikeloom.partition import Part, destinations, partition
+from spikeloom.partition import Part, destinations, neuron_rows, partition
 from spikeloom.placement import Flow, cost, place, traffic
 from spikeloom.routing import links
 
@@ -90,10 +91,11 @@ def plan(
     Raises
     ------
     SpikeloomError
-        The network does not fit: every memory that is short, and by how much; or `activity` names
-        no input or population, or is not 0..255.
+        The network does not fit: every memory that is short, and by how much; or it needs what the
+        fabric was not built for; or `activity` names no input or population, or is not 0..255.
     """
     _check_widths(network, config)
+    check_features(network, config)
     expected = _activity(network, activity or {})
     parts = partition(network, config, record, expected)
     flows = _flows(network, parts, expected)
@@ -101,7 +103,7 @@ def plan(
     parts = tuple(dataclasses.replace(part, tile=places[part.tile]) for part in parts)
     image = build_image(network, config, parts, record, readout)
     check_delivery(network, image)
-    return Plan(image, _report(image, flows, places))
+    return Plan(image, _report(image, parts, flows, places))
 
 
 def _activity(network: Network, given: Mapping[str, float]) -> dict[str, float]:
@@ -124,7 +126,7 @@ def _flows(
     senders: list[tuple[str, int | None, int]] = [
         (node.name, None, node.size) for node in network.inputs
     ]
-    senders += [(part.population, part.tile, part.size) for part in parts]
+    senders += [(part.population, part.tile, part.neurons) for part in parts]
     packets: defaultdict[tuple[int | None, frozenset[int]], float] = defaultdict(float)
     for connection, tiles in zip(network.connections, destinations(network, parts), strict=True):
         for name, tile, size in senders:
@@ -133,18 +135,23 @@ def _flows(
     return tuple(Flow(tile, tiles, count) for (tile, tiles), count in packets.items())
 
 
-def _report(image: Image, flows: tuple[Flow, ...], places: tuple[int, ...]) -> Report:
+def _report(
+    image: Image, parts: tuple[Part, ...], flows: tuple[Flow, ...], places: tuple[int, ...]
+) -> Report:
     config = image.config
     used = tuple(
         {
-            "neurons": len(tile.biases),
+            "neurons": neuron_rows(
+                [(part.size, part.places) for part in parts if part.tile == number], config.lanes
+            ),
             "weight_words": len(tile.weights),
             "populations": len(tile.populations),
             "connections": len(tile.connections),
             "targets": len(tile.targets),
             "routes": len(tile.routes),
         }
-        for tile in image.tiles
+        | ({"axes": len(tile.axes)} if config.images else {})
+        for number, tile in enumerate(image.tiles)
     )
     packets = traffic(config, flows, places)
     reading_order = traffic(config, flows, range(config.tiles))

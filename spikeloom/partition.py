@@ -1,30 +1,51 @@
-"""Which neurons share a tile: populations cut into parts of whole groups of `lanes` neurons.
+"""Which neurons share a tile: populations cut into parts of whole groups of `lanes` channels.
 
-Every population is spread over as many tiles as its groups allow, group by group to the tile with
-the least work in the population's phase, so that in every phase all tiles are busy for about the
-same time. Where that takes too many table rows, every population is kept to fewer tiles, and to
-more only where those are full.
+A channel group is there with all its places (see `spikeloom.geometry`); a plain population has one
+place, so that its groups are of `lanes` neurons. Every population is spread over as many tiles as
+its groups allow, group by group to the tile with the least work in the population's phase, so that
+in every phase all tiles are busy for about the same time. Where that takes too many table rows,
+every population is kept to fewer tiles, and to more only where those are full.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from golden.errors import SpikeloomError
-from golden.network import Connection, Input, Network, Population
+from golden.network import AnyConnection, Input, Network, Population
 from golden.spec import FabricConfig
+from spikeloom.geometry import (
+    Geometry,
+    additions,
+    axis_rows,
+    geometry,
+    least_words,
+    places,
+    shapes,
+    weight_words,
+)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Neurons `start`..`start + size - 1` of a population, all on `tile`.
+    """Channels `start`..`start + size - 1` of a population at all its places, all on `tile`.
 
-    Only the part with the population's last neuron has a size that is no multiple of `lanes`.
+    Only the part with the population's last channel has a size that is no multiple of `lanes`.
     """
 
     population: str
     tile: int
     start: int
     size: int
+    places: int = 1
+
+    @property
+    def neurons(self) -> int:
+        """Neurons in all."""
+        return self.size * self.places
+
+    def groups(self, lanes: int) -> int:
+        """Groups of `lanes` neurons in the memories of its tile."""
+        return groups_of(self.size, lanes) * self.places
 
 
 @dataclass(frozen=True)
@@ -35,25 +56,33 @@ class _Demand:
     ----------
     population
         The population.
+    channels, places
+        What it is on the fabric.
+    geometries
+        Of the connections into it.
     words
-        Weight words of each group.
-    targets
-        Rows of the target table of each part.
+        Weight words that it takes at least, however it is cut into parts.
+    targets, axes
+        Rows of the target table and of the axis table of each part.
     work
-        Clocks that a group takes in a step: one for each neuron fired and each event expected.
+        Clocks that a channel group takes in a step: one for each neuron fired and each word added.
     least
         Parts that it takes at least.
     """
 
     population: Population
+    channels: int
+    places: int
+    geometries: tuple[Geometry, ...]
     words: int
     targets: int
+    axes: int
     work: float
     least: int
 
 
 class _Tile:
-    """The neurons that a tile holds of each population, by its place in firing order."""
+    """The channels that a tile holds of each population, by its place in firing order."""
 
     def __init__(self, demands: list[_Demand], config: FabricConfig) -> None:
         self.demands = demands
@@ -63,17 +92,23 @@ class _Tile:
         self.work = dict.fromkeys(range(self.phases), 0.0)
 
     def needs(self, number: int, size: int) -> dict[str, int]:
-        """Rows of each memory with `size` more neurons of population `number`."""
+        """Rows of each memory with `size` more channels of population `number`."""
         sizes = {**self.sizes, number: self.sizes.get(number, 0) + size}
-        groups = {n: groups_of(neurons, self.lanes) for n, neurons in sizes.items()}
+        groups = {n: groups_of(channels, self.lanes) for n, channels in sizes.items()}
         phases = {self.demands[n].population.phase for n in sizes}
-        padding = -sizes[max(sizes)] % self.lanes
         return {
-            "neurons": sum(groups.values()) * self.lanes - padding,
-            "weight_words": sum(count * self.demands[n].words for n, count in groups.items()),
+            "neurons": neuron_rows(
+                [(sizes[n], self.demands[n].places) for n in sorted(sizes)], self.lanes
+            ),
+            "weight_words": sum(
+                weight_words(joined, count, self.lanes)
+                for n, count in groups.items()
+                for joined in self.demands[n].geometries
+            ),
             # Every phase has a row, even where it fires nothing.
             "populations": len(sizes) + self.phases - len(phases),
             "targets": sum(self.demands[n].targets for n in sizes),
+            "axes": sum(self.demands[n].axes for n in sizes),
         }
 
     def add(self, number: int, size: int) -> None:
@@ -97,7 +132,7 @@ def partition(
     Returns
     -------
     parts
-        In firing order, those of a population in the order of their neurons; a tile has at most
+        In firing order, those of a population in the order of their channels; a tile has at most
         one of each population.
 
     Raises
@@ -105,10 +140,7 @@ def partition(
     SpikeloomError
         The network does not fit: every memory that is short, and by how much.
     """
-    demands = [
-        _demand(network, population, config, record, activity)
-        for population in firing_order(network)
-    ]
+    demands = list(_demands(network, config, record, activity))
     _check_totals(network, demands, config)
     spread = config.tiles
     while True:
@@ -128,7 +160,7 @@ def firing_order(network: Network) -> list[Population]:
     return sorted(network.populations, key=lambda population: population.phase)
 
 
-def outgoing(network: Network, node: Input | Population) -> list[tuple[int, Connection]]:
+def outgoing(network: Network, node: Input | Population) -> list[tuple[int, AnyConnection]]:
     """The connections that carry events of `node`, with their numbers."""
     if isinstance(node, Population) and not node.spiking:
         return []
@@ -141,8 +173,20 @@ def recorded(population: Population, record: frozenset[str]) -> bool:
 
 
 def groups_of(size: int, lanes: int) -> int:
-    """Groups of `lanes` neurons that hold `size` neurons."""
+    """Groups of `lanes` channels that hold `size` channels."""
     return -(-size // lanes)
+
+
+def neuron_rows(parts: Sequence[tuple[int, int]], lanes: int) -> int:
+    """Rows of the state memory that hold parts of so many (channels, places), in this order.
+
+    Each begins with a group of its own; behind the last group nothing follows.
+    """
+    if not parts:
+        return 0
+    groups = sum(groups_of(channels, lanes) * places for channels, places in parts)
+    padding = -parts[-1][0] % lanes
+    return groups * lanes - padding
 
 
 def destinations(network: Network, parts: Sequence[Part]) -> list[frozenset[int]]:
@@ -153,30 +197,48 @@ def destinations(network: Network, parts: Sequence[Part]) -> list[frozenset[int]
     return [frozenset(tiles[c.target]) for c in network.connections]
 
 
-def _demand(
+def _demands(
     network: Network,
-    population: Population,
     config: FabricConfig,
     record: frozenset[str],
     activity: Mapping[str, float],
-) -> _Demand:
-    sources = [(c.source, network.size(c.source)) for c in network.into(population.name)]
-    groups = groups_of(population.size, config.lanes)
-    words = sum(size for _, size in sources)
-    return _Demand(
-        population,
-        words,
-        len(outgoing(network, population)) + recorded(population, record),
-        config.lanes + sum(size * activity[name] for name, size in sources),
-        max(-(-groups // config.groups), -(-groups * words // config.weight_words)),
-    )
+) -> Iterator[_Demand]:
+    """What each population asks of the tiles, in firing order."""
+    nodes = shapes(network)
+    lanes = config.lanes
+    for population in firing_order(network):
+        image = nodes[population.name]
+        into = [(c.source, geometry(c, nodes)) for c in network.into(population.name)]
+        words = sum(least_words(joined, lanes) for _, joined in into)
+        groups = groups_of(image[0], lanes)
+        added = sum(additions(joined, lanes) * activity[source] for source, joined in into)
+        yield _Demand(
+            population,
+            image[0],
+            places(image),
+            tuple(joined for _, joined in into),
+            words,
+            len(outgoing(network, population)) + recorded(population, record),
+            # Connections of the same geometry share their axis tables.
+            sum(axis_rows(joined) for joined in {joined for _, joined in into}),
+            lanes * places(image) + added / groups,
+            max(
+                -(-groups * places(image) // config.groups),
+                -(-words // config.weight_words),
+            ),
+        )
 
 
 def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Tile]:
     """Give every group a tile; a population has more than `spread` parts only if it must."""
     tiles = [_Tile(demands, config) for _ in range(config.tiles)]
-    for number in sorted(range(len(demands)), key=lambda n: -demands[n].words):
-        left = demands[number].population.size
+
+    def words(number: int) -> float:
+        """Of a channel group."""
+        return demands[number].words / groups_of(demands[number].channels, config.lanes)
+
+    for number in sorted(range(len(demands)), key=words, reverse=True):
+        left = demands[number].channels
         while left:
             size = min(left, config.lanes)
             _choose(tiles, number, size, config, spread).add(number, size)
@@ -185,7 +247,7 @@ def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Ti
 
 
 def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, spread: int) -> _Tile:
-    """The tile with the least work that has room for another group of population `number`."""
+    """The tile with the least work that has room for `size` channels of population `number`."""
     demand = tiles[0].demands[number]
     phase = demand.population.phase
     full = sum(number in tile.sizes for tile in tiles) >= max(spread, demand.least)
@@ -201,8 +263,8 @@ def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, sp
         if not closest or short.count(",") < closest.count(","):
             closest = short
     raise _does_not_fit(
-        f"no tile has room for {size} more neurons of {demand.population.name!r}; "
-        f"in the closest, {closest}"
+        f"no tile has room for {size * demand.places} more neurons of "
+        f"{demand.population.name!r}; in the closest, {closest}"
     )
 
 
@@ -214,7 +276,7 @@ def _parts(demands: list[_Demand], tiles: list[_Tile]) -> Iterator[Part]:
         start = 0
         for n in holders:
             size = tiles[n].sizes[number]
-            yield Part(demand.population.name, n, start, size)
+            yield Part(demand.population.name, n, start, size, demand.places)
             start += size
 
 
@@ -222,17 +284,21 @@ def _check_totals(network: Network, demands: list[_Demand], config: FabricConfig
     """Refuse what no partition could make fit, with everything that is short."""
     whole = _Tile(demands, config)
     for number, demand in enumerate(demands[:-1]):
-        whole.add(number, demand.population.size)
+        whole.add(number, demand.channels)
     last = len(demands) - 1
-    totals = whole.needs(last, demands[last].population.size)
+    totals = whole.needs(last, demands[last].channels)
     if config.tiles > 1:
         # On several tiles, other populations than the last may end with a group that is not full.
-        totals["neurons"] = sum(demand.population.size for demand in demands)
-    largest = max(demand.population.size for demand in demands)
-    sources = max((network.size(c.source) for c in network.connections), default=1)
+        totals["neurons"] = sum(
+            neuron_rows([(demand.channels, demand.places)], config.lanes) for demand in demands
+        )
+        totals["weight_words"] = sum(demand.words for demand in demands)
+    nodes = shapes(network)
+    largest = max(demand.channels for demand in demands)
+    sources = max((nodes[c.source][0] for c in network.connections), default=1)
     each = {
         "connections": len(network.connections),
-        # Packets number the neurons of a whole population.
+        # Packets number the channels of a whole population.
         "axons": max(sources, largest) if largest > 1 << config.index_width else sources,
         "slots": network.max_delay + 1,
     }

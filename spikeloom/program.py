@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.convolution import Convolution
 from golden.errors import SpikeloomError
 from golden.image import Image
-from golden.network import Connection, Input, Network, Population
+from golden.network import AnyConnection, Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
 from spikeloom.files import write_arrays
 from spikeloom.mapping import Plan, plan
 
 FORMAT = "spikeloom program"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -122,17 +123,29 @@ class Program:
             "state_bits": network.state_bits,
             "sum_bits": network.sum_bits,
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
-            "populations": [_without(p, "bias") for p in network.populations],
-            "connections": [_without(c, "weights") for c in network.connections],
+            "populations": [_without(p, "bias", "leak") for p in network.populations],
+            "connections": [
+                {"kind": _kind(c), **_without(c, "weights")} for c in network.connections
+            ],
         }
         arrays = {f"bias{n}": p.bias for n, p in enumerate(network.populations)}
+        leaks = ((n, p.leak) for n, p in enumerate(network.populations))
+        arrays |= {f"leak{n}": leak for n, leak in leaks if leak is not None}
         arrays |= {f"weights{n}": c.weights for n, c in enumerate(network.connections)}
         return header, arrays
 
 
-def _without(node: Population | Connection, array: str) -> dict[str, Any]:
+KINDS: dict[str, type[AnyConnection]] = {"dense": Connection, "convolution": Convolution}
+"""Kinds of connections, as the file names them."""
+
+
+def _kind(connection: AnyConnection) -> str:
+    return next(name for name, kind in KINDS.items() if type(connection) is kind)
+
+
+def _without(node: Population | AnyConnection, *arrays: str) -> dict[str, Any]:
     fields = (item.name for item in dataclasses.fields(node))
-    return {name: getattr(node, name) for name in fields if name != array}
+    return {name: getattr(node, name) for name in fields if name not in arrays}
 
 
 def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str:
@@ -173,14 +186,18 @@ def _rebuild(
 ) -> Program:
     return Program(
         Network(
-            tuple(Input(**node) for node in header["inputs"]),
+            tuple(Input(**_with_tuples(node)) for node in header["inputs"]),
             tuple(
-                Population(**{**node, "reset": Reset(node["reset"])}, bias=arrays[f"bias{n}"])
+                Population(
+                    **{**_with_tuples(node), "reset": Reset(node["reset"])},
+                    bias=arrays[f"bias{n}"],
+                    leak=arrays.get(f"leak{n}"),
+                )
                 for n, node in enumerate(header["populations"])
             ),
             tuple(
-                Connection(**node, weights=arrays[f"weights{n}"])
-                for n, node in enumerate(header["connections"])
+                KINDS[kind](**_with_tuples(node), weights=arrays[f"weights{n}"])
+                for n, (kind, node) in enumerate(map(_split_kind, header["connections"]))
             ),
             header["weight_bits"],
             header["state_bits"],
@@ -191,3 +208,16 @@ def _rebuild(
         frozenset(header["readout"]),
         about,
     )
+
+
+def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return node["kind"], {name: value for name, value in node.items() if name != "kind"}
+
+
+def _with_tuples(node: dict[str, Any]) -> dict[str, Any]:
+    """A node as it was: JSON has no tuples."""
+
+    def restored(value: Any) -> Any:
+        return tuple(map(restored, value)) if isinstance(value, list) else value
+
+    return {name: restored(value) for name, value in node.items()}
