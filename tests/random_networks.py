@@ -190,6 +190,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
             connections.append(Connection(node.name, "flat", weights, 0, high))
     populations.append(flat)
     names = frozenset(p.name for p in populations)
+    spiking = frozenset(p.name for p in populations if p.spiking)
     network = Network(
         tuple(inputs),
         tuple(populations),
@@ -198,7 +199,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         config.state_bits,
         config.sum_bits,
     )
-    return Program(network, config, names, names)
+    return Program(network, config, spiking, names)
 
 
 @st.composite

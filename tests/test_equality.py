@@ -283,7 +283,9 @@ def test_random_words(name: str) -> None:
         for _ in range(int(rng.integers(1, 100))):
             step, first, ahead, *event = (int(rng.integers(top)) for top in limits)
             if rng.random() < 0.7:
-                step, ahead = 0, ahead % config.slots
+                step = 0
+            if not step:
+                ahead %= config.slots
             names = [field.name for field in config.host_in.fields[3:]]
             fields = dict(zip(names, event, strict=True))
             words.append(
