@@ -94,12 +94,12 @@ class Emit(wiring.Component):
         with m.If(step):
             m.d.sync += beat.eq(Mux(last | again, 0, beat + 1))
         if config.max_spikes > 1:
-            spikes = Signal.like(head.spiked)  # sent completely
-            m.d.comb += again.eq((beat + 1 == rows) & (spikes + 1 < head.spiked))
+            rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
+            m.d.comb += again.eq((beat + 1 == rows) & (rounds + 1 < head.spiked))
             with m.If(step & again):
-                m.d.sync += spikes.eq(spikes + 1)
+                m.d.sync += rounds.eq(rounds + 1)
             with m.Elif(step & last):
-                m.d.sync += spikes.eq(0)
+                m.d.sync += rounds.eq(0)
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()

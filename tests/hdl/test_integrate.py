@@ -83,7 +83,12 @@ def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
     for c in range(image[0]):
         first = c // source_part * per_part
         last = first + per_part - 1
-        result.channels.append((first // LANES, last // LANES - first // LANES + 1, per_part))
+        synapses = per_part
+        groups = last // LANES - first // LANES + 1
+        if not convolution.weights[first : last + 1, c % source_part].any():
+            assert grouped, "only an axis row can say that a channel leads nowhere"
+            groups = synapses = 0
+        result.channels.append((first // LANES, groups, synapses))
     most = max(count for _, count, _ in result.channels)
     # Weight words: by kernel row, kernel column; then group, channel or, grouped, channel, group.
     between_channels, between_groups = (most, 1) if grouped else (1, image[0])
@@ -172,7 +177,7 @@ def cases() -> dict[str, tuple[Convolution, Image]]:
     def case(image: Image, shape: tuple[int, ...], **options: Any) -> tuple[Convolution, Image]:
         return Convolution("a", "b", kernel(rng, *shape), **options), image
 
-    return {
+    made = {
         "a 1x1 kernel": case((2, 3, 4), (3, 2, 1, 1)),
         "padding, partial last group": case((2, 5, 4), (5, 2, 3, 3), padding=((1, 1), (1, 1))),
         "uneven padding": case((1, 3, 4), (2, 1, 2, 3), padding=((2, 0), (0, 3))),
@@ -191,7 +196,11 @@ def cases() -> dict[str, tuple[Convolution, Image]]:
         ),
         "one channel a part": case((5, 4, 4), (5, 1, 3, 3), groups=5, stride=(1, 2)),
         "one channel a part, several each": case((3, 4, 4), (12, 1, 2, 2), groups=3),
+        "a channel without weights": case((3, 4, 4), (6, 1, 2, 2), groups=3),
     }
+    nowhere, _ = made["a channel without weights"]
+    nowhere.weights[2:4] = 0
+    return made
 
 
 CASES = cases()

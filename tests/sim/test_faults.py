@@ -172,7 +172,11 @@ PAIR = image(
 
 FAULTS = {
     "weight address off by one": Fault(
-        rtl=("integrate", "(row.weight_base + d_index)", "(row.weight_base + d_index + BAD)"),
+        rtl=(
+            "describe",
+            "found.weight.eq(row.weight_base + d_event.index)",
+            "found.weight.eq(row.weight_base + d_event.index + BAD)",
+        ),
         golden=(
             "tile",
             "described.weight_base + self.d_index",
@@ -187,7 +191,7 @@ FAULTS = {
     ),
     "an event is dropped": Fault(
         rtl=(
-            "integrate",
+            "describe",
             "d_valid.eq(self.event.valid)",
             "d_valid.eq(self.event.valid & ~(BAD & (self.event.p.index == 1)))",
         ),
@@ -200,8 +204,8 @@ FAULTS = {
         ),
         image=PAIR,
         words=[event(1), mark()],
-        # Counted at the end of clock 1, in which D takes the event.
-        clock=2,
+        # Counted at the end of clock 2, in which its group is issued.
+        clock=3,
         signal="counters.synops.0",
         right=2,
         wrong=0,
@@ -245,8 +249,8 @@ FAULTS = {
     ">= instead of >": Fault(
         rtl=(
             "neuron",
-            "(self.inclusive & (u == self.threshold))",
-            "((self.inclusive | BAD) & (u == self.threshold))",
+            "(row.inclusive & (potential == threshold))",
+            "((row.inclusive | BAD) & (potential == threshold))",
         ),
         golden=("tile", "else u > population.threshold", "else u >= population.threshold"),
         image=PAIR,
@@ -260,8 +264,8 @@ FAULTS = {
     "the potential wraps": Fault(
         rtl=(
             "neuron",
-            "u.eq(saturate(decayed + x[1], bits))",
-            "u.eq(Mux(BAD, decayed + x[1], saturate(decayed + x[1], bits)))",
+            "u.eq(saturate(total, bits))",
+            "u.eq(Mux(BAD, total, saturate(total, bits)))",
         ),
         golden=(
             "tile",
@@ -280,8 +284,8 @@ FAULTS = {
     "decay rounds down": Fault(
         rtl=(
             "neuron",
-            "Mux(negative[1], -kept, kept)",
-            "Mux(negative[1], -kept - (BAD & product[:DECAY_BITS].any()), kept)",
+            "Mux(negative, -kept, kept)",
+            "Mux(negative, -kept - (BAD & product[:DECAY_BITS].any()), kept)",
         ),
         golden=(
             "tile",
