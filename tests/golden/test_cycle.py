@@ -4,150 +4,37 @@ import dataclasses
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from by_hand import (
+    PLAIN,
+    SMALL,
+    TO_HOST,
+    Probe,
+    Row,
+    clocks_of,
+    event,
+    fabric_image,
+    image,
+    mark,
+    packets,
+    play,
+    sums,
+    tile_image,
+    transfers,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from golden import cycle, sequencer
 from golden.cycle import CycleModel
 from golden.host import hear, host_words
-from golden.image import Image, TileImage
 from golden.network import Connection, Input, Network, Population
 from golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKind, Port, Reset
 from golden.step import check_inputs, simulate
 from spikeloom.mapping import map_network
-
-Row = Mapping[str, int]
-Probe = dict[str, int]
-
-SMALL = FabricConfig(
-    lanes=4,
-    neurons=8,
-    weight_words=16,
-    slots=3,
-    axons=4,
-    populations=4,
-    connections=4,
-    targets=4,
-    queue=4,
-)
-PLAIN = {"retain": DECAY_ONE, "spiking": 1, "fan_out": 1}
-TO_HOST = {"host": 1}
-
-
-def tile_image(
-    config: FabricConfig,
-    *,
-    weights: Sequence[Sequence[int]] = (),
-    biases: Sequence[int] = (),
-    populations: Sequence[Row] = (),
-    connections: Sequence[Row] = (),
-    targets: Sequence[Row] = (),
-    routes: Sequence[Row] = (),
-) -> TileImage:
-    """A tile's image written by hand; a row of weights is a list of lanes."""
-    lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in weights)
-    return TileImage(
-        tuple(config.weight_row.pack(row) for row in lanes),
-        tuple(config.bias_row.pack({"bias": bias}) for bias in biases),
-        tuple(config.population_row.pack(row) for row in populations),
-        tuple(config.connection_row.pack(row) for row in connections),
-        tuple(config.target_row.pack(row) for row in targets),
-        tuple(config.route_row.pack(row) for row in routes),
-    )
-
-
-def fabric_image(
-    config: FabricConfig, *tiles: TileImage, last_phase: int = 0, window: int = 0
-) -> Image:
-    control = config.control_row.pack({"last_phase": last_phase, "window": window})
-    return Image(config, tiles, control, (), ())
-
-
-def image(
-    config: FabricConfig, *, last_phase: int = 0, window: int = 0, **rows: Sequence[Any]
-) -> Image:
-    """The image of a single tile; `rows` as in `tile_image`."""
-    tile = tile_image(config, **rows)
-    return fabric_image(config, tile, last_phase=last_phase, window=window)
-
-
-def event(
-    config: FabricConfig, connection: int = 0, index: int = 0, ahead: int = 0, route: int = 0
-) -> int:
-    fields = {"connection": connection, "index": index, "ahead": ahead, "route": route}
-    return config.host_in.pack(fields)
-
-
-def mark(config: FabricConfig, first: int = 0, ahead: int = 0) -> int:
-    return config.host_in.pack({"step": 1, "first": first, "ahead": ahead})
-
-
-def play(
-    loaded: Image,
-    words: Iterable[int],
-    clocks: int,
-    ready: Iterable[bool] = itertools.repeat(True),
-    gaps: Iterable[bool] = itertools.repeat(False),
-    packets: int | None = None,
-) -> list[Probe]:
-    """The probe of every clock, with `words` offered in turn, each once its gap is over.
-
-    It ends after `clocks`, or after `packets` packets to the host.
-    """
-    model = CycleModel(loaded.config, trace=True)
-    model.load(loaded)
-    layout = loaded.config.probe
-    waiting = list(words)
-    probes = []
-    offered = False
-    for host_ready, gap in itertools.islice(zip(ready, gaps, strict=False), clocks):
-        # A word that was offered stays until it is taken.
-        offered = bool(waiting) and (offered or not gap)
-        probe = layout.unpack(model.clock(waiting[0] if offered else None, host_ready))
-        probes.append(probe)
-        assert model.host_in_taken == bool(probe["host_in.valid"] and probe["host_in.ready"])
-        out = probe["host_out.valid"] and probe["host_out.ready"]
-        assert model.host_out == (probe["host_out.payload"] if out else None)
-        if packets is not None and out:
-            packets -= 1
-            if packets == 0:
-                break
-        if model.host_in_taken:
-            del waiting[0]
-            offered = False
-    return probes
-
-
-def clocks_of(probes: Sequence[Probe], name: str) -> list[int]:
-    """The clocks in which `name` is 1."""
-    return [clock for clock, probe in enumerate(probes) if probe[name]]
-
-
-def transfers(probes: Sequence[Probe], stream: str) -> list[int]:
-    """The payloads that a stream transferred."""
-    return [
-        probe[f"{stream}.payload"]
-        for probe in probes
-        if probe[f"{stream}.valid"] and probe[f"{stream}.ready"]
-    ]
-
-
-def sums(config: FabricConfig, probe: Probe, tile: int = 0) -> list[int]:
-    """The lanes written to the accumulators of a tile in a clock."""
-    return list(config.sum_row.unpack(probe[f"{tile}.sum.data"]).values())
-
-
-def packets(loaded: Image, words: Sequence[int]) -> list[dict[str, int]]:
-    """What comes out of a run, without clocks."""
-    model = CycleModel(loaded.config)
-    model.load(loaded)
-    return [loaded.config.host_out.unpack(packet) for _, packet in model.run(words)]
-
 
 # Clock by clock, derived from the page.
 
@@ -221,8 +108,8 @@ def test_one_event_from_host_to_step_packet() -> None:
     assert config.host_out.unpack(probes[19]["host_out.payload"])["kind"] == PacketKind.STEP
     assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.emit_event.ready") == []
     assert [probe["counters.cycles"] for probe in probes] == list(range(23))
-    # Counters change at the end of the clock: D goes to X in 1, the spike is in stage 4 in 13.
-    assert [probe["counters.synops.0"] for probe in probes] == [0] * 2 + [2] * 21
+    # Counters change at the end of the clock: X issues in 2, the spike is in stage 4 in 13.
+    assert [probe["counters.synops.0"] for probe in probes] == [0] * 3 + [2] * 20
     assert [probe["counters.spikes.0"] for probe in probes] == [0] * 14 + [1] * 9
 
 
@@ -411,6 +298,24 @@ def test_fetch_has_priority_over_additions() -> None:
     slot_0 = [(6, 0, 0), (7, 2, 0), (8, 4, 0)]
     slot_1 = [(5, 1, 10), (9, 3, 20), (10, 5, 30), (11, 1, 20)]
     assert writes[:7] == sorted(slot_0 + slot_1)
+
+
+def test_synops_are_counted_when_the_first_group_is_issued() -> None:
+    # The fetches of the test above; an event of 3 groups that is in X from 5 on waits until 8.
+    config = FabricConfig(lanes=1, neurons=3, slots=2, queue=4)
+    loaded = image(
+        config,
+        weights=[[10], [20], [30]],
+        populations=[{"neurons": 3, "spiking": 0}],
+        connections=[{"sources": 1, "groups": 3, "synapses": 3}],
+        window=1,
+    )
+    gaps = [n in (1, 2) for n in range(30)]
+    probes = play(loaded, [mark(config)] + [event(config)] * 2, 14, gaps=gaps)
+    assert clocks_of(probes, "0.fetch.valid") == [5, 6, 7]
+    # The second event waits in D; its first group is issued in 11.
+    assert clocks_of(probes, "0.event.valid") == [3, 4]
+    assert [probe["counters.synops.0"] for probe in probes] == [0] * 9 + [3] * 3 + [6] * 2
 
 
 def test_no_event_enters_x_in_a_stall() -> None:
@@ -904,9 +809,9 @@ def test_potentials_saturate_at_both_rails() -> None:
     # An exact sum far outside the rails.
     assert potentials({}, -32768, config=config) == [(0, -128)]
     # Reset by subtraction saturates: -100 - (-128) fits, 127 - (-100) does not.
-    subtract = SPIKING | {"reset": Reset.SUBTRACT}
-    assert potentials(subtract | {"threshold": -128}, -100, config=config) == [(1, 28)]
-    assert potentials(subtract | {"threshold": -100}, 127, config=config) == [(1, 127)]
+    subtract = SPIKING | {"reset": Reset.SUBTRACT, "threshold": -128}
+    assert potentials(subtract | {"v_reset": -128}, -100, config=config) == [(1, 28)]
+    assert potentials(subtract | {"v_reset": -100}, 127, config=config) == [(1, 127)]
 
 
 @pytest.mark.parametrize("inclusive", [0, 1])
@@ -918,7 +823,7 @@ def test_a_potential_equal_to_the_threshold(inclusive: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reset", "value"), [(Reset.VALUE, 3), (Reset.SUBTRACT, 5), (Reset.NONE, 25)]
+    ("reset", "value"), [(Reset.VALUE, 3), (Reset.SUBTRACT, 22), (Reset.NONE, 25)]
 )
 def test_resets(reset: Reset, value: int) -> None:
     assert potentials(SPIKING | {"threshold": 20, "v_reset": 3, "reset": reset}, 25) == [(1, value)]

@@ -295,7 +295,7 @@ def test_type_is_as_small_as_is_exact(state_bits: int, sum_bits: int, expected: 
 @pytest.mark.parametrize("state_bits", range(8, 25))
 @pytest.mark.parametrize("sum_bits", [8, 16, 29, 30, 31, 32])
 def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int) -> None:
-    integer = update_type(state_bits, sum_bits)
+    integer: Any = update_type(state_bits, sum_bits)
     ends = [-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1]
     # The exact input is a sum plus a bias, to which a leak is added and a reset taken away.
     inputs = [-(1 << sum_bits) + 2 * ends[0], (1 << sum_bits) - 2 + 2 * ends[1]]

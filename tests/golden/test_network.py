@@ -12,6 +12,7 @@ from golden.convolution import Convolution
 from golden.errors import SpikeloomError
 from golden.fixed import signed_range
 from golden.network import (
+    AnyConnection,
     Connection,
     Input,
     Network,
@@ -22,7 +23,7 @@ from golden.spec import Reset
 
 
 def population(name: str = "a", size: int = 3, **changed: Any) -> Population:
-    values = {"bias": np.zeros(size, np.int64)} | changed
+    values: dict[str, Any] = {"bias": np.zeros(size, np.int64)} | changed
     return Population(name, size, **values)
 
 
@@ -33,7 +34,7 @@ def connection(source: str, target: str, shape: tuple[int, int], delay: Any = 0)
 def network(
     inputs: tuple[Input, ...] = (Input("in", 2),),
     populations: tuple[Population, ...] | None = None,
-    connections: tuple[Connection, ...] | None = None,
+    connections: tuple[AnyConnection, ...] | None = None,
     **widths: Any,
 ) -> Network:
     if populations is None:
@@ -132,7 +133,8 @@ def test_every_number_of_a_population_is_checked(name: str, values: tuple[Any, .
 @pytest.mark.parametrize(("name", "ends"), [("decay", (0, 4096)), ("threshold", (-128, 127))])
 def test_ends_of_a_range_are_accepted(name: str, ends: tuple[int, int]) -> None:
     for value in ends:
-        network(populations=(population(**{name: value}),), state_bits=8)
+        changed: dict[str, Any] = {name: value}
+        network(populations=(population(**changed),), state_bits=8)
 
 
 def test_thresholds_are_bounded_by_the_states_width() -> None:

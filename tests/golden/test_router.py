@@ -3,8 +3,9 @@
 import itertools
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +29,7 @@ FACING = {
 }
 
 
-def mesh(columns: int, rows: int, **sizes: int) -> FabricConfig:
+def mesh(columns: int, rows: int, **sizes: Any) -> FabricConfig:
     return FabricConfig(columns=columns, rows=rows, **sizes)
 
 
@@ -386,7 +387,7 @@ def test_everything_arrives_once_and_in_order(
     assert not any(model.errors)
 
 
-PATTERNS = {
+PATTERNS: dict[str, Callable[[FabricConfig], list[Tree]]] = {
     "uniform": lambda config: [
         (source, frozenset({target}))
         for source in range(config.tiles)

@@ -169,7 +169,7 @@ def test_json_with_a_wrong_value_names_the_field() -> None:
 @pytest.mark.parametrize("name", RANGES)
 def test_ends_of_a_range_are_accepted_and_one_beyond_is_refused(name: str) -> None:
     low, high = RANGES[name]
-    others: dict[str, int] = {"lanes": 1} if name == "queue" else {}
+    others: dict[str, Any] = {"lanes": 1} if name == "queue" else {}
     if name == "lanes":
         others = {"queue": 16}
     for value in (low, high):

@@ -29,7 +29,7 @@ def chain(
     """One input into one population."""
     matrix = np.atleast_2d(np.asarray(weights, np.int64))
     size = matrix.shape[1]
-    values = {"bias": np.zeros(size, np.int64), "threshold": 10} | changed
+    values: dict[str, Any] = {"bias": np.zeros(size, np.int64), "threshold": 10} | changed
     return Network(
         (Input("in", matrix.shape[0], max_count),),
         (Population("a", size, **values),),
@@ -48,7 +48,8 @@ def spike_steps(run: Run, name: str, neuron: int = 0) -> list[int]:
 
 
 def states(run: Run, name: str = "a") -> list[int]:
-    return run.states[name][0].tolist()
+    values: list[int] = run.states[name][0].tolist()
+    return values
 
 
 # By hand.
@@ -352,7 +353,8 @@ def networks(draw: st.DrawFn) -> Network:
     connections = []
     low, high = -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
     for _ in range(draw(st.integers(1, 6))):
-        source = draw(st.sampled_from((*inputs, *populations)))
+        nodes: tuple[Input | Population, ...] = (*inputs, *populations)
+        source = draw(st.sampled_from(nodes))
         target = draw(st.sampled_from(populations))
         behind = isinstance(source, Input) or source.phase < target.phase
         connections.append(
