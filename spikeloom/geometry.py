@@ -53,8 +53,12 @@ class Geometry:
 
     @property
     def placed(self) -> bool:
-        """Whether its events have a place that matters: it is walked with axis tables."""
-        return places(self.source) > 1 or places(self.target) > 1 or self.taps > 1 or self.grouped
+        """Whether axis tables say where its events lead; else each has all synapses of a channel.
+
+        Between images of one place padding may leave nothing to meet.
+        """
+        one = places(self.source) == places(self.target) == self.taps == 1
+        return not one or self.grouped or self.padding != ((0, 0), (0, 0))
 
     @property
     def grouped(self) -> bool:

@@ -162,12 +162,13 @@ def test_compile_with_every_option(run: Commands) -> None:
     options = "--dialect nir --dt 1e-3 --reset subtract --compare >= --schedule pipelined"
     outcome = run(
         *f"compile model.nir {options} --max-count 3 --set lanes=3 --set slots=2".split(),
+        "--set=lower_clamp=true",
         "-o",
         "other",
     )
     assert (outcome.status, outcome.err) == (0, "")
     program = Program.load("other")
-    assert program.fabric == FabricConfig(lanes=3, slots=2)
+    assert program.fabric == FabricConfig(lanes=3, slots=2, lower_clamp=True)
     (population,) = program.network.populations
     assert population.inclusive
     assert population.reset == 1
@@ -323,8 +324,9 @@ BAD = {
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
-    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are axons, ",
+    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are axes, axons, ",
     f"{COMPILE} --set lanes=17": "FabricConfig.lanes must be 1..16, not 17",
+    f"{COMPILE} --set delayed_reset=1": "--set delayed_reset=1: '1' is neither true nor false",
     f"{COMPILE} --set neurons=2": "neurons 3 of 2 (short by 1)",
     f"{COMPILE} -o folder": "cannot write folder: Is a directory",
     f"{COMPILE} -o no/model.loom": "cannot write no/model.loom: No such file or directory",

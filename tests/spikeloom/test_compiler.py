@@ -1,14 +1,18 @@
 """From a float network to a Program: options, defaults and refusals."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
 import spikeloom
+from golden.convolution import Convolution
 from golden.errors import SpikeloomError
+from golden.network import Network
 from golden.spec import FabricConfig
 from spikeloom.float_network import FloatConnection, FloatInput, FloatNetwork, FloatPopulation
+from spikeloom.quantise import QuantisationReport, quantise
 
 
 def net(scale: float = 1.0) -> FloatNetwork:
@@ -56,6 +60,68 @@ def test_nothing_recorded() -> None:
     assert program.record == program.readout == frozenset()
 
 
+@pytest.fixture
+def options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is quantised has images, a synaptic state and a lower clamp."""
+
+    def with_options(*args: Any, **options: Any) -> tuple[Network, QuantisationReport]:
+        network, report = quantise(*args, **options)
+        a, b = network.populations
+        changed = dataclasses.replace(
+            network,
+            inputs=(dataclasses.replace(network.inputs[0], image=(1, 1, 5)),),
+            populations=(
+                dataclasses.replace(a, image=(1, 1, 4), synaptic_decay=100),
+                dataclasses.replace(b, v_min=-5),
+            ),
+            connections=(
+                Convolution("in", "a", np.array([[[[5, 6]]]])),
+                *network.connections[1:],
+            ),
+        )
+        return changed, report
+
+    monkeypatch.setattr("spikeloom.compiler.quantise", with_options)
+
+
+NEEDED: dict[str, Any] = {"extent": 5, "synaptic_state": True, "lower_clamp": True}
+
+
+@pytest.mark.usefixtures("options")
+def test_without_a_fabric_it_is_built_for_what_the_network_needs() -> None:
+    assert spikeloom.compile(net()).fabric == FabricConfig(**NEEDED)
+    fabric = spikeloom.compile(net(), {"lanes": 3, "extent": 9}, state_bits=20).fabric
+    assert fabric == FabricConfig(**NEEDED | {"lanes": 3, "extent": 9, "state_bits": 20})
+
+
+@pytest.mark.usefixtures("options")
+def test_sizes_are_not_added() -> None:
+    with pytest.raises(SpikeloomError, match=r"fabric: neurons 7 of 4 \(short by 3\); use"):
+        spikeloom.compile(net(), {"lanes": 1, "neurons": 4})
+
+
+@pytest.mark.usefixtures("options")
+@pytest.mark.parametrize(
+    ("fabric", "message"),
+    [
+        (
+            FabricConfig(),
+            "population 'a': a synaptic state needs FabricConfig(synaptic_state=True)",
+        ),
+        (
+            FabricConfig(synaptic_state=True, lower_clamp=True),
+            "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)",
+        ),
+        ({"extent": 4}, "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)"),
+        ({"lower_clamp": False}, "population 'b': a least potential needs FabricConfig("),
+    ],
+)
+def test_what_is_given_stays_as_it_is(fabric: Any, message: str) -> None:
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(net(), fabric)
+    assert message in str(error.value)
+
+
 @pytest.mark.parametrize(("weight_bits", "state_bits"), [(2, 8), (4, 12), (8, 24)])
 def test_widths_without_a_fabric_choose_one(weight_bits: int, state_bits: int) -> None:
     program = spikeloom.compile(net(0.01), weight_bits=weight_bits, state_bits=state_bits)
@@ -100,12 +166,23 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
         ({"state_bits": 7}, "FabricConfig.state_bits must be 8..24, not 7"),
         ({"fabric": "nothing"}, "fabric must be a FabricConfig, not 'nothing'"),
         ({"fabric": 3}, "fabric must be a FabricConfig, not 3"),
+        ({"fabric": {"lanes": 0}}, "FabricConfig.lanes must be 1..16, not 0"),
+        (
+            {"fabric": {"weight_bits": 4}, "weight_bits": 8},
+            "weight_bits: 8 was asked for, the fabric has 4; leave it out, or use a fabric that "
+            "has it",
+        ),
     ],
 )
 def test_bad_fabrics_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net(), **options)
     assert str(error.value) == message
+
+
+def test_unknown_fields_of_a_fabric_are_named() -> None:
+    with pytest.raises(SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has axes, "):
+        spikeloom.compile(net(), {"colour": 1})
 
 
 def test_a_network_that_does_not_fit_says_what_is_short() -> None:

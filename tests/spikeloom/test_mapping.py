@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_walker import Walker
 from mesh_walker import LOCAL, MESHES, NAMES, WEST, Shape, meshes, walk
 
 import spikeloom
 from golden.cycle import CycleModel
 from golden.errors import SpikeloomError
 from golden.host import hear, host_words
-from golden.image import Image, TileImage
+from golden.image import Image
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
 from golden.step import check_inputs, simulate
@@ -117,158 +118,6 @@ def map_all(net: Network, config: FabricConfig) -> Image:
     return map_network(net, config, everyone, everyone)
 
 
-def row(word: int, fields: dict[str, int], signed: frozenset[str] = frozenset()) -> dict[str, int]:
-    """The fields of a row, widths by name, lowest first."""
-    values = {}
-    for name, width in fields.items():
-        value = word % 2**width
-        if name in signed and value >= 2 ** (width - 1):
-            value -= 2**width
-        values[name] = value
-        word //= 2**width
-    assert word == 0
-    return values
-
-
-def bits(count: int) -> int:
-    """Bits that numbers below `count` take, at least one."""
-    return max(1, len(f"{count - 1:b}"))
-
-
-class Tile:
-    """The memories of one tile, their rows taken apart."""
-
-    def __init__(self, config: FabricConfig, memories: TileImage) -> None:
-        c, self.weights = config, memories.weights
-        groups = (c.neurons + c.lanes - 1) // c.lanes
-        rows, state = bits(groups * c.slots), c.state_bits
-        index = bits(max(c.axons, c.neurons))
-        self.populations = [
-            row(
-                word,
-                {
-                    "number": bits(c.populations * c.columns * c.rows),
-                    "index_base": index,
-                    "neurons": bits(c.neurons + 1),
-                    "neuron_base": bits(c.neurons),
-                    "sum_base": rows,
-                    "retain": 13,
-                    "threshold": state,
-                    "v_reset": state,
-                    "v_init": state,
-                    "reset": 2,
-                    "inclusive": 1,
-                    "spiking": 1,
-                    "readout": 1,
-                    "target_base": bits(c.targets),
-                    "fan_out": bits(c.targets + 1),
-                    "more": 1,
-                },
-                frozenset({"threshold", "v_reset", "v_init"}),
-            )
-            for word in memories.populations
-        ]
-        self.connections = [
-            row(
-                word,
-                {
-                    "weight_base": bits(c.weight_words),
-                    "sources": bits(c.axons + 1),
-                    "sum_base": rows,
-                    "groups": bits(groups + 1),
-                    "synapses": bits(c.neurons + 1),
-                },
-            )
-            for word in memories.connections
-        ]
-        self.targets = [
-            row(
-                word,
-                {
-                    "host": 1,
-                    "route": bits(c.routes),
-                    "connection": bits(c.connections),
-                    "delay": bits(c.slots),
-                },
-            )
-            for word in memories.targets
-        ]
-        self.biases = [bias - (bias >> (c.sum_bits - 1) << c.sum_bits) for bias in memories.biases]
-
-    @property
-    def phases(self) -> list[list[dict[str, int]]]:
-        """The rows of each phase; those without neurons are left out."""
-        result: list[list[dict[str, int]]] = [[]]
-        for entry in self.populations:
-            if entry["neurons"]:
-                result[-1].append(entry)
-            if not entry["more"]:
-                result.append([])
-        assert result.pop() == []
-        return result
-
-    @property
-    def entries(self) -> list[dict[str, int]]:
-        """The rows that have neurons."""
-        return [entry for phase in self.phases for entry in phase]
-
-    def fan_out(self, entry: dict[str, int]) -> list[dict[str, int]]:
-        return self.targets[entry["target_base"] :][: entry["fan_out"]]
-
-
-class Walker:
-    """Reads an image as the hardware does."""
-
-    def __init__(self, image: Image) -> None:
-        self.image = image
-        self.config = c = image.config
-        self.tiles = [Tile(c, memories) for memories in image.tiles]
-        self.control = row(
-            image.control, {"last_phase": bits(c.populations), "window": bits(c.slots)}
-        )
-        self.read: set[tuple[int, int]] = set()
-
-    def reached(self, tile: int, entry: int, route: int) -> list[int]:
-        """Where a packet arrives; a single tile has no router."""
-        if len(self.tiles) == 1:
-            return [0]
-        shape = self.config.columns, self.config.rows
-        return walk(shape, [memories.routes for memories in self.image.tiles], tile, entry, route)[
-            0
-        ]
-
-    def added(self, tile: int, number: int, index: int) -> dict[tuple[int, int], int]:
-        """What an event adds in a tile: a weight for each (population, neuron), no padding."""
-        memories, c = self.tiles[tile], self.config
-        entry = memories.connections[number]
-        assert index < entry["sources"]
-        lane_of = {}
-        for g in range(entry["groups"]):
-            address = entry["weight_base"] + index + g * entry["sources"]
-            self.read.add((tile, address))
-            lanes = row(
-                memories.weights[address],
-                {str(lane): c.weight_bits for lane in range(c.lanes)},
-                frozenset(map(str, range(c.lanes))),
-            )
-            # The accumulator row of slot 0 of a group is group * slots.
-            group, slot = divmod(entry["sum_base"] + g * c.slots, c.slots)
-            assert slot == 0
-            lane_of |= {(group, lane): lanes[str(lane)] for lane in range(c.lanes)}
-        result = {}
-        for population in memories.entries:
-            first = population["sum_base"] // c.slots
-            for n in range(population["neurons"]):
-                place = first + n // c.lanes, n % c.lanes
-                if place in lane_of:
-                    neuron = population["number"], population["index_base"] + n
-                    result[neuron] = lane_of.pop(place)
-        # What is left is padding.
-        assert not any(lane_of.values())
-        assert len(result) == entry["synapses"]
-        return result
-
-
 @settings(deadline=None)
 @given(networks(), meshes(), st.integers(1, 16), st.integers(5, 8))
 def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slots: int) -> None:
@@ -276,40 +125,6 @@ def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slo
     walker = Walker(map_all(net, config))
     names = [sender.name for sender in walker.image.senders]
     assert names == [p.name for p in sorted(net.populations, key=lambda p: p.phase)]
-
-    # Every event that can be sent: who sends it, from which tile and port, and the packet.
-    sent = [
-        (node.name, index, 0, WEST, entry.connection, entry.delay, entry.route)
-        for node in net.inputs
-        for entry in walker.image.entries
-        if entry.input == node.name
-        for index in range(node.size)
-    ]
-    for tile, memories in enumerate(walker.tiles):
-        for entry in memories.entries:
-            name = names[entry["number"]]
-            assert sum(target["host"] for target in memories.fan_out(entry)) == entry["spiking"]
-            sent += [
-                (
-                    name,
-                    entry["index_base"] + n,
-                    tile,
-                    LOCAL,
-                    target["connection"],
-                    target["delay"],
-                    target["route"],
-                )
-                for target in memories.fan_out(entry)
-                if not target["host"]
-                for n in range(entry["neurons"])
-            ]
-    found: dict[tuple[str, int, str, int, int, int], list[int]] = collections.defaultdict(list)
-    for name, index, tile, port, number, delay, route in sent:
-        for there in walker.reached(tile, port, route):
-            for (population, neuron), weight in walker.added(there, number, index).items():
-                key = name, index, names[population], neuron, number, delay
-                found[key].append(weight)
-
     silent = {p.name for p in net.populations if not p.spiking}
     expected = {
         (c.source, i, c.target, j, number, c.delay): [weight]
@@ -318,7 +133,7 @@ def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slo
         for i, weights in enumerate(c.weights.tolist())
         for j, weight in enumerate(weights)
     }
-    assert found == expected
+    assert walker.synapses() == expected
     if all(c.source not in silent for c in net.connections):
         words = [len(memories.weights) for memories in walker.tiles]
         assert walker.read == {(tile, n) for tile, count in enumerate(words) for n in range(count)}
@@ -341,8 +156,10 @@ def test_every_number_of_a_population_is_in_its_rows(
                 p = order[entry["number"]]
                 assert p.phase == phase
                 assert entry["retain"] == 4096 - p.decay
-                for name in ("threshold", "v_reset", "v_init", "inclusive", "spiking", "reset"):
+                for name in ("threshold", "v_init", "inclusive", "spiking", "reset"):
                     assert entry[name] == getattr(p, name), name
+                subtracts = p.reset is Reset.SUBTRACT
+                assert entry["v_reset"] == (p.threshold if subtracts else p.v_reset)
                 assert entry["readout"] == 1
                 # Whole groups, shared by nobody; the accumulators of the same groups.
                 first = entry["neuron_base"] // lanes
@@ -354,7 +171,7 @@ def test_every_number_of_a_population_is_in_its_rows(
                 for n in range(entry["neurons"]):
                     neuron = entry["index_base"] + n
                     assert neuron not in biases[p.name]
-                    biases[p.name][neuron] = memories.biases[entry["neuron_base"] + n]
+                    biases[p.name][neuron] = memories.biases[entry["neuron_base"] + n]["bias"]
         assert taken == set(range(len(taken)))
     for p in order:
         assert biases[p.name] == dict(enumerate(p.bias.tolist()))

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_program import SMALL, small_network
 
+from golden.convolution import Convolution
 from golden.errors import SpikeloomError
-from golden.network import network_equal
-from golden.spec import FabricConfig
+from golden.network import Connection, Input, Network, Population, network_equal
+from golden.spec import FabricConfig, Reset
 from spikeloom.files import write_bytes
 from spikeloom.program import Program
 
@@ -131,6 +132,141 @@ def test_unknown_populations_are_named(small: Program, option: str) -> None:
 def test_a_program_that_does_not_fit_cannot_be_made(small: Program) -> None:
     with pytest.raises(SpikeloomError, match="does not fit the fabric: neurons "):
         dataclasses.replace(small, fabric=dataclasses.replace(SMALL, neurons=8))
+
+
+# Everything that a network can have.
+
+
+def rich() -> Program:
+    """Every field of every kind of node and connection differs from its default."""
+    rng = np.random.default_rng(11)
+    network = Network(
+        (Input("in", 24, 2, (2, 4, 3)),),
+        (
+            Population(
+                "conv",
+                12,
+                rng.integers(-9, 9, 12),
+                0,
+                100,
+                20,
+                True,
+                True,
+                Reset.SUBTRACT,
+                3,
+                4,
+                (4, 3, 1),
+                300,
+                rng.integers(-9, 9, 12),
+                17,
+                True,
+                -50,
+            ),
+            Population("burst", 3, np.zeros(3, np.int64), 1, threshold=5, max_spikes=3),
+        ),
+        (
+            Convolution(
+                "in",
+                "conv",
+                rng.integers(-9, 9, (4, 1, 3, 2)),
+                1,
+                True,
+                (1, 2),
+                ((1, 0), (0, 1)),
+                (1, 2),
+                2,
+                (1, 1),
+            ),
+            Convolution("in", "conv", rng.integers(-9, 9, (4, 2, 2, 1)), pool=(1, 3)),
+            Connection("conv", "burst", rng.integers(-9, 9, (12, 3)), 1, True),
+        ),
+        sum_bits=24,
+    )
+    fabric = FabricConfig(
+        lanes=2,
+        sum_bits=24,
+        extent=4,
+        synaptic_state=True,
+        weight_pairs=True,
+        delayed_reset=True,
+        lower_clamp=True,
+        max_spikes=3,
+    )
+    return Program(network, fabric, frozenset({"conv", "burst"}), frozenset({"burst"}))
+
+
+def test_every_field_is_saved(tmp_path: Path) -> None:
+    program = rich()
+    program.save(tmp_path / "rich")
+    loaded = Program.load(tmp_path / "rich")
+    assert same(loaded, program)
+    for one, other in zip(
+        (*program.network.inputs, *program.network.populations, *program.network.connections),
+        (*loaded.network.inputs, *loaded.network.populations, *loaded.network.connections),
+        strict=True,
+    ):
+        assert type(one) is type(other)
+        for field in dataclasses.fields(one):
+            before, after = getattr(one, field.name), getattr(other, field.name)
+            assert type(before) is type(after), field.name
+            assert np.array_equal(before, after), field.name
+
+
+def test_digest_sees_every_field() -> None:
+    program = rich()
+    network = program.network
+
+    def changed(kind: str, number: int, **fields: Any) -> str:
+        nodes = list(getattr(network, kind))
+        nodes[number] = dataclasses.replace(nodes[number], **fields)
+        other = dataclasses.replace(network, **{kind: tuple(nodes)})
+        return dataclasses.replace(program, network=other).digest
+
+    conv, first = network.populations[0], network.connections[0]
+    digests = [
+        program.digest,
+        changed("inputs", 0, max_count=1),
+        changed("populations", 0, synaptic_decay=301),
+        changed("populations", 0, leak=None),
+        changed("populations", 0, leak=conv.bias),
+        changed("populations", 0, subtrahend=None),
+        changed("populations", 0, delayed_reset=False),
+        changed("populations", 0, v_min=None),
+        changed("populations", 1, max_spikes=1),
+        changed("connections", 0, high=False),
+        changed("connections", 0, padding=((0, 1), (0, 1))),
+        changed("connections", 0, padding=((0, 1), (1, 0))),
+        changed("connections", 0, weights=-first.weights),
+        changed("connections", 2, high=False),
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+def test_forged_fields_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "forged"
+    data = saved(rich(), tmp_path / "whole")
+    header = header_of(data)
+    monkeypatch.setattr("spikeloom.program._digest", lambda *_: header["digest"])
+    first, *others = header["connections"]
+    conv, burst = header["populations"]
+    for name, value in (
+        ("connections", [first | {"kind": "sparse"}, *others]),
+        ("connections", [first | {"kind": "dense"}, *others]),
+        ("connections", [{n: v for n, v in first.items() if n != "kind"}, *others]),
+        ("connections", [first | {"padding": 3}, *others]),
+        ("connections", [first | {"stride": [1, 0]}, *others]),
+        ("connections", [first | {"stride": [1.5, 1]}, *others]),
+        ("connections", [first | {"groups": 3}, *others]),
+        ("populations", [conv | {"image": [4, 3, 2]}, burst]),
+        ("populations", [conv | {"image": "text"}, burst]),
+        ("populations", [conv | {"leak": [1] * 12}, burst]),
+        ("populations", [conv | {"max_spikes": 2}, burst]),
+    ):
+        path.write_bytes(with_header(data, header | {name: value}))
+        refusal(path)
+    for array in (np.zeros(3, np.int64), np.zeros(12)):
+        path.write_bytes(with_members(data, leak0=array_file(array)))
+        refusal(path)
 
 
 # Files that are no programs.
