@@ -178,7 +178,7 @@ class Router(wiring.Component):
     A packet for several ports is taken in once and leaves through each as soon as that is free.
 
     Timing: 3 clocks from the input of a router to that of the next if nothing is in the way; one
-    packet per clock and port. No output depends on an input in the same clock.
+    packet per clock and port. No output of a stream depends on an input in the same clock.
 
     Parameters
     ----------
