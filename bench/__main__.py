@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cosim, golden, mesh, mnist, runner
+from bench import cosim, golden, mesh, mnist, router, runner
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     figures = []
-    for benchmark in (mnist, runner, cosim, golden, mesh):
+    for benchmark in (mnist, runner, cosim, golden, mesh, router):
         for figure in benchmark.measure(arguments.data):
             figures.append(figure)
             goal = "" if figure.goal is None else f"goal {figure.goal:g}"
