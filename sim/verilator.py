@@ -24,9 +24,8 @@ _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 # -O3 and -march=native gain nothing here.
 _COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-w"]
 _LARGE = 1 << 19
-"""Bytes of C++ that run every clock from which a model is compiled with -O1. Such a model, a mesh
-of four tiles or more, waits for its own code and data: -O2 makes it no faster and takes up to three
-times as long to compile."""
+"""Bytes of C++ that run every clock from which a model is compiled with -O1. For such a model, a
+mesh of four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
 
 # Constant `rst` and `host_out__ready` leave less to evaluate, above all whatever `rst` would lead
 # into: every register. A model begins with the values that a reset would give it.
