@@ -281,6 +281,24 @@ class FabricConfig:
             case Port.LOCAL:
                 return None
 
+    def sources(self, tile: int, port: Port) -> int:
+        """How many tiles send packets that come through `port` into the router of `tile`.
+
+        At tile 0, WEST has one source: the host. At other edges a port has none.
+        """
+        row, column = divmod(tile, self.columns)
+        match port:
+            case Port.EAST:
+                return self.columns - 1 - column
+            case Port.WEST:
+                return column if tile else 1
+            case Port.NORTH:
+                return row * self.columns
+            case Port.SOUTH:
+                return (self.rows - 1 - row) * self.columns
+            case Port.LOCAL:
+                return 1
+
     @property
     def groups(self) -> int:
         """Groups of `lanes` neurons in a tile."""
