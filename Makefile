@@ -30,12 +30,14 @@ demo: .venv/demo
 test: .venv/test lint
 	$(BIN)/pytest -n 2
 
-# A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. The line
-# that make prints, with its seed, does the same again.
+# A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. A network
+# in the RTL of every shape and number of lanes. The line that make prints, with its seed, does the
+# same again.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
-		$(BIN)/pytest -n 2 tests/sim/test_traffic.py -k under_load -rP
+		$(BIN)/pytest -n 2 tests/sim/test_traffic.py tests/test_mesh.py -m '' \
+		-k 'under_load or the_rtl_is_the_model_in' -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .

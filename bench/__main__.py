@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cosim, golden, mesh, mnist, runner
+from bench import cosim, golden, mesh, mnist, prediction, router, runner
 
 
 def main() -> None:
@@ -15,12 +15,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     figures = []
-    for benchmark in (mnist, runner, cosim, golden, mesh):
+    for benchmark in (mnist, runner, cosim, golden, mesh, prediction, router):
         for figure in benchmark.measure(arguments.data):
             figures.append(figure)
             goal = "" if figure.goal is None else f"goal {figure.goal:g}"
             verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
-            print(f"{figure.name:<34}{figure.value:>16.6g} {figure.unit:<26} {goal} {verdict}")
+            print(f"{figure.name:<42}{figure.value:>16.6g} {figure.unit:<26} {goal} {verdict}")
             sys.stdout.flush()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps([f.to_dict() for f in figures], indent=2) + "\n")

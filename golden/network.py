@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.convolution import Convolution, ConvolutionSums, Image
+from golden.convolution import Convolution, ConvolutionSums, Image, Pair
 from golden.errors import SpikeloomError
 from golden.fixed import Integers, signed_range
 from golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
@@ -283,6 +283,7 @@ class Network:
 
     def _check_burst(self, where: str, population: Population) -> None:
         """Refuse a number of spikes in a step that does not go with the other options."""
+        _check_integer(f"{where}: max_spikes", population.max_spikes, 1, BURSTS[-1])
         if population.max_spikes not in BURSTS:
             raise SpikeloomError(
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
@@ -337,12 +338,12 @@ class Network:
 
     def _check_convolution(self, where: str, convolution: Convolution) -> None:
         source, target = self._images(convolution)
-        for name, least in (("stride", 1), ("dilation", 1), ("pool", 1)):
-            for value in getattr(convolution, name):
-                _check_integer(f"{where}: {name}", value, least, 1 << 16)
+        for name in ("stride", "dilation", "pool"):
+            _check_pair(f"{where}: {name}", getattr(convolution, name), 1)
+        if not isinstance(convolution.padding, tuple) or len(convolution.padding) != 2:
+            raise SpikeloomError(f"{where}: padding must be two pairs, not {convolution.padding!r}")
         for pair in convolution.padding:
-            for value in pair:
-                _check_integer(f"{where}: padding", value, 0, 1 << 16)
+            _check_pair(f"{where}: padding", pair, 0)
         channels = source[0]
         _check_integer(f"{where}: groups", convolution.groups, 1, 1 << 16)
         if channels % convolution.groups or target[0] % convolution.groups:
@@ -403,6 +404,13 @@ def _check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be an integer, not {value!r}")
     if not low <= value <= high:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
+
+
+def _check_pair(where: str, pair: Pair, least: int) -> None:
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
+    for value in pair:
+        _check_integer(where, value, least, 1 << 16)
 
 
 def _check_image(where: str, node: Input | Population) -> None:

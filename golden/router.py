@@ -40,8 +40,10 @@ class Router:
         "queues",
         "route_mask",
         "slot_shift",
+        "sources",
         "table",
         "turns",
+        "used",
     )
 
     def __init__(self, config: FabricConfig, tile: int, flying: list[int]) -> None:
@@ -66,6 +68,8 @@ class Router:
         self.o_valid = 0  # a set of ports
         self.o_packet = [0] * PORTS
         self.turns = [0] * PORTS
+        self.used = [0] * PORTS
+        self.sources = [config.sources(tile, port) for port in Port]
         self.errors = 0
 
     @property
@@ -102,7 +106,11 @@ class Router:
             flying[packet >> slot_shift] += 1
             self.o_packet[output] = packet
             self.o_valid |= 1 << output
-            self.turns[output] = (port + 1) % PORTS
+            used = 1 + (self.used[output] if port == self.turns[output] else 0)
+            if used < self.sources[port]:
+                self.turns[output], self.used[output] = port, used
+            else:
+                self.turns[output], self.used[output] = (port + 1) % PORTS, 0
             heads[port] ^= 1 << output
             granted |= 1 << port
         for port in MEMBERS[granted]:

@@ -28,7 +28,7 @@ class Reset(enum.IntEnum):
     VALUE = 0
     """It becomes `v_reset`."""
     SUBTRACT = 1
-    """The threshold is subtracted, saturating."""
+    """The threshold, or another number in its place, is subtracted, saturating."""
     NONE = 2
     """It is left as it is."""
 
@@ -322,6 +322,24 @@ class FabricConfig:
                 return tile + self.columns if row + 1 < self.rows else None
             case Port.LOCAL:
                 return None
+
+    def sources(self, tile: int, port: Port) -> int:
+        """How many tiles send packets that come through `port` into the router of `tile`.
+
+        At tile 0, WEST has one source: the host. At other edges a port has none.
+        """
+        row, column = divmod(tile, self.columns)
+        match port:
+            case Port.EAST:
+                return self.columns - 1 - column
+            case Port.WEST:
+                return column if tile else 1
+            case Port.NORTH:
+                return row * self.columns
+            case Port.SOUTH:
+                return (self.rows - 1 - row) * self.columns
+            case Port.LOCAL:
+                return 1
 
     @property
     def groups(self) -> int:

@@ -1,36 +1,42 @@
 """Round-robin arbitration."""
 
-from amaranth import Cat, Module, Mux, Signal
+from collections.abc import Sequence
+
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 
 class RoundRobin(wiring.Component):
-    """Grants one of the requests, beginning with the one after the last that was granted.
+    """Grants one of the requests, beginning with the one whose turn it is.
 
-    Timing: combinational; one grant per clock. A request that stays is granted at the latest at the
-    `count`-th grant.
+    A request keeps its turn until it has had as many grants as its weight, or until another is
+    granted; then it is the turn of the one after the last that was granted.
+
+    Timing: combinational; one grant per clock. A request that stays is granted after at most as
+    many grants to others as the weights of the others add up to.
 
     Parameters
     ----------
-    count
-        Number of requests.
+    weights
+        For each request how many grants its turn has, 1 or more. If all are 1 nothing is counted.
 
     Members
     -------
-    requests : In(count)
+    requests : In(len(weights))
     enable : In(1)
         Grant in this clock.
-    grant : Out(count)
+    grant : Out(len(weights))
         At most one bit, and only where there is a request.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, weights: Sequence[int]) -> None:
+        self.weights = tuple(weights)
+        count = len(self.weights)
         super().__init__({"requests": In(count), "enable": In(1), "grant": Out(count)})
 
     def elaborate(self, platform: object) -> Module:
-        count = self.count
+        count = len(self.weights)
         m = Module()
         turn = Signal(count, init=1)  # one bit: the request that comes first
         twice = Cat(self.requests, self.requests)
@@ -40,4 +46,16 @@ class RoundRobin(wiring.Component):
         m.d.comb += self.grant.eq(Mux(self.enable, first[:count] | first[count:], 0))
         with m.If(self.grant.any()):
             m.d.sync += turn.eq(self.grant.rotate_left(1))
+        if max(self.weights) > 1:
+            used = Signal(range(max(self.weights)))  # grants that it had in this turn
+            # Those that have a grant left in their turn after one in this clock.
+            more = Cat(
+                ~(turn[number] & (used == weight - 1)) if weight > 1 else Const(0)
+                for number, weight in enumerate(self.weights)
+            )
+            with m.If((self.grant & more).any()):
+                again = (self.grant & turn).any()
+                m.d.sync += [turn.eq(self.grant), used.eq(Mux(again, used + 1, 1))]
+            with m.Elif(self.grant.any()):
+                m.d.sync += used.eq(0)
         return m

@@ -41,7 +41,7 @@ class CollectorNode(wiring.Component):
         m = Module()
         queue = Signal(data.ArrayLayout(struct(self.config.host_out), PLACES))
         level = Signal(range(PLACES + 1))
-        m.submodules.arbiter = arbiter = RoundRobin(self.count)
+        m.submodules.arbiter = arbiter = RoundRobin([1] * self.count)
         taken, popped = Signal(), Signal()
         second = Signal()  # the first place stays taken
         m.d.comb += [

@@ -1,5 +1,7 @@
 """Router: one node of the mesh."""
 
+from collections.abc import Sequence
+
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -115,33 +117,37 @@ class RouterInput(wiring.Component):
 
 
 class RouterOutput(wiring.Component):
-    """Takes packets from the inputs in turn.
+    """Takes packets from the inputs in turn, from each as many as it has sources.
+
+    So what leaves is shared alike between the sources behind the inputs, not between the inputs.
 
     Timing: a packet granted in clock n is valid in clock n + 1; one packet per clock. An input that
-    asks is granted at the latest at the `inputs`-th time that the output is free.
+    asks is granted after at most as many grants to others as the other inputs have sources
+    together.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
-    inputs
-        Number of inputs.
+    sources
+        For each input how many sources send packets through it, 1 or more.
 
     Members
     -------
-    wanted : In(inputs)
+    wanted : In(len(sources))
         The inputs whose head wants to leave here.
-    heads : In(config.event).array(inputs)
-    granted : Out(inputs)
+    heads : In(config.event).array(len(sources))
+    granted : Out(len(sources))
         The input whose head is taken in this clock.
     packet : Out(stream.Signature(config.event))
     slot : In, pending : Out(1)
         Whether a packet due in `slot` is here.
     """
 
-    def __init__(self, config: FabricConfig, inputs: int) -> None:
+    def __init__(self, config: FabricConfig, sources: Sequence[int]) -> None:
         self.config = config
-        self.inputs = inputs
+        self.sources = tuple(sources)
+        inputs = len(self.sources)
         super().__init__(
             {
                 "wanted": In(inputs),
@@ -155,7 +161,7 @@ class RouterOutput(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.arbiter = arbiter = RoundRobin(self.inputs)
+        m.submodules.arbiter = arbiter = RoundRobin(self.sources)
         free = Signal()
         m.d.comb += [
             free.eq(~self.packet.valid | self.packet.ready),
@@ -166,7 +172,7 @@ class RouterOutput(wiring.Component):
         ]
         with m.If(free):
             m.d.sync += self.packet.valid.eq(self.wanted.any())
-        for number in range(self.inputs):
+        for number in range(len(self.sources)):
             with m.If(self.granted[number]):
                 m.d.sync += self.packet.p.eq(self.heads[number])
         return m
@@ -176,9 +182,10 @@ class Router(wiring.Component):
     """Sends each packet through the ports that its route names: along the row, then the column.
 
     A packet for several ports is taken in once and leaves through each as soon as that is free.
+    Every output serves its inputs in turn, each by the number of its sources.
 
     Timing: 3 clocks from the input of a router to that of the next if nothing is in the way; one
-    packet per clock and port. No output depends on an input in the same clock.
+    packet per clock and port. No output of a stream depends on an input in the same clock.
 
     Parameters
     ----------
@@ -237,7 +244,7 @@ class Router(wiring.Component):
 
         for port in exits:
             feeding = [entry for entry in entries if port in inputs[entry].turns]
-            unit = RouterOutput(config, len(feeding))
+            unit = RouterOutput(config, [config.sources(self.tile, entry) for entry in feeding])
             m.submodules[f"to_{port.name.lower()}"] = unit
             connect(m, unit.packet, flipped(self.outputs[port]))
             m.d.comb += unit.slot.eq(self.slot)

@@ -524,10 +524,11 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
     Let h(o) be the most clocks from the grant of a packet by output o to its transfer, and w(i) the
     most clocks for which a packet is the head of input i. A sink takes a packet `patience` clocks
     after its grant at the latest, so h(L) = `patience`. An output that is requested grants whenever
-    it is free, at most h(o) clocks after the grant before, and comes round to each of its n(o)
-    inputs in n(o) grants. Branches wait at the same time. So
+    it is free, at most h(o) clocks after the grant before, and grants to others before input i at
+    most as often as the inputs of o other than i have sources together; that and 1 for its own is
+    n(i, o). Branches wait at the same time. So
 
-        w(i) = max n(o) * h(o) over the outputs o that input i leads to.
+        w(i) = max n(i, o) * h(o) over the outputs o that input i leads to.
 
     An output into a router transfers when there is room in input i of that. If there is none the
     queue of i has a head, which leaves within w(i) clocks: h(o) = w(i).
@@ -535,8 +536,8 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
     A packet that is accepted has at most `buffer` - 1 packets before it in its input, so it is
     granted at most `buffer` * w(i) clocks later, and transfers h(o) clocks after that. The bound is
     the sum over the routers of the longest way. It follows the order of links in which nothing
-    can be locked, so it is finite; that it grows geometrically with the way is the price of
-    arbiters that know nothing but their own inputs.
+    can be locked, so it is finite. It grows geometrically with the way, because it takes the worst
+    of every head in every router, and not all of them can be the last to have their turn.
 
     Parameters
     ----------
@@ -558,11 +559,14 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
         following = config.neighbour(tile, port)
         return patience if following is None else head(following, _FACING[port])
 
-    def head(tile: int, entry: Port) -> int:  # w
-        return max(
-            sum(port in exits(tile, other) for other in entries[tile]) * held(tile, port)
-            for port in exits(tile, entry)
+    def grants(tile: int, entry: Port, port: Port) -> int:  # n
+        others = (other for other in entries[tile] if other is not entry)
+        return 1 + sum(
+            config.sources(tile, other) for other in others if port in exits(tile, other)
         )
+
+    def head(tile: int, entry: Port) -> int:  # w
+        return max(grants(tile, entry, port) * held(tile, port) for port in exits(tile, entry))
 
     def rest(tile: int, entry: Port) -> int:
         """Clocks from acceptance by this router to the delivery farthest away."""
@@ -574,32 +578,6 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
         return config.buffer * head(tile, entry) + longest
 
     return max(rest(tile, entry) for tile in entries for entry in entries[tile])
-
-
-def shares(config: FabricConfig, target: int) -> list[float]:
-    """What each tile gets of `target` when all tiles send to it as much as they can.
-
-    Every output divides what it has alike between the inputs that ask. So a source has one over the
-    product of the numbers of inputs at the outputs on its way; the host is silent.
-    """
-    given = [0.0] * config.tiles
-
-    def divide(tile: int, output: Port, share: float) -> None:
-        entries = [
-            entry
-            for entry in Port
-            if output in TURNS[entry]
-            and (entry is Port.LOCAL or config.neighbour(tile, entry) is not None)
-        ]
-        for entry in entries:
-            before = config.neighbour(tile, entry)
-            if before is None:
-                given[tile] += share / len(entries)
-            else:
-                divide(before, _FACING[entry], share / len(entries))
-
-    divide(target, Port.LOCAL, 1.0)
-    return given
 
 
 def received(stimuli: Stimuli, outcome: Outcome, target: int, since: int) -> NDArray[np.int64]:

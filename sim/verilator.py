@@ -23,6 +23,9 @@ _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 
 # -O3 and -march=native gain nothing here.
 _COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-w"]
+_LARGE = 1 << 19
+"""Bytes of C++ that run every clock from which a model is compiled with -O1. For such a model, a
+mesh of four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
 
 # Constant `rst` and `host_out__ready` leave less to evaluate, above all whatever `rst` would lead
 # into: every register. A model begins with the values that a reset would give it.
@@ -187,7 +190,7 @@ def _built(kind: str, model: _Model) -> Path:
         slow = [path for path in parts if path.stem.endswith("__Slow")]
         fast = [path for path in parts if path not in slow]
         units = {
-            "fast": (model.around + _include(fast), []),
+            "fast": (model.around + _include(fast), ["-O1"] if _size(fast) >= _LARGE else []),
             "slow": (_include(slow), ["-O0"]),  # set-up code runs once
         }
         with ThreadPoolExecutor() as pool:
@@ -237,6 +240,10 @@ def _compile(directory: Path, name: str, text: str, flags: Sequence[str], model:
 
 def _include(paths: list[Path]) -> str:
     return "".join(f'#include "{path.name}"\n' for path in paths)
+
+
+def _size(paths: list[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
 
 
 def _text(name: str) -> str:

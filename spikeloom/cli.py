@@ -21,7 +21,7 @@ from sim.verilog import emit
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
-from spikeloom.devices import Events, Progress, open
+from spikeloom.devices import Events, Progress, open, predict_clocks
 from spikeloom.dialect import DIALECTS
 from spikeloom.files import write_arrays, write_text
 from spikeloom.nir_import import load_nir
@@ -99,12 +99,22 @@ def compile_command(
 
 @cli.command()
 @PROGRAM
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    help="Predict the clocks that these events take (as for `sim`).",
+)
 @JSON
-def info(program: Path, json_path: Path | None) -> None:
+def info(program: Path, events: Path | None, json_path: Path | None) -> None:
     """Show what a Program holds, what it needs and what quantisation changed."""
     loaded = Program.load(program)
+    values = _info(loaded)
     _print_info(loaded)
-    _write_json(json_path, _info(loaded))
+    if events is not None:
+        values["predicted"] = _predicted(loaded, events)
+        click.echo("\npredicted")
+        _print_table(values["predicted"])
+    _write_json(json_path, values)
 
 
 @cli.command()
@@ -318,6 +328,19 @@ def _info(program: Program) -> dict[str, Any]:
         "used": {name: max(used[name] for used in report.used) for name in report.available},
         "mapping": dataclasses.asdict(report),
         **program.about,
+    }
+
+
+def _predicted(program: Program, events: Path) -> dict[str, Any]:
+    """Clocks by the cycle-level model: what the RTL takes, if the host keeps up."""
+    counts = check_inputs(program.network, _events(events))
+    samples = len(next(iter(counts.values())))
+    with _bar("predicting", samples) as progress:
+        clocks = predict_clocks(program.image, counts, progress=progress)
+    return {
+        "clocks_per_sample": float(clocks.sum(axis=1).mean()),
+        "clocks_per_step": float(clocks.mean()),
+        "clocks_of_longest_step": int(clocks.max()),
     }
 
 

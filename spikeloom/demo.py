@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
 from sim.verilog import emit
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
@@ -19,6 +20,7 @@ from spikeloom.devices import Progress
 from spikeloom.files import write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
+from spikeloom.quantise import Schedule
 
 EXAMPLE = "spikeloom.examples.mnist"
 IMAGES = 5000
@@ -28,11 +30,11 @@ DT = 1e-3
 """Time step of the example network."""
 
 
-def mnist_program() -> Program:
-    """The trained 784-128-10 network, compiled for the default fabric."""
+def mnist_program(fabric: FabricConfig | None = None, schedule: Schedule = "layered") -> Program:
+    """The trained 784-128-10 network, compiled for the default fabric if none is given."""
     network = importlib.resources.files(EXAMPLE) / "mnist.nir"
     with importlib.resources.as_file(network) as path:
-        return compile(load_nir(path, dt=DT))
+        return compile(load_nir(path, dt=DT), fabric, schedule=schedule)
 
 
 def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,8 +1,12 @@
 """Devices: where a Program runs. Every backend gives the same kind of `Run`."""
 
+import itertools
 import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -204,8 +208,8 @@ def predict_clocks(
 ) -> NDArray[np.int64]:
     """Clocks that each step takes if the host never waits and never makes the fabric wait.
 
-    They are those of the cycle-level golden model, so the RTL takes exactly as many. It runs in
-    processes of its own.
+    They are those of the cycle-level golden model, so the RTL takes exactly as many. Where there
+    are several chunks it runs in processes of its own.
 
     Parameters
     ----------
@@ -224,17 +228,48 @@ def predict_clocks(
         chunk from its first clock.
     """
     samples, steps = next(iter(counts.values())).shape[:2]
-    chunks = list(chunk_words(image, counts))
-    sizes = [min(CHUNK, samples - CHUNK * n) for n in range(len(chunks))]
+    jobs = [
+        (image, words, min(CHUNK, samples - CHUNK * n), steps)
+        for n, words in enumerate(chunk_words(image, counts))
+    ]
     clocks = []
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        jobs = pool.map(_cycle_level, [image] * len(chunks), chunks, sizes, [steps] * len(chunks))
-        for done, heard in enumerate(jobs, 1):
-            ends = heard.clocks.ravel() + 1
-            clocks.append(np.diff(ends, prepend=0).reshape(-1, steps))
-            if progress:
-                progress(min(done * CHUNK, samples))
+    for done, heard in enumerate(_cycle_level_runs(jobs, workers or os.cpu_count() or 1), 1):
+        ends = heard.clocks.ravel() + 1
+        clocks.append(np.diff(ends, prepend=0).reshape(-1, steps))
+        if progress:
+            progress(min(done * CHUNK, samples))
     return np.concatenate(clocks)
+
+
+def _cycle_level_runs(
+    jobs: Sequence[tuple[Image, Words, int, int]], workers: int
+) -> Iterator[Heard]:
+    """What `_cycle_level` gives for each of `jobs`, in their order."""
+    if min(workers, len(jobs)) == 1:
+        yield from itertools.starmap(_cycle_level, jobs)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(_in_a_process, jobs)
+
+
+def _in_a_process(job: tuple[Image, Words, int, int]) -> Heard:
+    """What `_cycle_level` gives for `job`.
+
+    `multiprocessing` would either fork a process that has threads, such as those of BLAS, or run
+    the user's script again.
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", _CHILD], input=pickle.dumps(job), stdout=subprocess.PIPE, check=True
+    )
+    heard: Heard = pickle.loads(child.stdout)
+    return heard
+
+
+_CHILD = f"""
+import pickle, sys
+from {__name__} import _cycle_level
+pickle.dump(_cycle_level(*pickle.load(sys.stdin.buffer)), sys.stdout.buffer)
+"""
 
 
 def _cycle_level(image: Image, words: Words, samples: int, steps: int) -> Heard:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -162,6 +163,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         assert source.image is not None
         joined = draw(_convolutions(source.name, source.image, f"p{n}", config, rng))
         size = joined.output(source.image)
+        assume(max(size[1:]) <= config.extent)
         bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))

@@ -2,12 +2,15 @@
 
 import inspect
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream, wiring
 
 from golden.spec import FabricConfig
+from sim.formal import fixed
 
 
 def tiny(**sizes: int) -> FabricConfig:
@@ -71,6 +74,42 @@ def holds(m: Module, port: stream.Interface) -> Any:
     before = Signal(len(port.p.as_value()))
     m.d.sync += [waiting.eq(port.valid & ~port.ready), before.eq(port.p)]
     return ~waiting | (port.valid & (port.p.as_value() == before))
+
+
+def in_turn(m: Module, requests: Value, grant: Value, weights: Sequence[int]) -> None:
+    """Claims that grants go round and that every turn is as long as its weight.
+
+    Any one request is followed. `waited` counts the grants to others while it asks; `run` its own,
+    one after the other and while it asks, since another had one: that is where a turn begins.
+    """
+    count = len(weights)
+    chosen = fixed(m, range(count), "chosen")
+    total = sum(weights)
+    waited = Signal(range(total + 2))
+    run = Signal(range(max(weights) + 1))
+    other = Signal()  # the last grant was to another
+    m.d.comb += Assume(chosen < count)
+    with m.Switch(chosen):
+        for number, weight in enumerate(weights):
+            with m.Case(number):
+                asks, served = requests[number], grant[number]
+                limit = total - weight
+                with m.If(served | ~asks):
+                    m.d.sync += waited.eq(0)
+                with m.Elif(grant.any()):
+                    m.d.sync += waited.eq(Mux(waited > limit, waited, waited + 1))
+                with m.If(grant.any()):
+                    m.d.sync += other.eq(~served)
+                began = (run != 0) & (run < weight)
+                with m.If(served):
+                    m.d.sync += run.eq(Mux(began, run + 1, other | (run == weight)))
+                with m.Elif(grant.any() | ~asks):
+                    m.d.sync += run.eq(0)
+                m.d.comb += [
+                    Assert(waited <= limit, "others have no more than their weights before it"),
+                    Assert(~(began & asks & grant.any()) | served, "its turn lasts"),
+                    Cover(served & (waited == limit), f"{number} waits as long as it may"),
+                ]
 
 
 class ConstantTable(wiring.Component):

@@ -1,53 +1,43 @@
 """Proofs about the round-robin arbiter."""
 
 import pytest
-from amaranth import Elaboratable, Module, Mux, Signal
-from amaranth.hdl import Assert, Cover
-from specs import broken
+from amaranth import Elaboratable, Module
+from amaranth.hdl import Assert
+from specs import broken, in_turn
 
 from hdl.arbiter import RoundRobin
-from sim.formal import Mode, fixed, free, verify
+from sim.formal import Mode, free, verify
 
 
 class Spec(Elaboratable):
-    """At most one grant, to a request, whenever possible; none waits for `count` other grants."""
+    """At most one grant, to a request, whenever possible, and each in its turn."""
 
-    def __init__(self, count: int, arbiter: type[RoundRobin] = RoundRobin) -> None:
-        self.dut = arbiter(count)
+    def __init__(self, weights: tuple[int, ...], arbiter: type[RoundRobin] = RoundRobin) -> None:
+        self.dut = arbiter(weights)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.dut = dut = self.dut
-        count = dut.count
-        requests = free(m, count, "requests")
+        requests = free(m, len(dut.weights), "requests")
         enable = free(m, 1, "enable")
-        m.d.comb += [dut.requests.eq(requests), dut.enable.eq(enable)]
         m.d.comb += [
+            dut.requests.eq(requests),
+            dut.enable.eq(enable),
             Assert((dut.grant & (dut.grant - 1)) == 0, "one grant"),
             Assert((dut.grant & ~requests) == 0, "a grant goes to a request"),
             Assert(dut.grant.any() == (enable & requests.any()), "no clock is wasted"),
         ]
-        chosen = fixed(m, range(count), "chosen")
-        one = Signal(count)
-        m.d.comb += one.eq(1 << chosen)
-        waited = Signal(range(count + 2))  # grants to others while the chosen one asks
-        served = Signal()
-        m.d.comb += served.eq((dut.grant & one).any())
-        with m.If(served | ~(requests & one).any()):
-            m.d.sync += waited.eq(0)
-        with m.Elif(dut.grant.any()):
-            m.d.sync += waited.eq(Mux(waited > count, waited, waited + 1))
-        m.d.comb += [
-            Assert(waited < count, "granted at the latest at the count-th grant"),
-            Cover(served & (waited == count - 1), "the bound is reached"),
-        ]
+        in_turn(m, requests, dut.grant, dut.weights)
         return m
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_round_robin(count: int) -> None:
-    assert verify(Spec(count), Mode.PROVE).status == "PASS"
-    assert verify(Spec(count), Mode.COVER, depth=2 * count + 2).status == "PASS"
+WEIGHTS = [(1,) * count for count in range(1, 6)] + [(3,), (1, 2), (3, 1, 2), (1, 1, 3, 3, 1)]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+def test_round_robin(weights: tuple[int, ...]) -> None:
+    assert verify(Spec(weights), Mode.PROVE).status == "PASS"
+    assert verify(Spec(weights), Mode.COVER, depth=2 * sum(weights) + 2).status == "PASS"
 
 
 FAULTS = {
@@ -58,9 +48,16 @@ FAULTS = {
         "Mux(self.enable, first[:count] | first[count:], 0)",
         "first[:count] | first[count:]",
     ),
+    "without a weight": ("if weight > 1", "if weight > 9"),
+    "one more": ("used == weight - 1", "used == weight"),
+    "one less": ("used == weight - 1", "used == weight - 2"),
+    "never counted anew": ("m.d.sync += used.eq(0)", "pass"),
+    "counted for another": ("Mux(again, used + 1, 1)", "used + 1"),
+    "the last of another": ("~(turn[number] & (used == weight - 1))", "(used != weight - 1)"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken(fault: str) -> None:
-    assert verify(Spec(3, broken(RoundRobin, *FAULTS[fault])), Mode.PROVE).status == "FAIL"
+    spec = Spec((3, 1, 2), broken(RoundRobin, *FAULTS[fault]))
+    assert verify(spec, Mode.PROVE).status == "FAIL"

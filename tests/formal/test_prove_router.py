@@ -6,7 +6,7 @@ ABC finds the invariants. The whole router is in the proofs about the mesh.
 import pytest
 from amaranth import Array, Cat, Elaboratable, Module, Mux, Signal
 from amaranth.hdl import Assert, Cover
-from specs import broken, holds, tiny, transfer, using
+from specs import broken, holds, in_turn, tiny, transfer, using
 
 from golden.spec import TURNS, LoadTarget, Port
 from hdl.arbiter import RoundRobin
@@ -116,13 +116,13 @@ class OutputSpec(Elaboratable):
     `full` and `expected` are what should be on the output.
     """
 
-    def __init__(self, inputs: int, unit: type[RouterOutput] = RouterOutput) -> None:
-        self.dut = unit(CONFIG, inputs)
+    def __init__(self, sources: tuple[int, ...], unit: type[RouterOutput] = RouterOutput) -> None:
+        self.dut = unit(CONFIG, sources)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.dut = dut = self.dut
-        count = dut.inputs
+        count = len(dut.sources)
         wanted = free(m, count, "wanted")
         slot = fixed(m, CONFIG.slot_width, "slot")
         m.d.comb += [
@@ -153,18 +153,8 @@ class OutputSpec(Elaboratable):
             Assert(holds(m, dut.packet), "valid and payload hold"),
             Assert(dut.pending == (full & (expected.slot == slot)), "pending says what is here"),
         ]
-        chosen = fixed(m, range(count), "chosen")
-        one = Signal(count)
-        m.d.comb += one.eq(1 << chosen)
-        waited = Signal(range(count + 2))  # clocks with room while the chosen one asks in vain
-        with m.If((granted & one).any() | ~(wanted & one).any()):
-            m.d.sync += waited.eq(0)
-        with m.Elif(free_now & (waited <= count)):
-            m.d.sync += waited.eq(waited + 1)
-        m.d.comb += [
-            Assert(waited < count, "served at the latest at the count-th time"),
-            Cover((granted & one).any() & (waited == count - 1) & full, "the bound is reached"),
-        ]
+        in_turn(m, wanted, granted, dut.sources)
+        m.d.comb += Cover(granted.any() & full, "one after the other")
         return m
 
 
@@ -180,10 +170,14 @@ def test_input_moves() -> None:
     assert verify(InputSpec(TURNS[Port.EAST]), Mode.COVER, depth=12).status == "PASS"
 
 
-@pytest.mark.parametrize("inputs", [1, 2, 5])
-def test_output(inputs: int) -> None:
-    assert verify(OutputSpec(inputs), Mode.PROVE).status == "PASS"
-    assert verify(OutputSpec(inputs), Mode.COVER, depth=12).status == "PASS"
+MIDDLE = (1, 1, 3, 3, 1)
+"""Sources of the inputs of L in the middle of 3x3."""
+
+
+@pytest.mark.parametrize("sources", [(1,), (2, 1), MIDDLE], ids=str)
+def test_output(sources: tuple[int, ...]) -> None:
+    assert verify(OutputSpec(sources), Mode.PROVE).status == "PASS"
+    assert verify(OutputSpec(sources), Mode.COVER, depth=20).status == "PASS"
 
 
 INPUT_FAULTS = {
@@ -229,13 +223,20 @@ OUTPUT_FAULTS = {
 @pytest.mark.parametrize("fault", OUTPUT_FAULTS)
 def test_broken_output(fault: str) -> None:
     unit = broken(RouterOutput, *OUTPUT_FAULTS[fault])
-    assert verify(OutputSpec(3, unit), Mode.PROVE).status == "FAIL"
+    assert verify(OutputSpec((1, 2, 1), unit), Mode.PROVE).status == "FAIL"
 
 
-def test_unfair_output() -> None:
-    arbiter = broken(RoundRobin, "m.d.sync += turn.eq(self.grant.rotate_left(1))", "pass")
-    unit = using(RouterOutput, RoundRobin=arbiter)
-    assert verify(OutputSpec(3, unit), Mode.PROVE).status == "FAIL"
+UNFAIR = {
+    "the same first": ("m.d.sync += turn.eq(self.grant.rotate_left(1))", "pass"),
+    "without its sources": ("if weight > 1", "if weight > 9"),
+    "never counted anew": ("m.d.sync += used.eq(0)", "pass"),
+}
+
+
+@pytest.mark.parametrize("fault", UNFAIR)
+def test_unfair_output(fault: str) -> None:
+    unit = using(RouterOutput, RoundRobin=broken(RoundRobin, *UNFAIR[fault]))
+    assert verify(OutputSpec((1, 2, 1), unit), Mode.PROVE).status == "FAIL"
 
 
 def test_no_stream_depends_on_an_input_of_the_same_clock() -> None:

@@ -239,8 +239,22 @@ def test_grants_go_round() -> None:
     # The local ones are at the head in 2. Those of the neighbours in 5: they left in 3.
     sources = [order[config.event.unpack(word)["route"]] for _, word in played.delivered[4]]
     assert played.clocks(4) == list(range(3, 203))
-    assert sources[:8] == [4, 4, 4, 5, 3, 1, 7, 4]
-    assert sources[3:] == list(itertools.islice(itertools.cycle(order), 197))
+    # Three tiles are behind N and S, and one behind each of the others.
+    rounds = [5, 3, 1, 1, 1, 7, 7, 7, 4]
+    assert sources == [4, 4, 4, *itertools.islice(itertools.cycle(rounds), 197)]
+
+
+def test_a_turn_ends_when_its_input_has_nothing() -> None:
+    # N of the middle has three sources. It offers two packets, and S takes over before the third.
+    config = mesh(3, 3)
+    model = planted(config, [(source, frozenset({4})) for source in (1, 7)])
+    played = play(model, {1: [packet(config, 0)] * 2, 7: [packet(config, 1)] * 4}, 30)
+    routes = [config.event.unpack(word)["route"] for _, word in played.delivered[4]]
+    assert routes == [0, 0, 1, 1, 1, 1]
+    # The turn is at S, with one grant used; so S has two more before N.
+    played = play(model, {1: [packet(config, 0)] * 4, 7: [packet(config, 1)] * 4}, 30)
+    routes = [config.event.unpack(word)["route"] for _, word in played.delivered[4]]
+    assert routes == [1, 1, 0, 0, 0, 1, 1, 0]
 
 
 def test_turn_stays_where_the_last_grant_left_it() -> None:
@@ -498,12 +512,13 @@ def assert_streams_hold(config: FabricConfig, played: Played) -> None:
                 assert after[f"{name}.payload"] == before[f"{name}.payload"], name
 
 
-def test_neighbours_get_equal_shares() -> None:
-    """Five sources at one output that is not always free."""
+def test_sources_get_equal_shares() -> None:
+    """All tiles send to the middle, which is not always free."""
     config = mesh(3, 3)
-    order = [5, 3, 1, 7, 4]
-    model = planted(config, [(source, frozenset({4})) for source in order])
-    packets = {tile: [packet(config, n)] * 1000 for n, tile in enumerate(order)}
-    played = play(model, packets, 1500, ready={4: 0.4})
+    tiles = range(config.tiles)
+    model = planted(config, [(source, frozenset({4})) for source in tiles])
+    packets = {tile: [packet(config, tile)] * 1000 for tile in tiles}
+    played = play(model, packets, 2500, ready={4: 0.4})
     shares = Counter(config.event.unpack(word)["route"] for _, word in played.delivered[4])
+    assert len(shares) == config.tiles
     assert max(shares.values()) - min(shares.values()) <= 4

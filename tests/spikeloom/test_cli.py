@@ -195,6 +195,20 @@ def test_info(run: Commands, small: Program) -> None:
     assert values["used"]["neurons"] == 18
 
 
+@pytest.mark.usefixtures("rtl_built")
+def test_info_predicts_the_clocks_of_events(run: Commands) -> None:
+    outcome = run("info", "small.loom", "--events", "events.npy", "--json", "info.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    predicted = read_json("info.json")["predicted"]
+    assert f"clocks per sample           {predicted['clocks_per_sample']:.6g}" in outcome.out
+    assert run("sim", "small.loom", "events.npy", "--json", "sim.json").status == 0
+    taken = read_json("sim.json")
+    samples, steps = taken["samples"], taken["steps"]
+    assert predicted["clocks_per_sample"] * samples == pytest.approx(taken["cycles"])
+    assert predicted["clocks_per_step"] * samples * steps == pytest.approx(taken["cycles"])
+    assert predicted["clocks_of_longest_step"] > predicted["clocks_per_step"]
+
+
 def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> None:
     assert run("verilog", "small.loom", "-o", "one.v").out == "wrote one.v\n"
     changed = {n: v for n, v in vars(SMALL).items() if v != vars(FabricConfig())[n]}
