@@ -283,8 +283,8 @@ class Network:
 
     def _check_burst(self, where: str, population: Population) -> None:
         """Refuse a number of spikes in a step that does not go with the other options."""
-        _check_integer(f"{where}: max_spikes", population.max_spikes, 1, BURSTS[-1])
-        if population.max_spikes not in BURSTS:
+        burst = population.max_spikes
+        if isinstance(burst, bool) or not isinstance(burst, int) or burst not in BURSTS:
             raise SpikeloomError(
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
             )
