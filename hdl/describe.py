@@ -18,23 +18,23 @@ def segments(config: FabricConfig) -> data.StructLayout:
     from segment to segment are those of `FabricConfig.connection_row`. `high`: as there.
     """
     row = struct(config.connection_row).members
-    axis = struct(config.axis_row).members
-    rows_and_columns = {"rows": axis["count"], "columns": axis["count"]}
-    steps = ("sum_stride", "row_weights", "column_weights", "row_sums", "column_sums")
-    images = {**rows_and_columns, **{name: row[name] for name in steps if name in row}}
-    return data.StructLayout(
-        {
-            "leads": 1,
-            "slot": config.slot_width,
-            "weight": row["weight_base"],
-            "sum": row["sum_base"],
-            "stride": row["weight_base"],
-            "groups": axis["count"] if config.images else row["groups"],
-            "synapses": row["synapses"],
-            **(images if config.images else {}),
-            **({"high": 1} if config.weight_pairs else {}),
-        }
-    )
+    fields = {
+        "leads": 1,
+        "slot": config.slot_width,
+        "weight": row["weight_base"],
+        "sum": row["sum_base"],
+        "stride": row["weight_base"],
+        "groups": row["groups"],
+        "synapses": row["synapses"],
+    }
+    if config.images:
+        count = struct(config.axis_row).members["count"]
+        fields |= {"groups": count, "rows": count, "columns": count}
+        steps = ("sum_stride", "row_weights", "column_weights", "row_sums", "column_sums")
+        fields |= {name: row[name] for name in steps}
+    if config.weight_pairs:
+        fields["high"] = 1
+    return data.StructLayout(fields)
 
 
 class Describe(wiring.Component):

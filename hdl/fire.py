@@ -166,14 +166,12 @@ class Fire(wiring.Component):
         neuron = Signal(
             data.StructLayout(
                 {
-                    "valid": 1,
                     "index": config.index_width,
                     **dict(config.place),
                     "address": index_bits(config.neurons),
                 }
             )
         )
-        m.d.comb += neuron.valid.eq(held != 0)
         m.d.sync += arriving.eq(Mux(self.fetch.valid, fetching, 0))
         with m.If(held != 0):
             m.d.sync += [
@@ -217,18 +215,19 @@ class Fire(wiring.Component):
                 ]
         m.d.comb += [
             state_read.addr.eq(neuron.address),
-            state_read.en.eq(neuron.valid),
+            state_read.en.eq(held != 0),
             bias_read.addr.eq(bias_address),
-            bias_read.en.eq(neuron.valid),
+            bias_read.en.eq(held != 0),
         ]
 
         # Stages from 1 on: the update, and beside it who is being updated.
-        stages = Signal(data.ArrayLayout(neuron.shape(), config.fire_clocks))
-        m.d.sync += stages[0].eq(neuron)
+        updating = data.StructLayout({"valid": 1, "neuron": neuron.shape()})
+        stages = Signal(data.ArrayLayout(updating, config.fire_clocks))
+        m.d.sync += [stages[0].valid.eq(held != 0), stages[0].neuron.eq(neuron)]
         for stage in range(1, config.fire_clocks):
             m.d.sync += stages[stage].eq(stages[stage - 1])
         done = stages[config.fire_clocks - 1]
-        occupied = neuron.valid
+        occupied = held != 0
         for stage in range(config.fire_clocks):
             occupied |= stages[stage].valid
         m.d.comb += moving.eq(occupied)
@@ -240,7 +239,7 @@ class Fire(wiring.Component):
             update.row.eq(population),
             update.v.eq(Mux(first, population.v_init, state_read.data)),
             update.x.eq(sum_of_neuron + bias_read.data.bias),
-            state_write.addr.eq(done.address),
+            state_write.addr.eq(done.neuron.address),
             state_write.data.eq(update.v_next),
             state_write.en.eq(done.valid),
             self.state_write.valid.eq(state_write.en),
@@ -253,10 +252,10 @@ class Fire(wiring.Component):
             current_write = currents.write_port()
             m.d.comb += [
                 current_read.addr.eq(neuron.address),
-                current_read.en.eq(neuron.valid),
+                current_read.en.eq(held != 0),
                 update.i.eq(Mux(first, 0, current_read.data)),
                 update.leak.eq(bias_read.data.leak),
-                current_write.addr.eq(stages[CURRENT - 1].address),
+                current_write.addr.eq(stages[CURRENT - 1].neuron.address),
                 current_write.data.eq(update.i_next),
                 current_write.en.eq(stages[CURRENT - 1].valid),
                 self.current_write.valid.eq(current_write.en),
@@ -272,7 +271,7 @@ class Fire(wiring.Component):
             readout.eq(population.readout & (self.ahead == 0)),
             self.spike_valid.eq(done.valid & (routed | readout)),
             self.spike.population.eq(population.number),
-            self.spike.index.eq(done.index),
+            self.spike.index.eq(done.neuron.index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),
             self.spike.fan_out.eq(population.fan_out),
@@ -280,7 +279,7 @@ class Fire(wiring.Component):
             self.spike.value.eq(update.v_next),
         ]
         for name, _ in config.place:
-            m.d.comb += self.spike[name].eq(done[name])
+            m.d.comb += self.spike[name].eq(done.neuron[name])
 
         # A fetch borrows room for its spikes; a neuron that sends none gives it back at once.
         unused = Signal()
