@@ -334,6 +334,11 @@ def _print_info(program: Program) -> None:
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )
+    if dialect := values.get("dialect"):
+        click.echo(f"\ndialect {dialect['name']}")
+        _print_table({k: v for k, v in dialect.items() if k not in ("name", "differences")})
+        for difference in dialect.get("differences", ()):
+            click.echo(f"  differs: {difference}")
     quantisation = values.get("quantisation", {})
     for row in quantisation.get("populations", []):
         click.echo(f"\nquantised {row['population']}")
