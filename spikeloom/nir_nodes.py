@@ -27,6 +27,7 @@ from golden.spec import Reset
 from spikeloom.dialect import Dialect
 from spikeloom.float_network import FloatPopulation
 from spikeloom.linear_maps import (
+    NO_PADDING,
     Convolve,
     Floats,
     Kernel,
@@ -290,16 +291,18 @@ def _padding(node: Node, taps: Shape, stride: Pair, dilation: Pair, flat: bool) 
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    if not isinstance(text, str):
+        rows, columns = node.pair("padding", 0, flat)
+        return (rows, rows), (columns, columns)
     if text == "same":
         if stride != (1, 1):
             node.refuse(f"padding 'same' needs stride 1, not {stride}; state it in numbers")
         # As PyTorch does it: what cannot be halved goes to the right.
         rows, columns = (dilation[axis] * (taps[axis] - 1) for axis in (0, 1))
         return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
-    if isinstance(text, str) and text != "valid":
+    if text != "valid":
         node.refuse(f"padding must be 'same', 'valid' or numbers, not {brief(text)}")
-    rows, columns = (0, 0) if text == "valid" else node.pair("padding", 0, flat)
-    return (rows, rows), (columns, columns)
+    return NO_PADDING
 
 
 def _pool(node: Node, shape: Shape) -> Step:

@@ -1,4 +1,4 @@
-"""Networks built in a framework, exported with its own exporter: the float reference spikes alike."""
+"""Networks built in a framework and exported by it: the float reference spikes alike."""
 
 import random
 import warnings
