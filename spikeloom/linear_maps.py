@@ -171,7 +171,7 @@ class Kernel:
 
     def matrix(self) -> Floats:
         """The same, of shape (elements of x, elements of y)."""
-        block = max(1, BLOCK // self.sources)
+        block = min(self.sources, max(1, BLOCK // self.sources))
         starts = range(0, self.sources, block)
         return np.concatenate([self.apply(np.eye(block, self.sources, s)) for s in starts])[
             : self.sources

@@ -262,7 +262,7 @@ def test_threshold_has_no_memory(compare: Any) -> None:
 
 def test_thresholds_of_each_neuron_scale_its_potential() -> None:
     rng = np.random.default_rng(10)
-    weight, thresholds = rng.normal(0.2, 1, (3, 4)), np.array([0.5, 1.0, 3.0])
+    weight, thresholds = 2 * rng.random((3, 4)), np.array([0.5, 1.0, 3.0])
     values = {"v_leak": rng.normal(size=3), "v_reset": -0.25 * thresholds, "tau": 5.0, "r": 5.0}
     node = make(nir.LIF, 3, v_threshold=thresholds, **values)
     network = load_nir(chain(nir.Linear(weight), node, size=4, out=3), dt=1.0)
