@@ -64,6 +64,13 @@ def cli() -> None:
     help="When a potential spikes at the threshold; default: the dialect's.",
 )
 @click.option(
+    "--option",
+    "more",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another option of the dialect, such as reset_delay=true; may be repeated.",
+)
+@click.option(
     "--schedule",
     type=click.Choice(["layered", "pipelined"]),
     default="layered",
@@ -82,13 +89,15 @@ def compile_command(
     dt: float | None,
     reset: Any,
     compare_rule: Any,
+    more: tuple[str, ...],
     schedule: Any,
     max_count: int,
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Turn a NIR file into a Program."""
-    net = load_nir(model, dialect, dt=dt, reset=reset, compare=compare_rule)
+    options = {"dt": dt, "reset": reset, "compare": compare_rule} | _options(more)
+    net = load_nir(model, dialect, **options)
     program = compile(net, _fabric(sizes), schedule=schedule, max_count=max_count)
     target = output or model.with_suffix(".loom")
     program.save(target)
@@ -254,6 +263,19 @@ def main() -> None:
     except (SpikeloomError, FaultyDevice) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, SpikeloomError) else 1)
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Options of a dialect: numbers, true, false, lists as in JSON; anything else is text."""
+    options = {}
+    for option in given:
+        name, _, text = option.partition("=")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        options[name] = tuple(value) if isinstance(value, list) else value
+    return options
 
 
 def _fabric(sizes: tuple[str, ...]) -> FabricConfig:

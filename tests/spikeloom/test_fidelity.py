@@ -106,6 +106,36 @@ def test_whole_networks_run_the_same_with_every_option(net: FloatNetwork, pairs:
         assert comparison.state_max_error == 0.0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stride": (2, 1)},
+        {"padding": ((1, 0), (0, 2))},
+        {"dilation": (2, 1)},
+        {"groups": 2},
+        {"pool": (2, 3)},
+        {"stride": (1, 2), "padding": ((1, 1), (1, 1)), "groups": 2, "pool": (1, 2)},
+    ],
+)
+def test_convolutions_are_the_same_in_float_and_integer(options: Any) -> None:
+    rng = np.random.default_rng(9)
+    weights = rng.integers(-60, 60, (4, 2 // options.get("groups", 1), 2, 2)).astype(float)
+    weights.flat[0] = 127.0
+    kernel = Kernel((2, 7, 8), weights, **options)
+    size = int(np.prod(kernel.output))
+    net = FloatNetwork(
+        (FloatInput("in", 112, (2, 7, 8)),),
+        (FloatPopulation("a", size, np.zeros(size), threshold=200.0, image=kernel.output),),
+        (FloatConvolution("in", "a", kernel),),
+    )
+    network, report = quantise(net)
+    events = rng.random((2, 20, 112)) < 0.3
+    [comparison] = compare_float(net, network, report, events).populations
+    assert comparison.agreement == 1.0
+    assert comparison.spikes_float > 100
+    assert comparison.state_max_error == 0.0
+
+
 def one(weights: Any, **changed: Any) -> FloatNetwork:
     matrix = np.atleast_2d(np.asarray(weights, np.float64))
     values = {"bias": np.zeros(matrix.shape[1]), "threshold": 1.0} | changed

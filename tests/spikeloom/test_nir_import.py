@@ -1,7 +1,7 @@
 """The importer: graphs mean what their equations say, and every bad one is refused in one line."""
 
 import dataclasses
-import itertools
+import functools
 import os
 import pickle
 import random
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nir_graphs import chain, graph, make
 
 from golden.errors import SpikeloomError
 from golden.spec import Reset
@@ -24,35 +25,8 @@ from spikeloom.nir_import import load_nir
 from spikeloom.quantise import quantise
 from spikeloom.saturation import saturations
 
-Shape = int | tuple[int, ...]
-
-
-def lif(size: Shape = 1, **changed: Any) -> nir.LIF:
-    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
-    return nir.LIF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def li(size: Shape = 1, **changed: Any) -> nir.LI:
-    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0} | changed
-    return nir.LI(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def integrate_and_fire(size: Shape = 1, **changed: Any) -> nir.IF:
-    values = {"r": 1.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
-    return nir.IF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def graph(nodes: Any, edges: Any) -> nir.NIRGraph:
-    """A graph as given: with type checks nir would add inputs and outputs to loose ends."""
-    return nir.NIRGraph(dict(nodes), list(edges), type_check=False)
-
-
-def chain(*nodes: nir.NIRNode, size: Shape = 1, out: Shape = 1) -> nir.NIRGraph:
-    """input -> n0 -> n1 ... -> output."""
-    named = {f"n{i}": node for i, node in enumerate(nodes)}
-    names = ["input", *named, "output"]
-    ends = {"input": nir.Input(np.atleast_1d(size)), "output": nir.Output(np.atleast_1d(out))}
-    return graph(ends | named, itertools.pairwise(names))
+lif, li = (functools.partial(make, kind) for kind in (nir.LIF, nir.LI))
+integrate_and_fire = functools.partial(make, nir.IF)
 
 
 def refusal(source: Any, **options: Any) -> str:
