@@ -211,7 +211,10 @@ DIALECTS = {
             clamp=("IF",),
             max_spikes=31,
             fixed=(("v_leak", 0.0),),
-            differences=(_MANY,),
+            differences=(
+                _MANY,
+                "its importer knows no CubaLIF or CubaLI; here they follow these options",
+            ),
         ),
         # Every Dense of a network hands on what it computed a step before.
         Dialect(

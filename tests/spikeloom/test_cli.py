@@ -202,7 +202,7 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert re.search(r"recurrent delay +2", outcome.out)
     assert re.search(r"start +zero", outcome.out)
     assert "differs: a bias on a recurrent connection" in outcome.out
-    message = run(*network, "--option", "recurrence=2").error
+    message = run(*network, "--option", "recurrence=2").error()
     assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
 
 
