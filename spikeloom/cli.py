@@ -64,6 +64,13 @@ def cli() -> None:
     help="When a potential spikes at the threshold; default: the dialect's.",
 )
 @click.option(
+    "--option",
+    "more",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another option of the dialect, such as reset_delay=true; may be repeated.",
+)
+@click.option(
     "--schedule",
     type=click.Choice(["layered", "pipelined"]),
     default="layered",
@@ -82,13 +89,15 @@ def compile_command(
     dt: float | None,
     reset: Any,
     compare_rule: Any,
+    more: tuple[str, ...],
     schedule: Any,
     max_count: int,
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Turn a NIR file into a Program."""
-    net = load_nir(model, dialect, dt=dt, reset=reset, compare=compare_rule)
+    options = {"dt": dt, "reset": reset, "compare": compare_rule} | _options(more)
+    net = load_nir(model, dialect, **options)
     program = compile(net, _sizes(sizes), schedule=schedule, max_count=max_count)
     target = output or model.with_suffix(".loom")
     program.save(target)
@@ -268,6 +277,19 @@ def main() -> None:
         sys.exit(2 if isinstance(error, SpikeloomError) else 1)
 
 
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Options of a dialect: numbers, true, false, lists as in JSON; anything else is text."""
+    options = {}
+    for option in given:
+        name, _, text = option.partition("=")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        options[name] = tuple(value) if isinstance(value, list) else value
+    return options
+
+
 def _sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
     """Fields of `FabricConfig` from NAME=VALUE."""
     defaults = {field.name: field.default for field in dataclasses.fields(FabricConfig)}
@@ -365,6 +387,11 @@ def _print_info(program: Program) -> None:
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )
+    if dialect := values.get("dialect"):
+        click.echo(f"\ndialect {dialect['name']}")
+        _print_table({k: v for k, v in dialect.items() if k not in ("name", "differences")})
+        for difference in dialect.get("differences", ()):
+            click.echo(f"  differs: {difference}")
     quantisation = values.get("quantisation", {})
     for row in quantisation.get("populations", []):
         click.echo(f"\nquantised {row['population']}")

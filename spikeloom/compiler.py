@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from spikeloom.features import with_features
@@ -21,6 +23,7 @@ def compile(
     state_bits: int | None = None,
     schedule: Schedule = "layered",
     max_count: int = 1,
+    calibration: Mapping[str, ArrayLike] | ArrayLike | None = None,
     record: Iterable[str] | None = None,
     readout: Iterable[str] | None = None,
 ) -> Program:
@@ -35,13 +38,16 @@ def compile(
         defaults; what else the network needs hardware to be built for is added to these, such as
         images or synaptic states, but sizes are not.
     weight_bits, state_bits
-        Widths to quantise to: 2, 4 or 8; 8..24. They are properties of the fabric, so one that is
-        given must have them; by default they are 8 and 16.
+        Widths to quantise to: 2, 4, 8 or 16; 8..24. They are properties of the fabric, so one that
+        is given must have them; by default they are 8 and 16. Twice the width that the fabric has,
+        such as 16, is made of pairs of weights: two operations for each synapse.
     schedule
         "layered" (each layer its own phase, no skew between them) or "pipelined" (one phase, each
         layer a step later than the one before).
     max_count
         Most events that an input axon can have in one step.
+    calibration
+        Sample events on which no state is to saturate, as for `spikeloom.quantise.quantise`.
     record
         Populations whose spikes are sent to the host; all if not given.
     readout
@@ -56,12 +62,14 @@ def compile(
     wanted = {name: width for name, width in widths.items() if width is not None}
     named: Mapping[str, Any] | None = None
     if fabric is None or isinstance(fabric, Mapping):
-        named = {**wanted, **(fabric or {})}
+        built = {**wanted, "weight_bits": 8} if weight_bits == 16 else wanted
+        named = {**built, **(fabric or {})}
         fabric = _fabric(named)
     if not isinstance(fabric, FabricConfig):
         raise SpikeloomError(f"fabric must be a FabricConfig, not {fabric!r}")
+    pairs = weight_bits == 2 * fabric.weight_bits
     for name, width in wanted.items():
-        if getattr(fabric, name) != width:
+        if getattr(fabric, name) != width and not (pairs and name == "weight_bits"):
             raise SpikeloomError(
                 f"{name}: {width} was asked for, the fabric has {getattr(fabric, name)}; "
                 "leave it out, or use a fabric that has it"
@@ -73,6 +81,8 @@ def compile(
         sum_bits=fabric.sum_bits,
         schedule=schedule,
         max_count=max_count,
+        weight_pairs=pairs,
+        calibration=calibration,
     )
     if named is not None:
         fabric = _fabric({**dataclasses.asdict(with_features(network, fabric)), **named})

@@ -1,71 +1,78 @@
 """From a NIR graph to a float network.
 
 Between neurons a graph is linear: what arrives at a neuron node is a sum of spike trains, each
-through a chain of maps, plus constants. Walking the graph in topological order, every node gets
-its output as such a `_Signal`; a map makes a new one from it, and a neuron node turns what arrives
-into connections and a bias and starts a new one. A further node type is one more entry in `_MAPS`
-or `_NEURONS`.
+through a chain of maps and delays, plus constants. Every node gets its output as such a `_Signal`;
+a map makes a new one of it (`spikeloom.nir_nodes`), and a neuron node starts a new one. When all
+are there, what arrives at each neuron node becomes its connections and its bias.
 
-Equations, for a time step dt (forward Euler; see `spikeloom.dialect` for what frameworks choose):
-
-    LIF, LI   v += dt / tau * (v_leak - v + r * I)    decay dt / tau, gain r * dt / tau, and the
-                                                      leak potential as a bias v_leak * dt / tau
-    IF        v += dt * r * I                         decay 0, gain r * dt (or r)
+A connection that closes a cycle without delay takes a step. Which one that is does not depend on
+any order: in such a cycle it is each connection whose target lies no further from the inputs than
+its source, counted in neuron nodes.
 """
 
 import dataclasses
-import graphlib
+import heapq
 import math
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import nir
 import numpy as np
 
 from golden.errors import SpikeloomError
-from golden.spec import Reset
-from spikeloom.dialect import Compare, Dialect, ResetName, resolve
-from spikeloom.float_network import (
-    FloatConnection,
-    FloatInput,
-    FloatNetwork,
-    FloatPopulation,
+from spikeloom.dialect import MAX_DELAY, Dialect, resolve
+from spikeloom.float_network import FloatInput, FloatNetwork, FloatPopulation, levels
+from spikeloom.images import Link, choose_images, connections
+from spikeloom.linear_maps import (
+    Diagonal,
     Floats,
+    Kernel,
+    Map,
+    Operation,
+    Scale,
+    add,
+    by_channel,
+    follow,
+    matrix_size,
+)
+from spikeloom.nir_graph import Port, Wiring, names, read, wiring
+from spikeloom.nir_nodes import (
+    MAPS,
+    MAX_SIZE,
+    NEURONS,
+    Node,
+    Shape,
+    delay_steps,
+    own_shape,
 )
 
-MAX_SIZE = 1 << 16
-"""Most axons of an input and neurons of a population that the hardware can address."""
 MAX_SYNAPSES = 1 << 28
 """Most weights of one connection: all that the largest tile could hold."""
-ROUNDING = 1e-6
-"""Relative difference that storing time constants as float32 can make."""
 
 
 def load_nir(
     source: "str | os.PathLike[str] | nir.NIRGraph",
     dialect: str | Dialect = "nir",
-    *,
-    dt: float | None = None,
-    reset: ResetName | None = None,
-    compare: Compare | None = None,
+    **options: Any,
 ) -> FloatNetwork:
-    """Import a feed-forward NIR graph.
+    """Import a NIR graph.
 
-    Its nodes may be Input, Output, Affine, Linear, Scale, Flatten, LIF, IF and LI. Their names
-    become the names of inputs and populations. The result does not depend on the order of nodes or
-    edges. Loading a file never executes anything in it.
+    Names of nodes become the names of inputs and populations; in nested graphs they are
+    "graph.node". The result does not depend on the order of nodes or edges. Loading a file never
+    executes anything in it.
 
     Parameters
     ----------
     source
         A file, or a graph already in memory (which is left as it is).
     dialect
-        "nir", "snntorch" or "norse", or a `Dialect` record.
-    dt, reset, compare
-        As in `Dialect`; they override the dialect's.
+        "nir", "snntorch", "norse", "sinabs", "lava", "rockpool" or "spyx", or a `Dialect` record.
+    **options
+        Fields of `Dialect` that override the dialect's, such as dt, reset or compare. None leaves
+        the dialect's.
 
     Raises
     ------
@@ -73,479 +80,324 @@ def load_nir(
         The file cannot be read, or the graph cannot be mapped without loss. The message names the
         node and the remedy.
     """
-    meaning = resolve(dialect, dt, reset, compare)
-    graph = source if isinstance(source, nir.NIRGraph) else _read(source)
-    nodes, sources = _wiring(graph)
-    importer = _Importer(meaning)
+    meaning = resolve(dialect, **options)
+    flat = wiring(read(source))
     # Numbers beyond float64 are found where they end up, in a weight or a bias that is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
-        for name in _order(sources):
-            importer.add(name, nodes[name], sources[name])
-    return importer.network()
+        return _Importer(meaning, flat).network()
+
+
+Source = tuple[str, int]
+"""An input or population, and the steps of delay on the way from it."""
 
 
 @dataclass(frozen=True)
 class _Signal:
-    """What flows along an edge in one step: bias + sum over sources of (its spikes) @ matrix.
+    """What flows along an edge: bias + sum over sources of maps of their spikes.
 
     Parameters
     ----------
     shape
-        Shape of the signal; all else is flattened in C order, to `size` elements.
+        Shape of the signal; all else is flattened in C order.
     terms
-        Per source a matrix of shape (size of source, size); a 1-D array is a diagonal matrix.
+        By source the maps to add up.
     bias
-        Shape (size,).
+        Shape (elements,).
     """
 
-    shape: tuple[int, ...]
-    terms: dict[str, Floats]
+    shape: Shape
+    terms: dict[Source, tuple[Map, ...]]
     bias: Floats
 
     @classmethod
-    def spikes_of(cls, name: str, shape: tuple[int, ...]) -> "_Signal":
+    def spikes_of(cls, name: str, shape: Shape) -> "_Signal":
         size = math.prod(shape)
-        return cls(shape, {name: np.ones(size)}, np.zeros(size))
+        return cls(shape, {(name, 0): (Diagonal(np.ones(size)),)}, np.zeros(size))
 
     @property
-    def size(self) -> int:
-        return math.prod(self.shape)
+    def sources(self) -> list[str]:
+        return sorted({name for name, _ in self.terms})
 
-    def scaled(self, gain: Floats) -> "_Signal":
-        terms = {name: matrix * gain for name, matrix in self.terms.items()}
-        return _Signal(self.shape, terms, self.bias * gain)
-
-    def through(self, weight: Floats) -> "_Signal":
-        """The signal after y = weight @ x."""
+    def through(self, operation: Operation, shape: Shape) -> "_Signal":
         terms = {
-            name: matrix[:, np.newaxis] * weight.T if matrix.ndim == 1 else matrix @ weight.T
-            for name, matrix in self.terms.items()
+            source: tuple(follow(one, operation) for one in maps)
+            for source, maps in self.terms.items()
         }
-        return _Signal((len(weight),), terms, weight @ self.bias)
+        return _Signal(shape, terms, operation.apply(self.bias[np.newaxis])[0])
 
     def plus(self, bias: Floats) -> "_Signal":
         return dataclasses.replace(self, bias=self.bias + bias)
 
+    def delayed(self, steps: int) -> "_Signal":
+        """The signal later; its bias is constant, and was there before step 0."""
+        terms = {(name, delay + steps): maps for (name, delay), maps in self.terms.items()}
+        return dataclasses.replace(self, terms=terms)
+
     def __add__(self, other: "_Signal") -> "_Signal":
         terms = dict(self.terms)
-        for name, matrix in other.terms.items():
-            if name not in terms:
-                terms[name] = matrix
-            elif terms[name].ndim == matrix.ndim:
-                terms[name] = terms[name] + matrix
-            else:
-                terms[name] = _dense(terms[name]) + _dense(matrix)
+        for source, maps in other.terms.items():
+            terms[source] = add(terms.get(source, ()), maps)
         return _Signal(self.shape, terms, self.bias + other.bias)
 
     def unchanged_source(self) -> str | None:
         """The one source whose spikes this signal is, or None where it is anything more."""
         if len(self.terms) != 1 or self.bias.any():
             return None
-        [(name, matrix)] = self.terms.items()
-        return name if matrix.ndim == 1 and (matrix == 1).all() else None
-
-
-def _dense(matrix: Floats) -> Floats:
-    return np.diag(matrix) if matrix.ndim == 1 else matrix
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A node, and access to its parameters that checks them."""
-
-    name: str
-    node: Any
-    dialect: Dialect
-
-    def refuse(self, problem: str) -> NoReturn:
-        raise SpikeloomError(f"node {self.name!r} ({type(self.node).__name__}): {problem}")
-
-    def array(self, parameter: str) -> Floats:
-        """A parameter as finite float64 numbers, of whatever shape."""
-        value = getattr(self.node, parameter, None)
-        try:
-            values = np.asarray(value)
-        except (TypeError, ValueError, RuntimeError):
-            values = np.asarray(None)
-        if values.dtype.kind not in "biuf":
-            self.refuse(f"{parameter} must be an array of numbers, not {_brief(value)}")
-        values = values.astype(np.float64)
-        if not np.isfinite(values).all():
-            self.refuse(f"{parameter} has NaN or infinite elements; export the network again")
-        return values
-
-    def each(self, parameter: str, shape: tuple[int, ...]) -> Floats:
-        """A parameter of every element of a signal of `shape`, flattened; a scalar is repeated."""
-        values = self.array(parameter)
-        if values.size != 1 and values.shape != shape:
-            self.refuse(
-                f"{parameter} has shape {values.shape}, but what arrives has shape {shape}; "
-                "make them equal"
-            )
-        for name, expected in self.dialect.fixed:
-            if name == parameter and (values != expected).any():
-                self.refuse(
-                    f"{parameter} must be {expected:g}, the only value {self.dialect.name} knows; "
-                    'set it so, or import with dialect="nir" and a dt'
-                )
-        return np.broadcast_to(values.reshape(-1), math.prod(shape))
-
-    def one(self, parameter: str, shape: tuple[int, ...]) -> float:
-        """A parameter that all neurons share."""
-        values = self.each(parameter, shape)
-        low, high = float(values.min()), float(values.max())
-        if low != high:
-            self.refuse(
-                f"{parameter} differs between neurons ({low:g}..{high:g}), and the hardware keeps "
-                "one for a population; make it uniform, or use one node per value"
-            )
-        return low
-
-    def declared_shape(self, end: str) -> tuple[int, ...] | None:
-        """The shape that the node declares for its "input" or "output", if it does."""
-        types = getattr(self.node, f"{end}_type", None)
-        declared = types.get(end) if isinstance(types, dict) else types
-        if declared is None:
-            return None
-        try:
-            sizes = np.asarray(declared)
-        except (TypeError, ValueError, RuntimeError):
-            sizes = np.asarray(None)
-        if sizes.size == 0:
-            return ()
-        if sizes.ndim > 1 or sizes.dtype.kind not in "iuf" or not (sizes % 1 == 0).all():
-            self.refuse(f"its shape must be integers, not {_brief(declared)}")
-        if sizes.min() < 1:
-            self.refuse(f"its shape must be positive, not {_brief(declared)}")
-        return tuple(int(size) for size in sizes.reshape(-1))
-
-    def integer(self, parameter: str) -> int:
-        value = self.array(parameter)
-        if value.size != 1 or value.item() % 1:
-            self.refuse(f"{parameter} must be an integer, not {_brief(value)}")
-        return int(value.item())
-
-    def time_step(self) -> float:
-        if self.dialect.dt is None:
-            self.refuse("its meaning depends on the time step, which NIR does not store; pass dt=")
-        return self.dialect.dt
-
-    def decay(self, shape: tuple[int, ...]) -> float:
-        """Fraction forgotten per step, dt / tau."""
-        tau, dt = self.one("tau", shape), self.time_step()
-        if tau <= 0:
-            self.refuse(f"tau must be positive, not {tau:g}; an IF node has no leak")
-        decay = dt / tau
-        if decay > 1 + ROUNDING:
-            self.refuse(f"tau ({tau:g}) is shorter than dt ({dt:g}); pass a dt of at most tau")
-        return min(decay, 1.0)
-
-    def gain(self, per_step: float, shape: tuple[int, ...]) -> Floats:
-        """Gain r * `per_step`; exporters choose r to make it 1, which float32 gives only nearly."""
-        gain = self.each("r", shape) * per_step
-        return np.where(np.abs(gain - 1) <= ROUNDING, 1.0, gain)
-
-
-# Maps: what a node without state makes of a signal.
-
-
-def _linear(node: _Node, x: _Signal) -> _Signal:
-    weight = node.array("weight")
-    if weight.ndim != 2:
-        node.refuse(f"weight must have 2 dimensions (out, in), not shape {weight.shape}")
-    if x.shape != weight.shape[1:]:
-        node.refuse(
-            f"weight has shape {weight.shape} (out, in), but what arrives has shape {x.shape}; "
-            "make them agree, or put a Flatten (start_dim=0) before it"
-        )
-    if not 1 <= len(weight) <= MAX_SIZE:
-        node.refuse(f"it has {len(weight)} outputs, outside 1..{MAX_SIZE}; split it")
-    for source, matrix in x.terms.items():
-        _check_synapses(node, source, len(matrix) * len(weight))
-    return x.through(weight)
-
-
-def _affine(node: _Node, x: _Signal) -> _Signal:
-    y = _linear(node, x)
-    return y.plus(node.each("bias", y.shape))
-
-
-def _scale(node: _Node, x: _Signal) -> _Signal:
-    return x.scaled(node.each("scale", x.shape))
-
-
-def _flatten(node: _Node, x: _Signal) -> _Signal:
-    expected = node.declared_shape("input")
-    if expected not in (None, x.shape):
-        node.refuse(f"it expects {expected}, but what arrives has shape {x.shape}; make them equal")
-    dimensions = len(x.shape)
-    start, end = node.integer("start_dim"), node.integer("end_dim")
-    first = start + dimensions if start < 0 else start
-    last = end + dimensions if end < 0 else end
-    if not 0 <= first <= last < dimensions:
-        # PyTorch counts a batch dimension that NIR has not; on 1-D data both mean the same.
-        if dimensions == 1 and (start, end) == (1, -1):
-            return x
-        node.refuse(
-            f"dimensions {start}..{end} do not exist in what arrives, of shape {x.shape}; "
-            "NIR counts them without the batch (start_dim=0)"
-        )
-    merged = math.prod(x.shape[first : last + 1])
-    return dataclasses.replace(x, shape=(*x.shape[:first], merged, *x.shape[last + 1 :]))
-
-
-_MAPS: dict[type, Callable[[_Node, _Signal], _Signal]] = {
-    nir.Linear: _linear,
-    nir.Affine: _affine,
-    nir.Scale: _scale,
-    nir.Flatten: _flatten,
-}
-
-
-# Neurons: the update of a population and the current it sees, from a node and what arrives.
-
-
-def _lif(node: _Node, x: _Signal) -> tuple[FloatPopulation, _Signal]:
-    population, current = _li(node, x)
-    return _spiking(node, population, x.shape), current
-
-
-def _li(node: _Node, x: _Signal) -> tuple[FloatPopulation, _Signal]:
-    decay = node.decay(x.shape)
-    current = x.scaled(node.gain(decay, x.shape)).plus(decay * node.each("v_leak", x.shape))
-    v_init = node.one("v_leak", x.shape) if node.dialect.start == "leak" else 0.0
-    population = FloatPopulation(
-        node.name, x.size, current.bias, decay=decay, v_init=v_init, spiking=False
-    )
-    return population, current
-
-
-def _if(node: _Node, x: _Signal) -> tuple[FloatPopulation, _Signal]:
-    per_step = 1.0 if node.dialect.integrator == "step" else node.time_step()
-    current = x.scaled(node.gain(per_step, x.shape))
-    population = FloatPopulation(node.name, x.size, current.bias)
-    return _spiking(node, population, x.shape), current
-
-
-def _spiking(node: _Node, population: FloatPopulation, shape: tuple[int, ...]) -> FloatPopulation:
-    threshold = node.one("v_threshold", shape)
-    if threshold <= 0:
-        node.refuse(
-            f"v_threshold must be positive, not {threshold:g}; state potentials relative to rest"
-        )
-    reset = Reset[node.dialect.reset.upper()]
-    return dataclasses.replace(
-        population,
-        spiking=True,
-        threshold=threshold,
-        inclusive=node.dialect.compare == ">=",
-        reset=reset,
-        v_reset=node.one("v_reset", shape) if reset is Reset.VALUE else 0.0,
-    )
-
-
-_NEURONS: dict[type, Callable[[_Node, _Signal], tuple[FloatPopulation, _Signal]]] = {
-    nir.LIF: _lif,
-    nir.LI: _li,
-    nir.IF: _if,
-}
-
-_SUPPORTED = (nir.Input, nir.Output, *_MAPS, *_NEURONS)
+        [((name, delay), maps)] = self.terms.items()
+        match maps:
+            case (Diagonal(gains),) if delay == 0 and (gains == 1).all():
+                return name
+        return None
 
 
 class _Importer:
-    """Collects the parts of a network while the graph is walked, sources first."""
+    """Finds the signal behind every node, then makes the network of them."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, flat: Wiring) -> None:
         self.dialect = dialect
+        self.sources = flat.sources
+        self.nodes = {name: self._node(name, node) for name, node in flat.nodes.items()}
+        self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
+        self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
         self.signals: dict[str, _Signal] = {}
-        self.inputs: list[FloatInput] = []
-        self.populations: dict[str, FloatPopulation] = {}
-        self.connections: list[FloatConnection] = []
-        self.outputs: list[tuple[str, str]] = []
+
+    def _node(self, name: str, node: Any) -> Node:
+        return Node(name, node.node if isinstance(node, Port) else node, self.dialect)
 
     def network(self) -> FloatNetwork:
-        return FloatNetwork(
-            tuple(self.inputs),
-            tuple(self.populations.values()),
-            tuple(self.connections),
-            tuple(self.outputs),
+        """The network of all nodes."""
+        self._spread()
+        inputs = [
+            FloatInput(name, math.prod(self.signals[name].shape))
+            for name in sorted(self.nodes)
+            if self._is(name, nir.Input)
+        ]
+        populations = {}
+        links = []
+        for name in self.neurons:
+            populations[name], signal = self._population(name)
+            links += [
+                Link(source, name, self._delay(source, delay), self._imaged(source, maps))
+                for (source, delay), maps in sorted(signal.terms.items(), key=lambda t: t[0])
+            ]
+        for link in links:
+            if link.source in populations and not populations[link.source].spiking:
+                self.nodes[link.target].refuse(
+                    f"it is driven by the {self.nodes[link.source].kind} node {link.source!r}, "
+                    "which sends no spikes; make that an LIF or IF node, or an output"
+                )
+        links = [self._check_delay(link) for link in self._close_cycles(links)]
+        images = choose_images(links)
+        network = FloatNetwork(
+            tuple(dataclasses.replace(node, image=images.get(node.name)) for node in inputs),
+            tuple(
+                dataclasses.replace(populations[name], image=images.get(name))
+                for name in self.neurons
+            ),
+            tuple(connections(links, images, self._check_matrix)),
+            tuple(self._outputs()),
             self.dialect,
         )
+        depth = levels(network)
+        in_order = sorted(network.populations, key=lambda p: (depth[p.name], p.name))
+        return dataclasses.replace(network, populations=tuple(in_order))
 
-    def add(self, name: str, contents: Any, sources: list[str]) -> None:
-        """Add a node whose `sources` are already there."""
-        node = _Node(name, contents, self.dialect)
-        if isinstance(contents, nir.Input):
-            self.signals[name] = self._input(node)
-        elif isinstance(contents, nir.Output):
-            self._output(node, sources)
-        elif type(contents) in _MAPS:
-            self.signals[name] = _MAPS[type(contents)](node, self._arriving(node, sources))
-        else:
-            self.signals[name] = self._neurons(node, self._arriving(node, sources))
+    def _is(self, name: str, kind: type) -> bool:
+        return name not in self.ports and isinstance(self.nodes[name].node, kind)
 
-    def _input(self, node: _Node) -> _Signal:
+    # Signals.
+
+    def _spread(self) -> None:
+        """Find the signal behind every node that something follows."""
+        following: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for name, feeding in self.sources.items():
+            for source in feeding:
+                following[source].append(name)
+        ready = [name for name in self.nodes if self._is(name, nir.Input)]
+        ready += [name for name in self.neurons if own_shape(self.nodes[name]) is not None]
+        heapq.heapify(ready)
+        while ready:
+            name = heapq.heappop(ready)
+            if name in self.signals or self._is(name, nir.Output):
+                continue
+            self.signals[name] = self._signal(name)
+            for after in following[name]:
+                waits = any(source not in self.signals for source in self.sources[after])
+                if after not in self.signals and (after in self.neurons or not waits):
+                    heapq.heappush(ready, after)
+        missing = sorted(name for name in self.nodes if not self._reached(name))
+        if missing:
+            self._refuse_cycle(missing)
+
+    def _reached(self, name: str) -> bool:
+        return name in self.signals or self._is(name, nir.Output)
+
+    def _refuse_cycle(self, missing: list[str]) -> None:
+        """Some nodes wait for each other, so no neuron with a known shape is between them."""
+        path = [missing[0]]
+        while path.count(path[-1]) < 2:
+            path.append(next(s for s in self.sources[path[-1]] if s not in self.signals))
+        cycle = path[path.index(path[-1]) :][::-1]
+        raise SpikeloomError(
+            f"nodes {' -> '.join(repr(name) for name in cycle)}: they form a cycle in which no "
+            "neuron node has a known shape; put one between them, or remove an edge"
+        )
+
+    def _signal(self, name: str) -> _Signal:
+        """The output of a node whose sources are there (of a neuron, any of them)."""
+        node = self.nodes[name]
+        if self._is(name, nir.Input):
+            return _Signal.spikes_of(name, self._input_shape(node))
+        if name in self.neurons:
+            known = (self.signals[s].shape for s in self.sources[name] if s in self.signals)
+            shape = own_shape(node) or next(known)
+            if math.prod(shape) > MAX_SIZE:
+                node.refuse(f"it has {math.prod(shape)} neurons, more than {MAX_SIZE}; split it")
+            return _Signal.spikes_of(name, shape)
+        x = self._arriving(name)
+        if name in self.ports:
+            node.expect(self.ports[name], x.shape)
+            return x
+        if isinstance(node.node, nir.Delay):
+            return x.delayed(delay_steps(node, x.shape))
+        step = MAPS[type(node.node)](node, x.shape)
+        if step.operation is None:
+            return dataclasses.replace(x, shape=step.shape)
+        y = self._through(node, x, step.operation, step.shape)
+        return y if step.bias is None else y.plus(step.bias)
+
+    def _input_shape(self, node: Node) -> Shape:
         shape = node.declared_shape("input")
         if shape is None:
             node.refuse("it states no shape; export the network with one")
-        size = math.prod(shape)
-        if size > MAX_SIZE:
-            node.refuse(f"it has {size} elements, more than {MAX_SIZE}; split it")
-        self.inputs.append(FloatInput(node.name, size))
-        return _Signal.spikes_of(node.name, shape)
+        if math.prod(shape) > MAX_SIZE:
+            node.refuse(f"it has {math.prod(shape)} elements, more than {MAX_SIZE}; split it")
+        return shape
 
-    def _output(self, node: _Node, sources: list[str]) -> None:
-        signal = self._arriving(node, sources)
-        source = signal.unchanged_source()
-        if source not in self.populations:
-            node.refuse(
-                f"what arrives from {_list(sources)} is not the output of one neuron node; "
-                "add an LI or IF node before it"
-            )
-        expected = node.declared_shape("output")
-        # Exporters of scalar parameters write an Output of no dimension.
-        if expected not in (None, (), signal.shape):
-            node.refuse(
-                f"it expects {expected}, but what arrives has shape {signal.shape}; make them equal"
-            )
-        self.outputs.append((node.name, source))
+    def _through(self, node: Node, x: _Signal, operation: Operation, shape: Shape) -> _Signal:
+        for (source, _), maps in x.terms.items():
+            for one in maps:
+                self._check_synapses(node, source, matrix_size(one, operation, math.prod(shape)))
+        return x.through(operation, shape)
 
-    def _arriving(self, node: _Node, sources: list[str]) -> _Signal:
+    def _arriving(self, name: str) -> _Signal:
+        """The sum of what leads into a node."""
+        node, sources = self.nodes[name], self.sources[name]
         first, *others = (self.signals[source] for source in sources)
         total = first
         for other in others:
             if other.shape != first.shape:
                 shapes = ", ".join(f"{s!r}: {self.signals[s].shape}" for s in sources)
                 node.refuse(f"what arrives has different shapes ({shapes}); make them equal")
-            for source, matrix in other.terms.items():
-                if source in total.terms and total.terms[source].ndim != matrix.ndim:
-                    _check_synapses(node, source, len(matrix) * other.size)
+            for source, maps in other.terms.items():
+                kinds = {type(one) for one in (*maps, *total.terms.get(source, ()))}
+                if len(kinds) > 1 and Kernel not in kinds:
+                    self._check_synapses(node, source[0], maps[0].sources * math.prod(first.shape))
             total = total + other
         return total
 
-    def _neurons(self, node: _Node, x: _Signal) -> _Signal:
-        for source, matrix in x.terms.items():
-            if source in self.populations and not self.populations[source].spiking:
-                node.refuse(
-                    f"it is driven by the LI node {source!r}, which sends no spikes; "
-                    "make that an LIF or IF node, or an output"
-                )
-            _check_synapses(node, source, len(matrix) * x.size)
-        population, current = _NEURONS[type(node.node)](node, x)
-        self.populations[node.name] = population
-        self.connections += [
-            FloatConnection(source, node.name, _dense(matrix))
-            for source, matrix in current.terms.items()
+    # Populations and connections.
+
+    def _population(self, name: str) -> tuple[FloatPopulation, _Signal]:
+        """A population, and what arrives at it in the unit of its potential."""
+        node, x = self.nodes[name], self._arriving(name)
+        shape = self.signals[name].shape
+        if x.shape != shape:
+            node.refuse(
+                f"its parameters have shape {shape}, but what arrives has shape {x.shape}; "
+                "make them equal"
+            )
+        neurons = NEURONS[type(node.node)](node, shape)
+        current = self._through(node, x, Scale(neurons.gain), shape)
+        bias = neurons.population.bias + current.bias
+        return dataclasses.replace(neurons.population, bias=bias), current
+
+    def _delay(self, source: str, delay: int) -> int:
+        from_input = self._is(source, nir.Input)
+        return delay + (self.dialect.input_delay if from_input else self.dialect.forward_delay)
+
+    def _imaged(self, source: str, maps: tuple[Map, ...]) -> tuple[Map, ...]:
+        """Maps in which a diagonal of an image is a kernel where its matrix would be too large."""
+        shape = self.signals[source].shape
+        if len(shape) != 3 or math.prod(shape) ** 2 <= MAX_SYNAPSES:
+            return maps
+        image = shape[0], shape[1], shape[2]
+
+        def imaged(one: Map) -> Map:
+            gains = by_channel(one.gains, image) if isinstance(one, Diagonal) else None
+            return one if gains is None else Kernel.pointwise(image, gains)
+
+        return tuple(imaged(one) for one in maps)
+
+    def _close_cycles(self, links: list[Link]) -> list[Link]:
+        """The links with a step on those that close a cycle without delay."""
+        distance = self._distances(links)
+        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for link in links:
+            if link.delay == 0:
+                onward[link.source].append(link.target)
+
+        def closes(link: Link) -> bool:
+            if link.delay or distance[link.target] > distance[link.source]:
+                return False
+            return link.source in _reach([link.target], onward)
+
+        return [
+            dataclasses.replace(link, delay=self.dialect.recurrent_delay) if closes(link) else link
+            for link in links
         ]
-        return _Signal.spikes_of(node.name, x.shape)
 
+    def _distances(self, links: list[Link]) -> dict[str, int]:
+        """Neuron nodes on the shortest way from an input to each."""
+        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for link in links:
+            onward[link.source].append(link.target)
+        starts = [name for name in self.nodes if self._is(name, nir.Input)]
+        far = len(self.nodes)
+        return dict.fromkeys(self.nodes, far) | _reach(starts, onward)
 
-def _check_synapses(node: _Node, source: str, synapses: int) -> None:
-    if synapses > MAX_SYNAPSES:
-        node.refuse(
-            f"its connection from {source!r} has {synapses} weights, more than {MAX_SYNAPSES}; "
-            "make the layers smaller"
-        )
-
-
-def _read(source: "str | os.PathLike[str]") -> nir.NIRGraph:
-    if not isinstance(source, (str, os.PathLike)):
-        raise SpikeloomError(f"load_nir takes a path or a nir.NIRGraph, not {_brief(source)}")
-    where = f"file {os.fspath(source)!r}"
-    try:
-        path = Path(source)
-        if path.is_dir():
-            raise SpikeloomError(f"{where} is a directory; name the .nir file in it")
-        if not path.is_file():
-            raise SpikeloomError(f"{where} does not exist; check the path")
-        # Without type checks: those add an Input or Output to whatever hangs loose.
-        return nir.read(path, type_check=False)
-    except SpikeloomError:
-        raise
-    except Exception as error:  # whatever h5py and nir stumble over
-        cause = " ".join(str(error).split()) or type(error).__name__
-        raise SpikeloomError(
-            f"{where} is not a valid NIR graph ({cause}); export it again"
-        ) from error
-
-
-def _wiring(graph: nir.NIRGraph) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The nodes of a graph by name, and for each the names of the nodes that feed it, sorted."""
-    nodes = graph.nodes
-    if not isinstance(nodes, dict) or not all(isinstance(name, str) for name in nodes):
-        raise SpikeloomError("graph: its nodes must be a dict with strings as keys")
-    for name in sorted(nodes):
-        kind = type(nodes[name])
-        if kind not in _SUPPORTED:
-            supported = ", ".join(node.__name__ for node in _SUPPORTED)
-            raise SpikeloomError(
-                f"node {name!r}: {kind.__name__} is not supported; use only {supported}"
+    def _check_delay(self, link: Link) -> Link:
+        if link.delay > MAX_DELAY:
+            self.nodes[link.target].refuse(
+                f"what arrives from {link.source!r} is {link.delay} steps late, and a connection "
+                f"has a delay of at most {MAX_DELAY}; make dt larger or the delay shorter"
             )
-    sources: dict[str, list[str]] = {name: [] for name in sorted(nodes)}
-    for source, target in _edges(graph):
-        for name in (source, target):
-            if name not in nodes:
-                raise SpikeloomError(
-                    f"edge {source!r} -> {target!r}: the graph has no node {name!r}; "
-                    "add it or remove the edge"
+        return link
+
+    def _check_matrix(self, link: Link) -> None:
+        size = math.prod(self.signals[link.target].shape)
+        self._check_synapses(self.nodes[link.target], link.source, link.maps[0].sources * size)
+
+    def _check_synapses(self, node: Node, source: str, synapses: int) -> None:
+        if synapses > MAX_SYNAPSES:
+            node.refuse(
+                f"its connection from {source!r} has {synapses} weights, more than {MAX_SYNAPSES}; "
+                "make the layers smaller"
+            )
+
+    def _outputs(self) -> Iterable[tuple[str, str]]:
+        for name in sorted(self.nodes):
+            if not self._is(name, nir.Output):
+                continue
+            node, signal = self.nodes[name], self._arriving(name)
+            source = signal.unchanged_source()
+            if source not in self.neurons:
+                node.refuse(
+                    f"what arrives from {names(self.sources[name])} is not the output of one "
+                    "neuron node; add an LI or IF node before it"
                 )
-        if source in sources[target]:
-            raise SpikeloomError(f"edge {source!r} -> {target!r} is there twice; remove one")
-        sources[target].append(source)
-    _check_ends(nodes, sources)
-    return nodes, {name: sorted(feeding) for name, feeding in sources.items()}
+            node.expect("output", signal.shape)
+            yield name, source
 
 
-def _edges(graph: nir.NIRGraph) -> list[tuple[str, str]]:
-    try:
-        edges = [(source, target) for source, target in graph.edges]
-    except (TypeError, ValueError):
-        edges = [(None, None)]
-    if not all(isinstance(name, str) for edge in edges for name in edge):
-        raise SpikeloomError("graph: its edges must be pairs of node names; export it again")
-    return edges
-
-
-def _check_ends(nodes: dict[str, Any], sources: dict[str, list[str]]) -> None:
-    """Inputs, and only they, start; outputs, and only they, end."""
-    feeding = {source for names in sources.values() for source in names}
-    for kind in (nir.Input, nir.Output):
-        if not any(isinstance(node, kind) for node in nodes.values()):
-            raise SpikeloomError(f"graph: it has no {kind.__name__} node; add one")
-    for name, feeds in sources.items():
-        where = f"node {name!r} ({type(nodes[name]).__name__})"
-        if isinstance(nodes[name], nir.Input) == bool(feeds):
-            raise SpikeloomError(
-                f"{where}: {_list(feeds)} leads into it; remove the edge"
-                if feeds
-                else f"{where}: nothing leads into it; connect it to an Input or remove it"
-            )
-        if isinstance(nodes[name], nir.Output) == (name in feeding):
-            raise SpikeloomError(
-                f"{where}: an edge leads out of it; remove the edge"
-                if name in feeding
-                else f"{where}: it leads nowhere; connect it to an Output or remove it"
-            )
-
-
-def _order(sources: dict[str, list[str]]) -> list[str]:
-    """Names, each after those that feed it."""
-    try:
-        return list(graphlib.TopologicalSorter(sources).static_order())
-    except graphlib.CycleError as error:
-        cycle = " -> ".join(repr(name) for name in error.args[1])
-        raise SpikeloomError(
-            f"nodes {cycle}: they form a cycle, and recurrent graphs are not supported yet; "
-            "remove an edge of it"
-        ) from None
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def _brief(value: object) -> str:
-    """A value in an error message: one short line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _reach(starts: list[str], onward: dict[str, list[str]]) -> dict[str, int]:
+    """Everything that can be reached, with the number of steps that takes."""
+    found = dict.fromkeys(starts, 0)
+    queue = deque(starts)
+    while queue:
+        name = queue.popleft()
+        for after in onward[name]:
+            if after not in found:
+                found[after] = found[name] + 1
+                queue.append(after)
+    return found

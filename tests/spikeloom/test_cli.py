@@ -209,6 +209,18 @@ def test_info_predicts_the_clocks_of_events(run: Commands) -> None:
     assert predicted["clocks_of_longest_step"] > predicted["clocks_per_step"]
 
 
+def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
+    network = ["compile", "model.nir", "--dialect", "norse", "--dt", "1e-3"]
+    assert run(*network, "--option", "recurrent_delay=2", "--option", "start=zero").status == 0
+    outcome = run("info", "model.loom")
+    assert "dialect norse" in outcome.out
+    assert re.search(r"recurrent delay +2", outcome.out)
+    assert re.search(r"start +zero", outcome.out)
+    assert "differs: a bias on a recurrent connection" in outcome.out
+    message = run(*network, "--option", "recurrence=2").error()
+    assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+
+
 def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> None:
     assert run("verilog", "small.loom", "-o", "one.v").out == "wrote one.v\n"
     changed = {n: v for n, v in vars(SMALL).items() if v != vars(FabricConfig())[n]}

@@ -1,7 +1,7 @@
 """The importer: graphs mean what their equations say, and every bad one is refused in one line."""
 
 import dataclasses
-import itertools
+import functools
 import os
 import pickle
 import random
@@ -14,42 +14,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nir_graphs import chain, graph, make
 
 from golden.errors import SpikeloomError
 from golden.spec import Reset
+from golden.step import simulate
 from spikeloom.dialect import DIALECTS
 from spikeloom.float_network import FloatNetwork, FloatPopulation, Floats, simulate_float
 from spikeloom.nir_import import load_nir
+from spikeloom.quantise import quantise
+from spikeloom.saturation import saturations
 
-Shape = int | tuple[int, ...]
-
-
-def lif(size: Shape = 1, **changed: Any) -> nir.LIF:
-    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
-    return nir.LIF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def li(size: Shape = 1, **changed: Any) -> nir.LI:
-    values = {"tau": 4.0, "r": 4.0, "v_leak": 0.0} | changed
-    return nir.LI(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def integrate_and_fire(size: Shape = 1, **changed: Any) -> nir.IF:
-    values = {"r": 1.0, "v_threshold": 1.0, "v_reset": 0.0} | changed
-    return nir.IF(**{k: np.broadcast_to(np.float64(v), size).copy() for k, v in values.items()})
-
-
-def graph(nodes: Any, edges: Any) -> nir.NIRGraph:
-    """A graph as given: with type checks nir would add inputs and outputs to loose ends."""
-    return nir.NIRGraph(dict(nodes), list(edges), type_check=False)
-
-
-def chain(*nodes: nir.NIRNode, size: Shape = 1, out: Shape = 1) -> nir.NIRGraph:
-    """input -> n0 -> n1 ... -> output."""
-    named = {f"n{i}": node for i, node in enumerate(nodes)}
-    names = ["input", *named, "output"]
-    ends = {"input": nir.Input(np.atleast_1d(size)), "output": nir.Output(np.atleast_1d(out))}
-    return graph(ends | named, itertools.pairwise(names))
+lif, li = (functools.partial(make, kind) for kind in (nir.LIF, nir.LI))
+integrate_and_fire = functools.partial(make, nir.IF)
 
 
 def refusal(source: Any, **options: Any) -> str:
@@ -354,11 +331,45 @@ def test_malformed_file_names_the_missing_node(shared_data: Path) -> None:
     assert "'lif'" in message
 
 
-def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path) -> None:
-    path = shared_data / "nir" / "braille_zero.nir"
-    if not path.exists():
+@pytest.fixture
+def braille(shared_data: Path) -> tuple[FloatNetwork, Floats, Floats]:
+    """A recurrent CubaLIF network, a real input, and the hidden raster that snnTorch made of it."""
+    folder = shared_data / "nir"
+    if not (folder / "braille_zero.nir").exists():
         pytest.skip("the Braille network is not there")
-    assert "'lif1.lif': CubaLIF is not supported" in refusal(path, dt=1e-4)
+    network = load_nir(folder / "braille_zero.nir", "snntorch")
+    recorded = np.load(folder / "braille_zero_hidden_snntorch.npy")
+    return network, np.load(folder / "braille_input.npy"), recorded
+
+
+def test_recurrent_braille_network_spikes_as_snntorch_did(braille: Any) -> None:
+    network, events, recorded = braille
+    assert [(p.name, p.size) for p in network.populations] == [("lif1.lif", 38), ("lif2", 7)]
+    loop = next(c for c in network.connections if c.source == c.target)
+    assert loop.delay == 1
+    run = simulate_float(network, events)
+    assert recorded.shape == (256, 38)
+    assert recorded.sum() == 119
+    assert np.array_equal(run.spikes["lif1.lif"][0], recorded == 1)
+    assert run.spikes["lif2"].sum(axis=1).argmax() == 1
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_integer_braille_network_spikes_as_snntorch_did(braille: Any, calibrated: bool) -> None:
+    network, events, recorded = braille
+    integer, report = quantise(
+        network,
+        weight_bits=16,
+        state_bits=20,
+        sum_bits=24,
+        calibration=events if calibrated else None,
+    )
+    assert report.weight_pairs
+    run = simulate(integer, events)
+    assert int((run.spikes["lif1.lif"][0] != (recorded == 1)).sum()) == 0
+    assert saturations(integer, events)["lif2"] == 0
+    if calibrated:
+        assert [p.saturations for p in report.populations] == [0, 0]
 
 
 # Bad input.
@@ -374,10 +385,10 @@ def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path) -> None:
         (chain(lif(r=np.nan)), ["'n0'", "r has NaN"]),
         (chain(lif(v_threshold=0.0)), ["'n0'", "v_threshold must be positive"]),
         (chain(lif(2, tau=[4.0, 5.0]), size=2, out=2), ["tau differs", "4..5", "one node per"]),
-        (chain(lif(2, v_threshold=[1, 2]), size=2, out=2), ["v_threshold differs"]),
-        (chain(lif(2, v_reset=[0, 0.5]), size=2, out=2), ["v_reset differs"]),
+        (chain(lif(2, v_threshold=[1, 2], v_reset=0.5), size=2, out=2), ["v_reset", "differs"]),
+        (chain(lif(2, v_reset=[0, 0.5]), size=2, out=2), ["v_reset", "differs"]),
         (chain(nir.Linear(np.array([[np.nan]])), lif()), ["'n0'", "weight has NaN"]),
-        (chain(nir.Linear(np.ones((1, 1, 1))), lif()), ["'n0'", "2 dimensions"]),
+        (chain(nir.Linear(np.ones((1, 1, 1))), lif()), ["'n0'", "(1, 1, 1)"]),
         (chain(nir.Linear(np.array([[1j]])), lif()), ["'n0'", "numbers"]),
         (chain(nir.Linear(np.ones((2, 3))), lif(2), size=2, out=2), ["'n0'", "(2, 3)", "(2,)"]),
         (chain(nir.Affine(np.ones((2, 1)), np.ones(3)), lif(2), out=2), ["'n0'", "bias"]),
@@ -389,8 +400,6 @@ def test_recurrent_cuba_network_is_refused_by_name(shared_data: Path) -> None:
         (chain(lif(), nir.Scale(np.array([2.0]))), ["'output'", "add an LI or IF"]),
         (chain(), ["'output'", "'input'", "add an LI or IF"]),
         (chain(li(), lif()), ["'n1'", "'n0'", "sends no spikes"]),
-        (chain(nir.Threshold(np.ones(1)), lif()), ["'n0'", "Threshold is not supported"]),
-        (chain(chain(lif())), ["'n0'", "NIRGraph is not supported"]),
         (chain(lif(), size=(0,)), ["'input'", "shape"]),
         (chain(lif(), size=(1 << 17,)), ["'input'", "65536"]),
         (chain(lif(40000), size=40000, out=40000), ["'n0'", "weights, more than"]),
@@ -422,7 +431,7 @@ def test_every_neuron_needs_a_time_step() -> None:
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"dialect": "lava"}, "'nir' or 'snntorch' or 'norse'"),
+        ({"dialect": "nengo"}, "'rockpool' or 'spyx'"),
         ({"dialect": None}, "'nir' or"),
         ({"dt": 0.0}, "dt must be"),
         ({"dt": float("nan")}, "dt must be"),
@@ -438,8 +447,6 @@ def test_impossible_options(options: dict[str, Any], part: str) -> None:
 @pytest.mark.parametrize(
     ("edges", "part"),
     [
-        ([("in", "n"), ("n", "out"), ("n", "m"), ("m", "n")], "'m' -> 'n'"),
-        ([("in", "m"), ("m", "n"), ("n", "n"), ("n", "out")], "'n' -> 'n'"),
         ([("in", "n"), ("n", "out")], "'m' (LIF): nothing leads into it"),
         ([("in", "n"), ("n", "out"), ("n", "m")], "'m' (LIF): it leads nowhere"),
         ([("in", "n"), ("n", "out"), ("in", "n")], "'in' -> 'n' is there twice"),
@@ -458,12 +465,13 @@ def test_bad_wiring(edges: Any, part: str) -> None:
     assert part in refusal(network, dt=1.0)
 
 
-def test_cycles_say_that_recurrence_is_not_there_yet() -> None:
+def test_a_cycle_without_neurons_is_refused() -> None:
     ends = {"in": nir.Input(np.array([1])), "out": nir.Output(np.array([1]))}
-    edges = [("in", "n"), ("n", "out"), ("n", "w"), ("w", "n")]
-    message = refusal(graph(ends | {"n": lif(), "w": nir.Linear(np.ones((1, 1)))}, edges), dt=1.0)
+    maps = {name: nir.Linear(np.ones((1, 1))) for name in ("v", "w")}
+    edges = [("in", "v"), ("v", "w"), ("w", "v"), ("w", "n"), ("n", "out")]
+    message = refusal(graph(ends | maps | {"n": lif()}, edges), dt=1.0)
+    assert "'w' -> 'v' -> 'w'" in message
     assert "cycle" in message
-    assert "not supported yet" in message
 
 
 def test_different_shapes_do_not_add() -> None:
@@ -522,113 +530,3 @@ def test_loading_executes_nothing(tmp_path: Path) -> None:
             file[place] = trap
         refusal(bad, dt=1.0)
     assert not mark.exists()
-
-
-# Mutated graphs: imported or refused in one line, never anything else.
-
-VALUES = [
-    np.nan, np.inf, -np.inf, 0.0, -1.0, 1e308, 5e-324, None, "x", b"x", [], {}, object(), 1j,
-    True, np.zeros(0), np.ones(2), np.ones((2, 2)), np.ones((1, 1, 1)), np.array("x"),
-    np.array([None]), [[1], [1, 2]], {"input": 3}, {"output": None}, np.array([-1]),
-    np.array([2.5]), {"input": np.array([10**12])},
-]  # fmt: skip
-
-
-def whole_graph() -> nir.NIRGraph:
-    rng = np.random.default_rng(1)
-    return graph(
-        {
-            "in": nir.Input(np.array([2, 2])),
-            "flat": nir.Flatten(np.array([2, 2]), 0, -1),
-            "w": nir.Affine(rng.normal(size=(3, 4)), rng.normal(size=3)),
-            "s": nir.Scale(rng.normal(size=3)),
-            "hidden": lif(3),
-            "v": nir.Linear(rng.normal(size=(2, 3))),
-            "fire": integrate_and_fire(2),
-            "skip": nir.Linear(rng.normal(size=(2, 4))),
-            "read": li(2),
-            "out": nir.Output(np.array([2])),
-            "out2": nir.Output(np.array([3])),
-        },
-        [
-            ("in", "flat"), ("flat", "w"), ("w", "s"), ("s", "hidden"), ("hidden", "v"),
-            ("v", "fire"), ("flat", "skip"), ("skip", "read"), ("fire", "read"), ("read", "out"),
-            ("hidden", "out2"),
-        ],
-    )  # fmt: skip
-
-
-def mutate(network: nir.NIRGraph, rng: random.Random) -> None:
-    """Break one thing, most of the time."""
-    names = sorted(network.nodes, key=str)
-    name = rng.choice(names)
-    kind = rng.randrange(7)
-    if kind == 0:
-        del network.nodes[name]
-    elif kind == 1:
-        network.edges.remove(rng.choice(network.edges))
-    elif kind == 2:
-        network.edges.append((rng.choice(names), rng.choice(names)))
-    elif kind == 3:
-        network.edges[rng.randrange(len(network.edges))] = rng.choice(
-            [(name, "lost"), (name,), None, (name, 3), (name, "")]
-        )
-    elif kind == 4:
-        others = [lif(2), li(3), nir.Threshold(np.ones(2)), whole_graph(), None, "node", 3]
-        network.nodes[name] = rng.choice(others)
-    elif kind == 5:
-        network.nodes[rng.choice([3, None, ("a",), "again", ""])] = network.nodes[name]
-    else:
-        node = network.nodes[name]
-        attributes = [a for a in getattr(node, "__dict__", ()) if a != "metadata"]
-        if not attributes:
-            return
-        attribute = rng.choice(attributes)
-        value = rng.choice(VALUES)
-        old = getattr(node, attribute)
-        if rng.random() < 0.5 and isinstance(value, float) and isinstance(old, np.ndarray):
-            changed = np.array(old, np.float64)
-            changed.flat[rng.randrange(changed.size)] = value
-            value = changed
-        setattr(node, attribute, value)
-
-
-def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | None:
-    try:
-        return load_nir(source, dt=1.0, **options)
-    except SpikeloomError:
-        refusal(source, dt=1.0, **options)
-        return None
-
-
-@pytest.mark.parametrize("seed", range(300))
-def test_mutated_graphs_are_imported_or_refused(seed: int) -> None:
-    rng = random.Random(seed)
-    network = whole_graph()
-    for _ in range(rng.randint(1, 2)):
-        mutate(network, rng)
-    loaded = import_or_refuse(network, dialect=rng.choice(["nir", "snntorch"]))
-    if loaded is not None:
-        shapes = [(node.name, node.size) for node in loaded.inputs]
-        run = simulate_float(loaded, {name: np.ones((3, size)) for name, size in shapes})
-        assert all(run.states[p.name].shape == (1, p.size) for p in loaded.populations)
-
-
-def test_the_graph_that_is_mutated_is_a_good_one() -> None:
-    assert len(load_nir(whole_graph(), dt=1.0).populations) == 3
-
-
-@pytest.mark.parametrize("seed", range(100))
-def test_mutated_files_are_imported_or_refused(seed: int, tmp_path: Path) -> None:
-    rng = random.Random(seed)
-    path = tmp_path / "mutated.nir"
-    nir.write(path, whole_graph())
-    with h5py.File(path, "a") as file:
-        places: list[str] = []
-        file.visit(places.append)
-        place = rng.choice(places)
-        del file[place]
-        value = rng.choice([None, np.nan, "Affine", "NIRGraph", b"\xff", np.ones(3)])
-        if value is not None:
-            file[place] = value
-    import_or_refuse(path)

@@ -15,6 +15,7 @@ from golden.errors import SpikeloomError
 from golden.network import Network
 from golden.spec import Reset
 from golden.step import simulate
+from spikeloom.fidelity import compare_float
 from spikeloom.float_network import (
     FloatConnection,
     FloatInput,
@@ -22,7 +23,8 @@ from spikeloom.float_network import (
     FloatPopulation,
     simulate_float,
 )
-from spikeloom.quantise import Schedule, compare_float, quantise
+from spikeloom.quantise import quantise
+from spikeloom.quantise_report import Schedule
 
 
 def population(name: str = "a", size: int = 1, **changed: Any) -> FloatPopulation:
@@ -273,6 +275,7 @@ def test_report_has_stable_keys_and_is_json() -> None:
     contents = json.loads(report.to_json())
     assert list(contents) == [
         "weight_bits",
+        "weight_pairs",
         "state_bits",
         "sum_bits",
         "schedule",
@@ -304,6 +307,10 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "threshold_error",
         "sum_headroom_bits",
         "state_headroom_bits",
+        "synaptic_decay",
+        "synaptic_decay_integer",
+        "weight_limit",
+        "saturations",
     ]
     assert list(report.connection_rows()[0]) == ["source", "target", "synapses", "delay", *errors]
     assert [row["population"] for row in report.rows()] == ["c", "a", "b"]
@@ -392,7 +399,7 @@ def test_whole_networks_run_the_same_in_float_and_integer(
     network, report = quantise(net, schedule=schedule)
     assert [p.scale for p in report.populations] == [1.0, 1.0]
     events = rng.random((20, 15, 5)) < 0.4
-    a, b = compare_float(net, network, events)
+    a, b = compare_float(net, network, report, events).populations
     assert a.population == "a"
     assert a.agreement == 1.0
     assert a.spikes_float == a.spikes_integer > 0
@@ -406,22 +413,25 @@ def test_compare_float_sees_rounding_and_little_of_it(schedule: Schedule) -> Non
     rng = np.random.default_rng(2)
     net = skipping(rng, bias=0.05)
     events = rng.random((50, 20, 6)) < 0.3
-    for comparison in compare_float(net, quantise(net, schedule=schedule)[0], events):
+    fine = compare_float(net, *quantise(net, schedule=schedule), events)
+    for comparison in fine.populations:
         assert 0.9 < comparison.agreement <= 1.0
         assert comparison.state_rms_error > 0.0
-    coarse = quantise(net, schedule=schedule, weight_bits=2)[0]
-    assert min(c.agreement for c in compare_float(net, coarse, events)) < 0.9
+    coarse = compare_float(net, *quantise(net, schedule=schedule, weight_bits=2), events)
+    assert coarse.loss > 0.1
+    assert coarse.worst == min(coarse.populations, key=lambda c: c.agreement).population
 
 
 def test_compare_float_finds_a_planted_difference() -> None:
     rng = np.random.default_rng(7)
     net = exact_network(rng, Reset.VALUE, False)
-    network, _ = quantise(net)
+    network, report = quantise(net)
     first, *others = network.populations
     wrong: Network = dataclasses.replace(
         network, populations=(dataclasses.replace(first, threshold=60), *others)
     )
-    comparison = compare_float(net, wrong, rng.random((20, 15, 5)) < 0.4)[0]
+    events = rng.random((20, 15, 5)) < 0.4
+    comparison = compare_float(net, wrong, report, events).populations[0]
     assert comparison.agreement < 1.0
     assert comparison.spikes_integer != comparison.spikes_float
 
@@ -429,7 +439,7 @@ def test_compare_float_finds_a_planted_difference() -> None:
 def test_compare_float_needs_something_to_compare() -> None:
     net = single(1.0)
     with pytest.raises(SpikeloomError, match="nothing to compare"):
-        compare_float(net, quantise(net)[0], np.zeros((0, 5, 1), bool))
+        compare_float(net, *quantise(net), np.zeros((0, 5, 1), bool))
 
 
 # The float network itself.

@@ -1,0 +1,72 @@
+"""Binning of sensor events."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from golden.errors import SpikeloomError
+from spikeloom.events import bin_events
+
+
+def test_by_hand() -> None:
+    # Times 0.9 and 1.0 lie on both sides of a step; the last event comes too late.
+    events = bin_events(
+        [0.0, 0.9, 0.9, 1.0, 7.0], [2, 0, 0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0],
+        dt=1.0, shape=(2, 2, 3), steps=3, max_count=255,
+    )  # fmt: skip
+    expected = np.zeros((3, 2, 2, 3))
+    expected[0, 0, 0, 2] = 1
+    expected[0, 1, 1, 0] = 2
+    expected[1, 1, 0, 1] = 1
+    assert events.dtype == np.uint8
+    assert np.array_equal(events, expected.reshape(3, 12))
+
+
+def test_counts_saturate_and_steps_follow_the_last_event() -> None:
+    t = np.array([0, 5, 5, 5, 19])
+    zeros = np.zeros(5, np.uint8)
+    for most in (1, 2, 255):
+        events = bin_events(t, zeros, zeros, zeros, dt=10, shape=(1, 1, 1), max_count=most)
+        assert events.tolist() == [[min(4, most)], [1]]
+
+
+def test_no_events() -> None:
+    assert bin_events([], [], [], [], dt=1, shape=(2, 1, 1), steps=4).sum() == 0
+    assert bin_events([], [], [], [], dt=1, shape=(2, 1, 1)).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "part"),
+    [
+        ({"dt": 0}, "dt must be"),
+        ({"dt": float("nan")}, "dt must be"),
+        ({"max_count": 256}, "max_count"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 1.5}, "steps"),
+        ({"shape": (2, 2)}, "shape"),
+        ({"t": [-1.0, 0.0]}, "not negative"),
+        ({"t": [0.0]}, "one length"),
+        ({"x": [0, 3]}, "x must be 0..2, not 0..3"),
+        ({"p": [-1, 0]}, "p must be 0..0, not -1..0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changed: dict[str, Any], part: str) -> None:
+    values: dict[str, Any] = {"t": [0, 1], "x": [0, 1], "y": [0, 0], "p": [0, 0]}
+    values |= {"dt": 1.0, "shape": (1, 1, 3)} | changed
+    with pytest.raises(SpikeloomError, match=part):
+        bin_events(values.pop("t"), values.pop("x"), values.pop("y"), values.pop("p"), **values)
+
+
+def test_real_recordings(shared_data: Path) -> None:
+    path = shared_data / "nmnist_1000.npz"
+    if not path.exists():
+        pytest.skip("N-MNIST is not there")
+    with np.load(path, allow_pickle=False) as data:
+        part = slice(*data["offsets"][:2])
+        t, x, y, p = (data[name][part] for name in ("t_us", "x", "y", "p"))
+    events = bin_events(t, x, y, p, dt=10_000, shape=(2, 34, 34), max_count=255)
+    assert events.shape[1] == 2312
+    assert events.sum() == len(t)
+    assert events.reshape(-1, 2, 34, 34).sum(axis=(0, 2, 3)).tolist() == np.bincount(p).tolist()
