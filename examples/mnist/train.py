@@ -23,14 +23,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from examples.mnist import STEPS, encode
+from examples.training import (
+    LEAK_ONE,
+    RunningAverage,
+    Spike,
+    integrate,
+    scale_of,
+    scaled,
+    schedule,
+    threshold_of,
+)
 
 INPUTS, HIDDEN, CLASSES = 784, 128, 10
 DT = 1e-3  # seconds per step in the NIR file
-LEAK_ONE = 4096  # leaks are k / 4096 of the membrane per step
-LEAK_HIDDEN = 205
+LEAK_HIDDEN = 205  # leaks are k / 4096 of the membrane per step
 LEAK_READOUT = 4
 THRESHOLD = 1.0  # of the hidden population, before scaling to integers
-WEIGHT_MAX = 127  # largest integer weight
 WEIGHT_CLIP = 1.5  # hidden weights are kept within +-WEIGHT_CLIP, so that no outlier sets the scale
 READOUT_CLIP = 3.0
 
@@ -114,42 +122,6 @@ class Augmentation:
         return deformed.view(n, INPUTS)
 
 
-class Spike(torch.autograd.Function):
-    """Heaviside step whose gradient is that of a scaled arctangent."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
-        """Spike where x is positive."""
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
-        """Pass the gradient as if the step were an arctangent."""
-        (x,) = ctx.saved_tensors
-        return grad * 0.5 / (1 + (0.5 * math.pi * x) ** 2)
-
-
-def straight_through(exact: Tensor, rounded: Tensor) -> Tensor:
-    """The value of `rounded` with the gradient of `exact`."""
-    return exact + (rounded - exact).detach()
-
-
-def scale_and_round(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Integer weights and biases, and the layer's scale s = 127 / max|W|."""
-    scale = WEIGHT_MAX / weight.detach().abs().max()
-    weight, bias = weight * scale, bias * scale
-    return straight_through(weight, weight.round()), straight_through(bias, bias.round()), scale
-
-
-def integrate(v: Tensor, leak: int, x: Tensor, integer: bool) -> Tensor:
-    """One step of a leaky membrane; with `integer`, truncated and saturated to 16 bits."""
-    decayed = v * ((LEAK_ONE - leak) / LEAK_ONE)
-    if not integer:
-        return decayed + x
-    return (straight_through(decayed, decayed.trunc()) + x).clamp(-(2**15), 2**15 - 1)
-
-
 class Network(nn.Module):
     """Affine(128) -> LIF -> Affine(10) -> LI, unrolled over the steps of the input code."""
 
@@ -174,12 +146,10 @@ class Network(nn.Module):
             of hidden spikes per image (n,).
         """
         w1, b1, w2, b2 = self.parameters()
-        scale1 = scale2 = torch.ones((), dtype=w1.dtype)
-        threshold = torch.tensor(THRESHOLD, dtype=w1.dtype)
-        if integer:
-            w1, b1, scale1 = scale_and_round(w1, b1)
-            w2, b2, scale2 = scale_and_round(w2, b2)
-            threshold = (threshold * scale1).floor()
+        scale1, scale2 = scale_of([w1], integer), scale_of([w2], integer)
+        w1, b1 = scaled(w1, scale1, integer), scaled(b1, scale1, integer)
+        w2, b2 = scaled(w2, scale2, integer), scaled(b2, scale2, integer)
+        threshold = threshold_of(THRESHOLD, scale1, integer)
         currents = F.linear(inputs, w1, b1)
         v = torch.zeros_like(currents[:, 0])
         out = v.new_zeros(len(inputs), CLASSES)
@@ -197,12 +167,6 @@ class Network(nn.Module):
         """Keep the weights within their limits."""
         self.hidden_weight.clamp_(-WEIGHT_CLIP, WEIGHT_CLIP)
         self.readout_weight.clamp_(-READOUT_CLIP, READOUT_CLIP)
-
-    @torch.no_grad()
-    def average(self, other: "Network", decay: float) -> None:
-        """Move the parameters towards another network's."""
-        for mine, new in zip(self.parameters(), other.parameters(), strict=True):
-            mine.lerp_(new, 1 - decay)
 
 
 @dataclass
@@ -235,19 +199,13 @@ def train(data: dict[str, Split], epochs: int) -> Network:
     images = torch.from_numpy(data["train"].images)
     labels = torch.from_numpy(data["train"].labels)
     network = Network()
-    averaged = copy.deepcopy(network)
+    average = RunningAverage(network, AVERAGING)
     augment = Augmentation()
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
     batches = len(images) // BATCH
-    total = epochs * batches
-
-    def rate(step: int) -> float:
-        return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / total))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
-    step = 0
+    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(epochs * batches, WARM_UP))
     started = time.monotonic()
     for epoch in range(epochs):
         strength = 1 - (1 - FINAL_STRENGTH) * epoch / epochs
@@ -261,17 +219,16 @@ def train(data: dict[str, Split], epochs: int) -> Network:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            schedule.step()
+            rate.step()
             network.clip()
-            step += 1
-            averaged.average(network, min(AVERAGING, (step + 1) / (step + 10)))
-        figures = evaluate(averaged, data["validation"])
+            average.update(network)
+        figures = evaluate(average.network, data["validation"])
         print(
             f"epoch {epoch + 1:3d}  {time.monotonic() - started:5.0f} s  loss {loss.item():.3f}  "
             f"validation {figures.accuracy:.2f} %  H {figures.hidden_spikes:.1f}",
             flush=True,
         )
-    return averaged
+    return average.network
 
 
 def to_nir(network: Network) -> nir.NIRGraph:
