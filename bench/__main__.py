@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cosim, golden, mesh, mnist, prediction, router, runner
+from bench import cosim, examples, golden, importing, mesh, mnist, prediction, router, runner
 
 
 def main() -> None:
@@ -15,7 +15,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     figures = []
-    for benchmark in (mnist, runner, cosim, golden, mesh, prediction, router):
+    for benchmark in (
+        mnist,
+        runner,
+        cosim,
+        golden,
+        examples,
+        importing,
+        mesh,
+        prediction,
+        router,
+    ):
         for figure in benchmark.measure(arguments.data):
             figures.append(figure)
             goal = "" if figure.goal is None else f"goal {figure.goal:g}"
