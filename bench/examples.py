@@ -80,7 +80,7 @@ def _example(
 
     torch = importlib.import_module("torch")
     torch.set_num_threads(1)
-    trained = importlib.import_module(f"spikeloom.examples.{name}.train").Network()
+    trained = importlib.import_module(f"examples.{name}.train").Network()
     inputs = torch.from_numpy(events).float()
 
     def run_torch() -> None:

@@ -3,6 +3,7 @@
 Each shape and each number of lanes is here in RTL; `make soak` runs every pair of them.
 """
 
+import dataclasses
 import functools
 import itertools
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
+from golden.convolution import Convolution
 from golden.cycle import CycleModel
 from golden.host import hear, host_words
 from golden.image import Image
 from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
+from golden.spec import FabricConfig, Reset
 from golden.step import Run, check_inputs, simulate
 from sim import cosim
 from sim.runner import run_batch
@@ -176,3 +178,104 @@ def test_every_signal_of_the_rtl_is_the_models(shape: tuple[int, int]) -> None:
         assert report.difference is None, str(report.difference)
         assert report.steps == 2 * STEPS
         assert report.cycles > len(words)
+
+
+# Images on meshes.
+
+
+def image_network() -> Network:
+    """Convolutions, one of them recurrent, a dense layer behind them, and every option."""
+    rng = np.random.default_rng(11)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-30, 50, shape)
+
+    first, second = (12, 5, 6), (9, 3, 3)
+    return Network(
+        (Input("in", 2 * 10 * 12, image=(2, 10, 12)),),
+        (
+            Population(
+                "one",
+                360,
+                rng.integers(-5, 6, 12).repeat(30),
+                0,
+                decay=400,
+                threshold=140,
+                image=first,
+                synaptic_decay=1500,
+                v_min=-100,
+            ),
+            Population(
+                "two",
+                81,
+                rng.integers(-5, 6, 81),
+                1,
+                decay=90,
+                threshold=160,
+                reset=Reset.SUBTRACT,
+                image=second,
+                delayed_reset=True,
+            ),
+            Population("out", 10, np.full(10, 200), 2, threshold=90, max_spikes=3),
+        ),
+        (
+            Convolution("in", "one", weights(12, 2, 3, 3), padding=((1, 1), (1, 1)), pool=(2, 2)),
+            Convolution(
+                "one", "one", weights(12, 3, 1, 3) // 4, 1, groups=4, padding=((0, 0), (1, 1))
+            ),
+            Convolution("one", "two", weights(9, 12, 3, 2) // 2, stride=(1, 2)),
+            Connection("two", "out", weights(81, 10) // 2),
+            Connection("two", "out", weights(81, 10) // 40, high=True),
+        ),
+        sum_bits=24,
+    )
+
+
+def image_fabric(columns: int, rows: int, lanes: int) -> FabricConfig:
+    return dataclasses.replace(
+        fabric(columns, rows, lanes),
+        neurons=800,
+        weight_words=4096,
+        sum_bits=24,
+        axons=512,
+        extent=12,
+        synaptic_state=True,
+        weight_pairs=True,
+        delayed_reset=True,
+        lower_clamp=True,
+        max_spikes=3,
+    )
+
+
+def run_images(columns: int, rows: int, lanes: int) -> tuple[Image, np.ndarray, CycleModel, Run]:
+    net = image_network()
+    image = mapped(net, image_fabric(columns, rows, lanes))
+    counts = np.random.default_rng(3).random((2, STEPS, 240)) < 0.1
+    words = np.concatenate(host_words(image, check_inputs(net, counts)))
+    model = CycleModel(image.config)
+    model.load(image)
+    return image, words, model, simulate(net, counts)
+
+
+@pytest.mark.parametrize(("shape", "lanes"), [((1, 1), 1), ((2, 1), 8), ((3, 1), 4), ((2, 2), 4)])
+def test_images_give_the_same_spikes_on_every_mesh(shape: tuple[int, int], lanes: int) -> None:
+    image, words, model, expected = run_images(*shape, lanes)
+    assert all(spikes.sum() > 20 for spikes in expected.spikes.values())
+    assert expected.spikes["out"].max() > 1
+    clocks, packets = np.array(model.run([int(word) for word in words]), np.uint64).T
+    heard = hear(image, clocks, packets, 2, STEPS)
+    for name, spikes in heard.spikes.items():
+        assert (spikes == expected.spikes[name]).all()
+    for name, states in heard.states.items():
+        assert (states == expected.states[name]).all()
+    tiles = range(image.config.tiles)
+    assert sum(model.counters[f"synops.{tile}"] for tile in tiles) == expected.synops.sum()
+
+
+def test_images_on_a_mesh_in_rtl() -> None:
+    image, words, model, _ = run_images(2, 1, 8)
+    with one_at_a_time("mesh-images"):
+        (result,) = run_batch(image.config, image, [words], workers=1)
+    packets = list(zip(result.clocks.tolist(), result.packets.tolist(), strict=True))
+    assert packets == model.run([int(word) for word in words])
+    assert result.counters == model.counters
