@@ -191,8 +191,8 @@ class FabricConfig:
         Rows of the population table, of the table of incoming connections and of the table of
         fan-out entries, 1..256, 1..1024, 1..1024.
     queue
-        Spikes that can wait to be sent, `lanes`..1024. Below 2 * `lanes` fire waits for room
-        between groups even when nothing spikes.
+        Spikes that can wait to be sent, `lanes`..1024. Below about `lanes` + `fire_clocks` + 2
+        fire waits for room between groups even when nothing spikes.
     counter_bits
         Width of the counters, 16..64; they wrap.
     routes
