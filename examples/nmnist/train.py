@@ -44,9 +44,9 @@ CLIPS = 1.0, 1.0, 1.0  # weights are kept within, so that no outlier sets the sc
 
 FOLDS = 5  # the last one is held out
 BATCH = 32
-LEARNING_RATE = 5e-3
+LEARNING_RATE = 1e-2
 WARM_UP = 100  # training steps of linearly rising learning rate
-WEIGHT_DECAY = 0.02
+WEIGHT_DECAY = 0.1
 AVERAGING = 0.995  # decay of the running average of the parameters, which is what is kept
 SMOOTHING = 0.05  # of the labels
 HIDDEN_SPIKES = 800.0  # per recording; more are penalised
@@ -56,8 +56,8 @@ ROTATION = math.radians(10)  # the augmentation's largest deformations
 SCALING = 0.12
 SHEAR = 0.12
 SHIFT = 2.0  # pixels
-ELASTIC = 1.0  # pixels, standard deviation
-ELASTIC_KNOTS = 5  # knots per side of the random displacement field
+ELASTIC = 1.3  # pixels, standard deviation
+ELASTIC_KNOTS = 6  # knots per side of the random displacement field
 JITTER_US = 6_000  # shift of all times
 DROP = 0.4  # largest fraction of events left out
 
