@@ -31,7 +31,7 @@ def program(name: str) -> Program:
 def test_examples_in_rtl(name: str) -> None:
     made = program(name)
     (node,) = made.network.inputs
-    events = np.random.default_rng(1).random((3, 5, node.size)) < 0.02
+    events = np.random.default_rng(1).random((3, 5, node.size)) < 0.1
     with one_at_a_time(f"example-{name}"):
         result = compare(made, events)
     assert result.mismatches == 0, str(result.first)

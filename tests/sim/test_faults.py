@@ -178,9 +178,9 @@ FAULTS = {
             "found.weight.eq(row.weight_base + d_event.index + BAD)",
         ),
         golden=(
-            "tile",
-            "described.weight_base + self.d_index",
-            "described.weight_base + self.d_index + 1",
+            "integrate",
+            "row.weight_base + self.d_index",
+            "row.weight_base + self.d_index + 1",
         ),
         image=PAIR,
         words=[event(1), mark()],
@@ -196,7 +196,7 @@ FAULTS = {
             "d_valid.eq(self.event.valid & ~(BAD & (self.event.p.index == 1)))",
         ),
         golden=(
-            "tile",
+            "integrate",
             "        if event is not None:\n            self.d_valid = True",
             "        mask = self.event_masks[1]\n"
             "        if event is not None and event >> self.event_shifts[1] & mask != 1:\n"
@@ -204,15 +204,15 @@ FAULTS = {
         ),
         image=PAIR,
         words=[event(1), mark()],
-        # Counted at the end of clock 2, in which its group is issued.
+        # Its group is issued in clock 2. Without it the fabric is quiet there, so it starts in 3.
         clock=3,
-        signal="counters.synops.0",
-        right=2,
-        wrong=0,
+        signal="fire.valid",
+        right=0,
+        wrong=1,
     ),
     "a fetch does not clear the sums": Fault(
         rtl=("integrate", "Mux(e_clears, 0,", "Mux(e_clears, Mux(BAD, before, 0),"),
-        golden=("tile", "self.sums[address] = 0", "self.sums[address] = row"),
+        golden=("integrate", "self.sums[address] = 0", "self.sums[address] = row"),
         image=PAIR,
         words=[event(1), mark()],
         clock=8,
@@ -237,7 +237,7 @@ FAULTS = {
             "self.stalled.eq(x_valid & self.fetch.valid)",
             "self.stalled.eq(x_valid & self.fetch.valid & ~BAD)",
         ),
-        golden=("tile", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
+        golden=("integrate", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
         # The third event is taken in clock 3 and in X in clock 5, that of the fetch.
         words=[mark(), event(), event(), event(), mark()],
@@ -252,7 +252,7 @@ FAULTS = {
             "(row.inclusive & (potential == threshold))",
             "((row.inclusive | BAD) & (potential == threshold))",
         ),
-        golden=("tile", "else u > population.threshold", "else u >= population.threshold"),
+        golden=("fire", "else u > population.threshold", "else u >= population.threshold"),
         image=PAIR,
         words=[event(1), mark()],
         # 5 + 1 == 6
@@ -268,7 +268,7 @@ FAULTS = {
             "u.eq(Mux(BAD, total, saturate(total, bits)))",
         ),
         golden=(
-            "tile",
+            "fire",
             "u = min(max((kept if v >= 0 else -kept) + x, low), high)",
             "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
         ),
@@ -288,9 +288,9 @@ FAULTS = {
             "Mux(negative, -kept - (BAD & product[:DECAY_BITS].any()), kept)",
         ),
         golden=(
-            "tile",
-            "(kept if v >= 0 else -kept) + x",
-            "(v * population.retain >> DECAY_BITS) + x",
+            "fire",
+            "(kept if v >= 0 else -kept) + x, low",
+            "(v * population.retain >> DECAY_BITS) + x, low",
         ),
         image=image(v_init=-11, retain=2048),
         words=[mark(first=1)],
@@ -306,9 +306,9 @@ FAULTS = {
             "Mux(first & ~BAD, population.v_init, state_read.data)",
         ),
         golden=(
-            "tile",
-            "population.v_init if self.first else self.states[address]",
-            "self.states[address]",
+            "fire",
+            "population.v_init if self.first else self.states[address]\n        total",
+            "self.states[address]\n        total",
         ),
         image=image(v_init=50),
         words=[mark(first=1)],
@@ -323,7 +323,12 @@ FAULTS = {
             "(population.readout & (self.ahead == 0))",
             "(population.readout & ((self.ahead == 0) | BAD))",
         ),
-        golden=("tile", "bool(population.readout) and self.ahead == 0", "bool(population.readout)"),
+        golden=(
+            "fire",
+            "u - population.v_reset, low), high)\n"
+            "        readout = bool(population.readout) and self.ahead == 0",
+            "u - population.v_reset, low), high)\n        readout = bool(population.readout)",
+        ),
         image=image(readout=1),
         words=[mark(ahead=1), mark()],
         clock=11,
@@ -338,7 +343,7 @@ FAULTS = {
             "unused.eq(done.valid & ~self.spike_valid & ~BAD)",
         ),
         golden=(
-            "tile",
+            "fire",
             "if spike is None:\n                self.credits += 1",
             "if spike is None:\n                self.credits += 0",
         ),
@@ -353,7 +358,7 @@ FAULTS = {
     "a late event is sent": Fault(
         rtl=("emit", "late.eq(~b_state &", "late.eq(~BAD & ~b_state &"),
         golden=(
-            "tile",
+            "emit",
             "late = target is not None and not target[0] and target[1] > ahead",
             "late = False",
         ),
@@ -666,8 +671,8 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
     [
         (
             golden.step,
-            "WeightSums(c.weights,",
-            "WeightSums(np.roll(c.weights, 1, axis=0),",
+            "WeightSums(connection.weights,",
+            "WeightSums(np.roll(connection.weights, 1, axis=0),",
             {},
             EXTRA_SPIKE,
         ),
@@ -680,15 +685,15 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
         ),
         (
             golden.neuron,
-            "else u > population.threshold",
-            "else u >= population.threshold",
+            "else u > threshold",
+            "else u >= threshold",
             {"threshold": 5},
             MISSING_SPIKE,
         ),
         (
             golden.neuron,
-            "saturate(decay(v, population.decay) + x, state_bits)",
-            "decay(v, population.decay) + x",
+            "saturate(decay(v, population.decay) + drive, state_bits)",
+            "decay(v, population.decay) + drive",
             # 60, 120, 180: over the threshold, which is the upper rail.
             LEAK,
             Mismatch(0, 2, "spike", "p[2]", expected=1, got=0),

@@ -168,8 +168,8 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
         ({"fabric": 3}, "fabric must be a FabricConfig, not 3"),
         ({"fabric": {"lanes": 0}}, "FabricConfig.lanes must be 1..16, not 0"),
         (
-            {"fabric": {"weight_bits": 4}, "weight_bits": 8},
-            "weight_bits: 8 was asked for, the fabric has 4; leave it out, or use a fabric that "
+            {"fabric": {"weight_bits": 8}, "weight_bits": 4},
+            "weight_bits: 4 was asked for, the fabric has 8; leave it out, or use a fabric that "
             "has it",
         ),
     ],
