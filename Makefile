@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test soak lint bench clean
+.PHONY: setup demo test frameworks soak lint bench clean
 
 setup: .venv/test
 
@@ -19,6 +19,12 @@ setup: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
 
+# Norse asks for torchvision, which it does not need here.
+.venv/frameworks: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[frameworks]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps norse==1.1.0
+	touch $@
+
 .venv/train: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
 	touch $@
@@ -29,6 +35,10 @@ demo: .venv/demo
 
 test: .venv/test lint
 	$(BIN)/pytest -n 2
+
+# Networks built, run and exported by snnTorch and Norse, imported and compared spike for spike.
+frameworks: .venv/frameworks
+	$(BIN)/pytest -rs tests/spikeloom/test_frameworks.py
 
 # A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. A network
 # in the RTL of every shape and number of lanes. The line that make prints, with its seed, does the
@@ -44,9 +54,9 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure, into build/bench.json. Takes DATA, the folder with mnist.npz.
+# Every figure, into build/bench.json. Takes DATA, the folder with the data sets (see bench/__main__.py).
 bench: .venv/train
-	$(BIN)/python -m bench --data $(or $(DATA),../shared/data) --output build/bench.json
+	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json
 
 clean:
 	rm -rf build .venv

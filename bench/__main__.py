@@ -7,13 +7,18 @@ from pathlib import Path
 
 from bench import cosim, examples, golden, importing, mesh, mnist, prediction, router, runner
 
+DATA = ("mnist.npz", "nmnist_1000.npz", "braille_1350.npz")
+"""Data sets; what they hold is said in `examples/`."""
+
 
 def main() -> None:
     """Run the benchmarks and write `--output`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
+    parser.add_argument("--data", type=Path, required=True, help=f"folder with {', '.join(DATA)}")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
+    if missing := [name for name in DATA if not (arguments.data / name).is_file()]:
+        parser.error(f"{arguments.data} has no {', '.join(missing)}")
     figures = []
     for benchmark in (
         mnist,
