@@ -1,5 +1,6 @@
 """The command line: exit statuses, one-line errors, no leftovers, JSON beside the human output."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -13,6 +14,8 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL
@@ -57,7 +60,7 @@ class Commands:
             status = int(stop.code or 0)
         out, err = self.capture.readouterr()
         # Nothing but plain lines may reach a pipe or a file.
-        assert not re.search(r"[^\n\x20-\x7e]", out + err)
+        assert all(line.isprintable() for line in (out + err).split("\n"))
         return Outcome(status, out, err)
 
     def files(self) -> set[str]:
@@ -219,6 +222,100 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert "differs: a bias on a recurrent connection" in outcome.out
     message = run(*network, "--option", "recurrence=2").error()
     assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+"""Any text may be in it, also line ends, escapes and halves of surrogate pairs."""
+
+
+def close_to(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects with some of these fields, of this form or of any."""
+    return JSON | st.fixed_dictionaries({}, optional={n: f | JSON for n, f in fields.items()})
+
+
+NAMES = st.lists(st.text(st.characters()) | JSON, max_size=2)
+ABOUT = st.fixed_dictionaries(
+    {},
+    optional={
+        "dialect": close_to(name=st.text(st.characters()), dt=JSON, differences=NAMES),
+        "quantisation": close_to(
+            populations=st.lists(close_to(population=st.text(), scale=JSON)), warnings=NAMES
+        ),
+        **dict.fromkeys(["digest", "inputs", "populations", "synapses", "fabric", "used"], JSON),
+        **dict.fromkeys(["mapping", "predicted", "outputs", "schedule", "\x1b[2J"], JSON),
+    },
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(about=ABOUT)
+def test_info_whatever_a_file_says_about_itself(
+    run: Commands, small: Program, about: dict[str, Any]
+) -> None:
+    dataclasses.replace(small, about={}).save("plain.loom")
+    plain = run("info", "plain.loom", "--json", "plain.json")
+    dataclasses.replace(small, about=about).save("odd.loom")
+    outcome = run("info", "odd.loom", "--json", "odd.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith(plain.out)
+    found = read_json("odd.json")
+    assert {name: found.get(name) for name in read_json("plain.json")} == read_json("plain.json")
+    assert "predicted" not in found
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"dialect": 5},
+        {"dialect": {"name": "x", "differences": 5}},
+        {"dialect": {"dt": 1}},
+        {"quantisation": []},
+        {"quantisation": {"populations": [1, {}, {"population": 1}], "warnings": "none"}},
+        {"used": 1, "fabric": {}, "mapping": None, "digest": "0"},
+    ],
+)
+def test_info_shows_only_what_has_the_form_of_a_report(
+    run: Commands, small: Program, about: dict[str, Any]
+) -> None:
+    dataclasses.replace(small, about=about).save("odd.loom")
+    outcome = run("info", "odd.loom", "--json", "odd.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert read_json("odd.json")["digest"] == small.digest
+    shown = outcome.out.removeprefix(run("info", "small.loom").out)
+    assert shown in ("", "\ndialect x\n")
+
+
+def test_texts_of_a_file_cannot_write_lines_or_escapes(run: Commands, small: Program) -> None:
+    about = {"quantisation": {"warnings": ["a\nb \x1b[2J \ud800 \u00fc"]}}
+    dataclasses.replace(small, about=about).save("odd.loom")
+    assert run("info", "odd.loom").out.endswith("warning: a\\nb \\x1b[2J \\ud800 \u00fc\n")
+
+
+def test_a_file_nested_beyond_reason_is_no_program(run: Commands, small: Program) -> None:
+    for depth in (60, 70, 500):
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        dataclasses.replace(small, about={"dialect": {"name": "x", "a": value}}).save("deep.loom")
+        outcome = run("info", "deep.loom", "--json", "deep.json")
+        if depth == 60:
+            assert outcome.status == 0
+        else:
+            assert outcome.error().startswith("deep.loom is not a whole Spikeloom program")
+
+
+@pytest.mark.parametrize("option", ["--events=narrow.npy", "--json=no/info.json"])
+def test_info_prints_nothing_before_an_error(run: Commands, option: str) -> None:
+    bad_files()
+    outcome = run("info", "small.loom", option)
+    assert outcome.error()
+    assert outcome.out == ""
 
 
 def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> None:
