@@ -22,7 +22,7 @@ from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Events, Progress, open, predict_clocks
-from spikeloom.dialect import DIALECTS
+from spikeloom.dialect import DIALECTS, check_options
 from spikeloom.files import write_arrays, write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
@@ -80,6 +80,14 @@ def cli() -> None:
 @click.option(
     "--max-count", default=1, show_default=True, help="Most events that an axon has in one step."
 )
+@click.option("--weight-bits", type=int, help="2, 4, 8 or 16 (pairs of 8); default: the fabric's.")
+@click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="EVENTS",
+    help="Events (as for `sim`) on which no state is to saturate.",
+)
 @SIZES
 @JSON
 def compile_command(
@@ -92,13 +100,24 @@ def compile_command(
     more: tuple[str, ...],
     schedule: Any,
     max_count: int,
+    weight_bits: int | None,
+    state_bits: int | None,
+    calibration: Path | None,
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Turn a NIR file into a Program."""
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | _options(more)
     net = load_nir(model, dialect, **options)
-    program = compile(net, _sizes(sizes), schedule=schedule, max_count=max_count)
+    program = compile(
+        net,
+        _sizes(sizes),
+        weight_bits=weight_bits,
+        state_bits=state_bits,
+        schedule=schedule,
+        max_count=max_count,
+        calibration=None if calibration is None else _events(calibration),
+    )
     target = output or model.with_suffix(".loom")
     program.save(target)
     values = _info(program)
@@ -284,12 +303,17 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     options = {}
     for option in given:
         name, _, text = option.partition("=")
+        check_options([name])
         try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        options[name] = tuple(value) if isinstance(value, list) else value
+            options[name] = _with_tuples(json.loads(text))
+        except (ValueError, RecursionError):
+            options[name] = text
     return options
+
+
+def _with_tuples(value: Any) -> Any:
+    """The value with tuples for lists, so that it can be part of a record."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _sizes(sizes: tuple[str, ...]) -> dict[str, Any]:

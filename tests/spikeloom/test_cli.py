@@ -179,6 +179,32 @@ def test_compile_with_every_option(run: Commands) -> None:
     assert program.network.inputs[0].max_count == 3
 
 
+def test_compile_to_other_widths(run: Commands) -> None:
+    widths = ["--weight-bits=16", "--state-bits=24", "--set=sum_bits=24"]
+    assert run("compile", "model.nir", "--dt=1e-3", *widths).status == 0
+    program = Program.load("model.loom")
+    assert (program.fabric.weight_bits, program.fabric.state_bits) == (8, 24)
+    assert [c.high for c in program.network.connections] == [False, True]
+    assert run("compile", "model.nir", "--dt=1e-3", "--weight-bits=4").status == 0
+    assert Program.load("model.loom").fabric == FabricConfig(weight_bits=4)
+
+
+def test_compile_with_calibration(run: Commands) -> None:
+    np.save("strong.npy", np.ones((2, 50, 4), np.uint8))
+    command = ["compile", "model.nir", "--dt=1e-3", "--state-bits=8", "--json=report.json"]
+    assert "neurons" in run(*command).error()
+    assert run(*command, "--calibration=strong.npy").status == 0
+    (row,) = read_json("report.json")["quantisation"]["populations"]
+    assert row["saturations"] == 0
+    assert row["weight_limit"] < 1
+
+
+def test_an_option_of_pairs(run: Commands) -> None:
+    option = '--option=fixed=[["r",1]]'
+    assert run("compile", "model.nir", "--dt=1e-3", option).status == 0
+    assert Program.load("model.loom").about["dialect"]["fixed"] == [["r", 1]]
+
+
 def test_compile_is_repeatable(run: Commands) -> None:
     for name in ("one", "other"):
         assert run("compile", "model.nir", "--dt=1e-3", "-o", name).status == 0
@@ -444,6 +470,18 @@ BAD = {
     f"{COMPILE} --dialect klingon": "klingon",
     f"{COMPILE} --dt nan": "dt",
     f"{COMPILE} --dt -1": "dt",
+    f"{COMPILE} --option dialect=x": "dialect: no such option of a dialect; there are clamp, ",
+    f"{COMPILE} --option source=x": "source: no such option of a dialect; there are clamp, ",
+    f"{COMPILE} --option fixed=1": "fixed must be a tuple of pairs",
+    f'{COMPILE} --option fixed=["a"]': "fixed must be a tuple of pairs",
+    f'{COMPILE} --option reset_delay=[["a"]]': "reset_delay must be True, False or a tuple",
+    f'{COMPILE} --option reset={{"a":1}}': "reset must be 'value' or",
+    f"{COMPILE} --weight-bits 3": "weight_bits must be 2, 4 or 8, not 3",
+    f"{COMPILE} --state-bits 7": "state_bits must be 8..24, not 7",
+    f"{COMPILE} --state-bits 20 --set state_bits=12": "state_bits: 20 was asked for, the fabric",
+    f"{COMPILE} --calibration missing.npy": "cannot read missing.npy: No such file or directory",
+    f"{COMPILE} --calibration cut.npy": "cut.npy is no whole .npy or .npz file of numbers",
+    f"{COMPILE} --calibration narrow.npy": "'in'",
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
