@@ -11,59 +11,36 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bench.figure import Figure
+from examples import braille, nmnist
 from golden.step import simulate
 from spikeloom.compare import compare
 from spikeloom.compiler import compile
 from spikeloom.demo import DT
-from spikeloom.examples import braille, nmnist
 from spikeloom.nir_import import load_nir
 
 _ROUNDS = 5
 _WARM = 1
 _NMNIST = {"neurons": 4096, "weight_words": 2048}
 """Sizes of the fabric that differ from the defaults; the features follow from the network."""
-_BRAILLE = {"neurons": 256}
 
 
 def measure(data: Path) -> Iterator[Figure]:
     """Run both, and compare everything."""
-    yield from _example(nmnist, "nmnist", _nmnist(data), _NMNIST)
-    yield from _example(braille, "braille", _braille(data), _BRAILLE)
-
-
-def _nmnist(data: Path) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-    """Input spikes of the recordings held out, and their labels."""
-    with np.load(data / "nmnist_1000.npz", allow_pickle=False) as archive:
-        events = [archive[name] for name in ("x", "y", "p", "t_us")]
-        offsets, labels = archive["offsets"], archive["labels"]
-    recordings = [
-        nmnist.encode(*(values[offsets[k] : offsets[k + 1]] for values in events))
-        for k in nmnist.HELD_OUT
-    ]
-    return np.stack(recordings), labels[nmnist.HELD_OUT]
-
-
-def _braille(data: Path) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-    """Input spikes of the recordings held out, and their labels."""
-    with np.load(data / "braille_1350.npz", allow_pickle=False) as archive:
-        frames, labels = archive["frames"], archive["labels"]
-    return braille.encode(frames[braille.HELD_OUT]), labels[braille.HELD_OUT]
+    yield from _example(nmnist, "nmnist", data, _NMNIST)
+    yield from _example(braille, "braille", data, {})
 
 
 def _example(
     example: ModuleType,
     name: str,
-    recordings: tuple[NDArray[np.bool_], NDArray[Any]],
+    data: Path,
     sizes: Mapping[str, int],
 ) -> Iterator[Figure]:
-    events, labels = recordings
+    events, labels = example.held_out(data)
     program = compile(load_nir(Path(example.__path__[0]) / f"{name}.nir", dt=DT), sizes)
     result = compare(program, events)
     assert result.rtl.cycles is not None

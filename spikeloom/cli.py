@@ -22,7 +22,7 @@ from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Events, Progress, open, predict_clocks
-from spikeloom.dialect import DIALECTS
+from spikeloom.dialect import DIALECTS, check_options
 from spikeloom.files import write_arrays, write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
@@ -80,6 +80,14 @@ def cli() -> None:
 @click.option(
     "--max-count", default=1, show_default=True, help="Most events that an axon has in one step."
 )
+@click.option("--weight-bits", type=int, help="2, 4, 8 or 16 (pairs of 8); default: the fabric's.")
+@click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="EVENTS",
+    help="Events (as for `sim`) on which no state is to saturate.",
+)
 @SIZES
 @JSON
 def compile_command(
@@ -92,17 +100,29 @@ def compile_command(
     more: tuple[str, ...],
     schedule: Any,
     max_count: int,
+    weight_bits: int | None,
+    state_bits: int | None,
+    calibration: Path | None,
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Turn a NIR file into a Program."""
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | _options(more)
     net = load_nir(model, dialect, **options)
-    program = compile(net, _sizes(sizes), schedule=schedule, max_count=max_count)
+    program = compile(
+        net,
+        _sizes(sizes),
+        weight_bits=weight_bits,
+        state_bits=state_bits,
+        schedule=schedule,
+        max_count=max_count,
+        calibration=None if calibration is None else _events(calibration),
+    )
     target = output or model.with_suffix(".loom")
     program.save(target)
-    _print_info(program)
-    _write_json(json_path, _info(program))
+    values = _info(program)
+    _write_json(json_path, values)
+    _print_info(values)
     click.echo(f"wrote {target}")
 
 
@@ -118,12 +138,13 @@ def info(program: Path, events: Path | None, json_path: Path | None) -> None:
     """Show what a Program holds, what it needs and what quantisation changed."""
     loaded = Program.load(program)
     values = _info(loaded)
-    _print_info(loaded)
     if events is not None:
         values["predicted"] = _predicted(loaded, events)
+    _write_json(json_path, values)
+    _print_info(values)
+    if events is not None:
         click.echo("\npredicted")
         _print_table(values["predicted"])
-    _write_json(json_path, values)
 
 
 @cli.command()
@@ -273,7 +294,7 @@ def main() -> None:
     try:
         cli()
     except (SpikeloomError, FaultyDevice) as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {_plain(str(error))}", err=True)
         sys.exit(2 if isinstance(error, SpikeloomError) else 1)
 
 
@@ -282,12 +303,17 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     options = {}
     for option in given:
         name, _, text = option.partition("=")
+        check_options([name])
         try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        options[name] = tuple(value) if isinstance(value, list) else value
+            options[name] = _with_tuples(json.loads(text))
+        except (ValueError, RecursionError):
+            options[name] = text
     return options
+
+
+def _with_tuples(value: Any) -> Any:
+    """The value with tuples for lists, so that it can be part of a record."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
@@ -336,8 +362,9 @@ def _bar(label: str, length: int) -> Iterator[Progress]:
 
 
 def _info(program: Program) -> dict[str, Any]:
+    """What `info` says; what `about` calls by the same names does not count."""
     network, fabric, report = program.network, program.fabric, program.plan.report
-    return {
+    values = {
         "digest": program.digest,
         "inputs": [dataclasses.asdict(node) for node in network.inputs],
         "populations": [
@@ -349,8 +376,9 @@ def _info(program: Program) -> dict[str, Any]:
         "fabric": dataclasses.asdict(fabric),
         "used": {name: max(used[name] for used in report.used) for name in report.available},
         "mapping": dataclasses.asdict(report),
-        **program.about,
     }
+    ours = {*values, "predicted"}
+    return values | {name: told for name, told in program.about.items() if name not in ours}
 
 
 def _predicted(program: Program, events: Path) -> dict[str, Any]:
@@ -366,8 +394,7 @@ def _predicted(program: Program, events: Path) -> dict[str, Any]:
     }
 
 
-def _print_info(program: Program) -> None:
-    values = _info(program)
+def _print_info(values: dict[str, Any]) -> None:
     used, fabric, mapping = values["used"], values["fabric"], values["mapping"]
     mesh = {}
     if links := mapping["links"]:
@@ -387,23 +414,41 @@ def _print_info(program: Program) -> None:
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )
-    if dialect := values.get("dialect"):
-        click.echo(f"\ndialect {dialect['name']}")
+    # The rest is from `about`, which may hold anything: what has another form is not shown.
+    dialect = _mapping(values.get("dialect"))
+    if isinstance(name := dialect.get("name"), str):
+        click.echo(f"\ndialect {_plain(name)}")
         _print_table({k: v for k, v in dialect.items() if k not in ("name", "differences")})
-        for difference in dialect.get("differences", ()):
-            click.echo(f"  differs: {difference}")
-    quantisation = values.get("quantisation", {})
-    for row in quantisation.get("populations", []):
-        click.echo(f"\nquantised {row['population']}")
-        _print_table({name: value for name, value in row.items() if name != "population"})
-    for warning in quantisation.get("warnings", []):
-        click.echo(f"warning: {warning}")
+        for difference in _each(dialect.get("differences"), str):
+            click.echo(f"  differs: {_plain(difference)}")
+    quantisation = _mapping(values.get("quantisation"))
+    for row in _each(quantisation.get("populations"), dict):
+        if isinstance(name := row.get("population"), str):
+            click.echo(f"\nquantised {_plain(name)}")
+            _print_table({k: v for k, v in row.items() if k != "population"})
+    for warning in _each(quantisation.get("warnings"), str):
+        click.echo(f"warning: {_plain(warning)}")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _each(value: Any, kind: type) -> list[Any]:
+    """The items of this kind, if it is a list of any."""
+    items = value if isinstance(value, (list, tuple)) else ()
+    return [item for item in items if isinstance(item, kind)]
+
+
+def _plain(text: str) -> str:
+    """The text with what is not printable, such as line ends or escapes, in backslash form."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _print_table(values: dict[str, Any]) -> None:
     for name, value in values.items():
         shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-        click.echo(f"  {name.replace('_', ' '):<28}{shown}")
+        click.echo(f"  {_plain(name.replace('_', ' ')):<28}{_plain(shown)}")
 
 
 def _write_json(path: Path | None, values: dict[str, Any]) -> None:

@@ -90,8 +90,8 @@ def compile(
     return Program(
         network,
         fabric,
-        frozenset(everyone if record is None else record),
-        frozenset(everyone if readout is None else readout),
+        frozenset(everyone if record is None else _names("record", record)),
+        frozenset(everyone if readout is None else _names("readout", readout)),
         {
             "schedule": schedule,
             "dialect": dataclasses.asdict(net.dialect),
@@ -99,6 +99,15 @@ def compile(
             "quantisation": json.loads(report.to_json()),
         },
     )
+
+
+def _names(option: str, given: Iterable[str]) -> list[str]:
+    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise SpikeloomError(
+            f"{option} must be names of populations, such as ['output'], not {given!r}"
+        )
+    return names
 
 
 def _fabric(fields: Mapping[str, Any]) -> FabricConfig:

@@ -6,7 +6,8 @@ keyword arguments, or a record of your own in place of a name.
 """
 
 import dataclasses
-import math
+import sys
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -26,6 +27,19 @@ SPIKING = ("CubaLIF", "IF", "LIF")
 
 MAX_DELAY = 15
 """Most steps that a connection can be delayed by."""
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number that is no bool."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
+def _is_fixed(pair: object) -> bool:
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        return False
+    return isinstance(pair[0], str) and _is_number(pair[1])
 
 
 @dataclass(frozen=True)
@@ -114,12 +128,12 @@ class Dialect:
         }
         for option, choices in options.items():
             value = getattr(self, option)
-            if value not in choices:
+            if not isinstance(value, Hashable) or value not in choices:
                 raise SpikeloomError(f"{option} must be {_either(choices)}, not {value!r}")
         for option in ("reset_delay", "clamp"):
             value = getattr(self, option)
             if not isinstance(value, bool) and (
-                not isinstance(value, tuple) or not set(value) <= set(SPIKING)
+                not isinstance(value, tuple) or any(kind not in SPIKING for kind in value)
             ):
                 raise SpikeloomError(
                     f"{option} must be True, False or a tuple of {_either(SPIKING)}, not {value!r}"
@@ -130,13 +144,13 @@ class Dialect:
                 raise SpikeloomError(f"{option} must be a number of steps, not {value!r}")
             if not least <= value <= MAX_DELAY:
                 raise SpikeloomError(f"{option} must be {least}..{MAX_DELAY} steps, not {value}")
-        if self.dt is not None and not (
-            isinstance(self.dt, (int, float))
-            and not isinstance(self.dt, bool)
-            and math.isfinite(self.dt)
-            and self.dt > 0
-        ):
+        if self.dt is not None and not (_is_number(self.dt) and self.dt > 0):
             raise SpikeloomError(f"dt must be a positive number of seconds, not {self.dt!r}")
+        if not isinstance(self.fixed, tuple) or not all(map(_is_fixed, self.fixed)):
+            raise SpikeloomError(
+                "fixed must be a tuple of pairs of a parameter and a number, such as "
+                f"(('r', 1.0),), not {self.fixed!r}"
+            )
         if self.max_spikes > 1 and (self.reset != "subtract" or self.reset_delay):
             raise SpikeloomError(
                 'max_spikes above 1 needs reset="subtract" and no reset_delay: each spike '
@@ -277,14 +291,19 @@ def resolve(dialect: str | Dialect, **options: Any) -> Dialect:
         if dialect not in DIALECTS:
             raise SpikeloomError(f"dialect must be {_either(tuple(DIALECTS))}, not {dialect!r}")
         dialect = DIALECTS[dialect]
+    check_options(options)
+    given = {option: value for option, value in options.items() if value is not None}
+    return dataclasses.replace(dialect, **given)
+
+
+def check_options(options: Iterable[str]) -> None:
+    """Raise `SpikeloomError` where a name is no option of a dialect."""
     known = {field.name for field in dataclasses.fields(Dialect)} - {"name", "differences"}
     for option in options:
         if option not in known:
             raise SpikeloomError(
                 f"{option}: no such option of a dialect; there are {', '.join(sorted(known))}"
             )
-    given = {option: value for option, value in options.items() if value is not None}
-    return dataclasses.replace(dialect, **given)
 
 
 def _holds(option: bool | tuple[str, ...], kind: str) -> bool:

@@ -26,6 +26,9 @@ from spikeloom.mapping import Plan, plan
 FORMAT = "spikeloom program"
 VERSION = 2
 
+MAX_DEPTH = 64
+"""Deepest nesting of `about` in a file: what reads or shows it may be recursive."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -176,9 +179,19 @@ def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
     about, digest = header.pop("about"), header.pop("digest")
     if not isinstance(about, dict):
         raise TypeError("about is no object")
+    if not _shallow(about, MAX_DEPTH):
+        raise ValueError("about is nested too deeply")
     if digest != _digest(header, arrays):
         raise SpikeloomError(f"{path} was altered after it was written; compile it again")
     return _rebuild(header, arrays, about)
+
+
+def _shallow(value: Any, depth: int) -> bool:
+    """Whether a JSON value is nested at most `depth` deep."""
+    if not isinstance(value, (dict, list)):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_shallow(item, depth - 1) for item in inner)
 
 
 def _rebuild(

@@ -1,18 +1,18 @@
 """Trained networks in golden and in RTL: those of the examples, and one that snnTorch ran."""
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from locking import one_at_a_time
 
 import spikeloom
+from examples import braille, nmnist
 from spikeloom.compare import compare
+from spikeloom.demo import DT
 from spikeloom.program import Program
 
-DT = 1e-3
 SIZES = {
     "mnist": {},
     "nmnist": {"neurons": 4096, "weight_words": 2048},
@@ -39,35 +39,16 @@ def test_examples_in_rtl(name: str) -> None:
     assert sum(spikes.sum() for spikes in result.rtl.spikes.values()) > 20
 
 
-def nmnist(data: Path) -> tuple[np.ndarray, np.ndarray]:
-    example = importlib.import_module("examples.nmnist")
-    with np.load(data / "nmnist_1000.npz", allow_pickle=False) as archive:
-        columns = [archive[name] for name in ("x", "y", "p", "t_us")]
-        offsets, labels = archive["offsets"], archive["labels"]
-    parts = [slice(offsets[k], offsets[k + 1]) for k in example.HELD_OUT]
-    recordings = [example.encode(*(values[part] for values in columns)) for part in parts]
-    return np.stack(recordings), labels[example.HELD_OUT]
-
-
-def braille(data: Path) -> tuple[np.ndarray, np.ndarray]:
-    example = importlib.import_module("examples.braille")
-    with np.load(data / "braille_1350.npz", allow_pickle=False) as archive:
-        chosen = archive["frames"][example.HELD_OUT]
-        return example.encode(chosen), archive["labels"][example.HELD_OUT]
-
-
-@pytest.mark.parametrize("held_out", [nmnist, braille])
-def test_recordings_held_out(
-    held_out: Callable[[Path], tuple[np.ndarray, np.ndarray]], shared_data: Path
-) -> None:
+@pytest.mark.parametrize(("name", "example"), [("nmnist", nmnist), ("braille", braille)])
+def test_recordings_held_out(name: str, example: ModuleType, shared_data: Path) -> None:
     """At least 95 % of them are told by the integer network, which the RTL equals."""
-    made = program(held_out.__name__)
-    events, labels = held_out(shared_data)
+    made = program(name)
+    events, labels = example.held_out(shared_data)
     with spikeloom.open(made, backend="golden") as golden:
         run = golden.run(events)
     answers = run.states[made.network.populations[-1].name].argmax(axis=1)
     assert (answers == labels).mean() >= 0.95
-    with one_at_a_time(f"example-{held_out.__name__}"):
+    with one_at_a_time(f"example-{name}"):
         result = compare(made, events[:RECORDINGS])
     assert result.mismatches == 0, str(result.first)
 

@@ -5,6 +5,8 @@ ladder of levels around its value at the start of the recording, and each level 
 that spikes when the sensor rises above it and one that spikes when it falls below.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 STRIDE = 2
@@ -48,3 +50,15 @@ def encode(frames: np.ndarray) -> np.ndarray:
         above ^= rises | falls
         spikes[:, step, ..., 0], spikes[:, step, ..., 1] = rises, falls
     return spikes.reshape(len(values), STEPS, CHANNELS)
+
+
+def held_out(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Input spikes (recordings, STEPS, CHANNELS) of `HELD_OUT`, and their labels.
+
+    Parameters
+    ----------
+    data
+        Folder with `braille_1350.npz`.
+    """
+    with np.load(data / "braille_1350.npz", allow_pickle=False) as archive:
+        return encode(archive["frames"][HELD_OUT]), archive["labels"][HELD_OUT]

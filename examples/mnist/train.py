@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from examples.mnist import STEPS, encode
+from examples.simulation import DT
 from examples.training import (
     LEAK_ONE,
     RunningAverage,
@@ -35,7 +36,6 @@ from examples.training import (
 )
 
 INPUTS, HIDDEN, CLASSES = 784, 128, 10
-DT = 1e-3  # seconds per step in the NIR file
 LEAK_HIDDEN = 205  # leaks are k / 4096 of the membrane per step
 LEAK_READOUT = 4
 THRESHOLD = 1.0  # of the hidden population, before scaling to integers

@@ -4,6 +4,8 @@ A recording of about 310 ms is cut into `STEPS` steps of equal length.  Each pix
 is one input channel; it spikes in a step in which it has at least one event.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 STEPS = 6
@@ -41,3 +43,19 @@ def encode(x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.ndarray) -> np.
     inside = step < STEPS
     spikes[step[inside], channel[inside]] = True
     return spikes
+
+
+def held_out(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Input spikes (recordings, STEPS, CHANNELS) of `HELD_OUT`, and their labels.
+
+    Parameters
+    ----------
+    data
+        Folder with `nmnist_1000.npz`.
+    """
+    with np.load(data / "nmnist_1000.npz", allow_pickle=False) as archive:
+        events = [archive[name] for name in ("x", "y", "p", "t_us")]
+        offsets, labels = archive["offsets"], archive["labels"]
+    parts = [slice(offsets[k], offsets[k + 1]) for k in HELD_OUT]
+    recordings = [encode(*(values[part] for values in events)) for part in parts]
+    return np.stack(recordings), labels[HELD_OUT]

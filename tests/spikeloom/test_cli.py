@@ -1,5 +1,6 @@
 """The command line: exit statuses, one-line errors, no leftovers, JSON beside the human output."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -13,6 +14,8 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL
@@ -57,7 +60,7 @@ class Commands:
             status = int(stop.code or 0)
         out, err = self.capture.readouterr()
         # Nothing but plain lines may reach a pipe or a file.
-        assert not re.search(r"[^\n\x20-\x7e]", out + err)
+        assert all(line.isprintable() for line in (out + err).split("\n"))
         return Outcome(status, out, err)
 
     def files(self) -> set[str]:
@@ -176,6 +179,32 @@ def test_compile_with_every_option(run: Commands) -> None:
     assert program.network.inputs[0].max_count == 3
 
 
+def test_compile_to_other_widths(run: Commands) -> None:
+    widths = ["--weight-bits=16", "--state-bits=24", "--set=sum_bits=24"]
+    assert run("compile", "model.nir", "--dt=1e-3", *widths).status == 0
+    program = Program.load("model.loom")
+    assert (program.fabric.weight_bits, program.fabric.state_bits) == (8, 24)
+    assert [c.high for c in program.network.connections] == [False, True]
+    assert run("compile", "model.nir", "--dt=1e-3", "--weight-bits=4").status == 0
+    assert Program.load("model.loom").fabric == FabricConfig(weight_bits=4)
+
+
+def test_compile_with_calibration(run: Commands) -> None:
+    np.save("strong.npy", np.ones((2, 50, 4), np.uint8))
+    command = ["compile", "model.nir", "--dt=1e-3", "--state-bits=8", "--json=report.json"]
+    assert "neurons" in run(*command).error()
+    assert run(*command, "--calibration=strong.npy").status == 0
+    (row,) = read_json("report.json")["quantisation"]["populations"]
+    assert row["saturations"] == 0
+    assert row["weight_limit"] < 1
+
+
+def test_an_option_of_pairs(run: Commands) -> None:
+    option = '--option=fixed=[["r",1]]'
+    assert run("compile", "model.nir", "--dt=1e-3", option).status == 0
+    assert Program.load("model.loom").about["dialect"]["fixed"] == [["r", 1]]
+
+
 def test_compile_is_repeatable(run: Commands) -> None:
     for name in ("one", "other"):
         assert run("compile", "model.nir", "--dt=1e-3", "-o", name).status == 0
@@ -219,6 +248,100 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert "differs: a bias on a recurrent connection" in outcome.out
     message = run(*network, "--option", "recurrence=2").error()
     assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+"""Any text may be in it, also line ends, escapes and halves of surrogate pairs."""
+
+
+def close_to(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects with some of these fields, of this form or of any."""
+    return JSON | st.fixed_dictionaries({}, optional={n: f | JSON for n, f in fields.items()})
+
+
+NAMES = st.lists(st.text(st.characters()) | JSON, max_size=2)
+ABOUT = st.fixed_dictionaries(
+    {},
+    optional={
+        "dialect": close_to(name=st.text(st.characters()), dt=JSON, differences=NAMES),
+        "quantisation": close_to(
+            populations=st.lists(close_to(population=st.text(), scale=JSON)), warnings=NAMES
+        ),
+        **dict.fromkeys(["digest", "inputs", "populations", "synapses", "fabric", "used"], JSON),
+        **dict.fromkeys(["mapping", "predicted", "outputs", "schedule", "\x1b[2J"], JSON),
+    },
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(about=ABOUT)
+def test_info_whatever_a_file_says_about_itself(
+    run: Commands, small: Program, about: dict[str, Any]
+) -> None:
+    dataclasses.replace(small, about={}).save("plain.loom")
+    plain = run("info", "plain.loom", "--json", "plain.json")
+    dataclasses.replace(small, about=about).save("odd.loom")
+    outcome = run("info", "odd.loom", "--json", "odd.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith(plain.out)
+    found = read_json("odd.json")
+    assert {name: found.get(name) for name in read_json("plain.json")} == read_json("plain.json")
+    assert "predicted" not in found
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"dialect": 5},
+        {"dialect": {"name": "x", "differences": 5}},
+        {"dialect": {"dt": 1}},
+        {"quantisation": []},
+        {"quantisation": {"populations": [1, {}, {"population": 1}], "warnings": "none"}},
+        {"used": 1, "fabric": {}, "mapping": None, "digest": "0"},
+    ],
+)
+def test_info_shows_only_what_has_the_form_of_a_report(
+    run: Commands, small: Program, about: dict[str, Any]
+) -> None:
+    dataclasses.replace(small, about=about).save("odd.loom")
+    outcome = run("info", "odd.loom", "--json", "odd.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert read_json("odd.json")["digest"] == small.digest
+    shown = outcome.out.removeprefix(run("info", "small.loom").out)
+    assert shown in ("", "\ndialect x\n")
+
+
+def test_texts_of_a_file_cannot_write_lines_or_escapes(run: Commands, small: Program) -> None:
+    about = {"quantisation": {"warnings": ["a\nb \x1b[2J \ud800 \u00fc"]}}
+    dataclasses.replace(small, about=about).save("odd.loom")
+    assert run("info", "odd.loom").out.endswith("warning: a\\nb \\x1b[2J \\ud800 \u00fc\n")
+
+
+def test_a_file_nested_beyond_reason_is_no_program(run: Commands, small: Program) -> None:
+    for depth in (60, 70, 500):
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        dataclasses.replace(small, about={"dialect": {"name": "x", "a": value}}).save("deep.loom")
+        outcome = run("info", "deep.loom", "--json", "deep.json")
+        if depth == 60:
+            assert outcome.status == 0
+        else:
+            assert outcome.error().startswith("deep.loom is not a whole Spikeloom program")
+
+
+@pytest.mark.parametrize("option", ["--events=narrow.npy", "--json=no/info.json"])
+def test_info_prints_nothing_before_an_error(run: Commands, option: str) -> None:
+    bad_files()
+    outcome = run("info", "small.loom", option)
+    assert outcome.error()
+    assert outcome.out == ""
 
 
 def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> None:
@@ -347,6 +470,18 @@ BAD = {
     f"{COMPILE} --dialect klingon": "klingon",
     f"{COMPILE} --dt nan": "dt",
     f"{COMPILE} --dt -1": "dt",
+    f"{COMPILE} --option dialect=x": "dialect: no such option of a dialect; there are clamp, ",
+    f"{COMPILE} --option source=x": "source: no such option of a dialect; there are clamp, ",
+    f"{COMPILE} --option fixed=1": "fixed must be a tuple of pairs",
+    f'{COMPILE} --option fixed=["a"]': "fixed must be a tuple of pairs",
+    f'{COMPILE} --option reset_delay=[["a"]]': "reset_delay must be True, False or a tuple",
+    f'{COMPILE} --option reset={{"a":1}}': "reset must be 'value' or",
+    f"{COMPILE} --weight-bits 3": "weight_bits must be 2, 4 or 8, not 3",
+    f"{COMPILE} --state-bits 7": "state_bits must be 8..24, not 7",
+    f"{COMPILE} --state-bits 20 --set state_bits=12": "state_bits: 20 was asked for, the fabric",
+    f"{COMPILE} --calibration missing.npy": "cannot read missing.npy: No such file or directory",
+    f"{COMPILE} --calibration cut.npy": "cut.npy is no whole .npy or .npz file of numbers",
+    f"{COMPILE} --calibration narrow.npy": "'in'",
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",

@@ -149,6 +149,10 @@ def test_widths_of_a_given_fabric_are_taken_from_it() -> None:
         ({"max_count": 0}, "input 'in': max_count must be 1..255, not 0"),
         ({"record": ["c"]}, "record: no population is called c"),
         ({"readout": ["c"]}, "readout: no population is called c"),
+        ({"record": 5}, "record must be names of populations, such as ['output'], not 5"),
+        ({"record": "a"}, "record must be names of populations, such as ['output'], not 'a'"),
+        ({"readout": [["a"]]}, "readout must be names of populations, such as ['output'], not [["),
+        ({"readout": [5]}, "readout must be names of populations, such as ['output'], not [5]"),
         ({"max_count": 200}, "can sum to "),
     ],
 )

@@ -209,6 +209,16 @@ def test_options_override() -> None:
         ({"recurrent_delay": 0}, "recurrent_delay must be 1..15"),
         ({"leak": 1}, "leak: no such option of a dialect"),
         ({"name": "x"}, "name: no such option"),
+        ({"gain": ["one"]}, "gain must be"),
+        ({"reset_delay": (("LIF",),)}, "reset_delay must be True, False or a tuple"),
+        ({"clamp": (["LIF"],)}, "clamp must be True, False or a tuple"),
+        ({"fixed": 1}, "fixed must be a tuple of pairs"),
+        ({"fixed": ("a",)}, "fixed must be a tuple of pairs"),
+        ({"fixed": (("r", "1"),)}, "fixed must be a tuple of pairs"),
+        ({"fixed": (("r", math.nan),)}, "fixed must be a tuple of pairs"),
+        ({"fixed": ((1, 1.0),)}, "fixed must be a tuple of pairs"),
+        ({"dt": 10**400}, "dt must be a positive number"),
+        ({"dt": "1"}, "dt must be a positive number"),
     ],
 )
 def test_impossible_options(options: dict[str, Any], part: str) -> None:

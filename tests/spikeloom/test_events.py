@@ -50,13 +50,41 @@ def test_no_events() -> None:
         ({"t": [0.0]}, "one length"),
         ({"x": [0, 3]}, "x must be 0..2, not 0..3"),
         ({"p": [-1, 0]}, "p must be 0..0, not -1..0"),
+        ({"dt": "a"}, "dt must be"),
+        ({"dt": None}, "dt must be"),
+        ({"dt": True}, "dt must be"),
+        ({"dt": 10**400}, "dt must be"),
+        ({"dt": 1e-300}, "too many; give steps, and dt in the unit of t"),
+        ({"dt": 1e-300, "t": [0, 1e300]}, "too many"),
+        ({"steps": 1 << 40}, "too many"),
+        ({"steps": True}, "steps"),
+        ({"max_count": 1.5}, "max_count must be 1..255, not 1.5"),
+        ({"max_count": "1"}, "max_count"),
+        ({"shape": 5}, "shape must be"),
+        ({"shape": "123"}, "shape must be"),
+        ({"shape": (1.5, 2, 2)}, "shape must be"),
+        ({"t": ["a", "b"]}, "t must be numbers, not <U1"),
+        ({"t": [0, 1j]}, "t must be numbers, not complex128"),
+        ({"t": [[0], [1, 2]]}, "t must be an array of numbers"),
+        ({"x": [0.7, 1.0]}, "x must be integers, not float64"),
+        ({"y": [False, True]}, "y must be integers, not bool"),
+        ({"p": [0, 1 << 70]}, "p must be integers, not object"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], part: str) -> None:
     values: dict[str, Any] = {"t": [0, 1], "x": [0, 1], "y": [0, 0], "p": [0, 0]}
     values |= {"dt": 1.0, "shape": (1, 1, 3)} | changed
-    with pytest.raises(SpikeloomError, match=part):
+    with pytest.raises(SpikeloomError, match=part) as error:
         bin_events(values.pop("t"), values.pop("x"), values.pop("y"), values.pop("p"), **values)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy() -> None:
+    events = bin_events(
+        [0, 1], [0, 1], [0, 0], [False, True],
+        dt=np.float32(1), shape=(np.int64(2), 1, 2), steps=np.int64(3), max_count=np.uint8(1),
+    )  # fmt: skip
+    assert events.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
 
 
 def test_real_recordings(shared_data: Path) -> None:
