@@ -90,7 +90,7 @@ class Convolution:
         return counts
 
 
-BLOCK = 1 << 24
+BLOCK = 1 << 20
 """Elements of unfolded input at once, to bound the memory used."""
 
 
@@ -130,17 +130,17 @@ class ConvolutionSums:
         return result
 
     def _sums(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
-        groups = self._convolution.groups
         pooled = _pooled(self._convolution, events, self._counts)
-        unfolded = _unfold(self._convolution, pooled)
-        moments, channels, height, width = unfolded.shape[:4]
-        rows = unfolded.reshape(moments, groups, channels // groups, height, width, -1)
-        rows = rows.transpose(1, 0, 3, 4, 2, 5).reshape(groups, moments * height * width, -1)
-        product = rows.astype(self._kernel.dtype) @ self._kernel
-        # From (group, moment and place, channel) to (moment, channels, places).
-        by_moment = product.reshape(groups, moments, height * width, -1).transpose(1, 0, 3, 2)
-        sums: NDArray[np.int64] = by_moment.reshape(moments, -1).astype(np.int64)
-        return sums
+        windows = _unfold(self._convolution, pooled.astype(self._kernel.dtype))
+        moments, channels, height, width = windows.shape[:4]
+        each = channels // self._convolution.groups
+        sums = []
+        for part, kernel in enumerate(self._kernel):
+            places = windows[:, part * each : (part + 1) * each].transpose(0, 2, 3, 1, 4, 5)
+            rows = places.reshape(moments * height * width, -1)
+            sums.append((rows @ kernel).reshape(moments, height * width, -1))
+        by_place = np.concatenate(sums, axis=2)
+        return by_place.transpose(0, 2, 1).reshape(moments, -1).astype(np.int64)
 
 
 def dense(convolution: Convolution, image: Image) -> Integers:
@@ -172,7 +172,7 @@ def _pooled(
     return np.pad(summed, ((0, 0), (0, 0), *convolution.padding))
 
 
-def _unfold(convolution: Convolution, x: Counts) -> Counts:
+def _unfold(convolution: Convolution, x: NDArray[Any]) -> NDArray[Any]:
     """A view (moments, channels, output rows, output columns, kernel rows, kernel columns)."""
     rows, columns = convolution.weights.shape[2:]
     down, right = convolution.dilation
