@@ -328,7 +328,7 @@ def _pool(node: Node, shape: Shape) -> Step:
 
 
 def _kernel(node: Node, kernel: Kernel) -> Kernel:
-    """A kernel that fits its image, without needless steps."""
+    """A kernel that fits its image, with steps no longer than they need be."""
     _, height, width = kernel.output
     if min(height, width) < 1:
         node.refuse(
@@ -339,16 +339,16 @@ def _kernel(node: Node, kernel: Kernel) -> Kernel:
     elements = max(math.prod(kernel.output), kernel.image[0] * math.prod(padded))
     if elements > MAX_SIGNAL:
         node.refuse(f"it makes {elements} elements, more than {MAX_SIGNAL}; make the image smaller")
-    # What has no second place to go to needs no step.
+    strides, dilations = [], []
+    for axis in (0, 1):
+        taps, dilation = kernel.taps[axis], kernel.dilation[axis]
+        # A stride that leads out of the image leads as far out as the shortest that does.
+        outside = padded[axis] - dilation * (taps - 1)
+        strides.append(min(kernel.stride[axis], outside))
+        dilations.append(dilation if taps > 1 else 1)
     return dataclasses.replace(
-        kernel,
-        stride=_needed(kernel.stride, (height, width)),
-        dilation=_needed(kernel.dilation, kernel.taps),
+        kernel, stride=(strides[0], strides[1]), dilation=(dilations[0], dilations[1])
     )
-
-
-def _needed(step: Pair, places: Pair) -> Pair:
-    return step[0] if places[0] > 1 else 1, step[1] if places[1] > 1 else 1
 
 
 MAPS: dict[type, Callable[[Node, Shape], Step]] = {
