@@ -12,8 +12,9 @@ It has the structure of `golden.network` and the update of the integer neuron, i
     v = v_reset, or u - s * subtrahend             where s, and the reset is not delayed; else u
 """
 
+import dataclasses
 import graphlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -259,6 +260,15 @@ def levels(network: FloatNetwork) -> dict[str, int]:
             f"populations {cycle}: they form a cycle without delay; give one connection a delay"
         ) from None
     return found
+
+
+def with_delays(network: FloatNetwork, delays: Sequence[int]) -> FloatNetwork:
+    """The same with other delays, in the order of its connections."""
+    connections = tuple(
+        dataclasses.replace(connection, delay=delay)
+        for connection, delay in zip(network.connections, delays, strict=True)
+    )
+    return dataclasses.replace(network, connections=connections)
 
 
 def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike) -> FloatRun:
