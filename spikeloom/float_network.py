@@ -20,10 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from golden.convolution import Image
 from golden.errors import SpikeloomError
 from golden.spec import BURSTS, Reset
 from spikeloom.dialect import DIALECTS, MAX_DELAY, Dialect
-from spikeloom.linear_maps import Floats, Image, Kernel
+from spikeloom.linear_maps import Floats, Kernel, magnitude
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; how often, for a population with several spikes in a step."""
@@ -306,7 +307,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
             fired, u, i[name] = _update(population, v[name], i[name], x)
             emitted[name][:, t] = fired
             v[name] = u if population.delayed_reset else _after_spikes(population, u, fired)
-            peaks[name] = max(peaks[name], _peak(u), _peak(i[name]))
+            peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
     return FloatRun(spikes, v, peaks)
 
@@ -351,10 +352,6 @@ def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Flo
 
 def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
     return spikes.astype(np.bool_) if population.max_spikes == 1 else spikes.astype(np.uint8)
-
-
-def _peak(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))
 
 
 def _check_inputs(

@@ -44,7 +44,7 @@ from spikeloom.float_network import (
     simulate_float,
     with_delays,
 )
-from spikeloom.linear_maps import Floats
+from spikeloom.linear_maps import Floats, magnitude
 from spikeloom.quantise_report import (
     QuantisationReport,
     Rounded,
@@ -165,10 +165,10 @@ def _scales(net: FloatNetwork, most: int, narrowest: int) -> dict[str, Fraction]
     scales = {}
     for population in net.populations:
         weights = [connection.weights for connection in net.into(population.name)]
-        largest = max((_largest(array) for array in weights), default=0.0)
+        largest = max((magnitude(array) for array in weights), default=0.0)
         steps = most
         if largest == 0:
-            largest = max(_largest(population.bias), *(abs(v) for v in _potentials(population)))
+            largest = max(magnitude(population.bias), *(abs(v) for v in _potentials(population)))
             steps = signed_range(narrowest - 1)[1]
         if largest and steps / largest == math.inf:
             raise SpikeloomError(
@@ -185,7 +185,7 @@ def _potentials(population: FloatPopulation) -> list[float]:
     if population.v_min is not None:
         stated.append(population.v_min)
     if population.leak is not None:
-        stated.append(_largest(population.leak))
+        stated.append(magnitude(population.leak))
     return stated
 
 
@@ -213,8 +213,8 @@ def _limit(
         low += count * _arriving(connection, np.minimum(connection.weights, 0))
         high += count * _arriving(connection, np.maximum(connection.weights, 0))
         events += count * _arriving(connection, np.ones_like(connection.weights))
-    needed = Fraction(max(_largest(low), _largest(high), _largest(population.bias)))
-    room = signed_range(sum_bits)[1] - Fraction(_largest(events)) * (lower_half + HALF) - 1
+    needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
+    room = signed_range(sum_bits)[1] - Fraction(magnitude(events)) * (lower_half + HALF) - 1
     reach = Fraction(max(peaks[population.name], *(abs(v) for v in _potentials(population))))
     rail = signed_range(state_bits)[1] * HEADROOM - 1
     limits = [room / needed] if needed else []
@@ -222,7 +222,7 @@ def _limit(
     limit = min(limits, default=Fraction(1 << 32))
     if limit <= 0:
         raise SpikeloomError(
-            f"population {population.name!r}: {_largest(events):g} events can arrive in a step, "
+            f"population {population.name!r}: {magnitude(events):g} events can arrive in a step, "
             f"too many for sums of {sum_bits} bits; raise sum_bits"
         )
     return limit
@@ -368,7 +368,3 @@ def _pipelined_delay(connection: AnyFloatConnection, depth: Mapping[str, int]) -
             'pipelined layers allow; use schedule="layered" or a longer delay'
         )
     return delay
-
-
-def _largest(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))
