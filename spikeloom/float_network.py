@@ -366,15 +366,21 @@ def _check_inputs(
         raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
     checked = {}
     for name, size in sizes.items():
-        values = np.asarray(inputs[name], np.float64)
-        if values.ndim == 2:
-            values = values[np.newaxis]
+        try:
+            given = np.asarray(inputs[name])
+        except (TypeError, ValueError, RuntimeError):
+            raise SpikeloomError(f"events of {name!r} are no rectangular array") from None
+        if given.dtype.kind not in "biuf":
+            raise SpikeloomError(f"events of {name!r} must be numbers, not {given.dtype}")
+        values = given[np.newaxis] if given.ndim == 2 else given
         if values.ndim != 3 or values.shape[2] != size:
             raise SpikeloomError(
                 f"events of {name!r} must have shape (samples, steps, {size}) "
-                f"or (steps, {size}), not {np.shape(inputs[name])}"
+                f"or (steps, {size}), not {given.shape}"
             )
-        checked[name] = values
+        if not len(values):
+            raise SpikeloomError(f"events of {name!r} hold no sample: nothing to run")
+        checked[name] = values.astype(np.float64)
     if len({values.shape[:2] for values in checked.values()}) > 1:
         raise SpikeloomError("events: inputs differ in samples or steps; make them equal")
     return checked

@@ -61,6 +61,9 @@ STATE_BITS = (8, 24)
 SUM_BITS = (8, 32)
 """Least and greatest widths of states and sums that hardware can be built with."""
 
+MAX_COUNT = (1, 255)
+"""Least and greatest number of events an input axon can be allowed in a step."""
+
 HEADROOM = Fraction(31, 32)
 """Part of its range that a state may take on the calibration input; rounding may add to it."""
 
@@ -106,9 +109,9 @@ def quantise(
     SpikeloomError
         A number does not fit its width, a sum could overflow, or an argument is out of range.
     """
+    _check_arguments(weight_bits, state_bits, sum_bits, schedule, max_count)
     if weight_bits == 16:
         weight_bits, weight_pairs = 8, True
-    _check_arguments(weight_bits, state_bits, sum_bits, schedule)
     depth = levels(net)
     scales = _scales(net, largest_weight(weight_bits, weight_pairs), min(state_bits, sum_bits))
     layered = schedule == "layered"
@@ -141,14 +144,22 @@ def quantise(
     return network, report
 
 
-def _check_arguments(weight_bits: int, state_bits: int, sum_bits: int, schedule: str) -> None:
-    if weight_bits not in WEIGHT_BITS:
+def _check_arguments(
+    weight_bits: int, state_bits: int, sum_bits: int, schedule: str, max_count: int
+) -> None:
+    integer = isinstance(weight_bits, (int, np.integer))
+    if not integer or weight_bits not in (*WEIGHT_BITS, 16):
         raise SpikeloomError(f"weight_bits must be 2, 4 or 8 (or 16: pairs), not {weight_bits!r}")
     for name, value, (low, high) in (
         ("state_bits", state_bits, STATE_BITS),
         ("sum_bits", sum_bits, SUM_BITS),
+        ("max_count", max_count, MAX_COUNT),
     ):
-        if not isinstance(value, int) or not low <= value <= high:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or not low <= value <= high
+        ):
             raise SpikeloomError(f"{name} must be an integer {low}..{high}, not {value!r}")
     if schedule not in ("layered", "pipelined"):
         raise SpikeloomError(f"schedule must be 'layered' or 'pipelined', not {schedule!r}")

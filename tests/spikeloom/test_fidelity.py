@@ -317,6 +317,44 @@ def test_accuracy_and_worst_population(classifier: Any) -> None:
         compare_float(net, *quantise(net), events, labels[:3])
 
 
+@pytest.mark.parametrize(
+    ("inputs", "options", "part"),
+    [
+        (np.ones((1, 5, 3)), {}, r"must have shape \(samples, steps, 2\)"),
+        (np.full((1, 5, 2), 0.5), {}, "whole counts"),
+        (np.ones((1, 5, 2)), {"max_count": "a"}, "max_count"),
+        (np.ones((1, 5, 2)), {"max_loss": "a"}, "max_loss must be a number"),
+    ],
+)
+def test_choice_refuses_wrong_arguments_at_once(
+    monkeypatch: pytest.MonkeyPatch, inputs: Any, options: Any, part: str
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("spikeloom.choice.quantise", never)
+    with pytest.raises(SpikeloomError, match=part):
+        choose(one([[1.0], [0.5]]), inputs, **options)
+
+
+def test_choice_counts_only_what_was_run() -> None:
+    """5000 events are too many for the sums of 12 bits that the first candidate has."""
+    found = choose(one(np.ones((5000, 1)), threshold=2.0), np.zeros((1, 3, 5000)), max_loss=1.0)
+    assert found.network.state_bits > 8
+    assert found.tried == 1
+
+
+def test_a_float_run_of_no_sample_is_refused() -> None:
+    kernel = Kernel((1, 3, 3), np.ones((1, 1, 3, 3)))
+    net = FloatNetwork(
+        (FloatInput("in", 9, (1, 3, 3)),),
+        (FloatPopulation("a", 1, np.zeros(1), image=(1, 1, 1)),),
+        (FloatConvolution("in", "a", kernel),),
+    )
+    with pytest.raises(SpikeloomError, match="hold no sample"):
+        simulate_float(net, np.zeros((0, 5, 9)))
+
+
 def test_choice_meets_the_loss_with_the_least_memory(classifier: Any) -> None:
     net, events, labels = classifier
     loose = choose(net, events, labels, max_loss=0.2)
