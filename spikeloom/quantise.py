@@ -61,9 +61,6 @@ STATE_BITS = (8, 24)
 SUM_BITS = (8, 32)
 """Least and greatest widths of states and sums that hardware can be built with."""
 
-MAX_COUNT = (1, 255)
-"""Least and greatest number of events an input axon can be allowed in a step."""
-
 HEADROOM = Fraction(31, 32)
 """Part of its range that a state may take on the calibration input; rounding may add to it."""
 
@@ -153,7 +150,6 @@ def _check_arguments(
     for name, value, (low, high) in (
         ("state_bits", state_bits, STATE_BITS),
         ("sum_bits", sum_bits, SUM_BITS),
-        ("max_count", max_count, MAX_COUNT),
     ):
         if (
             isinstance(value, bool)
@@ -161,6 +157,8 @@ def _check_arguments(
             or not low <= value <= high
         ):
             raise SpikeloomError(f"{name} must be an integer {low}..{high}, not {value!r}")
+    if isinstance(max_count, bool) or not isinstance(max_count, (int, np.integer)):
+        raise SpikeloomError(f"max_count must be an integer 1..255, not {max_count!r}")
     if schedule not in ("layered", "pipelined"):
         raise SpikeloomError(f"schedule must be 'layered' or 'pipelined', not {schedule!r}")
 
