@@ -131,7 +131,7 @@ def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> R
 def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -> Run:
     samples, steps = next(iter(counts.values())).shape[:2]
     integer = update_type(network.state_bits, network.sum_bits)
-    sums = {id(c): _sums(network, c) for c in network.connections}
+    sums = {id(c): connection_sums(network, c) for c in network.connections}
     # What inputs bring is known beforehand, for all steps.
     driven = {
         id(c): sums[id(c)](counts[c.source]) for c in network.connections if c.source in counts
@@ -173,7 +173,8 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
     )
 
 
-def _sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
+def connection_sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
+    """What makes the sums that the events of a connection bring, without its `high`."""
     count = network.max_events(connection.source)
     image = network.image(connection.source)
     if isinstance(connection, Convolution):

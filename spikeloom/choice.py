@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.errors import SpikeloomError
-from golden.network import Network
+from golden.network import Input, Network, Population
+from golden.step import check_inputs
 from spikeloom.fidelity import Fidelity, compare_float
 from spikeloom.float_network import FloatNetwork
 from spikeloom.quantise import SUM_BITS, quantise
@@ -75,8 +77,10 @@ def choose(
         (_memory(net, bits, pairs, state_bits), bits, pairs, state_bits)
         for (bits, pairs), state_bits in itertools.product(WEIGHTS, STATES)
     )
-    least = 1.0
-    for tried, (memory, weight_bits, weight_pairs, state_bits) in enumerate(candidates, 1):
+    _check(net, inputs, max_loss, max_count)
+    least, tried = 1.0, 0
+    refused: SpikeloomError | None = None
+    for memory, weight_bits, weight_pairs, state_bits in candidates:
         try:
             network, report = quantise(
                 net,
@@ -87,18 +91,35 @@ def choose(
                 max_count=max_count,
                 calibration=inputs,
             )
-        except SpikeloomError:
-            if tried == len(candidates):
-                raise
+        except SpikeloomError as error:
+            refused = error
             continue  # too narrow for this network
+        tried += 1
         fidelity = compare_float(net, network, report, inputs, labels)
         least = min(least, fidelity.loss)
         if fidelity.loss <= max_loss:
             return Choice(network, report, fidelity, memory, tried)
+    if refused is not None and not tried:
+        raise refused
     raise SpikeloomError(
         f"max_loss: no width of weights and states loses less than {least:g} on this input, and "
         f"{max_loss:g} is allowed; allow more, or train again"
     )
+
+
+def _check(
+    net: FloatNetwork,
+    inputs: Mapping[str, ArrayLike] | ArrayLike,
+    max_loss: float,
+    max_count: int,
+) -> None:
+    """Refuse at once what no width would make right."""
+    if isinstance(max_loss, bool) or not isinstance(max_loss, (int, float)):
+        raise SpikeloomError(f"max_loss must be a number 0..1, not {max_loss!r}")
+    # The inputs of every candidate, with a population because a network has one.
+    nodes = tuple(Input(node.name, node.size, max_count) for node in net.inputs)
+    idle = Population(net.populations[0].name, 1, np.zeros(1, np.int64))
+    check_inputs(Network(nodes, (idle,), ()), inputs)
 
 
 def _sum_bits(state_bits: int) -> int:

@@ -1,6 +1,5 @@
 """How far an integer network is from the float network that it was made of."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from golden.errors import SpikeloomError
 from golden.network import Network
 from golden.step import check_inputs, simulate
-from spikeloom.float_network import FloatNetwork, Spikes, simulate_float
+from spikeloom.float_network import FloatNetwork, Spikes, simulate_float, with_delays
 from spikeloom.quantise_report import QuantisationReport
 
 
@@ -82,13 +81,7 @@ def compare_float(
     spikes, or, where that never spikes, with the highest potential in the end.
     """
     events = check_inputs(network, inputs)
-    in_step = dataclasses.replace(
-        net,
-        connections=tuple(
-            dataclasses.replace(connection, delay=row.delay)
-            for connection, row in zip(net.connections, report.connections, strict=True)
-        ),
-    )
+    in_step = with_delays(net, [row.delay for row in report.connections])
     floats, integers = simulate_float(in_step, events), simulate(network, events)
     comparisons = []
     for row in report.populations:

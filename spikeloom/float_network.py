@@ -12,17 +12,19 @@ It has the structure of `golden.network` and the update of the integer neuron, i
     v = v_reset, or u - s * subtrahend             where s, and the reset is not delayed; else u
 """
 
+import dataclasses
 import graphlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from golden.convolution import Image
 from golden.errors import SpikeloomError
 from golden.spec import BURSTS, Reset
 from spikeloom.dialect import DIALECTS, MAX_DELAY, Dialect
-from spikeloom.linear_maps import Floats, Image, Kernel
+from spikeloom.linear_maps import Floats, Kernel, magnitude
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; how often, for a population with several spikes in a step."""
@@ -261,6 +263,15 @@ def levels(network: FloatNetwork) -> dict[str, int]:
     return found
 
 
+def with_delays(network: FloatNetwork, delays: Sequence[int]) -> FloatNetwork:
+    """The same with other delays, in the order of its connections."""
+    connections = tuple(
+        dataclasses.replace(connection, delay=delay)
+        for connection, delay in zip(network.connections, delays, strict=True)
+    )
+    return dataclasses.replace(network, connections=connections)
+
+
 def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike) -> FloatRun:
     """Run every sample of `inputs` from the initial state.
 
@@ -296,7 +307,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
             fired, u, i[name] = _update(population, v[name], i[name], x)
             emitted[name][:, t] = fired
             v[name] = u if population.delayed_reset else _after_spikes(population, u, fired)
-            peaks[name] = max(peaks[name], _peak(u), _peak(i[name]))
+            peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
     return FloatRun(spikes, v, peaks)
 
@@ -343,10 +354,6 @@ def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
     return spikes.astype(np.bool_) if population.max_spikes == 1 else spikes.astype(np.uint8)
 
 
-def _peak(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))
-
-
 def _check_inputs(
     network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike
 ) -> dict[str, Floats]:
@@ -359,15 +366,21 @@ def _check_inputs(
         raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
     checked = {}
     for name, size in sizes.items():
-        values = np.asarray(inputs[name], np.float64)
-        if values.ndim == 2:
-            values = values[np.newaxis]
+        try:
+            given = np.asarray(inputs[name])
+        except (TypeError, ValueError, RuntimeError):
+            raise SpikeloomError(f"events of {name!r} are no rectangular array") from None
+        if given.dtype.kind not in "biuf":
+            raise SpikeloomError(f"events of {name!r} must be numbers, not {given.dtype}")
+        values = given[np.newaxis] if given.ndim == 2 else given
         if values.ndim != 3 or values.shape[2] != size:
             raise SpikeloomError(
                 f"events of {name!r} must have shape (samples, steps, {size}) "
-                f"or (steps, {size}), not {np.shape(inputs[name])}"
+                f"or (steps, {size}), not {given.shape}"
             )
-        checked[name] = values
+        if not len(values):
+            raise SpikeloomError(f"events of {name!r} hold no sample: nothing to run")
+        checked[name] = values.astype(np.float64)
     if len({values.shape[:2] for values in checked.values()}) > 1:
         raise SpikeloomError("events: inputs differ in samples or steps; make them equal")
     return checked

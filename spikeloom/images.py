@@ -8,8 +8,9 @@ all its connections are matrices.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from golden.convolution import Image
 from spikeloom.float_network import AnyFloatConnection, FloatConnection, FloatConvolution
-from spikeloom.linear_maps import Diagonal, Image, Kernel, Map, Matrix, add, by_channel
+from spikeloom.linear_maps import Diagonal, Kernel, Map, Matrix, add, by_channel
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.convolution import Image, Pair
+
 Floats = NDArray[np.float64]
-
-Image = tuple[int, int, int]
-"""Channels, height, width."""
-
-Pair = tuple[int, int]
-"""Something of rows, and of columns."""
 
 Padding = tuple[Pair, Pair]
 """Zeros above and below; left and right."""
@@ -122,8 +118,15 @@ class Kernel:
     @property
     def geometry(self) -> tuple[object, ...]:
         """Everything but the weights."""
-        fields = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return tuple(value for value in fields if value is not self.weights) + self.weights.shape
+        return (
+            self.image,
+            self.weights.shape,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            self.pool,
+        )
 
     @property
     def is_pointwise(self) -> bool:
@@ -343,6 +346,11 @@ def _ungrouped(weights: Floats, groups: int) -> Floats:
         rows = slice(part * out // groups, (part + 1) * out // groups)
         full[rows, part * inner : (part + 1) * inner] = weights[rows]
     return full
+
+
+def magnitude(values: Floats) -> float:
+    """Largest magnitude; 0 of nothing."""
+    return float(np.abs(values).max(initial=0.0))
 
 
 def by_channel(gains: Floats, image: Image) -> Floats | None:

@@ -160,6 +160,8 @@ class _Importer:
         self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
         self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
         self.signals: dict[str, _Signal] = {}
+        self.ignored: list[str] = []
+        """Neuron nodes of which the framework does not read v_reset."""
 
     def _node(self, name: str, node: Any) -> Node:
         return Node(name, node.node if isinstance(node, Port) else node, self.dialect)
@@ -196,7 +198,7 @@ class _Importer:
             ),
             tuple(connections(links, images, self._check_matrix)),
             tuple(self._outputs()),
-            self.dialect,
+            self._dialect(),
         )
         depth = levels(network)
         in_order = sorted(network.populations, key=lambda p: (depth[p.name], p.name))
@@ -310,7 +312,22 @@ class _Importer:
         neurons = NEURONS[type(node.node)](node, shape)
         current = self._through(node, x, Scale(neurons.gain), shape)
         bias = neurons.population.bias + current.bias
+        if neurons.ignored:
+            self.ignored.append(name)
         return dataclasses.replace(neurons.population, bias=bias), current
+
+    def _dialect(self) -> Dialect:
+        """The dialect, and in what this file differs from it."""
+        if not self.ignored:
+            return self.dialect
+        more = len(self.ignored) - 3
+        others = f" and {more} more" if more > 0 else ""
+        line = (
+            f"v_reset of {names(self.ignored[:3])}{others} is not 0 in the file: neither "
+            f"{self.dialect.name} nor the import reads it"
+        )
+        differences = (*self.dialect.differences, line)
+        return dataclasses.replace(self.dialect, differences=differences)
 
     def _delay(self, source: str, delay: int) -> int:
         from_input = self._is(source, nir.Input)

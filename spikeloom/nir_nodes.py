@@ -22,9 +22,10 @@ from typing import Any, NoReturn
 import nir
 import numpy as np
 
+from golden.convolution import Pair
 from golden.errors import SpikeloomError
 from golden.spec import Reset
-from spikeloom.dialect import Dialect
+from spikeloom.dialect import DIALECTS, Dialect
 from spikeloom.float_network import FloatPopulation
 from spikeloom.linear_maps import (
     NO_PADDING,
@@ -34,7 +35,6 @@ from spikeloom.linear_maps import (
     Linear,
     Operation,
     Padding,
-    Pair,
     Scale,
 )
 from spikeloom.nir_graph import brief
@@ -83,12 +83,17 @@ class Node:
         return values
 
     def each(self, parameter: str, shape: Shape) -> Floats:
-        """A parameter of every element of a signal of `shape`, flattened; a scalar is repeated."""
+        """A parameter of every element of a signal of `shape`, flattened.
+
+        A scalar (of shape ()) is repeated, as frameworks export what all neurons share; one element
+        of any other shape is not, because NIR repeats nothing.
+        """
         values = self.array(parameter)
-        if values.size != 1 and values.shape != shape:
+        if values.shape not in ((), shape) and (values.size, math.prod(shape)) != (1, 1):
+            scalar = ", or make the parameter a scalar" if values.size == 1 else ""
             self.refuse(
                 f"{parameter} has shape {values.shape}, but what arrives has shape {shape}; "
-                "make them equal"
+                f"make them equal{scalar}"
             )
         expected = self.dialect.only(self.kind, parameter)
         if expected is not None and (values != expected).any():
@@ -328,7 +333,7 @@ def _pool(node: Node, shape: Shape) -> Step:
 
 
 def _kernel(node: Node, kernel: Kernel) -> Kernel:
-    """A kernel that fits its image, without needless steps."""
+    """A kernel that fits its image, with steps no longer than they need be."""
     _, height, width = kernel.output
     if min(height, width) < 1:
         node.refuse(
@@ -339,16 +344,16 @@ def _kernel(node: Node, kernel: Kernel) -> Kernel:
     elements = max(math.prod(kernel.output), kernel.image[0] * math.prod(padded))
     if elements > MAX_SIGNAL:
         node.refuse(f"it makes {elements} elements, more than {MAX_SIGNAL}; make the image smaller")
-    # What has no second place to go to needs no step.
+    strides, dilations = [], []
+    for axis in (0, 1):
+        taps, dilation = kernel.taps[axis], kernel.dilation[axis]
+        # A stride that leads out of the image leads as far out as the shortest that does.
+        outside = padded[axis] - dilation * (taps - 1)
+        strides.append(min(kernel.stride[axis], outside))
+        dilations.append(dilation if taps > 1 else 1)
     return dataclasses.replace(
-        kernel,
-        stride=_needed(kernel.stride, (height, width)),
-        dilation=_needed(kernel.dilation, kernel.taps),
+        kernel, stride=(strides[0], strides[1]), dilation=(dilations[0], dilations[1])
     )
-
-
-def _needed(step: Pair, places: Pair) -> Pair:
-    return step[0] if places[0] > 1 else 1, step[1] if places[1] > 1 else 1
 
 
 MAPS: dict[type, Callable[[Node, Shape], Step]] = {
@@ -398,10 +403,13 @@ class Neurons:
         Its bias is what is added besides the input.
     gain
         Of the input of each neuron.
+    ignored
+        Whether the node has a reset potential that its framework does not read.
     """
 
     population: FloatPopulation
     gain: Floats
+    ignored: bool = False
 
 
 def _leaky(node: Node, shape: Shape) -> Neurons:
@@ -475,7 +483,16 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
     reset = Reset[dialect.reset.upper()]
     threshold = float(thresholds.max())
     scale = threshold / thresholds
-    v_reset = node.each("v_reset", shape) if reset is Reset.VALUE else np.zeros(1)
+    v_reset = node.each("v_reset", shape)
+    ignored = reset is not Reset.VALUE and bool(v_reset.any())
+    if ignored:
+        known = DIALECTS.get(dialect.name)
+        if known is None or known.reset == "value":
+            node.refuse(
+                f"v_reset is not 0, and reset={dialect.reset!r} does not read it; set it to 0, or "
+                'import with reset="value"'
+            )
+        v_reset = np.zeros(1)
     population, leak = neurons.population, neurons.population.leak
     population = dataclasses.replace(
         population,
@@ -491,7 +508,7 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         v_min=-threshold if dialect.clamps(node.kind) else None,
         max_spikes=dialect.max_spikes,
     )
-    return Neurons(population, neurons.gain * scale)
+    return Neurons(population, neurons.gain * scale, ignored)
 
 
 def _threshold(node: Node, shape: Shape) -> Neurons:

@@ -42,8 +42,9 @@ from spikeloom.float_network import (
     FloatPopulation,
     levels,
     simulate_float,
+    with_delays,
 )
-from spikeloom.linear_maps import Floats
+from spikeloom.linear_maps import Floats, magnitude
 from spikeloom.quantise_report import (
     QuantisationReport,
     Rounded,
@@ -62,6 +63,8 @@ SUM_BITS = (8, 32)
 
 HEADROOM = Fraction(31, 32)
 """Part of its range that a state may take on the calibration input; rounding may add to it."""
+
+HALF = Fraction(1, 2)
 
 
 def quantise(
@@ -86,35 +89,42 @@ def quantise(
     schedule
         "layered": the phase of a population is its depth, and delays stay as they are.
         "pipelined": one phase; a connection's delay grows by the layers it crosses, 1 between
-        neighbours, so that the layer at depth l does what it did, l + 1 steps late.
+        neighbours, so that what spikes do to the layer at depth l they do l + 1 steps late. A
+        bias, a leak and a potential that starts above or below 0 act from step 0 all the same:
+        a network that has them starts otherwise than the layered one.
     max_count
         Most events an input axon can have in one step, 1..255.
     weight_pairs
         Every connection becomes two, of the lower and the upper halves of weights that are twice
         as wide.
     calibration
-        Events as for `simulate_float`. Scales are lowered until on these no state saturates, and
-        no sum can overflow.
+        Events as for `simulate_float`. Scales are lowered until on these, with the delays of the
+        schedule, no state saturates, and no sum can overflow.
 
     Raises
     ------
     SpikeloomError
         A number does not fit its width, a sum could overflow, or an argument is out of range.
     """
+    _check_arguments(weight_bits, state_bits, sum_bits, schedule, max_count)
     if weight_bits == 16:
         weight_bits, weight_pairs = 8, True
-    _check_arguments(weight_bits, state_bits, sum_bits, schedule)
     depth = levels(net)
     scales = _scales(net, largest_weight(weight_bits, weight_pairs), min(state_bits, sum_bits))
+    layered = schedule == "layered"
+    delays = [c.delay if layered else _pipelined_delay(c, depth) for c in net.connections]
     if calibration is not None:
-        peaks = simulate_float(net, calibration).peaks
+        peaks = simulate_float(with_delays(net, delays), calibration).peaks
+        lower_half = 1 << (weight_bits - 1) if weight_pairs else 0
         for population in net.populations:
-            limit = _limit(net, population, peaks, state_bits, sum_bits, max_count)
+            limit = _limit(net, population, peaks, state_bits, sum_bits, max_count, lower_half)
             scales[population.name] = min(scales[population.name], limit)
     for population in net.populations:
         scales[population.name] = _whole_threshold(population, scales[population.name])
-    layered = schedule == "layered"
-    rounded = [_round(c, scales[c.target], depth, layered, weight_pairs) for c in net.connections]
+    rounded = [
+        _round(connection, scales[connection.target], delay, weight_pairs)
+        for connection, delay in zip(net.connections, delays, strict=True)
+    ]
     network = Network(
         tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs),
         tuple(
@@ -131,15 +141,24 @@ def quantise(
     return network, report
 
 
-def _check_arguments(weight_bits: int, state_bits: int, sum_bits: int, schedule: str) -> None:
-    if weight_bits not in WEIGHT_BITS:
+def _check_arguments(
+    weight_bits: int, state_bits: int, sum_bits: int, schedule: str, max_count: int
+) -> None:
+    integer = isinstance(weight_bits, (int, np.integer))
+    if not integer or weight_bits not in (*WEIGHT_BITS, 16):
         raise SpikeloomError(f"weight_bits must be 2, 4 or 8 (or 16: pairs), not {weight_bits!r}")
     for name, value, (low, high) in (
         ("state_bits", state_bits, STATE_BITS),
         ("sum_bits", sum_bits, SUM_BITS),
     ):
-        if not isinstance(value, int) or not low <= value <= high:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or not low <= value <= high
+        ):
             raise SpikeloomError(f"{name} must be an integer {low}..{high}, not {value!r}")
+    if isinstance(max_count, bool) or not isinstance(max_count, (int, np.integer)):
+        raise SpikeloomError(f"max_count must be an integer 1..255, not {max_count!r}")
     if schedule not in ("layered", "pipelined"):
         raise SpikeloomError(f"schedule must be 'layered' or 'pipelined', not {schedule!r}")
 
@@ -155,10 +174,10 @@ def _scales(net: FloatNetwork, most: int, narrowest: int) -> dict[str, Fraction]
     scales = {}
     for population in net.populations:
         weights = [connection.weights for connection in net.into(population.name)]
-        largest = max((_largest(array) for array in weights), default=0.0)
+        largest = max((magnitude(array) for array in weights), default=0.0)
         steps = most
         if largest == 0:
-            largest = max(_largest(population.bias), *(abs(v) for v in _potentials(population)))
+            largest = max(magnitude(population.bias), *(abs(v) for v in _potentials(population)))
             steps = signed_range(narrowest - 1)[1]
         if largest and steps / largest == math.inf:
             raise SpikeloomError(
@@ -175,7 +194,7 @@ def _potentials(population: FloatPopulation) -> list[float]:
     if population.v_min is not None:
         stated.append(population.v_min)
     if population.leak is not None:
-        stated.append(_largest(population.leak))
+        stated.append(magnitude(population.leak))
     return stated
 
 
@@ -186,20 +205,25 @@ def _limit(
     state_bits: int,
     sum_bits: int,
     max_count: int,
+    lower_half: int,
 ) -> Fraction:
-    """The greatest scale at which states with these peaks, and all sums, keep to their range."""
+    """The greatest scale at which states with these peaks, and all sums, keep to their range.
+
+    `lower_half` is the largest magnitude of the lower half of a weight; 0 without pairs.
+    """
     counts = {node.name: max_count for node in net.inputs}
     counts |= {p.name: p.max_spikes for p in net.populations}
     low, high = np.zeros(population.size), np.zeros(population.size)
-    # Rounding takes a weight further from 0 by up to a half.
+    # Rounding takes a weight further from 0 by up to a half. In a pair the lower half can have the
+    # other sign, and what it takes away the upper half has more.
     events = np.zeros(population.size)
     for connection in net.into(population.name):
         count = counts[connection.source]
         low += count * _arriving(connection, np.minimum(connection.weights, 0))
         high += count * _arriving(connection, np.maximum(connection.weights, 0))
         events += count * _arriving(connection, np.ones_like(connection.weights))
-    needed = Fraction(max(_largest(low), _largest(high), _largest(population.bias)))
-    room = signed_range(sum_bits)[1] - Fraction(_largest(events)) / 2 - 1
+    needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
+    room = signed_range(sum_bits)[1] - Fraction(magnitude(events)) * (lower_half + HALF) - 1
     reach = Fraction(max(peaks[population.name], *(abs(v) for v in _potentials(population))))
     rail = signed_range(state_bits)[1] * HEADROOM - 1
     limits = [room / needed] if needed else []
@@ -207,7 +231,7 @@ def _limit(
     limit = min(limits, default=Fraction(1 << 32))
     if limit <= 0:
         raise SpikeloomError(
-            f"population {population.name!r}: {_largest(events):g} events can arrive in a step, "
+            f"population {population.name!r}: {magnitude(events):g} events can arrive in a step, "
             f"too many for sums of {sum_bits} bits; raise sum_bits"
         )
     return limit
@@ -242,14 +266,9 @@ def _whole_threshold(population: FloatPopulation, scale: Fraction) -> Fraction:
 
 
 def _round(
-    connection: AnyFloatConnection,
-    scale: Fraction,
-    depth: Mapping[str, int],
-    layered: bool,
-    weight_pairs: bool,
+    connection: AnyFloatConnection, scale: Fraction, delay: int, weight_pairs: bool
 ) -> Rounded:
     weights = np.rint(connection.weights * float(scale)).astype(np.int64)
-    delay = connection.delay if layered else _pipelined_delay(connection, depth)
     return Rounded(connection, weights, delay, weights.size * (1 + weight_pairs))
 
 
@@ -350,7 +369,7 @@ def _check_fits(
 
 
 def _pipelined_delay(connection: AnyFloatConnection, depth: Mapping[str, int]) -> int:
-    """The delay that keeps a connection in step when the layer at depth l is l + 1 steps late."""
+    """The delay that keeps a connection in step where spikes reach depth l l + 1 steps late."""
     delay = connection.delay + depth[connection.target] - depth.get(connection.source, -1)
     if delay < 1:
         raise SpikeloomError(
@@ -358,7 +377,3 @@ def _pipelined_delay(connection: AnyFloatConnection, depth: Mapping[str, int]) -
             'pipelined layers allow; use schedule="layered" or a longer delay'
         )
     return delay
-
-
-def _largest(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))

@@ -14,7 +14,7 @@ from golden.fixed import Integers
 from golden.network import Network, Population
 from golden.spec import DECAY_ONE
 from spikeloom.float_network import AnyFloatConnection, FloatNetwork, FloatPopulation
-from spikeloom.linear_maps import Floats
+from spikeloom.linear_maps import Floats, magnitude
 
 Schedule = Literal["layered", "pipelined"]
 
@@ -260,7 +260,7 @@ def _population_report(
         integer.phase,
         float(scale),
         weight,
-        _largest(bias / float(scale) - population.bias),
+        magnitude(bias / float(scale) - population.bias),
         population.decay,
         integer.decay,
         _relative(integer.decay / DECAY_ONE, population.decay),
@@ -308,7 +308,7 @@ def _warnings(report: PopulationReport) -> list[str]:
 
 def _weight_error(weights: Floats, steps_off: Floats, scale: Fraction) -> WeightError:
     size = _rms(weights)
-    largest, rms = _largest(steps_off), _rms(steps_off)
+    largest, rms = magnitude(steps_off), _rms(steps_off)
     unit = float(scale)
     return WeightError(largest / unit, rms / unit, largest, rms, rms / unit / size if size else 0.0)
 
@@ -349,11 +349,7 @@ def _relative(value: float, reference: float) -> float:
     return value / reference - 1 if reference else 0.0
 
 
-def _largest(values: Floats) -> float:
-    return float(np.abs(values).max(initial=0.0))
-
-
 def _rms(values: Floats) -> float:
     """Root mean square, relative to the largest value so that no square overflows."""
-    largest = _largest(values)
+    largest = magnitude(values)
     return largest * math.sqrt(np.mean((values / largest) ** 2)) if largest else 0.0

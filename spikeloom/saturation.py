@@ -6,13 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from golden.convolution import Convolution, ConvolutionSums
 from golden.fixed import Signed, signed_range
-from golden.network import AnyConnection, Network, Population
+from golden.network import Network, Population
 from golden.neuron import Spikes, update
 from golden.spec import Reset
-from golden.step import check_inputs, simulate
-from golden.sums import WeightSums
+from golden.step import check_inputs, connection_sums, simulate
 
 WIDE = 48
 """Bits in which nothing saturates."""
@@ -51,16 +49,7 @@ def _input(network: Network, population: Population, events: Mapping[str, Spikes
     samples, steps = next(iter(events.values())).shape[:2]
     x = np.tile(population.bias, (samples, steps, 1))
     for connection in network.into(population.name):
-        arriving = _sums(network, connection)(events[connection.source]).astype(np.int64)
+        arriving = connection_sums(network, connection)(events[connection.source]).astype(np.int64)
         weight = 1 << (network.weight_bits * connection.high)
         x[:, connection.delay :] += weight * arriving[:, : max(steps - connection.delay, 0)]
     return x
-
-
-def _sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
-    most = network.max_events(connection.source)
-    if isinstance(connection, Convolution):
-        image = network.image(connection.source)
-        assert image is not None
-        return ConvolutionSums(connection, image, most)
-    return WeightSums(connection.weights, most)

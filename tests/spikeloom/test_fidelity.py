@@ -241,6 +241,44 @@ def test_calibration_keeps_sums_and_thresholds_in_range() -> None:
         quantise(net, sum_bits=8, calibration=np.zeros((1, 2, 300)))
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("bits", [4, 8])
+def test_calibration_leaves_room_for_both_halves_of_pairs(seed: int, bits: int) -> None:
+    """Halves of a weight can have opposite signs, and sums bound each half by itself."""
+    rng = np.random.default_rng(seed)
+    kernel = Kernel((2, 5, 5), rng.normal(size=(3, 2, 3, 3)), pool=(1, 1))
+    net = FloatNetwork(
+        (FloatInput("in", 50, (2, 5, 5)),),
+        (
+            FloatPopulation("a", 27, rng.normal(size=27), 0.1, image=(3, 3, 3)),
+            FloatPopulation("b", 4, np.zeros(4), 0.1),
+        ),
+        (
+            FloatConvolution("in", "a", kernel),
+            FloatConnection("a", "b", rng.choice([-1, -0.5, 0.5, 1], (27, 4))),
+        ),
+    )
+    events = rng.random((2, 20, 50)) < 0.3
+    network, report = quantise(
+        net, weight_bits=bits, weight_pairs=True, max_count=3, calibration=events
+    )
+    assert network.sum_bits == 16
+    assert [p.saturations for p in report.populations] == [0, 0]
+    assert any((c.high and c.weights.any()) for c in network.connections)
+
+
+def test_calibration_runs_with_the_delays_of_the_schedule() -> None:
+    """A bias starts at once, what cancels it comes a step later where layers are pipelined."""
+    net = one([[-1.0], [-0.5]], bias=np.array([1.5]), threshold=0.5, spiking=False)
+    events = np.ones((1, 9, 2))
+    _, report = quantise(net, state_bits=8, calibration=events)
+    assert (report.populations[0].saturations, report.populations[0].weight_limit) == (0, 1.0)
+    network, report = quantise(net, state_bits=8, schedule="pipelined", calibration=events)
+    assert report.populations[0].saturations == 0
+    assert report.populations[0].weight_limit < 1
+    assert simulate(network, events).states["a"].item() > 90
+
+
 # Accuracy and choice.
 
 
@@ -277,6 +315,44 @@ def test_accuracy_and_worst_population(classifier: Any) -> None:
     assert fidelity.worst in ("hidden", "out")
     with pytest.raises(SpikeloomError, match="60 integers"):
         compare_float(net, *quantise(net), events, labels[:3])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "part"),
+    [
+        (np.ones((1, 5, 3)), {}, r"must have shape \(samples, steps, 2\)"),
+        (np.full((1, 5, 2), 0.5), {}, "whole counts"),
+        (np.ones((1, 5, 2)), {"max_count": "a"}, "max_count"),
+        (np.ones((1, 5, 2)), {"max_loss": "a"}, "max_loss must be a number"),
+    ],
+)
+def test_choice_refuses_wrong_arguments_at_once(
+    monkeypatch: pytest.MonkeyPatch, inputs: Any, options: Any, part: str
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("spikeloom.choice.quantise", never)
+    with pytest.raises(SpikeloomError, match=part):
+        choose(one([[1.0], [0.5]]), inputs, **options)
+
+
+def test_choice_counts_only_what_was_run() -> None:
+    """5000 events are too many for the sums of 12 bits that the first candidate has."""
+    found = choose(one(np.ones((5000, 1)), threshold=2.0), np.zeros((1, 3, 5000)), max_loss=1.0)
+    assert found.network.state_bits > 8
+    assert found.tried == 1
+
+
+def test_a_float_run_of_no_sample_is_refused() -> None:
+    kernel = Kernel((1, 3, 3), np.ones((1, 1, 3, 3)))
+    net = FloatNetwork(
+        (FloatInput("in", 9, (1, 3, 3)),),
+        (FloatPopulation("a", 1, np.zeros(1), image=(1, 1, 1)),),
+        (FloatConvolution("in", "a", kernel),),
+    )
+    with pytest.raises(SpikeloomError, match="hold no sample"):
+        simulate_float(net, np.zeros((0, 5, 9)))
 
 
 def test_choice_meets_the_loss_with_the_least_memory(classifier: Any) -> None:

@@ -128,7 +128,7 @@ def test_what_a_framework_would_ignore_is_refused(
 
 def test_scalar_parameters_are_repeated_and_per_neuron_gains_fold() -> None:
     neuron = lif(2, r=[4.0, 8.0])
-    neuron.tau, neuron.v_threshold = np.array(4.0), np.array([1.0])
+    neuron.tau, neuron.v_threshold = np.array(4.0), np.array(1.0)
     network = chain(nir.Scale(np.array(2.0)), neuron, size=2, out=2)
     population, weights = only(load_nir(network, dt=1.0))
     assert population.decay == 0.25
@@ -530,3 +530,35 @@ def test_loading_executes_nothing(tmp_path: Path) -> None:
             file[place] = trap
         refusal(bad, dt=1.0)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("parameter", ["tau", "r", "v_leak", "v_threshold", "v_reset"])
+def test_one_element_is_not_repeated(parameter: str) -> None:
+    """NIR repeats nothing; only what has no shape at all is meant for every neuron."""
+    node = lif(5)
+    setattr(node, parameter, getattr(node, parameter)[:1])
+    with pytest.raises(SpikeloomError, match=rf"{parameter} has shape \(1,\).*\(5,\).*scalar"):
+        load_nir(chain(node, size=5, out=5), dt=1.0)
+    setattr(node, parameter, getattr(node, parameter)[0])
+    assert load_nir(chain(node, size=5, out=5), dt=1.0).populations[0].size == 5
+
+
+def test_neurons_of_one_element_do_not_become_more() -> None:
+    with pytest.raises(SpikeloomError, match=r"'n0' \(LIF\).*has shape \(1,\)"):
+        load_nir(chain(lif(), size=5, out=5), dt=1.0)
+
+
+@pytest.mark.parametrize("dialect", ["sinabs", "spyx"])
+def test_a_reset_potential_that_the_framework_ignores_is_a_difference(dialect: str) -> None:
+    found = load_nir(chain(lif(v_reset=0.5)), dialect).dialect.differences
+    assert found[:-1] == DIALECTS[dialect].differences
+    assert "v_reset of 'n0' is not 0" in found[-1]
+    assert load_nir(chain(lif()), dialect).dialect == DIALECTS[dialect]
+
+
+@pytest.mark.parametrize("reset", ["subtract", "none"])
+@pytest.mark.parametrize("dialect", ["nir", "snntorch", "norse", "lava"])
+def test_a_reset_potential_that_an_option_would_drop_is_refused(dialect: str, reset: str) -> None:
+    with pytest.raises(SpikeloomError, match=r"'n0' \(LIF\): v_reset"):
+        load_nir(chain(lif(r=1.0, v_reset=0.5)), dialect, dt=1.0, reset=reset)
+    assert load_nir(chain(lif(r=1.0)), dialect, dt=1.0, reset=reset).populations

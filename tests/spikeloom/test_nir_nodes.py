@@ -6,7 +6,10 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nir_graphs import chain, conv1d, conv2d, graph, make, pool
+from nir_interpreter import apply
 
 from golden.errors import SpikeloomError
 from golden.spec import Reset
@@ -132,6 +135,60 @@ def test_pooling(kind: type, size: Any, stride: Any, padding: Any) -> None:
         dt=1.0,
     )
     np.testing.assert_allclose(arriving(network, x), expected.reshape(-1))
+
+
+def check_map(node: Any, size: tuple[int, ...]) -> None:
+    """A node in front of neurons with parameters of no shape brings what it computes alone."""
+    x = np.random.default_rng(11).normal(size=size)
+    expected = apply(node, x)
+    scalar = nir.IF(r=np.float64(1), v_threshold=np.float64(1), v_reset=np.float64(0))
+    network = load_nir(chain(node, scalar, size=size, out=expected.shape), dt=1.0)
+    assert network.populations[0].size == expected.size
+    np.testing.assert_allclose(arriving(network, x), expected.reshape(-1), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["conv", nir.SumPool2d, nir.AvgPool2d])
+@pytest.mark.parametrize(
+    ("extent", "stride", "padding"), [(4, 2, 0), (5, 3, 0), (5, 4, 0), (2, 2, 1), (3, 7, 0)]
+)
+def test_a_stride_beyond_the_only_place(kind: Any, extent: int, stride: int, padding: int) -> None:
+    if kind == "conv":
+        weight = np.random.default_rng(12).normal(size=(2, 2, 3, 3))
+        node: Any = conv2d(weight, stride=stride, padding=padding)
+    else:
+        node = pool(kind, (3, 3), (stride, stride), (padding, padding))
+    check_map(node, (2, extent, extent))
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> tuple[Any, tuple[int, ...]]:
+    """A convolution or pool of any geometry, and the shape of what it gets."""
+    pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
+    taps, padding = draw(pairs), draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    kind = draw(st.sampled_from(["conv", "conv1d", nir.SumPool2d, nir.AvgPool2d]))
+    dilation = draw(pairs) if kind in ("conv", "conv1d") else (1, 1)
+    stride = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    rows, columns = (
+        max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 5))
+        for d, k, p in zip(dilation, taps, padding, strict=True)
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    if kind == "conv1d":
+        weight = rng.normal(size=(3, 2, taps[1]))
+        one = {"stride": stride[1], "padding": padding[1], "dilation": dilation[1]}
+        return conv1d(weight, rng.normal(size=3), **one), (2, columns)
+    if kind == "conv":
+        groups = draw(st.sampled_from([1, 2]))
+        weight = rng.normal(size=(4, 2 // groups, *taps))
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return conv2d(weight, rng.normal(size=4), **options), (2, rows, columns)
+    return pool(kind, taps, stride, padding), (2, rows, columns)
+
+
+@given(geometries())
+@settings(deadline=None, max_examples=150)
+def test_any_geometry_computes_what_the_node_does(case: tuple[Any, tuple[int, ...]]) -> None:
+    check_map(*case)
 
 
 def test_linear_after_pooling_stores_each_weight_once() -> None:

@@ -254,6 +254,13 @@ def test_the_greatest_threshold_that_can_be_exceeded() -> None:
 @pytest.mark.parametrize(
     ("options", "part"),
     [
+        ({"weight_bits": 8.0}, "weight_bits must be 2, 4 or 8"),
+        ({"weight_bits": "8"}, "weight_bits must be 2, 4 or 8"),
+        ({"max_count": "a"}, "max_count must be an integer 1..255"),
+        ({"max_count": "a", "calibration": np.ones((1, 2, 1))}, "max_count must be an integer"),
+        ({"calibration": "events"}, "events of 'in' must be numbers"),
+        ({"calibration": [[[1], [1, 1]]]}, "events of 'in' are no rectangular array"),
+        ({"calibration": np.zeros((0, 2, 1))}, "events of 'in' hold no sample"),
         ({"weight_bits": 3}, "weight_bits must be 2, 4 or 8"),
         ({"state_bits": 25}, "state_bits must be an integer 8..24"),
         ({"sum_bits": 7}, "sum_bits must be an integer 8..32"),
