@@ -139,10 +139,11 @@ def test_packaging_facts() -> None:
 def test_continuous_integration_runs_the_tests() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert re.search(r"^make test$", script.read_text(encoding="utf-8"), re.M)
+    for verb in ("test", "frameworks"):
+        assert re.search(rf"^make {verb}$", script.read_text(encoding="utf-8"), re.M)
 
 
-@pytest.mark.parametrize("verb", ["demo", "test", "lint", "bench"])
+@pytest.mark.parametrize("verb", ["demo", "test", "frameworks", "soak", "lint", "bench"])
 def test_every_verb_has_a_rule(verb: str) -> None:
     assert re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
 
