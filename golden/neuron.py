@@ -65,9 +65,9 @@ def update(
     if not population.delayed_reset:
         match population.reset:
             case Reset.VALUE:
-                np.putmask(u, spikes > 0, population.v_reset)
+                np.putmask(u, spikes.astype(np.bool_, copy=False), population.v_reset)
             case Reset.SUBTRACT:
-                fired = spikes > 0
+                fired = spikes.astype(np.bool_, copy=False)
                 drop = spikes[fired].astype(u.dtype) * subtrahend
                 u[fired] = saturate(u[fired] - drop, state_bits)
             case Reset.NONE:

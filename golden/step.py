@@ -160,8 +160,9 @@ def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -
                     arriving = driven[id(connection)][:, then]
                 else:
                     arriving = sums[id(connection)](emitted[connection.source][:, then])
-                weight = 1 << (network.weight_bits * connection.high)
-                x += arriving * integer(weight)
+                if connection.high:
+                    arriving = arriving * integer(1 << network.weight_bits)
+                x += arriving
             emitted[name][:, t], v[name], i[name] = update(
                 population, v[name], i[name], x, network.state_bits
             )
@@ -193,6 +194,10 @@ def _synaptic_operations(
     for connection in network.connections:
         source = connection.source
         events = counts[source] if source in counts else emitted[source]
-        arriving = events[:, : max(steps - connection.delay, 0)].sum(axis=1, dtype=np.int64)
-        synops += arriving @ network.fan_out(connection)
+        arriving = events[:, : max(steps - connection.delay, 0)]
+        if isinstance(connection, Convolution):
+            synops += arriving.sum(axis=1, dtype=np.int64) @ network.fan_out(connection)
+        else:
+            total = arriving.sum(axis=(1, 2), dtype=np.int64)
+            synops += total * network.size(connection.target)
     return synops
