@@ -42,7 +42,7 @@ class WeightSums:
             present = np.flatnonzero(flat.view(np.bool_))
             if present.size < SPARSE * flat.size:
                 return self._add_rows(present, flat.shape).reshape(*events.shape[:-1], -1)
-        # BLAS may raise the flag for what lies beside the matrices; whole numbers cannot be invalid.
+        # BLAS may raise the flag for what lies beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
             product = flat.astype(self._matrix.dtype) @ self._matrix
         sums: Signed = product.astype(self._rows.dtype)
