@@ -33,8 +33,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from bench.figure import Figure
-from golden.spec import FabricConfig, Port
-from hdl.mesh import OPPOSITE
+from golden.spec import FACING, FabricConfig, Port
 from hdl.router import Router
 from sim import cache
 
@@ -106,9 +105,8 @@ class Harness(wiring.Component):
         """Connect it."""
         m = Module()
         m.submodules.router = router = self.router
-        for port, opposite in OPPOSITE.items():
-            connect(m, router.outputs[port], router.inputs[opposite])
-            connect(m, router.outputs[opposite], router.inputs[port])
+        for port, facing in FACING.items():
+            connect(m, router.outputs[port], router.inputs[facing])
         inject, deliver = router.inputs[Port.LOCAL], router.outputs[Port.LOCAL]
         inputs = Cat(
             inject.valid,

@@ -5,15 +5,7 @@ from collections.abc import Sequence
 from golden.errors import SpikeloomError
 from golden.packing import positions
 from golden.router import MEMBERS, Router
-from golden.spec import FabricConfig, Layout, Port, layout
-
-FACING = {
-    Port.EAST: Port.WEST,
-    Port.WEST: Port.EAST,
-    Port.NORTH: Port.SOUTH,
-    Port.SOUTH: Port.NORTH,
-}
-"""The input of the neighbour that an output leads to."""
+from golden.spec import FACING, FabricConfig, Layout, Port, layout
 
 LOCAL = int(Port.LOCAL)
 WEST = int(Port.WEST)

@@ -72,6 +72,14 @@ class Port(enum.IntEnum):
     """The router's own tile."""
 
 
+FACING = {
+    Port.EAST: Port.WEST,
+    Port.WEST: Port.EAST,
+    Port.NORTH: Port.SOUTH,
+    Port.SOUTH: Port.NORTH,
+}
+"""The input of the neighbour that an output leads to."""
+
 TURNS = {
     Port.EAST: (Port.WEST, Port.NORTH, Port.SOUTH, Port.LOCAL),
     Port.WEST: (Port.EAST, Port.NORTH, Port.SOUTH, Port.LOCAL),

@@ -4,13 +4,10 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.spec import FabricConfig, Port
+from golden.spec import FACING, FabricConfig, Port
 from hdl.load import load_signature
 from hdl.router import Router
 from hdl.shapes import struct
-
-OPPOSITE = {Port.EAST: Port.WEST, Port.NORTH: Port.SOUTH}
-"""The port at the other end of a link."""
 
 
 class Mesh(wiring.Component):
@@ -78,10 +75,8 @@ class Mesh(wiring.Component):
                 self.pending[tile].eq(router.pending),
                 self.dropped[tile].eq(router.dropped),
             ]
-            for port, opposite in OPPOSITE.items():
+            for port, facing in FACING.items():
                 neighbour = self.config.neighbour(tile, port)
                 if neighbour is not None:
-                    other = routers[neighbour]
-                    connect(m, router.outputs[port], other.inputs[opposite])
-                    connect(m, other.outputs[opposite], router.inputs[port])
+                    connect(m, router.outputs[port], routers[neighbour].inputs[facing])
         return m

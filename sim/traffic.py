@@ -19,7 +19,7 @@ from amaranth import Cat, ClockDomain, Module, Mux, Signal
 from numpy.typing import NDArray
 
 from golden.mesh import MeshModel, mesh_probe
-from golden.spec import TURNS, FabricConfig, LoadTarget, Port
+from golden.spec import FACING, TURNS, FabricConfig, LoadTarget, Port
 from hdl.mesh import Mesh
 from sim import verilog
 from sim.verilator import build_library
@@ -31,12 +31,6 @@ TOP = "spikeloom_mesh"
 
 _TITLE = "Spikeloom mesh of routers with lanes for a bench"
 _DRIVER = Path(__file__).with_name("traffic.cpp")
-_FACING = {
-    Port.EAST: Port.WEST,
-    Port.WEST: Port.EAST,
-    Port.NORTH: Port.SOUTH,
-    Port.SOUTH: Port.NORTH,
-}
 _LANE = 64
 _VALID, _GIVEN, _TAKEN = 63, 63, 62
 _BLOCK = 1 << 12
@@ -557,7 +551,7 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
 
     def held(tile: int, port: Port) -> int:  # h
         following = config.neighbour(tile, port)
-        return patience if following is None else head(following, _FACING[port])
+        return patience if following is None else head(following, FACING[port])
 
     def grants(tile: int, entry: Port, port: Port) -> int:  # n
         others = (other for other in entries[tile] if other is not entry)
@@ -573,7 +567,7 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
         longest = 0
         for port in exits(tile, entry):
             following = config.neighbour(tile, port)
-            further = 0 if following is None else rest(following, _FACING[port])
+            further = 0 if following is None else rest(following, FACING[port])
             longest = max(longest, held(tile, port) + further)
         return config.buffer * head(tile, entry) + longest
 

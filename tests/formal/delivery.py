@@ -16,21 +16,13 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream
 from specs import ConstantTable, holds, opened, transfer, using
 
-from golden.spec import TURNS, FabricConfig, Layout, Port
+from golden.spec import FACING, TURNS, FabricConfig, Layout, Port
 from hdl.arbiter import RoundRobin
 from hdl.collector import Collector, CollectorNode
 from hdl.mesh import Mesh
 from hdl.router import Router, RouterInput, RouterOutput
 from hdl.shapes import struct
 from sim.formal import fixed, free
-
-ARRIVES = {
-    Port.EAST: Port.WEST,
-    Port.WEST: Port.EAST,
-    Port.NORTH: Port.SOUTH,
-    Port.SOUTH: Port.NORTH,
-}
-"""The port through which a packet comes in that left its neighbour through another."""
 
 Fault = tuple[type, str, str]
 """A component, a piece of the text of its module, and what is there instead."""
@@ -365,7 +357,7 @@ class MeshDelivery(Delivery):
                     m.d.comb += reach.eq(1 << tile)
                 else:
                     other = self.config.neighbour(tile, port)
-                    turns = self.dut.routers[other].units[ARRIVES[port]].turns
+                    turns = self.dut.routers[other].units[FACING[port]].turns
                     row = self.row(other, route)
                     ways = [Mux(row[turn], visit(other, turn), 0) for turn in turns]
                     m.d.comb += reach.eq(reduce(or_, ways))

@@ -1,10 +1,10 @@
 """Proofs about the mesh and the collector, for ever and for any content of the route tables."""
 
 import pytest
-from delivery import ARRIVES, CollectorDelivery, Delivery, MeshDelivery, Progress, RouterDelivery
+from delivery import CollectorDelivery, Delivery, MeshDelivery, Progress, RouterDelivery
 from specs import tiny
 
-from golden.spec import TURNS, FabricConfig, Port
+from golden.spec import FACING, TURNS, FabricConfig, Port
 from hdl.collector import CollectorNode
 from hdl.router import Router, RouterInput, RouterOutput
 from sim.formal import SMT, Mode, verify
@@ -107,7 +107,7 @@ def test_no_links_wait_for_each_other(columns: int, rows: int) -> None:
     for tile in range(config.tiles):
         for port in (*config.links(tile), Port.LOCAL):
             waits[tile, port] = {
-                (other, ARRIVES[turn])
+                (other, FACING[turn])
                 for turn in TURNS[port]
                 if (other := config.neighbour(tile, turn)) is not None
             }
