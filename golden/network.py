@@ -14,6 +14,12 @@ from golden.errors import SpikeloomError
 from golden.fixed import Integers, signed_range
 from golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
 
+MAX_SIZE = 1 << 16
+"""Most axons of an input and neurons of a population that hardware can address."""
+
+MAX_DELAY = 15
+"""Longest delay of a connection, in steps: one less than the most slots that hardware can have."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -247,14 +253,14 @@ class Network:
 
     def _check_input(self, node: Input) -> None:
         where = f"input {node.name!r}"
-        _check_integer(f"{where}: size", node.size, 1, 1 << 16)
+        _check_integer(f"{where}: size", node.size, 1, MAX_SIZE)
         _check_integer(f"{where}: max_count", node.max_count, 1, 255)
         _check_image(where, node)
 
     def _check_population(self, population: Population) -> None:
         where = f"population {population.name!r}"
         low, high = signed_range(self.state_bits)
-        _check_integer(f"{where}: size", population.size, 1, 1 << 16)
+        _check_integer(f"{where}: size", population.size, 1, MAX_SIZE)
         _check_integer(f"{where}: phase", population.phase, 0, 255)
         _check_integer(f"{where}: decay", population.decay, 0, DECAY_ONE)
         for name in ("threshold", "v_reset", "v_init"):
@@ -329,7 +335,7 @@ class Network:
             _check_array(f"{where}: weights", connection.weights, expected, self.weight_bits)
         if not isinstance(connection.high, bool):
             raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
-        _check_integer(f"{where}: delay", connection.delay, 0, 15)
+        _check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
         # An input is before every phase.
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
             raise SpikeloomError(
@@ -345,7 +351,7 @@ class Network:
         for pair in convolution.padding:
             _check_pair(f"{where}: padding", pair, 0)
         channels = source[0]
-        _check_integer(f"{where}: groups", convolution.groups, 1, 1 << 16)
+        _check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
         if channels % convolution.groups or target[0] % convolution.groups:
             raise SpikeloomError(
                 f"{where}: {convolution.groups} groups do not divide {channels} and {target[0]} "
@@ -410,7 +416,7 @@ def _check_pair(where: str, pair: Pair, least: int) -> None:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
     for value in pair:
-        _check_integer(where, value, least, 1 << 16)
+        _check_integer(where, value, least, MAX_SIZE)
 
 
 def _check_image(where: str, node: Input | Population) -> None:
@@ -420,7 +426,7 @@ def _check_image(where: str, node: Input | Population) -> None:
     if not isinstance(image, tuple) or len(image) != 3:
         raise SpikeloomError(f"{where}: image must be (channels, height, width), not {image!r}")
     for value in image:
-        _check_integer(f"{where}: image", value, 1, 1 << 16)
+        _check_integer(f"{where}: image", value, 1, MAX_SIZE)
     if image[0] * image[1] * image[2] != node.size:
         raise SpikeloomError(f"{where}: an image {image} has not {node.size} elements")
 

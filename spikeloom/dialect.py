@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from golden.errors import SpikeloomError
+from golden.network import MAX_DELAY
 from golden.spec import BURSTS
 
 ResetName = Literal["value", "subtract", "none"]
@@ -24,9 +25,6 @@ Start = Literal["zero", "leak"]
 
 SPIKING = ("CubaLIF", "IF", "LIF")
 """Kinds of node that reset."""
-
-MAX_DELAY = 15
-"""Most steps that a connection can be delayed by."""
 
 
 def _is_number(value: object) -> bool:

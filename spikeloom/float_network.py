@@ -22,8 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from golden.convolution import Image
 from golden.errors import SpikeloomError
+from golden.network import MAX_DELAY
 from golden.spec import BURSTS, Reset
-from spikeloom.dialect import DIALECTS, MAX_DELAY, Dialect
+from spikeloom.dialect import DIALECTS, Dialect
 from spikeloom.linear_maps import Floats, Kernel, magnitude
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]

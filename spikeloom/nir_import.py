@@ -23,7 +23,8 @@ import nir
 import numpy as np
 
 from golden.errors import SpikeloomError
-from spikeloom.dialect import MAX_DELAY, Dialect, resolve
+from golden.network import MAX_DELAY, MAX_SIZE
+from spikeloom.dialect import Dialect, resolve
 from spikeloom.float_network import FloatInput, FloatNetwork, FloatPopulation, levels
 from spikeloom.images import Link, choose_images, connections
 from spikeloom.linear_maps import (
@@ -41,7 +42,6 @@ from spikeloom.linear_maps import (
 from spikeloom.nir_graph import Port, Wiring, names, read, wiring
 from spikeloom.nir_nodes import (
     MAPS,
-    MAX_SIZE,
     NEURONS,
     Node,
     Shape,

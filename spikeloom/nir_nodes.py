@@ -24,6 +24,7 @@ import numpy as np
 
 from golden.convolution import Pair
 from golden.errors import SpikeloomError
+from golden.network import MAX_SIZE
 from golden.spec import Reset
 from spikeloom.dialect import DIALECTS, Dialect
 from spikeloom.float_network import FloatPopulation
@@ -41,8 +42,6 @@ from spikeloom.nir_graph import brief
 
 Shape = tuple[int, ...]
 
-MAX_SIZE = 1 << 16
-"""Most axons of an input and neurons of a population that the hardware can address."""
 MAX_SIGNAL = 1 << 22
 """Most elements of a signal between them."""
 ROUNDING = 1e-6
