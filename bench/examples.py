@@ -6,24 +6,20 @@ the same batch; the ratio is the median of rounds in alternation.
 """
 
 import importlib
-import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from threadpoolctl import threadpool_limits
-
+from bench.beside import golden_beside
 from bench.figure import Figure
 from examples import braille, nmnist
-from golden.step import simulate
 from spikeloom.compare import compare
 from spikeloom.compiler import compile
 from spikeloom.demo import DT
 from spikeloom.nir_import import load_nir
 
-_ROUNDS = 5
-_WARM = 1
+_ROUNDS = 1, 5
+"""To warm up, and that count."""
 _NMNIST = {"neurons": 4096, "weight_words": 2048}
 """Sizes of the fabric that differ from the defaults; the features follow from the network."""
 
@@ -64,25 +60,11 @@ def _example(
         with torch.no_grad():
             trained(inputs, integer=False)
 
-    with threadpool_limits(1):
-        golden, reference = [], []
-        for _ in range(_ROUNDS + _WARM):
-            golden.append(_seconds(lambda: simulate(program.network, events)))
-            reference.append(_seconds(run_torch))
-    pairs = list(zip(golden, reference, strict=True))[_WARM:]
-    yield Figure(
-        f"{name}.golden_samples_per_second",
-        len(events) / statistics.median(ours for ours, _ in pairs),
-        "samples/s",
-        reference="PyTorch in floating point, same layers and batch, samples/s",
-        reference_value=len(events) / statistics.median(theirs for _, theirs in pairs),
+    yield from golden_beside(
+        (f"{name}.golden_samples_per_second", f"{name}.golden_over_torch"),
+        program.network,
+        events,
+        run_torch,
+        "PyTorch in floating point, same layers and batch",
+        _ROUNDS,
     )
-    yield Figure(
-        f"{name}.golden_over_torch", statistics.median(theirs / ours for ours, theirs in pairs), ""
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -1,22 +1,20 @@
 """The step-level golden model beside snnTorch, same network, one thread."""
 
 import importlib
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from bench.beside import golden_beside
 from bench.figure import Figure
-from golden.step import simulate
 from spikeloom.demo import DT, EXAMPLE, mnist_program
 from spikeloom.examples.mnist import encode
 from spikeloom.nir_import import load_nir
 
 BATCH = 1000
-ROUNDS = 15
+ROUNDS = 3, 12
+"""To warm up, and that count."""
 
 
 def measure(data: Path) -> Iterator[Figure]:
@@ -53,30 +51,12 @@ def measure(data: Path) -> Iterator[Figure]:
                 spikes, hidden_state = spiking(layers[0](step), hidden_state)
                 _, readout_state = leaky(layers[1](spikes), readout_state)
 
-    with threadpool_limits(1):
-        golden, reference = [], []
-        for _ in range(ROUNDS):
-            golden.append(_seconds(lambda: simulate(network, events)))
-            reference.append(_seconds(run_snntorch))
-    ratios = [theirs / ours for ours, theirs in zip(golden[3:], reference[3:], strict=True)]
-    yield Figure(
-        "golden.samples_per_second",
-        BATCH / statistics.median(golden[3:]),
-        "samples/s",
-        reference="snnTorch, same network and batch, samples/s",
-        reference_value=BATCH / statistics.median(reference[3:]),
-    )
-    yield Figure(
-        "golden.speed_over_snntorch",
-        statistics.median(ratios),
-        "",
+    yield from golden_beside(
+        ("golden.samples_per_second", "golden.speed_over_snntorch"),
+        network,
+        events,
+        run_snntorch,
+        "snnTorch, same network and batch",
+        ROUNDS,
         1.0,
-        reference="snnTorch, same network and batch",
-        reference_value=1.0,
     )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -1,0 +1,61 @@
+"""Times two pieces of work beside each other."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bench.figure import Figure
+from golden.network import Network
+from golden.step import simulate
+
+
+def golden_beside(
+    name: tuple[str, str],
+    network: Network,
+    events: np.ndarray[Any, Any],
+    theirs: Callable[[], object],
+    what: str,
+    rounds: tuple[int, int],
+    goal: float | None = None,
+) -> Iterator[Figure]:
+    """Samples per second of the step-level golden model, and its speed over a framework's.
+
+    Both run on one thread, in alternation; the ratio is the median of the rounds'.
+
+    Parameters
+    ----------
+    name
+        Of the two figures.
+    network, events
+        What golden runs.
+    theirs
+        Runs the same in the framework.
+    what
+        The framework, for the figures' reference.
+    rounds
+        Rounds to warm up, and rounds that count.
+    goal
+        Of the ratio.
+    """
+    warm, counted = rounds
+    with threadpool_limits(1):
+        pairs = [
+            (_seconds(lambda: simulate(network, events)), _seconds(theirs))
+            for _ in range(warm + counted)
+        ][warm:]
+    ours, reference = (len(events) / statistics.median(times) for times in zip(*pairs, strict=True))
+    yield Figure(
+        name[0], ours, "samples/s", reference=f"{what}, samples/s", reference_value=reference
+    )
+    ratio = statistics.median(other / golden for golden, other in pairs)
+    yield Figure(name[1], ratio, "", goal, reference=what, reference_value=1.0)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
