@@ -7,10 +7,9 @@ spike.  Run from the root of the repository:
     python -m examples.nmnist.train --data nmnist_1000.npz --output nmnist.nir
 """
 
-import argparse
 import itertools
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +20,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from examples.nmnist import DURATION_US, HELD_OUT, SIZE, STEPS, encode
-from examples.simulation import DT, simulate
+from examples.simulation import DT
 from examples.training import (
     LEAK_ONE,
-    RunningAverage,
+    Settings,
     Spike,
+    command_line,
+    fit,
     integrate,
+    report,
     scale_of,
     scaled,
-    schedule,
+    split,
     threshold_of,
 )
 
@@ -42,15 +44,16 @@ LEAK1, LEAK2, LEAK_READOUT = 1024, 512, 64  # multiples of 64: exact in single p
 THRESHOLD = 1.0  # of the spiking populations, before scaling to integers
 CLIPS = 1.0, 1.0, 1.0  # weights are kept within, so that no outlier sets the scale
 
-FOLDS = 5  # the last one is held out
 BATCH = 32
-LEARNING_RATE = 1e-2
-WARM_UP = 100  # training steps of linearly rising learning rate
-WEIGHT_DECAY = 0.1
-AVERAGING = 0.995  # decay of the running average of the parameters, which is what is kept
-SMOOTHING = 0.05  # of the labels
-HIDDEN_SPIKES = 800.0  # per recording; more are penalised
-SPIKE_PENALTY = 0.001
+SETTINGS = Settings(
+    learning_rate=1e-2,
+    warm_up=100,
+    weight_decay=0.1,
+    averaging=0.995,
+    smoothing=0.05,
+    hidden_spikes=800.0,
+    spike_penalty=0.001,
+)
 
 ROTATION = math.radians(10)  # the augmentation's largest deformations
 SCALING = 0.12
@@ -196,50 +199,19 @@ def _lif(currents: Tensor, leak: int, scale: Tensor, integer: bool) -> Tensor:
     return torch.stack(spikes)
 
 
-@torch.no_grad()
-def float_accuracy(network: Network, spikes: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy in percent of the network before quantisation."""
-    out, _ = network(torch.from_numpy(spikes).float(), integer=False)
-    return 100 * float((out.argmax(1).numpy() == labels).mean())
-
-
 def train(data: Recordings, index: np.ndarray, epochs: int, seed: int) -> Network:
     """Train a network on some recordings; returns the running average of its parameters."""
     labels = torch.from_numpy(data.labels)
-    network = Network()
-    average = RunningAverage(network, AVERAGING)
     augment = Augmentation(seed)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
-    )
     batches = len(index) // BATCH
-    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(epochs * batches, WARM_UP))
-    started = time.monotonic()
-    for epoch in range(epochs):
+
+    def draw(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = np.random.default_rng((seed, epoch)).permutation(index)[: batches * BATCH]
-        losses, hits, active = 0.0, 0, 0.0
         for batch in order.reshape(batches, BATCH):
-            spikes = torch.from_numpy(np.stack([augment(data[k]) for k in batch])).float()
-            out, activity = network(spikes)
-            excess = F.relu(activity.mean() - HIDDEN_SPIKES)
-            target = labels[batch]
-            loss = F.cross_entropy(out, target, label_smoothing=SMOOTHING) + SPIKE_PENALTY * excess
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rate.step()
-            network.clip()
-            average.update(network)
-            losses += loss.item()
-            hits += int((out.argmax(1) == target).sum())
-            active += activity.mean().item()
-        print(
-            f"epoch {epoch + 1:3d}  {time.monotonic() - started:5.0f} s  "
-            f"loss {losses / batches:.3f}  training {100 * hits / len(order):.2f} %  "
-            f"H {active / batches:.0f}",
-            flush=True,
-        )
-    return average.network
+            spikes = np.stack([augment(data[k]) for k in batch])
+            yield torch.from_numpy(spikes).float(), labels[batch]
+
+    return fit(Network(), SETTINGS, epochs, batches, draw)
 
 
 def to_nir(network: Network) -> nir.NIRGraph:
@@ -278,40 +250,12 @@ def to_nir(network: Network) -> nir.NIRGraph:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train the spiking N-MNIST network.")
-    parser.add_argument("--data", type=Path, required=True, help="nmnist_1000.npz")
-    parser.add_argument("--output", type=Path, required=True, help="NIR file to write")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=150)
-    parser.add_argument(
-        "--validate",
-        type=int,
-        choices=range(FOLDS - 1),
-        metavar="FOLD",
-        help="leave one of four fifths out of training, and report on it; "
-        "default: train on all four and report on the held-out fifth",
-    )
-    arguments = parser.parse_args()
-
-    torch.set_num_threads(1)  # sums are then taken in one order: the run is reproducible
-    torch.use_deterministic_algorithms(True)
-    torch.manual_seed(arguments.seed)
+    arguments = command_line("Train the spiking N-MNIST network.", "nmnist_1000.npz", epochs=150)
     data = load_data(arguments.data)
-    index = np.arange(len(data.labels))
-    unseen = HELD_OUT if arguments.validate is None else index[arguments.validate :: FOLDS]
-    trained = np.setdiff1d(index, np.union1d(HELD_OUT, unseen))
+    trained, unseen = split(len(data.labels), HELD_OUT, arguments.validate)
     network = train(data, trained, arguments.epochs, arguments.seed)
     nir.write(arguments.output, to_nir(network))
-
-    spikes, labels = data.encode(unseen), data.labels[unseen]
-    run = simulate(nir.read(arguments.output), spikes)
-    hits = run.readout.argmax(1) == labels
-    hidden = "  ".join(f"{name} {mean:.1f}" for name, mean in run.spikes.items())
-    print(
-        f"{'held out' if arguments.validate is None else f'fold {arguments.validate}'}  "
-        f"{len(unseen)} recordings  float {float_accuracy(network, spikes, labels):.2f} %  "
-        f"integer {100 * hits.mean():.2f} %  input {spikes.sum() / len(spikes):.1f}  {hidden}"
-    )
+    report(arguments, network, data.encode(unseen), data.labels[unseen])
 
 
 if __name__ == "__main__":
