@@ -50,15 +50,15 @@ def measure(_data: Path) -> Iterator[Figure]:
         simulation.load(image)
         clocks = int(simulation.run(words)[0][-1]) + 1
         feed = simulation.handle, padded.ctypes.data, len(words), clocks
-        library = simulation.library
-        for loop in (library.empty_busy, library.empty_eval):
+        compiled = simulation.compiled
+        for loop in (compiled.empty_busy, compiled.empty_eval):
             loop.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
-        library.empty_idle.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        compiled.empty_idle.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         loops: dict[str, Callable[[], object]] = {
             "runner": lambda: simulation.run(words),
-            "busy": lambda: library.empty_busy(*feed),
-            "eval": lambda: library.empty_eval(*feed),
-            "idle": lambda: library.empty_idle(simulation.handle, clocks),
+            "busy": lambda: compiled.empty_busy(*feed),
+            "eval": lambda: compiled.empty_eval(*feed),
+            "idle": lambda: compiled.empty_idle(simulation.handle, clocks),
         }
         turns: list[dict[str, float]] = []
         for _ in range(_TURNS):

@@ -90,7 +90,7 @@ class Simulation:
     trace
         Able to write a waveform; slower.
     extra
-        C++ to append to the harness; what it exports is found in `library`.
+        C++ to append to the harness; what it exports is found in `compiled`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class Simulation:
     ) -> None:
         self.config = config
         text = emit(config) if verilog is None else verilog
-        self.library = _open(build(config, text, trace=trace, extra=extra))
+        self.compiled = _open(build(config, text, trace=trace, extra=extra))
         self._create()
 
     def reset(self) -> None:
@@ -121,8 +121,8 @@ class Simulation:
         self._finalizer()
 
     def _create(self) -> None:
-        self._model: int = self.library.spikeloom_create()
-        self._finalizer = weakref.finalize(self, self.library.spikeloom_destroy, self._model)
+        self._model: int = self.compiled.spikeloom_create()
+        self._finalizer = weakref.finalize(self, self.compiled.spikeloom_destroy, self._model)
 
     def __enter__(self) -> "Simulation":
         return self
@@ -170,18 +170,18 @@ class Simulation:
         """The counters by name. `cycles` counts from reset, loading included."""
         layout = self.config.counters
         words = np.zeros(-(-layout.width // 32), "<u4")
-        self.library.spikeloom_counters(self.handle, words.ctypes.data)
+        self.compiled.spikeloom_counters(self.handle, words.ctypes.data)
         return layout.unpack(int.from_bytes(words.tobytes(), "little"))
 
     @property
     def handle(self) -> int:
-        """The model, as functions of `library` want it."""
+        """The model, as functions of `compiled` want it."""
         if not self._finalizer.alive:
             raise ValueError("the simulation is closed")
         return self._model
 
     def _load(self, words: NDArray[np.uint32]) -> None:
-        self.library.spikeloom_load(self.handle, words.ctypes.data, len(words))
+        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words))
 
     def _run(self, words: Words, patience: int, until: int | None) -> tuple[Words, Words]:
         """`run`, but for at most `until` clocks."""
@@ -198,7 +198,7 @@ class Simulation:
                 run.clocks, run.packets = (array.ctypes.data for array in pieces[-1])
                 run.capacity, run.count = _ROOM, 0
             run.stop = min(run.clock + _SLICE, limit)
-            status = self.library.spikeloom_run(self.handle, ctypes.byref(run))
+            status = self.compiled.spikeloom_run(self.handle, ctypes.byref(run))
         if status == _STUCK:
             raise FabricStuck(
                 f"nothing was transferred for {patience} clocks before clock {run.clock}: "
@@ -209,7 +209,7 @@ class Simulation:
         return clocks, packets
 
     def _trace(self, path: Path, start: int, clocks: int) -> None:
-        self.library.spikeloom_trace(self.handle, os.fsencode(path), start, clocks)
+        self.compiled.spikeloom_trace(self.handle, os.fsencode(path), start, clocks)
 
 
 def run_batch(
