@@ -144,13 +144,6 @@ class ConvolutionSums:
         return by_place.transpose(0, 2, 1).reshape(moments, -1).astype(np.int64)
 
 
-def dense(convolution: Convolution, image: Image) -> Integers:
-    """The matrix (size of source, size of target) that does the same."""
-    size = int(np.prod(image))
-    sums = ConvolutionSums(convolution, image, 1)
-    return sums(np.eye(size, dtype=np.bool_)).astype(np.int64)
-
-
 Counts = NDArray[np.unsignedinteger[Any]]
 """How many events a pool has."""
 

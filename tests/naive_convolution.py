@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from golden.convolution import Convolution, Image
+from golden.convolution import Convolution, ConvolutionSums, Image
 from golden.fixed import Integers
 
 
@@ -45,6 +45,13 @@ def naive_matrix(convolution: Convolution, image: Image) -> tuple[Integers, Inte
                 matrix[channel, y, x, o, i, j] += convolution.weights[o, c, k, m]
                 synapses[channel, y, x] += 1
     return matrix.reshape(channels * height * width, -1), synapses.reshape(-1)
+
+
+def dense(convolution: Convolution, image: Image) -> Integers:
+    """The matrix (size of source, size of target) that golden's sums make of it."""
+    size = int(np.prod(image))
+    sums = ConvolutionSums(convolution, image, 1)
+    return sums(np.eye(size, dtype=np.bool_)).astype(np.int64)
 
 
 @st.composite

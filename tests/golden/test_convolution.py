@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_convolution import convolutions, naive_matrix, naive_shape
+from naive_convolution import convolutions, dense, naive_matrix, naive_shape
 
 from golden import convolution as module
-from golden.convolution import Convolution, ConvolutionSums, Image, dense
+from golden.convolution import Convolution, ConvolutionSums, Image
 from golden.network import AnyConnection, Connection, Input, Network, Population
 from golden.spec import Reset
 from golden.step import simulate

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_walker import Walker
 from mesh_walker import Shape
+from naive_convolution import dense
 
-from golden.convolution import Convolution, dense
+from golden.convolution import Convolution
 from golden.errors import SpikeloomError
 from golden.fixed import Integers
 from golden.image import Image
