@@ -1,0 +1,221 @@
+"""Numbers of the link between host and board, and what a board says it is. See docs/link.md."""
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig, Layout, LoadTarget
+
+PROTOCOL = 1
+"""Version of docs/link.md; it changes with every change there that the other side would notice."""
+
+LARGEST = 254
+"""Most bytes of content and CRC in a frame."""
+CRC_BYTES = 4
+HOST_HEADER = 3
+"""Bytes before the body in a frame to the board: session, sequence, command."""
+BOARD_HEADER = 5
+"""Bytes before the body in a frame to the host: session, sequence, kind, executed, expected."""
+
+MASK = 0x80
+"""A code with this bit says which of the next `MASK_POSITIONS` positions there are."""
+MASK_POSITIONS = 7
+SINGLE = 0x40
+"""A code with this bit, and not the one above, says one position up to `SINGLE_REACH` on."""
+SINGLE_REACH = 63
+
+
+class Command(enum.IntEnum):
+    """What the host asks for."""
+
+    RESET = 0
+    IDENTIFY = 1
+    LOAD = 2
+    EVENTS = 3
+    COUNTERS = 4
+    POLL = 5
+
+
+class Kind(enum.IntEnum):
+    """What a frame of the board is."""
+
+    STATUS = 0
+    READY = 1
+    IDENTITY = 2
+    COUNTERS = 3
+    RESULTS = 4
+    REFUSED = 5
+    FAULT = 6
+
+
+class Refusal(enum.IntEnum):
+    """Why a frame was refused."""
+
+    CORRUPT = 1
+    SESSION = 2
+    ROOM = 3
+    MISSING = 4
+
+
+class Fault(enum.IntEnum):
+    """Why a frame could not be executed."""
+
+    COMMAND = 1
+    CODE = 2
+    LENGTH = 3
+
+
+class EventCode(enum.IntEnum):
+    """Codes of EVENTS that are no positions."""
+
+    SKIP = 0x02
+    ENTRY = 0x03
+    AGAIN = 0x04
+    MARK = 0x20
+    """With `first` in bit 4 and `ahead` in the bits below."""
+
+
+class ResultCode(enum.IntEnum):
+    """Codes of RESULTS that are no positions."""
+
+    STEP = 0x01
+    SKIP = 0x02
+    POPULATION = 0x03
+    PLACE = 0x04
+    STATE = 0x05
+
+
+def whole_bytes(bits: int) -> int:
+    """Bytes that hold `bits` bits."""
+    return -(-bits // 8)
+
+
+def load_rows(config: FabricConfig) -> dict[LoadTarget, Layout]:
+    """The layout of a row of each memory that LOAD writes."""
+    return {
+        LoadTarget.WEIGHT: config.weight_row,
+        LoadTarget.BIAS: config.bias_row,
+        LoadTarget.POPULATION: config.population_row,
+        LoadTarget.CONNECTION: config.connection_row,
+        LoadTarget.TARGET: config.target_row,
+        LoadTarget.CONTROL: config.control_row,
+        LoadTarget.ROUTE: config.route_row,
+        LoadTarget.AXIS: config.axis_row,
+    }
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """What a board's link is built with.
+
+    Parameters
+    ----------
+    board
+        Name of the board, at most 16 ASCII characters.
+    clock_hz
+        Clock of fabric and link.
+    clocks_per_bit
+        Clocks of a bit on the serial line, 4..65535.
+    buffer
+        Bytes of the receive buffer: a power of two, 512..32768.
+    build
+        What the hardware was made from, as 32 hexadecimal digits.
+    """
+
+    board: str
+    clock_hz: int
+    clocks_per_bit: int
+    buffer: int = 512
+    build: str = "0" * 32
+
+    def __post_init__(self) -> None:
+        if not (self.board.isascii() and 1 <= len(self.board) <= 16):
+            raise SpikeloomError(f"board must be 1..16 ASCII characters, not {self.board!r}")
+        if not 4 <= self.clocks_per_bit < 1 << 16:
+            raise SpikeloomError(
+                f"clocks_per_bit must be 4..65535, not {self.clocks_per_bit}: "
+                "take another baud rate or clock"
+            )
+        if self.buffer not in (1 << n for n in range(9, 16)):
+            raise SpikeloomError(
+                f"buffer must be a power of two, 512..32768, not {self.buffer} bytes"
+            )
+
+    @property
+    def baud(self) -> int:
+        """Bits per second on the line, rounded."""
+        return round(self.clock_hz / self.clocks_per_bit)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a board says it is.
+
+    Parameters
+    ----------
+    protocol
+        The `PROTOCOL` that it speaks.
+    link, fabric
+        What it was built with.
+    """
+
+    protocol: int
+    link: LinkConfig
+    fabric: FabricConfig
+
+
+def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
+    """The body of IDENTITY.
+
+    In this order: protocol (1 byte), board (16, zeros behind), clock_hz (4), clocks_per_bit (2),
+    buffer (2), build (16), and the fields of `FabricConfig` in the order of their declaration
+    (4 each).
+    """
+    sizes = dataclasses.asdict(fabric).values()
+    return b"".join(
+        (
+            bytes([PROTOCOL]),
+            link.board.encode("ascii").ljust(16, b"\0"),
+            link.clock_hz.to_bytes(4, "little"),
+            link.clocks_per_bit.to_bytes(2, "little"),
+            link.buffer.to_bytes(2, "little"),
+            bytes.fromhex(link.build),
+            *(int(size).to_bytes(4, "little") for size in sizes),
+        )
+    )
+
+
+def parse_identity(body: bytes) -> Identity:
+    """The inverse of `identity`.
+
+    Raises
+    ------
+    SpikeloomError
+        Another version of the protocol, or no identity.
+    """
+    protocol = body[0] if body else -1
+    if protocol != PROTOCOL:
+        raise SpikeloomError(
+            f"the board speaks version {protocol} of the link, this Spikeloom version {PROTOCOL}: "
+            "build its bitstream again"
+        )
+    fields = dataclasses.fields(FabricConfig)
+    if len(body) != 41 + 4 * len(fields):
+        raise SpikeloomError(
+            f"the board's identity has {len(body)} bytes, not {41 + 4 * len(fields)}: "
+            "build its bitstream again"
+        )
+    numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(41, len(body), 4)]
+    sizes = {
+        field.name: type(field.default)(number)
+        for field, number in zip(fields, numbers, strict=True)
+    }
+    link = LinkConfig(
+        body[1:17].rstrip(b"\0").decode("ascii", "replace"),
+        int.from_bytes(body[17:21], "little"),
+        int.from_bytes(body[21:23], "little"),
+        int.from_bytes(body[23:25], "little"),
+        body[25:41].hex(),
+    )
+    return Identity(protocol, link, FabricConfig(**sizes))
