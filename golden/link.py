@@ -208,7 +208,7 @@ def parse_identity(body: bytes) -> Identity:
         )
     numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(41, len(body), 4)]
     sizes = {
-        field.name: type(field.default)(number)
+        field.name: bool(number) if isinstance(field.default, bool) else number
         for field, number in zip(fields, numbers, strict=True)
     }
     link = LinkConfig(

@@ -1,0 +1,52 @@
+import dataclasses
+
+import pytest
+
+from golden.errors import SpikeloomError
+from golden.link import Identity, LinkConfig, identity, load_rows, parse_identity
+from golden.spec import FabricConfig, LoadTarget
+
+LINK = LinkConfig("icebreaker", 36_000_000, 12, 512, "0123456789abcdef" * 2)
+FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_state=True, max_spikes=7)
+
+
+def test_identity_is_said_and_understood() -> None:
+    body = identity(LINK, FABRIC)
+    assert parse_identity(body) == Identity(1, LINK, FABRIC)
+    assert body[:18] == b"\x01icebreaker\0\0\0\0\0\0\0"
+    assert body[17:25] == bytes.fromhex("00 51 25 02 0c 00 00 02")
+    assert len(body) == 41 + 4 * len(dataclasses.fields(FabricConfig))
+    assert len(body) <= 254 - 4 - 5
+
+
+def test_another_version_of_the_protocol_is_refused() -> None:
+    with pytest.raises(SpikeloomError, match="version 2 of the link, this Spikeloom version 1"):
+        parse_identity(b"\x02" + identity(LINK, FABRIC)[1:])
+
+
+@pytest.mark.parametrize("length", [1, 41, 136])
+def test_an_identity_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(SpikeloomError, match=f"has {length} bytes, not 137"):
+        parse_identity(identity(LINK, FABRIC)[:length])
+
+
+def test_every_memory_can_be_loaded_in_one_frame() -> None:
+    rows = load_rows(FABRIC)
+    assert set(rows) == set(LoadTarget)
+    assert all(row.width <= 8 * (254 - 4 - 3 - 5) for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"board": ""}, "board must be 1..16 ASCII"),
+        ({"board": "b" * 17}, "board must be 1..16 ASCII"),
+        ({"clocks_per_bit": 3}, "take another baud rate or clock"),
+        ({"clocks_per_bit": 1 << 16}, "clocks_per_bit must be 4..65535"),
+        ({"buffer": 600}, "power of two"),
+        ({"buffer": 1 << 16}, "power of two"),
+    ],
+)
+def test_unusable_links_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(SpikeloomError, match=message):
+        dataclasses.replace(LINK, **change)
