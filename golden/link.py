@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig, Layout, LoadTarget
@@ -207,7 +208,7 @@ def parse_identity(body: bytes) -> Identity:
             "build its bitstream again"
         )
     numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(41, len(body), 4)]
-    sizes = {
+    sizes: dict[str, Any] = {
         field.name: bool(number) if isinstance(field.default, bool) else number
         for field, number in zip(fields, numbers, strict=True)
     }
