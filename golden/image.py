@@ -74,6 +74,19 @@ class TileImage:
     routes: tuple[int, ...]
     axes: tuple[int, ...] = ()
 
+    @property
+    def tables(self) -> dict[LoadTarget, tuple[int, ...]]:
+        """The rows of each memory."""
+        return {
+            LoadTarget.WEIGHT: self.weights,
+            LoadTarget.BIAS: self.biases,
+            LoadTarget.POPULATION: self.populations,
+            LoadTarget.CONNECTION: self.connections,
+            LoadTarget.TARGET: self.targets,
+            LoadTarget.ROUTE: self.routes,
+            LoadTarget.AXIS: self.axes,
+        }
+
 
 @dataclass(frozen=True)
 class Image:
@@ -107,16 +120,7 @@ class Image:
         """
         pack = self.config.load.pack
         for number, tile in enumerate(self.tiles):
-            tables = {
-                LoadTarget.WEIGHT: tile.weights,
-                LoadTarget.BIAS: tile.biases,
-                LoadTarget.POPULATION: tile.populations,
-                LoadTarget.CONNECTION: tile.connections,
-                LoadTarget.TARGET: tile.targets,
-                LoadTarget.ROUTE: tile.routes,
-                LoadTarget.AXIS: tile.axes,
-            }
-            for target, rows in tables.items():
+            for target, rows in tile.tables.items():
                 for address, data in enumerate(rows):
                     yield pack({"tile": number, "target": target, "address": address, "data": data})
         yield pack({"target": LoadTarget.CONTROL, "data": self.control})

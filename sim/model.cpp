@@ -1,4 +1,4 @@
-// A Verilated fabric, or a part of one, behind a C interface: create, destroy, load.
+// A Verilated fabric, or a part of one, behind a C interface: create, destroy.
 //
 // A clock has two evaluations. The first, with clk low and the inputs of the clock, settles the
 // logic between registers; the outputs are looked at then, just before the rising edge. The second
@@ -98,16 +98,3 @@ struct Fabric {
 SPIKELOOM_API void* spikeloom_create() { return new Fabric; }
 
 SPIKELOOM_API void spikeloom_destroy(void* handle) { delete static_cast<Fabric*>(handle); }
-
-SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count) {
-    auto& fabric = *static_cast<Fabric*>(handle);
-    auto& payload = fabric.top->load___05Fpayload;
-    fabric.top->load___05Fvalid = 1;
-    for (std::uint64_t n = 0; n < count; ++n) {
-        set(payload, words);
-        words += words_of<std::decay_t<decltype(payload)>>;
-        fabric.settle();
-        fabric.rise();
-    }
-    fabric.top->load___05Fvalid = 0;
-}

@@ -30,7 +30,7 @@ TOP = "spikeloom_mesh"
 """Name of the top module."""
 
 _TITLE = "Spikeloom mesh of routers with lanes for a bench"
-_DRIVER = Path(__file__).with_name("traffic.cpp")
+_DRIVERS = [Path(__file__).with_name(name) for name in ("load.cpp", "traffic.cpp")]
 _LANE = 64
 _VALID, _GIVEN, _TAKEN = 63, 63, 62
 _BLOCK = 1 << 12
@@ -268,9 +268,8 @@ class Player:
     def __init__(self, stimuli: Stimuli, text: str | None = None) -> None:
         self.stimuli = stimuli
         config = stimuli.config
-        path = build_library(
-            emit(config) if text is None else text, TOP, _DRIVER.read_text(encoding="utf-8")
-        )
+        driver = "".join(file.read_text(encoding="utf-8") for file in _DRIVERS)
+        path = build_library(emit(config) if text is None else text, TOP, driver)
         self._library = library = ctypes.CDLL(str(path))
         library.spikeloom_create.restype = ctypes.c_void_p
         library.spikeloom_destroy.argtypes = [ctypes.c_void_p]

