@@ -99,8 +99,8 @@ class Link:
         What came in IDENTITY, COUNTERS and RESULTS, in order, for the caller to take.
     buffer
         Bytes of the board's receive buffer.
-    resent, sessions
-        Frames sent again, and sessions begun.
+    refused, resent, sessions
+        Refusals heard, frames sent again, and sessions begun.
 
     Raises
     ------
@@ -113,7 +113,7 @@ class Link:
         self.patience = patience
         self.heard: deque[tuple[Kind, bytes]] = deque()
         self.buffer = _SMALLEST_BUFFER
-        self.resent = self.sessions = 0
+        self.refused = self.resent = self.sessions = 0
         self._session = random.randrange(1, 256)
         self._begun = False
         self._known: int | None = None  # the last session that is known to have begun
@@ -255,6 +255,7 @@ class Link:
                 self._vain = 0
                 self.heard.append((Kind(kind), body))
             case Kind.REFUSED:
+                self.refused += 1
                 self._struggle()
                 self._resend()
             case Kind.FAULT:

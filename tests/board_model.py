@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from golden.cycle import CycleModel
 from golden.link import LinkConfig, identity, load_rows
-from golden.spec import TILE_COUNTERS, FabricConfig, PacketKind
+from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
 
 FREE = 40
 """Clocks between looks at the line: the fabric goes on meanwhile."""
@@ -56,6 +56,8 @@ class BoardModel:
 
     def __init__(self, config: FabricConfig, link: LinkConfig, checked: bool = True) -> None:
         self.config, self.link, self.checked = config, link, checked
+        self.load_layout, self.word_layout = config.load, config.host_in
+        self.packet_layout = config.host_out
         self.memory: dict[tuple[int, int, int], int] = {}
         self.at_rest = True
         self.executed_total = 0
@@ -66,6 +68,7 @@ class BoardModel:
 
     def power_cycle(self) -> None:
         self.memory.clear()
+        self.fabric = CycleModel(self.config)
         self.session = 0
         self.partial = b""
         self._reset_registers()
@@ -76,9 +79,12 @@ class BoardModel:
         self.complained = self.faulty = False
         self.accepted: deque[tuple[int, bytes]] = deque()
         self.waiting_codes: Iterator[None] | None = None
+        sums = [tile.integrate.sums for tile in self.fabric.tiles]
         self.fabric = CycleModel(self.config)
-        for key, row in self.memory.items():
-            self._write(*key, row)
+        for tile, kept in zip(self.fabric.tiles, sums, strict=True):
+            tile.integrate.sums = kept
+        for word in self.memory.values():
+            self.fabric.clock(load=word)
         self.answers: list[bytes] = []
         self.results = bytearray()
         self.said = (1, 1)
@@ -224,11 +230,13 @@ class BoardModel:
             address += 1
 
     def _write(self, target: int, tile: int, address: int, row: int) -> None:
-        fields = self.config.load.fields
+        widths = {field.name: field.width for field in self.load_layout.fields}
         values = {"target": target, "tile": tile, "address": address, "data": row}
-        cut = {f.name: values[f.name] & ((1 << f.width) - 1) for f in fields}
-        self.memory[target, cut["tile"], cut["address"]] = row
-        self.fabric.clock(load=self.config.load.pack(cut))
+        cut = {name: value & ((1 << widths[name]) - 1) for name, value in values.items()}
+        word = self.load_layout.pack(cut)
+        if target != LoadTarget.CONTROL:
+            self.memory[target, cut["tile"], cut["address"]] = word
+        self.fabric.clock(load=word)
 
     def _events(self, body: bytes) -> None:
         """Turn codes into words of `host_in`."""
@@ -275,13 +283,13 @@ class BoardModel:
         )
 
     def _word(self, **values: int) -> None:
-        layout = self.config.host_in
+        layout = self.word_layout
         cut = {f.name: values.get(f.name, 0) & ((1 << f.width) - 1) for f in layout.fields}
         self.words.append(layout.pack(cut))
 
     def _result(self, packet: int) -> None:
         """Say a packet: always with single positions."""
-        fields = self.config.host_out.unpack(packet)
+        fields = self.packet_layout.unpack(packet)
         if fields["kind"] == PacketKind.STEP:
             self.owing -= 1
             clock = (self.fabric.cycles - 1) % (1 << min(32, self.config.counter_bits))
