@@ -1,0 +1,104 @@
+"""Link: everything between the pins of a serial line and the ports of a fabric."""
+
+from amaranth import Module
+from amaranth.hdl import ResetInserter
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from golden.link import LinkConfig
+from golden.spec import FabricConfig
+from hdl.executor import Executor
+from hdl.frame_receiver import FrameReceiver
+from hdl.frame_sender import FrameSender
+from hdl.replies import Replies
+from hdl.result_codes import ResultCodes
+from hdl.shapes import struct
+from hdl.uart import Receiver, Transmitter
+
+
+class Link(wiring.Component):
+    """The board's side of docs/link.md.
+
+    Parameters
+    ----------
+    config, link
+        What the board is built with.
+
+    Members
+    -------
+    rx : In(1, init=1)
+        The pin from the host; it may change at any time.
+    tx : Out(1, init=1)
+        The pin to the host.
+    begins : Out(1)
+        In one clock: the fabric is to be reset, as a session begins.
+    host_in : Out(stream.Signature(config.host_in))
+    host_out : In(stream.Signature(config.host_out))
+    load : Out(stream.Signature(config.load))
+    counters : In(config.counters)
+        Ports of the fabric.
+    """
+
+    def __init__(self, config: FabricConfig, link: LinkConfig) -> None:
+        self.config = config
+        self.link = link
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "begins": Out(1),
+                "host_in": Out(stream.Signature(struct(config.host_in))),
+                "host_out": In(stream.Signature(struct(config.host_out))),
+                "load": Out(stream.Signature(struct(config.load))),
+                "counters": In(struct(config.counters)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.receiver = receiver = Receiver(self.link.clocks_per_bit)
+        m.submodules.frames_in = frames_in = FrameReceiver(self.link.buffer)
+        m.submodules.frames_out = frames_out = FrameSender()
+        m.submodules.transmitter = transmitter = Transmitter(self.link.clocks_per_bit)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            frames_in.valid.eq(receiver.valid),
+            frames_in.data.eq(receiver.data),
+            self.begins.eq(frames_in.reset),
+            frames_out.discard.eq(self.begins),
+            self.tx.eq(transmitter.tx),
+        ]
+        connect(m, frames_out.bytes, transmitter.bytes)
+
+        # A session begins with these as they are after a reset.
+        executor = Executor(self.config, self.link)
+        results = ResultCodes(self.config)
+        replies = Replies()
+        m.submodules.executor = ResetInserter(self.begins)(executor)
+        m.submodules.results = ResetInserter(self.begins)(results)
+        m.submodules.replies = ResetInserter(self.begins)(replies)
+        connect(m, frames_in.body, executor.body)
+        connect(m, executor.host_in, flipped(self.host_in))
+        connect(m, executor.load, flipped(self.load))
+        connect(m, flipped(self.host_out), results.packets)
+        connect(m, executor.answer, replies.answer)
+        connect(m, results.codes, replies.codes)
+        connect(m, replies.content, frames_out.content)
+        m.d.sync += replies.begun.eq(self.begins)
+        m.d.comb += [
+            executor.counters.eq(self.counters),
+            results.clock.eq(self.counters.cycles),
+            replies.full.eq(frames_out.full),
+            replies.free.eq(frames_out.free),
+            replies.session.eq(frames_in.session),
+            replies.expected.eq(frames_in.expected),
+            replies.before.eq(frames_in.before),
+            replies.executed.eq(executor.executed),
+            replies.refused.eq(frames_in.refused),
+            replies.reason.eq(frames_in.reason),
+            replies.repeated.eq(frames_in.repeated),
+            replies.fault.eq(executor.fault),
+            replies.is_identity.eq(executor.is_identity),
+            replies.quiet.eq(results.idle),
+        ]
+        return m
