@@ -30,6 +30,8 @@ class Machine(Protocol):
 class Terminal:
     """Serves `machine` until it is closed. What it says while nobody listens is lost.
 
+    If the machine raises, the line hangs up.
+
     Parameters
     ----------
     machine
@@ -64,8 +66,6 @@ class Terminal:
             return
         self._over.set()
         self._thread.join()
-        os.close(self._ours)
-        os.close(self._theirs)
         self._machine.close()
         if self._failure is not None:
             raise self._failure
@@ -93,3 +93,6 @@ class Terminal:
                     os.write(self._ours, said)
         except BaseException as error:
             self._failure = error
+        finally:
+            os.close(self._ours)
+            os.close(self._theirs)

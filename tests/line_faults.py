@@ -61,11 +61,13 @@ class FaultyLine:
             frame = content + b"\0"
             if content:
                 self.frames[direction] += 1
-                for plan in [p for p in self.plans if p.direction == direction]:
+                plans = [plan for plan in self.plans if plan.direction == direction]
+                for plan in plans:
                     plan.frames -= 1
-                    if plan.frames < 0:
-                        frame = self._spoiled(plan.kind, frame)
-                        self.plans.remove(plan)
+                due = [plan for plan in plans if plan.frames < 0]
+                if due:  # one at a time
+                    self.plans.remove(due[0])
+                    frame = self._spoiled(due[0].kind, frame)
             out += frame
         return out
 
@@ -82,7 +84,7 @@ class FaultyLine:
                 return frame + frame
             case "truncated":
                 # With or without its end, so that what is left may run into the next one.
-                return frame[: rng.integers(1, len(frame))] + bytes(rng.integers(0, 2))
+                return frame[: rng.integers(1, len(frame))] + bytes(int(rng.integers(0, 2)))
             case "noise":
                 return rng.bytes(int(rng.integers(1, 40))) + frame
             case _:
@@ -137,7 +139,7 @@ def campaign(
     rng, tally, link = line.rng, Tally(), device.link
     expected = [GoldenDevice(device.program).run(some) for some in events]
     frames = {direction: 1 for direction in DIRECTIONS}
-    while tally.faults < faults:
+    while tally.faults < faults and len(tally.reported) < 10:
         if not line.plans:
             for _ in range(rng.choice((1, 1, 1, 1, 3))):
                 direction = str(rng.choice(DIRECTIONS))
