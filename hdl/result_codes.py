@@ -1,0 +1,155 @@
+"""Result codes: packets of the fabric become the bytes of RESULTS."""
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.link import MASK, MASK_POSITIONS, SINGLE, SINGLE_REACH, ResultCode, whole_bytes
+from golden.spec import FabricConfig, PacketKind
+from hdl.shapes import struct
+
+CLOCK_BITS = 32
+"""Bits of a clock that are said."""
+SKIP_BITS = 8
+
+
+class State(enum.Enum, shape=unsigned(2)):
+    """What the encoder does."""
+
+    LOOK = 0
+    DECIDE = 1
+    SEND = 2
+
+
+class ResultCodes(wiring.Component):
+    """Encodes packets as codes; see docs/link.md.
+
+    A spike within the `MASK_POSITIONS` positions from the cursor on goes into a mask, which is sent
+    before whatever does not.
+
+    Timing: 2 clocks for a packet and for each code, and 1 for each byte. A packet is taken when
+    all codes before its own were.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    packets : In(stream.Signature(config.host_out))
+    clock : In(32)
+        The time that is said of a step.
+    codes : Out(stream.Signature(8))
+    idle : Out(1)
+        No packet waits, and no code.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "packets": In(stream.Signature(struct(config.host_out))),
+                "clock": In(CLOCK_BITS),
+                "codes": Out(stream.Signature(8)),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        packet = self.packets.p
+        taken = self.packets.ready
+
+        # What the host knows. The cursor can be up to `MASK_POSITIONS` behind the last index; it
+        # has room for a skip, too.
+        population = Signal.like(packet.population)
+        place = Signal(sum(width for _, width in config.place) or 1)  # 0 without images
+        cursor = Signal(max(config.index_width, SKIP_BITS) + 1)
+        mask = Signal(MASK_POSITIONS)
+
+        # LOOK: how the packet lies to that.
+        state = Signal(State)
+        kind = Signal(PacketKind)
+        distance = Signal(len(cursor) + 1)
+        packet_place = Cat(packet[name] for name, _ in config.place) if config.images else Const(0)
+        same_population, same_place = Signal(), Signal()
+        m.d.sync += [
+            kind.eq(packet.kind),
+            distance.eq(packet.index - cursor),
+            same_population.eq(packet.population == population),
+            same_place.eq(packet_place == place),
+        ]
+
+        # A code, and the bytes behind it.
+        code = Signal(8)
+        operand = Signal(CLOCK_BITS)
+        more = Signal(range(CLOCK_BITS // 8 + 1))
+
+        def send(first: Value | int, following: Value | int = 0, count: int = 0) -> None:
+            m.d.sync += [
+                code.eq(first),
+                operand.eq(following),
+                more.eq(count),
+                state.eq(State.SEND),
+            ]
+
+        before = distance[-1]
+        here = same_population & same_place & ~before
+        near = here & (distance < MASK_POSITIONS)
+        bit = Signal(MASK_POSITIONS)
+        m.d.comb += [
+            bit.eq(1 << distance[:3]),
+            self.codes.valid.eq(state == State.SEND),
+            self.codes.payload.eq(code),
+            self.idle.eq((state == State.LOOK) & ~self.packets.valid),
+        ]
+        with m.Switch(state):
+            with m.Case(State.LOOK):
+                with m.If(self.packets.valid):
+                    m.d.sync += state.eq(State.DECIDE)
+            with m.Case(State.DECIDE):
+                with m.If((kind == PacketKind.SPIKE) & near & ~(mask & bit).any()):
+                    m.d.comb += taken.eq(1)
+                    m.d.sync += [mask.eq(mask | bit), state.eq(State.LOOK)]
+                with m.Elif(mask != 0):
+                    send(MASK | mask)
+                    m.d.sync += [mask.eq(0), cursor.eq(cursor + MASK_POSITIONS)]
+                with m.Elif(kind == PacketKind.STEP):
+                    m.d.comb += taken.eq(1)
+                    send(ResultCode.STEP, self.clock, CLOCK_BITS // 8)
+                with m.Elif(~here):
+                    send(ResultCode.POPULATION, packet.population, 2)
+                    m.d.sync += [cursor.eq(0), population.eq(packet.population), place.eq(0)]
+                    if config.images:
+                        with m.If(same_population):
+                            padded = (
+                                Cat(packet[name], Const(0, 8))[:8] for name, _ in config.place
+                            )
+                            send(ResultCode.PLACE, Cat(padded), 2)
+                            m.d.sync += place.eq(packet_place)
+                with m.Elif((kind == PacketKind.SPIKE) & (distance <= SINGLE_REACH)):
+                    m.d.comb += taken.eq(1)
+                    send(SINGLE | distance[:6])
+                    m.d.sync += cursor.eq(packet.index + 1)
+                with m.Elif((kind == PacketKind.STATE) & (distance == 0)):
+                    m.d.comb += taken.eq(1)
+                    send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
+                    m.d.sync += cursor.eq(packet.index + 1)
+                with m.Elif(distance < 1 << SKIP_BITS):
+                    send(ResultCode.SKIP, (distance - 1)[:SKIP_BITS], 1)
+                    m.d.sync += cursor.eq(packet.index)
+                with m.Else():
+                    send(ResultCode.SKIP, (1 << SKIP_BITS) - 1, 1)
+                    m.d.sync += cursor.eq(cursor + (1 << SKIP_BITS))
+            with m.Case(State.SEND):
+                with m.If(self.codes.ready):
+                    m.d.sync += [
+                        code.eq(operand[:8]),
+                        operand.eq(operand >> 8),
+                        more.eq(more - 1),
+                    ]
+                    with m.If(more == 0):
+                        m.d.sync += state.eq(State.LOOK)
+        return m
