@@ -29,7 +29,7 @@ class Board:
     description
         One line: the part, and what has to be connected by hand.
     platform
-        Module and class of `amaranth_boards` with the pins, such as "icebreaker.ICEBreakerPlatform".
+        Module and class of `amaranth_boards` with the pins.
     family, part
         The tools, and the options of nextpnr for the part.
     clock_mhz
@@ -37,7 +37,7 @@ class Board:
     fabric
         Sizes that fit the part.
     loader
-        Its name in openFPGALoader, or options in place of one.
+        Its name in openFPGALoader.
     oscillator
         Resource with the clock that comes in, where it is not the platform's default.
     pll_pin
@@ -57,7 +57,7 @@ class Board:
     part: tuple[str, ...]
     clock_mhz: float
     fabric: FabricConfig
-    loader: tuple[str, ...]
+    loader: str
     oscillator: str | None = None
     pll_pin: bool = False
     resources: tuple[Resource, ...] = ()
@@ -84,7 +84,7 @@ class Board:
 @functools.cache
 def boards() -> Mapping[str, Board]:
     """All boards by name: each `Board` that a module of `boards.catalogue` holds."""
-    found = {}
+    found: dict[str, Board] = {}
     for module in pkgutil.iter_modules(catalogue.__path__):
         members = vars(importlib.import_module(f"{catalogue.__name__}.{module.name}"))
         found |= {value.name: value for value in members.values() if isinstance(value, Board)}

@@ -27,9 +27,9 @@ microseconds after configuration, by a timer of the part that nothing can see.""
 class ResetHold(wiring.Component):
     """Reset until the clock has been good for a while.
 
-    `reset` is 1 from configuration until `locked` has been 1 for `clocks` + 2 clocks without a break,
-    and again from 2 clocks after `locked` becomes 0. It changes with the clock. The two clocks are
-    those of the synchroniser.
+    `reset` is 1 from configuration until `locked` has been 1 for `clocks` + 2 clocks without a
+    break, and again from 3 clocks after `locked` becomes 0. It changes with the clock. Two of the
+    clocks are those of the synchroniser.
 
     Parameters
     ----------

@@ -16,12 +16,12 @@ class Family:
         Command of Yosys.
     placer
         The nextpnr of the family.
-    constraints
-        Its option for the file with the pins, and the suffix of that file.
+    pins
+        Its option for the file with the pins.
     result
-        Its option for what the packer reads.
+        Its option for what the packer reads, if that is not the routed netlist.
     packer
-        The program that makes the bitstream, and its options: input, output.
+        What makes the file `bitstream`, with its arguments.
     bitstream
         Suffix of the bitstream.
     cells
@@ -33,7 +33,7 @@ class Family:
     name: str
     synthesis: str
     placer: str
-    constraints: tuple[str, str]
+    pins: tuple[str, ...]
     result: tuple[str, ...]
     packer: tuple[str, ...]
     bitstream: str
@@ -48,9 +48,9 @@ UP5K = Family(
     "ice40",
     "synth_ice40 -dsp -spram -abc9 -device u",
     "nextpnr-ice40",
-    ("--pcf", ".pcf"),
-    ("--asc",),
-    ("icepack", "{input}", "{output}"),
+    ("--pcf", "top.pcf"),
+    ("--asc", "result.asc"),
+    ("icepack", "result.asc", "bitstream"),
     ".bin",
     _ICE40_CELLS,
     {**_ICE40_SITES, "spram": "ICESTORM_SPRAM", "dsp": "ICESTORM_DSP"},
@@ -61,9 +61,9 @@ HX = Family(
     "ice40",
     "synth_ice40 -abc9 -device hx",
     "nextpnr-ice40",
-    ("--pcf", ".pcf"),
-    ("--asc",),
-    ("icepack", "{input}", "{output}"),
+    ("--pcf", "top.pcf"),
+    ("--asc", "result.asc"),
+    ("icepack", "result.asc", "bitstream"),
     ".bin",
     _ICE40_CELLS,
     _ICE40_SITES,
@@ -76,9 +76,9 @@ ECP5 = Family(
     "ecp5",
     "synth_ecp5 -nowidelut -abc9",
     "nextpnr-ecp5",
-    ("--lpf", ".lpf"),
-    ("--textcfg",),
-    ("ecppack", "--compress", "--input", "{input}", "--bit", "{output}"),
+    ("--lpf", "top.lpf"),
+    ("--textcfg", "result.config"),
+    ("ecppack", "--compress", "--input", "result.config", "--bit", "bitstream"),
     ".bit",
     {"lut": ("LUT4",), "ff": ("TRELLIS_FF",), "carry": ("CCU2C",), "lutram": ("TRELLIS_DPR16X4",)},
     {"logic_cells": "TRELLIS_COMB", "bram": "DP16KD", "dsp": "MULT18X18D"},
@@ -89,9 +89,9 @@ GOWIN = Family(
     "gowin",
     "synth_gowin",
     "nextpnr-himbaechel-gowin",
-    ("--vopt", ".cst"),
-    ("--write",),
-    ("gowin_pack", "-o", "{output}", "{input}"),
+    ("--vopt", "cst=top.cst"),
+    (),
+    ("gowin_pack", "-d", "GW1N-9C", "-o", "bitstream", "routed.json"),
     ".fs",
     {"lut": ("LUT",), "ff": ("DFF",), "carry": ("ALU",), "lutram": ("RAM16S",)},
     {"logic_cells": "LUT4", "bram": "BSRAM", "dsp": "MULT18X18"},

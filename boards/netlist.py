@@ -1,9 +1,9 @@
 """Netlists for simulation: what synthesis made, or what place and route made of it.
 
 nextpnr writes the cells of the part as they are configured, not as the vendors' libraries describe
-them: a bus is one port for each bit, and a constant is no connection but a setting, or what the part
-does with an input that is not connected. `simulated` takes that back, so that the models of Yosys
-fit; `cells.v` beside this file has models of the cells that Yosys has none of.
+them: a bus is one port for each bit, and a constant is no connection but a setting, or what the
+part does with an input that is not connected. `simulated` takes that back, so that the models of
+Yosys fit; `cells.v` beside this file has models of the cells that Yosys has none of.
 
 The PLL becomes a wire: it passes the clock of its pin and is always locked, so that a clock of
 the pin is a clock of the domain `sync`. The ports are those of the module `board`: the pins.
@@ -73,7 +73,7 @@ _PADS = {
     "SB_GB_IO": ("PACKAGE_PIN", "GLOBAL_BUFFER_OUTPUT", "D_OUT_0"),
     "TRELLIS_IO": ("B", "O", "I"),
 }
-"""Pin, what comes in from it, and what goes out to it; it is the direction of the pin which is used."""
+"""Pin, what comes in from it, and what goes out to it; one of the two is connected."""
 
 _DIRECTIONS = {"clk": "input", "rx": "input", "tx": "output"}
 

@@ -1,7 +1,8 @@
 """Settings of the PLLs, by the rules of their vendors: the best of all that there are.
 
-A PLL divides its input by `reference`, locks an oscillator to `feedback` times that, and divides the
-oscillator's frequency for its output. All numbers are exact, so a setting is not missed by a rounding.
+A PLL divides its input by `reference`, locks an oscillator to `feedback` times that, and divides
+the oscillator's frequency for its output. All numbers are exact, so that no setting is missed by a
+rounding.
 """
 
 from collections.abc import Iterable, Iterator

@@ -12,5 +12,5 @@ COLORLIGHT_5A75B = Board(
     ("--25k", "--package", "CABGA256", "--speed", "6"),
     clock_mhz=LIKE.clock_mhz,
     fabric=LIKE.fabric,
-    loader=("-c", "ft232"),
+    loader="colorlight",
 )

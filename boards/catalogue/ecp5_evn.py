@@ -12,6 +12,6 @@ ECP5_EVN = Board(
     ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
     clock_mhz=96,
     fabric=FabricConfig(weight_words=16384),
-    loader=("-b", "ecp5_evn"),
+    loader="ecp5_evn",
     led="led",
 )

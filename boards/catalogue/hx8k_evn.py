@@ -12,6 +12,6 @@ HX8K_EVN = Board(
     ("--hx8k", "--package", "ct256"),
     clock_mhz=60,
     fabric=FabricConfig(neurons=128, weight_words=1024, slots=2),
-    loader=("-b", "ice40_generic"),
+    loader="ice40_generic",
     led="led",
 )

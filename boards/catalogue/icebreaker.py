@@ -12,7 +12,7 @@ ICEBREAKER = Board(
     ("--up5k", "--package", "sg48"),
     clock_mhz=36,
     fabric=FabricConfig(neurons=256, weight_words=16384, slots=2),
-    loader=("-b", "ice40_generic"),
+    loader="ice40_generic",
     pll_pin=True,
     led="led_g",
 )

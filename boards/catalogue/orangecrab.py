@@ -14,7 +14,7 @@ ORANGECRAB = Board(
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
     clock_mhz=96,
     fabric=FabricConfig(weight_words=8192),
-    loader=("-b", "orangeCrab"),
+    loader="orangeCrab",
     resources=(
         Resource(
             "uart",

@@ -12,5 +12,5 @@ TANG_NANO_9K = Board(
     ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
     clock_mhz=36,
     fabric=FabricConfig(neurons=128, weight_words=2048, slots=2),
-    loader=("-b", "tangnano9k"),
+    loader="tangnano9k",
 )

@@ -14,7 +14,7 @@ ULX3S_12F = Board(
     ("--12k", "--package", "CABGA381", "--speed", "6"),
     clock_mhz=75,
     fabric=FabricConfig(weight_words=8192),
-    loader=("-b", "ulx3s"),
+    loader="ulx3s",
     led="led",
 )
 

@@ -14,7 +14,7 @@ UPDUINO3 = Board(
     LIKE.part,
     clock_mhz=LIKE.clock_mhz,
     fabric=LIKE.fabric,
-    loader=("-b", "upduino3"),
+    loader="ice40_generic",
     oscillator="clk12",  # the oscillator of the part is 10 % off at worst: too much for a UART
     resources=(
         Resource(
