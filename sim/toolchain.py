@@ -59,7 +59,11 @@ def compiler_version() -> str:
     return run([*compiler(), "--version"]).partition("\n")[0]
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> str:
     """Runs `command` to its end; returns what it printed.
 
     Raises `SpikeloomError` with the first line that reports an error where the command fails.
@@ -70,9 +74,12 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         Program and arguments.
     environment
         Variables beyond those of this process.
+    directory
+        Where it runs, if not here.
     """
     done = subprocess.run(
         command,
+        cwd=directory,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,0 +1,1 @@
+"""Everything that knows a pin: boards, clocking, bitstreams."""

@@ -1,0 +1,17 @@
+"""ECP5 evaluation board."""
+
+from boards.board import Board
+from boards.family import ECP5
+from golden.spec import FabricConfig
+
+ECP5_EVN = Board(
+    "ecp5_evn",
+    "ECP5-5G evaluation board, LFE5UM5G-85F; its serial line needs resistors R34 and R35",
+    "ecp5_5g_evn.ECP55GEVNPlatform",
+    ECP5,
+    ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
+    clock_mhz=96,
+    fabric=FabricConfig(weight_words=16384),
+    loader="ecp5_evn",
+    led="led",
+)

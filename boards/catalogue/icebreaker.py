@@ -1,0 +1,18 @@
+"""iCEBreaker."""
+
+from boards.board import Board
+from boards.family import UP5K
+from golden.spec import FabricConfig
+
+ICEBREAKER = Board(
+    "icebreaker",
+    "iCEBreaker, iCE40UP5K",
+    "icebreaker.ICEBreakerPlatform",
+    UP5K,
+    ("--up5k", "--package", "sg48"),
+    clock_mhz=36,
+    fabric=FabricConfig(neurons=256, weight_words=16384, slots=2),
+    loader="ice40_generic",
+    pll_pin=True,
+    led="led_g",
+)

@@ -1,0 +1,16 @@
+"""Tang Nano 9K."""
+
+from boards.board import Board
+from boards.family import GOWIN
+from golden.spec import FabricConfig
+
+TANG_NANO_9K = Board(
+    "tang_nano_9k",
+    "Tang Nano 9K, GW1NR-9C; its block RAM holds 16,384 synapses of 8 bits",
+    "tang_nano_9k.TangNano9kPlatform",
+    GOWIN,
+    ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+    clock_mhz=36,
+    fabric=FabricConfig(neurons=128, weight_words=2048, slots=2),
+    loader="tangnano9k",
+)

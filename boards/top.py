@@ -1,0 +1,61 @@
+"""What goes into the part: clock, fabric, link, and the pins."""
+
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import io, wiring
+
+from boards.board import Board
+from boards.clocking import Clocking
+from boards.pll import Setting
+from golden.link import LinkConfig
+from golden.spec import FabricConfig
+from hdl.linked import LinkedFabric
+
+
+class Top(wiring.Component):
+    """A fabric with its link between the pins of a board.
+
+    The light, if there is one, blinks about once a second as long as the clock runs.
+
+    Parameters
+    ----------
+    board
+        The board.
+    fabric, link
+        Sizes of the fabric, and what its link says.
+    setting
+        Of the PLL.
+    """
+
+    def __init__(
+        self, board: Board, fabric: FabricConfig, link: LinkConfig, setting: Setting
+    ) -> None:
+        self.board = board
+        self.fabric = fabric
+        self.link = link
+        self.setting = setting
+        super().__init__({})
+
+    def elaborate(self, platform: Any) -> Module:
+        """Connect it to what `platform` gives."""
+        board = self.board
+        m = Module()
+        clock = platform.request(board.oscillator or platform.default_clk, dir="-")
+        m.submodules.clocking = Clocking(board.family.name, clock, self.setting, board.pll_pin)
+        m.submodules.linked = linked = LinkedFabric(self.fabric, self.link)
+        uart = platform.request("uart", 0, dir=_as_ports(platform, "uart"))
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [linked.rx.eq(rx.i), tx.o.eq(linked.tx)]
+        if board.led is not None:
+            m.submodules.led = led = io.Buffer("o", platform.request(board.led, 0, dir="-"))
+            count = Signal(self.link.clock_hz.bit_length())
+            m.d.sync += count.eq(count + 1)
+            m.d.comb += led.o.eq(count[-1])
+        return m
+
+
+def _as_ports(platform: Any, name: str) -> dict[str, str]:
+    """The directions with which a resource of several signals is requested as bare ports."""
+    return {part.name: "-" for part in platform.lookup(name, 0).ios}
