@@ -78,8 +78,8 @@ class _Model:
 def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
     """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
 
-    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. Every symbol but those is hidden, so
-    that one process can load many libraries.
+    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. Every symbol but those is
+    hidden, so that one process can load many libraries.
 
     Parameters
     ----------

@@ -10,8 +10,9 @@ A network from a file, run on the RTL:
 
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
+from spikeloom.backends import open
 from spikeloom.compiler import compile
-from spikeloom.devices import Run, open
+from spikeloom.devices import Run
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
 

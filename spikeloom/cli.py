@@ -4,7 +4,7 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from golden.host import FaultyDevice
 from golden.spec import FabricConfig
 from golden.step import check_inputs
 from sim.verilog import emit
-from spikeloom.compare import check_cycles, compare
+from spikeloom.backends import STAGES, open, open_board
+from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
-from spikeloom.devices import Events, Progress, open, predict_clocks
+from spikeloom.devices import Device, Events, Progress, predict_clocks
 from spikeloom.dialect import DIALECTS, check_options
 from spikeloom.files import write_arrays, write_text
 from spikeloom.nir_import import load_nir
@@ -39,6 +40,29 @@ SIZES = click.option(
     metavar="NAME=VALUE",
     help="A size of the fabric, such as lanes=4 or delayed_reset=true; may be repeated.",
 )
+
+
+def _board_options(required: bool) -> Callable[[Any], Any]:
+    """The options that say on which board, or what stands in for it."""
+    options = (
+        click.option("--board", required=required, metavar="NAME", help="Run on this board."),
+        click.option("--port", help="Serial port of the board; without, it is a virtual one."),
+        click.option(
+            "--stage",
+            type=click.Choice(STAGES),
+            default=STAGES[0],
+            show_default=True,
+            help="Of a virtual board: its RTL, or its netlist after synthesis or routing.",
+        ),
+        click.option("--baud", type=click.IntRange(min=1), help="Default: the board's."),
+    )
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -187,8 +211,39 @@ def sim(
     """Run EVENTS (.npy or .npz of counts: samples, steps, axons) and summarise."""
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
+    _run(open(loaded, backend), counts, output, json_path)
+
+
+@cli.command("run")
+@PROGRAM
+@EVENTS
+@_board_options(required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
+)
+@JSON
+def run_command(
+    program: Path,
+    events: Path,
+    board: str,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    output: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Run EVENTS on a board, real or virtual, and summarise as `sim` does."""
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, _events(events))
+    _run(open_board(loaded, board, port, stage, baud), counts, output, json_path)
+
+
+def _run(
+    opened: Device, counts: Mapping[str, NDArray[np.uint8]], output: Path | None, path: Path | None
+) -> None:
+    """Run on a device, and say what it did."""
     samples, steps = next(iter(counts.values())).shape[:2]
-    with open(loaded, backend) as device, _bar("running", samples) as progress:
+    with opened as device, _bar("running", samples) as progress:
         run = device.run(counts, progress)
     summary: dict[str, Any] = {
         "samples": samples,
@@ -203,7 +258,7 @@ def sim(
         arrays |= {f"states.{name}": array for name, array in run.states.items()}
         write_arrays(output, arrays)
     _print_table(summary)
-    _write_json(json_path, summary)
+    _write_json(path, summary)
     if run.errors:
         sys.exit(1)
 
@@ -226,6 +281,7 @@ def sim(
     show_default=True,
     help="Written where there is a mismatch.",
 )
+@_board_options(required=False)
 @JSON
 def compare_command(
     program: Path,
@@ -233,17 +289,28 @@ def compare_command(
     clocked: int,
     seed: int,
     waveform: Path,
+    board: str | None,
+    port: str | None,
+    stage: str,
+    baud: int | None,
     json_path: Path | None,
 ) -> None:
     """Compare the RTL with the golden model: spikes, states and clocks.
 
-    Exit status 1 on any mismatch.
+    With --board, compare a board, real or virtual: spikes, states and synaptic operations. Exit
+    status 1 on any mismatch.
     """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
-    with _bar("comparing", samples) as progress:
-        result = compare(loaded, counts, waveform=waveform, progress=progress)
+    if board is None:
+        with _bar("comparing", samples) as progress:
+            result = compare(loaded, counts, waveform=waveform, progress=progress)
+    else:
+        clocked = 0  # a board is not seen from clock to clock
+        opened = open_board(loaded, board, port, stage, baud)
+        with opened as device, _bar("comparing", samples) as progress:
+            result = compare_device(loaded, counts, device, progress)
     summary: dict[str, Any] = {
         "samples": result.samples,
         "steps_compared": result.steps,

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from golden.cycle import CycleModel
-from golden.errors import SpikeloomError
 from golden.host import Heard, Words, hear, host_words
 from golden.image import Image
 from golden.neuron import Spikes
@@ -287,25 +286,3 @@ def _over_tiles(counters: Mapping[str, int], name: str) -> int:
 
 def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def open(program: Program, backend: str = "golden") -> Device:
-    """A device that runs `program`.
-
-    Parameters
-    ----------
-    backend
-        "golden": the step-level model. "verilator": the RTL, compiled.
-
-    Raises
-    ------
-    SpikeloomError
-        The backend is unknown, or its tools are missing.
-    """
-    backends: dict[str, Callable[[Program], Device]] = {
-        "golden": GoldenDevice,
-        "verilator": VerilatorDevice,
-    }
-    if backend not in backends:
-        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {', '.join(backends)}")
-    return backends[backend](program)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -299,7 +300,8 @@ def _open_port(port: str, baud: int, patience: float) -> Any:
     try:
         line = serial.Serial(port, baud, timeout=patience / 4, exclusive=True)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else error
         raise SpikeloomError(f"cannot open {port} at {baud} baud: {reason}") from None
     # Adapters that wait for more bytes before they hand some on are told not to, where they can.
     with contextlib.suppress(AttributeError, NotImplementedError, OSError, ValueError):

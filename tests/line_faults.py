@@ -138,7 +138,7 @@ def campaign(
     """Inject `faults`, mostly one in a run, until all came."""
     rng, tally, link = line.rng, Tally(), device.link
     expected = [GoldenDevice(device.program).run(some) for some in events]
-    frames = {direction: 1 for direction in DIRECTIONS}
+    frames = dict.fromkeys(DIRECTIONS, 1)
     while tally.faults < faults and len(tally.reported) < 10:
         if not line.plans:
             for _ in range(rng.choice((1, 1, 1, 1, 3))):

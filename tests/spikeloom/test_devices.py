@@ -132,11 +132,28 @@ def test_golden_reports_its_progress(small: Program, small_events: Events) -> No
     assert done == [5]
 
 
-@pytest.mark.parametrize("backend", ["", "gold", "netlist", "serial:/dev/null"])
+@pytest.mark.parametrize("backend", ["", "gold", "netlist", "serial:", "virtual:@9", "golden:x"])
 def test_unknown_backends_are_refused(small: Program, backend: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.open(small, backend)
-    assert str(error.value) == f"backend {backend!r} is unknown; use one of golden, verilator"
+    assert str(error.value).startswith(f"backend {backend!r} is unknown; use one of golden, veri")
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("serial:/no/port", "cannot open /no/port at 1000000 baud: No such file"),
+        ("serial:/no/port@9600", "cannot open /no/port at 9600 baud: No such file"),
+        ("serial:/dev/null", "cannot open /dev/null"),
+        ("serial:port@fast", "'fast' is no baud rate"),
+        ("virtual:nowhere", "there is no board 'nowhere'"),
+        ("netlist:nowhere", "there is no board 'nowhere'"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(small: Program, backend: str, message: str) -> None:
+    with pytest.raises(SpikeloomError, match=message) as error:
+        spikeloom.open(small, backend)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("backend", ["golden", "verilator"])

@@ -1,0 +1,135 @@
+"""Backends by name: where a Program can run."""
+
+from collections.abc import Callable
+
+from boards import netlist
+from boards.board import board
+from boards.build import SEEDS, design, meets, place_all, simulation, synthesise
+from boards.tools import WHEELS
+from golden.errors import SpikeloomError
+from sim.virtual_board import VirtualBoard
+from spikeloom.devices import Device, GoldenDevice, VerilatorDevice
+from spikeloom.program import Program
+from spikeloom.serial_device import BAUD, SerialDevice
+
+STAGES = ("virtual", "netlist", "routed")
+"""What can stand in for a board: its RTL, its netlist after synthesis, or after routing."""
+
+_NAMES = "golden, verilator, serial:PORT, virtual:BOARD, netlist:BOARD, routed:BOARD"
+
+
+def open(program: Program, backend: str = "golden") -> Device:
+    """A device that runs `program`.
+
+    Parameters
+    ----------
+    backend
+        "golden": the step-level model. "verilator": the RTL, compiled. "serial:PORT": a board on a
+        serial port. "virtual:BOARD": the RTL of a board with its link, behind a pseudo-terminal.
+        "netlist:BOARD", "routed:BOARD": the same for the board's netlist after synthesis, and after
+        place and route. A PORT or BOARD may end in "@" and a baud rate.
+
+    Raises
+    ------
+    SpikeloomError
+        The backend is unknown, its tools are missing, or there is no such board.
+    """
+    kind, _, place = backend.partition(":")
+    name, _, rate = place.partition("@")
+    simple: dict[str, Callable[[Program], Device]] = {
+        "golden": GoldenDevice,
+        "verilator": VerilatorDevice,
+    }
+    if backend in simple:
+        return simple[backend](program)
+    if not name or kind not in ("serial", *STAGES):
+        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {_NAMES}")
+    if "@" in place and not (rate.isascii() and rate.isdigit()):
+        raise SpikeloomError(f"backend {backend!r}: {rate!r} is no baud rate")
+    baud = int(rate) if rate else None
+    if kind == "serial":
+        return SerialDevice(program, name, baud or BAUD)
+    return VirtualDevice(program, name, kind, baud)
+
+
+def open_board(
+    program: Program, name: str, port: str | None, stage: str = STAGES[0], baud: int | None = None
+) -> SerialDevice:
+    """A board on a port, or what stands in for it.
+
+    Parameters
+    ----------
+    name
+        Of the board.
+    port
+        Its serial port; None for a virtual board.
+    stage
+        One of `STAGES`, for a virtual board.
+    baud
+        Bits per second; the board's if not given.
+
+    Raises
+    ------
+    SpikeloomError
+        There is no such board, or another one on the port.
+    """
+    if port is None:
+        return VirtualDevice(program, name, stage, baud)
+    device = SerialDevice(program, port, baud or board(name).baud)
+    if device.board.board != name:
+        device.close()
+        raise SpikeloomError(f"the board on {port} is {device.board.board}, not {name}")
+    return device
+
+
+class VirtualDevice(SerialDevice):
+    """A board in simulation, of the program's fabric; see `sim.virtual_board`.
+
+    Parameters
+    ----------
+    program
+        Loaded at once.
+    name
+        Of the board.
+    stage
+        One of `STAGES`.
+    baud
+        Bits per second, which the clock divided by an integer comes near to; the board's if not
+        given. A simulation takes fewer clocks with more of them.
+
+    Attributes
+    ----------
+    virtual
+        The virtual board.
+    """
+
+    def __init__(
+        self, program: Program, name: str, stage: str = STAGES[0], baud: int | None = None
+    ) -> None:
+        made = design(board(name), program.fabric, baud=baud)
+        if stage == "virtual":
+            self.virtual = VirtualBoard(program.fabric, made.link)
+        else:
+            family = made.board.family.name
+            if family not in netlist.LIBRARIES:
+                raise SpikeloomError(f"{name}: there are no models of the cells of {family}")
+            text = synthesise(made, WHEELS)
+            if stage == "routed":
+                placements = place_all(made, text, SEEDS, WHEELS)
+                best = max(placements, key=lambda placed: placed.fmax_mhz)
+                if not meets(made, best):
+                    raise SpikeloomError(f"{name}: no placement meets {made.clock_mhz:g} MHz")
+                text = best.netlist()
+            self.virtual = VirtualBoard(
+                program.fabric, made.link, simulation(made, text, WHEELS), netlist.TOP
+            )
+        try:
+            super().__init__(program, self.virtual.port, made.link.baud, self.virtual.patience)
+        except BaseException:
+            self.virtual.close()
+            raise
+
+    def close(self) -> None:
+        """Give the port back, and end the simulation."""
+        super().close()
+        self.virtual.close()
