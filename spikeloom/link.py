@@ -19,8 +19,8 @@ from golden.link import (
     Refusal,
 )
 
-ATTEMPTS = 8
-"""How often something is tried, or how long nothing happens, before a session counts as lost."""
+_REMINDERS = 4
+"""How often a board is reminded, in vain, before a session counts as lost."""
 _SEQUENCES = 256
 _BEFORE = 128
 """Frames before the expected one that count as heard before."""
@@ -145,24 +145,22 @@ class Link:
         they were.
         """
         self._begun = False
-        for _ in range(ATTEMPTS):
-            self._session = self._session % 255 + 1
-            self.heard.clear()
-            self._outstanding.clear()
-            self._cost = self._accepted = self._vain = 0
-            self._first, self._sequence = 1, 1
-            # The 0 ends what may have been left of another frame.
-            self.line.write(b"\0" + encoded(bytes([self._session, 0, Command.RESET])))
-            self.sessions += 1
-            deadline = time.monotonic() + self.patience
-            while time.monotonic() < deadline:
-                before = self._ready()
-                if before is not None:
-                    kept = before == self._known
-                    self._known = self._session
-                    self._begun = True
-                    self._heard_at = time.monotonic()
-                    return kept
+        self._session = self._session % 255 + 1
+        self.heard.clear()
+        self._outstanding.clear()
+        self._cost = self._accepted = self._vain = 0
+        self._first, self._sequence = 1, 1
+        # The 0 ends what may have been left of another frame.
+        self.line.write(b"\0" + encoded(bytes([self._session, 0, Command.RESET])))
+        self.sessions += 1
+        self._heard_at = time.monotonic()
+        while time.monotonic() - self._heard_at < self.patience:
+            before = self._ready()
+            if before is not None:
+                kept = before == self._known
+                self._known = self._session
+                self._begun = True
+                return kept
         raise LinkLost("no answer")
 
     def _ready(self) -> int | None:
@@ -221,7 +219,7 @@ class Link:
 
     def _struggle(self) -> None:
         self._vain += 1
-        if self._vain > ATTEMPTS:
+        if self._vain > _REMINDERS:
             raise LinkLost("no progress")
 
     def _resend(self) -> None:

@@ -18,13 +18,15 @@ from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget
 from golden.step import check_inputs
 from spikeloom.codes import NoCode, ResultCodes, event_codes
 from spikeloom.devices import Events, Progress, Run, _Device, _joined
-from spikeloom.link import ATTEMPTS, Link, LinkLost
+from spikeloom.link import Link, LinkLost
 from spikeloom.program import Program
 
 BAUD = 1_000_000
 """Bits per second where none are given."""
 PATIENCE = 1.0
 """Seconds without an answer after which a board is asked again."""
+ATTEMPTS = 8
+"""Sessions in which something is tried."""
 BATCH = 1 << 16
 """Bytes of events after which what was heard counts. On a line that fails, it is less."""
 _FIRST = 0x10

@@ -15,13 +15,11 @@ from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
 from sim.terminal import Machine
 from spikeloom.devices import GoldenDevice, Run
-from spikeloom.program import Program
 from spikeloom.serial_device import SerialDevice
 
 KINDS = ("flipped", "dropped", "doubled", "truncated", "noise")
 DIRECTIONS = ("to board", "to host")
 RESTART = "board restarted"
-HOST_DIED = "host died while loading"
 
 
 @dataclass
@@ -193,8 +191,3 @@ class DyingLine:
         if self.left <= 0:
             raise HostDied
         return written
-
-
-def bytes_to_load(program: Program) -> int:
-    """About how many bytes a host writes until it has loaded."""
-    return sum(len(rows) * 9 for tile in program.image.tiles for rows in tile.tables.values())
