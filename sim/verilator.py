@@ -106,7 +106,9 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
     return build_library(text, "simulation", driver, trace=trace)
 
 
-def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -> Path:
+def build_library(
+    verilog: str, top: str, driver: str, *, trace: bool = False, waivers: Sequence[str] = ()
+) -> Path:
     """The shared library of module `top` with `model.cpp` and what drives it.
 
     Parameters
@@ -119,6 +121,8 @@ def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -
         C++ that follows `model.cpp`.
     trace
         Able to write waveforms; slower.
+    waivers
+        More options of Verilator, for a text that is not this project's.
 
     Raises
     ------
@@ -127,7 +131,7 @@ def build_library(verilog: str, top: str, driver: str, *, trace: bool = False) -
     """
     model = _Model(
         {"fabric.v": verilog},
-        ["--prefix", "Vfabric", "--top-module", top],
+        ["--prefix", "Vfabric", "--top-module", top, *waivers],
         _text("model.cpp") + driver,
         ["verilated", "verilated_threads"],
         ["-fvisibility=hidden"],

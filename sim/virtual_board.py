@@ -7,6 +7,7 @@ no clock is left out while anything happens.
 import ctypes
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth import ClockDomain, Module, Signal
@@ -20,6 +21,11 @@ from sim.verilator import build_library
 
 TOP = "spikeloom_board"
 """Name of the top module."""
+
+NETLIST_TOP = "board"
+"""Name of the top module of a netlist."""
+NETLIST_WAIVERS = ("-Wno-lint",)
+"""The libraries of cells have a style of their own."""
 
 _DRIVER = Path(__file__).with_name("pins.cpp")
 _BYTE = 10
@@ -73,6 +79,8 @@ class Pins:
         Its name.
     clocks_per_bit
         Clocks of a bit on the line.
+    waivers
+        More options of Verilator.
 
     Attributes
     ----------
@@ -89,8 +97,11 @@ class Pins:
         The model cannot be built.
     """
 
-    def __init__(self, text: str, top: str, clocks_per_bit: int) -> None:
-        path = build_library(text, top, _DRIVER.read_text(encoding="utf-8"))
+    def __init__(
+        self, text: str, top: str, clocks_per_bit: int, waivers: Sequence[str] = ()
+    ) -> None:
+        driver = _DRIVER.read_text(encoding="utf-8")
+        path = build_library(text, top, driver, waivers=waivers)
         self._library = ctypes.CDLL(str(path))
         self._library.spikeloom_create.restype = ctypes.c_void_p
         self._library.spikeloom_destroy.argtypes = [ctypes.c_void_p]
@@ -146,10 +157,9 @@ class VirtualBoard(Terminal):
     ----------
     config, link
         What the board is built with.
-    verilog
-        A netlist of it, or another text, with the ports `clk`, `rx` and `tx`.
-    top
-        Name of the module in it.
+    netlist
+        A netlist of it, in Verilog with the models of its cells: a module `board` with the ports
+        `clk`, `rx` and `tx`. Its RTL if not given.
 
     Attributes
     ----------
@@ -167,11 +177,11 @@ class VirtualBoard(Terminal):
         The model cannot be built.
     """
 
-    def __init__(
-        self, config: FabricConfig, link: LinkConfig, verilog: str | None = None, top: str = TOP
-    ) -> None:
-        text = emit(config, link) if verilog is None else verilog
-        self.pins = Pins(text, top, link.clocks_per_bit)
+    def __init__(self, config: FabricConfig, link: LinkConfig, netlist: str | None = None) -> None:
+        if netlist is None:
+            self.pins = Pins(emit(config, link), TOP, link.clocks_per_bit)
+        else:
+            self.pins = Pins(netlist, NETLIST_TOP, link.clocks_per_bit, NETLIST_WAIVERS)
         start = time.perf_counter()
         self.pins.play(b"")
         slice_seconds = time.perf_counter() - start

@@ -120,9 +120,8 @@ class VirtualDevice(SerialDevice):
                 if not meets(made, best):
                     raise SpikeloomError(f"{name}: no placement meets {made.clock_mhz:g} MHz")
                 text = best.netlist()
-            self.virtual = VirtualBoard(
-                program.fabric, made.link, simulation(made, text, WHEELS), netlist.TOP
-            )
+            text = simulation(made, text, WHEELS)
+            self.virtual = VirtualBoard(program.fabric, made.link, text)
         try:
             super().__init__(program, self.virtual.port, made.link.baud, self.virtual.patience)
         except BaseException:
