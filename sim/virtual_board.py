@@ -88,8 +88,6 @@ class Pins:
         Clocks played.
     taken, given
         Bytes that went through rx and tx.
-    broken
-        Bytes from tx whose stop bit was 0.
 
     Raises
     ------
@@ -108,14 +106,19 @@ class Pins:
         self._library.spikeloom_pins.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Pins)]
         self._clocks_per_bit = clocks_per_bit
         self._waiting = b""
-        self.clocks = self.taken = self.given = self.broken = 0
+        self.clocks = self.taken = self.given = self._broken = 0
         self._create()
 
     def power_cycle(self) -> None:
         """Begin again: registers and memories as they are after configuration."""
-        self.broken += self._state.broken
+        self._broken = self.broken
         self.close()
         self._create()
+
+    @property
+    def broken(self) -> int:
+        """Bytes from tx whose stop bit was 0."""
+        return self._broken + int(self._state.broken)
 
     def close(self) -> None:
         """Free the model."""

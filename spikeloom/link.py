@@ -150,8 +150,8 @@ class Link:
         self._outstanding.clear()
         self._cost = self._accepted = self._vain = 0
         self._first, self._sequence = 1, 1
-        # The 0 ends what may have been left of another frame.
-        self.line.write(b"\0" + encoded(bytes([self._session, 0, Command.RESET])))
+        # The first 0 ends what may have been left of a byte, the second that of a frame.
+        self.line.write(b"\0\0" + encoded(bytes([self._session, 0, Command.RESET])))
         self.sessions += 1
         self._heard_at = time.monotonic()
         while time.monotonic() - self._heard_at < self.patience:
