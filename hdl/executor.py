@@ -78,7 +78,9 @@ class Executor(wiring.Component):
         connect(m, loader.load, flipped(self.load))
 
         text = identity(self.link, config)
-        m.submodules.identity = rom = Memory(shape=8, depth=len(text), init=text)
+        m.submodules.identity = rom = Memory(
+            shape=8, depth=len(text), init=text, attrs={"rom_style": "block"}
+        )
         rom_read = rom.read_port()
         place = Signal(range(len(text)))
         left = Signal(range(max(len(text), counter_bytes(config))))

@@ -17,12 +17,12 @@ SMALLEST = HOST_HEADER + CRC_BYTES
 class Reader(enum.Enum, shape=unsigned(3)):
     """Where in a frame of the ring the reader is."""
 
-    LENGTH = 0
-    SEQUENCE = 1
-    FETCH = 2
-    CATCH = 3
-    OFFER = 4
-    CRC = 5
+    EMPTY = 0
+    END = 1
+    SEQUENCE = 2
+    FETCH = 3
+    CATCH = 4
+    OFFER = 5
 
 
 class FrameReceiver(wiring.Component):
@@ -30,7 +30,7 @@ class FrameReceiver(wiring.Component):
 
     The bytes of a frame are written into a ring behind those accepted before, and belong to it
     only when the frame is accepted at its end. The first, the session, is then replaced by the
-    number of bytes.
+    place of the next frame, and its CRC is given up.
 
     Timing: an accepted frame's command is at `body` 6 clocks after its delimiter, and the next byte
     3 clocks after a byte was taken. Refusals and resets are said 2 clocks after the delimiter. A byte of
@@ -83,24 +83,30 @@ class FrameReceiver(wiring.Component):
         start = Signal(range(self.buffer))  # of the frame that is being received
         place = Signal(range(self.buffer))  # of the reader
 
-        # COBS: a byte after a whole block says how long the next one is, and stands for a 0.
-        count = Signal(range(LARGEST + 2))
-        block = Signal(8)  # bytes left in the block
-        begun = Signal()
-        opens = Signal()  # the byte is the first of a block
-        decoded = Signal()
+        # COBS: the first byte, and each after a whole block, says where the next such byte stands;
+        # all but the first stand for a 0. `count` is that of decoded bytes, -1 before the first.
+        count = Signal(8, init=-1)
+        block_end = Signal(8, init=-1)
+        begun, too_long = Signal(), Signal()
+        opens = Signal()  # the byte is such a byte
+        comes, decoded = Signal(), Signal()
         byte = Signal(8)
         ends = Signal()
         m.d.comb += [
-            opens.eq(block == 0),
+            opens.eq(count == block_end),
             byte.eq(Mux(opens, 0, self.data)),
-            decoded.eq(self.valid & (self.data != 0) & begun & (count <= LARGEST)),
+            comes.eq(self.valid & (self.data != 0) & ~too_long),
+            decoded.eq(comes & begun),
             ends.eq(self.valid & (self.data == 0) & begun),
         ]
-        with m.If(self.valid & (self.data != 0)):
-            m.d.sync += [begun.eq(1), block.eq(Mux(opens, self.data, block) - 1)]
-        with m.If(decoded):
-            m.d.sync += count.eq(count + 1)
+        with m.If(comes):
+            m.d.sync += [
+                begun.eq(1),
+                count.eq(count + 1),
+                too_long.eq(begun & (count == LARGEST)),
+            ]
+            with m.If(opens):
+                m.d.sync += block_end.eq(count + self.data)
 
         # What is known of the frame so far. In a ring that is not full a frame meets the reader
         # only after its first byte.
@@ -135,7 +141,7 @@ class FrameReceiver(wiring.Component):
         silent = Signal()  # until a frame is accepted
         m.d.sync += [
             judge.eq(ends),
-            whole.eq(checksum.match & opens & (count >= SMALLEST) & (count <= LARGEST)),
+            whole.eq(checksum.match & opens & (count >= SMALLEST) & ~too_long),
             accept.eq(0),
             self.reset.eq(0),
             self.refused.eq(0),
@@ -166,51 +172,59 @@ class FrameReceiver(wiring.Component):
                 refuse(Refusal.ROOM)
             with m.Else():
                 m.d.sync += [accept.eq(1), self.expected.eq(self.expected + 1), silent.eq(0)]
+        # What follows the body is of no use any more: the next frame is written over the CRC.
         over = Signal()
+        following_start = Signal(range(self.buffer))
+        m.d.comb += following_start.eq(address - CRC_BYTES)
         m.d.sync += over.eq(judge)
         with m.If(over):
-            m.d.sync += [count.eq(0), block.eq(0), begun.eq(0), no_room.eq(0)]
+            m.d.sync += [
+                count.eq(-1),
+                block_end.eq(-1),
+                begun.eq(0),
+                too_long.eq(0),
+                no_room.eq(0),
+            ]
         with m.If(accept):
-            m.d.sync += start.eq(address)
+            m.d.sync += start.eq(following_start)
         m.d.comb += [
             checksum.start.eq(over),
             write.en.eq(decoded & ~meets & ~no_room | accept),
             write.addr.eq(Mux(accept, start, address)),
-            write.data.eq(Mux(accept, count, byte)),
+            write.data.eq(Mux(accept, following_start[:8], byte)),
         ]
 
-        # The reader; `left` counts to the end of the frame.
+        # The reader.
         state = Signal(Reader)
-        left = Signal(8)
+        end = Signal(8)  # the lower bits of the place of the next frame
+        next_place = Signal.like(place)
         body = self.body
-        step = Signal()
         m.d.comb += [
             read.addr.eq(place),
+            next_place.eq(place + 1),
             body.valid.eq(state == Reader.OFFER),
-            body.p.last.eq(left == CRC_BYTES + 1),
         ]
         with m.Switch(state):
-            with m.Case(Reader.LENGTH):
-                # The length is read while it is seen that there is a frame.
+            with m.Case(Reader.EMPTY):
+                # The end is read while it is seen that there is a frame.
                 with m.If(place != start):
-                    m.d.sync += state.eq(Reader.SEQUENCE)
+                    m.d.sync += state.eq(Reader.END)
+            with m.Case(Reader.END):
+                m.d.sync += [end.eq(read.data), place.eq(next_place), state.eq(Reader.SEQUENCE)]
             with m.Case(Reader.SEQUENCE):
-                m.d.sync += [left.eq(read.data - 2), place.eq(place + 2), state.eq(Reader.FETCH)]
+                m.d.sync += [place.eq(next_place), state.eq(Reader.FETCH)]
             with m.Case(Reader.FETCH):
                 m.d.sync += state.eq(Reader.CATCH)
             with m.Case(Reader.CATCH):
-                m.d.sync += [body.p.data.eq(read.data), state.eq(Reader.OFFER)]
+                m.d.sync += [
+                    body.p.data.eq(read.data),
+                    body.p.last.eq(next_place[:8] == end),
+                    place.eq(next_place),
+                    state.eq(Reader.OFFER),
+                ]
             with m.Case(Reader.OFFER):
                 with m.If(body.ready):
-                    m.d.comb += step.eq(1)
-                    m.d.sync += state.eq(Mux(body.p.last, Reader.CRC, Reader.FETCH))
-            with m.Case(Reader.CRC):
-                with m.If(left == 0):
-                    m.d.sync += state.eq(Reader.LENGTH)
-                with m.Else():
-                    m.d.comb += step.eq(1)
-        with m.If(step):
-            m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
+                    m.d.sync += state.eq(Mux(body.p.last, Reader.EMPTY, Reader.FETCH))
         with m.If(self.reset):
-            m.d.sync += [place.eq(start), state.eq(Reader.LENGTH)]
+            m.d.sync += [start.eq(0), place.eq(0), state.eq(Reader.EMPTY)]
         return m

@@ -95,6 +95,14 @@ class ResultCodes(wiring.Component):
                 state.eq(State.SEND),
             ]
 
+        # One adder for all ways in which the cursor moves.
+        base, step, moves = Signal.like(cursor), Signal.like(cursor), Signal()
+        with m.If(moves):
+            m.d.sync += cursor.eq(base + step)
+
+        def move(start: Value, further: int) -> None:
+            m.d.comb += [base.eq(start), step.eq(further), moves.eq(1)]
+
         before = distance[-1]
         here = same_population & same_place & ~before
         near = here & (distance < MASK_POSITIONS)
@@ -115,13 +123,15 @@ class ResultCodes(wiring.Component):
                     m.d.sync += [mask.eq(mask | bit), state.eq(State.LOOK)]
                 with m.Elif(mask != 0):
                     send(MASK | mask)
-                    m.d.sync += [mask.eq(0), cursor.eq(cursor + MASK_POSITIONS)]
+                    move(cursor, MASK_POSITIONS)
+                    m.d.sync += mask.eq(0)
                 with m.Elif(kind == PacketKind.STEP):
                     m.d.comb += taken.eq(1)
                     send(ResultCode.STEP, self.clock, CLOCK_BITS // 8)
                 with m.Elif(~here):
                     send(ResultCode.POPULATION, packet.population, 2)
-                    m.d.sync += [cursor.eq(0), population.eq(packet.population), place.eq(0)]
+                    move(Const(0), 0)
+                    m.d.sync += [population.eq(packet.population), place.eq(0)]
                     if config.images:
                         with m.If(same_population):
                             padded = (
@@ -132,17 +142,17 @@ class ResultCodes(wiring.Component):
                 with m.Elif((kind == PacketKind.SPIKE) & (distance <= SINGLE_REACH)):
                     m.d.comb += taken.eq(1)
                     send(SINGLE | distance[:6])
-                    m.d.sync += cursor.eq(packet.index + 1)
+                    move(packet.index, 1)
                 with m.Elif((kind == PacketKind.STATE) & (distance == 0)):
                     m.d.comb += taken.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
-                    m.d.sync += cursor.eq(packet.index + 1)
+                    move(packet.index, 1)
                 with m.Elif(distance < 1 << SKIP_BITS):
                     send(ResultCode.SKIP, (distance - 1)[:SKIP_BITS], 1)
-                    m.d.sync += cursor.eq(packet.index)
+                    move(packet.index, 0)
                 with m.Else():
                     send(ResultCode.SKIP, (1 << SKIP_BITS) - 1, 1)
-                    m.d.sync += cursor.eq(cursor + (1 << SKIP_BITS))
+                    move(cursor, 1 << SKIP_BITS)
             with m.Case(State.SEND):
                 with m.If(self.codes.ready):
                     m.d.sync += [

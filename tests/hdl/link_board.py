@@ -7,7 +7,7 @@ import ctypes
 import functools
 import weakref
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,13 +156,15 @@ class Board:
     def begin(self, session: int) -> Reply:
         """A new session; its READY."""
         self.session, self.sequence = session, 0
-        self.send(b"\0" + self.frame(Command.RESET))
+        self.send(b"\0\0" + self.frame(Command.RESET))
         *_, ready = self.until(lambda replies: replies[-1].session == session)
         assert ready.kind == Kind.READY
         assert (ready.sequence, ready.executed, ready.expected) == (0, 1, 1)
         return ready
 
-    def until(self, done, clocks: int = 1_000_000) -> list[Reply]:
+    def until(
+        self, done: Callable[[list[Reply]], bool], clocks: int = 1_000_000
+    ) -> list[Reply]:
         """Wait for frames, until `done` says of all of them that they are enough."""
         replies: list[Reply] = []
         end = self.clock + clocks
@@ -224,7 +226,12 @@ def mark_code(first: int, ahead: int) -> bytes:
     return bytes([0x20 | first << 4 | ahead])
 
 
-def codes_of_words(config: FabricConfig, words: Iterable[int], sizes=None) -> bytes:
+Sizes = Mapping[tuple[int, int, int], tuple[int, int]]
+
+
+def codes_of_words(
+    config: FabricConfig, words: Iterable[int], sizes: Sizes | None = None
+) -> bytes:
     """EVENTS that say words of `host_in` in their order.
 
     `sizes`: in a fabric with images, (height, width) for each (route, connection, ahead).
@@ -258,6 +265,7 @@ def codes_of_words(config: FabricConfig, words: Iterable[int], sizes=None) -> by
             current = entry
             image = None
             if config.images:
+                assert sizes is not None
                 image = height, width = sizes[entry]
             codes.extend(entry_code(*entry, image))
         place = (fields["y"], fields["x"]) if config.images else (0, 0)
