@@ -34,6 +34,13 @@ from sim import cache
 _WORKERS = 2
 """Placements at a time: each takes a core, and half a gigabyte for a large part."""
 
+_WEIGHTS = (
+    r"delete t:$meminit_v2 r:MEMID=\weights %i; "
+    r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\weights %i"
+)
+"""Weights start with anything, and nobody looks at what is read in the clock of a write: the large
+RAMs of iCE40 have no initial contents, and one port."""
+
 _TRIALS = 4
 """Clocks that are tried for the fastest."""
 
@@ -168,7 +175,10 @@ def design(
 
 def synthesise(made: Design, use: Tools) -> str:
     """The netlist of a design after synthesis: JSON of Yosys."""
-    script = f"read_rtlil top.il; {made.board.family.synthesis} -top top; write_json netlist.json"
+    script = (
+        f"read_rtlil top.il; {_WEIGHTS}; "
+        f"{made.board.family.synthesis} -top top; write_json netlist.json"
+    )
 
     def make(directory: Path) -> None:
         (directory / "top.il").write_text(made.source, encoding="utf-8")
