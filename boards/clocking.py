@@ -10,7 +10,6 @@ from amaranth import (
     DomainRenamer,
     Instance,
     Module,
-    ResetSignal,
     Signal,
 )
 from amaranth.lib import io, wiring
@@ -63,7 +62,7 @@ class ResetHold(wiring.Component):
 
 
 class Clocking(wiring.Component):
-    """Makes the domain `sync` of a clock that comes in on a pin.
+    """Makes clock and reset of the domain `sync` from a clock that comes in on a pin.
 
     Parameters
     ----------
@@ -75,6 +74,11 @@ class Clocking(wiring.Component):
         Of the PLL.
     own_pin
         The pin is the PLL's own, which on iCE40 nothing else can use while the PLL works.
+
+    Members
+    -------
+    clk, rst : Out(1)
+        See `ResetHold` for the reset.
     """
 
     def __init__(self, family: str, pin: Any, setting: Setting, own_pin: bool = False) -> None:
@@ -82,12 +86,12 @@ class Clocking(wiring.Component):
         self.pin = pin
         self.setting = setting
         self.own_pin = own_pin
-        super().__init__({})
+        super().__init__({"clk": Out(1), "rst": Out(1, init=1)})
 
     def elaborate(self, platform: Any) -> Module:
         """Connect PLL and reset."""
         m = Module()
-        clock = Signal()
+        clock = self.clk
         locked = Signal()
         if self.own_pin:
             source = self.pin.io
@@ -96,13 +100,12 @@ class Clocking(wiring.Component):
             source = buffer.i
         make = {"ice40": self._ice40, "ecp5": self._ecp5, "gowin": self._gowin}[self.family]
         m.submodules.pll = make(source, clock, locked)
-        m.domains.sync = ClockDomain()
-        # The same clock without the reset, for what makes the reset.
+        # The clock without the reset, for what makes the reset.
         m.domains.free = ClockDomain(reset_less=True, local=True)
-        m.d.comb += [ClockSignal("sync").eq(clock), ClockSignal("free").eq(clock)]
+        m.d.comb += ClockSignal("free").eq(clock)
         hold = ResetHold(ceil(HOLD_US * self.setting.frequency / MHZ))
         m.submodules.hold = DomainRenamer("free")(hold)
-        m.d.comb += [hold.locked.eq(locked), ResetSignal("sync").eq(hold.reset)]
+        m.d.comb += [hold.locked.eq(locked), self.rst.eq(hold.reset)]
         return m
 
     def _ice40(self, source: Any, clock: Signal, locked: Signal) -> Instance:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import ClockDomain, ClockSignal, Module, ResetSignal, Signal
 from amaranth.lib import io, wiring
 
 from boards.board import Board
@@ -42,7 +42,11 @@ class Top(wiring.Component):
         board = self.board
         m = Module()
         clock = platform.request(board.oscillator or platform.default_clk, dir="-")
-        m.submodules.clocking = Clocking(board.family.name, clock, self.setting, board.pll_pin)
+        m.submodules.clocking = clocking = Clocking(
+            board.family.name, clock, self.setting, board.pll_pin
+        )
+        m.domains.sync = ClockDomain()
+        m.d.comb += [ClockSignal("sync").eq(clocking.clk), ResetSignal("sync").eq(clocking.rst)]
         m.submodules.linked = linked = LinkedFabric(self.fabric, self.link)
         uart = platform.request("uart", 0, dir=_as_ports(platform, "uart"))
         m.submodules.rx = rx = io.Buffer("i", uart.rx)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from boards.board import board as board_named
+from boards.board import boards
+from boards.build import Build, Placed, build, build_fastest
+from boards.flash import flash
+from boards.tools import Tools
 from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
 from golden.spec import FabricConfig
@@ -24,7 +30,7 @@ from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Device, Events, Progress, predict_clocks
 from spikeloom.dialect import DIALECTS, check_options
-from spikeloom.files import write_arrays, write_text
+from spikeloom.files import write_arrays, write_bytes, write_text
 from spikeloom.nir_import import load_nir
 from spikeloom.program import Program
 
@@ -112,6 +118,7 @@ def cli() -> None:
     metavar="EVENTS",
     help="Events (as for `sim`) on which no state is to saturate.",
 )
+@click.option("--board", "board_name", help="Sizes of a board's fabric, changed by --set.")
 @SIZES
 @JSON
 def compile_command(
@@ -127,15 +134,21 @@ def compile_command(
     weight_bits: int | None,
     state_bits: int | None,
     calibration: Path | None,
+    board_name: str | None,
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Turn a NIR file into a Program."""
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | _options(more)
     net = load_nir(model, dialect, **options)
+    fabric = (
+        _sizes(sizes)
+        if board_name is None
+        else dataclasses.replace(board_named(board_name).fabric, **_sizes(sizes))
+    )
     program = compile(
         net,
-        _sizes(sizes),
+        fabric,
         weight_bits=weight_bits,
         state_bits=state_bits,
         schedule=schedule,
@@ -330,6 +343,113 @@ def compare_command(
     _write_json(json_path, summary)
     if summary["mismatches"] or not summary["steps_compared"]:
         sys.exit(1)
+
+
+@cli.command("build")
+@click.option("--board", "board_name", required=True, help=f"{', '.join(boards())}.")
+@click.argument("program", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Placements to try."
+)
+@click.option(
+    "--clock",
+    metavar="MHZ|auto",
+    help="Of the fabric; auto: the fastest that is met. Default: the board's.",
+)
+@click.option("--baud", type=click.IntRange(min=1), help="Of the serial line.")
+@click.option("--native", is_flag=True, help="Tools on the search path, not those of packages.")
+@SIZES
+def build_command(
+    board_name: str,
+    program: Path | None,
+    output: Path,
+    seeds: int,
+    clock: str | None,
+    baud: int | None,
+    native: bool,
+    sizes: tuple[str, ...],
+) -> None:
+    """Make a bitstream for a board.
+
+    It is for the sizes of the board, changed by --set, or for those of PROGRAM. The network is not
+    in it: a board is loaded at run time.
+    """
+    board = board_named(board_name)
+    if program is not None and sizes:
+        raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+    fabric = (
+        Program.load(program).fabric
+        if program is not None
+        else dataclasses.replace(board.fabric, **_sizes(sizes))
+    )
+    asked: dict[str, Any] = {
+        "baud": baud,
+        "seeds": range(1, seeds + 1),
+        "use": Tools(native),
+        "progress": _tell_placed,
+    }
+    if clock == "auto":
+        made = build_fastest(board, fabric, **asked)
+    else:
+        made = build(board, fabric, clock_mhz=_megahertz(clock), **asked)
+    _write_build(output, made)
+    _print_table(_build_summary(made))
+    click.echo(f"wrote {output}")
+
+
+@cli.command("flash")
+@click.option("--board", "board_name", required=True, help=f"{', '.join(boards())}.")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--permanent", is_flag=True, help="Into the flash memory of the board.")
+@click.option("--native", is_flag=True, help="Tools on the search path, not those of packages.")
+def flash_command(board_name: str, directory: Path, permanent: bool, native: bool) -> None:
+    """Write the bitstream that `build` put into DIRECTORY to a board."""
+    board = board_named(board_name)
+    flash(board, directory, permanent=permanent, use=Tools(native))
+    click.echo(f"wrote {directory} to {board.description}")
+
+
+def _megahertz(clock: str | None) -> float | None:
+    if clock is None:
+        return None
+    try:
+        value = float(clock)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise SpikeloomError(f"--clock {clock}: it must be megahertz, or auto")
+    return value
+
+
+def _tell_placed(placed: Placed) -> None:
+    click.echo(f"  seed {placed.seed}: {placed.fmax_mhz:.2f} MHz")
+
+
+def _write_build(output: Path, made: Build) -> None:
+    board = made.design.board
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpikeloomError(f"cannot write {output}: {error.strerror}") from None
+    write_bytes(output / f"{board.name}{board.family.bitstream}", made.bitstream)
+    write_text(output / f"{board.name}.v", made.verilog)
+    _write_json(output / "report.json", made.report)
+
+
+def _build_summary(made: Build) -> dict[str, Any]:
+    used = {
+        name: f"{count['used']} of {count['available']}" if "available" in count else count["used"]
+        for name, count in made.report["resources"].items()
+    }
+    return {
+        "board": made.design.board.description,
+        "clock": f"{made.design.clock_mhz:g} MHz, {made.placed.fmax_mhz:.2f} MHz reached",
+        "serial line": f"{made.design.link.baud} baud",
+        **used,
+    }
 
 
 @cli.command()

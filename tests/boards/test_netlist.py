@@ -1,0 +1,137 @@
+"""Boards built for real, with tiny fabrics, and their netlists beside the design in Verilator."""
+
+import math
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+from cobs import cobs
+
+from boards.board import board
+from boards.build import Design, build, design, place, simulation, synthesise
+from boards.clocking import HOLD_US
+from boards.tools import WHEELS
+from golden.spec import FabricConfig
+from hdl.linked import LinkedFabric
+from sim import toolchain
+from sim.verilog import generate
+
+TINY = FabricConfig(
+    lanes=2,
+    neurons=8,
+    weight_words=64,
+    slots=2,
+    axons=32,
+    populations=2,
+    connections=2,
+    targets=4,
+    queue=8,
+    counter_bits=16,
+)
+CLOCKS = {"icebreaker": 16.5, "ulx3s_12f": 25.0}
+BAUD = 4_000_000
+
+BENCH = """\
+module bench(input clk, input rst, input rx, output design, output synthesised, output routed);
+  linked linked(.clk(clk), .rst(rst), .rx(rx), .tx(design));
+  board_synthesised board_synthesised(.clk(clk), .rx(rx), .tx(synthesised));
+  board_routed board_routed(.clk(clk), .rx(rx), .tx(routed));
+endmodule
+"""
+
+# The line is driven bit by bit; both netlists are compared with the design on every clock.
+MAIN = """\
+#include "Vbench.h"
+#include <cstdio>
+#include <fstream>
+int main(int, char **arguments) {
+  Vbench bench;
+  std::ifstream line(arguments[1]);
+  long clocks = 0, differences = 0, falls = 0;
+  int before = 1;
+  for (char bit; line.get(bit);)
+    for (int n = 0; n < CLOCKS_PER_BIT; n++, clocks++) {
+      bench.rst = clocks < RESET;
+      bench.rx = bit - '0';
+      bench.clk = 0; bench.eval();
+      bench.clk = 1; bench.eval();
+      differences += bench.design != bench.synthesised || bench.design != bench.routed;
+      falls += before && !bench.design;
+      before = bench.design;
+    }
+  std::printf("%ld %ld %ld\\n", clocks, differences, falls);
+}
+"""
+
+
+@pytest.fixture(scope="module", params=list(CLOCKS))
+def made(request: pytest.FixtureRequest) -> Design:
+    return design(board(request.param), TINY, clock_mhz=CLOCKS[request.param], baud=BAUD)
+
+
+def test_a_board_is_built(made: Design) -> None:
+    name = made.board.name
+    built = build(made.board, TINY, clock_mhz=CLOCKS[name], baud=BAUD, seeds=[1])
+    assert built.report["fmax_mhz"]["best"] >= built.report["clock_mhz"]
+    used = built.report["resources"]
+    assert 0 < used["logic_cells"]["used"] < used["logic_cells"]["available"]
+    assert used["bram"]["used"] > 0
+    assert used["ff"]["used"] > 100
+    # Both formats begin with a comment or a magic number, and the synchronising word follows.
+    magic = b"\x7e\xaa\x99\x7e" if made.board.family.name == "ice40" else b"\xbd\xb3"
+    assert magic in built.bitstream[:400]
+    assert "module top" in built.verilog
+
+
+def line(seed: int) -> str:
+    """Bits of a line: a session with an identity, counters and loads, and damaged frames."""
+    chance = random.Random(seed)
+    words = [bytes([1, 0, 0]), bytes([1, 1, 1])]
+    for number in range(2, 30):
+        load = bytes([2, 0, 0, chance.randrange(8), 0, 0, *chance.choices(range(256), k=4)])
+        words.append(bytes([1, number]) + chance.choice([b"\5", b"\4\0", load]))
+    bits = "1" * 400
+    for number, content in enumerate(words):
+        frame = cobs.encode(content + zlib.crc32(content).to_bytes(4, "little")) + b"\0"
+        if number % 5 == 4:
+            frame = frame[:3] + bytes([frame[3] ^ 1]) + frame[4:] + frame
+        bits += "".join("0" + f"{byte:08b}"[::-1] + "1" for byte in frame)
+        # The identity is the longest answer.
+        bits += "1" * (2000 if number < 2 else chance.randrange(300))
+    return bits
+
+
+def test_netlists_answer_as_the_design_does(made: Design, tmp_path: Path) -> None:
+    """What goes out of the pin is the same in every clock: design, synthesis, place and route."""
+    seed = 1
+    print(f"seed {seed}")
+    synthesised = synthesise(made, WHEELS)
+    routed = place(made, synthesised, 1, WHEELS).netlist()
+    sources = {
+        "linked.v": generate("Linked fabric", TINY, LinkedFabric(TINY, made.link), "linked"),
+        "bench.v": BENCH,
+    }
+    for name, text in {"synthesised": synthesised, "routed": routed}.items():
+        verilog = simulation(made, text, WHEELS)
+        # The models are there once.
+        models, _, rest = verilog.partition("module board(")
+        sources["models.v"] = models
+        sources[f"{name}.v"] = f"module board_{name}(" + rest
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+    hold = math.ceil(HOLD_US * made.clock_mhz)
+    driver = MAIN.replace("CLOCKS_PER_BIT", str(made.link.clocks_per_bit))
+    (tmp_path / "main.cpp").write_text(driver.replace("RESET", str(hold + 2)))
+    toolchain.verilator(
+        *("--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
+        *("--no-timing", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MULTIDRIVEN"),
+        *("-CFLAGS", "-O0", "--top-module", "bench", "--Mdir", str(tmp_path / "build")),
+        *(str(tmp_path / name) for name in [*sources, "main.cpp"]),
+    )
+    (tmp_path / "line").write_text(line(seed))
+    told = toolchain.run([str(tmp_path / "build" / "Vbench"), str(tmp_path / "line")])
+    clocks, differences, falls = map(int, told.split())
+    assert clocks > 30_000
+    assert falls > 500, "the board never spoke"
+    assert differences == 0
