@@ -452,7 +452,6 @@ def _report(
 def _sources() -> list[str]:
     """The text of everything that a design is made by."""
     files = sorted(Path(hdl.__path__[0]).glob("*.py"))
-    files += [
-        Path(module.__file__) for module in (specification, link_specification, pll, clocking, top)
-    ]
+    modules = (specification, link_specification, pll, clocking, top)
+    files += [Path(str(module.__file__)) for module in modules]
     return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]
