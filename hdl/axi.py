@@ -208,12 +208,12 @@ class FabricRegisters(wiring.Component):
     -------
     bus : In(Axi4Lite())
     busy, waiting : In(1)
-        The bits of STATUS. No load word is taken while `busy`.
+        The bits of STATUS. No load word is taken while `busy`, or in reset.
     counters : In(config.counters)
     load : Out(load_signature(config))
         A load word, in the clock in which LOAD_COMMIT is written.
-    restart : Out(1)
-        Resets the fabric: for one clock, the one after that in which CONTROL is written.
+    reset : Out(1)
+        Holds the fabric in reset: CONTROL.
     """
 
     def __init__(self, config: FabricConfig) -> None:
@@ -225,7 +225,7 @@ class FabricRegisters(wiring.Component):
                 "waiting": In(1),
                 "counters": In(struct(config.counters)),
                 "load": Out(load_signature(config)),
-                "restart": Out(1),
+                "reset": Out(1),
             }
         )
 
@@ -239,6 +239,7 @@ class FabricRegisters(wiring.Component):
         row = Signal(len(word.address) + 1)
         m.d.comb += word.address.eq(row)
         stored: dict[int, Value] = {
+            Register.CONTROL: self.reset,
             Register.LOAD_TILE: word.tile,
             Register.LOAD_TARGET: word.target,
             Register.LOAD_ADDRESS: row,
@@ -266,7 +267,7 @@ class FabricRegisters(wiring.Component):
                 m.d.comb += port.read_response.eq(Response.DECERR)
 
         taken = Signal()
-        m.d.sync += self.restart.eq(0)
+        ready = Signal()
         m.d.comb += port.write_response.eq(Mux(taken, Response.OKAY, Response.SLVERR))
         with m.Switch(port.write_address[2:]):
             for address, value in stored.items():
@@ -274,12 +275,10 @@ class FabricRegisters(wiring.Component):
                     m.d.comb += taken.eq(_fits(port, len(value)))
                     with m.If(port.write & taken):
                         m.d.sync += value.eq(port.write_data)
-            with m.Case(Register.CONTROL // _WORD_BYTES):
-                m.d.comb += taken.eq(_fits(port, 1))
-                m.d.sync += self.restart.eq(port.write & taken & port.write_data[0])
             with m.Case(Register.LOAD_COMMIT // _WORD_BYTES):
                 m.d.comb += [
-                    taken.eq(port.write_whole & ~self.busy & self._exists(m, row)),
+                    ready.eq(~self.busy & ~self.reset & self._exists(m, row)),
+                    taken.eq(port.write_whole & ready),
                     self.load.valid.eq(port.write & taken),
                 ]
                 with m.If(self.load.valid):
@@ -299,7 +298,6 @@ class FabricRegisters(wiring.Component):
             Register.VERSION: VERSION,
             Register.CONFIGURATION: configuration % (1 << WORD_BITS),
             Register.CONFIGURATION + _WORD_BYTES: configuration >> WORD_BITS,
-            Register.CONTROL: 0,
             Register.LOAD_COMMIT: 0,
         }
         for n, size in enumerate(dataclasses.astuple(config)):
@@ -349,8 +347,7 @@ class AxiFabric(wiring.Component):
 
     Timing: the streams go through two places each, one word a clock, and add a clock to the way in
     and a clock to the way out. For the registers see `RegisterPort`. A load word is written in the
-    clock in which the commit is carried out, and `tree_depth` clocks later in a mesh. A reset by
-    CONTROL is in the clock after that in which it is carried out.
+    clock in which the commit is carried out, and `tree_depth` clocks later in a mesh.
 
     Parameters
     ----------
@@ -387,12 +384,12 @@ class AxiFabric(wiring.Component):
         m.domains.sync = clock = ClockDomain(local=True)
         m.d.comb += [clock.clk.eq(self.aclk), clock.rst.eq(~self.aresetn)]
 
-        restart = Signal()
+        reset = Signal()
         fabric = Fabric(config)
         events = fifo.SyncFIFO(width=config.host_in.width, depth=2)
-        m.submodules.fabric = ResetInserter(restart)(fabric)
-        m.submodules.events = ResetInserter(restart)(events)
-        # Not reset with the fabric: what was once offered to the bus stays.
+        m.submodules.fabric = ResetInserter(reset)(fabric)
+        m.submodules.events = ResetInserter(reset)(events)
+        # Not reset with the fabric: what was once offered on the bus stays.
         m.submodules.packets = packets = fifo.SyncFIFO(width=config.host_out.width, depth=2)
         packet = data.View(struct(config.host_out), packets.r_data)
         m.d.comb += [
@@ -417,7 +414,7 @@ class AxiFabric(wiring.Component):
         is_step = fabric.host_out.p.kind == PacketKind.STEP
         finished = fabric.host_out.valid & fabric.host_out.ready & is_step
         m.d.sync += open_steps.eq(open_steps + marked - finished)
-        with m.If(restart):
+        with m.If(reset):
             m.d.sync += open_steps.eq(0)
 
         m.submodules.registers = registers = FabricRegisters(config)
@@ -426,7 +423,7 @@ class AxiFabric(wiring.Component):
             registers.busy.eq((open_steps != 0) | events.r_rdy),
             registers.waiting.eq(packets.r_rdy),
             registers.counters.eq(fabric.counters),
-            restart.eq(registers.restart),
+            reset.eq(registers.reset),
             fabric.load.valid.eq(registers.load.valid),
             fabric.load.p.eq(registers.load.word),
         ]
