@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from amaranth import Value
 from amaranth.back import rtlil
@@ -86,17 +87,7 @@ def emit_axi(config: FabricConfig) -> str:
     As `emit`, but for the ports: those of `hdl.axi.AxiFabric`, `s_axi_awaddr` for example.
     """
     title = "Spikeloom fabric with AXI"
-
-    def make() -> str:
-        design = AxiFabric(config)
-        # Amaranth sees for itself which of them are inputs.
-        ports = {
-            "_".join(path): (Value.cast(value), None)
-            for path, _, value in design.signature.flatten(design)
-        }
-        return generate(title, config, design, AXI_TOP, ports)
-
-    return cached(title, config, make)
+    return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config)))
 
 
 def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
@@ -145,6 +136,16 @@ def generate(
     # The first line is a comment of Yosys; the header says the same.
     modules = _fold_zeros(text.partition("\n")[2])
     return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
+
+
+def generate_axi(title: str, config: FabricConfig, design: Any) -> str:
+    """As `generate`, for an `AxiFabric`, with the names that AXI's ports have by convention."""
+    # Amaranth sees for itself which of them are inputs.
+    ports = {
+        "_".join(path): (Value.cast(value), None)
+        for path, _, value in design.signature.flatten(design)
+    }
+    return generate(title, config, design, AXI_TOP, ports)
 
 
 @contextmanager

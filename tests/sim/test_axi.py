@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from cocotb_tools.runner import get_results
 from locking import one_at_a_time
-from random_networks import random_events
+from random_networks import Counts, random_events
 from test_cosim import RECURRENT, network
 
 from golden.cycle import CycleModel
@@ -20,10 +21,11 @@ from golden.host import hear, host_words
 from golden.image import Image
 from golden.spec import FabricConfig, LoadTarget
 from golden.step import simulate
+from hdl import axi
 from hdl.axi import Register
 from sim import cosim
 from sim.verilator import build_bench
-from sim.verilog import AXI_TOP, emit_axi
+from sim.verilog import AXI_TOP, emit_axi, generate_axi
 from spikeloom.mapping import map_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "integration.md"
@@ -73,10 +75,13 @@ def rows(config: FabricConfig) -> dict[int, int]:
     }
 
 
-def play(
-    image: Image, words: list[int], directory: Path, verilog: str
-) -> tuple[dict[str, object], int, int, str]:
-    """What the bench heard, how many of its tests ran and failed, and what it printed."""
+@pytest.fixture
+def bench_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+
+def play(image: Image, words: list[int], directory: Path, verilog: str) -> tuple[int, int, str]:
+    """How many tests of the bench ran and failed, and what it printed."""
     config = image.config
     model = CycleModel(config)
     setup = {
@@ -96,32 +101,36 @@ def play(
         build = build_bench(verilog, AXI_TOP)
     output = cosim.simulate(build, directory, AXI_TOP, "axi_bench")
     print(output)
-    tests, failed = get_results(directory / "results.xml")
-    result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-    return result, tests, failed, output
+    (results,) = directory.glob("*.xml")  # its name tells of pytest
+    return *get_results(results), output
 
 
-@pytest.mark.parametrize("name", FABRICS)
-def test_a_host_on_the_bus(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # where the bench is found
-    config = FABRICS[name]
+def mapped(config: FabricConfig) -> tuple[Image, Counts, list[int]]:
+    """A network, its input, and the words of that."""
     plain = network(config)
     image = map_network(plain, config, frozenset("ab"), frozenset("b"))
     counts = random_events(np.random.default_rng(SEED), plain, SAMPLES, STEPS, 0.5)
-    words = np.concatenate(host_words(image, counts)).tolist()
-    result, tests, failed, output = play(image, words, tmp_path, emit_axi(config))
+    return image, counts, np.concatenate(host_words(image, counts)).tolist()
+
+
+@pytest.mark.usefixtures("bench_is_found")
+@pytest.mark.parametrize("name", FABRICS)
+def test_a_host_on_the_bus(name: str, tmp_path: Path) -> None:
+    config = FABRICS[name]
+    image, counts, words = mapped(config)
+    tests, failed, output = play(image, words, tmp_path, emit_axi(config))
     assert (tests, failed) == (TESTS, 0), output
     assert f"seed {SEED}-run" in output
 
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     packets = np.array(result["packets"], np.uint64)
     heard = hear(image, np.zeros(len(packets), np.uint64), packets, SAMPLES, STEPS)
-    expected = simulate(plain, counts)
+    expected = simulate(network(config), counts)
     for population, spikes in heard.spikes.items():
         assert spikes.any()
         assert np.array_equal(spikes, expected.spikes[population])
     assert np.array_equal(heard.states["b"], expected.states["b"])
     counters = result["counters"]
-    assert isinstance(counters, dict)
 
     def total(counter: str) -> int:
         return sum(n for key, n in counters.items() if key.partition(".")[0] == counter)
@@ -130,3 +139,33 @@ def test_a_host_on_the_bus(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert total("synops") == expected.synops.sum()
     assert total("spikes") == sum(int(spikes.sum()) for spikes in expected.spikes.values())
     assert counters["cycles"] > len(words)
+
+
+# What must be seen. A text that no longer occurs once is an error.
+FAULTS = {
+    "an answer does not wait": ("m.Elif(bus.bready)", "m.Else()"),
+    "an address too many": ("address & data & (~bus.bvalid", "address & (~bus.bvalid"),
+    "what does not fit is cut": (
+        "port.write_whole & ((port.write_data >> width) == 0)",
+        "port.write_whole",
+    ),
+    "words are lost": ("packets.w_en.eq(fabric.host_out.valid)", "packets.w_en.eq(~reset)"),
+    "the upper half is that of now": ("high.eq(counters[address][WORD_BITS:])", "high.eq(0x55)"),
+    "steps stay open": ("with m.If(reset):", "with m.If(reset & 0):"),
+}
+
+
+@pytest.mark.usefixtures("bench_is_found")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_seen(fault: str, tmp_path: Path) -> None:
+    source = Path(axi.__file__).read_text(encoding="utf-8")
+    right, wrong = FAULTS[fault]
+    assert source.count(right) == 1
+    broken = types.ModuleType("hdl.axi")
+    exec(source.replace(right, wrong), broken.__dict__)
+    config = FABRICS["one tile"]
+    image, _, words = mapped(config)
+    verilog = generate_axi("broken", config, broken.AxiFabric(config))
+    tests, failed, _ = play(image, words, tmp_path, verilog)
+    assert tests == TESTS
+    assert failed
