@@ -130,12 +130,19 @@ def generate(
     ports
         Its ports where they are not those of a component under Amaranth's names.
     """
-    with _no_collector():
-        source = rtlil.convert(design, name=top, ports=ports or None, emit_src=False)
-    text = _yosys(source)
+    text = _yosys(intermediate(design, top, ports))
     # The first line is a comment of Yosys; the header says the same.
     modules = _fold_zeros(text.partition("\n")[2])
     return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
+
+
+def intermediate(
+    design: object, top: str, ports: Sequence[object] | Mapping[str, object] = ()
+) -> str:
+    """`design` in RTLIL, the language inside Yosys; the parameters are those of `generate`."""
+    with _no_collector():
+        text: str = rtlil.convert(design, name=top, ports=ports or None, emit_src=False)
+    return text
 
 
 def generate_axi(title: str, config: FabricConfig, design: Any) -> str:

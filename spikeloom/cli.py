@@ -17,7 +17,9 @@ from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
 from golden.spec import FabricConfig
 from golden.step import check_inputs
-from sim.verilog import emit
+from sim.fusesoc import fusesoc_core
+from sim.netlist import netlist
+from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
@@ -152,19 +154,27 @@ def info(program: Path, events: Path | None, json_path: Path | None) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
 )
+@click.option("--axi", is_flag=True, help="With AXI4-Stream and AXI4-Lite (docs/integration.md).")
+@click.option(
+    "--core", is_flag=True, help="Also write a FuseSoC core beside it, OUTPUT with .core."
+)
 @SIZES
-def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
+def verilog(
+    program: Path | None, output: Path, axi: bool, core: bool, sizes: tuple[str, ...]
+) -> None:
     """Write the Verilog of a Program's fabric, or of one with the given sizes.
 
     The network is not in it: a fabric is loaded at run time.
     """
     if program is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
-    text = emit(
-        Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
-    )
-    write_text(output, text)
+    config = Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
+    write_text(output, emit_axi(config) if axi else emit(config))
     click.echo(f"wrote {output}")
+    if core:
+        described = output.with_suffix(".core")
+        write_text(described, fusesoc_core(output.name, AXI_TOP if axi else TOP))
+        click.echo(f"wrote {described}")
 
 
 @cli.command()
@@ -172,10 +182,10 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
 @EVENTS
 @click.option(
     "--backend",
-    type=click.Choice(["golden", "verilator"]),
+    type=click.Choice(["golden", "verilator", "netlist"]),
     default="verilator",
     show_default=True,
-    help="The step-level model, or the RTL.",
+    help="The step-level model, the RTL, or what synthesis makes of it.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
@@ -212,6 +222,13 @@ def sim(
 @PROGRAM
 @EVENTS
 @click.option(
+    "--backend",
+    type=click.Choice(["verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The RTL, or what synthesis makes of it; only the RTL can be checked in every clock.",
+)
+@click.option(
     "--clocked",
     type=click.IntRange(min=0),
     default=1,
@@ -230,12 +247,13 @@ def sim(
 def compare_command(
     program: Path,
     events: Path,
+    backend: str,
     clocked: int,
     seed: int,
     waveform: Path,
     json_path: Path | None,
 ) -> None:
-    """Compare the RTL with the golden model: spikes, states and clocks.
+    """Compare the hardware with the golden model: spikes, states and clocks.
 
     Exit status 1 on any mismatch.
     """
@@ -243,8 +261,10 @@ def compare_command(
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
     with _bar("comparing", samples) as progress:
-        result = compare(loaded, counts, waveform=waveform, progress=progress)
+        verilog = netlist(loaded.fabric) if backend == "netlist" else None
+        result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
     summary: dict[str, Any] = {
+        "backend": backend,
         "samples": result.samples,
         "steps_compared": result.steps,
         "mismatches": result.mismatches,
@@ -253,7 +273,7 @@ def compare_command(
         "cycles_compared": 0,
         "seed": seed,
     }
-    if clocked:
+    if clocked and backend == "verilator":
         few = {name: array[:clocked] for name, array in counts.items()}
         report = check_cycles(loaded, few, seed=seed)
         summary["cycles_compared"] = report.cycles

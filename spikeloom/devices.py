@@ -21,6 +21,7 @@ from golden.image import Image
 from golden.neuron import Spikes
 from golden.step import check_inputs, simulate
 from sim import runner
+from sim.netlist import netlist
 from spikeloom.program import Program
 
 CHUNK = 500
@@ -176,6 +177,19 @@ class VerilatorDevice(_Device):
         )
 
 
+class NetlistDevice(VerilatorDevice):
+    """The fabric after synthesis to iCE40 cells, compiled by Verilator.
+
+    Parameters
+    ----------
+    program
+        Synthesised and compiled (or taken from the cache) at once.
+    """
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, verilog=netlist(program.fabric))
+
+
 def chunk_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
     """The host words of each chunk of samples."""
     samples = next(iter(counts.values())).shape[0]
@@ -295,7 +309,8 @@ def open(program: Program, backend: str = "golden") -> Device:
     Parameters
     ----------
     backend
-        "golden": the step-level model. "verilator": the RTL, compiled.
+        "golden": the step-level model. "verilator": the RTL, compiled. "netlist": what synthesis
+        makes of it, compiled; takes minutes to build the first time.
 
     Raises
     ------
@@ -305,6 +320,7 @@ def open(program: Program, backend: str = "golden") -> Device:
     backends: dict[str, Callable[[Program], Device]] = {
         "golden": GoldenDevice,
         "verilator": VerilatorDevice,
+        "netlist": NetlistDevice,
     }
     if backend not in backends:
         raise SpikeloomError(f"backend {backend!r} is unknown; use one of {', '.join(backends)}")
