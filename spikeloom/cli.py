@@ -168,11 +168,13 @@ def verilog(
     """
     if program is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+    described = output.with_suffix(".core")
+    if core and output == described:
+        raise SpikeloomError(f"--core writes {described}: give the Verilog another name")
     config = Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
     write_text(output, emit_axi(config) if axi else emit(config))
     click.echo(f"wrote {output}")
     if core:
-        described = output.with_suffix(".core")
         write_text(described, fusesoc_core(output.name, AXI_TOP if axi else TOP))
         click.echo(f"wrote {described}")
 

@@ -1,7 +1,9 @@
 """The fabric after synthesis is the fabric; and where it is not, that is seen."""
 
 import importlib.util
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from golden.host import FaultyDevice
 from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig, Reset
 from sim.netlist import netlist
+from spikeloom.cli import cli
 from spikeloom.compare import compare
 from spikeloom.program import Program
 
@@ -82,11 +85,26 @@ def test_it_does_what_golden_does(program: Program, cells: str) -> None:
     assert run.cycles.tolist() == result.rtl.cycles.tolist()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_fault_in_a_cell_is_seen(program: Program, cells: str, seed: int) -> None:
-    """Of one look-up table that `fire` or the neuron update ends in, all bits are flipped."""
+@pytest.mark.usefixtures("cells")
+def test_the_commands_run_it(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program.save("small.loom")
+    np.save("events.npy", EVENTS)
+    for command in ("sim", "compare"):
+        arguments = [command, "small.loom", "events.npy", "--backend=netlist", "--json=out.json"]
+        cli.main(arguments, standalone_mode=False)
+        values = json.loads(Path("out.json").read_text(encoding="utf-8"))
+        assert values["samples"] == 4
+        assert values["cycles" if command == "sim" else "steps_compared"] > 0
+    assert (values["backend"], values["mismatches"], values["cycles_compared"]) == ("netlist", 0, 0)
+
+
+def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
+    """Of one look-up table in `fire` all bits are flipped."""
     tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\S*) ", cells))
-    table = tables[np.random.default_rng(seed).integers(len(tables))]
+    table = tables[np.random.default_rng(1).integers(len(tables))]
     flipped = f"{int(table[1], 16) ^ 0xFFFF:04x}"
     faulty = cells[: table.start(1)] + flipped + cells[table.end(1) :]
     print("the fault is in", table[2])

@@ -132,11 +132,12 @@ def test_golden_reports_its_progress(small: Program, small_events: Events) -> No
     assert done == [5]
 
 
-@pytest.mark.parametrize("backend", ["", "gold", "netlist", "serial:/dev/null"])
+@pytest.mark.parametrize("backend", ["", "gold", "net", "serial:/dev/null"])
 def test_unknown_backends_are_refused(small: Program, backend: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.open(small, backend)
-    assert str(error.value) == f"backend {backend!r} is unknown; use one of golden, verilator"
+    known = "golden, verilator, netlist"
+    assert str(error.value) == f"backend {backend!r} is unknown; use one of {known}"
 
 
 @pytest.mark.parametrize("backend", ["golden", "verilator"])
