@@ -18,7 +18,7 @@ from pathlib import Path
 from golden.image import Image
 from sim import cache
 from sim.verilator import build_bench
-from sim.verilog import emit
+from sim.verilog import TOP, emit
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
             "result": str(result),
         }
         (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
-        output = _simulate(build, directory, waves=waveform is not None)
+        output = simulate(build, directory, TOP, "sim.cosim_bench", waves=waveform is not None)
         if not result.exists():
             raise RuntimeError(f"the bench did not finish:\n{output}")
         values = json.loads(result.read_text(encoding="utf-8"))
@@ -147,11 +147,29 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
     return Report(**values, difference=Difference(**difference) if difference else None)
 
 
-def _simulate(build: Path, directory: Path, waves: bool) -> str:
-    """Run the bench in a process of its own, as cocotb's runner changes its environment."""
-    arguments = ["--waves"] if waves else []
+def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool = False) -> str:
+    """Run a bench in a process of its own, as cocotb's runner changes its environment.
+
+    Parameters
+    ----------
+    build
+        What `sim.verilator.build_bench` gives.
+    directory
+        Where the bench runs, and leaves what it makes.
+    top
+        Name of the top module.
+    bench
+        Name of the Python module with the tests.
+    waves
+        Write a waveform; needs a build that is able to.
+
+    Returns
+    -------
+    What the bench printed.
+    """
+    arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
     return subprocess.run(
-        [sys.executable, "-m", "sim.cosim_child", str(build), str(directory), *arguments],
+        [sys.executable, "-m", "sim.cosim_child", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,14 +10,13 @@ from cocotb_tools import config as cocotb_config
 
 from golden.spec import FabricConfig
 from sim import cache, toolchain
-from sim.verilog import TOP, WAIVERS
+from sim.verilog import AXI_TOP, TOP
 
 LIBRARY = "fabric.so"
 
 _VERILATOR_FLAGS = [
     # Amaranth gives every register and memory an initial value and has no X.
     *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing"),
-    *WAIVERS,
 ]
 _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 
@@ -49,16 +48,12 @@ module simulation(
 endmodule
 """
 
-# The simulator's interface for cocotb sees the ports and nothing else, so that the model can
+# Ports that the simulator's interface for cocotb sees, and nothing else, so that the model can
 # still be optimised.
-_PORTS = f"""\
-`verilator_config
-public_flat_rw -module "{TOP}" -var "clk"
-public_flat_rw -module "{TOP}" -var "rst"
-public_flat_rw -module "{TOP}" -var "probe"
-public_flat_rw -module "{TOP}" -var "host_*"
-public_flat_rw -module "{TOP}" -var "load__*"
-"""
+_PORTS = {
+    TOP: ("clk", "rst", "probe", "host_*", "load__*"),
+    AXI_TOP: ("aclk", "aresetn", "s_axi*", "m_axi*"),
+}
 
 
 @dataclass(frozen=True)
@@ -142,8 +137,8 @@ def build_library(
     return _built("model", model) / LIBRARY
 
 
-def build_bench(verilog: str, *, trace: bool = False) -> Path:
-    """The directory with the program that cocotb's runner starts as the simulation of `TOP`.
+def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
+    """The directory with the program that cocotb's runner starts as the simulation of `top`.
 
     cocotb would call Verilator's makefile, which compiles Verilator's runtime every time, and make
     every signal accessible; this takes a quarter of the time and gives a faster model.
@@ -151,7 +146,9 @@ def build_bench(verilog: str, *, trace: bool = False) -> Path:
     Parameters
     ----------
     verilog
-        Text with the top module `sim.verilog.TOP`, with probe.
+        Text with the top module.
+    top
+        Its name: `sim.verilog.TOP`, then with probe, or `sim.verilog.AXI_TOP`.
     trace
         Able to write waveforms; slower.
 
@@ -160,11 +157,12 @@ def build_bench(verilog: str, *, trace: bool = False) -> Path:
     SpikeloomError
         A tool is missing or fails. Nothing is left behind.
     """
+    ports = [f'public_flat_rw -module "{top}" -var "{name}"\n' for name in _PORTS[top]]
     main = Path(cocotb_config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     libraries = cocotb_config.libs_dir
     model = _Model(
-        {"ports.vlt": _PORTS, "fabric.v": verilog},
-        ["--vpi", "--prefix", "Vtop", "--top-module", TOP],
+        {"ports.vlt": "".join(["`verilator_config\n", *ports]), "fabric.v": verilog},
+        ["--vpi", "--prefix", "Vtop", "--top-module", top],
         main.read_text(encoding="utf-8"),
         ["verilated", "verilated_threads", "verilated_vpi"],
         [],
@@ -172,7 +170,7 @@ def build_bench(verilog: str, *, trace: bool = False) -> Path:
             *("-rdynamic", "-pthread", f"-L{libraries}", f"-Wl,-rpath,{libraries}"),
             "-lcocotbvpi_verilator",
         ],
-        TOP,
+        top,
         trace,
     )
     return _built("bench", model)

@@ -6,10 +6,12 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from amaranth import Value
 from amaranth.back import rtlil
 
 import golden
@@ -17,18 +19,27 @@ import hdl
 import sim
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
+from hdl.axi import AxiFabric
 from hdl.fabric import Fabric
 from sim import cache
 
 TOP = "spikeloom_fabric"
 """Name of the top module."""
 
-WAIVERS = (
-    "-Wno-CASEINCOMPLETE",  # a process first assigns the value that holds where no case does
-    "-Wno-WIDTHEXPAND",  # operands of different widths, as Verilog extends them
-    "-Wno-WIDTHTRUNC",  # a vector as a condition
-)
-"""Warnings of Verilator that are about the style of the text, not about its meaning."""
+AXI_TOP = "spikeloom_axi"
+"""Name of the top module of the fabric with AXI."""
+
+_WAIVERS = """\
+// For `verilator -Wall`; to other tools these are comments.
+/* verilator lint_save */
+/* verilator lint_off CASEINCOMPLETE */ // a process first assigns what holds where no case does
+/* verilator lint_off DECLFILENAME */   // all modules are in this one file
+/* verilator lint_off PROCASSINIT */    // registers have the values that a reset would give them
+/* verilator lint_off UNUSEDSIGNAL */   // names of fields, for waveforms; what a size leaves unused
+/* verilator lint_off WIDTHEXPAND */    // operands of different widths, as Verilog extends them
+/* verilator lint_off WIDTHTRUNC */     // a vector as a condition
+"""
+_END_OF_WAIVERS = "/* verilator lint_restore */\n"
 
 # Processes stay `always` blocks: they read better than multiplexers and simulate faster.
 _YOSYS_SCRIPT = """\
@@ -70,6 +81,15 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
     return cached(title, config, lambda: generate(title, config, Fabric(config, probe), TOP))
 
 
+def emit_axi(config: FabricConfig) -> str:
+    """The Verilog of a fabric with AXI4-Stream and AXI4-Lite; the top module is `AXI_TOP`.
+
+    As `emit`, but for the ports: those of `hdl.axi.AxiFabric`, `s_axi_awaddr` for example.
+    """
+    title = "Spikeloom fabric with AXI"
+    return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config)))
+
+
 def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
     """The text that `make` returns; it depends on nothing but `title`, `config` and this project.
 
@@ -91,7 +111,11 @@ def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
 
 
 def generate(
-    title: str, config: FabricConfig, design: object, top: str, ports: Sequence[object] = ()
+    title: str,
+    config: FabricConfig,
+    design: object,
+    top: str,
+    ports: Sequence[object] | Mapping[str, object] = (),
 ) -> str:
     """Write `design` as Verilog.
 
@@ -104,13 +128,31 @@ def generate(
     top
         Name of its module.
     ports
-        Signals that are its ports where it is no component.
+        Its ports where they are not those of a component under Amaranth's names.
     """
-    with _no_collector():
-        source = rtlil.convert(design, name=top, ports=ports or None, emit_src=False)
-    text = _yosys(source)
+    text = _yosys(intermediate(design, top, ports))
     # The first line is a comment of Yosys; the header says the same.
-    return _header(title, config) + _fold_zeros(text.partition("\n")[2])
+    modules = _fold_zeros(text.partition("\n")[2])
+    return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
+
+
+def intermediate(
+    design: object, top: str, ports: Sequence[object] | Mapping[str, object] = ()
+) -> str:
+    """`design` in RTLIL, the language inside Yosys; the parameters are those of `generate`."""
+    with _no_collector():
+        text: str = rtlil.convert(design, name=top, ports=ports or None, emit_src=False)
+    return text
+
+
+def generate_axi(title: str, config: FabricConfig, design: Any) -> str:
+    """As `generate`, for an `AxiFabric`, with the names that AXI's ports have by convention."""
+    # Amaranth sees for itself which of them are inputs.
+    ports = {
+        "_".join(path): (Value.cast(value), None)
+        for path, _, value in design.signature.flatten(design)
+    }
+    return generate(title, config, design, AXI_TOP, ports)
 
 
 @contextmanager
@@ -163,13 +205,14 @@ def _yosys(source: str) -> str:
 def _fold_zeros(text: str) -> str:
     """Clear each memory in a loop instead of a line per row, of which there can be thousands."""
 
-    def loop(found: re.Match[str]) -> str:
+    def clear(found: re.Match[str]) -> str:
         memory, zero, last = found["memory"], found["zero"], found["last"]
-        return f"    for (row = 0; row <= {last}; row = row + 1) {memory}[row] = {zero};\n"
+        loop = f"for (cleared = 0; cleared <= {last}; cleared = cleared + 1)"
+        return f"    {loop} {memory}[cleared] = {zero};\n"
 
     numbers = itertools.count()
     return re.sub(
         r"  initial begin\n(?=    for)",
-        lambda _: f"  initial begin : clear_{next(numbers)}\n    integer row;\n",
-        _ZEROS.sub(loop, text),
+        lambda _: f"  initial begin : clear_{next(numbers)}\n    integer cleared;\n",
+        _ZEROS.sub(clear, text),
     )

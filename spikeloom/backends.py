@@ -8,14 +8,14 @@ from boards.build import SEEDS, design, meets, place_all, simulation, synthesise
 from boards.tools import WHEELS
 from golden.errors import SpikeloomError
 from sim.virtual_board import VirtualBoard
-from spikeloom.devices import Device, GoldenDevice, VerilatorDevice
+from spikeloom.devices import Device, GoldenDevice, NetlistDevice, VerilatorDevice
 from spikeloom.program import Program
 from spikeloom.serial_device import BAUD, SerialDevice
 
 STAGES = ("virtual", "netlist", "routed")
 """What can stand in for a board: its RTL, its netlist after synthesis, or after routing."""
 
-_NAMES = "golden, verilator, serial:PORT, virtual:BOARD, netlist:BOARD, routed:BOARD"
+_NAMES = "golden, verilator, netlist, serial:PORT, virtual:BOARD, netlist:BOARD, routed:BOARD"
 
 
 def open(program: Program, backend: str = "golden") -> Device:
@@ -24,7 +24,8 @@ def open(program: Program, backend: str = "golden") -> Device:
     Parameters
     ----------
     backend
-        "golden": the step-level model. "verilator": the RTL, compiled. "serial:PORT": a board on a
+        "golden": the step-level model. "verilator": the RTL, compiled. "netlist": what synthesis
+        makes of it, compiled; takes minutes to build the first time. "serial:PORT": a board on a
         serial port. "virtual:BOARD": the RTL of a board with its link, behind a pseudo-terminal.
         "netlist:BOARD", "routed:BOARD": the same for the board's netlist after synthesis, and after
         place and route. A PORT or BOARD may end in "@" and a baud rate.
@@ -39,6 +40,7 @@ def open(program: Program, backend: str = "golden") -> Device:
     simple: dict[str, Callable[[Program], Device]] = {
         "golden": GoldenDevice,
         "verilator": VerilatorDevice,
+        "netlist": NetlistDevice,
     }
     if backend in simple:
         return simple[backend](program)

@@ -23,7 +23,9 @@ from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
 from golden.spec import FabricConfig
 from golden.step import check_inputs
-from sim.verilog import emit
+from sim.fusesoc import fusesoc_core
+from sim.netlist import netlist
+from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 from spikeloom.backends import STAGES, open, open_board
 from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.compiler import compile
@@ -189,19 +191,29 @@ def info(program: Path, events: Path | None, json_path: Path | None) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
 )
+@click.option("--axi", is_flag=True, help="With AXI4-Stream and AXI4-Lite (docs/integration.md).")
+@click.option(
+    "--core", is_flag=True, help="Also write a FuseSoC core beside it, OUTPUT with .core."
+)
 @SIZES
-def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
+def verilog(
+    program: Path | None, output: Path, axi: bool, core: bool, sizes: tuple[str, ...]
+) -> None:
     """Write the Verilog of a Program's fabric, or of one with the given sizes.
 
     The network is not in it: a fabric is loaded at run time.
     """
     if program is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
-    text = emit(
-        Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
-    )
-    write_text(output, text)
+    described = output.with_suffix(".core")
+    if core and output == described:
+        raise SpikeloomError(f"--core writes {described}: give the Verilog another name")
+    config = Program.load(program).fabric if program is not None else FabricConfig(**_sizes(sizes))
+    write_text(output, emit_axi(config) if axi else emit(config))
     click.echo(f"wrote {output}")
+    if core:
+        write_text(described, fusesoc_core(output.name, AXI_TOP if axi else TOP))
+        click.echo(f"wrote {described}")
 
 
 @cli.command()
@@ -209,10 +221,10 @@ def verilog(program: Path | None, output: Path, sizes: tuple[str, ...]) -> None:
 @EVENTS
 @click.option(
     "--backend",
-    type=click.Choice(["golden", "verilator"]),
+    type=click.Choice(["golden", "verilator", "netlist"]),
     default="verilator",
     show_default=True,
-    help="The step-level model, or the RTL.",
+    help="The step-level model, the RTL, or what synthesis makes of it.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
@@ -280,6 +292,13 @@ def _run(
 @PROGRAM
 @EVENTS
 @click.option(
+    "--backend",
+    type=click.Choice(["verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The RTL, or what synthesis makes of it; only the RTL can be checked in every clock.",
+)
+@click.option(
     "--clocked",
     type=click.IntRange(min=0),
     default=1,
@@ -299,6 +318,7 @@ def _run(
 def compare_command(
     program: Path,
     events: Path,
+    backend: str,
     clocked: int,
     seed: int,
     waveform: Path,
@@ -308,7 +328,7 @@ def compare_command(
     baud: int | None,
     json_path: Path | None,
 ) -> None:
-    """Compare the RTL with the golden model: spikes, states and clocks.
+    """Compare the hardware with the golden model: spikes, states and clocks.
 
     With --board, compare a board, real or virtual: spikes, states and synaptic operations. Exit
     status 1 on any mismatch.
@@ -318,13 +338,15 @@ def compare_command(
     samples = len(next(iter(counts.values())))
     if board is None:
         with _bar("comparing", samples) as progress:
-            result = compare(loaded, counts, waveform=waveform, progress=progress)
+            verilog = netlist(loaded.fabric) if backend == "netlist" else None
+            result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
     else:
-        clocked = 0  # a board is not seen from clock to clock
+        backend, clocked = board, 0  # a board is not seen from clock to clock
         opened = open_board(loaded, board, port, stage, baud)
         with opened as device, _bar("comparing", samples) as progress:
             result = compare_device(loaded, counts, device, progress)
     summary: dict[str, Any] = {
+        "backend": backend,
         "samples": result.samples,
         "steps_compared": result.steps,
         "mismatches": result.mismatches,
@@ -333,7 +355,7 @@ def compare_command(
         "cycles_compared": 0,
         "seed": seed,
     }
-    if clocked:
+    if clocked and backend == "verilator":
         few = {name: array[:clocked] for name, array in counts.items()}
         report = check_cycles(loaded, few, seed=seed)
         summary["cycles_compared"] = report.cycles

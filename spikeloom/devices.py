@@ -20,6 +20,7 @@ from golden.image import Image
 from golden.neuron import Spikes
 from golden.step import check_inputs, simulate
 from sim import runner
+from sim.netlist import netlist
 from spikeloom.program import Program
 
 CHUNK = 500
@@ -173,6 +174,19 @@ class VerilatorDevice(_Device):
             sum(_over_tiles(result.counters, "synops") for result in results),
             sum(_over_tiles(result.counters, "errors") for result in results),
         )
+
+
+class NetlistDevice(VerilatorDevice):
+    """The fabric after synthesis to iCE40 cells, compiled by Verilator.
+
+    Parameters
+    ----------
+    program
+        Synthesised and compiled (or taken from the cache) at once.
+    """
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, verilog=netlist(program.fabric))
 
 
 def chunk_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:

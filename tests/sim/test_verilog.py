@@ -78,7 +78,7 @@ def test_every_memory_is_cleared_in_one_loop() -> None:
     text = emit(CONFIG)
     memories = set(re.findall(r"^  reg \[\d+:0\] (\S+) \[(\d+):0\];", text, re.M))
     cleared = re.findall(
-        r"for \(row = 0; row <= (\d+); row = row \+ 1\) (\S+)\[row\] = \d+'[hd]0+;", text
+        r"for \(cleared = 0; cleared <= (\d+); .*\) (\S+)\[cleared\] = \d+'[hd]0+;", text
     )
     assert {(name, last) for last, name in cleared} == memories
     assert text.count("initial begin") == len(memories) >= 6

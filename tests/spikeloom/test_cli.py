@@ -22,6 +22,8 @@ from small_program import SMALL
 
 from golden.spec import FabricConfig
 from golden.step import simulate
+from sim.fusesoc import fusesoc_core
+from sim.verilog import emit_axi
 from spikeloom import cli, devices
 from spikeloom.program import Program
 
@@ -353,6 +355,16 @@ def test_verilog_of_a_program_and_of_its_sizes_is_the_same(run: Commands) -> Non
     assert Path("one.v").read_bytes() == Path("other.v").read_bytes()
 
 
+def test_verilog_with_axi_and_a_core(run: Commands) -> None:
+    outcome = run("verilog", "small.loom", "-o", "small.v", "--axi", "--core")
+    assert outcome.out == "wrote small.v\nwrote small.core\n"
+    assert Path("small.v").read_text() == emit_axi(SMALL)
+    assert Path("small.core").read_text() == fusesoc_core("small.v", "spikeloom_axi")
+    run("verilog", "small.loom", "-o", "small.v", "--core")
+    assert "module spikeloom_fabric(" in Path("small.v").read_text()
+    assert Path("small.core").read_text() == fusesoc_core("small.v", "spikeloom_fabric")
+
+
 # sim, compare.
 
 
@@ -519,6 +531,7 @@ BAD = {
     "sim small.loom none.npy": "events of 'in' hold no sample",
     "sim small.loom narrow.npy": "events of 'in' must have shape",
     "sim small.loom events.npy --backend golden -o no/out": "cannot write no/out: No such file",
+    "verilog small.loom --core -o small.core": "--core writes small.core: give the Verilog",
     "compare small.loom none.npy": "events of 'in' hold no sample",
     "compare small.loom cut.npz": "cut.npz is no whole .npy or .npz file of numbers",
     "demo --images 0": "images must be 1..5000, not 0",

