@@ -219,7 +219,7 @@ class CycleModel:
 
         # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
         busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
-        fetching = tile.fire.fetching()
+        fetching = tile.fire.begun
         event_ready = tile.integrate.ready(fetching)
         emit_event = emit.c_event
         emit_host = emit.c_packet
@@ -292,7 +292,7 @@ class CycleModel:
         for number in between.active:
             tile = tiles[number]
             busy = busy or tile.busy(slot)
-            fetching[number] = tile.fire.fetching()
+            fetching[number] = tile.fire.begun
             ready[number] = tile.integrate.ready(fetching[number])
             offered[number] = tile.emit.c_event
             if tile.emit.c_packet is not None:

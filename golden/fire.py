@@ -16,6 +16,9 @@ IDLE, LOOKUP, SETUP, WALK, DRAIN = range(5)
 Command = tuple[int, int, int, int]
 """Payload of `fire`: restart, first, ahead, slot."""
 
+ENTERED = 2
+"""Clocks from a neuron entering the pipeline to its sum leaving the buffer."""
+
 Result = tuple[int, int, int, "Spike | None", int]
 """What a neuron brings to the last stage: state row, value to write, how often it spiked, what to
 push if anything; and the synaptic state that it wrote on the way."""
@@ -77,10 +80,12 @@ class Fire:
     __slots__ = (
         "ahead",
         "arriving",
+        "begun",
         "biases",
         "buffer",
         "counter_mask",
         "credits",
+        "entering",
         "fetch_address",
         "first",
         "held",
@@ -93,6 +98,7 @@ class Fire:
         "pipeline",
         "population",
         "populations",
+        "returned",
         "row",
         "slot",
         "slots",
@@ -101,7 +107,6 @@ class Fire:
         "state_range",
         "states",
         "sum_sign",
-        "wait",
     )
 
     def __init__(self, config: FabricConfig) -> None:
@@ -121,40 +126,50 @@ class Fire:
         self.state = IDLE
         self.row = 0
         self.first = self.ahead = self.slot = 0
-        self.left = self.wait = self.fetch_address = 0
+        self.left = self.entering = self.fetch_address = 0
+        self.begun = 0  # neurons of the row that is fetched in this clock; 0: `fetch.valid` is 0
         self.arriving = 0  # neurons of the row fetched in the clock before
-        self.neuron = self.neuron_address = 0
+        self.neuron = self.neuron_address = 0  # of the neuron whose sum leaves the buffer next
         self.buffer = self.held = 0
         self.credits = config.queue
-        # Stages 1 to the last, the oldest first.
-        self.pipeline: deque[Result | None] = deque([None] * config.fire_clocks)
+        self.returned = 0
+        # Stages from when a sum left the buffer to the last, the oldest first.
+        self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
         self.spikes = 0
 
     def write_bias(self, address: int, bias: int) -> None:
         """Write a row of the bias memory."""
         self.biases[address] = bias
 
-    def fetching(self) -> int:
-        """`fetch.valid`, as the number of neurons fetched in this clock, or 0."""
-        if self.state != WALK or self.wait:
+    def begins(self, credits: int) -> int:
+        """The neurons of the group that begins in this clock, or 0; `credits` are those in it."""
+        if self.entering > 1 or credits < self.lanes:
             return 0
-        count = min(self.lanes, self.left)
-        return count if self.credits >= count else 0
+        return min(self.lanes, self.left)
+
+    def rest(self) -> None:
+        """One clock in IDLE."""
+        self.credits += self.returned
+        self.returned = 0
 
     def start(self, command: Command) -> None:
-        """The clock in which `command` is valid: the state is IDLE, so nothing else happens."""
+        """The clock in which `command` is valid: the state is IDLE."""
         restart, self.first, self.ahead, self.slot = command
         if restart:
             self.row = 0
         self.state = LOOKUP
 
-    def clock(self, fetching: int, fetched: int) -> Spike | None:
+    def clock(self, fetched: int) -> Spike | None:
         """One clock in a state other than IDLE; returns what is pushed to the spike queue.
 
         `fetched`: the row of sums that integrate gives, if there was a fetch in the clock before.
         """
-        # No row fetched can be on its way in DRAIN: the last fetch is two clocks before it.
-        drained = self.state == DRAIN and not self.held and not any(self.pipeline)
+        # From when a group begins until its neurons are in `pipeline` it is in one of these.
+        before = self.entering or self.begun or self.arriving or self.held
+        drained = self.state == DRAIN and not before and not any(self.pipeline)
+        credits = self.credits
+        self.credits += self.returned
+        self.returned = 0
 
         # The last stage.
         spike = None
@@ -165,9 +180,9 @@ class Fire:
             if spiked:
                 self.spikes = self.spikes + spiked & self.counter_mask
             if spike is None:
-                self.credits += 1
+                self.returned = 1
 
-        # Stage 0, and the buffer.
+        # The buffer.
         if self.held:
             self.pipeline.append(self.update())
             self.buffer >>= self.lane_bits
@@ -179,19 +194,23 @@ class Fire:
         if self.arriving:
             self.buffer = fetched
             self.held = self.arriving
-        self.arriving = fetching
+        self.arriving = self.begun
 
         # The walk.
+        if self.begun:
+            self.fetch_address += self.slots
+        self.begun = 0
+        if self.state == WALK and self.left:
+            self.begun = self.begins(credits)
+        if self.begun:
+            self.left -= self.begun
+            self.credits -= self.begun
+            self.entering = self.begun
+        elif self.entering:
+            self.entering -= 1
         if self.state == WALK:
-            if not self.left:
+            if not self.left and not self.begun:
                 self.state = DRAIN
-            elif fetching:
-                self.left -= fetching
-                self.fetch_address += self.slots
-                self.credits -= fetching
-                self.wait = fetching - 1
-            elif self.wait:
-                self.wait -= 1
         elif self.state == LOOKUP:
             self.population = self.populations[self.row]
             self.state = SETUP
@@ -201,7 +220,6 @@ class Fire:
             self.fetch_address = population.sum_base + self.slot
             self.neuron = 0
             self.neuron_address = population.neuron_base
-            self.wait = 0
             self.state = WALK
         elif drained:
             self.row = (self.row + 1) % len(self.populations)
@@ -209,23 +227,23 @@ class Fire:
         return spike
 
     def update(self) -> Result:
-        """The neuron that leaves the buffer: what it brings to the last stage.
+        """The neuron whose sum leaves the buffer: what it brings to the last stage.
 
-        All is computed at stage 0, when its rows are read: the population row and the command hold
-        until the pipeline is empty, and no neuron is updated twice in a walk.
+        All is computed in this clock: the population row and the command hold until the pipeline is
+        empty, and no neuron is updated twice in a walk.
         """
         population = self.population
         low, high = self.state_range
         address = self.neuron_address
 
-        # Stage 1.
+        # m + 1.
         v = population.v_init if self.first else self.states[address]
         total = self.buffer & 2 * self.sum_sign - 1
         x = (total ^ self.sum_sign) - self.sum_sign + self.biases[address]
-        # Stages 2 and 3.
+        # m + 2 to m + 6.
         kept = abs(v) * population.retain >> DECAY_BITS
         u = min(max((kept if v >= 0 else -kept) + x, low), high)
-        # Stage 4.
+        # m + 8 and m + 9.
         over = u >= population.threshold if population.inclusive else u > population.threshold
         spiked = bool(population.spiking) and over
         if spiked:
@@ -252,8 +270,8 @@ class FullFire(Fire):
     """Fire of a fabric that is built for more than the plain update.
 
     Without images, a row of the population table is walked as an image of one place whose channels
-    are its neurons. A fetch is (`group`, `y`, `x`), the `fetches`-th of its population; that which
-    arrives in the buffer is `origin`.
+    are its neurons. A group of neurons is (`group`, `y`, `x`), the `fetches`-th of its population;
+    `origins` are those that have begun and not arrived in the buffer.
     """
 
     __slots__ = (
@@ -265,7 +283,7 @@ class FullFire(Fire):
         "height",
         "images",
         "leaks",
-        "origin",
+        "origins",
         "place",
         "place_shifts",
         "spike_clocks",
@@ -287,7 +305,7 @@ class FullFire(Fire):
         self.currents = [0] * config.neurons
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
-        self.origin = 0, 0, 0, 0
+        self.origins: deque[tuple[int, int, int, int]] = deque()
         self.place = self.bias_address = 0
 
     @staticmethod
@@ -306,20 +324,19 @@ class FullFire(Fire):
         super().write_bias(address, bias)
         self.leaks[address] = leak
 
-    def fetching(self) -> int:
-        """`fetch.valid`, as the number of neurons fetched in this clock, or 0."""
-        if self.state != WALK or self.wait or not self.left:
+    def begins(self, credits: int) -> int:
+        """The neurons of the group that begins in this clock, or 0."""
+        if not super().begins(credits):
             return 0
-        count = min(self.lanes, self.channels - self.group * self.lanes)
-        return count if self.credits >= count else 0
+        return min(self.lanes, self.channels - self.group * self.lanes)
 
-    def clock(self, fetching: int, fetched: int) -> Spike | None:
+    def clock(self, fetched: int) -> Spike | None:
         """One clock in a state other than IDLE; as without images."""
         arriving, setup = self.arriving, self.state == SETUP
-        spike = super().clock(fetching, fetched)
+        spike = super().clock(fetched)
         if arriving:
             self._arrive()
-        if fetching:
+        if self.begun:
             self._step()
         elif setup:
             population = self.population
@@ -335,7 +352,7 @@ class FullFire(Fire):
     def _arrive(self) -> None:
         """A row that was fetched goes into the buffer."""
         population = self.population
-        group, y, x, fetches = self.origin
+        group, y, x, fetches = self.origins.popleft()
         y_shift, x_shift = self.place_shifts
         self.place = y << y_shift | x << x_shift
         self.neuron = group * self.lanes
@@ -348,8 +365,8 @@ class FullFire(Fire):
             self.bias_address = population.bias_base + fetches * self.lanes
 
     def _step(self) -> None:
-        """A row is fetched: on to the next one."""
-        self.origin = self.group, self.y, self.x, self.fetches
+        """A group begins: on to the next one."""
+        self.origins.append((self.group, self.y, self.x, self.fetches))
         self.fetches += 1
         self.x += 1
         if self.x == self.width:
@@ -360,7 +377,7 @@ class FullFire(Fire):
                 self.group += 1
 
     def update(self) -> Result:
-        """The neuron that leaves the buffer: what it brings to the last stage.
+        """The neuron whose sum leaves the buffer: what it brings to the last stage.
 
         The clocks are those of a fabric that has all; nobody looks at synaptic states before the
         walk ends, so they are written at once.
@@ -376,22 +393,22 @@ class FullFire(Fire):
         total = self.buffer & 2 * self.sum_sign - 1
         x = (total ^ self.sum_sign) - self.sum_sign + self.biases[self.bias_address]
         resets = bool(population.spiking and population.delayed) and self._over(v, 0)
-        # m + 2, m + 3.
+        # m + 2 to m + 4.
         current = 0
         if population.synaptic:
             kept = abs(i) * population.retain_synaptic >> DECAY_BITS
             current = min(max((kept if i >= 0 else -kept) + x, low), high)
             x = current + self.leaks[self.bias_address]
-        # m + 4.
+        # m + 5 and m + 6.
         kept = abs(v) * population.retain >> DECAY_BITS
         drop = population.v_reset if resets and subtracts else 0
         u = min(max((kept if v >= 0 else -kept) + x - drop, low), high)
         if resets and population.reset == Reset.VALUE:
             u = population.v_reset
         self.currents[address] = current
-        # m + 5.
+        # m + 7.
         u = max(u, population.v_min)
-        # m + 6 and following. `w` is short of what the bits but the lowest found.
+        # m + 8 and following. `w` is short of what the bits but the lowest found.
         spiked = 0
         w = u
         for bit in reversed(range(self.spike_clocks if population.spiking else 0)):

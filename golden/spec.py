@@ -199,7 +199,7 @@ class FabricConfig:
         Rows of the population table, of the table of incoming connections and of the table of
         fan-out entries, 1..256, 1..1024, 1..1024.
     queue
-        Spikes that can wait to be sent, `lanes`..1024. Below about `lanes` + `fire_clocks` + 2
+        Spikes that can wait to be sent, `lanes`..1024. Below about `lanes` + `fire_clocks` + 3
         fire waits for room between groups even when nothing spikes.
     counter_bits
         Width of the counters, 16..64; they wrap.
@@ -382,8 +382,8 @@ class FabricConfig:
 
     @property
     def fire_clocks(self) -> int:
-        """Clocks from a neuron leaving fire's buffer to the write of its state."""
-        return 3 + self.synaptic_state + self.lower_clamp + self.spike_clocks
+        """Clocks from a neuron entering fire's pipeline to the write of its state."""
+        return 5 + 2 * self.synaptic_state + self.lower_clamp + self.spike_clocks
 
     @property
     def population_width(self) -> int:

@@ -14,6 +14,10 @@ from golden.packing import positions
 from golden.spec import FabricConfig, LoadTarget
 
 
+CURRENT = 3
+"""Clocks from a sum leaving fire's buffer to the write of the synaptic state."""
+
+
 class TileShifts(NamedTuple):
     """Positions in the part of the probe word that begins with a tile's `event`.
 
@@ -105,7 +109,7 @@ class Tile:
         Parameters
         ----------
         fetching
-            What `fire.fetching` gives in this clock.
+            Nonzero if `fetch.valid`: `fire.begun`.
         event_taken, host_taken
             Whether `emit_event` and `emit_host` transfer.
         command
@@ -120,20 +124,22 @@ class Tile:
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
         sum_address = integrate.e_address
-        result, current = fire.pipeline[0], fire.pipeline[-4]
+        result, current = fire.pipeline[0], fire.pipeline[-CURRENT]
 
         # Each unit changes its registers when no other will look at them any more.
         popped = not emit.idle and emit.clock(event_taken, host_taken, fire.ahead, fire.slot)
         fetched = integrate.clock(event, fetching, fetch_address)
         spike = None
         if fire.state != IDLE:
-            spike = fire.clock(fetching, fetched)
+            spike = fire.clock(fetched)
             if spike is not None:
                 emit.push(spike)
-        elif command is not None:
-            fire.start(command)
+        else:
+            fire.rest()
+            if command is not None:
+                fire.start(command)
         if popped:
-            fire.credits += 1
+            fire.returned += 1
         if not self.trace:
             return 0
 

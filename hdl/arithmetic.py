@@ -1,6 +1,6 @@
 """Combinational pieces shared by the blocks."""
 
-from amaranth import Const, Mux, Value
+from amaranth import Cat, Const, Mux, Value
 
 
 def saturate(value: Value, bits: int) -> Value:
@@ -14,6 +14,11 @@ def saturate(value: Value, bits: int) -> Value:
     sign = value[-1]
     clipped = Mux(sign, Const(-(1 << (bits - 1)), width), Const((1 << (bits - 1)) - 1, width))
     return Mux(fits, value, clipped)[:bits].as_signed()
+
+
+def add_carry(one: Value, other: Value, carry: Value) -> Value:
+    """`one` + `other` (signed) + `carry`, on a single carry chain."""
+    return (Cat(carry, one).as_signed() + Cat(carry, other).as_signed()) >> 1
 
 
 def add_modulo(one: Value, other: Value, modulus: int) -> Value:

@@ -2,12 +2,12 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
+from hdl.queue import Queue
 from hdl.shapes import memory, struct
 
 
@@ -60,10 +60,7 @@ class Emit(wiring.Component):
         config = self.config
         m = Module()
 
-        # The FIFO's output register counts into its depth, but cannot be written to directly.
-        m.submodules.queue = queue = SyncFIFOBuffered(
-            width=config.spike.width, depth=max(3, config.queue + 1)
-        )
+        m.submodules.queue = queue = Queue(struct(config.spike), config.queue)
         m.submodules.targets = targets = memory(
             struct(config.target_row), 1 << index_bits(config.targets)
         )
@@ -72,34 +69,41 @@ class Emit(wiring.Component):
         target = target_read.data
 
         # Stage A: which row of the target table comes next.
-        head = struct(config.spike)(queue.r_data)
+        head = queue.head
         beat = Signal.like(head.fan_out)
-        rows = Mux(head.spiked, head.fan_out, 0)
+        following = Signal.like(beat, init=1)  # beat + 1
+        walked = Signal()  # the fan-out: the state is left
+        row_ends = Signal()  # the last row of the fan-out
         routed = Signal()
         last = Signal()
         again = Signal()  # another spike of the neuron goes the same way
         step = Signal()
         b_free = Signal()
         m.d.comb += [
-            queue.w_data.eq(self.spike),
-            queue.w_en.eq(self.spike_valid),
-            routed.eq(beat < rows),
-            last.eq((beat + 1 == rows + head.readout) & ~again),
-            step.eq(queue.r_rdy & b_free),
+            queue.item.eq(self.spike),
+            queue.push.eq(self.spike_valid),
+            row_ends.eq(following == head.fan_out),
+            routed.eq((head.spiked != 0) & (head.fan_out != 0) & ~walked),
+            last.eq(~routed | (row_ends & ~head.readout & ~again)),
+            step.eq(queue.valid & b_free),
             self.popped.eq(step & last),
-            queue.r_en.eq(self.popped),
+            queue.pop.eq(self.popped),
             target_read.addr.eq(head.target_base + beat),
-            target_read.en.eq(step & routed),
+            target_read.en.eq(step),
         ]
         with m.If(step):
-            m.d.sync += beat.eq(Mux(last | again, 0, beat + 1))
+            m.d.sync += [
+                beat.eq(following),
+                following.eq(following + 1),
+                walked.eq(routed & row_ends & head.readout & ~again),
+            ]
+            with m.If(row_ends | ~routed):
+                m.d.sync += [beat.eq(0), following.eq(1)]
         if config.max_spikes > 1:
             rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
-            m.d.comb += again.eq((beat + 1 == rows) & (rounds + 1 < head.spiked))
-            with m.If(step & again):
-                m.d.sync += rounds.eq(rounds + 1)
-            with m.Elif(step & last):
-                m.d.sync += rounds.eq(0)
+            m.d.comb += again.eq(rounds + 1 < head.spiked)
+            with m.If(step & routed & row_ends):
+                m.d.sync += rounds.eq(Mux(again, rounds + 1, 0))
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()
@@ -149,6 +153,6 @@ class Emit(wiring.Component):
             self.event.p.eq(c_event),
             self.host.valid.eq(c_valid & c_host),
             self.host.p.eq(c_packet),
-            self.idle.eq((queue.level == 0) & ~b_valid & ~c_valid),
+            self.idle.eq(queue.empty & ~b_valid & ~c_valid),
         ]
         return m

@@ -1,7 +1,7 @@
 """Fire: walks the populations of a phase and updates their neurons."""
 
-from amaranth import Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, enum, wiring
+from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
@@ -9,10 +9,13 @@ from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
 from hdl.shapes import lanes, memory, struct
+from hdl.tree import delayed
 from hdl.walk import ImageWalk
 
-CURRENT = 4
-"""Clocks from a neuron leaving the buffer to the write of its synaptic state."""
+BIAS = 1
+"""Clocks from a neuron entering the pipeline to the read of its bias."""
+CURRENT = 5
+"""Clocks from a neuron entering the pipeline to the write of its synaptic state."""
 
 
 class State(enum.Enum, shape=unsigned(3)):
@@ -35,9 +38,9 @@ class Command(wiring.Signature):
 class Fire(wiring.Component):
     """Updates every neuron of one phase, in order, and hands on the spikes.
 
-    Timing: a population of n neurons takes n + 5 + `config.fire_clocks` clocks if the spike queue
-    never fills; one neuron per clock while it walks. Groups are fetched only when the spike queue
-    has room for all their spikes, so that the pipeline never stalls.
+    Timing: a population of n neurons takes n + 4 + `config.fire_clocks` clocks if the spike queue
+    never fills; one neuron per clock while it walks. A group begins only when the spike queue has
+    room for a whole one's spikes, so that the pipeline never stalls.
 
     Parameters
     ----------
@@ -105,23 +108,31 @@ class Fire(wiring.Component):
         row = Signal(index_bits(config.populations))
         state = Signal(State)
         left = Signal.like(population.neurons)
-        wait = Signal(range(config.lanes + 1))
-        fetch_address = Signal.like(self.fetch.address)
-        # Neurons in this fetch, and in the one that arrives in this clock.
-        fetching = Signal(range(config.lanes + 1))
-        arriving = Signal.like(fetching)
+        count = Signal(range(config.lanes + 1))  # neurons of the next group
+        entering = Signal.like(count)  # of the group begun last that have not yet entered
+        begins = Signal()
         credits = Signal(count_bits(config.queue), init=config.queue)
-        moving = Signal()  # a neuron is in the buffer or the pipeline
+        returned = Signal(2)
+        moving = Signal()  # a neuron is in the pipeline
 
         m.d.comb += [
             self.idle.eq(state == State.IDLE),
             population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
-            self.fetch.valid.eq(
-                (state == State.WALK) & (left != 0) & (wait == 0) & (credits >= fetching)
+            begins.eq(
+                (state == State.WALK)
+                & (left != 0)
+                & ~entering[1:].any()
+                & (credits >= config.lanes)
             ),
-            self.fetch.address.eq(fetch_address),
         ]
+        m.d.sync += self.fetch.valid.eq(begins)
+        with m.If(self.fetch.valid):
+            m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
+        with m.If(begins):
+            m.d.sync += [left.eq(left - count), entering.eq(count)]
+        with m.Elif(entering != 0):
+            m.d.sync += entering.eq(entering - 1)
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.command.valid):
@@ -138,110 +149,88 @@ class Fire(wiring.Component):
             with m.Case(State.SETUP):
                 m.d.sync += [
                     left.eq(population.neurons),
-                    fetch_address.eq(population.sum_base + self.slot),
-                    wait.eq(0),
+                    self.fetch.address.eq(population.sum_base + self.slot),
                     state.eq(State.WALK),
                 ]
             with m.Case(State.WALK):
-                with m.If(self.fetch.valid):
-                    m.d.sync += [
-                        left.eq(left - fetching),
-                        fetch_address.eq(fetch_address + config.slots),
-                        wait.eq(fetching - 1),
-                    ]
-                with m.Elif(wait != 0):
-                    m.d.sync += wait.eq(wait - 1)
                 with m.If(left == 0):
                     m.d.sync += state.eq(State.DRAIN)
             with m.Case(State.DRAIN):
-                with m.If(~moving):
+                with m.If((entering == 0) & ~moving):
                     m.d.sync += [
                         row.eq(row + 1),
                         state.eq(Mux(population.more, State.LOOKUP, State.IDLE)),
                     ]
 
-        # Stage 0: a fetched group leaves the buffer, one neuron per clock.
-        buffer = Signal(lanes(config.lanes, config.sum_bits))
-        held = Signal.like(fetching)
-        neuron = Signal(
-            data.StructLayout(
-                {
-                    "index": config.index_width,
-                    **dict(config.place),
-                    "address": index_bits(config.neurons),
-                }
-            )
-        )
-        m.d.sync += arriving.eq(Mux(self.fetch.valid, fetching, 0))
-        with m.If(held != 0):
-            m.d.sync += [
-                held.eq(held - 1),
-                neuron.index.eq(neuron.index + 1),
-                neuron.address.eq(neuron.address + 1),
-            ]
-            for lane in range(config.lanes - 1):
-                m.d.sync += buffer[lane].eq(buffer[lane + 1])
-        with m.If(arriving != 0):
-            m.d.sync += [held.eq(arriving), buffer.eq(self.fetch.sums)]
-        bias_address = neuron.address
+        # Which neuron is in the pipeline, by the clocks since it entered.
+        last = config.fire_clocks
+        occupied: list[Value] = [entering != 0]
+        for _ in range(last):
+            occupied.append(delayed(m, occupied[-1], 1))
+        m.d.comb += moving.eq(Cat(occupied[1:]).any())
+        done = occupied[last]
         if config.images:
-            # The walk goes on when a row arrives, a clock after its fetch. That is early enough for
-            # the next fetch: only a full group is followed by one of another size, and after that
-            # the next fetch waits.
-            bias_address = Signal.like(neuron.address)
+            # A group's place and addresses come from the walk, and go along with its neurons.
             m.submodules.walk = walk = ImageWalk(config)
             m.d.comb += [
                 walk.population.eq(population),
                 walk.start.eq(state == State.SETUP),
-                walk.advance.eq(arriving != 0),
-                fetching.eq(walk.neurons),
+                walk.advance.eq(begins),
+                count.eq(walk.neurons),
             ]
-            with m.If(held != 0):
-                m.d.sync += bias_address.eq(bias_address + 1)
-            with m.If(arriving != 0):
+            place = {name: Signal(width) for name, width in config.place}
+            address, bias, index = (
+                Signal.like(walk.address), Signal.like(walk.bias_address), Signal.like(walk.index)
+            )
+            with m.If(begins):
                 m.d.sync += [
-                    neuron.index.eq(walk.index),
-                    neuron.y.eq(walk.y),
-                    neuron.x.eq(walk.x),
-                    neuron.address.eq(walk.address),
-                    bias_address.eq(walk.bias_address),
+                    address.eq(walk.address), bias.eq(walk.bias_address), index.eq(walk.index)
                 ]
+                m.d.sync += [place[name].eq(getattr(walk, name)) for name in place]
+            with m.Else():
+                m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
+            read_address = address
+            bias_address = delayed(m, bias, BIAS)
+            current_address = delayed(m, address, CURRENT)
+            write_address = delayed(m, current_address, last - CURRENT)
+            done_index = delayed(m, index, last)
+            for name, register in place.items():
+                m.d.comb += self.spike[name].eq(delayed(m, register, last))
         else:
-            m.d.comb += fetching.eq(Mux(left < config.lanes, left, config.lanes))
-            with m.If(state == State.SETUP):
-                m.d.sync += [
-                    neuron.index.eq(population.index_base),
-                    neuron.address.eq(population.neuron_base),
-                ]
-        m.d.comb += [
-            state_read.addr.eq(neuron.address),
-            state_read.en.eq(held != 0),
-            bias_read.addr.eq(bias_address),
-            bias_read.en.eq(held != 0),
-        ]
+            # Neurons come in order, so that each stage can count them for itself.
+            m.d.comb += count.eq(Mux(left < config.lanes, left, config.lanes))
 
-        # Stages from 1 on: the update, and beside it who is being updated.
-        updating = data.StructLayout({"valid": 1, "neuron": neuron.shape()})
-        stages = Signal(data.ArrayLayout(updating, config.fire_clocks))
-        m.d.sync += [stages[0].valid.eq(held != 0), stages[0].neuron.eq(neuron)]
-        for stage in range(1, config.fire_clocks):
-            m.d.sync += stages[stage].eq(stages[stage - 1])
-        done = stages[config.fire_clocks - 1]
-        occupied = held != 0
-        for stage in range(config.fire_clocks):
-            occupied |= stages[stage].valid
-        m.d.comb += moving.eq(occupied)
+            def counted(base: Value, stage: int) -> Value:
+                counter = Signal.like(base)
+                with m.If(state == State.SETUP):
+                    m.d.sync += counter.eq(base)
+                with m.Elif(occupied[stage]):
+                    m.d.sync += counter.eq(counter + 1)
+                return counter
 
-        sum_of_neuron = Signal(signed(config.sum_bits))
-        m.d.sync += sum_of_neuron.eq(buffer[0])
+            read_address = counted(population.neuron_base, 0)
+            bias_address = counted(population.neuron_base, BIAS)
+            current_address = counted(population.neuron_base, CURRENT)
+            write_address = counted(population.neuron_base, last)
+            done_index = counted(population.index_base, last)
+
+        # The sums wait for their neurons.
+        buffer = Signal(lanes(config.lanes, config.sum_bits))
+        arriving = delayed(m, self.fetch.valid, 1)
+        for lane in range(config.lanes):
+            above = buffer[(lane + 1) % config.lanes]
+            m.d.sync += buffer[lane].eq(Mux(arriving, self.fetch.sums[lane], above))
+
         m.submodules.update = update = NeuronUpdate(config)
         m.d.comb += [
+            state_read.addr.eq(read_address),
+            bias_read.addr.eq(bias_address),
             update.row.eq(population),
             update.v.eq(Mux(first, population.v_init, state_read.data)),
-            update.x.eq(sum_of_neuron + bias_read.data.bias),
-            state_write.addr.eq(done.neuron.address),
+            update.x.eq(buffer[0] + bias_read.data.bias),
+            state_write.addr.eq(write_address),
             state_write.data.eq(update.v_next),
-            state_write.en.eq(done.valid),
+            state_write.en.eq(done),
             self.state_write.valid.eq(state_write.en),
             self.state_write.address.eq(state_write.addr),
             self.state_write.data.eq(state_write.data),
@@ -251,13 +240,12 @@ class Fire(wiring.Component):
             current_read = currents.read_port()
             current_write = currents.write_port()
             m.d.comb += [
-                current_read.addr.eq(neuron.address),
-                current_read.en.eq(held != 0),
+                current_read.addr.eq(read_address),
                 update.i.eq(Mux(first, 0, current_read.data)),
                 update.leak.eq(bias_read.data.leak),
-                current_write.addr.eq(stages[CURRENT - 1].neuron.address),
+                current_write.addr.eq(current_address),
                 current_write.data.eq(update.i_next),
-                current_write.en.eq(stages[CURRENT - 1].valid),
+                current_write.en.eq(occupied[CURRENT]),
                 self.current_write.valid.eq(current_write.en),
                 self.current_write.address.eq(current_write.addr),
                 self.current_write.data.eq(current_write.data),
@@ -266,23 +254,24 @@ class Fire(wiring.Component):
         routed = Signal()
         readout = Signal()
         m.d.comb += [
-            self.fired.eq(Mux(done.valid, update.spiked, 0)),
+            self.fired.eq(Mux(done, update.spiked, 0)),
             routed.eq((update.spiked != 0) & (population.fan_out != 0)),
             readout.eq(population.readout & (self.ahead == 0)),
-            self.spike_valid.eq(done.valid & (routed | readout)),
+            self.spike_valid.eq(done & (routed | readout)),
             self.spike.population.eq(population.number),
-            self.spike.index.eq(done.neuron.index),
+            self.spike.index.eq(done_index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),
             self.spike.fan_out.eq(population.fan_out),
             self.spike.readout.eq(readout),
             self.spike.value.eq(update.v_next),
         ]
-        for name, _ in config.place:
-            m.d.comb += self.spike[name].eq(done.neuron[name])
 
-        # A fetch borrows room for its spikes; a neuron that sends none gives it back at once.
+        # A group borrows room for its spikes; what is not needed is given back at once.
         unused = Signal()
-        m.d.comb += unused.eq(done.valid & ~self.spike_valid)
-        m.d.sync += credits.eq(credits + unused + self.popped - Mux(self.fetch.valid, fetching, 0))
+        m.d.comb += unused.eq(done & ~self.spike_valid)
+        m.d.sync += [
+            returned.eq(unused + self.popped),
+            credits.eq(credits + returned - Mux(begins, count, 0)),
+        ]
         return m

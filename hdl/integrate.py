@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.spec import FabricConfig, LoadTarget, index_bits
 from hdl.describe import Describe, segments
-from hdl.load import connect_load, load_signature
+from hdl.load import load_signature, loads
 from hdl.shapes import lanes, memory, struct
 
 
@@ -103,7 +103,7 @@ class Integrate(wiring.Component):
             lanes(config.lanes, config.weight_bits), config.weight_words
         )
         m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
-        connect_load(m, self.load, LoadTarget.WEIGHT, weights)
+        weight_write = weights.write_port()
         weight_read = weights.read_port()
         sum_read = sums.read_port()
         sum_write = sums.write_port()
@@ -122,13 +122,14 @@ class Integrate(wiring.Component):
         x_sum_address = Signal.like(x.sum)
         x_groups = Signal.like(x.groups)
         x_begins = Signal()  # the next issue is the first of a segment
+        x_one = Signal()  # x_groups == 1
         issue = Signal()
         x_ends = Signal()  # no segment follows
         x_last = Signal()
         m.d.comb += [
             issue.eq(x_valid & ~self.fetch.valid),
             x_ends.eq(1),
-            x_last.eq(issue & (x_groups == 1) & x_ends),
+            x_last.eq(issue & x_one & x_ends),
             found.ready.eq(~x_valid | x_last),
             taken.eq(found.valid & found.ready),
             self.stalled.eq(x_valid & self.fetch.valid),
@@ -144,6 +145,7 @@ class Integrate(wiring.Component):
                 x_weight_address.eq(found.p.weight),
                 x_sum_address.eq(found.p.sum),
                 x_groups.eq(found.p.groups),
+                x_one.eq(found.p.groups == 1),
                 x_begins.eq(1),
             ]
         with m.Elif(issue):
@@ -152,6 +154,7 @@ class Integrate(wiring.Component):
                 x_weight_address.eq(x_weight_address + x.stride),
                 x_sum_address.eq(x_sum_address + (x.sum_stride if config.images else config.slots)),
                 x_groups.eq(x_groups - 1),
+                x_one.eq(x_groups == 2),
                 x_begins.eq(0),
             ]
         if config.images:
@@ -174,7 +177,7 @@ class Integrate(wiring.Component):
                 m.d.sync += [x_rows.eq(found.p.rows), x_columns.eq(found.p.columns)]
                 m.d.sync += [r_weight.eq(found.p.weight), c_weight.eq(found.p.weight)]
                 m.d.sync += [r_sum.eq(found.p.sum), c_sum.eq(found.p.sum)]
-            with m.Elif(issue & (x_groups == 1)):
+            with m.Elif(issue & x_one):
                 m.d.sync += [
                     x_weight_address.eq(next_weight),
                     x_sum_address.eq(next_sum),
@@ -182,6 +185,7 @@ class Integrate(wiring.Component):
                     c_sum.eq(next_sum),
                     x_columns.eq(x_columns - 1),
                     x_groups.eq(x.groups),
+                    x_one.eq(x.groups == 1),
                     x_begins.eq(1),
                 ]
                 with m.If(row_ends):
@@ -194,12 +198,15 @@ class Integrate(wiring.Component):
 
         # Stage E: read, add, write. The row written in the clock of a read is forwarded.
         address = Signal(index_bits(config.sum_words))
+        weight_address = Signal.like(weight_read.addr)
         m.d.comb += [
             address.eq(Mux(self.fetch.valid, self.fetch.address, x_sum_address)),
-            weight_read.addr.eq(x_weight_address),
-            weight_read.en.eq(issue),
+            weight_address.eq(Mux(weight_write.en, self.load.word.address, x_weight_address)),
+            weight_write.addr.eq(weight_address),
+            weight_write.data.eq(self.load.word.data),
+            weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
+            weight_read.addr.eq(weight_address),
             sum_read.addr.eq(address),
-            sum_read.en.eq(issue | self.fetch.valid),
         ]
         e_adds = Signal()
         e_clears = Signal()

@@ -1,11 +1,11 @@
 """The neuron update."""
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import DECAY_BITS, RETAIN_BITS, FabricConfig, Reset
-from hdl.arithmetic import saturate
+from golden.spec import DECAY_BITS, FabricConfig, Reset
+from hdl.arithmetic import add_carry, saturate
 from hdl.shapes import struct
 from hdl.tree import delayed
 
@@ -23,8 +23,9 @@ class NeuronUpdate(wiring.Component):
     Comparisons are >= if `inclusive`. What the configuration has not is not there: the plain update
     has x' = x, r = 0 and one spike.
 
-    Timing: inputs of clock n give `i_next` in clock n + 3, `spiked` and `v_next` in clock n +
-    `config.fire_clocks` - 1; one neuron per clock. The row must hold all the while.
+    Timing: `v` and `i` of clock n, with `x` and `leak` of clock n + 1, give `i_next` in clock n + 4,
+    `spiked` and `v_next` in clock n + `config.fire_clocks` - 1; one neuron per clock. The row must
+    hold all the while. The comments name clocks as docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -70,43 +71,45 @@ class NeuronUpdate(wiring.Component):
         m = Module()
 
         def reaches(potential: Value, threshold: Value) -> Value:
-            return (potential > threshold) | (row.inclusive & (potential == threshold))
+            # potential - threshold - 1 + inclusive >= 0
+            return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
         # Clocks 1 and 2.
-        decayed = _decayed(m, self.v, row.retain)
-        drive = delayed(m, self.x, 2)
-        resets = Signal()
+        v = delayed(m, self.v, 1)
+        product = _product(m, v, row.retain)
+        drive = delayed(m, self.x, 1)
+        resets: Value = Const(0)
         if config.delayed_reset:
-            before = row.spiking & row.delayed & reaches(self.v, row.threshold)
-            m.d.comb += resets.eq(delayed(m, before, 2))
+            resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), 1)
 
-        # Clock 3, if built: the synaptic state stands between the input and the potential.
+        # Clocks 3 and 4, if built: the synaptic state stands between the input and the potential.
         if config.synaptic_state:
-            i = saturate(_decayed(m, self.i, row.retain_synaptic) + drive, bits)
-            driven = Mux(row.synaptic, i + delayed(m, self.leak, 2), drive)
+            before = _product(m, delayed(m, self.i, 1), row.retain_synaptic)
+            i = saturate(delayed(m, _decayed(before, drive), 1), bits)
+            driven = Mux(row.synaptic, i + delayed(m, self.leak, 2), delayed(m, drive, 1))
             m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
-            decayed, drive, resets = (delayed(m, each, 1) for each in (decayed, driven, resets))
+            drive = delayed(m, driven, 1)
+            product, resets = delayed(m, product, 2), delayed(m, resets, 2)
 
-        # Clock 4.
-        total = decayed + drive
+        # Clocks 5 and 6.
+        total = _decayed(product, drive)
         if config.delayed_reset:
             total = total - Mux(resets & (row.reset == Reset.SUBTRACT), row.v_reset, 0)
-        u = Signal(signed(bits))
-        m.d.sync += u.eq(saturate(total, bits))
+        u = saturate(delayed(m, total, 1), bits)
         if config.delayed_reset:
-            with m.If(resets & (row.reset == Reset.VALUE)):
-                m.d.sync += u.eq(row.v_reset)
+            u = Mux(delayed(m, resets, 1) & (row.reset == Reset.VALUE), row.v_reset, u)
+        u = delayed(m, u, 1)
 
-        # Clock 5, if built.
+        # Clock 7, if built.
         if config.lower_clamp:
             u = delayed(m, Mux(u < row.v_min, row.v_min, u), 1)
 
-        # Clock 6 and one more for each further bit of the spike count, the highest bit first.
+        # Clock 8 and one more for each further bit of the spike count, the highest bit first.
         # `left` is what the bits already found leave of the potential.
         left = u
         higher: Value = Cat()
         for bit in range(config.spike_clocks - 1, 0, -1):
-            share = row.threshold << bit
+            share = (row.threshold << bit).as_signed()
             found = Signal(name=f"found{bit}")
             m.d.comb += found.eq(row.spiking & row.max_spikes[bit] & reaches(left, share))
             rest = Signal(signed(bits), name=f"rest{bit}")
@@ -119,25 +122,32 @@ class NeuronUpdate(wiring.Component):
             # else than its threshold.
             lowest = lowest & row.max_spikes[0]
             drop = Mux(lowest, row.v_reset, 0)
+        m.d.sync += self.spiked.eq(Cat(lowest, higher))
+        less = delayed(m, left - drop, 1)
+
+        # Clock 9.
         now = self.spiked.any()
         if config.delayed_reset:
             now = now & ~row.delayed
-        m.d.comb += [self.spiked.eq(Cat(lowest, higher)), self.v_next.eq(u)]
+        m.d.comb += self.v_next.eq(delayed(m, u, 1))
         with m.If(now):
             with m.Switch(row.reset):
                 with m.Case(Reset.VALUE):
                     m.d.comb += self.v_next.eq(row.v_reset)
                 with m.Case(Reset.SUBTRACT):
-                    m.d.comb += self.v_next.eq(saturate(left - drop, bits))
+                    m.d.comb += self.v_next.eq(saturate(less, bits))
         return m
 
 
-def _decayed(m: Module, value: Value, retain: Value) -> Value:
-    """The `value` of two clocks before, shrunk: sign * floor(magnitude * `retain` / 4096)."""
-    # The magnitude of the most negative value needs all bits, unsigned.
-    magnitude = Signal(len(value))
-    product = Signal(len(value) + RETAIN_BITS)
-    m.d.sync += [magnitude.eq(Mux(value < 0, -value, value)), product.eq(magnitude * retain)]
-    negative = delayed(m, value < 0, 2)
-    kept = product >> DECAY_BITS
-    return Mux(negative, -kept, kept)
+def _product(m: Module, value: Value, retain: Value) -> Value:
+    """`value` * `retain` of the clock before."""
+    return delayed(m, value * retain, 1)
+
+
+def _decayed(product: Value, other: Value) -> Value:
+    """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
+
+    A division rounds down; that of a negative number has to round up, where there is a rest.
+    """
+    rounds_up = product[-1] & product[:DECAY_BITS].any()
+    return add_carry(product[DECAY_BITS:].as_signed(), other, rounds_up)

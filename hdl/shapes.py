@@ -26,6 +26,9 @@ def lanes(count: int, width: int) -> data.ArrayLayout:
 def memory(shape: ShapeLike, depth: int) -> Memory:
     """A memory of `depth` rows that starts at 0.
 
+    Nobody looks at a row that was read in the clock in which it is written: synthesis is told so,
+    and needs no logic to make that the old one.
+
     It has two rows at least: the address of a single row has no bits, which Verilog cannot say.
     """
-    return Memory(shape=shape, depth=max(2, depth), init=[])
+    return Memory(shape=shape, depth=max(2, depth), init=[], attrs={"no_rw_check": 1})

@@ -41,12 +41,14 @@ _WAIVERS = """\
 """
 _END_OF_WAIVERS = "/* verilator lint_restore */\n"
 
-# Processes stay `always` blocks: they read better than multiplexers and simulate faster.
+# Processes stay `always` blocks: they read better than multiplexers and simulate faster. Weights
+# start with anything, as the memories that are large enough have no initial contents.
 _YOSYS_SCRIPT = """\
 read_rtlil <<end_of_rtlil
 {rtlil}
 end_of_rtlil
 proc -nomux -norom
+delete t:$meminit_v2 r:MEMID=\\weights %i
 memory_collect
 attrmap {attributes}
 attrmap -modattr {attributes}

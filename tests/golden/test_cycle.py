@@ -51,7 +51,7 @@ def test_one_event_from_host_to_step_packet() -> None:
         connections=[{"sources": 1, "groups": 1, "synapses": 2}],
         targets=[TO_HOST],
     )
-    probes = play(loaded, [event(config), mark(config, first=1)], 23)
+    probes = play(loaded, [event(config), mark(config, first=1)], 24)
 
     # 0   the event passes the sequencer and the arbiter into stage D
     # 1   D: goes to X; the step mark is taken
@@ -60,23 +60,22 @@ def test_one_event_from_host_to_step_packet() -> None:
     # 4   START: the command is taken
     # 5   LOOKUP
     # 6   SETUP
-    # 7   WALK: both neurons are fetched (left becomes 0)
-    # 8   WALK: left is 0. The row goes to the buffer, and 0 is written
-    # 9   DRAIN: neuron 0 leaves the buffer (stage 0)
-    # 10  neuron 1 leaves the buffer
-    # 13  neuron 0 in stage 4: 5 + 1 > 5, so it spikes, and is reset to -3
-    # 14  neuron 1 in stage 4: -7 + 2 = -5. The spike is in the memory of the queue
-    # 15  the spike is at the head: A. The pipeline is empty: next IDLE
-    # 16  B
-    # 17  C: the packet is transferred
-    # 18  fire and emit are idle: next DONE
-    # 19  DONE: the STEP packet is transferred
-    # 20  WAIT: lead is 0
+    # 7   WALK: the group begins (left becomes 0)
+    # 8   WALK: left is 0. The row is fetched, and neuron 0 enters
+    # 9   DRAIN: the row goes to the buffer, and 0 is written. Neuron 1 enters
+    # 14  neuron 0 in its last stage: 5 + 1 > 5, so it spikes, and is reset to -3
+    # 15  neuron 1 in it: -7 + 2 = -5. The spike is in the memory of the queue
+    # 16  the spike is at the head: A. The pipeline is empty: next IDLE
+    # 17  B
+    # 18  C: the packet is transferred
+    # 19  fire and emit are idle: next DONE
+    # 20  DONE: the STEP packet is transferred
+    # 21  WAIT: lead is 0
     assert clocks_of(probes, "host_in.valid") == [0, 1]
     assert clocks_of(probes, "host_in.ready") == [0, 1]
     assert clocks_of(probes, "0.event.valid") == [0]
     # Stage D is never filled while X is not free, so integrate is always ready.
-    assert clocks_of(probes, "0.event.ready") == list(range(23))
+    assert clocks_of(probes, "0.event.ready") == list(range(24))
     assert clocks_of(probes, "fire.valid") == [4]
     assert config.fire.unpack(probes[4]["fire.payload"]) == {
         "restart": 1,
@@ -84,15 +83,15 @@ def test_one_event_from_host_to_step_packet() -> None:
         "ahead": 0,
         "slot": 0,
     }
-    assert clocks_of(probes, "0.fetch.valid") == [7]
-    assert clocks_of(probes, "0.sum.write") == [3, 8]
+    assert clocks_of(probes, "0.fetch.valid") == [8]
+    assert clocks_of(probes, "0.sum.write") == [3, 9]
     assert sums(config, probes[3]) == [5, -7, 0, 0]
-    assert sums(config, probes[8]) == [0, 0, 0, 0]
-    assert clocks_of(probes, "0.state.write") == [13, 14]
-    assert (probes[13]["0.state.address"], probes[13]["0.state.data"]) == (0, -3 % (1 << 16))
-    assert (probes[14]["0.state.address"], probes[14]["0.state.data"]) == (1, -5 % (1 << 16))
-    assert clocks_of(probes, "0.spike.valid") == [13]
-    assert config.spike.unpack(probes[13]["0.spike.payload"]) == {
+    assert sums(config, probes[9]) == [0, 0, 0, 0]
+    assert clocks_of(probes, "0.state.write") == [14, 15]
+    assert (probes[14]["0.state.address"], probes[14]["0.state.data"]) == (0, -3 % (1 << 16))
+    assert (probes[15]["0.state.address"], probes[15]["0.state.data"]) == (1, -5 % (1 << 16))
+    assert clocks_of(probes, "0.spike.valid") == [14]
+    assert config.spike.unpack(probes[14]["0.spike.payload"]) == {
         "population": 3,
         "index": 5,
         "spiked": 1,
@@ -101,16 +100,16 @@ def test_one_event_from_host_to_step_packet() -> None:
         "readout": 0,
         "value": -3,
     }
-    assert clocks_of(probes, "0.emit_host.valid") == [17]
-    assert clocks_of(probes, "0.emit_host.ready") == [n for n in range(23) if n != 19]
-    assert clocks_of(probes, "host_out.valid") == [17, 19]
-    assert config.host_out.unpack(probes[17]["host_out.payload"])["kind"] == PacketKind.SPIKE
-    assert config.host_out.unpack(probes[19]["host_out.payload"])["kind"] == PacketKind.STEP
+    assert clocks_of(probes, "0.emit_host.valid") == [18]
+    assert clocks_of(probes, "0.emit_host.ready") == [n for n in range(24) if n != 20]
+    assert clocks_of(probes, "host_out.valid") == [18, 20]
+    assert config.host_out.unpack(probes[18]["host_out.payload"])["kind"] == PacketKind.SPIKE
+    assert config.host_out.unpack(probes[20]["host_out.payload"])["kind"] == PacketKind.STEP
     assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.emit_event.ready") == []
-    assert [probe["counters.cycles"] for probe in probes] == list(range(23))
-    # Counters change at the end of the clock: X issues in 2, the spike is in stage 4 in 13.
-    assert [probe["counters.synops.0"] for probe in probes] == [0] * 3 + [2] * 20
-    assert [probe["counters.spikes.0"] for probe in probes] == [0] * 14 + [1] * 9
+    assert [probe["counters.cycles"] for probe in probes] == list(range(24))
+    # Counters change at the end of the clock: X issues in 2, the spike is pushed in 14.
+    assert [probe["counters.synops.0"] for probe in probes] == [0] * 3 + [2] * 21
+    assert [probe["counters.spikes.0"] for probe in probes] == [0] * 15 + [1] * 9
 
 
 def test_two_phases_with_a_loop_event() -> None:
@@ -138,30 +137,30 @@ def test_two_phases_with_a_loop_event() -> None:
     )
     probes = play(loaded, [mark(config)], 40)
 
-    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: fetch, 7 stage 0, 11 stage 4,
-    # 12 the memory of the queue, 13 head and A, 14 B, 15 C: the event is transferred. Fire: stage
-    # 4 was in 11, DRAIN ends in 12, IDLE in 13. 16 D: pending, though emit is idle; 17 X: pending;
-    # 18 E, nothing pending: next START. 19 START, 20 LOOKUP, 21 SETUP, 22 fetch, 28 stage 4,
-    # 29 memory, 30 A, 31 B, 32 C: the state packet. 33 idle, 34 DONE.
-    assert clocks_of(probes, "fire.valid") == [2, 19]
-    assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (2, 19)] == [1, 0]
-    assert clocks_of(probes, "0.fetch.valid") == [5, 22]
-    assert [probes[n]["0.fetch.address"] for n in (5, 22)] == [0, config.slots]
-    assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.event.valid") == [15]
-    assert clocks_of(probes, "0.emit_event.ready") == [15]
-    assert probes[15]["0.emit_event.payload"] == probes[15]["0.event.payload"]
-    assert config.event.unpack(probes[15]["0.event.payload"]) == {
+    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: the group begins, 6 fetch, and
+    # its neuron enters, 12 last stage, 13 the memory of the queue, 14 head and A, 15 B, 16 C: the
+    # event is transferred. Fire: DRAIN ends in 13, IDLE in 14. 17 D: pending, though emit is idle;
+    # 18 X: pending; 19 E, nothing pending: next START. 20 START, 21 LOOKUP, 22 SETUP, 23 WALK,
+    # 24 fetch, 30 last stage, 31 memory, 32 A, 33 B, 34 C: the state packet. 35 idle, 36 DONE.
+    assert clocks_of(probes, "fire.valid") == [2, 20]
+    assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (2, 20)] == [1, 0]
+    assert clocks_of(probes, "0.fetch.valid") == [6, 24]
+    assert [probes[n]["0.fetch.address"] for n in (6, 24)] == [0, config.slots]
+    assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.event.valid") == [16]
+    assert clocks_of(probes, "0.emit_event.ready") == [16]
+    assert probes[16]["0.emit_event.payload"] == probes[16]["0.event.payload"]
+    assert config.event.unpack(probes[16]["0.event.payload"]) == {
         "route": 5,
         "connection": 1,
         "index": 0,
         "slot": 0,
     }
-    assert clocks_of(probes, "0.sum.write") == [6, 18, 23]
-    assert sums(config, probes[18])[0] == 9
-    assert clocks_of(probes, "0.state.write") == [11, 28]
-    assert probes[28]["0.state.address"] == 4
-    assert clocks_of(probes, "host_out.valid") == [32, 34]
-    assert config.host_out.unpack(probes[32]["host_out.payload"]) == {
+    assert clocks_of(probes, "0.sum.write") == [7, 19, 25]
+    assert sums(config, probes[19])[0] == 9
+    assert clocks_of(probes, "0.state.write") == [12, 30]
+    assert probes[30]["0.state.address"] == 4
+    assert clocks_of(probes, "host_out.valid") == [34, 36]
+    assert config.host_out.unpack(probes[34]["host_out.payload"]) == {
         "kind": PacketKind.STATE,
         "population": 1,
         "index": 0,
@@ -184,17 +183,17 @@ def test_events_of_the_loop_go_before_those_of_the_host() -> None:
         targets=[{"route": 2, "connection": 0, "delay": 1}],
         window=1,
     )
-    # The event of the loop is in C in 15, as above; the host's event is first offered in 15.
-    gaps = [n in range(1, 15) for n in range(20)]
+    # The event of the loop is in C in 16, as above; the host's event is first offered in 16.
+    gaps = [n in range(1, 16) for n in range(21)]
     words = [mark(config, ahead=1), event(config, connection=1, route=3)]
-    probes = play(loaded, words, 20, gaps=gaps)
-    assert clocks_of(probes, "host_in.valid") == [0, 15, 16]
-    assert clocks_of(probes, "host_in.ready") == [0, 16]
-    assert clocks_of(probes, "0.event.valid") == [15, 16]
-    assert clocks_of(probes, "0.emit_event.ready") == [15]
+    probes = play(loaded, words, 21, gaps=gaps)
+    assert clocks_of(probes, "host_in.valid") == [0, 16, 17]
+    assert clocks_of(probes, "host_in.ready") == [0, 17]
+    assert clocks_of(probes, "0.event.valid") == [16, 17]
+    assert clocks_of(probes, "0.emit_event.ready") == [16]
     taken = [config.event.unpack(payload) for payload in transfers(probes, "0.event")]
     assert taken == [{"route": 2 + n, "connection": n, "index": 0, "slot": 1} for n in (0, 1)]
-    assert [sums(config, probes[n])[0] for n in (18, 19)] == [9, 14]
+    assert [sums(config, probes[n])[0] for n in (19, 20)] == [9, 14]
 
 
 def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
@@ -217,15 +216,15 @@ def test_a_neuron_enters_the_pipeline_in_every_clock() -> None:
     config = dataclasses.replace(SMALL, queue=8)
     loaded = image(config, populations=[{"neurons": 7}])
     probes = play(loaded, [mark(config)], 20)
-    assert clocks_of(probes, "0.fetch.valid") == [5, 9]
-    assert clocks_of(probes, "0.state.write") == list(range(11, 18))
-    assert [probes[n]["0.state.address"] for n in range(11, 18)] == list(range(7))
+    assert clocks_of(probes, "0.fetch.valid") == [6, 10]
+    assert clocks_of(probes, "0.state.write") == list(range(12, 19))
+    assert [probes[n]["0.state.address"] for n in range(12, 19)] == list(range(7))
 
     # With a queue of 4 the first row takes all credits. Its neurons give theirs back in clocks
-    # 11 to 14, so there are 3 in clock 14.
+    # 12 to 15, so there are 4 in clock 17, in which the second begins.
     probes = play(image(SMALL, populations=[{"neurons": 7}]), [mark(SMALL)], 30)
-    assert clocks_of(probes, "0.fetch.valid") == [5, 14]
-    assert clocks_of(probes, "0.state.write") == [11, 12, 13, 14, 20, 21, 22]
+    assert clocks_of(probes, "0.fetch.valid") == [6, 18]
+    assert clocks_of(probes, "0.state.write") == [12, 13, 14, 15, 24, 25, 26]
 
 
 def test_rows_without_neurons_take_four_clocks() -> None:
@@ -235,11 +234,11 @@ def test_rows_without_neurons_take_four_clocks() -> None:
     one = {"neurons": 1, "more": 1}
     loaded = image(config, populations=[empty, one, empty, {}])
     probes = play(loaded, [mark(config)], 40)
-    # 2 START, 3..6 row 0, 7 LOOKUP, 8 SETUP, 9 fetch, 11 stage 0, 15 stage 4, 16 DRAIN sees the
-    # pipeline empty, 17..20 row 2, 21..24 row 3, 25 IDLE and next DONE, 26 DONE.
-    assert clocks_of(probes, "0.fetch.valid") == [9]
-    assert clocks_of(probes, "0.state.write") == [15]
-    assert clocks_of(probes, "host_out.valid") == [26]
+    # 2 START, 3..6 row 0, 7 LOOKUP, 8 SETUP, 9 the group begins, 10 fetch, 16 last stage, 17 DRAIN
+    # sees the pipeline empty, 18..21 row 2, 22..25 row 3, 26 IDLE and next DONE, 27 DONE.
+    assert clocks_of(probes, "0.fetch.valid") == [10]
+    assert clocks_of(probes, "0.state.write") == [16]
+    assert clocks_of(probes, "host_out.valid") == [27]
 
 
 def test_additions_to_one_row_are_forwarded() -> None:
@@ -281,27 +280,27 @@ def test_fetch_has_priority_over_additions() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 3}],
         window=1,
     )
-    # 0 the mark, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, fetches in 5, 6, 7.
-    # The event: transfers in 2 after one gap, D in 3, X from 4: 4 issues group 0, 5..7 stall, 8 and
-    # 9 issue the rest. A second event waits in D from 4 on until 9, so a third waits from 4 to 9.
+    # 0 the mark, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, groups begin in 5, 6, 7, fetches in 6, 7, 8.
+    # The event: transfers in 2 after one gap, D in 3, X from 4: 4 and 5 issue groups 0 and 1, 6..8
+    # stall, 9 issues the rest. A second event waits in D from 4 on until 9, so a third waits from 4 to 9.
     gaps = [False, True] + [False] * 28
     probes = play(loaded, [mark(config)] + [event(config)] * 3, 30, gaps=gaps)
-    assert clocks_of(probes, "0.fetch.valid") == [5, 6, 7]
+    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
     taken = [n for n, p in enumerate(probes) if p["0.event.valid"] and p["0.event.ready"]]
     assert taken == [2, 3, 9]
     assert clocks_of(probes, "0.event.ready")[:6] == [0, 1, 2, 3, 9, 12]
-    assert [probe["counters.stalls.0"] for probe in probes[:10]] == [0] * 6 + [1, 2, 3, 3]
+    assert [probe["counters.stalls.0"] for probe in probes[:10]] == [0] * 7 + [1, 2, 3]
     # Rows: group * 2 + slot. Writes are a clock after their issue.
     writes = [
         (n, p["0.sum.address"], p["0.sum.data"]) for n, p in enumerate(probes) if p["0.sum.write"]
     ]
-    slot_0 = [(6, 0, 0), (7, 2, 0), (8, 4, 0)]
-    slot_1 = [(5, 1, 10), (9, 3, 20), (10, 5, 30), (11, 1, 20)]
+    slot_0 = [(7, 0, 0), (8, 2, 0), (9, 4, 0)]
+    slot_1 = [(5, 1, 10), (6, 3, 20), (10, 5, 30), (11, 1, 20)]
     assert writes[:7] == sorted(slot_0 + slot_1)
 
 
 def test_synops_are_counted_when_the_first_group_is_issued() -> None:
-    # The fetches of the test above; an event of 3 groups that is in X from 5 on waits until 8.
+    # The fetches of the test above; an event of 3 groups that is in X from 6 on waits until 9.
     config = FabricConfig(lanes=1, neurons=3, slots=2, queue=4)
     loaded = image(
         config,
@@ -310,12 +309,12 @@ def test_synops_are_counted_when_the_first_group_is_issued() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 3}],
         window=1,
     )
-    gaps = [n in (1, 2) for n in range(30)]
-    probes = play(loaded, [mark(config)] + [event(config)] * 2, 14, gaps=gaps)
-    assert clocks_of(probes, "0.fetch.valid") == [5, 6, 7]
-    # The second event waits in D; its first group is issued in 11.
-    assert clocks_of(probes, "0.event.valid") == [3, 4]
-    assert [probe["counters.synops.0"] for probe in probes] == [0] * 9 + [3] * 3 + [6] * 2
+    gaps = [n in (1, 2, 3) for n in range(30)]
+    probes = play(loaded, [mark(config)] + [event(config)] * 2, 15, gaps=gaps)
+    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
+    # The second event waits in D; its first group is issued in 12.
+    assert clocks_of(probes, "0.event.valid") == [4, 5]
+    assert [probe["counters.synops.0"] for probe in probes] == [0] * 10 + [3] * 3 + [6] * 2
 
 
 def test_no_event_enters_x_in_a_stall() -> None:
@@ -329,13 +328,13 @@ def test_no_event_enters_x_in_a_stall() -> None:
         window=1,
     )
     probes = play(loaded, [mark(config)] + [event(config)] * 8, 12)
-    assert clocks_of(probes, "0.fetch.valid") == [5, 6, 7]
-    assert clocks_of(probes, "0.event.ready") == [n for n in range(12) if n not in (5, 6, 7)]
-    # Events from clock 1, additions written from 4; the fetches are written in 6, 7, 8.
+    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
+    assert clocks_of(probes, "0.event.ready") == [n for n in range(12) if n not in (6, 7, 8)]
+    # Events from clock 1, additions written from 4; the fetches are written in 7, 8, 9.
     assert [(p["0.sum.address"], p["0.sum.data"]) for p in probes if p["0.sum.write"]] == [
-        *((1, 10), (1, 20)),
+        *((1, 10), (1, 20), (1, 30)),
         *((0, 0), (2, 0), (4, 0)),
-        *((1, 30), (1, 40), (1, 50)),
+        *((1, 40), (1, 50)),
     ]
     assert probes[-1]["counters.stalls.0"] == 3
 
@@ -353,12 +352,12 @@ def test_fire_waits_for_credits(pushes: Row) -> None:
     )
     ready = [n >= 40 for n in range(70)]
     probes = play(loaded, [mark(config)], 70, ready)
-    # Stage 4 in 11..14; C holds the first from 15, B the second, the head is the third.
+    # Pushed in 12..15; C holds the first from 16, B the second, the head is the third.
     # From clock 40 a packet goes in every clock. The third is popped to B in 40, the fourth in
-    # 41: credits 2 + 2 are there in 42.
-    assert clocks_of(probes, "0.spike.valid")[:4] == [11, 12, 13, 14]
-    assert clocks_of(probes, "host_out.valid")[0] == 15
-    assert clocks_of(probes, "0.fetch.valid") == [5, 42]
+    # 41: credits 2 + 2 are there in 43, in which the second row's group begins.
+    assert clocks_of(probes, "0.spike.valid")[:4] == [12, 13, 14, 15]
+    assert clocks_of(probes, "host_out.valid")[0] == 16
+    assert clocks_of(probes, "0.fetch.valid") == [6, 44]
     fields = [config.host_out.unpack(payload) for payload in transfers(probes, "host_out")]
     assert [packet["index"] for packet in fields[:-1]] == list(range(8))
 
@@ -378,8 +377,8 @@ def test_spikes_follow_each_other_without_bubbles() -> None:
         *((kind, n) for n in range(4) for kind in (PacketKind.SPIKE, PacketKind.STATE)),
         (PacketKind.STEP, 0),
     ]
-    # Stage 4 from 11, so C from 15.
-    assert clocks_of(probes, "0.emit_host.valid") == list(range(15, 23))
+    # Pushed from 12, so C from 16.
+    assert clocks_of(probes, "0.emit_host.valid") == list(range(16, 24))
 
 
 def test_late_events_are_dropped() -> None:
@@ -535,34 +534,34 @@ def test_two_tiles_from_host_to_step_packet() -> None:
     # 9   E: written
     # 10  busy (of clock 9) is 0: next START
     # 11  START
-    # 12  the command is there. From here to 26 as in the other test from 4 to 18
-    # 15  both neurons are fetched
-    # 21  neuron 0 in stage 4
-    # 25  C: the packet is accepted by the collector's node 1
-    # 26  node 1 to node 0; fire and emit are idle
-    # 27  node 0 to the host; busy (of clock 26) is 0: next DONE
-    # 28  DONE: collecting (of clock 27) is 1
-    # 29  DONE: the STEP packet
+    # 12  the command is there. From here to 27 as in the other test from 4 to 19
+    # 16  the row is fetched
+    # 22  neuron 0 in its last stage
+    # 26  C: the packet is accepted by the collector's node 1
+    # 27  node 1 to node 0; fire and emit are idle
+    # 28  node 0 to the host; busy (of clock 27) is 0: next DONE
+    # 29  DONE: collecting (of clock 28) is 1
+    # 30  DONE: the STEP packet
     assert clocks_of(probes, "host_in.ready") == [0, 1]
     assert clocks_of(probes, "0.west.valid") == [0]
     assert clocks_of(probes, "1.west.valid") == [3]
     assert clocks_of(probes, "1.event.valid") == [6]
     assert clocks_of(probes, "0.event.valid") == []
     assert clocks_of(probes, "fire.valid") == [11]
-    assert clocks_of(probes, "1.sum.write") == [9, 16]
+    assert clocks_of(probes, "1.sum.write") == [9, 17]
     assert sums(config, probes[9], tile=1) == [5, -7, 0, 0]
-    assert clocks_of(probes, "1.fetch.valid") == [15]
-    assert clocks_of(probes, "1.spike.valid") == [21]
-    assert clocks_of(probes, "1.emit_host.valid") == [25]
-    assert clocks_of(probes, "1.emit_host.ready") == [25]
-    assert clocks_of(probes, "host_out.valid") == [27, 29]
-    assert config.host_out.unpack(probes[27]["host_out.payload"]) == {
+    assert clocks_of(probes, "1.fetch.valid") == [16]
+    assert clocks_of(probes, "1.spike.valid") == [22]
+    assert clocks_of(probes, "1.emit_host.valid") == [26]
+    assert clocks_of(probes, "1.emit_host.ready") == [26]
+    assert clocks_of(probes, "host_out.valid") == [28, 30]
+    assert config.host_out.unpack(probes[28]["host_out.payload"]) == {
         "kind": PacketKind.SPIKE,
         "population": 2,
         "index": 0,
         "value": 0,
     }
-    assert probes[29]["host_out.payload"] == config.host_out.pack({"kind": PacketKind.STEP})
+    assert probes[30]["host_out.payload"] == config.host_out.pack({"kind": PacketKind.STEP})
     assert clocks_of(probes, "0.state.write") == clocks_of(probes, "0.sum.write") == []
     assert probes[-1]["counters.spikes.1"] == 1
     assert probes[-1]["counters.synops.1"] == 2
@@ -599,16 +598,16 @@ def test_spikes_of_both_tiles_meet_in_a_third() -> None:
     )
     loaded = fabric_image(config, loud, middle, loud, last_phase=1)
     probes = play(loaded, [mark(config)], 80)
-    # START in 4, there in 5: fetch in 8, stage 4 in 14, C in 18. Router: output in 21, then the
-    # middle's two inputs, whose heads are there in 23: EAST goes first, outputs in 24 and 25.
-    assert clocks_of(probes, "fire.valid") == [4, 30]
+    # START in 4, there in 5: fetch in 9, pushed in 15, C in 19. Router: output in 22, then the
+    # middle's two inputs, whose heads are there in 24: EAST goes first, outputs in 25 and 26.
+    assert clocks_of(probes, "fire.valid") == [4, 31]
     assert (
-        clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "2.emit_event.valid") == [18]
+        clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "2.emit_event.valid") == [19]
     )
-    assert clocks_of(probes, "1.east.valid") == clocks_of(probes, "1.west.valid") == [21]
-    assert clocks_of(probes, "1.event.valid") == [24, 25]
-    # Pending until 27 (the second in X); seen in 29: START in 30.
-    assert clocks_of(probes, "1.sum.write")[:2] == [27, 28]
+    assert clocks_of(probes, "1.east.valid") == clocks_of(probes, "1.west.valid") == [22]
+    assert clocks_of(probes, "1.event.valid") == [25, 26]
+    # Pending until 28 (the second in X); seen in 30: START in 31.
+    assert clocks_of(probes, "1.sum.write")[:2] == [28, 29]
     states = [config.host_out.unpack(word) for word in transfers(probes, "host_out")]
     assert states[0] == {"kind": PacketKind.STATE, "population": 1, "index": 0, "value": 18}
 
@@ -654,26 +653,26 @@ def test_the_collector_takes_turns() -> None:
         for n in range(4)
     ]
     probes = play(fabric_image(config, *tiles), [mark(config)], 60)
-    # START in 4, there in 5, C from 18 on. What the nodes take:
+    # START in 4, there in 5, C from 19 on. What the nodes take:
     #      node 0     node 1   node 2           node 3
-    # 18   own        own      own              own
-    # 19   EAST       own      EAST             own
-    # 20   SOUTH      own      full             own
-    # 21   own        full     own              full
-    # 22   EAST       full     full             full
-    # 23   SOUTH      empties  full             full
-    # 24   own                 EAST             full
+    # 19   own        own      own              own
+    # 20   EAST       own      EAST             own
+    # 21   SOUTH      own      full             own
+    # 22   own        full     own              full
+    # 23   EAST       full     full             full
+    # 24   SOUTH      empties  full             full
+    # 25   own                 EAST             full
     # So SOUTH brings packets of tile 2 and tile 3 in turn.
     assert [clocks_of(probes, f"{tile}.emit_host.ready") for tile in range(4)] == [
-        [18, 21, 24],
-        [18, 19, 20],
-        [18, 21, 27],
-        [18, 19, 20],
+        [19, 22, 25],
+        [19, 20, 21],
+        [19, 22, 28],
+        [19, 20, 21],
     ]
     out = [config.host_out.unpack(word) for word in transfers(probes, "host_out")]
     assert [packet["population"] for packet in out[:12]] == [0, 1, 2, 0, 1, 3, 0, 1, 2, 3, 2, 3]
-    # The last is the host's in 30; collecting is seen in 31.
-    assert clocks_of(probes, "host_out.valid") == [*range(19, 31), 32]
+    # The last is the host's in 31; collecting is seen in 32.
+    assert clocks_of(probes, "host_out.valid") == [*range(20, 32), 33]
     assert out[12]["kind"] == PacketKind.STEP
 
 

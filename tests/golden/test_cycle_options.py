@@ -256,18 +256,18 @@ def test_a_fetch_stalls_segments_and_not_their_description() -> None:
     loaded = picture(populations=[{"neurons": 2, "channels": 2, "height": 1, "width": 1}])
     words = [event(IMAGES, ahead=1, y=1, x=1), mark(IMAGES)]
     probes = play(loaded, words, 30)
-    # The mark is taken in 1, START is in 3, the fetch in 6: the second group waits for a clock.
-    assert clocks_of(probes, "0.fetch.valid") == [6]
+    # The mark is taken in 1, START is in 3, the fetch in 7: the third group waits for a clock.
+    assert clocks_of(probes, "0.fetch.valid") == [7]
     assert [clock for clock, _, _ in additions(probes)] == [6, 7, 8, 9, 10, 11, 12, 13, 14]
-    assert additions(probes)[1][1:] == (0, 0)
+    assert additions(probes)[2][1:] == (0, 0)
     assert probes[-1]["counters.stalls.0"] == 1
 
-    # The mark is taken in 0, the fetch is in 5; the event, accepted in 2, is in D in 3..6.
+    # The mark is taken in 0, the fetch is in 6; the event, accepted in 2, is in D in 3..6.
     words = [mark(IMAGES), event(IMAGES, y=0, x=0)]
     probes = play(loaded, words, 20, gaps=[n == 1 for n in range(20)])
     assert accepted(probes) == [2]
-    assert clocks_of(probes, "0.fetch.valid") == [5]
-    assert [clock for clock, _, _ in additions(probes)] == [6, 8, 9]
+    assert clocks_of(probes, "0.fetch.valid") == [6]
+    assert [clock for clock, _, _ in additions(probes)] == [7, 8, 9]
     assert probes[-1]["counters.stalls.0"] == 0
 
 
@@ -368,10 +368,10 @@ def test_the_walk_of_an_image_with_a_partial_group(shared: int) -> None:
     loaded = image(IMAGES, biases=biases, populations=[row | PLAIN], targets=[TO_HOST])
     probes = play(loaded, [mark(IMAGES)], 60)
     # A neuron enters the pipeline in every clock.
-    assert clocks_of(probes, "0.fetch.valid") == [5, 7, 9, 11, 13, 14, 15, 16]
+    assert clocks_of(probes, "0.fetch.valid") == [6, 8, 10, 12, 14, 15, 16, 17]
     fetched = [p["0.fetch.address"] for p in probes if p["0.fetch.valid"]]
     assert fetched == list(range(0, 16, 2))
-    assert clocks_of(probes, "0.state.write") == list(range(11, 23))
+    assert clocks_of(probes, "0.state.write") == list(range(12, 24))
     addresses = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]
     assert [p["0.state.address"] for p in probes if p["0.state.write"]] == addresses
     places = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -388,15 +388,16 @@ def test_the_walk_of_an_image_with_a_partial_group(shared: int) -> None:
         assert [p["value"] for p in found] == expected
 
 
-def test_the_walk_waits_for_credits_of_its_own_group() -> None:
-    # A queue of 2: a fetch of 2 neurons takes both, which come back in 11 and 12; then fetches of 1
-    # neuron each.
+def test_the_walk_waits_for_credits_of_a_whole_group() -> None:
+    # A queue of 2: a group of 2 neurons takes both, which come back in 12 and 13; then groups of 1
+    # neuron each, which want two credits all the same.
     config = dataclasses.replace(IMAGES, queue=2)
     row = {"neurons": 6, "channels": 3, "height": 1, "width": 2}
     probes = play(image(config, populations=[row]), [mark(config)], 50)
-    # The fetch of 13 gives back in 19 and 20: there is one credit in 20, and another in 21.
-    assert clocks_of(probes, "0.fetch.valid") == [5, 13, 20, 21]
-    assert clocks_of(probes, "0.state.write") == [11, 12, 19, 20, 26, 27]
+    # Two credits are there in 15. The fetch of 16 gives back in 22 and 23: both are there in 25. That
+    # of 26 gives back in 32.
+    assert clocks_of(probes, "0.fetch.valid") == [6, 16, 26, 35]
+    assert clocks_of(probes, "0.state.write") == [12, 13, 22, 23, 32, 41]
 
 
 def test_events_of_neurons_carry_their_place() -> None:
@@ -424,15 +425,15 @@ SYNAPTIC = dataclasses.replace(ONE, synaptic_state=True)
 @pytest.mark.parametrize(
     ("options", "clocks"),
     [
-        ({}, 4),
-        ({"delayed_reset": True, "weight_pairs": True}, 4),
-        ({"extent": 4}, 4),
-        ({"synaptic_state": True}, 5),
-        ({"lower_clamp": True}, 5),
-        ({"max_spikes": 3}, 5),
-        ({"max_spikes": 31}, 8),
-        ({"synaptic_state": True, "lower_clamp": True}, 6),
-        ({"synaptic_state": True, "lower_clamp": True, "max_spikes": 31, "extent": 2}, 10),
+        ({}, 6),
+        ({"delayed_reset": True, "weight_pairs": True}, 6),
+        ({"extent": 4}, 6),
+        ({"synaptic_state": True}, 8),
+        ({"lower_clamp": True}, 7),
+        ({"max_spikes": 3}, 7),
+        ({"max_spikes": 31}, 10),
+        ({"synaptic_state": True, "lower_clamp": True}, 9),
+        ({"synaptic_state": True, "lower_clamp": True, "max_spikes": 31, "extent": 2}, 13),
     ],
 )
 def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
@@ -441,8 +442,8 @@ def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
     if config.images:
         row |= {"channels": 2, "height": 1, "width": 1}
     probes = play(image(config, populations=[row]), [mark(config)], 30)
-    # The fetch is in 5, so the neurons leave the buffer in 7 and 8.
-    last = 7 + clocks
+    # The fetch is in 6, so the neurons enter in 6 and 7.
+    last = 6 + clocks
     assert clocks_of(probes, "0.state.write") == [last, last + 1]
     if config.synaptic_state:
         assert clocks_of(probes, "0.current.write") == [11, 12]
@@ -454,8 +455,8 @@ def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
 def test_credits_come_back_from_the_last_stage() -> None:
     config = dataclasses.replace(ONE, max_spikes=7, queue=2)
     probes = play(image(config, populations=[{"neurons": 4}]), [mark(config)], 40)
-    # Last stages in 13 and 14.
-    assert clocks_of(probes, "0.fetch.valid") == [5, 15]
+    # Last stages in 14 and 15: both credits are there in 17.
+    assert clocks_of(probes, "0.fetch.valid") == [6, 18]
 
 
 def test_synaptic_states_and_potentials_by_hand() -> None:
@@ -569,20 +570,20 @@ def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
         window=1,
     )
     probes = play(loaded, [mark(BURSTS, first=1, ahead=1)], 40)
-    # They leave the buffer in 7 and 8; pushed in 13 and 14. The first is at the head in 15: A; B in
-    # 16, C in 17. Six beats, then two of the second spike.
-    assert clocks_of(probes, "0.spike.valid") == [13, 14]
-    pushed = [BURSTS.spike.unpack(probes[n]["0.spike.payload"]) for n in (13, 14)]
+    # They enter in 6 and 7; pushed in 14 and 15. The first is at the head in 16: A; B in 17, C in
+    # 18. Six beats, then two of the second spike.
+    assert clocks_of(probes, "0.spike.valid") == [14, 15]
+    pushed = [BURSTS.spike.unpack(probes[n]["0.spike.payload"]) for n in (14, 15)]
     assert [(s["spiked"], s["value"]) for s in pushed] == [(3, 5), (1, 2)]
-    assert [p["counters.spikes.0"] for p in probes[13:16]] == [0, 3, 4]
-    assert clocks_of(probes, "0.emit_host.valid") == [17, 19, 21, 23]
-    assert clocks_of(probes, "0.emit_event.valid") == [18, 20, 22, 24]
+    assert [p["counters.spikes.0"] for p in probes[14:17]] == [0, 3, 4]
+    assert clocks_of(probes, "0.emit_host.valid") == [18, 20, 22, 24]
+    assert clocks_of(probes, "0.emit_event.valid") == [19, 21, 23, 25]
     sent = [BURSTS.event.unpack(word)["index"] for word in transfers(probes, "0.emit_event")]
     assert sent == [0, 0, 0, 1]
     written = [sums(BURSTS, p)[0] for p in probes if p["0.sum.write"]]
     assert written == [0, 1, 2, 3, 5]
-    # The last event is accepted in 24: X in 26. That is for the next step: emit is idle in 25.
-    assert clocks_of(probes, "host_out.valid")[-1] == 26
+    # The last event is accepted in 25: X in 27. That is for the next step: emit is idle in 26.
+    assert clocks_of(probes, "host_out.valid")[-1] == 27
 
 
 def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
@@ -596,7 +597,7 @@ def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
         (PacketKind.STATE, 1, 0),
         (PacketKind.STEP, 0, 0),
     ]
-    assert clocks_of(probes, "0.emit_host.valid") == list(range(17, 22))
+    assert clocks_of(probes, "0.emit_host.valid") == list(range(18, 23))
     # Without targets there is the state alone.
     silent = image(BURSTS, biases=[35, 0], populations=[row | {"fan_out": 0}])
     assert [p["kind"] for p in packets(silent, [mark(BURSTS, first=1)])] == [

@@ -182,17 +182,17 @@ def test_walk(name: str) -> None:
     fetches, states, currents, spikes = [], [], [], []
     clock = 1
     for layer in LAYERS[name]:
-        # LOOKUP, SETUP; the first neuron leaves the buffer two clocks after its fetch.
-        leaves = clock + 4
+        # LOOKUP, SETUP, the group begins; its first neuron enters when its sums are fetched.
+        enters = clock + 3
         for n, neuron in enumerate(walked(layer)):
             if neuron.first:
-                fetches.append((leaves + n - 2, neuron.row))
-            states.append((leaves + n + CONFIG.fire_clocks, neuron.address, neuron.spike["value"]))
-            currents.append((leaves + n + 4, neuron.address))
+                fetches.append((enters + n, neuron.row))
+            states.append((enters + n + CONFIG.fire_clocks, neuron.address, neuron.spike["value"]))
+            currents.append((enters + n + 5, neuron.address))
             spikes.append({**empty, **neuron.spike})
         neurons = layer.row["neurons"]
         # The clock after the last neuron's last is DRAIN's last; without neurons there are two.
-        clock = leaves + neurons + CONFIG.fire_clocks + 1 if neurons else clock + 4
+        clock = enters + neurons + CONFIG.fire_clocks + 1 if neurons else clock + 4
     assert heard.fetches == fetches
     assert heard.states == states
     assert heard.currents == currents

@@ -121,14 +121,14 @@ def test_update(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> 
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(built, p))
             spiked, v_next, i_next = [], [], []
-            # One neuron in every clock, and something else before and after.
+            # One neuron in every clock, its input a clock later; something else before and after.
             for clock in range(NEURONS + latency + 1):
                 n = clock % NEURONS
                 ctx.set(dut.v, int(v[n]))
-                ctx.set(dut.x, int(x[n]))
+                ctx.set(dut.x, int(x[n - 1]))
                 if synaptic:
                     ctx.set(dut.i, int(i[n]))
-                    ctx.set(dut.leak, int(leak[n]))
+                    ctx.set(dut.leak, int(leak[n - 1]))
                     i_next.append(ctx.get(dut.i_next))
                 spiked.append(ctx.get(dut.spiked))
                 v_next.append(ctx.get(dut.v_next))
@@ -139,7 +139,7 @@ def test_update(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> 
             np.testing.assert_array_equal(v_next[there], expected[1], str(p))
             if synaptic:
                 kept = np.zeros(NEURONS) if p.synaptic_decay is None else expected[2]
-                np.testing.assert_array_equal(i_next[3 : 3 + NEURONS], kept, str(p))
+                np.testing.assert_array_equal(i_next[4 : 4 + NEURONS], kept, str(p))
             seen.update(expected[0].tolist())
 
     simulator = Simulator(dut)
@@ -151,9 +151,10 @@ def test_update(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> 
 
 def test_clocks() -> None:
     clocks = {build: config(*build).fire_clocks for build in BUILDS}
-    assert clocks[False, False, False, 1] == clocks[False, True, False, 1] == 4
-    assert clocks[True, False, False, 1] == clocks[False, False, True, 1] == 5
-    assert clocks[True, True, True, 15] == 9
+    assert clocks[False, False, False, 1] == clocks[False, True, False, 1] == 6
+    assert clocks[True, False, False, 1] == 8
+    assert clocks[False, False, True, 1] == clocks[False, False, False, 3] == 7
+    assert clocks[True, True, True, 15] == 12
 
 
 def test_a_build_without_a_feature_has_no_ports_for_it() -> None:
