@@ -10,7 +10,6 @@ from board_model import BoardModel
 from cobs import cobs
 from line_faults import (
     KINDS,
-    RESTART,
     DyingLine,
     FaultyLine,
     HostDied,
@@ -259,7 +258,7 @@ def test_pyserial_is_asked_for(small: Program, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("direction", ["to board", "to host"])
-@pytest.mark.parametrize("kind", [*KINDS, RESTART])
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_fault_at_each_place(served: Any, small: Program, kind: str, direction: str) -> None:
     board = served()
     device = board.device(small)
@@ -285,9 +284,10 @@ def test_a_campaign_of_faults(served: Any, small: Program) -> None:
 def test_the_campaign_finds_a_board_that_does_not_check(served: Any, small: Program) -> None:
     board = served(checked=False)
     device = board.device(small)
-    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 60, ["flipped"])
-    print(tally)
-    assert tally.wrong
+    assert any(
+        campaign(board.line, device, some_events(8, 1, 2, 3), 20, ["flipped"]).wrong
+        for _ in range(20)
+    )
 
 
 def test_the_campaign_finds_a_host_that_does_not_check(
@@ -302,9 +302,10 @@ def test_the_campaign_finds_a_host_that_does_not_check(
     monkeypatch.setattr(link, "decoded", unchecked)
     board = served()
     device = board.device(small)
-    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 60, ["flipped"])
-    print(tally)
-    assert tally.wrong
+    assert any(
+        campaign(board.line, device, some_events(8, 1, 2, 3), 20, ["flipped"]).wrong
+        for _ in range(20)
+    )
 
 
 def test_a_host_that_dies_while_loading_leaves_a_board_for_the_next(
