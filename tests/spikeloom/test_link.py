@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from board_model import BoardModel
 from cobs import cobs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from line_faults import (
     KINDS,
     DyingLine,
@@ -18,6 +20,8 @@ from line_faults import (
     differs,
 )
 from numpy.typing import NDArray
+from random_networks import IMAGES, image_programs
+from random_networks import events as random_events
 from small_program import SMALL
 
 from golden import link as numbers
@@ -204,6 +208,18 @@ def test_a_larger_program_before_leaves_nothing(served: Any, small: Program) -> 
     program = Program(net, SMALL, frozenset("p"), frozenset("p"))
     run = board.device(program).run(events)
     assert differs(run, GoldenDevice(program).run(events)) == ""
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_any_network_of_images(data: st.DataObject) -> None:
+    program = data.draw(image_programs(IMAGES))
+    events = data.draw(random_events(program.network, 3))
+    with (
+        Terminal(BoardModel(IMAGES, LINK)) as terminal,
+        SerialDevice(program, terminal.port, patience=5) as device,
+    ):
+        assert differs(device.run(events), GoldenDevice(program).run(events)) == ""
 
 
 # What is refused.
