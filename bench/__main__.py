@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cosim, examples, golden, importing, mesh, mnist, prediction, router, runner
+from bench import cosim, examples, golden, importing, link, mesh, mnist, prediction, router, runner
 
 DATA = ("mnist.npz", "nmnist_1000.npz", "braille_1350.npz")
 """Data sets; what they hold is said in `examples/`."""
@@ -27,6 +27,7 @@ def main() -> None:
         golden,
         examples,
         importing,
+        link,
         mesh,
         prediction,
         router,

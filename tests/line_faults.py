@@ -15,11 +15,13 @@ from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
 from sim.terminal import Machine
 from spikeloom.devices import GoldenDevice, Run
+from spikeloom.link import encoded
 from spikeloom.serial_device import SerialDevice
 
-KINDS = ("flipped", "dropped", "doubled", "truncated", "noise")
+KINDS = ("flipped", "dropped", "doubled", "truncated", "noise", "reset", "restarted")
+"""Of the last two, one is another host that begins a session, and one is a board that loses all, as
+at power-up; both come when a frame passes."""
 DIRECTIONS = ("to board", "to host")
-RESTART = "board restarted"
 
 
 @dataclass
@@ -40,6 +42,7 @@ class FaultyLine:
         self.plans: list[Plan] = []
         self.frames = dict.fromkeys(DIRECTIONS, 0)
         self._partial = dict.fromkeys(DIRECTIONS, b"")
+        self._foreign = b""
 
     @property
     def at_rest(self) -> bool:
@@ -49,7 +52,9 @@ class FaultyLine:
         self.board.close()
 
     def play(self, data: bytes) -> bytes:
-        return self._pass("to host", self.board.play(self._pass("to board", data)))
+        data = self._pass("to board", data)
+        data, self._foreign = self._foreign + data, b""
+        return self._pass("to host", self.board.play(data))
 
     def _pass(self, direction: str, data: bytes) -> bytes:
         """What is left of the frames that end in `data`."""
@@ -85,8 +90,12 @@ class FaultyLine:
                 return frame[: rng.integers(1, len(frame))] + bytes(int(rng.integers(0, 2)))
             case "noise":
                 return rng.bytes(int(rng.integers(1, 40))) + frame
+            case "reset":
+                content = bytes([int(rng.integers(1, 256)), 0, 0])
+                self._foreign = b"\0" + encoded(content)
+                return frame
             case _:
-                assert kind == RESTART
+                assert kind == "restarted"
                 self.board.power_cycle()
                 return frame
 
@@ -131,7 +140,7 @@ def campaign(
     device: SerialDevice,
     events: Sequence[NDArray[np.uint8]],
     faults: int,
-    kinds: Sequence[str] = (*KINDS, RESTART),
+    kinds: Sequence[str] = KINDS,
 ) -> Tally:
     """Inject `faults`, mostly one in a run, until all came."""
     rng, tally, link = line.rng, Tally(), device.link

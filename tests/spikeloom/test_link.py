@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from board_model import BoardModel
 from cobs import cobs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from line_faults import (
     KINDS,
-    RESTART,
     DyingLine,
     FaultyLine,
     HostDied,
@@ -19,6 +20,8 @@ from line_faults import (
     differs,
 )
 from numpy.typing import NDArray
+from random_networks import IMAGES, image_programs
+from random_networks import events as random_events
 from small_program import SMALL
 
 from golden import link as numbers
@@ -207,6 +210,18 @@ def test_a_larger_program_before_leaves_nothing(served: Any, small: Program) -> 
     assert differs(run, GoldenDevice(program).run(events)) == ""
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_any_network_of_images(data: st.DataObject) -> None:
+    program = data.draw(image_programs(IMAGES))
+    events = data.draw(random_events(program.network, 3))
+    with (
+        Terminal(BoardModel(IMAGES, LINK)) as terminal,
+        SerialDevice(program, terminal.port, patience=5) as device,
+    ):
+        assert differs(device.run(events), GoldenDevice(program).run(events)) == ""
+
+
 # What is refused.
 
 
@@ -259,7 +274,7 @@ def test_pyserial_is_asked_for(small: Program, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("direction", ["to board", "to host"])
-@pytest.mark.parametrize("kind", [*KINDS, RESTART])
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_fault_at_each_place(served: Any, small: Program, kind: str, direction: str) -> None:
     board = served()
     device = board.device(small)
@@ -285,9 +300,10 @@ def test_a_campaign_of_faults(served: Any, small: Program) -> None:
 def test_the_campaign_finds_a_board_that_does_not_check(served: Any, small: Program) -> None:
     board = served(checked=False)
     device = board.device(small)
-    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 60, ["flipped"])
-    print(tally)
-    assert tally.wrong
+    assert any(
+        campaign(board.line, device, some_events(8, 1, 2, 3), 20, ["flipped"]).wrong
+        for _ in range(20)
+    )
 
 
 def test_the_campaign_finds_a_host_that_does_not_check(
@@ -302,9 +318,10 @@ def test_the_campaign_finds_a_host_that_does_not_check(
     monkeypatch.setattr(link, "decoded", unchecked)
     board = served()
     device = board.device(small)
-    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 60, ["flipped"])
-    print(tally)
-    assert tally.wrong
+    assert any(
+        campaign(board.line, device, some_events(8, 1, 2, 3), 20, ["flipped"]).wrong
+        for _ in range(20)
+    )
 
 
 def test_a_host_that_dies_while_loading_leaves_a_board_for_the_next(

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from cobs import cobs
-from line_faults import FaultyLine, Tally, campaign, differs
+from line_faults import KINDS, FaultyLine, Tally, campaign, differs
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL
@@ -185,14 +185,13 @@ def test_compare_says_where_a_board_differs(
 # Faults.
 
 
-def spoil(small: Program, faults: int, kinds: list[str] | None = None) -> Tally:
+def spoil(small: Program, faults: int, kinds: Sequence[str] = KINDS) -> Tally:
     line = faulty()
     with (
         Terminal(line) as terminal,
         SerialDevice(small, terminal.port, patience=PATIENCE) as device,
     ):
-        options = {} if kinds is None else {"kinds": kinds}
-        tally = campaign(line, device, some_events(1, 2, 3), faults, **options)
+        tally = campaign(line, device, some_events(1, 2, 3), faults, kinds)
     print(tally)
     return tally
 
@@ -223,4 +222,4 @@ def test_the_campaign_finds_a_host_that_does_not_check(
             return None
 
     monkeypatch.setattr(host_link, "decoded", unchecked)
-    assert spoil(small, 80, ["flipped"]).wrong
+    assert any(spoil(small, 20, ["flipped"]).wrong for _ in range(20))
