@@ -28,7 +28,8 @@ def open(program: Program, backend: str = "golden") -> Device:
         makes of it, compiled; takes minutes to build the first time. "serial:PORT": a board on a
         serial port. "virtual:BOARD": the RTL of a board with its link, behind a pseudo-terminal.
         "netlist:BOARD", "routed:BOARD": the same for the board's netlist after synthesis, and after
-        place and route, whatever clock that reaches. A PORT or BOARD may end in "@" and a baud rate.
+        place and route, whatever clock that reaches. A PORT or BOARD may end in "@" and a baud
+        rate.
 
     Raises
     ------

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -284,6 +285,74 @@ def _run(
         write_arrays(output, arrays)
     _print_table(summary)
     _write_json(path, summary)
+    if run.errors:
+        sys.exit(1)
+
+
+@cli.command("bench")
+@PROGRAM
+@EVENTS
+@click.option(
+    "--backend",
+    type=click.Choice(["golden", "verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="What to time, unless it is a board.",
+)
+@_board_options(required=False)
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="Runs, of which the fastest counts.",
+)
+@JSON
+def bench_command(
+    program: Path,
+    events: Path,
+    backend: str,
+    board: str | None,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    repeat: int,
+    json_path: Path | None,
+) -> None:
+    """Time EVENTS on a backend or a board: samples a second, clocks and operations.
+
+    Opening, with whatever is built and loaded, is not timed. Clocks of a board include those in
+    which it waits for the link.
+    """
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, _events(events))
+    samples, steps = next(iter(counts.values())).shape[:2]
+    opened = (
+        open(loaded, backend) if board is None else open_board(loaded, board, port, stage, baud)
+    )
+    seconds = math.inf
+    with opened as device, _bar("running", repeat * samples) as progress:
+        for turn in range(repeat):
+            start = time.perf_counter()
+            run = device.run(counts)
+            seconds = min(seconds, time.perf_counter() - start)
+            progress((turn + 1) * samples)
+    summary: dict[str, Any] = {
+        "backend": board or backend,
+        "samples": samples,
+        "steps": steps,
+        "samples_per_second": round(samples / seconds, 1),
+        "operations_per_second": round(run.synops / seconds),
+    }
+    if run.cycles is not None:
+        lanes = loaded.fabric.lanes * loaded.fabric.tiles
+        clocks = int(run.cycles.sum())
+        summary |= {
+            "clocks_per_sample": round(clocks / samples, 1),
+            "operations_per_clock_and_lane": round(run.synops / clocks / lanes, 3),
+        }
+    _print_table(summary)
+    _write_json(json_path, summary)
     if run.errors:
         sys.exit(1)
 

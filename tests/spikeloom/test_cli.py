@@ -391,6 +391,24 @@ def test_sim(run: Commands, backend: str, small: Program, small_events: Any) -> 
         assert np.array_equal(arrays["states.sum"], expected.states["sum"])
 
 
+@pytest.mark.usefixtures("rtl_built")
+@pytest.mark.parametrize("backend", ["golden", "verilator"])
+def test_bench(run: Commands, backend: str, small: Program, small_events: Any) -> None:
+    outcome = run("bench", "small.loom", "events.npy", "--backend", backend, "--json=bench.json")
+    assert (outcome.status, outcome.err) == (0, "")
+    values = read_json("bench.json")
+    synops = simulate(small.network, small_events).synops.sum()
+    assert (values["backend"], values["samples"], values["steps"]) == (backend, 5, 6)
+    ratio = values["operations_per_second"] / values["samples_per_second"]
+    assert ratio == pytest.approx(synops / 5, rel=0.01)
+    if backend == "verilator":
+        clocks = 5 * values["clocks_per_sample"]
+        rate = values["operations_per_clock_and_lane"]
+        assert rate == pytest.approx(synops / clocks / small.fabric.lanes, abs=0.001)
+    else:
+        assert "clocks_per_sample" not in values
+
+
 def test_events_of_named_inputs(run: Commands, small_events: Any) -> None:
     np.savez("events.npz", **{"in": small_events})
     assert run("sim", "small.loom", "events.npz", "--backend=golden").status == 0
