@@ -5,7 +5,19 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cosim, examples, golden, importing, link, mesh, mnist, prediction, router, runner
+from bench import (
+    core,
+    cosim,
+    examples,
+    golden,
+    importing,
+    link,
+    mesh,
+    mnist,
+    prediction,
+    router,
+    runner,
+)
 
 DATA = ("mnist.npz", "nmnist_1000.npz", "braille_1350.npz")
 """Data sets; what they hold is said in `examples/`."""
@@ -31,6 +43,7 @@ def main() -> None:
         mesh,
         prediction,
         router,
+        core,
     ):
         for figure in benchmark.measure(arguments.data):
             figures.append(figure)

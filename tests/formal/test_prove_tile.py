@@ -280,7 +280,7 @@ FIRE_FAULTS = {
     "leaves early": ("(entering == 0) & ~moving", "entering == 0"),
 }
 EMIT_FAULTS = {
-    "half the places": ("struct(config.spike), config.queue", "struct(config.spike), config.queue // 2"),
+    "forgets": ("queue.push.eq(self.spike_valid)", "queue.push.eq(self.spike_valid & queue.empty)"),
     "pops every beat": ("self.popped.eq(step & last)", "self.popped.eq(step)"),
     "idle too early": ("queue.empty & ~b_valid & ~c_valid", "queue.empty & ~c_valid"),
     "overwritten": ("b_free.eq(~b_valid | b_go)", "b_free.eq(1)"),

