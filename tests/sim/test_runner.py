@@ -45,6 +45,7 @@ def stand_in(config: FabricConfig, every: int = 1, alive: int = 1, copies: int =
         f"load__payload[{min(low + size, load) - 1}:{low}]" for low in range(0, load, size)
     )
     return f"""
+/* verilator lint_off WIDTH */
 module spikeloom_fabric(
   input clk, input rst,
   input host_in__valid, input [{config.host_in.width - 1}:0] host_in__payload,
