@@ -1,5 +1,6 @@
 """Boards built for real, with tiny fabrics, and their netlists beside the design in Verilator."""
 
+import json
 import math
 import random
 import zlib
@@ -11,7 +12,9 @@ from cobs import cobs
 from boards.board import board
 from boards.build import Design, build, design, place, simulation, synthesise
 from boards.clocking import HOLD_US
+from boards.netlist import simulated
 from boards.tools import WHEELS
+from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from hdl.linked import LinkedFabric
 from sim import toolchain
@@ -147,3 +150,39 @@ def test_netlists_answer_as_the_design_does(made: Design, tmp_path: Path) -> Non
     assert clocks > 30_000
     assert falls > 500, "the board never spoke"
     assert differences == 0
+
+
+def cell(kind: str, **connections: list[int]) -> str:
+    """A netlist of one cell that drives `tx`."""
+    ports = {"clk": [2], "rx": [3], "tx": [4]}
+    directions = {name: "output" if bits == [4] else "input" for name, bits in connections.items()}
+    module = {
+        "ports": {name: {"direction": "input", "bits": bits} for name, bits in ports.items()},
+        "cells": {
+            "odd": {
+                "type": kind,
+                "parameters": {"REG_INPUTA_CLK": "CLK0", "REGMODE_A": "OUTREG"},
+                "attributes": {},
+                "port_directions": directions,
+                "connections": connections,
+            }
+        },
+        "netnames": {"n": {"bits": [2, 3, 4]}},
+    }
+    return json.dumps({"modules": {"top": module}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "connections", "what"),
+    [
+        ("SB_IO", {"PACKAGE_PIN": [4], "D_OUT_0": [3], "OUTPUT_CLK": [2]}, "pin with a register"),
+        ("TRELLIS_COMB", {"OFX": [4], "A": [3]}, "joined into a wide one"),
+        ("MULT18X18D", {"P0": [4], "A0": [3]}, "multiplier with registers"),
+        ("DP16KD", {"DOA0": [4], "ADA0": [3]}, "block RAM with output registers"),
+    ],
+)
+def test_what_no_model_covers_is_refused(
+    kind: str, connections: dict[str, list[int]], what: str
+) -> None:
+    with pytest.raises(SpikeloomError, match=f"odd: there is no model of .*{what}"):
+        simulated(cell(kind, **connections), {name: name for name in ("clk", "rx", "tx")})
