@@ -162,12 +162,12 @@ class Board:
         assert (ready.sequence, ready.executed, ready.expected) == (0, 1, 1)
         return ready
 
-    def until(self, done: Callable[[list[Reply]], bool], clocks: int = 1_000_000) -> list[Reply]:
+    def until(self, done: Callable[[list[Reply]], bool], clocks: int = 5_000_000) -> list[Reply]:
         """Wait for frames, until `done` says of all of them that they are enough."""
         replies: list[Reply] = []
         end = self.clock + clocks
         while not (replies and done(replies)):
-            assert self.clock < end, f"only {replies}"
+            assert self.clock < end, f"only {replies[-1:]}"
             self.idle(10 * self.link.clocks_per_bit)
             replies += self.replies()
         return replies

@@ -445,7 +445,7 @@ def test_the_line_rate_to_the_host(clocks_per_bit: int) -> None:
     codes = codes_of_words(SMALL, words.tolist()) * 4
     marks = sum(SMALL.host_in.unpack(int(word))["step"] for word in words) * 4
     start = len(under_test.bytes)
-    results(under_test, play(under_test, chunks(codes + mark_code(1, 0) * 600)), marks + 600)
+    results(under_test, play(under_test, chunks(codes + mark_code(1, 0) * 150)), marks + 150)
     clocks = np.array([clock for clock, _ in under_test.bytes[start:]])
     # The middle half, when results wait all the time.
     middle = clocks[len(clocks) // 4 : 3 * len(clocks) // 4]
