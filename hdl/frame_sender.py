@@ -140,7 +140,10 @@ class FrameSender(wiring.Component):
 
         half = Signal()  # the buffer that is sent
         place = Signal(8)
-        sending, fetched = Signal(), Signal()
+        sending = Signal()
+        fetched, looked_at = Signal(), Signal()
+        ends = Signal()
+        m.d.sync += ends.eq(read.data == 0)
         m.d.comb += [
             self.full.eq(encoder.full),
             write.en.eq(encoder.write),
@@ -148,7 +151,7 @@ class FrameSender(wiring.Component):
             write.data.eq(encoder.byte),
             read.addr.eq(Cat(place, half)),
             self.free.eq(~sending),
-            self.bytes.valid.eq(fetched),
+            self.bytes.valid.eq(looked_at),
             self.bytes.payload.eq(read.data),
             encoder.taken.eq(~sending & ~self.discard),
         ]
@@ -157,9 +160,9 @@ class FrameSender(wiring.Component):
             with m.If(encoder.done & ~self.discard):
                 m.d.sync += [sending.eq(1), half.eq(~half)]
         with m.Elif(self.bytes.valid & self.bytes.ready):
-            m.d.sync += [place.eq(place + 1), fetched.eq(0)]
-            with m.If(read.data == 0):
+            m.d.sync += [place.eq(place + 1), fetched.eq(0), looked_at.eq(0)]
+            with m.If(ends):
                 m.d.sync += sending.eq(0)
         with m.Else():
-            m.d.sync += fetched.eq(1)
+            m.d.sync += [fetched.eq(1), looked_at.eq(fetched)]
         return m
