@@ -25,7 +25,7 @@ from golden.step import simulate
 from spikeloom import cli, devices
 from spikeloom.program import Program
 
-COMMANDS = ["compile", "info", "verilog", "sim", "compare", "demo"]
+COMMANDS = ["compile", "info", "verilog", "sim", "run", "compare", "build", "flash", "demo"]
 
 
 class Outcome:
