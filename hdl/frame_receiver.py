@@ -32,9 +32,9 @@ class FrameReceiver(wiring.Component):
     only when the frame is accepted at its end. The first, the session, is then replaced by the
     place of the next frame, and its CRC is given up.
 
-    Timing: an accepted frame's command is at `body` 6 clocks after its delimiter, and the next byte
-    3 clocks after a byte was taken. Refusals and resets are said 2 clocks after the delimiter. A byte of
-    the line may come every 12 clocks.
+    Timing: an accepted frame's command is at `body` 8 clocks after its delimiter, and the next byte
+    3 clocks after one was taken. Refusals and resets are said 2 clocks after the delimiter. Bytes
+    of the line come 12 clocks apart at least.
 
     Parameters
     ----------
@@ -88,12 +88,13 @@ class FrameReceiver(wiring.Component):
         count = Signal(8, init=-1)
         block_end = Signal(8, init=-1)
         begun, too_long = Signal(), Signal()
-        opens = Signal()  # the byte is such a byte
+        opens = Signal(init=1)  # the byte is such a byte
         comes, decoded = Signal(), Signal()
         byte = Signal(8)
         ends = Signal()
+        # Between two bytes there is time for a register: here, and behind `address` and `meets`.
+        m.d.sync += opens.eq(count == block_end)
         m.d.comb += [
-            opens.eq(count == block_end),
             byte.eq(Mux(opens, 0, self.data)),
             comes.eq(self.valid & (self.data != 0) & ~too_long),
             decoded.eq(comes & begun),
@@ -117,9 +118,11 @@ class FrameReceiver(wiring.Component):
         ahead = Signal(8)
         no_room = Signal()
         meets = Signal()
-        m.d.comb += [
+        m.d.sync += [
             address.eq(start + count),
             meets.eq((address == place) & (count != 0)),
+        ]
+        m.d.comb += [
             ahead.eq(byte - self.expected),
             checksum.valid.eq(decoded),
             checksum.data.eq(byte),

@@ -84,6 +84,8 @@ class Replies(wiring.Component):
         changed = Signal()
         urgent = Signal()
         note = Signal(8)
+        closes = Signal()  # nothing is to be added to results
+        m.d.sync += closes.eq(self.quiet & (self.free | urgent))
         m.d.sync += changed.eq((said != self.executed) | twice)
         m.d.comb += urgent.eq(
             ready | (refusal != 0) | ((self.fault != 0) & ~fault_said) | self.answer.valid
@@ -152,7 +154,7 @@ class Replies(wiring.Component):
                             content.p.data.eq(self.codes.payload),
                             self.codes.ready.eq(content.ready & ~self.full),
                         ]
-                        with m.If(self.full | (self.quiet & (self.free | urgent))):
+                        with m.If(self.full | closes):
                             m.d.sync += state.eq(State.END)
             with m.Case(State.END):
                 m.d.comb += [content.valid.eq(1), content.p.end.eq(1)]

@@ -162,9 +162,7 @@ class Board:
         assert (ready.sequence, ready.executed, ready.expected) == (0, 1, 1)
         return ready
 
-    def until(
-        self, done: Callable[[list[Reply]], bool], clocks: int = 1_000_000
-    ) -> list[Reply]:
+    def until(self, done: Callable[[list[Reply]], bool], clocks: int = 1_000_000) -> list[Reply]:
         """Wait for frames, until `done` says of all of them that they are enough."""
         replies: list[Reply] = []
         end = self.clock + clocks
@@ -229,9 +227,7 @@ def mark_code(first: int, ahead: int) -> bytes:
 Sizes = Mapping[tuple[int, int, int], tuple[int, int]]
 
 
-def codes_of_words(
-    config: FabricConfig, words: Iterable[int], sizes: Sizes | None = None
-) -> bytes:
+def codes_of_words(config: FabricConfig, words: Iterable[int], sizes: Sizes | None = None) -> bytes:
     """EVENTS that say words of `host_in` in their order.
 
     `sizes`: in a fabric with images, (height, width) for each (route, connection, ahead).
