@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks soak lint bench clean
+.PHONY: setup demo test frameworks soak lint bench boards clean
 
 setup: .venv/test
 
@@ -17,6 +17,10 @@ setup: .venv/test
 
 .venv/test: .venv/demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+.venv/boards: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[boards]'
 	touch $@
 
 # Norse asks for torchvision, which it does not need here.
@@ -57,6 +61,10 @@ lint: .venv/test
 # Every figure, into build/bench.json. Takes DATA, the folder with the data sets (see bench/__main__.py).
 bench: .venv/train
 	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json
+
+# Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.
+boards: .venv/boards
+	$(BIN)/python -m bench.boards --output build/boards.json
 
 clean:
 	rm -rf build .venv

@@ -196,6 +196,7 @@ def place(made: Design, synthesised: str, seed: int, use: Tools) -> Placed:
         It does not fit the part.
     """
     family = made.board.family
+    # --freq is for Gowin, for which nextpnr does not derive the clock of a PLL from its input.
     arguments = [
         *("--json", "netlist.json", *family.pins, *made.board.part),
         *("--freq", str(made.clock_mhz), "--seed", str(seed), "--timing-allow-fail", "--quiet"),
@@ -344,6 +345,9 @@ def simulation(made: Design, text: str, use: Tools) -> str:
     use
         The tools.
     """
+    family = made.board.family.name
+    if family not in netlist.LIBRARIES:
+        raise SpikeloomError(f"{made.board.name}: there are no models of {family} to simulate")
     given = netlist.simulated(text, made.pins)
     script = "read_json netlist.json; write_verilog -noattr netlist.v"
 
@@ -355,7 +359,7 @@ def simulation(made: Design, text: str, use: Tools) -> str:
     key = cache.digest(given, script, use.version("yosys"))
     verilog = cache.cached("simulation", key, make) / "netlist.v"
     share = tools.models()
-    libraries = [share / name for name in netlist.LIBRARIES[made.board.family.name]]
+    libraries = [share / name for name in netlist.LIBRARIES[family]]
     parts = [path.read_text(encoding="utf-8") for path in (*libraries, netlist.CELLS, verilog)]
     # The libraries are one file each that way.
     return "\n".join(["`define NO_INCLUDES", *parts])
@@ -452,7 +456,6 @@ def _report(
 def _sources() -> list[str]:
     """The text of everything that a design is made by."""
     files = sorted(Path(hdl.__path__[0]).glob("*.py"))
-    files += [
-        Path(module.__file__) for module in (specification, link_specification, pll, clocking, top)
-    ]
+    modules = (specification, link_specification, pll, clocking, top)
+    files += [Path(str(module.__file__)) for module in modules]
     return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]

@@ -27,7 +27,8 @@ def open(program: Program, backend: str = "golden") -> Device:
         "golden": the step-level model. "verilator": the RTL, compiled. "serial:PORT": a board on a
         serial port. "virtual:BOARD": the RTL of a board with its link, behind a pseudo-terminal.
         "netlist:BOARD", "routed:BOARD": the same for the board's netlist after synthesis, and
-        after place and route, whatever clock that reaches. A PORT or BOARD may end in "@" and a baud rate.
+        after place and route, whatever clock that reaches. A PORT or BOARD may end in "@" and a
+        baud rate.
 
     Raises
     ------

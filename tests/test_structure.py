@@ -146,7 +146,7 @@ def test_continuous_integration_runs_the_tests() -> None:
         assert re.search(rf"^make {verb}$", script.read_text(encoding="utf-8"), re.M)
 
 
-@pytest.mark.parametrize("verb", ["demo", "test", "frameworks", "soak", "lint", "bench"])
+@pytest.mark.parametrize("verb", ["demo", "test", "frameworks", "soak", "lint", "bench", "boards"])
 def test_every_verb_has_a_rule(verb: str) -> None:
     assert re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
 

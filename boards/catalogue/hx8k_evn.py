@@ -6,12 +6,12 @@ from golden.spec import FabricConfig
 
 HX8K_EVN = Board(
     "hx8k_evn",
-    "iCE40-HX8K breakout board, iCE40HX8K; its block RAM holds 8,192 synapses of 8 bits",
+    "iCE40-HX8K breakout board, iCE40HX8K; its block RAM holds 4,096 synapses of 8 bits",
     "ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
     HX,
     ("--hx8k", "--package", "ct256"),
     clock_mhz=60,
-    fabric=FabricConfig(neurons=128, weight_words=1024, slots=2),
+    fabric=FabricConfig(lanes=4, neurons=64, weight_words=1024, slots=2),
     loader="ice40_generic",
     led="led",
 )

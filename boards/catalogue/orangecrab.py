@@ -13,7 +13,7 @@ ORANGECRAB = Board(
     ECP5,
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
     clock_mhz=96,
-    fabric=FabricConfig(weight_words=8192),
+    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
     loader="orangeCrab",
     resources=(
         Resource(

@@ -1,0 +1,139 @@
+"""Every board built: sizes, clock, and what that makes of MNIST. Takes hours for all of them.
+
+The clock of the figures is the one that the board is built for, which the best placement has to
+meet; the fastest clock is nextpnr's, for the part at its slowest. Peak is `lanes` operations in
+every clock of every tile. Clocks of an image are those of the cycle-level model, which the RTL
+takes exactly, for images back to back that are already on the board.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from boards import build
+from boards.board import Board, board, boards
+from boards.tools import WHEELS
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from golden.step import check_inputs
+from spikeloom.demo import digits, mnist_program
+from spikeloom.devices import predict_clocks
+from spikeloom.examples.mnist import encode
+
+SEEDS = range(1, 6)
+IMAGES = 100
+README = Path(__file__).parents[1] / "README.md"
+MARKS = ("<!-- boards: begin, written by make boards -->", "<!-- boards: end -->")
+
+
+def measure(known: Board, seeds: range) -> dict[str, Any]:
+    """The figures of one board."""
+    made = build.design(known)
+    synthesised = build.synthesise(made, WHEELS)
+    placements = build.place_all(made, synthesised, seeds, WHEELS)
+    clocks = [placed.fmax_mhz for placed in placements]
+    best = max(placements, key=lambda placed: placed.fmax_mhz)
+    fabric = made.fabric
+    figures = {
+        "lanes": fabric.lanes,
+        "tiles": fabric.tiles,
+        "neurons": fabric.neurons * fabric.tiles,
+        "synapses": fabric.weight_words * fabric.lanes * fabric.tiles,
+        "resources": build.resources(made, synthesised, best),
+        "fmax_median_mhz": statistics.median(clocks),
+        "fmax_best_mhz": max(clocks),
+        "seeds": list(seeds),
+        "clock_mhz": made.clock_mhz,
+        "met": build.meets(made, best),
+        "peak_gsops": fabric.lanes * fabric.tiles * made.clock_mhz / 1000,
+    }
+    if (image := clocks_per_image(fabric)) is not None:
+        figures["clocks_per_image"] = image
+        figures["us_per_image"] = image / made.clock_mhz
+        figures["images_per_second"] = made.clock_mhz * 1e6 / image
+    return figures
+
+
+def clocks_per_image(fabric: FabricConfig) -> float | None:
+    """Of the MNIST network, whose weights fit or not."""
+    try:
+        program = mnist_program(fabric)
+        image = program.image
+    except SpikeloomError:
+        return None
+    events = check_inputs(program.network, encode(digits(IMAGES)[0]))
+    return float(predict_clocks(image, events).sum() / IMAGES)
+
+
+def table(measured: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        "| board | tiles x lanes | neurons | synapses | logic cells | block RAM; large RAM | "
+        "fmax, median; best | clock | peak GSOP/s | MNIST images/s | us per image |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in measured.items():
+        used = row["resources"]
+        memories = f"{used['bram']['used']} of {used['bram']['available']}"
+        if "spram" in used:
+            memories += f"; {used['spram']['used']} of {used['spram']['available']}"
+        cells = used["logic_cells"]
+        fits = "images_per_second" in row
+        cells_of_row = [
+            name,
+            f"{row['tiles']} x {row['lanes']}",
+            f"{row['neurons']:,}",
+            f"{row['synapses']:,}",
+            f"{cells['used']:,} of {cells['available']:,}",
+            memories,
+            f"{row['fmax_median_mhz']:.1f}; {row['fmax_best_mhz']:.1f} MHz",
+            f"{row['clock_mhz']:g} MHz" + ("" if row["met"] else ", missed"),
+            f"{row['peak_gsops']:.2f}",
+            f"{row['images_per_second']:,.0f}" if fits else "does not fit",
+            f"{row['us_per_image']:.1f}" if fits else "",
+        ]
+        lines.append(f"| {' | '.join(cells_of_row)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Build, write `--output`, and with all boards the table in the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="placements of each board")
+    parser.add_argument("board", nargs="*", help="all if none is named")
+    arguments = parser.parse_args()
+    measured = {}
+    for name in arguments.board or boards():
+        measured[name] = measure(board(name), range(1, arguments.seeds + 1))
+        print(table({name: measured[name]}).splitlines()[-1])
+        sys.stdout.flush()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(measured, indent=2) + "\n")
+    if not arguments.board:
+        write_table(README, table(measured))
+    sys.exit(not all(row["met"] for row in measured.values()))
+
+
+def write_table(path: Path, text: str) -> None:
+    """Put the table between the marks of a file."""
+    begin, end = map(re.escape, MARKS)
+    old = path.read_text(encoding="utf-8")
+    new, count = re.subn(
+        f"({begin}\n).*?({end})",
+        lambda found: f"{found[1]}{text}\n{found[2]}",
+        old,
+        flags=re.DOTALL,
+    )
+    if count != 1:
+        raise SystemExit(f"{path} has no marks for the table")
+    path.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
