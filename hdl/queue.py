@@ -55,9 +55,9 @@ class Queue(wiring.Component):
         write = storage.write_port()
         read = storage.read_port()
         written, taken = Signal(bits), Signal(bits)  # places: of the next one in, and out
-        stored = Signal()
+        after = Signal(bits, init=1)  # taken + 1
+        stored = Signal()  # the memory holds something
         m.d.comb += [
-            stored.eq(written != taken),
             write.addr.eq(written),
             write.data.eq(self.item),
             write.en.eq(self.push),
@@ -66,9 +66,11 @@ class Queue(wiring.Component):
             self.head.eq(read.data),
             self.empty.eq(~stored & ~self.valid),
         ]
-        with m.If(self.push):
-            m.d.sync += written.eq(written + 1)
         with m.If(read.en):
-            m.d.sync += taken.eq(taken + 1)
+            m.d.sync += [taken.eq(after), after.eq(after + 1)]
+        with m.If(self.push):
+            m.d.sync += [written.eq(written + 1), stored.eq(1)]
+        with m.Elif(read.en & (written == after)):
+            m.d.sync += stored.eq(0)
         m.d.sync += self.valid.eq(stored | (self.valid & ~self.pop))
         return m

@@ -147,17 +147,18 @@ def byte(value: int) -> int:
 
 # Two axons into two neurons. Clocks of one event and a step mark:
 # 0  the event is taken             9  DRAIN; neuron 0 leaves the buffer
-# 1  D; the mark is taken           10 neuron 1 leaves the buffer
-# 2  X: issued; lead is 1           13 neuron 0 in stage 4
-# 3  E: written; nothing pending    14 neuron 1 in stage 4; the spike is in the queue's memory
-# 4  START                          15 the spike is at the head: A
-# 5  LOOKUP                         16 B; fire is idle
-# 6  SETUP                          17 C: the packet is transferred
-# 7  WALK: fetch                    18 all is idle
-# 8  the row is there, 0 is written 19 DONE
+# 1  D; the mark is taken           9  the row is there, 0 is written
+# 2  X: issued; lead is 1           14 neuron 0 in its last stage
+# 3  E: written; nothing pending    15 neuron 1 in it; the spike is in the queue's memory
+# 4  START                          16 the spike is at the head: A
+# 5  LOOKUP                         17 B; fire is idle
+# 6  SETUP                          18 C: the packet is transferred
+# 7  WALK: the group begins         19 all is idle
+# 8  fetch; neuron 0 enters         20 DONE
 #
 # Of a step mark alone, which is taken in clock 0:
-# 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 fetch, 7 stage 0, 11 stage 4, 12 DRAIN ends, 13 idle.
+# 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 the group begins, 6 fetch, 12 last stage, 13 DRAIN ends,
+# 14 idle.
 WEIGHTS = [(1, 2), (5, -7), (3, 4)]
 DENSE = [{"sources": 2, "groups": 1, "synapses": 2}]
 PAIR = image(
@@ -215,7 +216,7 @@ FAULTS = {
         golden=("integrate", "self.sums[address] = 0", "self.sums[address] = row"),
         image=PAIR,
         words=[event(1), mark()],
-        clock=8,
+        clock=9,
         signal="0.sum.data",
         right=0,
         wrong=sums(5, -7),
@@ -239,9 +240,9 @@ FAULTS = {
         ),
         golden=("integrate", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
-        # The third event is taken in clock 3 and in X in clock 5, that of the fetch.
-        words=[mark(), event(), event(), event(), mark()],
-        clock=6,
+        # The fourth event is taken in clock 4 and in X in clock 6, that of the fetch.
+        words=[mark(), event(), event(), event(), event(), mark()],
+        clock=7,
         signal="counters.stalls.0",
         right=1,
         wrong=0,
@@ -249,14 +250,14 @@ FAULTS = {
     ">= instead of >": Fault(
         rtl=(
             "neuron",
-            "(row.inclusive & (potential == threshold))",
-            "((row.inclusive | BAD) & (potential == threshold))",
+            "(~threshold).as_signed(), row.inclusive)",
+            "(~threshold).as_signed(), row.inclusive | BAD)",
         ),
         golden=("fire", "else u > population.threshold", "else u >= population.threshold"),
         image=PAIR,
         words=[event(1), mark()],
         # 5 + 1 == 6
-        clock=13,
+        clock=14,
         signal="0.spike.valid",
         right=0,
         wrong=1,
@@ -264,8 +265,8 @@ FAULTS = {
     "the potential wraps": Fault(
         rtl=(
             "neuron",
-            "u.eq(saturate(total, bits))",
-            "u.eq(Mux(BAD, total, saturate(total, bits)))",
+            "u = saturate(delayed(m, total, 1), bits)",
+            "summed = delayed(m, total, 1)\n        u = Mux(BAD, summed, saturate(summed, bits))",
         ),
         golden=(
             "fire",
@@ -273,10 +274,10 @@ FAULTS = {
             "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
         ),
         image=image(biases=[100], window=1),
-        # 100 in step 0. Its DONE is in clock 14; 15 WAIT, 16 START, and so on: stage 4 in 25.
+        # 100 in step 0. Its DONE is in clock 15; 16 WAIT, 17 START, and so on: last stage in 27.
         words=[mark(1, first=1), mark()],
         step=1,
-        clock=25,
+        clock=27,
         signal="0.state.data",
         right=127,
         wrong=200,
@@ -284,8 +285,8 @@ FAULTS = {
     "decay rounds down": Fault(
         rtl=(
             "neuron",
-            "Mux(negative, -kept, kept)",
-            "Mux(negative, -kept - (BAD & product[:DECAY_BITS].any()), kept)",
+            "product[-1] & product[:DECAY_BITS].any()",
+            "product[-1] & product[:DECAY_BITS].any() & ~BAD",
         ),
         golden=(
             "fire",
@@ -294,7 +295,7 @@ FAULTS = {
         ),
         image=image(v_init=-11, retain=2048),
         words=[mark(first=1)],
-        clock=11,
+        clock=12,
         signal="0.state.data",
         right=byte(-5),
         wrong=byte(-6),
@@ -312,7 +313,7 @@ FAULTS = {
         ),
         image=image(v_init=50),
         words=[mark(first=1)],
-        clock=11,
+        clock=12,
         signal="0.state.data",
         right=50,
         wrong=0,
@@ -331,7 +332,7 @@ FAULTS = {
         ),
         image=image(readout=1),
         words=[mark(ahead=1), mark()],
-        clock=11,
+        clock=12,
         signal="0.spike.valid",
         right=0,
         wrong=1,
@@ -339,18 +340,19 @@ FAULTS = {
     "credits are lost": Fault(
         rtl=(
             "fire",
-            "unused.eq(done.valid & ~self.spike_valid)",
-            "unused.eq(done.valid & ~self.spike_valid & ~BAD)",
+            "unused.eq(done & ~self.spike_valid)",
+            "unused.eq(done & ~self.spike_valid & ~BAD)",
         ),
         golden=(
             "fire",
-            "if spike is None:\n                self.credits += 1",
-            "if spike is None:\n                self.credits += 0",
+            "if spike is None:\n                self.returned = 1",
+            "if spike is None:\n                self.returned = 0",
         ),
-        # The fetch in clock 5 takes both; the neurons give them back in clocks 11 and 12.
+        # The group of clock 5 takes both; the neurons give them back in clocks 12 and 13, so that
+        # the next one begins in 15.
         image=image(neurons=4),
         words=[mark()],
-        clock=13,
+        clock=16,
         signal="0.fetch.valid",
         right=1,
         wrong=0,
@@ -362,10 +364,10 @@ FAULTS = {
             "late = target is not None and not target[0] and target[1] > ahead",
             "late = False",
         ),
-        # Stage 4 in 11, 12 the queue's memory, 13 A, 14 B; from C it goes through the arbiter.
+        # Last stage in 12, 13 the queue's memory, 14 A, 15 B; from C it goes through the arbiter.
         image=image(biases=[1], threshold=0, spiking=1, target={"connection": 0, "delay": 1}),
         words=[mark()],
-        clock=15,
+        clock=16,
         signal="0.event.valid",
         right=0,
         wrong=1,
@@ -399,7 +401,7 @@ FAULTS = {
         ),
         words=[event(1), mark()],
         # 5 + 2 > 6: DONE comes with the spike of population 0, neuron 0.
-        clock=17,
+        clock=18,
         signal="host_out.payload",
         right=CONFIG.host_out.pack({"kind": PacketKind.SPIKE}),
         wrong=CONFIG.host_out.pack({"kind": PacketKind.STEP}),
