@@ -1,6 +1,6 @@
 """Result codes: packets of the fabric become the bytes of RESULTS."""
 
-from amaranth import Cat, Const, Module, Signal, Value, unsigned
+from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,9 +16,10 @@ SKIP_BITS = 8
 class State(enum.Enum, shape=unsigned(2)):
     """What the encoder does."""
 
-    LOOK = 0
-    DECIDE = 1
-    SEND = 2
+    TAKE = 0
+    LOOK = 1
+    DECIDE = 2
+    SEND = 3
 
 
 class ResultCodes(wiring.Component):
@@ -27,8 +28,8 @@ class ResultCodes(wiring.Component):
     A spike within the `MASK_POSITIONS` positions from the cursor on goes into a mask, which is sent
     before whatever does not.
 
-    Timing: 2 clocks for a packet and for each code, and 1 for each byte. A packet is taken when
-    all codes before its own were.
+    Timing: a clock to take a packet, 2 for a packet that goes into a mask and for each code, and 1
+    for each byte. A packet is taken when all codes before its own were.
 
     Parameters
     ----------
@@ -59,8 +60,11 @@ class ResultCodes(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        packet = self.packets.p
-        taken = self.packets.ready
+        # The packet in hand, so that whether the next one is taken depends on a register alone.
+        packet = Signal.like(self.packets.p)
+        held = Signal()
+        at = Signal(CLOCK_BITS)  # when it was taken
+        said = Signal()  # in this clock its last code is begun, or it goes into the mask
 
         # What the host knows. The cursor can be up to `MASK_POSITIONS` behind the last index; it
         # has room for a skip, too.
@@ -111,23 +115,29 @@ class ResultCodes(wiring.Component):
             bit.eq(1 << distance[:3]),
             self.codes.valid.eq(state == State.SEND),
             self.codes.payload.eq(code),
-            self.idle.eq((state == State.LOOK) & ~self.packets.valid),
+            self.packets.ready.eq(state == State.TAKE),
+            self.idle.eq((state == State.TAKE) & ~self.packets.valid),
         ]
+        with m.If(said):
+            m.d.sync += held.eq(0)
         with m.Switch(state):
-            with m.Case(State.LOOK):
+            with m.Case(State.TAKE):
+                m.d.sync += [packet.eq(self.packets.p), at.eq(self.clock), held.eq(1)]
                 with m.If(self.packets.valid):
-                    m.d.sync += state.eq(State.DECIDE)
+                    m.d.sync += state.eq(State.LOOK)
+            with m.Case(State.LOOK):
+                m.d.sync += state.eq(State.DECIDE)
             with m.Case(State.DECIDE):
                 with m.If((kind == PacketKind.SPIKE) & near & ~(mask & bit).any()):
-                    m.d.comb += taken.eq(1)
-                    m.d.sync += [mask.eq(mask | bit), state.eq(State.LOOK)]
+                    m.d.comb += said.eq(1)
+                    m.d.sync += [mask.eq(mask | bit), state.eq(State.TAKE)]
                 with m.Elif(mask != 0):
                     send(MASK | mask)
                     move(cursor, MASK_POSITIONS)
                     m.d.sync += mask.eq(0)
                 with m.Elif(kind == PacketKind.STEP):
-                    m.d.comb += taken.eq(1)
-                    send(ResultCode.STEP, self.clock, CLOCK_BITS // 8)
+                    m.d.comb += said.eq(1)
+                    send(ResultCode.STEP, at, CLOCK_BITS // 8)
                 with m.Elif(~here):
                     send(ResultCode.POPULATION, packet.population, 2)
                     move(Const(0), 0)
@@ -140,11 +150,11 @@ class ResultCodes(wiring.Component):
                             send(ResultCode.PLACE, Cat(padded), 2)
                             m.d.sync += place.eq(packet_place)
                 with m.Elif((kind == PacketKind.SPIKE) & (distance <= SINGLE_REACH)):
-                    m.d.comb += taken.eq(1)
+                    m.d.comb += said.eq(1)
                     send(SINGLE | distance[:6])
                     move(packet.index, 1)
                 with m.Elif((kind == PacketKind.STATE) & (distance == 0)):
-                    m.d.comb += taken.eq(1)
+                    m.d.comb += said.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
                     move(packet.index, 1)
                 with m.Elif(distance < 1 << SKIP_BITS):
@@ -161,5 +171,5 @@ class ResultCodes(wiring.Component):
                         more.eq(more - 1),
                     ]
                     with m.If(more == 0):
-                        m.d.sync += state.eq(State.LOOK)
+                        m.d.sync += state.eq(Mux(held, State.LOOK, State.TAKE))
         return m
