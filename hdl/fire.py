@@ -255,12 +255,15 @@ class Fire(wiring.Component):
                 self.current_write.data.eq(current_write.data),
             ]
 
+        # What the row says of all its neurons is there long before the first one is done.
+        sends = delayed(m, population.fan_out != 0, 1)
+        reads = delayed(m, population.readout & (self.ahead == 0), 1)
         routed = Signal()
         readout = Signal()
         m.d.comb += [
             self.fired.eq(Mux(done, update.spiked, 0)),
-            routed.eq((update.spiked != 0) & (population.fan_out != 0)),
-            readout.eq(population.readout & (self.ahead == 0)),
+            routed.eq((update.spiked != 0) & sends),
+            readout.eq(reads),
             self.spike_valid.eq(done & (routed | readout)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(done_index),

@@ -321,8 +321,8 @@ FAULTS = {
     "states are read out too early": Fault(
         rtl=(
             "fire",
-            "(population.readout & (self.ahead == 0))",
-            "(population.readout & ((self.ahead == 0) | BAD))",
+            "population.readout & (self.ahead == 0)",
+            "population.readout & ((self.ahead == 0) | BAD)",
         ),
         golden=(
             "fire",
