@@ -276,7 +276,10 @@ def test_integrate() -> None:
 FIRE_FAULTS = {
     "one credit is enough": ("(credits >= config.lanes)", "(credits != 0)"),
     "credits given twice": ("unused + self.popped", "unused + self.popped + done"),
-    "a credit too many": ("init=config.queue)", "init=config.queue + 1)"),
+    "a credit too many": (
+        "count_bits(config.queue), init=config.queue)",
+        "count_bits(config.queue + 1), init=config.queue + 1)",
+    ),
     "leaves early": ("(entering == 0) & ~moving", "entering == 0"),
 }
 EMIT_FAULTS = {

@@ -266,7 +266,8 @@ FAULTS = {
         rtl=(
             "neuron",
             "u = saturate(delayed(m, total, 1), bits)",
-            "summed = delayed(m, total, 1)\n        u = Mux(BAD, summed, saturate(summed, bits))",
+            "summed = delayed(m, total, 1)\n"
+            "        u = Mux(BAD, summed[:bits].as_signed(), saturate(summed, bits))",
         ),
         golden=(
             "fire",
