@@ -33,12 +33,13 @@ from sim import cache
 _WORKERS = 2
 """Placements at a time: each takes a core, and half a gigabyte for a large part."""
 
-_WEIGHTS = (
+_MEMORIES = (
     r"delete t:$meminit_v2 r:MEMID=\weights %i; "
-    r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\weights %i"
+    r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
 )
-"""Weights start with anything, and nobody looks at what is read in the clock of a write: the large
-RAMs of iCE40 have no initial contents, and one port."""
+"""Weights start with anything, because the large RAMs of iCE40 have no initial contents. Nobody
+looks at what is read in the clock of a write (`hdl.shapes.memory`); the identity is never
+written."""
 
 _TRIALS = 4
 """Clocks that are tried for the fastest."""
@@ -174,7 +175,7 @@ def design(
 def synthesise(made: Design, use: Tools) -> str:
     """The netlist of a design after synthesis: JSON of Yosys."""
     script = (
-        f"read_rtlil top.il; {_WEIGHTS}; "
+        f"read_rtlil top.il; {_MEMORIES}; "
         f"{made.board.family.synthesis} -top top; write_json netlist.json"
     )
 

@@ -100,8 +100,9 @@ class Executor(wiring.Component):
             answer.p.data.eq(Mux(self.is_identity, rom_read.data, loader.byte)),
             answer.p.last.eq(left == 0),
         ]
-        done = Signal()
-        fault = Signal.like(self.fault)
+        # What a state finds out counts a clock later; a fault goes before all else.
+        done, finished = Signal(), Signal()
+        fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
         with m.Switch(state):
             with m.Case(State.COMMAND):
                 m.d.comb += body.ready.eq(1)
@@ -168,8 +169,9 @@ class Executor(wiring.Component):
                 m.d.comb += body.ready.eq(~ended)
                 with m.If(ends | ended):
                     m.d.sync += state.eq(State.COMMAND)
-        with m.If(done):
+        m.d.sync += [finished.eq(done & (stopped == 0)), stopped.eq(fault)]
+        with m.If(finished):
             m.d.sync += self.executed.eq(self.executed + 1)
-        with m.If(fault != 0):
-            m.d.sync += [self.fault.eq(fault), state.eq(State.FAULT)]
+        with m.If(stopped != 0):
+            m.d.sync += [self.fault.eq(stopped), state.eq(State.FAULT)]
         return m

@@ -2,11 +2,11 @@
 
 from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import data, enum, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.link import CRC_BYTES, HOST_HEADER, LARGEST, Command, Refusal
 from hdl.checksum import Checksum
+from hdl.shapes import memory
 
 BYTE = data.StructLayout({"data": unsigned(8), "last": unsigned(1)})
 """A byte of a body, which `last` ends."""
@@ -78,7 +78,7 @@ class FrameReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.ring = ring = Memory(shape=8, depth=self.buffer, init=[])
+        m.submodules.ring = ring = memory(unsigned(8), self.buffer)
         write, read = ring.write_port(), ring.read_port()
         start = Signal(range(self.buffer))  # of the frame that is being received
         place = Signal(range(self.buffer))  # of the reader

@@ -3,14 +3,17 @@
 from amaranth import Cat, Module, Mux, Signal, unsigned
 from amaranth.hdl import ResetInserter
 from amaranth.lib import data, enum, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.link import CRC_BYTES, LARGEST
 from hdl.checksum import Checksum
+from hdl.shapes import memory
 
 PIECE = data.StructLayout({"data": unsigned(8), "end": unsigned(1)})
 """A byte of content, or, with `end` and no byte, the end of a frame."""
+
+ON_THE_WAY = 2
+"""Bytes that may be between whoever looks at `full` and the place in the frame."""
 
 
 class Filler(enum.Enum, shape=unsigned(3)):
@@ -36,7 +39,7 @@ class FrameEncoder(wiring.Component):
     -------
     content : In(stream.Signature(PIECE))
     full : Out(1)
-        The frame has no room for another byte of content.
+        The frame has room for `ON_THE_WAY` bytes of content that were given already, and no more.
     write, place, byte : Out
         Writes `byte` to `place` of the buffer.
     done : Out(1), taken : In(1)
@@ -65,7 +68,7 @@ class FrameEncoder(wiring.Component):
         m.d.comb += [
             zero.eq(byte == 0),
             content.ready.eq(state == Filler.TAKE),
-            self.full.eq(position == 1 + LARGEST - CRC_BYTES),
+            self.full.eq(position > LARGEST - CRC_BYTES - ON_THE_WAY),
             self.done.eq(state == Filler.DONE),
             self.place.eq(Mux(zero, mark, position)),
             self.byte.eq(Mux(zero, position - mark, byte)),
@@ -115,7 +118,7 @@ class FrameSender(wiring.Component):
     content : In(stream.Signature(PIECE))
         Content without CRC.
     full : Out(1)
-        The frame has no room for another byte of content.
+        The frame has room for `ON_THE_WAY` bytes of content that were given already, and no more.
     discard : In(1)
         Forget what was not begun to be sent.
     free : Out(1)
@@ -135,7 +138,7 @@ class FrameSender(wiring.Component):
         encoder = FrameEncoder()
         m.submodules.encoder = ResetInserter(self.discard)(encoder)
         wiring.connect(m, wiring.flipped(self.content), encoder.content)
-        m.submodules.buffers = buffers = Memory(shape=8, depth=512, init=[])
+        m.submodules.buffers = buffers = memory(unsigned(8), 512)
         write, read = buffers.write_port(), buffers.read_port()
 
         half = Signal()  # the buffer that is sent

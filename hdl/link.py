@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
 from hdl.executor import Executor
-from hdl.frame_receiver import FrameReceiver
-from hdl.frame_sender import FrameSender
+from hdl.frame_receiver import BYTE, FrameReceiver
+from hdl.frame_sender import PIECE, FrameSender
+from hdl.handover import Handover
 from hdl.replies import Replies
 from hdl.result_codes import ResultCodes
 from hdl.shapes import struct
@@ -74,16 +75,28 @@ class Link(wiring.Component):
         executor = Executor(self.config, self.link)
         results = ResultCodes(self.config)
         replies = Replies()
+        events = Handover(self.host_in.p.shape())
+        answer = Handover(BYTE)
+        codes = Handover(8)
+        content = Handover(PIECE)
         m.submodules.executor = ResetInserter(self.begins)(executor)
         m.submodules.results = ResetInserter(self.begins)(results)
         m.submodules.replies = ResetInserter(self.begins)(replies)
+        m.submodules.events = ResetInserter(self.begins)(events)
+        m.submodules.answer = ResetInserter(self.begins)(answer)
+        m.submodules.codes = ResetInserter(self.begins)(codes)
+        m.submodules.content = ResetInserter(self.begins)(content)
         connect(m, frames_in.body, executor.body)
-        connect(m, executor.host_in, flipped(self.host_in))
+        connect(m, executor.host_in, events.before)
+        connect(m, events.after, flipped(self.host_in))
         connect(m, executor.load, flipped(self.load))
         connect(m, flipped(self.host_out), results.packets)
-        connect(m, executor.answer, replies.answer)
-        connect(m, results.codes, replies.codes)
-        connect(m, replies.content, frames_out.content)
+        connect(m, executor.answer, answer.before)
+        connect(m, answer.after, replies.answer)
+        connect(m, results.codes, codes.before)
+        connect(m, codes.after, replies.codes)
+        connect(m, replies.content, content.before)
+        connect(m, content.after, frames_out.content)
         m.d.sync += replies.begun.eq(self.begins)
         m.d.comb += [
             executor.counters.eq(self.counters),
@@ -99,6 +112,6 @@ class Link(wiring.Component):
             replies.repeated.eq(frames_in.repeated),
             replies.fault.eq(executor.fault),
             replies.is_identity.eq(executor.is_identity),
-            replies.quiet.eq(results.idle),
+            replies.quiet.eq(results.idle & codes.before.ready),
         ]
         return m

@@ -87,11 +87,11 @@ class Loader(wiring.Component):
         target = Signal.like(word.target)
         tile = Signal.like(word.tile)
         address = Signal.like(word.address)
-        length = Signal.like(count)  # of a row
+        completes = Signal()  # the next byte is the last of a row
         with m.Switch(target):
             for number, bytes_of_row in sizes.items():
                 with m.Case(number):
-                    m.d.comb += length.eq(bytes_of_row)
+                    m.d.comb += completes.eq(count == bytes_of_row - 1)
 
         body = self.body
         taken = Signal()
@@ -140,7 +140,7 @@ class Loader(wiring.Component):
                         m.d.comb += self.fault.eq(Fault.LENGTH)
             with m.Case(State.ROW):
                 with m.If(taken):
-                    with m.If(count + 1 == length):
+                    with m.If(completes):
                         m.d.sync += state.eq(State.ALIGN)
                     with m.Elif(body.p.last):
                         m.d.comb += self.fault.eq(Fault.LENGTH)

@@ -13,13 +13,14 @@ CLOCK_BITS = 32
 SKIP_BITS = 8
 
 
-class State(enum.Enum, shape=unsigned(2)):
+class State(enum.Enum, shape=unsigned(3)):
     """What the encoder does."""
 
     TAKE = 0
     LOOK = 1
-    DECIDE = 2
-    SEND = 3
+    JUDGE = 2
+    DECIDE = 3
+    SEND = 4
 
 
 class ResultCodes(wiring.Component):
@@ -28,7 +29,7 @@ class ResultCodes(wiring.Component):
     A spike within the `MASK_POSITIONS` positions from the cursor on goes into a mask, which is sent
     before whatever does not.
 
-    Timing: a clock to take a packet, 2 for a packet that goes into a mask and for each code, and 1
+    Timing: a clock to take a packet, 3 for a packet that goes into a mask and for each code, and 1
     for each byte. A packet is taken when all codes before its own were.
 
     Parameters
@@ -99,20 +100,27 @@ class ResultCodes(wiring.Component):
                 state.eq(State.SEND),
             ]
 
-        # One adder for all ways in which the cursor moves.
+        # One adder for all ways in which the cursor moves, a clock after it was decided.
         base, step, moves = Signal.like(cursor), Signal.like(cursor), Signal()
+        m.d.sync += moves.eq(0)
         with m.If(moves):
             m.d.sync += cursor.eq(base + step)
 
         def move(start: Value, further: int) -> None:
-            m.d.comb += [base.eq(start), step.eq(further), moves.eq(1)]
+            m.d.sync += [base.eq(start), step.eq(further), moves.eq(1)]
 
-        before = distance[-1]
-        here = same_population & same_place & ~before
-        near = here & (distance < MASK_POSITIONS)
+        # JUDGE: what follows from the distance.
+        here, near, reached, exact, skipped = (Signal() for _ in range(5))
         bit = Signal(MASK_POSITIONS)
-        m.d.comb += [
+        m.d.sync += [
+            here.eq(same_population & same_place & ~distance[-1]),
+            near.eq(distance < MASK_POSITIONS),
+            reached.eq(distance <= SINGLE_REACH),
+            exact.eq(distance == 0),
+            skipped.eq(distance < 1 << SKIP_BITS),
             bit.eq(1 << distance[:3]),
+        ]
+        m.d.comb += [
             self.codes.valid.eq(state == State.SEND),
             self.codes.payload.eq(code),
             self.packets.ready.eq(state == State.TAKE),
@@ -126,9 +134,11 @@ class ResultCodes(wiring.Component):
                 with m.If(self.packets.valid):
                     m.d.sync += state.eq(State.LOOK)
             with m.Case(State.LOOK):
+                m.d.sync += state.eq(State.JUDGE)
+            with m.Case(State.JUDGE):
                 m.d.sync += state.eq(State.DECIDE)
             with m.Case(State.DECIDE):
-                with m.If((kind == PacketKind.SPIKE) & near & ~(mask & bit).any()):
+                with m.If((kind == PacketKind.SPIKE) & here & near & ~(mask & bit).any()):
                     m.d.comb += said.eq(1)
                     m.d.sync += [mask.eq(mask | bit), state.eq(State.TAKE)]
                 with m.Elif(mask != 0):
@@ -149,15 +159,15 @@ class ResultCodes(wiring.Component):
                             )
                             send(ResultCode.PLACE, Cat(padded), 2)
                             m.d.sync += place.eq(packet_place)
-                with m.Elif((kind == PacketKind.SPIKE) & (distance <= SINGLE_REACH)):
+                with m.Elif((kind == PacketKind.SPIKE) & reached):
                     m.d.comb += said.eq(1)
                     send(SINGLE | distance[:6])
                     move(packet.index, 1)
-                with m.Elif((kind == PacketKind.STATE) & (distance == 0)):
+                with m.Elif((kind == PacketKind.STATE) & exact):
                     m.d.comb += said.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
                     move(packet.index, 1)
-                with m.Elif(distance < 1 << SKIP_BITS):
+                with m.Elif(skipped):
                     send(ResultCode.SKIP, (distance - 1)[:SKIP_BITS], 1)
                     move(packet.index, 0)
                 with m.Else():
