@@ -1,0 +1,42 @@
+"""Handover: a place between two streams."""
+
+from amaranth import Module, Signal
+from amaranth.hdl import ShapeLike
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Handover(wiring.Component):
+    """Keeps one payload, so that nothing on one side depends on the other in the same clock.
+
+    Timing: a payload is handed on in the clock after it was taken; one every two clocks.
+
+    Parameters
+    ----------
+    shape
+        Of the payload.
+
+    Members
+    -------
+    before : In(stream.Signature(shape)), after : Out(stream.Signature(shape))
+    """
+
+    def __init__(self, shape: ShapeLike) -> None:
+        super().__init__(
+            {"before": In(stream.Signature(shape)), "after": Out(stream.Signature(shape))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal()
+        payload = Signal.like(self.after.payload)
+        m.d.comb += [
+            self.before.ready.eq(~held),
+            self.after.valid.eq(held),
+            self.after.payload.eq(payload),
+        ]
+        with m.If(held):
+            m.d.sync += held.eq(~self.after.ready)
+        with m.Else():
+            m.d.sync += [held.eq(self.before.valid), payload.eq(self.before.payload)]
+        return m
