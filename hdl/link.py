@@ -97,11 +97,10 @@ class Link(wiring.Component):
         connect(m, codes.after, replies.codes)
         connect(m, replies.content, content.before)
         connect(m, content.after, frames_out.content)
-        m.d.sync += replies.begun.eq(self.begins)
+        m.d.sync += [replies.begun.eq(self.begins), replies.full.eq(frames_out.full)]
         m.d.comb += [
             executor.counters.eq(self.counters),
             results.clock.eq(self.counters.cycles),
-            replies.full.eq(frames_out.full),
             replies.free.eq(frames_out.free),
             replies.session.eq(frames_in.session),
             replies.expected.eq(frames_in.expected),
