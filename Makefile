@@ -45,13 +45,14 @@ frameworks: .venv/frameworks
 	$(BIN)/pytest -rs tests/spikeloom/test_frameworks.py
 
 # A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. A network
-# in the RTL of every shape and number of lanes. The line that make prints, with its seed, does the
-# same again.
+# in the RTL of every shape and number of lanes. Ten thousand faults on the line of a virtual board.
+# The line that make prints, with its seed, does the same again.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
-		$(BIN)/pytest -n 2 tests/sim/test_traffic.py tests/test_mesh.py -m '' \
-		-k 'under_load or the_rtl_is_the_model_in' -rP
+		$(BIN)/pytest -n 2 tests/sim/test_traffic.py tests/test_mesh.py \
+		tests/spikeloom/test_virtual_board.py -m '' \
+		-k 'under_load or the_rtl_is_the_model_in or ten_thousand' -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .
