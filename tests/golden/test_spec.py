@@ -332,12 +332,12 @@ def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConf
 
 
 def test_clocks_of_the_pipeline() -> None:
-    assert FabricConfig().fire_clocks == 4
-    assert FabricConfig(synaptic_state=True).fire_clocks == 5
-    assert FabricConfig(lower_clamp=True).fire_clocks == 5
-    assert FabricConfig(delayed_reset=True, weight_pairs=True, extent=2).fire_clocks == 4
-    assert [FabricConfig(max_spikes=n).fire_clocks for n in (3, 7, 15, 31)] == [5, 6, 7, 8]
-    assert FabricConfig(synaptic_state=True, lower_clamp=True, max_spikes=31).fire_clocks == 10
+    assert FabricConfig().fire_clocks == 6
+    assert FabricConfig(synaptic_state=True).fire_clocks == 8
+    assert FabricConfig(lower_clamp=True).fire_clocks == 7
+    assert FabricConfig(delayed_reset=True, weight_pairs=True, extent=2).fire_clocks == 6
+    assert [FabricConfig(max_spikes=n).fire_clocks for n in (3, 7, 15, 31)] == [7, 8, 9, 10]
+    assert FabricConfig(synaptic_state=True, lower_clamp=True, max_spikes=31).fire_clocks == 13
 
 
 def test_groups_are_rounded_up() -> None:

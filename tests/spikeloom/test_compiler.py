@@ -168,7 +168,7 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     [
         ({"weight_bits": 3}, "FabricConfig.weight_bits must be 2, 4 or 8, not 3"),
         ({"state_bits": 7}, "FabricConfig.state_bits must be 8..24, not 7"),
-        ({"fabric": "nothing"}, "fabric must be a FabricConfig, not 'nothing'"),
+        ({"fabric": "nothing"}, "there is no board 'nothing'"),
         ({"fabric": 3}, "fabric must be a FabricConfig, not 3"),
         ({"fabric": {"lanes": 0}}, "FabricConfig.lanes must be 1..16, not 0"),
         (
