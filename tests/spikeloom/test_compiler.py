@@ -168,7 +168,6 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     [
         ({"weight_bits": 3}, "FabricConfig.weight_bits must be 2, 4 or 8, not 3"),
         ({"state_bits": 7}, "FabricConfig.state_bits must be 8..24, not 7"),
-        ({"fabric": "nothing"}, "there is no board 'nothing'"),
         ({"fabric": 3}, "fabric must be a FabricConfig, not 3"),
         ({"fabric": {"lanes": 0}}, "FabricConfig.lanes must be 1..16, not 0"),
         (
@@ -182,6 +181,11 @@ def test_bad_fabrics_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net(), **options)
     assert str(error.value) == message
+
+
+def test_a_name_that_is_no_board_is_refused() -> None:
+    with pytest.raises(SpikeloomError, match="^there is no board 'icebraker', did you mean iceb"):
+        spikeloom.compile(net(), "icebraker")
 
 
 def test_unknown_fields_of_a_fabric_are_named() -> None:
