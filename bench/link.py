@@ -19,7 +19,7 @@ from spikeloom.examples.mnist import encode
 from spikeloom.program import Program
 from spikeloom.serial_device import SerialDevice
 
-LINK = LinkConfig("bench", 36_000_000, 9)
+LINK = LinkConfig("bench", 30_000_000, 8)
 """4 Mbaud: a fabric of one tile is faster."""
 IMAGES = 100
 GOAL = 0.9

@@ -34,7 +34,7 @@ from spikeloom.program import Program
 from spikeloom.serial_device import SerialDevice
 
 LINK = LinkConfig("virtual", 24_000_000, 4)
-BAUD = 9_000_000
+BAUD = 7_500_000
 PATIENCE = 0.1
 
 Events = NDArray[np.uint8]
