@@ -46,13 +46,13 @@ frameworks: .venv/frameworks
 
 # A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. A network
 # in the RTL of every shape and number of lanes. Ten thousand faults on the line of a virtual board.
-# The line that make prints, with its seed, does the same again.
+# Netlists of boards. The line that make prints, with its seed, does the same again.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
 		$(BIN)/pytest -n 2 tests/sim/test_traffic.py tests/test_mesh.py \
-		tests/spikeloom/test_virtual_board.py -m '' \
-		-k 'under_load or the_rtl_is_the_model_in or ten_thousand' -rP
+		tests/spikeloom/test_virtual_board.py tests/boards/test_board_netlists.py -m '' \
+		-k 'under_load or the_rtl_is_the_model_in or ten_thousand or netlists_answer' -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .

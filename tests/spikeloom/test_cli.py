@@ -27,7 +27,7 @@ from sim.verilog import emit_axi
 from spikeloom import cli, devices
 from spikeloom.program import Program
 
-COMMANDS = ["compile", "info", "verilog", "sim", "run", "compare", "build", "flash", "demo"]
+COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench", "compare", "build", "flash", "demo"]
 
 
 class Outcome:

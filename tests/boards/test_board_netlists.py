@@ -68,7 +68,9 @@ int main(int, char **arguments) {
 """
 
 
-@pytest.fixture(scope="module", params=list(CLOCKS))
+@pytest.fixture(
+    scope="module", params=["icebreaker", pytest.param("ulx3s_12f", marks=pytest.mark.soak)]
+)
 def made(request: pytest.FixtureRequest) -> Design:
     return design(board(request.param), TINY, clock_mhz=CLOCKS[request.param], baud=BAUD)
 
