@@ -27,7 +27,8 @@ from sim.verilog import emit_axi
 from spikeloom import cli, devices
 from spikeloom.program import Program
 
-COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench", "compare", "build", "flash", "demo"]
+COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench"]
+COMMANDS += ["compare", "build", "flash", "demo"]
 
 
 class Outcome:
