@@ -13,7 +13,7 @@ ORANGECRAB = Board(
     ECP5,
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
     clock_mhz=72,
-    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
+    fabric=FabricConfig(neurons=144, weight_words=11264, slots=2),
     loader="orangeCrab",
     resources=(
         Resource(
