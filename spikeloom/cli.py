@@ -42,6 +42,16 @@ EVENTS = click.argument("events", type=click.Path(path_type=Path))
 JSON = click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Also write the result as JSON."
 )
+BACKEND = click.option(
+    "--backend",
+    type=click.Choice(["golden", "verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The step-level model, the RTL, or what synthesis makes of it.",
+)
+RESULT = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
+)
 SIZES = click.option(
     "--set",
     "sizes",
@@ -220,16 +230,8 @@ def verilog(
 @cli.command()
 @PROGRAM
 @EVENTS
-@click.option(
-    "--backend",
-    type=click.Choice(["golden", "verilator", "netlist"]),
-    default="verilator",
-    show_default=True,
-    help="The step-level model, the RTL, or what synthesis makes of it.",
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
-)
+@BACKEND
+@RESULT
 @JSON
 def sim(
     program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
@@ -244,9 +246,7 @@ def sim(
 @PROGRAM
 @EVENTS
 @_board_options(required=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
-)
+@RESULT
 @JSON
 def run_command(
     program: Path,
@@ -292,13 +292,7 @@ def _run(
 @cli.command("bench")
 @PROGRAM
 @EVENTS
-@click.option(
-    "--backend",
-    type=click.Choice(["golden", "verilator", "netlist"]),
-    default="verilator",
-    show_default=True,
-    help="What to time, unless it is a board.",
-)
+@BACKEND
 @_board_options(required=False)
 @click.option(
     "--repeat",
