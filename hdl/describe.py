@@ -87,19 +87,29 @@ class Describe(wiring.Component):
         # Stage D: the event, and beside it its connection's row.
         d_valid = Signal()
         d_event = Signal(struct(config.event))
-        d_take = Signal()
+        d_take, d_free = Signal(), Signal()
+        w_valid = Signal()
+        w_event, next_event = Signal.like(d_event), Signal.like(d_event)
         row = connection_read.data
         known = Signal()
         m.d.comb += [
             d_take.eq(self.segments.valid & self.segments.ready),
-            self.event.ready.eq(~d_valid | d_take),
-            connection_read.addr.eq(self.event.p.connection),
-            connection_read.en.eq(self.event.valid & self.event.ready),
+            d_free.eq(~d_valid | d_take),
+            self.event.ready.eq(~w_valid),
+            next_event.eq(Mux(w_valid, w_event, self.event.p)),
+            connection_read.addr.eq(next_event.connection),
+            connection_read.en.eq(d_free),
             self.error.eq(d_take & ~known),
-            self.pending.eq(d_valid & (d_event.slot == self.slot)),
+            self.pending.eq(
+                (d_valid & (d_event.slot == self.slot)) | (w_valid & (w_event.slot == self.slot))
+            ),
         ]
-        with m.If(self.event.ready):
-            m.d.sync += [d_valid.eq(self.event.valid), d_event.eq(self.event.p)]
+        with m.If(~w_valid):
+            m.d.sync += w_event.eq(self.event.p)
+        with m.If(d_free):
+            m.d.sync += [d_valid.eq(w_valid | self.event.valid), d_event.eq(next_event), w_valid.eq(0)]
+        with m.Elif(~w_valid):
+            m.d.sync += w_valid.eq(self.event.valid)
 
         # A dense matrix: one segment, and all is in the row.
         found = self.segments.p
@@ -141,7 +151,7 @@ class Describe(wiring.Component):
         a_synapses = Signal.like(found.synapses)
         described = Signal()
         m.d.comb += described.eq(~row.image | (a_clock == Mux(row.grouped, 4, 3)))
-        with m.If(self.event.ready):
+        with m.If(d_free):
             m.d.sync += a_clock.eq(0)
         with m.Elif(~described):
             m.d.sync += a_clock.eq(a_clock + 1)

@@ -111,7 +111,7 @@ class Fabric(wiring.Component):
                 "errors": tile.error + dropped[number],
             }.items():
                 counter = counters[f"{name}.{number}"]
-                m.d.sync += counter.eq(counter + events)
+                m.d.sync += counter.eq(counter + delayed(m, Cat(events), 1))
         if self.has_probe:
             m.d.sync += self.probe.eq(self._probe(sequencer, tiles, links))
         return m
@@ -132,7 +132,7 @@ class Fabric(wiring.Component):
         m.d.comb += [
             self.host_out.valid.eq(packets.valid | sequencer.done.valid),
             self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, packets.p)),
-            packets.ready.eq(self.host_out.ready & ~sequencer.done.valid),
+            packets.ready.eq(self.host_out.ready),
             sequencer.done.ready.eq(self.host_out.ready),
         ]
 

@@ -77,6 +77,9 @@ class Fire(wiring.Component):
                 "load": In(load_signature(config)),
                 "spike_valid": Out(1),
                 "spike": Out(struct(config.spike)),
+                "routed": Out(1),
+                "single": Out(1),
+                "short": Out(1),
                 "popped": In(1),
                 "idle": Out(1),
                 "slot": Out(config.slot_width),
@@ -108,10 +111,12 @@ class Fire(wiring.Component):
         row = Signal(index_bits(config.populations))
         state = Signal(State)
         left = Signal.like(population.neurons)
+        some = Signal()  # left != 0
         count = Signal(range(config.lanes + 1))  # neurons of the next group
         entering = Signal.like(count)  # of the group begun last that have not yet entered
         begins = Signal()
         credits = Signal(count_bits(config.queue), init=config.queue)
+        enough = Signal()  # credits for a group
         returned = Signal(2)
         moving = Signal()  # a neuron is in the pipeline
 
@@ -120,17 +125,14 @@ class Fire(wiring.Component):
             population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
             begins.eq(
-                (state == State.WALK)
-                & (left != 0)
-                & ~entering[1:].any()
-                & (credits >= config.lanes)
+                (state == State.WALK) & some & ~entering[1:].any() & enough
             ),
         ]
         m.d.sync += self.fetch.valid.eq(begins)
         with m.If(self.fetch.valid):
             m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
         with m.If(begins):
-            m.d.sync += [left.eq(left - count), entering.eq(count)]
+            m.d.sync += [left.eq(left - count), some.eq(left != count), entering.eq(count)]
         with m.Elif(entering != 0):
             m.d.sync += entering.eq(entering - 1)
         with m.Switch(state):
@@ -149,11 +151,12 @@ class Fire(wiring.Component):
             with m.Case(State.SETUP):
                 m.d.sync += [
                     left.eq(population.neurons),
+                    some.eq(population.neurons != 0),
                     self.fetch.address.eq(population.sum_base + self.slot),
                     state.eq(State.WALK),
                 ]
             with m.Case(State.WALK):
-                with m.If(left == 0):
+                with m.If(~some):
                     m.d.sync += state.eq(State.DRAIN)
             with m.Case(State.DRAIN):
                 with m.If((entering == 0) & ~moving):
@@ -202,7 +205,10 @@ class Fire(wiring.Component):
                 m.d.comb += self.spike[name].eq(delayed(m, register, last))
         else:
             # Neurons come in order, so that each stage can count them for itself.
-            m.d.comb += count.eq(Mux(left < config.lanes, left, config.lanes))
+            with m.If(state == State.SETUP):
+                m.d.sync += count.eq(Mux(population.neurons < config.lanes, population.neurons, config.lanes))
+            with m.Elif(begins):
+                m.d.sync += count.eq(Mux(left >= 2 * config.lanes, config.lanes, left - config.lanes))
 
             def counted(base: Value, stage: int) -> Value:
                 counter = Signal.like(base)
@@ -213,7 +219,7 @@ class Fire(wiring.Component):
                 return counter
 
             read_address = counted(population.neuron_base, 0)
-            bias_address = counted(population.neuron_base, BIAS)
+            bias_address = delayed(m, read_address, BIAS)
             current_address = counted(population.neuron_base, CURRENT)
             write_address = counted(population.neuron_base, last)
             done_index = counted(population.index_base, last)
@@ -258,19 +264,19 @@ class Fire(wiring.Component):
         # What the row says of all its neurons is there long before the first one is done.
         sends = delayed(m, population.fan_out != 0, 1)
         reads = delayed(m, population.readout & (self.ahead == 0), 1)
-        routed = Signal()
-        readout = Signal()
+        short = delayed(m, population.fan_out == 1, 1)
         m.d.comb += [
             self.fired.eq(Mux(done, update.spiked, 0)),
-            routed.eq((update.spiked != 0) & sends),
-            readout.eq(reads),
-            self.spike_valid.eq(done & (routed | readout)),
+            self.routed.eq((update.spiked != 0) & sends),
+            self.short.eq(short),
+            self.single.eq(~self.routed | ((update.spiked == 1) & short & ~reads)),
+            self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(done_index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),
             self.spike.fan_out.eq(population.fan_out),
-            self.spike.readout.eq(readout),
+            self.spike.readout.eq(reads),
             self.spike.value.eq(update.v_next),
         ]
 
@@ -280,5 +286,6 @@ class Fire(wiring.Component):
         m.d.sync += [
             returned.eq(unused + self.popped),
             credits.eq(credits + returned - Mux(begins, count, 0)),
+            enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
         ]
         return m

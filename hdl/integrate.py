@@ -196,7 +196,7 @@ class Integrate(wiring.Component):
                         x_rows.eq(x_rows - 1),
                     ]
 
-        # Stage E: read, add, write. The row written in the clock of a read is forwarded.
+        # Stage E: the memories are asked.
         address = Signal(index_bits(config.sum_words))
         weight_address = Signal.like(weight_read.addr)
         m.d.comb += [
@@ -207,33 +207,46 @@ class Integrate(wiring.Component):
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
             weight_read.addr.eq(weight_address),
             sum_read.addr.eq(address),
+            self.fetch.sums.eq(sum_read.data),
         ]
-        e_adds = Signal()
-        e_clears = Signal()
-        e_address = Signal.like(address)
-        e_forward = Signal()
-        written = Signal.like(sum_write.data)
+
+        # Stage R: the rows are there, but for what the two operations before are still to write.
+        r_valid, r_clears = Signal(), Signal()
+        r_address = Signal.like(address)
+        r_after_last, r_after_next_to_last = Signal(), Signal()
+        # Stage A: add, write. `written` is what the operation before wrote.
+        a_valid, a_after_last = Signal(), Signal()
+        a_address = Signal.like(address)
+        row, written = Signal.like(sum_write.data), Signal.like(sum_write.data)
+        weight = Signal(lanes(config.lanes, (2 if config.weight_pairs else 1) * config.weight_bits))
         m.d.sync += [
-            e_adds.eq(issue),
-            e_clears.eq(self.fetch.valid),
-            e_address.eq(address),
-            e_forward.eq((e_adds | e_clears) & (e_address == address)),
+            r_valid.eq(issue | self.fetch.valid),
+            r_clears.eq(self.fetch.valid),
+            r_address.eq(address),
+            r_after_last.eq(r_valid & (r_address == x_sum_address)),
+            r_after_next_to_last.eq(a_valid & (a_address == x_sum_address)),
+            a_valid.eq(r_valid),
+            a_address.eq(r_address),
+            a_after_last.eq(r_after_last),
             written.eq(sum_write.data),
+            row.eq(Mux(r_after_next_to_last, written, sum_read.data)),
         ]
-        weight_of = list(weight_read.data)
-        if config.weight_pairs:
-            e_high = Signal()
-            m.d.sync += e_high.eq(x.high)
-            weight_of = [Mux(e_high, w << config.weight_bits, w) for w in weight_of]
         for lane in range(config.lanes):
-            before = Mux(e_forward, written[lane], sum_read.data[lane])
-            m.d.comb += [
-                self.fetch.sums[lane].eq(before),
-                sum_write.data[lane].eq(Mux(e_clears, 0, before + weight_of[lane])),
-            ]
+            m.d.sync += weight[lane].eq(weight_read.data[lane])
+            before = Mux(a_after_last, written[lane], row[lane])
+            m.d.comb += sum_write.data[lane].eq(before + weight[lane])
+        if config.weight_pairs:
+            r_high = Signal()
+            m.d.sync += r_high.eq(x.high)
+            with m.If(r_high):
+                for lane in range(config.lanes):
+                    m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
+        # A fetched row is emptied: nothing is added to nothing.
+        with m.If(r_clears):
+            m.d.sync += [row.eq(row.shape().const([0] * config.lanes)), weight.eq(weight.shape().const([0]*config.lanes)), a_after_last.eq(0)]
         m.d.comb += [
-            sum_write.addr.eq(e_address),
-            sum_write.en.eq(e_adds | e_clears),
+            sum_write.addr.eq(a_address),
+            sum_write.en.eq(a_valid),
             self.sum_write.valid.eq(sum_write.en),
             self.sum_write.address.eq(sum_write.addr),
             self.sum_write.data.eq(sum_write.data),

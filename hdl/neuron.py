@@ -75,7 +75,8 @@ class NeuronUpdate(wiring.Component):
             return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
         # Clocks 1 and 2.
-        v = delayed(m, self.v, 1)
+        v = Signal.like(self.v, reset_less=True)
+        m.d.sync += v.eq(self.v)
         product = _product(m, v, row.retain)
         drive = delayed(m, self.x, 1)
         resets: Value = Const(0)
@@ -141,7 +142,9 @@ class NeuronUpdate(wiring.Component):
 
 def _product(m: Module, value: Value, retain: Value) -> Value:
     """`value` * `retain` of the clock before."""
-    return delayed(m, value * retain, 1)
+    product = Signal.like(value * retain, reset_less=True)
+    m.d.sync += product.eq(value * retain)
+    return product
 
 
 def _decayed(product: Value, other: Value) -> Value:

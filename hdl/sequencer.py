@@ -1,6 +1,6 @@
 """Sequencer: lets input in, starts each phase, and waits until the fabric is quiet."""
 
-from amaranth import Module, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -86,7 +86,6 @@ class Sequencer(wiring.Component):
         finished = Signal()
         word = self.host_in.p
         m.d.comb += [
-            is_open.eq(lead <= control.window),
             self.event.valid.eq(self.host_in.valid & ~word.step & is_open),
             self.event.p.route.eq(word.route),
             self.event.p.connection.eq(word.connection),
@@ -103,17 +102,22 @@ class Sequencer(wiring.Component):
             m.d.comb += self.event.p[name].eq(word[name])
         with m.If(marked):
             m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))
-        m.d.sync += lead.eq(lead + marked - finished)
+        m.d.sync += [
+            lead.eq(lead + marked - finished),
+            is_open.eq(Mux(marked, lead < control.window, lead <= control.window)),
+        ]
 
         # Clocks until `busy` speaks of the present slot and command: there and back.
-        settling = 2 * config.tree_depth
+        settling = 2 * config.tree_depth + 1
         settle = Signal(count_bits(settling))
+        busy = Signal()
+        m.d.sync += busy.eq(self.busy)
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
         quiet = Signal()
         state = Signal(State)
         m.d.comb += [
-            quiet.eq((settle == 0) & ~self.busy),
+            quiet.eq((settle == 0) & ~busy),
             self.fire.valid.eq(state == State.START),
             self.fire.p.restart.eq(phase == 0),
             self.fire.p.first.eq(command_read.data[0]),
@@ -126,7 +130,7 @@ class Sequencer(wiring.Component):
         with m.Switch(state):
             with m.Case(State.WAIT):
                 with m.If(lead == 0):
-                    m.d.sync += settle.eq(settling)
+                    m.d.sync += settle.eq(settling - 1)
                 with m.Elif(quiet):
                     m.d.sync += state.eq(State.START)
             with m.Case(State.START):

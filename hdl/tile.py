@@ -86,6 +86,9 @@ class Tile(wiring.Component):
         m.d.comb += [
             emit.spike_valid.eq(fire.spike_valid),
             emit.spike.eq(fire.spike),
+            emit.routed.eq(fire.routed),
+            emit.single.eq(fire.single),
+            emit.short.eq(fire.short),
             emit.slot.eq(fire.slot),
             emit.ahead.eq(fire.ahead),
             fire.popped.eq(emit.popped),
