@@ -220,18 +220,17 @@ class CycleModel:
         # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
         busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
         fetching = tile.fire.begun
-        event_ready = tile.integrate.ready(fetching)
+        event_ready = tile.integrate.waiting is None
         emit_event = emit.c_event
         emit_host = emit.c_packet
         reporting = sequencer.state == DONE
-        emit_host_ready = host_out_ready and not reporting
         host_out = STEP_PACKET if reporting else emit_host
 
         # Arbiter, and the sequencer's input side. The step mark is the lowest bit of a host word.
         event = emit_event
         mark = None
         taken = False
-        if host_in is not None and sequencer.lead <= sequencer.window:
+        if host_in is not None and sequencer.open:
             if host_in & 1:
                 mark = host_in
                 taken = True
@@ -245,7 +244,7 @@ class CycleModel:
         if mark is not None:
             sequencer.mark(mark)
         part = tile.clock(
-            event if event_ready else None, fetching, emit_event_ready, emit_host_ready, command
+            event if event_ready else None, fetching, emit_event_ready, host_out_ready, command
         )
         if load is not None:
             self._write(load)
@@ -260,7 +259,7 @@ class CycleModel:
         part |= (
             event_ready << 1
             | emit_event_ready << shift.emit_event + 1
-            | emit_host_ready << shift.emit_host + 1
+            | host_out_ready << shift.emit_host + 1
         )
         if event is not None:
             part |= 1 | event << 2
@@ -293,7 +292,7 @@ class CycleModel:
             tile = tiles[number]
             busy = busy or tile.busy(slot)
             fetching[number] = tile.fire.begun
-            ready[number] = tile.integrate.ready(fetching[number])
+            ready[number] = tile.integrate.waiting is None
             offered[number] = tile.emit.c_event
             if tile.emit.c_packet is not None:
                 packets[number] = tile.emit.c_packet
@@ -304,7 +303,7 @@ class CycleModel:
 
         # The sequencer's input side.
         event = mark = None
-        if host_in is not None and sequencer.lead <= sequencer.window:
+        if host_in is not None and sequencer.open:
             if host_in & 1:
                 mark = host_in
             else:
@@ -313,7 +312,7 @@ class CycleModel:
         # The edge.
         mesh.clock(offered, ready, event)
         taken = mark is not None or mesh.host_taken
-        sent = collector.clock(packets, host_out_ready and not reporting)
+        sent = collector.clock(packets, host_out_ready)
         command = sequencer.clock(busy, reporting and host_out_ready)
         if mark is not None:
             sequencer.mark(mark)

@@ -99,11 +99,11 @@ class Describe(wiring.Component):
             next_event.eq(Mux(w_valid, w_event, self.event.p)),
             connection_read.addr.eq(next_event.connection),
             connection_read.en.eq(d_free),
-            self.error.eq(d_take & ~known),
             self.pending.eq(
                 (d_valid & (d_event.slot == self.slot)) | (w_valid & (w_event.slot == self.slot))
             ),
         ]
+        m.d.sync += self.error.eq(d_take & ~known)
         with m.If(~w_valid):
             m.d.sync += w_event.eq(self.event.p)
         with m.If(d_free):

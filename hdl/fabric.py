@@ -111,7 +111,7 @@ class Fabric(wiring.Component):
                 "errors": tile.error + dropped[number],
             }.items():
                 counter = counters[f"{name}.{number}"]
-                m.d.sync += counter.eq(counter + delayed(m, Cat(events), 1))
+                m.d.sync += counter.eq(counter + events)
         if self.has_probe:
             m.d.sync += self.probe.eq(self._probe(sequencer, tiles, links))
         return m

@@ -75,8 +75,7 @@ class NeuronUpdate(wiring.Component):
             return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
         # Clocks 1 and 2.
-        v = Signal.like(self.v, reset_less=True)
-        m.d.sync += v.eq(self.v)
+        v = delayed(m, self.v, 1)
         product = _product(m, v, row.retain)
         drive = delayed(m, self.x, 1)
         resets: Value = Const(0)

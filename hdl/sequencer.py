@@ -81,7 +81,7 @@ class Sequencer(wiring.Component):
         in_slot = Signal(config.slot_width)
         phase = Signal.like(control.last_phase)
 
-        is_open = Signal()
+        is_open = Signal(init=1)
         marked = Signal()
         finished = Signal()
         word = self.host_in.p
@@ -130,7 +130,7 @@ class Sequencer(wiring.Component):
         with m.Switch(state):
             with m.Case(State.WAIT):
                 with m.If(lead == 0):
-                    m.d.sync += settle.eq(settling - 1)
+                    m.d.sync += settle.eq(settling)
                 with m.Elif(quiet):
                     m.d.sync += state.eq(State.START)
             with m.Case(State.START):
