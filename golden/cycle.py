@@ -237,14 +237,13 @@ class CycleModel:
             elif emit_event is None:
                 event = sequencer.event(host_in)
                 taken = event_ready
-        emit_event_ready = emit_event is not None and event_ready
 
         # The edge.
         command = sequencer.clock(busy, reporting and host_out_ready)
         if mark is not None:
             sequencer.mark(mark)
         part = tile.clock(
-            event if event_ready else None, fetching, emit_event_ready, host_out_ready, command
+            event if event_ready else None, fetching, event_ready, host_out_ready, command
         )
         if load is not None:
             self._write(load)
@@ -258,7 +257,7 @@ class CycleModel:
         shift = self.tile_shifts
         part |= (
             event_ready << 1
-            | emit_event_ready << shift.emit_event + 1
+            | event_ready << shift.emit_event + 1
             | host_out_ready << shift.emit_host + 1
         )
         if event is not None:

@@ -128,11 +128,17 @@ class Describe(wiring.Component):
             m.d.comb += found.high.eq(row.high)
         if config.images:
             m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            self._describe_image(m, d_valid, d_event, row, known)
+            self._describe_image(m, d_valid, d_free, d_event, row, known)
         return m
 
     def _describe_image(
-        self, m: Module, d_valid: Signal, event: data.View, row: data.View, known: Signal
+        self,
+        m: Module,
+        d_valid: Signal,
+        d_free: Signal,
+        event: data.View,
+        row: data.View,
+        known: Signal,
     ) -> None:
         """What is different for an event of a row with `image`: it is described step by step."""
         config = self.config

@@ -99,7 +99,7 @@ class Emit(wiring.Component):
             last.eq(Mux(begun, ends, queue.head.single)),
             step.eq(queue.valid & b_free),
             self.popped.eq(step & last),
-            queue.pop.eq(self.popped),
+            queue.pop.eq(b_free & last),
             target_read.addr.eq(head.target_base + beat),
             target_read.en.eq(b_free),
         ]

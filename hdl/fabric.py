@@ -122,7 +122,7 @@ class Fabric(wiring.Component):
         m.d.comb += [
             tile.event.valid.eq(tile.emit_event.valid | sequencer.event.valid),
             tile.event.p.eq(Mux(tile.emit_event.valid, tile.emit_event.p, sequencer.event.p)),
-            tile.emit_event.ready.eq(tile.event.ready & tile.emit_event.valid),
+            tile.emit_event.ready.eq(tile.event.ready),
             sequencer.event.ready.eq(tile.event.ready & ~tile.emit_event.valid),
         ]
         self._to_host(m, sequencer, tile.emit_host)

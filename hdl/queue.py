@@ -29,7 +29,7 @@ class Queue(wiring.Component):
     push : In(1), item : In(shape)
     valid : Out(1), head : Out(shape)
     pop : In(1)
-        Take the head away; only where it is `valid`.
+        Take the head away, if there is one.
     empty : Out(1)
     """
 
