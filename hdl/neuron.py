@@ -149,7 +149,8 @@ def _product(m: Module, value: Value, retain: Value) -> Value:
 def _decayed(product: Value, other: Value) -> Value:
     """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
 
-    A division rounds down; that of a negative number has to round up, where there is a rest.
+    A division rounds down; that of a negative number has to round up, where there is a rest: there
+    4095 is added before, whose bits are all the sign.
     """
-    rounds_up = product[-1] & product[:DECAY_BITS].any()
-    return add_carry(product[DECAY_BITS:].as_signed(), other, rounds_up)
+    rest = product[-1].replicate(DECAY_BITS)
+    return (product + Cat(rest, other).as_signed()) >> DECAY_BITS

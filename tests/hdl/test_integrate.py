@@ -428,6 +428,7 @@ def test_images_while_fire_fetches(name: str) -> None:
         rows = np.zeros((CONFIG.sum_words, LANES), np.int64)
         fetched = None
         quiet = [0] * SLOTS  # clocks in which nothing was pending for the slot
+        recent: list[int | None] = [None, None]
         stalls = 0
         sent: list[Event] = []
         left = list(events)
@@ -438,8 +439,9 @@ def test_images_while_fire_fetches(name: str) -> None:
                 ctx.set(dut.slot, slot)
                 quiet[slot] = 0 if ctx.get(dut.pending) else quiet[slot] + 1
             fetched = int(rng.integers(CONFIG.sum_words)) if rng.random() < 0.5 else None
-            if fetched is not None and quiet[fetched % SLOTS] < 3:
+            if fetched in recent or (fetched is not None and quiet[fetched % SLOTS] < 3):
                 fetched = None
+            recent = [recent[-1], fetched]
             ctx.set(dut.fetch.valid, fetched is not None)
             ctx.set(dut.fetch.address, fetched or 0)
             offers = bool(left) and rng.random() < 0.5
