@@ -130,12 +130,10 @@ class NeuronUpdate(wiring.Component):
         if config.delayed_reset:
             now = now & ~row.delayed
         m.d.comb += self.v_next.eq(delayed(m, u, 1))
-        with m.If(now):
-            with m.Switch(row.reset):
-                with m.Case(Reset.VALUE):
-                    m.d.comb += self.v_next.eq(row.v_reset)
-                with m.Case(Reset.SUBTRACT):
-                    m.d.comb += self.v_next.eq(saturate(less, bits))
+        with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
+            m.d.comb += self.v_next.eq(row.v_reset)
+        with m.If(now & delayed(m, row.reset == Reset.SUBTRACT, 1)):
+            m.d.comb += self.v_next.eq(saturate(less, bits))
         return m
 
 
