@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, LoadTarget, index_bits
 from hdl.load import connect_load, load_signature
 from hdl.shapes import memory, struct
@@ -48,6 +49,8 @@ class Describe(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -62,8 +65,9 @@ class Describe(wiring.Component):
         An event is dropped in this clock, because its connection or axon is not there.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -79,7 +83,9 @@ class Describe(wiring.Component):
         config = self.config
         m = Module()
         m.submodules.connections = connections = memory(
-            struct(config.connection_row), 1 << index_bits(config.connections)
+            struct(config.connection_row),
+            1 << index_bits(config.connections),
+            self.contents.get(LoadTarget.CONNECTION, ()),
         )
         connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connection_read = connections.read_port()
@@ -127,7 +133,11 @@ class Describe(wiring.Component):
         """What is different for an event of a row with `image`: it is described step by step."""
         config = self.config
         found = self.segments.p
-        m.submodules.axes = axes = memory(struct(config.axis_row), 1 << index_bits(config.axes))
+        m.submodules.axes = axes = memory(
+            struct(config.axis_row),
+            1 << index_bits(config.axes),
+            self.contents.get(LoadTarget.AXIS, ()),
+        )
         connect_load(m, self.load, LoadTarget.AXIS, axes)
         axis_read = axes.read_port()
         axis = axis_read.data

@@ -4,6 +4,7 @@ from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
@@ -23,6 +24,8 @@ class Emit(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -40,8 +43,9 @@ class Emit(wiring.Component):
     idle : Out(1)
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "spike_valid": In(1),
@@ -65,7 +69,9 @@ class Emit(wiring.Component):
         queued = data.StructLayout({"spike": struct(config.spike), "routed": 1, "single": 1})
         m.submodules.queue = queue = Queue(queued, config.queue)
         m.submodules.targets = targets = memory(
-            struct(config.target_row), 1 << index_bits(config.targets)
+            struct(config.target_row),
+            1 << index_bits(config.targets),
+            self.contents.get(LoadTarget.TARGET, ()),
         )
         connect_load(m, self.load, LoadTarget.TARGET, targets)
         target_read = targets.read_port()

@@ -1,12 +1,13 @@
 """Executor: does what accepted frames ask for, one after the other."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NOTHING
 from golden.link import Command, Fault, LinkConfig, identity
-from golden.spec import FabricConfig
+from golden.spec import FabricConfig, LoadTarget
 from hdl.event_codes import EventCodes
 from hdl.frame_receiver import BYTE
 from hdl.loader import Loader, counter_bytes
@@ -78,11 +79,25 @@ class Executor(wiring.Component):
         connect(m, loader.load, flipped(self.load))
 
         text = identity(self.link, config)
+        place = Signal(range(len(text)))
+        rom_address: Value = place
+        rom_text = text
+        if self.link.baked:
+            # Which contents there are is as long true as nothing is loaded over them: a state of
+            # the memories, so it lasts as long as theirs, over a reset. A second page of the ROM is
+            # what the board says from then on.
+            changed = Signal(reset_less=True)
+            targets = sum(1 << target for target in self.link.baked if target != LoadTarget.CONTROL)
+            with m.If(loader.load.valid & Const(targets, 8).bit_select(loader.load.p.target, 1)):
+                m.d.sync += changed.eq(1)
+            rom_address = Cat(place, changed)
+            page = 1 << len(place)
+            without = identity(self.link.with_contents(NOTHING, config), config)
+            rom_text = text.ljust(page, b"\0") + without
         m.submodules.identity = rom = Memory(
-            shape=8, depth=len(text), init=text, attrs={"rom_style": "block"}
+            shape=8, depth=len(rom_text), init=rom_text, attrs={"rom_style": "block"}
         )
         rom_read = rom.read_port()
-        place = Signal(range(len(text)))
         left = Signal(range(max(len(text), counter_bytes(config))))
         fetched = Signal()
 
@@ -96,7 +111,7 @@ class Executor(wiring.Component):
             loader.body.p.eq(body.p),
             loader.counters.eq(self.counters),
             loader.tile.eq(body.p.data),
-            rom_read.addr.eq(place),
+            rom_read.addr.eq(rom_address),
             answer.p.data.eq(Mux(self.is_identity, rom_read.data, loader.byte)),
             answer.p.last.eq(left == 0),
         ]

@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NOTHING, Contents
 from golden.spec import FabricConfig, Port
 from hdl.collector import Collector
 from hdl.mesh import Mesh
@@ -22,6 +23,8 @@ class Fabric(wiring.Component):
         Sizes of the fabric.
     probe
         Add the output `probe`, with which a bench sees every stream, memory write and counter.
+    contents
+        What its memories and its control register start with.
 
     Members
     -------
@@ -36,9 +39,12 @@ class Fabric(wiring.Component):
         With `probe` only: what happened in the clock before.
     """
 
-    def __init__(self, config: FabricConfig, probe: bool = False) -> None:
+    def __init__(
+        self, config: FabricConfig, probe: bool = False, contents: Contents = NOTHING
+    ) -> None:
         self.config = config
         self.has_probe = probe
+        self.contents = contents
         members = {
             "host_in": In(stream.Signature(struct(config.host_in))),
             "host_out": Out(stream.Signature(struct(config.host_out))),
@@ -53,7 +59,7 @@ class Fabric(wiring.Component):
         config = self.config
         depth = config.tree_depth
         m = Module()
-        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)
         connect(m, flipped(self.host_in), sequencer.host_in)
         m.d.comb += self.load.ready.eq(1)
         m.d.comb += [sequencer.load.valid.eq(self.load.valid), sequencer.load.word.eq(self.load.p)]
@@ -66,7 +72,7 @@ class Fabric(wiring.Component):
         slot = delayed(m, sequencer.slot, depth)
         tiles = []
         for number in range(config.tiles):
-            m.submodules[f"tile{number}"] = tile = Tile(config)
+            m.submodules[f"tile{number}"] = tile = Tile(config, self.contents.of(number))
             tiles.append(tile)
             m.d.comb += [
                 tile.load.valid.eq(load_valid & (load_word.tile == number)),
@@ -82,7 +88,7 @@ class Fabric(wiring.Component):
             busy = [tiles[0].busy]
             dropped: list[Value | int] = [0]
         else:
-            m.submodules.mesh = mesh = Mesh(config)
+            m.submodules.mesh = mesh = Mesh(config, self.contents)
             m.submodules.collector = collector = Collector(config)
             connect(m, sequencer.event, mesh.host)
             m.d.comb += mesh.slot.eq(slot)

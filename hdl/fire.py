@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
 from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
@@ -46,6 +47,8 @@ class Fire(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -67,8 +70,9 @@ class Fire(wiring.Component):
         What goes to the membrane potentials and, with `synaptic_state`, to the synaptic states.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {
@@ -92,9 +96,13 @@ class Fire(wiring.Component):
         m = Module()
 
         m.submodules.populations = populations = memory(
-            struct(config.population_row), 1 << index_bits(config.populations)
+            struct(config.population_row),
+            1 << index_bits(config.populations),
+            self.contents.get(LoadTarget.POPULATION, ()),
         )
-        m.submodules.biases = biases = memory(struct(config.bias_row), config.neurons)
+        m.submodules.biases = biases = memory(
+            struct(config.bias_row), config.neurons, self.contents.get(LoadTarget.BIAS, ())
+        )
         m.submodules.states = states = memory(signed(config.state_bits), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
         connect_load(m, self.load, LoadTarget.BIAS, biases)

@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, LoadTarget, index_bits
 from hdl.describe import Describe, segments
 from hdl.load import load_signature, loads
@@ -61,6 +62,8 @@ class Integrate(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -79,8 +82,9 @@ class Integrate(wiring.Component):
         What goes to the accumulators.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -100,7 +104,9 @@ class Integrate(wiring.Component):
         m = Module()
 
         m.submodules.weights = weights = memory(
-            lanes(config.lanes, config.weight_bits), config.weight_words
+            lanes(config.lanes, config.weight_bits),
+            config.weight_words,
+            self.contents.get(LoadTarget.WEIGHT, ()),
         )
         m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
         weight_write = weights.write_port()
@@ -109,7 +115,7 @@ class Integrate(wiring.Component):
         sum_write = sums.write_port()
 
         # Stage D.
-        m.submodules.describe = describe = Describe(config)
+        m.submodules.describe = describe = Describe(config, self.contents)
         connect(m, flipped(self.event), describe.event)
         connect(m, flipped(self.load), describe.load)
         found = describe.segments

@@ -4,6 +4,7 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NOTHING, Contents
 from golden.spec import FACING, FabricConfig, Port
 from hdl.load import load_signature
 from hdl.router import Router
@@ -19,6 +20,8 @@ class Mesh(wiring.Component):
     ----------
     config
         Sizes of the fabric; two tiles or more.
+    contents
+        What its memories start with.
 
     Members
     -------
@@ -40,9 +43,9 @@ class Mesh(wiring.Component):
         For each tile and each of its `config.links`, the input of its router.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Contents = NOTHING) -> None:
         self.config = config
-        self.routers = [Router(config, tile) for tile in range(config.tiles)]
+        self.routers = [Router(config, tile, contents.of(tile)) for tile in range(config.tiles)]
         self.links = {
             (tile, port): router.inputs[port]
             for tile, router in enumerate(self.routers)

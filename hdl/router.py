@@ -6,6 +6,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import TURNS, FabricConfig, LoadTarget, Port, index_bits
 from hdl.arbiter import RoundRobin
 from hdl.load import connect_load, load_signature
@@ -24,6 +25,8 @@ class RouterInput(wiring.Component):
         Sizes of the fabric.
     turns
         The ports through which packets may leave; others in the table are ignored.
+    contents
+        Rows that the route table starts with.
 
     Members
     -------
@@ -42,9 +45,12 @@ class RouterInput(wiring.Component):
         Whether a packet due in `slot` is here.
     """
 
-    def __init__(self, config: FabricConfig, turns: tuple[Port, ...]) -> None:
+    def __init__(
+        self, config: FabricConfig, turns: tuple[Port, ...], contents: Rows = NO_ROWS
+    ) -> None:
         self.config = config
         self.turns = turns
+        self.contents = contents
         super().__init__(
             {
                 "packet": In(stream.Signature(struct(config.event))),
@@ -63,7 +69,9 @@ class RouterInput(wiring.Component):
         m = Module()
 
         m.submodules.routes = routes = memory(
-            struct(config.route_row), 1 << index_bits(config.routes)
+            struct(config.route_row),
+            1 << index_bits(config.routes),
+            self.contents.get(LoadTarget.ROUTE, ()),
         )
         connect_load(m, self.load, LoadTarget.ROUTE, routes)
         route_read = routes.read_port()
@@ -193,6 +201,8 @@ class Router(wiring.Component):
         Sizes of the fabric.
     tile
         Its place in the mesh.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -207,9 +217,10 @@ class Router(wiring.Component):
         Packets in this clock that may leave through no port.
     """
 
-    def __init__(self, config: FabricConfig, tile: int) -> None:
+    def __init__(self, config: FabricConfig, tile: int, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.tile = tile
+        self.contents = contents
         packet = stream.Signature(struct(config.event))
         super().__init__(
             {
@@ -235,7 +246,7 @@ class Router(wiring.Component):
         inputs: dict[Port, RouterInput] = {}
         for port in entries:
             turns = tuple(turn for turn in TURNS[port] if turn in exits)
-            inputs[port] = unit = RouterInput(config, turns)
+            inputs[port] = unit = RouterInput(config, turns, self.contents)
             m.submodules[f"from_{port.name.lower()}"] = unit
             connect(m, flipped(self.inputs[port]), unit.packet)
             connect(m, flipped(self.load), unit.load)

@@ -4,6 +4,7 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, index_bits
 from hdl.emit import Emit
 from hdl.fire import Command, Fire
@@ -19,6 +20,8 @@ class Tile(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -39,8 +42,9 @@ class Tile(wiring.Component):
         What happens inside, for a bench to see; `current_write` with `synaptic_state` only.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         sum_write = Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width))
         state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
@@ -68,9 +72,9 @@ class Tile(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.integrate = integrate = Integrate(self.config)
-        m.submodules.fire = fire = Fire(self.config)
-        m.submodules.emit = emit = Emit(self.config)
+        m.submodules.integrate = integrate = Integrate(self.config, self.contents)
+        m.submodules.fire = fire = Fire(self.config, self.contents)
+        m.submodules.emit = emit = Emit(self.config, self.contents)
 
         connect(m, flipped(self.event), integrate.event)
         connect(m, flipped(self.fire), fire.command)

@@ -74,6 +74,9 @@ def _board_options(required: bool) -> Callable[[Any], Any]:
             help="Of a virtual board: its RTL, or its netlist after synthesis or routing.",
         ),
         click.option("--baud", type=click.IntRange(min=1), help="Default: the board's."),
+        click.option(
+            "--bake", is_flag=True, help="Build a virtual board with PROGRAM in its memories."
+        ),
     )
 
     def decorate(command: Any) -> Any:
@@ -255,13 +258,14 @@ def run_command(
     port: str | None,
     stage: str,
     baud: int | None,
+    bake: bool,
     output: Path | None,
     json_path: Path | None,
 ) -> None:
     """Run EVENTS on a board, real or virtual, and summarise as `sim` does."""
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
-    _run(open_board(loaded, board, port, stage, baud), counts, output, json_path)
+    _run(open_board(loaded, board, port, stage, baud, bake), counts, output, json_path)
 
 
 def _run(
@@ -310,6 +314,7 @@ def bench_command(
     port: str | None,
     stage: str,
     baud: int | None,
+    bake: bool,
     repeat: int,
     json_path: Path | None,
 ) -> None:
@@ -322,7 +327,9 @@ def bench_command(
     counts = check_inputs(loaded.network, _events(events))
     samples, steps = next(iter(counts.values())).shape[:2]
     opened = (
-        open(loaded, backend) if board is None else open_board(loaded, board, port, stage, baud)
+        open(loaded, backend)
+        if board is None
+        else open_board(loaded, board, port, stage, baud, bake)
     )
     seconds = math.inf
     with opened as device, _bar("running", repeat * samples) as progress:
@@ -389,6 +396,7 @@ def compare_command(
     port: str | None,
     stage: str,
     baud: int | None,
+    bake: bool,
     json_path: Path | None,
 ) -> None:
     """Compare the hardware with the golden model: spikes, states and clocks.
@@ -405,7 +413,7 @@ def compare_command(
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
     else:
         backend, clocked = board, 0  # a board is not seen from clock to clock
-        opened = open_board(loaded, board, port, stage, baud)
+        opened = open_board(loaded, board, port, stage, baud, bake)
         with opened as device, _bar("comparing", samples) as progress:
             result = compare_device(loaded, counts, device, progress)
     summary: dict[str, Any] = {
@@ -445,6 +453,9 @@ def compare_command(
     help="Of the fabric; auto: the fastest that is met. Default: the board's.",
 )
 @click.option("--baud", type=click.IntRange(min=1), help="Of the serial line.")
+@click.option(
+    "--bake", is_flag=True, help="Put PROGRAM into the memories that can have initial contents."
+)
 @click.option("--native", is_flag=True, help="Tools on the search path, not those of packages.")
 @SIZES
 def build_command(
@@ -454,24 +465,28 @@ def build_command(
     seeds: int,
     clock: str | None,
     baud: int | None,
+    bake: bool,
     native: bool,
     sizes: tuple[str, ...],
 ) -> None:
     """Make a bitstream for a board.
 
-    It is for the sizes of the board, changed by --set, or for those of PROGRAM. The network is not
-    in it: a board is loaded at run time.
+    It is for the sizes of the board, changed by --set, or for those of PROGRAM. A board is loaded
+    at run time; with --bake the network is in it, and only what the memories of the part cannot
+    start with is loaded.
     """
     board = board_named(board_name)
-    if program is not None and sizes:
+    loaded = None if program is None else Program.load(program)
+    if loaded is not None and sizes:
         raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+    if bake and loaded is None:
+        raise SpikeloomError("--bake: say which Program is to be in the bitstream")
     fabric = (
-        Program.load(program).fabric
-        if program is not None
-        else dataclasses.replace(board.fabric, **_sizes(sizes))
+        loaded.fabric if loaded is not None else dataclasses.replace(board.fabric, **_sizes(sizes))
     )
     asked: dict[str, Any] = {
         "baud": baud,
+        "image": loaded.image if loaded is not None and bake else None,
         "seeds": range(1, seeds + 1),
         "use": Tools(native),
         "progress": _tell_placed,
@@ -533,6 +548,7 @@ def _build_summary(made: Build) -> dict[str, Any]:
         "board": made.design.board.description,
         "clock": f"{made.design.clock_mhz:g} MHz, {made.placed.fmax_mhz:.2f} MHz reached",
         "serial line": f"{made.design.link.baud} baud",
+        "baked": ", ".join(target.name.lower() for target in made.design.link.baked) or "nothing",
         **used,
     }
 

@@ -1,10 +1,9 @@
 """A board on a serial line, as a device like every other."""
 
 import contextlib
-import dataclasses
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,8 +12,17 @@ from numpy.typing import NDArray
 from golden.errors import SpikeloomError
 from golden.host import Heard, hear
 from golden.image import Image
-from golden.link import Command, EventCode, Kind, LinkConfig, load_rows, parse_identity, whole_bytes
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget
+from golden.link import (
+    Command,
+    EventCode,
+    Kind,
+    LinkConfig,
+    contents_digest,
+    load_rows,
+    parse_identity,
+    whole_bytes,
+)
+from golden.spec import TILE_COUNTERS, LoadTarget
 from golden.step import check_inputs
 from spikeloom.codes import NoCode, ResultCodes, event_codes
 from spikeloom.devices import Events, Progress, Run, _Device, _joined
@@ -80,6 +88,7 @@ class SerialDevice(_Device):
         self._line = _open_port(port, baud, patience)
         self.link = Link(self._line, patience)
         self._begun = self._loaded = False
+        self._held: tuple[LoadTarget, ...] = ()  # what of the program the board is built with
         self._results = ResultCodes(program.fabric)
         try:
             self._attempt(lambda: None)
@@ -153,11 +162,15 @@ class SerialDevice(_Device):
         self.link.send(Command.IDENTIFY)
         identity = parse_identity(self._answer(Kind.IDENTITY))
         self.board = identity.link
-        _check_fabric(self.program.fabric, identity.fabric, f"{self.board.board} on {self.port}")
+        name = f"{self.board.board} on {self.port}"
+        self.program.image.check_fits(identity.fabric, name)
         self.link.buffer = self.board.buffer
+        ours = self.program.image.contents(self.board.baked)
+        same = self.board.contents == contents_digest(ours, identity.fabric)
+        self._held = self.board.baked if same else ()
 
     def _load(self) -> None:
-        for body in load_bodies(self.program.image, self.link.largest_body):
+        for body in load_bodies(self.program.image, self.link.largest_body, self._held):
             self.link.send(Command.LOAD, body)
         while not self.link.settled:
             self.link.wait()
@@ -165,7 +178,8 @@ class SerialDevice(_Device):
     def _clear(self) -> None:
         """Load the control register, and empty the accumulators by a sample for each slot."""
         image = self.program.image
-        self.link.send(Command.LOAD, control_body(image))
+        if LoadTarget.CONTROL not in self._held:
+            self.link.send(Command.LOAD, control_body(image))
         slots = image.config.slots
         self.link.send(Command.EVENTS, slots * bytes([EventCode.MARK | _FIRST]))
         while self._results.steps < slots:
@@ -252,14 +266,16 @@ class SerialDevice(_Device):
         return body
 
 
-def load_bodies(image: Image, room: int) -> Iterator[bytes]:
-    """The bodies of LOAD, each of at most `room` bytes, that write the memories.
+def load_bodies(image: Image, room: int, held: Collection[LoadTarget] = ()) -> Iterator[bytes]:
+    """The bodies of LOAD, each of at most `room` bytes, that write the memories but those `held`.
 
     A memory keeps what it held in rows that the image does not have; nothing leads there.
     """
     layouts = load_rows(image.config)
     for number, tile in enumerate(image.tiles):
         for target, rows in tile.tables.items():
+            if target in held:
+                continue
             size = whole_bytes(layouts[target].width)
             most = max(1, (room - _LOAD_HEADER) // size)
             for address in range(0, len(rows), most):
@@ -279,18 +295,6 @@ def _load_body(
     """One body; rows of `size` bytes."""
     data = b"".join(row.to_bytes(size, "little") for row in rows)
     return bytes([target, tile]) + address.to_bytes(3, "little") + data
-
-
-def _check_fabric(program: FabricConfig, board: FabricConfig, name: str) -> None:
-    """Refuse a board of other sizes than the program's."""
-    ours, theirs = dataclasses.asdict(program), dataclasses.asdict(board)
-    different = [
-        f"{size} {ours[size]} and {theirs[size]}" for size in ours if ours[size] != theirs[size]
-    ]
-    if different:
-        raise SpikeloomError(
-            f"the program and {name} differ: {', '.join(different)}; compile it for the board"
-        )
 
 
 def _open_port(port: str, baud: int, patience: float) -> Any:
