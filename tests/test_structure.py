@@ -71,9 +71,7 @@ def test_hdl_takes_from_golden_the_specification_only() -> None:
         for name, line in imports(path):
             if name.partition(".")[0] == "golden":
                 module = ".".join(name.split(".")[:2])
-                assert module in SHARED, (
-                    f"{path}:{line}: {name}"
-                )
+                assert module in SHARED, f"{path}:{line}: {name}"
                 found.add(module)
     assert "golden.spec" in found
 
