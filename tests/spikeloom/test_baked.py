@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from board_model import BoardModel
-from line_faults import differs
+from line_faults import FaultyLine, campaign, differs
 from locking import one_at_a_time
 from small_program import SMALL
 
@@ -165,3 +165,16 @@ def test_a_board_that_lost_power_is_as_it_was_built(baked: Any, small: Program) 
         board.power_cycle()
         assert differs(device.run(EVENTS), GoldenDevice(other).run(EVENTS)) == ""
     assert board.runs(small) == everything(small)
+
+
+def test_faults_on_the_line_of_a_baked_board(small: Program) -> None:
+    """Boards that lose power, and foreign sessions, among them."""
+    line = FaultyLine(BoardModel(SMALL, LINK, small.image.contents(TABLES)), 1)
+    with (
+        Terminal(line) as terminal,
+        SerialDevice(small, terminal.port, patience=PATIENCE) as device,
+    ):
+        tally = campaign(line, device, [EVENTS], 100)
+    print(tally)
+    assert tally.wrong == []
+    assert tally.reported == []
