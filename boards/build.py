@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import hdl
-from boards import clocking, netlist, pll, tools, top
+from boards import clocking, netlist, pll, top
 from boards.board import Board
 from boards.pll import MHZ, Setting
 from boards.tools import WHEELS, Tools
@@ -31,7 +31,7 @@ from golden.errors import SpikeloomError
 from golden.image import Image
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
-from sim import cache
+from sim import cache, toolchain
 from sim.verilog import blank
 
 _WORKERS = 2
@@ -383,7 +383,7 @@ def simulation(made: Design, text: str, use: Tools) -> str:
 
     key = cache.digest(given, script, use.version("yosys"))
     verilog = cache.cached("simulation", key, make) / "netlist.v"
-    share = tools.models()
+    share = toolchain.cell_models()
     libraries = [share / name for name in netlist.LIBRARIES[family]]
     parts = [path.read_text(encoding="utf-8") for path in (*libraries, netlist.CELLS, verilog)]
     # The libraries are one file each that way.

@@ -26,9 +26,9 @@ TOP = "spikeloom_board"
 NETLIST_TOP = "board"
 """Name of the top module of a netlist."""
 NETLIST_WAIVERS = ("-Wno-lint", "-Wno-UNOPTFLAT", "-Wno-SPECIFYIGN", "-Wno-INITIALDLY")
-"""The libraries of cells have a style of their own, with delays, which a simulation by clocks leaves
-out; and a router orders the bits of its nets as it likes, so that what is no loop may look like
-one."""
+"""The libraries of cells have a style of their own, with delays, which a simulation by clocks
+leaves out; and a router orders the bits of its nets as it likes, so that what is no loop may look
+like one."""
 
 _DRIVER = Path(__file__).with_name("pins.cpp")
 _BYTE = 10

@@ -25,7 +25,7 @@ from golden.link import (
 from golden.spec import TILE_COUNTERS, LoadTarget
 from golden.step import check_inputs
 from spikeloom.codes import NoCode, ResultCodes, event_codes
-from spikeloom.devices import Events, Progress, Run, _Device, _joined
+from spikeloom.devices import Events, ProgramDevice, Progress, Run, joined
 from spikeloom.link import Link, LinkLost
 from spikeloom.program import Program
 
@@ -45,7 +45,7 @@ _LOAD_HEADER = 5
 T = TypeVar("T")
 
 
-class SerialDevice(_Device):
+class SerialDevice(ProgramDevice):
     """A board that speaks docs/link.md. It is loaded once, when it is opened.
 
     Samples run in batches. A batch counts when its steps and the counters after it are all there;
@@ -120,8 +120,8 @@ class SerialDevice(_Device):
                 progress(done)
         heard = [part[0] for part in parts]
         return Run(
-            _joined([h.spikes for h in heard]),
-            _joined([h.states for h in heard]),
+            joined([h.spikes for h in heard]),
+            joined([h.states for h in heard]),
             np.concatenate([part[1] for part in parts]),
             sum(part[2] for part in parts),
             sum(part[3] for part in parts),
