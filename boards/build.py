@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import logging
 import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ from golden.image import Image
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
 from sim import cache, toolchain
+from sim.toolchain import OutOfTime
 from sim.verilog import blank
 
 _WORKERS = 2
@@ -41,8 +43,14 @@ _COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity
 """Nobody looks at what is read in the clock of a write (`hdl.shapes.memory`); the identity is never
 written."""
 
+_LEAST_MINUTES = 30
+_CELLS_PER_MINUTE = 500
+"""What a placement may take: several times what it does take on a busy machine. Few never end."""
+
 _TRIALS = 4
 """Clocks that are tried for the fastest."""
+
+_log = logging.getLogger(__name__)
 
 SEEDS = (1, 2, 3)
 """Seeds of the placements where no others are asked for."""
@@ -209,13 +217,17 @@ def synthesise(made: Design, use: Tools) -> str:
     return (cache.cached("netlist", key, make) / "netlist.json").read_text(encoding="utf-8")
 
 
-def place(made: Design, synthesised: str, seed: int, use: Tools) -> Placed:
-    """Place and route a netlist.
+def place(
+    made: Design, synthesised: str, seed: int, use: Tools, minutes: float | None = None
+) -> Placed:
+    """Place and route a netlist, in so many minutes at most if there is a limit.
 
     Raises
     ------
     SpikeloomError
         It does not fit the part.
+    OutOfTime
+        It took longer.
     """
     family = made.board.family
     # --freq is for Gowin, for which nextpnr does not derive the clock of a PLL from its input.
@@ -230,7 +242,9 @@ def place(made: Design, synthesised: str, seed: int, use: Tools) -> Placed:
         (directory / "netlist.json").write_text(synthesised, encoding="utf-8")
         (directory / pins).write_text(made.constraints, encoding="utf-8")
         try:
-            use.run(family.placer, *arguments, directory=directory)
+            use.run(family.placer, *arguments, directory=directory, minutes=minutes)
+        except OutOfTime:
+            raise
         except SpikeloomError as error:
             raise SpikeloomError(
                 f"{made.board.name}: {error} (if it does not fit, make it smaller with --set)"
@@ -253,16 +267,60 @@ def place_all(
     seeds: Sequence[int],
     use: Tools,
     progress: Callable[[Placed], None] = lambda placed: None,
+    minutes: float | None = None,
 ) -> list[Placed]:
-    """A placement for each seed, some at a time; `progress` hears of each."""
+    """A placement for each seed, some at a time.
 
-    def one(seed: int) -> Placed:
-        placed = place(made, synthesised, seed, use)
+    A router now and then never ends. A placement that takes too long is ended and left out, with a
+    warning in the log.
+
+    Parameters
+    ----------
+    made, synthesised
+        The design, and its netlist.
+    seeds
+        Of the placements.
+    use
+        The tools.
+    progress
+        Hears of each placement.
+    minutes
+        Most that one may take; if not given 30, or a minute for every 500 cells if that is more.
+
+    Raises
+    ------
+    SpikeloomError
+        It does not fit the part, or no placement ended in time.
+    """
+    if minutes is None:
+        cells = len(json.loads(synthesised)["modules"]["top"]["cells"])
+        minutes = max(_LEAST_MINUTES, cells / _CELLS_PER_MINUTE)
+
+    def one(seed: int) -> Placed | None:
+        try:
+            placed = place(made, synthesised, seed, use, minutes)
+        except OutOfTime:
+            return None
         progress(placed)
         return placed
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return list(pool.map(one, seeds))
+        ended = dict(zip(seeds, pool.map(one, seeds), strict=True))
+    placements = [placed for placed in ended.values() if placed is not None]
+    late = ", ".join(str(seed) for seed, placed in ended.items() if placed is None)
+    if not placements:
+        raise SpikeloomError(
+            f"{made.board.name}: no placement ended within {minutes:g} minutes (seeds {late}): "
+            "give them more --minutes, try more --seeds, or make it smaller with --set"
+        )
+    if late:
+        _log.warning(
+            "%s: left out, as it did not end within %g minutes: the placement of seed %s",
+            made.board.name,
+            minutes,
+            late,
+        )
+    return placements
 
 
 def build(
@@ -273,6 +331,7 @@ def build(
     baud: int | None = None,
     image: Image | None = None,
     seeds: Sequence[int] = SEEDS,
+    minutes: float | None = None,
     use: Tools = WHEELS,
     progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
@@ -282,8 +341,8 @@ def build(
     ----------
     board, fabric, clock_mhz, baud, image
         As for `design`.
-    seeds
-        Of the placements.
+    seeds, minutes
+        Of the placements, and how long each may take, as for `place_all`.
     use
         The tools.
     progress
@@ -296,7 +355,7 @@ def build(
     """
     made = design(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(made, use)
-    placements = place_all(made, synthesised, seeds, use, progress)
+    placements = place_all(made, synthesised, seeds, use, progress, minutes)
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     if not meets(made, best):
         raise SpikeloomError(
@@ -320,6 +379,7 @@ def build_fastest(
     baud: int | None = None,
     image: Image | None = None,
     seeds: Sequence[int] = SEEDS,
+    minutes: float | None = None,
     use: Tools = WHEELS,
     progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
@@ -331,7 +391,7 @@ def build_fastest(
     clock_mhz = board.clock_mhz
     made = design(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     for _ in range(_TRIALS):
-        placements = place_all(made, synthesise(made, use), seeds, use, progress)
+        placements = place_all(made, synthesise(made, use), seeds, use, progress, minutes)
         promised = max(placed.fmax_mhz for placed in placements)
         made = design(board, fabric, clock_mhz=promised, baud=baud, image=image)
         with contextlib.suppress(SpikeloomError):
@@ -342,6 +402,7 @@ def build_fastest(
                 baud=baud,
                 image=image,
                 seeds=seeds,
+                minutes=minutes,
                 use=use,
                 progress=progress,
             )

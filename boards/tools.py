@@ -40,12 +40,20 @@ class Tools:
 
     native: bool = False
 
-    def run(self, tool: str, *arguments: str, directory: Path | None = None) -> str:
+    def run(
+        self,
+        tool: str,
+        *arguments: str,
+        directory: Path | None = None,
+        minutes: float | None = None,
+    ) -> str:
         """Run `tool` in `directory`, of which it may see nothing but what lies in it.
 
-        Returns what it printed. Raises `SpikeloomError` where it is missing or fails.
+        Returns what it printed. Raises `SpikeloomError` where it is missing or fails, `OutOfTime`
+        where it takes more than so many minutes.
         """
-        return toolchain.run([self.program(tool), *arguments], directory=directory)
+        command = [self.program(tool), *arguments]
+        return toolchain.run(command, directory=directory, minutes=minutes)
 
     def program(self, tool: str) -> str:
         """Path of `tool`."""

@@ -17,6 +17,11 @@ from pathlib import Path
 
 from golden.errors import SpikeloomError
 
+
+class OutOfTime(SpikeloomError):
+    """A program did not end in the time that it was given."""
+
+
 REMEDY = "pip install 'spikeloom[boards]'"
 """What brings the wheels of synthesis, place and route."""
 
@@ -95,10 +100,12 @@ def run(
     command: Sequence[str],
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    minutes: float | None = None,
 ) -> str:
     """Runs `command` to its end; returns what it printed.
 
-    Raises `SpikeloomError` with the first line that reports an error where the command fails.
+    Raises `SpikeloomError` with the first line that reports an error where the command fails, and
+    `OutOfTime` where it was ended because it took too long.
 
     Parameters
     ----------
@@ -108,18 +115,24 @@ def run(
         Variables beyond those of this process.
     directory
         Where it runs, if not here.
+    minutes
+        Most that it may take, if there is a limit.
     """
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=None if minutes is None else 60 * minutes,
+        )
+    except subprocess.TimeoutExpired:
+        raise OutOfTime(f"{Path(command[0]).name} did not end within {minutes:g} minutes") from None
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]

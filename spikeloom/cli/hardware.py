@@ -64,6 +64,11 @@ def verilog(
     "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Placements to try."
 )
 @click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Most that a placement may take. Default: 30, or one for every 500 cells if that is more.",
+)
+@click.option(
     "--clock",
     metavar="MHZ|auto",
     help="Of the fabric; auto: the fastest that is met. Default: the board's.",
@@ -79,6 +84,7 @@ def build_command(
     program: Path | None,
     output: Path,
     seeds: int,
+    minutes: float | None,
     clock: str | None,
     baud: int | None,
     bake: bool,
@@ -106,6 +112,7 @@ def build_command(
         "baud": baud,
         "image": loaded.image if loaded is not None and bake else None,
         "seeds": range(1, seeds + 1),
+        "minutes": minutes,
         "use": Tools(native),
         "progress": _tell_placed,
     }

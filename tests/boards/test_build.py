@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,44 @@ def test_a_tool_that_fails_is_told_in_one_line(
     message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining \(if it does not fit, "
     with pytest.raises(SpikeloomError, match=message):
         build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
+
+
+def sleep(tmp_path: Path, seeds: list[int]) -> None:
+    """Make the placements of these seeds take ten minutes."""
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    places = "    speeds = json"
+    waits = f"    __import__('time').sleep(600 * (int(after['--seed']) in {seeds}))\n"
+    tool.write_text(tool.read_text().replace(places, waits + places))
+
+
+def test_a_placement_without_end_is_left_out(
+    icebreaker: Board, speeds: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    before = tool.read_text()
+    sleep(tmp_path, [2])
+    start = time.monotonic()
+    made = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, use=NATIVE)
+    assert time.monotonic() - start < 30
+    assert made.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
+    assert made.placed.seed == 3
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "icebreaker: left out, as it did not end within 0.2 minutes: the placement of seed 2"
+    )
+    # Nothing is kept of it: where it ends, it counts.
+    tool.write_text(before)
+    assert build(icebreaker, TINY, clock_mhz=24, use=NATIVE).placed.seed == 2
+
+
+def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
+    sleep(tmp_path, [1, 2])
+    message = (
+        r"^icebreaker: no placement ended within 0.02 minutes \(seeds 1, 2\): "
+        r"give them more --minutes, try more --seeds, or make it smaller with --set$"
+    )
+    with pytest.raises(SpikeloomError, match=message):
+        build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, use=NATIVE)
 
 
 @pytest.mark.parametrize("native", [False, True])
