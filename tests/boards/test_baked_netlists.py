@@ -165,6 +165,21 @@ def test_the_commands_say_what_cannot_be_baked(tmp_path: Path, program: Program)
         assert message in str(done.exception)
 
 
+def test_the_commands_bake(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.save(tmp_path / "small.loom")
+    np.save(tmp_path / "events.npy", EVENTS)
+    files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
+    monkeypatch.setattr("spikeloom.serial_device.load_bodies", lambda *_: iter(()))
+    options = ["--board", HX8K, "--baud", str(BAUD)]
+    done = CliRunner().invoke(cli, ["compare", *files, *options, "--bake"])
+    assert done.exit_code == 0, done.output
+    # A board that is neither loaded nor built with the network runs nothing.
+    done = CliRunner().invoke(cli, ["compare", *files, *options])
+    assert done.exit_code != 0
+
+
 def test_what_is_baked_is_part_of_the_identity(program: Program) -> None:
     plain = design(board(HX8K), CONFIG, baud=BAUD).link
     made = baked(HX8K, program).link

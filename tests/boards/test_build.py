@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -16,8 +17,11 @@ from boards.flash import flash
 from boards.tools import Tools
 from boards.top import Top
 from golden.errors import SpikeloomError
+from golden.link import contents_digest
+from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig
 from spikeloom.cli import cli
+from spikeloom.program import Program
 
 NATIVE = Tools(native=True)
 TINY = FabricConfig(
@@ -252,6 +256,32 @@ def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None
     for clock in ("fast", "-3", "nan"):
         refused = CliRunner().invoke(cli, [*common, "--clock", clock])
         assert "it must be megahertz, or auto" in str(refused.exception)
+
+
+@pytest.mark.usefixtures("speeds")
+def test_the_command_bakes_a_program(tmp_path: Path) -> None:
+    network = Network(
+        (Input("in", 2),),
+        (Population("out", 2, np.zeros(2, np.int64), threshold=3),),
+        (Connection("in", "out", np.ones((2, 2), np.int64)),),
+    )
+    small = Program(network, TINY, frozenset({"out"}), frozenset())
+    small.save(tmp_path / "small.loom")
+    output = tmp_path / "out"
+    common = ["--board", "icebreaker", "-o", str(output), "--native", "--clock", "24"]
+    links = []
+    for more in ([], ["--bake"]):
+        done = CliRunner().invoke(cli, ["build", str(tmp_path / "small.loom"), *common, *more])
+        assert done.exit_code == 0, done.output
+        links.append(json.loads((output / "report.json").read_text())["link"])
+    assert links[0]["baked"] == []
+    assert links[0]["contents"] == "0" * 32
+    # Not the weights: they go to the large RAMs.
+    targets = {"bias", "population", "connection", "target", "control", "route", "axis"}
+    assert set(links[1]["baked"]) == targets
+    assert "population, connection" in done.output
+    image = small.image.contents(board("icebreaker").family.baked)
+    assert links[1]["contents"] == contents_digest(image, small.fabric)
 
 
 def test_flash_calls_the_loader(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
