@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.host import host_words
-from golden.step import check_inputs
+from golden.step import check_inputs, simulate
 from sim import cosim, runner
 from spikeloom.devices import (
     CHUNK,
@@ -25,6 +25,8 @@ from spikeloom.devices import (
     golden_clocks,
 )
 from spikeloom.program import Program
+from spikeloom.readback import table_rows
+from spikeloom.serial_device import SerialDevice
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class Mismatch:
     step
         Step of a spike; None for what belongs to the whole sample.
     what
-        "spike", "state", "clocks", "synops" or "error counter".
+        "spike", "state", "clocks", "synops" or "error counter"; of what is read from memories,
+        "potential" or the name of a table.
     where
-        Population and neuron; empty for what has none.
+        Population and neuron; tile and row; empty for what has none.
     expected, got
         By the golden model; by the RTL.
     """
@@ -80,6 +83,8 @@ class Comparison:
         the whole run.
     golden, rtl
         The two runs; `rtl` is that of the device.
+    rows
+        Rows of tables that were read back and compared.
     """
 
     samples: int
@@ -90,6 +95,7 @@ class Comparison:
     waveform: str | None
     golden: Run
     rtl: Run
+    rows: int = 0
 
 
 def compare(
@@ -165,6 +171,46 @@ def compare_device(
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
     return Comparison(samples, samples * steps, 0, total, first, None, golden, got)
+
+
+def compare_memories(
+    program: Program, events: Events, device: SerialDevice
+) -> tuple[int, list[Mismatch]]:
+    """Read the memories of a board: tables as loaded, and the potentials that a sample leaves.
+
+    Parameters
+    ----------
+    events
+        Of which the last sample runs.
+    device
+        Opened for `program`.
+
+    Returns
+    -------
+    How many rows of tables were compared; of each table the first row that differs, and of each
+    population the first potential.
+
+    Raises
+    ------
+    SpikeloomError
+        The board was built without a read port, the events do not fit, or the device is gone.
+    """
+    found: list[Mismatch] = []
+    compared = 0
+    for target, tile, rows in table_rows(program.image):
+        if rows:
+            got = device.read(target, tile, 0, len(rows))
+            compared += len(rows)
+            wrong = [n for n, pair in enumerate(zip(rows, got, strict=True)) if len(set(pair)) > 1]
+            for n in wrong[:1]:
+                where = f"tile {tile}, row {n}"
+                found.append(Mismatch(None, None, target.name.lower(), where, rows[n], got[n]))
+    counts = check_inputs(program.network, events)
+    last = {name: array[-1:] for name, array in counts.items()}
+    states = device.final_states(last)
+    for name, expected in simulate(program.network, last).states.items():
+        found += (m for m, _ in _differing("potential", name, expected, states[name][None]))
+    return compared, found
 
 
 def check_cycles(
