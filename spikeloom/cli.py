@@ -28,7 +28,7 @@ from sim.fusesoc import fusesoc_core
 from sim.netlist import netlist
 from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 from spikeloom.backends import STAGES, open, open_board
-from spikeloom.compare import check_cycles, compare, compare_device
+from spikeloom.compare import check_cycles, compare, compare_device, compare_memories
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Device, Events, Progress, predict_clocks
@@ -377,6 +377,11 @@ def bench_command(
     help="Written where there is a mismatch.",
 )
 @_board_options(required=False)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Also read a board's memories: tables as loaded, and the potentials that a sample leaves.",
+)
 @JSON
 def compare_command(
     program: Path,
@@ -389,6 +394,7 @@ def compare_command(
     port: str | None,
     stage: str,
     baud: int | None,
+    verify: bool,
     json_path: Path | None,
 ) -> None:
     """Compare the hardware with the golden model: spikes, states and clocks.
@@ -399,7 +405,10 @@ def compare_command(
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
+    rows, wrong = 0, []
     if board is None:
+        if verify:
+            raise SpikeloomError("--verify reads the memories of a board: say which with --board")
         with _bar("comparing", samples) as progress:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
@@ -407,13 +416,17 @@ def compare_command(
         backend, clocked = board, 0  # a board is not seen from clock to clock
         opened = open_board(loaded, board, port, stage, baud)
         with opened as device, _bar("comparing", samples) as progress:
+            if verify:
+                rows, wrong = compare_memories(loaded, counts, device)
             result = compare_device(loaded, counts, device, progress)
+    first = wrong[0] if wrong else result.first
     summary: dict[str, Any] = {
         "backend": backend,
         "samples": result.samples,
         "steps_compared": result.steps,
-        "mismatches": result.mismatches,
-        "first_mismatch": result.first and str(result.first),
+        "rows_compared": rows,
+        "mismatches": result.mismatches + len(wrong),
+        "first_mismatch": first and str(first),
         "waveform": result.waveform,
         "cycles_compared": 0,
         "seed": seed,

@@ -83,8 +83,6 @@ class Comparison:
         the whole run.
     golden, rtl
         The two runs; `rtl` is that of the device.
-    rows
-        Rows of tables that were read back and compared.
     """
 
     samples: int
@@ -95,7 +93,6 @@ class Comparison:
     waveform: str | None
     golden: Run
     rtl: Run
-    rows: int = 0
 
 
 def compare(
@@ -187,8 +184,7 @@ def compare_memories(
 
     Returns
     -------
-    How many rows of tables were compared; of each table the first row that differs, and of each
-    population the first potential.
+    How many rows of tables were compared, and the rows and potentials that differ.
 
     Raises
     ------
@@ -201,15 +197,18 @@ def compare_memories(
         if rows:
             got = device.read(target, tile, 0, len(rows))
             compared += len(rows)
-            wrong = [n for n, pair in enumerate(zip(rows, got, strict=True)) if len(set(pair)) > 1]
-            for n in wrong[:1]:
-                where = f"tile {tile}, row {n}"
-                found.append(Mismatch(None, None, target.name.lower(), where, rows[n], got[n]))
+            for n, (one, other) in enumerate(zip(rows, got, strict=True)):
+                if one != other:
+                    where = f"tile {tile}, row {n}"
+                    found.append(Mismatch(None, None, target.name.lower(), where, one, other))
     counts = check_inputs(program.network, events)
     last = {name: array[-1:] for name, array in counts.items()}
     states = device.final_states(last)
     for name, expected in simulate(program.network, last).states.items():
-        found += (m for m, _ in _differing("potential", name, expected, states[name][None]))
+        for n, (one, other) in enumerate(zip(expected[0], states[name], strict=True)):
+            if one != other:
+                where = f"{name}[{n}]"
+                found.append(Mismatch(None, None, "potential", where, int(one), int(other)))
     return compared, found
 
 

@@ -13,17 +13,12 @@ def table_rows(image: Image) -> Iterator[tuple[ReadTarget, int, list[int]]]:
     """For each table of each tile, the rows that it has from row 0 on, as they are read."""
     config = image.config
     for tile, contents in enumerate(image.tiles):
+        inputs = [port.name.lower() for port in (*config.links(tile), Port.LOCAL)]
         for loaded, rows in contents.tables.items():
-            target = ReadTarget(loaded)
+            target, read = ReadTarget(loaded), list(rows)
             if target == ReadTarget.ROUTE:
-                names = [port.name.lower() for port in (*config.links(tile), Port.LOCAL)]
-                yield (
-                    target,
-                    tile,
-                    [config.route_copies.pack(dict.fromkeys(names, r)) for r in rows],
-                )
-            else:
-                yield target, tile, list(rows)
+                read = [config.route_copies.pack(dict.fromkeys(inputs, row)) for row in rows]
+            yield target, tile, read
 
 
 def neuron_rows(image: Image) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
