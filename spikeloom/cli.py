@@ -28,7 +28,13 @@ from sim.fusesoc import fusesoc_core
 from sim.netlist import netlist
 from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 from spikeloom.backends import STAGES, open, open_board
-from spikeloom.compare import check_cycles, compare, compare_device, compare_memories
+from spikeloom.compare import (
+    Mismatch,
+    check_cycles,
+    compare,
+    compare_device,
+    compare_memories,
+)
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
 from spikeloom.devices import Device, Events, Progress, predict_clocks
@@ -405,7 +411,8 @@ def compare_command(
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
-    rows, wrong = 0, []
+    rows = 0
+    wrong: list[Mismatch] = []
     if board is None:
         if verify:
             raise SpikeloomError("--verify reads the memories of a board: say which with --board")

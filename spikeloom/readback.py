@@ -21,7 +21,7 @@ def table_rows(image: Image) -> Iterator[tuple[ReadTarget, int, list[int]]]:
             yield target, tile, read
 
 
-def neuron_rows(image: Image) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
+def neuron_places(image: Image) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
     """Where neurons are: population, tile, neurons of it, and their rows in the memory of states.
 
     A population lies channel group by channel group, in each place by place: rows of `lanes`.

@@ -29,7 +29,7 @@ from spikeloom.codes import NoCode, ResultCodes, event_codes
 from spikeloom.devices import Events, Progress, Run, _Device, _joined
 from spikeloom.link import Link, LinkLost
 from spikeloom.program import Program
-from spikeloom.readback import neuron_rows
+from spikeloom.readback import neuron_places
 
 BAUD = 1_000_000
 """Bits per second where none are given."""
@@ -325,7 +325,7 @@ class SerialDevice(_Device):
         image = self.program.image
         found = {node.name: np.zeros(node.size, np.int64) for node in image.senders}
         row = image.config.state_row
-        for name, tile, neurons, rows in neuron_rows(image):
+        for name, tile, neurons, rows in neuron_places(image):
             if rows.size:
                 first, last = int(rows.min()), int(rows.max())
                 read = self._read(ReadTarget.STATE, tile, first, last - first + 1)
