@@ -105,7 +105,7 @@ def test_a_byte_in_another_place_is_found() -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1), (3, 2)])
 def test_a_byte_comes_after_its_clocks(columns: int, rows: int) -> None:
-    """And not before, where it is of another row."""
+    """And not before."""
     config = FabricConfig(
         columns=columns, rows=rows, lanes=2, neurons=4, weight_words=8, queue=2, readable=True
     )
@@ -122,8 +122,8 @@ def test_a_byte_comes_after_its_clocks(columns: int, rows: int) -> None:
         ctx.set(dut.load.valid, 0)
         await ctx.tick().repeat(config.tree_depth + 1)
         ctx.set(dut.read.active, 1)
-        before = None
-        for address, byte in ((5, 0), (0, 1), (5, 1), (0, 0)):
+        before = None  # the same byte of another row
+        for address, byte in ((5, 0), (0, 0), (5, 0)):
             word = {"tile": last, "target": ReadTarget.WEIGHT, "address": address, "byte": byte}
             ctx.set(dut.read.word, word)
             await ctx.tick().repeat(config.read_clocks - 1)
