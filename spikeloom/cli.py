@@ -29,11 +29,9 @@ from sim.netlist import netlist
 from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 from spikeloom.backends import STAGES, open, open_board
 from spikeloom.compare import (
-    Mismatch,
     check_cycles,
     compare,
     compare_device,
-    compare_memories,
 )
 from spikeloom.compiler import compile
 from spikeloom.demo import run_demo
@@ -411,11 +409,9 @@ def compare_command(
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, _events(events))
     samples = len(next(iter(counts.values())))
-    rows = 0
-    wrong: list[Mismatch] = []
+    if verify and board is None:
+        raise SpikeloomError("--verify reads the memories of a board: say which with --board")
     if board is None:
-        if verify:
-            raise SpikeloomError("--verify reads the memories of a board: say which with --board")
         with _bar("comparing", samples) as progress:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
@@ -423,17 +419,14 @@ def compare_command(
         backend, clocked = board, 0  # a board is not seen from clock to clock
         opened = open_board(loaded, board, port, stage, baud)
         with opened as device, _bar("comparing", samples) as progress:
-            if verify:
-                rows, wrong = compare_memories(loaded, counts, device)
-            result = compare_device(loaded, counts, device, progress)
-    first = wrong[0] if wrong else result.first
+            result = compare_device(loaded, counts, device, progress, verify=verify)
     summary: dict[str, Any] = {
         "backend": backend,
         "samples": result.samples,
         "steps_compared": result.steps,
-        "rows_compared": rows,
-        "mismatches": result.mismatches + len(wrong),
-        "first_mismatch": first and str(first),
+        "rows_verified": result.rows,
+        "mismatches": result.mismatches,
+        "first_mismatch": result.first and str(result.first),
         "waveform": result.waveform,
         "cycles_compared": 0,
         "seed": seed,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.host import host_words
+from golden.errors import SpikeloomError
+from golden.host import FaultyDevice, host_words
 from golden.step import check_inputs, simulate
 from sim import cosim, runner
 from spikeloom.devices import (
@@ -40,10 +41,10 @@ class Mismatch:
     step
         Step of a spike; None for what belongs to the whole sample.
     what
-        "spike", "state", "clocks", "synops" or "error counter"; of what is read from memories,
-        "potential" or the name of a table.
+        "spike", "state", "potential" (a state read from its memory), "clocks", "synops" or
+        "error counter".
     where
-        Population and neuron; tile and row; empty for what has none.
+        Population and neuron; empty for what has none.
     expected, got
         By the golden model; by the RTL.
     """
@@ -83,6 +84,8 @@ class Comparison:
         the whole run.
     golden, rtl
         The two runs; `rtl` is that of the device.
+    rows
+        Rows of tables that were read back, and are as they were loaded.
     """
 
     samples: int
@@ -93,6 +96,7 @@ class Comparison:
     waveform: str | None
     golden: Run
     rtl: Run
+    rows: int = 0
 
 
 def compare(
@@ -144,7 +148,12 @@ def compare(
 
 
 def compare_device(
-    program: Program, events: Events, device: Device, progress: Progress | None = None
+    program: Program,
+    events: Events,
+    device: Device,
+    progress: Progress | None = None,
+    *,
+    verify: bool = False,
 ) -> Comparison:
     """Run `events` on a device, such as a board, and compare all but its clocks with golden.
 
@@ -154,62 +163,70 @@ def compare_device(
         Opened for `program`.
     progress
         Called with the number of samples that the device has run.
+    verify
+        Of a board: read its tables back beforehand, and the potentials of all neurons after the
+        last sample.
 
     Raises
     ------
     SpikeloomError
-        The events do not fit, or the device is gone.
+        The events do not fit, the device is gone, or its memories cannot be read.
+    FaultyDevice
+        A table is not as it was loaded.
     """
     counts = check_inputs(program.network, events)
     golden = GoldenDevice(program).run(counts)
+    board = device if verify and isinstance(device, SerialDevice) else None
+    if verify and board is None:
+        raise SpikeloomError("only the memories of a board can be verified")
+    rows = check_tables(program, board) if board else 0
     got = device.run(counts, progress)
-    mismatches = sorted(_mismatches(golden, got), key=_when)
+    found = [*_mismatches(golden, got)]
+    if board:
+        found += _wrong_potentials(program, counts, board)
+    mismatches = sorted(found, key=_when)
     samples, steps = next(iter(counts.values())).shape[:2]
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
-    return Comparison(samples, samples * steps, 0, total, first, None, golden, got)
+    return Comparison(samples, samples * steps, 0, total, first, None, golden, got, rows)
 
 
-def compare_memories(
-    program: Program, events: Events, device: SerialDevice
-) -> tuple[int, list[Mismatch]]:
-    """Read the memories of a board: tables as loaded, and the potentials that a sample leaves.
-
-    Parameters
-    ----------
-    events
-        Of which the last sample runs.
-    device
-        Opened for `program`.
-
-    Returns
-    -------
-    How many rows of tables were compared, and the rows and potentials that differ.
+def check_tables(program: Program, device: SerialDevice) -> int:
+    """Read every table of a board back; returns how many rows they have.
 
     Raises
     ------
+    FaultyDevice
+        A row is not as it was loaded: the first is named.
     SpikeloomError
-        The board was built without a read port, the events do not fit, or the device is gone.
+        The board was built without a read port, or is gone.
     """
-    found: list[Mismatch] = []
     compared = 0
     for target, tile, rows in table_rows(program.image):
-        if rows:
-            got = device.read(target, tile, 0, len(rows))
-            compared += len(rows)
-            for n, (one, other) in enumerate(zip(rows, got, strict=True)):
-                if one != other:
-                    where = f"tile {tile}, row {n}"
-                    found.append(Mismatch(None, None, target.name.lower(), where, one, other))
-    counts = check_inputs(program.network, events)
+        if not rows:
+            continue
+        got = device.read(target, tile, 0, len(rows))
+        wrong = [n for n in range(len(rows)) if rows[n] != got[n]]
+        if wrong:
+            n, memory = wrong[0], target.name.lower()
+            raise FaultyDevice(
+                f"{device.board.board}: {memory} row {n} of tile {tile} is {got[n]:#x}, "
+                f"{rows[n]:#x} was loaded ({len(wrong)} of {len(rows)} rows differ)"
+            )
+        compared += len(rows)
+    return compared
+
+
+def _wrong_potentials(
+    program: Program, counts: dict[str, NDArray[np.uint8]], device: SerialDevice
+) -> Iterator[tuple[Mismatch, int]]:
+    """What differs of the potentials that the last sample leaves in the memories."""
+    samples = len(next(iter(counts.values())))
     last = {name: array[-1:] for name, array in counts.items()}
-    states = device.final_states(last)
+    got = device.final_states(last)
     for name, expected in simulate(program.network, last).states.items():
-        for n, (one, other) in enumerate(zip(expected[0], states[name], strict=True)):
-            if one != other:
-                where = f"{name}[{n}]"
-                found.append(Mismatch(None, None, "potential", where, int(one), int(other)))
-    return compared, found
+        for found, number in _differing("potential", name, expected, got[name][None]):
+            yield dataclasses.replace(found, sample=samples - 1), number
 
 
 def check_cycles(

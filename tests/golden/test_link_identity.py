@@ -12,21 +12,21 @@ FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_state=Tr
 
 def test_identity_is_said_and_understood() -> None:
     body = identity(LINK, FABRIC)
-    assert parse_identity(body) == Identity(1, LINK, FABRIC)
-    assert body[:18] == b"\x01icebreaker\0\0\0\0\0\0\0"
+    assert parse_identity(body) == Identity(2, LINK, FABRIC)
+    assert body[:18] == b"\x02icebreaker\0\0\0\0\0\0\0"
     assert body[17:25] == bytes.fromhex("00 51 25 02 0c 00 00 02")
     assert len(body) == 41 + 4 * len(dataclasses.fields(FabricConfig))
     assert len(body) <= 254 - 4 - 5
 
 
 def test_another_version_of_the_protocol_is_refused() -> None:
-    with pytest.raises(SpikeloomError, match="version 2 of the link, this Spikeloom version 1"):
-        parse_identity(b"\x02" + identity(LINK, FABRIC)[1:])
+    with pytest.raises(SpikeloomError, match="version 3 of the link, this Spikeloom version 2"):
+        parse_identity(b"\x03" + identity(LINK, FABRIC)[1:])
 
 
-@pytest.mark.parametrize("length", [1, 41, 136])
+@pytest.mark.parametrize("length", [1, 41, 140])
 def test_an_identity_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(SpikeloomError, match=f"has {length} bytes, not 137"):
+    with pytest.raises(SpikeloomError, match=f"has {length} bytes, not 141"):
         parse_identity(identity(LINK, FABRIC)[:length])
 
 
