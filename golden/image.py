@@ -129,7 +129,11 @@ class Image:
         yield pack({"target": LoadTarget.CONTROL, "data": self.control})
 
     def check_fits(self, fabric: FabricConfig, name: str) -> None:
-        """Raise `SpikeloomError` where `name` has another `fabric` than the image is for."""
+        """Raise `SpikeloomError` where `name` has another `fabric` than the image is for.
+
+        Whether memories can be read is nothing to an image.
+        """
+        fabric = dataclasses.replace(fabric, readable=self.config.readable)
         ours, theirs = dataclasses.asdict(self.config), dataclasses.asdict(fabric)
         different = [
             f"{size} {ours[size]} and {theirs[size]}" for size in ours if ours[size] != theirs[size]

@@ -20,6 +20,8 @@ HOST_HEADER = 3
 """Bytes before the body in a frame to the board: session, sequence, command."""
 BOARD_HEADER = 5
 """Bytes before the body in a frame to the host: session, sequence, kind, executed, expected."""
+MOST_READ = LARGEST - BOARD_HEADER - CRC_BYTES
+"""Most bytes that one READ asks for."""
 
 MASK = 0x80
 """A code with this bit says which of the next `MASK_POSITIONS` positions there are."""
@@ -38,6 +40,7 @@ class Command(enum.IntEnum):
     EVENTS = 3
     COUNTERS = 4
     POLL = 5
+    READ = 6
 
 
 class Kind(enum.IntEnum):
@@ -50,6 +53,7 @@ class Kind(enum.IntEnum):
     RESULTS = 4
     REFUSED = 5
     FAULT = 6
+    MEMORY = 7
 
 
 class Refusal(enum.IntEnum):

@@ -2,11 +2,13 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
 
 from golden.contents import NO_ROWS, Rows
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.load import connect_load, load_signature
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -59,6 +61,8 @@ class Describe(wiring.Component):
     segments : Out(stream.Signature(segments(config)))
         Where they lead; also for those that do not.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` is here.
     error : Out(1)
@@ -73,6 +77,7 @@ class Describe(wiring.Component):
                 "event": In(stream.Signature(struct(config.event))),
                 "segments": Out(stream.Signature(segments(config))),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "error": Out(1),
@@ -122,15 +127,21 @@ class Describe(wiring.Component):
         ]
         if config.weight_pairs:
             m.d.comb += found.high.eq(row.high)
+        readable = {ReadTarget.CONNECTION: connection_read}
         if config.images:
             m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            self._describe_image(m, d_valid, d_event, row, known)
+            readable[ReadTarget.AXIS] = self._describe_image(m, d_valid, d_event, row, known)
+        if config.readable:
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
 
     def _describe_image(
         self, m: Module, d_valid: Signal, event: data.View, row: data.View, known: Signal
-    ) -> None:
-        """What is different for an event of a row with `image`: it is described step by step."""
+    ) -> ReadPort:
+        """What is different for an event of a row with `image`: it is described step by step.
+
+        Returns the port of the axis table.
+        """
         config = self.config
         found = self.segments.p
         m.submodules.axes = axes = memory(
@@ -197,3 +208,4 @@ class Describe(wiring.Component):
                 found.row_sums.eq(row.row_sums),
                 found.column_sums.eq(row.column_sums),
             ]
+        return axis_read

@@ -5,10 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.contents import NO_ROWS, Rows
-from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
+from golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
 from hdl.queue import Queue
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -36,6 +37,8 @@ class Emit(wiring.Component):
     slot, ahead : In
         Of the command being fired.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     event : Out(stream.Signature(config.event))
         Packets to tiles.
     host : Out(stream.Signature(config.host_out))
@@ -54,6 +57,7 @@ class Emit(wiring.Component):
                 "slot": In(config.slot_width),
                 "ahead": In(config.slot_width),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "event": Out(stream.Signature(struct(config.event))),
                 "host": Out(stream.Signature(struct(config.host_out))),
                 "idle": Out(1),
@@ -178,4 +182,7 @@ class Emit(wiring.Component):
             self.host.p.eq(c_packet),
             self.idle.eq(queue.empty & ~b_valid & ~c_valid),
         ]
+        if config.readable:
+            readable = {ReadTarget.TARGET: target_read}
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

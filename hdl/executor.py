@@ -6,11 +6,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.contents import NOTHING
-from golden.link import Command, Fault, LinkConfig, identity
+from golden.link import Command, Fault, Kind, LinkConfig, identity
 from golden.spec import FabricConfig, LoadTarget
 from hdl.event_codes import EventCodes
 from hdl.frame_receiver import BYTE
 from hdl.loader import Loader, counter_bytes
+from hdl.read import read_signature
+from hdl.reader import Reader
 from hdl.shapes import struct
 
 
@@ -24,6 +26,7 @@ class State(enum.Enum, shape=unsigned(3)):
     ANSWER = 4
     REST = 5
     FAULT = 6
+    READ = 7
 
 
 class Executor(wiring.Component):
@@ -43,13 +46,15 @@ class Executor(wiring.Component):
         Command and body of each accepted frame.
     host_in : Out(stream.Signature(config.host_in))
     load : Out(stream.Signature(config.load))
+    read : Out(read_signature(config))
+        With `readable` only.
     counters : In(config.counters)
     executed : Out(8)
         The frame that is executed next.
     answer : Out(stream.Signature(BYTE))
         The body of an answer.
-    is_identity : Out(1)
-        It is IDENTITY, else COUNTERS.
+    answers : Out(Kind)
+        Its kind.
     fault : Out(2)
         A `Fault` that stopped the executor, or 0.
     """
@@ -62,10 +67,11 @@ class Executor(wiring.Component):
                 "body": In(stream.Signature(BYTE)),
                 "host_in": Out(stream.Signature(struct(config.host_in))),
                 "load": Out(stream.Signature(struct(config.load))),
+                **({"read": Out(read_signature(config))} if config.readable else {}),
                 "counters": In(struct(config.counters)),
                 "executed": Out(8, init=1),
                 "answer": Out(stream.Signature(BYTE)),
-                "is_identity": Out(1),
+                "answers": Out(Kind),
                 "fault": Out(2),
             }
         )
@@ -100,6 +106,7 @@ class Executor(wiring.Component):
         rom_read = rom.read_port()
         left = Signal(range(max(len(text), counter_bytes(config))))
         fetched = Signal()
+        is_identity = Signal()
 
         state = Signal(State)
         body, answer = self.body, self.answer
@@ -112,9 +119,16 @@ class Executor(wiring.Component):
             loader.counters.eq(self.counters),
             loader.tile.eq(body.p.data),
             rom_read.addr.eq(rom_address),
-            answer.p.data.eq(Mux(self.is_identity, rom_read.data, loader.byte)),
+            answer.p.data.eq(Mux(is_identity, rom_read.data, loader.byte)),
             answer.p.last.eq(left == 0),
+            self.answers.eq(Mux(is_identity, Kind.IDENTITY, Kind.COUNTERS)),
         ]
+        with_body = [Command.LOAD, Command.COUNTERS]
+        if config.readable:
+            with_body.append(Command.READ)
+            m.submodules.reader = reader = Reader(config)
+            connect(m, reader.read, flipped(self.read))
+            m.d.comb += reader.body.p.eq(body.p)
         # What a state finds out counts a clock later; a fault goes before all else.
         done, finished = Signal(), Signal()
         fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
@@ -122,7 +136,7 @@ class Executor(wiring.Component):
             with m.Case(State.COMMAND):
                 m.d.comb += body.ready.eq(1)
                 m.d.sync += [ended.eq(body.p.last), fetched.eq(0), place.eq(0)]
-                m.d.sync += self.is_identity.eq(body.p.data == Command.IDENTIFY)
+                m.d.sync += is_identity.eq(body.p.data == Command.IDENTIFY)
                 m.d.sync += left.eq(
                     Mux(body.p.data == Command.IDENTIFY, len(text), counter_bytes(config)) - 1
                 )
@@ -140,10 +154,12 @@ class Executor(wiring.Component):
                         with m.Case(Command.POLL):
                             m.d.comb += done.eq(1)
                             m.d.sync += state.eq(State.REST)
+                        if config.readable:
+                            with m.Case(Command.READ):
+                                m.d.sync += state.eq(State.READ)
                         with m.Default():
                             m.d.comb += fault.eq(Fault.COMMAND)
-                    wants_more = (body.p.data == Command.LOAD) | (body.p.data == Command.COUNTERS)
-                    with m.If(body.p.last & wants_more):
+                    with m.If(body.p.last & body.p.data.matches(*with_body)):
                         m.d.comb += fault.eq(Fault.LENGTH)
             with m.Case(State.LOAD):
                 m.d.comb += [
@@ -178,6 +194,22 @@ class Executor(wiring.Component):
                     m.d.comb += loader.shift.eq(1)
                     m.d.sync += [fetched.eq(0), place.eq(place + 1), left.eq(left - 1)]
                     with m.If(answer.p.last):
+                        m.d.sync += state.eq(State.REST)
+            if config.readable:
+                with m.Case(State.READ):
+                    m.d.comb += [
+                        reader.body.valid.eq(body.valid),
+                        body.ready.eq(reader.body.ready),
+                        answer.valid.eq(reader.answer.valid),
+                        answer.p.eq(reader.answer.p),
+                        reader.answer.ready.eq(answer.ready),
+                        self.answers.eq(Kind.MEMORY),
+                        done.eq(reader.accepted),
+                        fault.eq(reader.fault),
+                    ]
+                    with m.If(ends):
+                        m.d.sync += ended.eq(1)
+                    with m.If(reader.done):
                         m.d.sync += state.eq(State.REST)
             with m.Case(State.REST):
                 # Bytes that the command does not want.

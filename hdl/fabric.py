@@ -8,6 +8,7 @@ from golden.contents import NOTHING, Contents
 from golden.spec import FabricConfig, Port
 from hdl.collector import Collector
 from hdl.mesh import Mesh
+from hdl.read import ask, read_member
 from hdl.sequencer import Sequencer
 from hdl.shapes import struct
 from hdl.tile import Tile
@@ -34,6 +35,8 @@ class Fabric(wiring.Component):
         Spikes, states, completed steps.
     load : In(stream.Signature(config.load))
         Writes the memories; always ready; meant for a fabric at rest.
+    read : In(read_signature(config))
+        With `readable` only: reads the memories of a fabric at rest.
     counters : Out(config.counters)
     probe : Out(config.probe.width)
         With `probe` only: what happened in the clock before.
@@ -49,6 +52,7 @@ class Fabric(wiring.Component):
             "host_in": In(stream.Signature(struct(config.host_in))),
             "host_out": Out(stream.Signature(struct(config.host_out))),
             "load": In(stream.Signature(struct(config.load))),
+            **read_member(config),
             "counters": Out(struct(config.counters)),
         }
         if probe:
@@ -82,6 +86,9 @@ class Fabric(wiring.Component):
                 tile.slot.eq(slot),
             ]
 
+        # What reads the memories of each tile.
+        reads = [[tile.read] for tile in tiles] if config.readable else []
+
         links: dict[tuple[int, Port], stream.Interface] = {}
         if config.tiles == 1:
             self._loop_back(m, sequencer, tiles[0])
@@ -100,12 +107,16 @@ class Fabric(wiring.Component):
                     mesh.loads[number].valid.eq(tile.load.valid),
                     mesh.loads[number].word.eq(tile.load.word),
                 ]
+            for number, parts in enumerate(reads):
+                parts.append(mesh.reads[number])
             self._to_host(m, sequencer, collector.host)
             busy = [tile.busy | mesh.pending[number] for number, tile in enumerate(tiles)]
             dropped = list(mesh.dropped)
             m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
             links = mesh.links
         m.d.comb += sequencer.busy.eq(any_of(m, busy, depth))
+        if config.readable:
+            self._read(m, reads)
 
         counters = self.counters
         m.d.sync += counters.cycles.eq(counters.cycles + 1)
@@ -141,6 +152,17 @@ class Fabric(wiring.Component):
             packets.ready.eq(self.host_out.ready & ~sequencer.done.valid),
             sequencer.done.ready.eq(self.host_out.ready),
         ]
+
+    def _read(self, m: Module, reads: list[list[wiring.PureInterface]]) -> None:
+        """A byte from a tile: the word takes the way of load words, the byte that of `busy`."""
+        depth = self.config.tree_depth
+        active = delayed(m, self.read.active, depth)
+        word = delayed(m, self.read.word, depth)
+        found = [
+            delayed(m, ask(m, parts, active & (word.tile == number), word), 1)
+            for number, parts in enumerate(reads)
+        ]
+        m.d.comb += self.read.data.eq(any_of(m, found, depth))
 
     def _probe(
         self,

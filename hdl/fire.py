@@ -5,10 +5,11 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.contents import NO_ROWS, Rows
-from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
 from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
+from hdl.read import connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 from hdl.tree import delayed
 from hdl.walk import ImageWalk
@@ -57,6 +58,8 @@ class Fire(wiring.Component):
     fetch : Out(Fetch(config))
         Reads and clears rows of sums.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     spike_valid : Out(1), spike : Out(config.spike)
         To the spike queue, which always has room.
     popped : In(1)
@@ -79,6 +82,7 @@ class Fire(wiring.Component):
                 "command": In(Command(config)),
                 "fetch": Out(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "spike_valid": Out(1),
                 "spike": Out(struct(config.spike)),
                 "popped": In(1),
@@ -289,4 +293,13 @@ class Fire(wiring.Component):
             returned.eq(unused + self.popped),
             credits.eq(credits + returned - Mux(begins, count, 0)),
         ]
+        if config.readable:
+            readable = {
+                ReadTarget.POPULATION: population_read,
+                ReadTarget.BIAS: bias_read,
+                ReadTarget.STATE: state_read,
+            }
+            if config.synaptic_state:
+                readable[ReadTarget.CURRENT] = current_read
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

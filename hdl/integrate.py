@@ -5,9 +5,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.contents import NO_ROWS, Rows
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.describe import Describe, segments
 from hdl.load import load_signature, loads
+from hdl.read import ask, connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 
 
@@ -72,6 +73,8 @@ class Integrate(wiring.Component):
     fetch : In(Fetch(config))
         Fire reads and clears a row; ordered after every group issued before it.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` has a group not yet issued.
     synapses : Out
@@ -90,6 +93,7 @@ class Integrate(wiring.Component):
                 "event": In(stream.Signature(struct(config.event))),
                 "fetch": In(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "synapses": Out(config.connection_row.fields[-1].width),
@@ -244,4 +248,11 @@ class Integrate(wiring.Component):
             self.sum_write.address.eq(sum_write.addr),
             self.sum_write.data.eq(sum_write.data),
         ]
+        if config.readable:
+            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
+            byte = connect_read(m, self.read, readable)
+            with m.If(self.read.active):  # the weights have one address
+                m.d.comb += weight_write.addr.eq(self.read.word.address)
+            found = ask(m, [describe.read], self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | found)
         return m

@@ -50,6 +50,8 @@ class LinkedFabric(wiring.Component):
         m.submodules.fabric = ResetInserter(link.begins)(fabric)
         connect(m, link.host_in, fabric.host_in)
         connect(m, link.load, fabric.load)
+        if self.config.readable:
+            connect(m, link.read, fabric.read)
         connect(m, fabric.host_out, link.host_out)
         m.d.comb += [
             link.rx.eq(self.rx),

@@ -1,15 +1,18 @@
 """Router: one node of the mesh."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.contents import NO_ROWS, Rows
-from golden.spec import TURNS, FabricConfig, LoadTarget, Port, index_bits
+from golden.spec import TURNS, FabricConfig, LoadTarget, Port, ReadTarget, index_bits
 from hdl.arbiter import RoundRobin
 from hdl.load import connect_load, load_signature
+from hdl.read import ask, connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -33,6 +36,8 @@ class RouterInput(wiring.Component):
     packet : In(stream.Signature(config.event))
     load : In(load_signature(config))
         Writes the route table.
+    read : In(read_signature(config))
+        With `readable` only: reads it.
     head : Out(config.event)
         The packet whose turn it is.
     wants : Out(len(turns))
@@ -55,6 +60,7 @@ class RouterInput(wiring.Component):
             {
                 "packet": In(stream.Signature(struct(config.event))),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "head": Out(struct(config.event)),
                 "wants": Out(len(turns)),
                 "granted": In(len(turns)),
@@ -121,6 +127,9 @@ class RouterInput(wiring.Component):
         for number in range(config.buffer):
             here.append(queue[number].wants.any() & (queue[number].packet.slot == self.slot))
         m.d.comb += self.pending.eq(Cat(here).any())
+        if config.readable:
+            found = connect_read(m, self.read, {ReadTarget.ROUTE: route_read})
+            m.d.comb += self.read.data.eq(found)
         return m
 
 
@@ -211,6 +220,8 @@ class Router(wiring.Component):
         WEST, where the host's events come in.
     load : In(load_signature(config))
         Writes the route table.
+    read : In(read_signature(config))
+        With `readable` only: reads the copy of the input whose port is `byte`.
     slot : In, pending : Out(1)
         Whether a packet due in `slot` is here.
     dropped : Out(3)
@@ -227,6 +238,7 @@ class Router(wiring.Component):
                 "inputs": In(packet).array(len(Port)),
                 "outputs": Out(packet).array(len(Port)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "dropped": Out(3),
@@ -272,4 +284,11 @@ class Router(wiring.Component):
             self.pending.eq(Cat(pending).any()),
             self.dropped.eq(sum(unit.dropped for unit in inputs.values())),
         ]
+        if config.readable:
+            word = self.read.word
+            found = (
+                ask(m, [unit.read], self.read.active & (word.byte == port), word)
+                for port, unit in inputs.items()
+            )
+            m.d.comb += self.read.data.eq(reduce(or_, found))
         return m

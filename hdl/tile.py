@@ -10,6 +10,7 @@ from hdl.emit import Emit
 from hdl.fire import Command, Fire
 from hdl.integrate import Integrate, MemoryWrite
 from hdl.load import load_signature
+from hdl.read import ask, read_member
 from hdl.shapes import struct
 
 
@@ -36,6 +37,8 @@ class Tile(wiring.Component):
     slot : In, busy : Out(1)
         Whether fire or emit works, or an event due in `slot` has not been added yet.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     synapses, fired : Out; stalled, error : Out(1)
         What is to be counted in this clock.
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
@@ -56,6 +59,7 @@ class Tile(wiring.Component):
                 "slot": In(config.slot_width),
                 "busy": Out(1),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "synapses": Out(config.connection_row.fields[-1].width),
                 "fired": Out(config.spike_clocks),
                 "stalled": Out(1),
@@ -87,6 +91,9 @@ class Tile(wiring.Component):
             connect(m, fire.current_write, flipped(self.current_write))
         for block in (integrate, fire, emit):
             connect(m, flipped(self.load), block.load)
+        if self.config.readable:
+            blocks = [integrate.read, fire.read, emit.read]
+            m.d.comb += self.read.data.eq(ask(m, blocks, self.read.active, self.read.word))
         m.d.comb += [
             emit.spike_valid.eq(fire.spike_valid),
             emit.spike.eq(fire.spike),

@@ -87,7 +87,8 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
         With the output `probe`, for a bench.
 
     Ports: `clk`, `rst`; the streams `host_in`, `host_out` and `load`, each `<name>__valid`,
-    `<name>__ready` and `<name>__payload`; `counters`; with `probe` also `probe`. A payload is one
+    `<name>__ready` and `<name>__payload`; `counters`; where the fabric is readable `read__active`,
+    `read__word` and `read__data`; with `probe` also `probe`. A payload is one
     vector with the layout of the same name in `golden.spec`, first field in the lowest bits.
     """
     title = "Spikeloom fabric with probe" if probe else "Spikeloom fabric"

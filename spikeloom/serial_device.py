@@ -13,6 +13,7 @@ from golden.errors import SpikeloomError
 from golden.host import Heard, hear
 from golden.image import Image
 from golden.link import (
+    MOST_READ,
     Command,
     EventCode,
     Kind,
@@ -22,12 +23,13 @@ from golden.link import (
     parse_identity,
     whole_bytes,
 )
-from golden.spec import TILE_COUNTERS, LoadTarget
+from golden.spec import TILE_COUNTERS, LoadTarget, ReadTarget
 from golden.step import check_inputs
 from spikeloom.codes import NoCode, ResultCodes, event_codes
 from spikeloom.devices import Events, ProgramDevice, Progress, Run, joined
 from spikeloom.link import Link, LinkLost
 from spikeloom.program import Program
+from spikeloom.readback import neuron_places
 
 BAUD = 1_000_000
 """Bits per second where none are given."""
@@ -71,6 +73,8 @@ class SerialDevice(ProgramDevice):
     ----------
     board
         What the board's link was built with.
+    readable
+        The board's memories can be read.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class SerialDevice(ProgramDevice):
     """
 
     board: LinkConfig
+    readable: bool
 
     def __init__(
         self, program: Program, port: str, baud: int = BAUD, patience: float = PATIENCE
@@ -127,6 +132,52 @@ class SerialDevice(ProgramDevice):
             sum(part[3] for part in parts),
         )
 
+    def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
+        """Rows of a memory of the board, packed as in `FabricConfig.readable_memories`.
+
+        What was loaded reads as it was loaded, at any time. For what a run left, see
+        `final_states`.
+
+        Raises
+        ------
+        SpikeloomError
+            The board was built without a read port.
+        """
+        self._check_readable()
+        return self._attempt(lambda: self._read(target, tile, address, rows))
+
+    def final_states(self, events: Events) -> dict[str, NDArray[np.int64]]:
+        """Run the last sample of `events`, and read the potentials after it from the memories.
+
+        They are those of every neuron, also of populations that are not read out.
+
+        Returns
+        -------
+        By population, of shape (size,).
+
+        Raises
+        ------
+        SpikeloomError
+            As `read` and `run`.
+        """
+        self._check_readable()
+        counts = check_inputs(self.program.network, events)
+        last = len(next(iter(counts.values()))) - 1
+
+        def action() -> dict[str, NDArray[np.int64]]:
+            # A new session overwrites what a run left; so both are done in one.
+            self._batch(counts, last, 1)
+            return self._states()
+
+        return self._attempt(action)
+
+    def _check_readable(self) -> None:
+        if not self.readable:
+            raise SpikeloomError(
+                f"the memories of {self.board.board} on {self.port} cannot be read: "
+                "build it with --set readable=true"
+            )
+
     # What is done in a session, and again in the next one where that was lost.
 
     def _attempt(self, action: Callable[[], T]) -> T:
@@ -161,7 +212,7 @@ class SerialDevice(ProgramDevice):
     def _identify(self) -> None:
         self.link.send(Command.IDENTIFY)
         identity = parse_identity(self._answer(Kind.IDENTITY))
-        self.board = identity.link
+        self.board, self.readable = identity.link, identity.fabric.readable
         name = f"{self.board.board} on {self.port}"
         self.program.image.check_fits(identity.fabric, name)
         self.link.buffer = self.board.buffer
@@ -254,6 +305,38 @@ class SerialDevice(ProgramDevice):
                 int.from_bytes(body[at : at + size], "little") for at in range(1, len(body), size)
             )
             found.append(dict(zip(names, values, strict=True)))
+        return found
+
+    def _read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
+        layout, _ = self.program.fabric.readable_memories[target]
+        size = whole_bytes(layout.width)
+        most = MOST_READ // size
+        counts = [min(most, rows - done) for done in range(0, rows, most)]
+        for number, count in enumerate(counts):
+            start = address + number * most
+            head = bytes([target, tile]) + start.to_bytes(3, "little")
+            self.link.send(Command.READ, head + bytes([count * size]))
+        found: list[int] = []
+        for count in counts:
+            body = self._answer(Kind.MEMORY)
+            if len(body) != count * size:
+                raise LinkLost("rows of another form")
+            found += (
+                int.from_bytes(body[at : at + size], "little") for at in range(0, len(body), size)
+            )
+        return found
+
+    def _states(self) -> dict[str, NDArray[np.int64]]:
+        """The potentials of all populations, as they are in the memories."""
+        image = self.program.image
+        found = {node.name: np.zeros(node.size, np.int64) for node in image.senders}
+        row = image.config.state_row
+        for name, tile, neurons, rows in neuron_places(image):
+            if rows.size:
+                first, last = int(rows.min()), int(rows.max())
+                read = self._read(ReadTarget.STATE, tile, first, last - first + 1)
+                values = np.array([row.unpack(word)["value"] for word in read])
+                found[name][neurons] = values[rows - first]
         return found
 
     def _answer(self, wanted: Kind) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from golden.contents import NOTHING, Contents
 from golden.cycle import CycleModel
 from golden.link import LinkConfig, identity, load_rows
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
+from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, ReadTarget
 
 FREE = 40
 """Clocks between looks at the line: the fabric goes on meanwhile."""
@@ -94,10 +94,10 @@ class BoardModel:
         self.complained = self.faulty = False
         self.accepted: deque[tuple[int, bytes]] = deque()
         self.waiting_codes: Iterator[None] | None = None
-        sums = [tile.integrate.sums for tile in self.fabric.tiles]
+        kept = [(tile.integrate.sums, tile.fire.states) for tile in self.fabric.tiles]
         self.fabric = CycleModel(self.config)
-        for tile, kept in zip(self.fabric.tiles, sums, strict=True):
-            tile.integrate.sums = kept
+        for tile, (sums, states) in zip(self.fabric.tiles, kept, strict=True):
+            tile.integrate.sums, tile.fire.states = sums, states
         for word in self.memory.values():
             self.fabric.clock(load=word)
         self.fabric.clock(load=self._load_word(LoadTarget.CONTROL, 0, 0, self.contents.control))
@@ -222,6 +222,8 @@ class BoardModel:
                 self._say(3, self._counters(body[0]))
             case 5:
                 self._say(0)
+            case 6 if self.config.readable:
+                self._say(7, self._read(body))
             case _:
                 raise Fault(1)
 
@@ -245,6 +247,19 @@ class BoardModel:
             row = int.from_bytes(body[at : at + size], "little")
             self._write(target, tile, address, row)
             address += 1
+
+    def _read(self, body: bytes) -> bytes:
+        if body and body[0] not in list(self.config.readable_memories):
+            raise Fault(1)
+        if len(body) < 6 or not 1 <= body[5] <= 245:
+            raise Fault(3)
+        target, tile, address = ReadTarget(body[0]), body[1], int.from_bytes(body[2:5], "little")
+        size = (self.config.readable_memories[target][0].width + 7) // 8
+        out = b""
+        while len(out) < body[5]:
+            out += self.fabric.row(target, tile, address).to_bytes(size, "little")
+            address += 1
+        return out[: body[5]]
 
     def _load_word(self, target: int, tile: int, address: int, row: int) -> int:
         widths = {field.name: field.width for field in self.load_layout.fields}

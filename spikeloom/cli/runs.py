@@ -11,6 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.errors import SpikeloomError
 from golden.step import check_inputs
 from sim.netlist import netlist
 from spikeloom.backends import open, open_board
@@ -177,6 +178,11 @@ def bench_command(
     help="Written where there is a mismatch.",
 )
 @board_options(required=False)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Also read a board's memories: tables as loaded, and the potentials that a sample leaves.",
+)
 @JSON
 def compare_command(
     program: Path,
@@ -190,6 +196,7 @@ def compare_command(
     stage: str,
     baud: int | None,
     bake: bool,
+    verify: bool,
     json_path: Path | None,
 ) -> None:
     """Compare the hardware with the golden model: spikes, states and clocks.
@@ -200,6 +207,8 @@ def compare_command(
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
     samples = len(next(iter(counts.values())))
+    if verify and board is None:
+        raise SpikeloomError("--verify reads the memories of a board: say which with --board")
     if board is None:
         with bar("comparing", samples) as progress:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
@@ -208,11 +217,12 @@ def compare_command(
         backend, clocked = board, 0  # a board is not seen from clock to clock
         opened = open_board(loaded, board, port, stage, baud, bake)
         with opened as device, bar("comparing", samples) as progress:
-            result = compare_device(loaded, counts, device, progress)
+            result = compare_device(loaded, counts, device, progress, verify=verify)
     summary: dict[str, Any] = {
         "backend": backend,
         "samples": result.samples,
         "steps_compared": result.steps,
+        "rows_verified": result.rows,
         "mismatches": result.mismatches,
         "first_mismatch": result.first and str(result.first),
         "waveform": result.waveform,

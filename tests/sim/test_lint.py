@@ -21,6 +21,7 @@ OPTIONS = {
     "extent": 4,
     "axes": 16,
     "counter_bits": 40,
+    "readable": True,
 }
 LEAST = {
     **{"lanes": 1, "neurons": 1, "weight_words": 1, "slots": 1, "axons": 1, "queue": 1},
