@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from golden.collector import Collector
-from golden.fire import Command
+from golden.fire import Command, FullFire
 from golden.image import Image
 from golden.mesh import Mesh
 from golden.packing import masks, positions, shifts
 from golden.sequencer import DONE, Sequencer
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
+from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, Port, ReadTarget
 from golden.tile import Tile, TileShifts
 
 WATCHDOG = 1 << 18
@@ -105,6 +105,7 @@ class CycleModel:
         "interconnect",
         "load_masks",
         "load_shifts",
+        "loaded",
         "probe_shifts",
         "row_layouts",
         "sequencer",
@@ -125,6 +126,7 @@ class CycleModel:
         self.counter_mask = (1 << config.counter_bits) - 1
         self.load_shifts = shifts(config.load)
         self.load_masks = masks(config.load)
+        self.loaded: dict[tuple[int, int, int], int] = {}  # by tile, target and address
         self.row_layouts = {int(target): row for target, row in config.memories.items()}
         self.command_shifts = shifts(config.fire)
         self.probe_shifts = ProbeShifts(config)
@@ -143,6 +145,21 @@ class CycleModel:
         """Write all rows of `image`, in no time."""
         for word in image.load_words():
             self._write(word)
+
+    def row(self, target: ReadTarget, tile: int, address: int) -> int:
+        """A row of a memory of a fabric at rest, packed as in `config.readable_memories`."""
+        fire = self.tiles[tile].fire
+        loaded = self.loaded.get((tile, target, address), 0)
+        if target == ReadTarget.SUM:
+            return self.tiles[tile].integrate.sums[address]
+        if target == ReadTarget.STATE:
+            return self.config.state_row.pack({"value": fire.states[address]})
+        if target == ReadTarget.CURRENT and isinstance(fire, FullFire):
+            return self.config.state_row.pack({"value": fire.currents[address]})
+        if target == ReadTarget.ROUTE:
+            inputs = (*self.config.links(tile), Port.LOCAL)
+            return self.config.route_copies.pack({port.name.lower(): loaded for port in inputs})
+        return loaded
 
     def run(self, words: Sequence[int]) -> list[tuple[int, int]]:
         """Offer `words` back to back, to a host that is always ready to take packets.
@@ -411,6 +428,7 @@ class CycleModel:
         if layout is None:
             return
         data &= (1 << layout.width) - 1
+        self.loaded[tile, target, address] = data
         if target == LoadTarget.CONTROL:
             control = layout.unpack(data)
             self.sequencer.last_phase = control["last_phase"]

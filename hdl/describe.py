@@ -2,10 +2,13 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.load import connect_load, load_signature
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -48,6 +51,8 @@ class Describe(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -56,19 +61,23 @@ class Describe(wiring.Component):
     segments : Out(stream.Signature(segments(config)))
         Where they lead; also for those that do not.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` is here.
     error : Out(1)
         An event is dropped in this clock, because its connection or axon is not there.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
                 "segments": Out(stream.Signature(segments(config))),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "error": Out(1),
@@ -79,7 +88,9 @@ class Describe(wiring.Component):
         config = self.config
         m = Module()
         m.submodules.connections = connections = memory(
-            struct(config.connection_row), 1 << index_bits(config.connections)
+            struct(config.connection_row),
+            1 << index_bits(config.connections),
+            self.contents.get(LoadTarget.CONNECTION, ()),
         )
         connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connection_read = connections.read_port()
@@ -126,9 +137,14 @@ class Describe(wiring.Component):
         ]
         if config.weight_pairs:
             m.d.comb += found.high.eq(row.high)
+        readable = {ReadTarget.CONNECTION: connection_read}
         if config.images:
             m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            self._describe_image(m, d_valid, d_free, d_event, row, known)
+            readable[ReadTarget.AXIS] = self._describe_image(
+                m, d_valid, d_free, d_event, row, known
+            )
+        if config.readable:
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
 
     def _describe_image(
@@ -139,11 +155,18 @@ class Describe(wiring.Component):
         event: data.View,
         row: data.View,
         known: Signal,
-    ) -> None:
-        """What is different for an event of a row with `image`: it is described step by step."""
+    ) -> ReadPort:
+        """What is different for an event of a row with `image`: it is described step by step.
+
+        Returns the port of the axis table.
+        """
         config = self.config
         found = self.segments.p
-        m.submodules.axes = axes = memory(struct(config.axis_row), 1 << index_bits(config.axes))
+        m.submodules.axes = axes = memory(
+            struct(config.axis_row),
+            1 << index_bits(config.axes),
+            self.contents.get(LoadTarget.AXIS, ()),
+        )
         connect_load(m, self.load, LoadTarget.AXIS, axes)
         axis_read = axes.read_port()
         axis = axis_read.data
@@ -203,3 +226,4 @@ class Describe(wiring.Component):
                 found.row_sums.eq(row.row_sums),
                 found.column_sums.eq(row.column_sums),
             ]
+        return axis_read

@@ -4,10 +4,12 @@ from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
 from hdl.queue import Queue
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -23,6 +25,8 @@ class Emit(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -35,6 +39,8 @@ class Emit(wiring.Component):
     slot, ahead : In
         Of the command being fired.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     event : Out(stream.Signature(config.event))
         Packets to tiles.
     host : Out(stream.Signature(config.host_out))
@@ -42,8 +48,9 @@ class Emit(wiring.Component):
     idle : Out(1)
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "spike_valid": In(1),
@@ -55,6 +62,7 @@ class Emit(wiring.Component):
                 "slot": In(config.slot_width),
                 "ahead": In(config.slot_width),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "event": Out(stream.Signature(struct(config.event))),
                 "host": Out(stream.Signature(struct(config.host_out))),
                 "idle": Out(1),
@@ -68,7 +76,9 @@ class Emit(wiring.Component):
         queued = data.StructLayout({"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1})
         m.submodules.queue = queue = Queue(queued, config.queue)
         m.submodules.targets = targets = memory(
-            struct(config.target_row), 1 << index_bits(config.targets)
+            struct(config.target_row),
+            1 << index_bits(config.targets),
+            self.contents.get(LoadTarget.TARGET, ()),
         )
         connect_load(m, self.load, LoadTarget.TARGET, targets)
         target_read = targets.read_port()
@@ -170,4 +180,7 @@ class Emit(wiring.Component):
             self.host.p.eq(c_packet),
             self.idle.eq(queue.empty & ~b_valid & ~c_valid),
         ]
+        if config.readable:
+            readable = {ReadTarget.TARGET: target_read}
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

@@ -4,10 +4,12 @@ from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
 from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
+from hdl.read import connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 from hdl.tree import delayed
 from hdl.walk import ImageWalk
@@ -46,6 +48,8 @@ class Fire(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -54,6 +58,8 @@ class Fire(wiring.Component):
     fetch : Out(Fetch(config))
         Reads and clears rows of sums.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     spike_valid : Out(1), spike : Out(config.spike)
         To the spike queue, which always has room.
     popped : In(1)
@@ -67,14 +73,16 @@ class Fire(wiring.Component):
         What goes to the membrane potentials and, with `synaptic_state`, to the synaptic states.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {
                 "command": In(Command(config)),
                 "fetch": Out(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "spike_valid": Out(1),
                 "spike": Out(struct(config.spike)),
                 "routed": Out(1),
@@ -95,9 +103,13 @@ class Fire(wiring.Component):
         m = Module()
 
         m.submodules.populations = populations = memory(
-            struct(config.population_row), 1 << index_bits(config.populations)
+            struct(config.population_row),
+            1 << index_bits(config.populations),
+            self.contents.get(LoadTarget.POPULATION, ()),
         )
-        m.submodules.biases = biases = memory(struct(config.bias_row), config.neurons)
+        m.submodules.biases = biases = memory(
+            struct(config.bias_row), config.neurons, self.contents.get(LoadTarget.BIAS, ())
+        )
         m.submodules.states = states = memory(signed(config.state_bits), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
         connect_load(m, self.load, LoadTarget.BIAS, biases)
@@ -288,4 +300,13 @@ class Fire(wiring.Component):
             credits.eq(credits + returned - Mux(begins, count, 0)),
             enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
         ]
+        if config.readable:
+            readable = {
+                ReadTarget.POPULATION: population_read,
+                ReadTarget.BIAS: bias_read,
+                ReadTarget.STATE: state_read,
+            }
+            if config.synaptic_state:
+                readable[ReadTarget.CURRENT] = current_read
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

@@ -4,9 +4,11 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.describe import Describe, segments
 from hdl.load import load_signature, loads
+from hdl.read import ask, connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 
 
@@ -61,6 +63,8 @@ class Integrate(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -69,6 +73,8 @@ class Integrate(wiring.Component):
     fetch : In(Fetch(config))
         Fire reads and clears a row; ordered after every group issued before it.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` has a group not yet issued.
     synapses : Out
@@ -79,13 +85,15 @@ class Integrate(wiring.Component):
         What goes to the accumulators.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
                 "fetch": In(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "synapses": Out(config.connection_row.fields[-1].width),
@@ -100,7 +108,9 @@ class Integrate(wiring.Component):
         m = Module()
 
         m.submodules.weights = weights = memory(
-            lanes(config.lanes, config.weight_bits), config.weight_words
+            lanes(config.lanes, config.weight_bits),
+            config.weight_words,
+            self.contents.get(LoadTarget.WEIGHT, ()),
         )
         m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
         weight_write = weights.write_port()
@@ -109,7 +119,7 @@ class Integrate(wiring.Component):
         sum_write = sums.write_port()
 
         # Stage D.
-        m.submodules.describe = describe = Describe(config)
+        m.submodules.describe = describe = Describe(config, self.contents)
         connect(m, flipped(self.event), describe.event)
         connect(m, flipped(self.load), describe.load)
         found = describe.segments
@@ -251,4 +261,11 @@ class Integrate(wiring.Component):
             self.sum_write.address.eq(sum_write.addr),
             self.sum_write.data.eq(sum_write.data),
         ]
+        if config.readable:
+            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
+            byte = connect_read(m, self.read, readable)
+            with m.If(self.read.active):  # the weights have one address
+                m.d.comb += weight_write.addr.eq(self.read.word.address)
+            found = ask(m, [describe.read], self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | found)
         return m

@@ -30,6 +30,8 @@ class Sequencer(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    control
+        Reset value of the control register, packed.
 
     Members
     -------
@@ -50,8 +52,9 @@ class Sequencer(wiring.Component):
     load : In(load_signature(config))
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, control: int = 0) -> None:
         self.config = config
+        self.control = control
         super().__init__(
             {
                 "host_in": In(stream.Signature(struct(config.host_in))),
@@ -69,7 +72,8 @@ class Sequencer(wiring.Component):
         config = self.config
         m = Module()
 
-        control = Signal(struct(config.control_row))
+        layout = struct(config.control_row)
+        control = Signal(layout, init=layout.from_bits(self.control))
         with m.If(self.load.valid & (self.load.word.target == LoadTarget.CONTROL)):
             m.d.sync += control.eq(self.load.word.data)
 
