@@ -118,7 +118,11 @@ class Describe(wiring.Component):
         with m.If(~w_valid):
             m.d.sync += w_event.eq(self.event.p)
         with m.If(d_free):
-            m.d.sync += [d_valid.eq(w_valid | self.event.valid), d_event.eq(next_event), w_valid.eq(0)]
+            m.d.sync += [
+                d_valid.eq(w_valid | self.event.valid),
+                d_event.eq(next_event),
+                w_valid.eq(0),
+            ]
         with m.Elif(~w_valid):
             m.d.sync += w_valid.eq(self.event.valid)
 

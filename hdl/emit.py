@@ -73,7 +73,9 @@ class Emit(wiring.Component):
         config = self.config
         m = Module()
 
-        queued = data.StructLayout({"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1})
+        queued = data.StructLayout(
+            {"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1}
+        )
         m.submodules.queue = queue = Queue(queued, config.queue)
         m.submodules.targets = targets = memory(
             struct(config.target_row),

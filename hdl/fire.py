@@ -136,9 +136,7 @@ class Fire(wiring.Component):
             self.idle.eq(state == State.IDLE),
             population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
-            begins.eq(
-                (state == State.WALK) & some & ~entering[1:].any() & enough
-            ),
+            begins.eq((state == State.WALK) & some & ~entering[1:].any() & enough),
         ]
         m.d.sync += self.fetch.valid.eq(begins)
         with m.If(self.fetch.valid):
@@ -218,9 +216,13 @@ class Fire(wiring.Component):
         else:
             # Neurons come in order, so that each stage can count them for itself.
             with m.If(state == State.SETUP):
-                m.d.sync += count.eq(Mux(population.neurons < config.lanes, population.neurons, config.lanes))
+                m.d.sync += count.eq(
+                    Mux(population.neurons < config.lanes, population.neurons, config.lanes)
+                )
             with m.Elif(begins):
-                m.d.sync += count.eq(Mux(left >= 2 * config.lanes, config.lanes, left - config.lanes))
+                m.d.sync += count.eq(
+                    Mux(left >= 2 * config.lanes, config.lanes, left - config.lanes)
+                )
 
             def counted(base: Value, stage: int) -> Value:
                 counter = Signal.like(base)

@@ -55,7 +55,7 @@ class Integrate(wiring.Component):
     meets.
 
     Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
-    and its sums are written in the clock after each issue. Groups, segments, events and connections
+    and its sums are written two clocks after each issue. Groups, segments, events and connections
     follow each other without a bubble; a fetch takes the place of one group. Events of images need
     some clocks more to be described: see `Describe`.
 
@@ -71,7 +71,7 @@ class Integrate(wiring.Component):
     event : In(stream.Signature(config.event))
         Packets, due in a slot.
     fetch : In(Fetch(config))
-        Fire reads and clears a row; ordered after every group issued before it.
+        Fire reads and clears a row; not in the two clocks after another operation on it.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
@@ -228,7 +228,7 @@ class Integrate(wiring.Component):
         a_valid, a_after_last = Signal(), Signal()
         a_address = Signal.like(address)
         row, written = Signal.like(sum_write.data), Signal.like(sum_write.data)
-        weight = Signal(lanes(config.lanes, (2 if config.weight_pairs else 1) * config.weight_bits))
+        weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
             r_valid.eq(issue | self.fetch.valid),
             r_clears.eq(self.fetch.valid),
@@ -253,7 +253,7 @@ class Integrate(wiring.Component):
                     m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
         # A fetched row is emptied: nothing is added to nothing.
         with m.If(r_clears):
-            m.d.sync += [row.eq(row.shape().const([0] * config.lanes)), weight.eq(weight.shape().const([0]*config.lanes)), a_after_last.eq(0)]
+            m.d.sync += [row.as_value().eq(0), weight.as_value().eq(0), a_after_last.eq(0)]
         m.d.comb += [
             sum_write.addr.eq(a_address),
             sum_write.en.eq(a_valid),
@@ -266,6 +266,6 @@ class Integrate(wiring.Component):
             byte = connect_read(m, self.read, readable)
             with m.If(self.read.active):  # the weights have one address
                 m.d.comb += weight_write.addr.eq(self.read.word.address)
-            found = ask(m, [describe.read], self.read.active, self.read.word)
-            m.d.comb += self.read.data.eq(byte | found)
+            described = ask(m, [describe.read], self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | described)
         return m
