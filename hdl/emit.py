@@ -89,7 +89,7 @@ class Emit(wiring.Component):
         # Stage A: which row of the target table comes next.
         head = queue.head.spike
         beat = Signal.like(head.fan_out)
-        second = Signal.like(beat, init=2)  # beat + 2
+        second = Signal.like(beat, init=2 % (1 << len(beat)))  # beat + 2
         walked = Signal()  # the fan-out: the state is left
         begun = Signal()  # a beat of the head is gone
         ends = Signal()  # where one is gone: the beat that comes now is the last
@@ -133,7 +133,7 @@ class Emit(wiring.Component):
                 walked.eq(routed & row_ends & head.readout & ~again),
             ]
             with m.If(row_ends | ~routed):
-                m.d.sync += [beat.eq(0), second.eq(2)]
+                m.d.sync += [beat.eq(0), second.eq(second.init)]
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()

@@ -157,7 +157,8 @@ class Fire(wiring.Component):
                     with m.If(self.command.p.restart):
                         m.d.sync += row.eq(0)
             with m.Case(State.LOOKUP):
-                m.d.sync += state.eq(State.SETUP)
+                # Nothing looks at the next row before the next LOOKUP.
+                m.d.sync += [row.eq(row + 1), state.eq(State.SETUP)]
             with m.Case(State.SETUP):
                 m.d.sync += [
                     left.eq(population.neurons),
@@ -170,10 +171,7 @@ class Fire(wiring.Component):
                     m.d.sync += state.eq(State.DRAIN)
             with m.Case(State.DRAIN):
                 with m.If((entering == 0) & ~moving):
-                    m.d.sync += [
-                        row.eq(row + 1),
-                        state.eq(Mux(population.more, State.LOOKUP, State.IDLE)),
-                    ]
+                    m.d.sync += state.eq(Mux(population.more, State.LOOKUP, State.IDLE))
 
         # Which neuron is in the pipeline, by the clocks since it entered.
         last = config.fire_clocks
