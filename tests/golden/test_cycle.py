@@ -502,9 +502,9 @@ def test_input_runs_ahead_as_far_as_the_window() -> None:
     config = SMALL
     loaded = image(config, populations=[{}], window=2)
     probes = play(loaded, [mark(config)] * 6, 80)
-    # lead after clock 0, 1, 2 is 1, 2, 3: closed from 3 on. A step without neurons: WAIT in 1 and 2,
-    # START in 3, 4..7 the row, 8 IDLE, 9 BUSY sees it, 10 DONE: lead is 2 in 11, open in 12. Then
-    # 10 clocks a step.
+    # lead after clock 0, 1, 2 is 1, 2, 3: closed from 3 on. A step without neurons: WAIT in 1 and
+    # 2, START in 3, 4..7 the row, 8 IDLE, 9 BUSY sees it, 10 DONE: lead is 2 in 11, open in 12.
+    # Then 10 clocks a step.
     taken = [n for n, p in enumerate(probes) if p["host_in.ready"]]
     assert taken == [0, 1, 2, 12, 22, 32]
     assert clocks_of(probes, "host_out.valid") == [10 + 10 * n for n in range(6)]
@@ -630,6 +630,26 @@ def test_an_empty_phase_of_two_tiles_takes_nine_clocks() -> None:
     # is 3; it is 0 in 27.
     assert clocks_of(probes, "fire.valid") == [5, 14, 28, 37]
     assert clocks_of(probes, "host_out.valid") == [23, 46]
+
+
+def test_a_router_waits_for_the_waiting_place() -> None:
+    config = dataclasses.replace(PAIR, neurons=12)
+    tile = tile_image(
+        config,
+        weights=[[1]] * 3,
+        connections=[{"sources": 1, "groups": 3, "synapses": 12}],
+        routes=[{"local": 1}],
+    )
+    loaded = fabric_image(config, tile, tile_image(config))
+    probes = play(loaded, [event(config)] * 6, 26)
+    # At the output of router 0 from 3 on. The first is in D in 4 and in X in 5..7; the second in D
+    # in 5..7; the third, accepted in 5, in W in 6 and 7. Then one in every 3 clocks, of which it is
+    # in W for 2.
+    taken = [n for n, p in enumerate(probes) if p["0.event.valid"] and p["0.event.ready"]]
+    assert taken == [3, 4, 5, 8, 11, 14]
+    waiting = (6, 7, 9, 10, 12, 13, 15, 16)
+    assert clocks_of(probes, "0.event.ready") == [n for n in range(26) if n not in waiting]
+    assert clocks_of(probes, "0.sum.write") == list(range(7, 25))
 
 
 def test_spikes_of_both_tiles_meet_in_a_third() -> None:
