@@ -14,8 +14,7 @@ from boards import catalogue
 from boards.family import Family
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
-
-REMEDY = "pip install 'spikeloom[boards]'"
+from sim.toolchain import REMEDY
 
 
 @dataclass(frozen=True)

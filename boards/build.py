@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import logging
 import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -19,30 +20,37 @@ from pathlib import Path
 from typing import Any
 
 import hdl
-from boards import clocking, netlist, pll, tools, top
+from boards import clocking, netlist, pll, top
 from boards.board import Board
 from boards.pll import MHZ, Setting
 from boards.tools import WHEELS, Tools
+from golden import contents as contents_specification
 from golden import link as link_specification
 from golden import spec as specification
+from golden.contents import NOTHING, Contents
 from golden.errors import SpikeloomError
+from golden.image import Image
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
-from sim import cache
+from sim import cache, toolchain
+from sim.toolchain import OutOfTime
+from sim.verilog import blank
 
 _WORKERS = 2
 """Placements at a time: each takes a core, and half a gigabyte for a large part."""
 
-_MEMORIES = (
-    r"delete t:$meminit_v2 r:MEMID=\weights %i; "
-    r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
-)
-"""Weights start with anything, because the large RAMs of iCE40 have no initial contents. Nobody
-looks at what is read in the clock of a write (`hdl.shapes.memory`); the identity is never
+_COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
+"""Nobody looks at what is read in the clock of a write (`hdl.shapes.memory`); the identity is never
 written."""
+
+_LEAST_MINUTES = 30
+_CELLS_PER_MINUTE = 500
+"""What a placement may take: several times what it does take on a busy machine. Few never end."""
 
 _TRIALS = 4
 """Clocks that are tried for the fastest."""
+
+_log = logging.getLogger(__name__)
 
 SEEDS = (1, 2, 3)
 """Seeds of the placements where no others are asked for."""
@@ -62,6 +70,8 @@ class Design:
         The file with the pins, for nextpnr.
     pins
         Names of the ports of `top` that are the clock, `rx` and `tx`.
+    contents
+        What the fabric is built with.
     """
 
     board: Board
@@ -71,6 +81,7 @@ class Design:
     source: str
     constraints: str
     pins: Mapping[str, str]
+    contents: Contents
 
     @property
     def clock_mhz(self) -> float:
@@ -121,6 +132,7 @@ def design(
     *,
     clock_mhz: float | None = None,
     baud: int | None = None,
+    image: Image | None = None,
 ) -> Design:
     """Elaborate a board.
 
@@ -135,14 +147,18 @@ def design(
         board's if not given.
     baud
         Of the serial line, which gets the nearest that divides the clock; the board's if not given.
+    image
+        What the memories hold from the start, as far as those of the part can.
 
     Raises
     ------
     SpikeloomError
-        The PLL makes no such clock, the clock is too slow for the baud rate, or Amaranth's package
-        with the boards is missing.
+        The PLL makes no such clock, the clock is too slow for the baud rate, the image is not for
+        these sizes or the part cannot hold any of it, or Amaranth's package with the boards is
+        missing.
     """
     fabric = fabric or board.fabric
+    contents = NOTHING if image is None else _contents(board, fabric, image)
     platform = board.make_platform()
     oscillator = board.oscillator or platform.default_clk
     source = round(platform.lookup(oscillator).clock.frequency)
@@ -150,12 +166,13 @@ def design(
     setting = pll.setting(board.family.name, source, wanted)
     clocks_per_bit = round(setting.frequency / (baud or board.baud))
     link = LinkConfig(board.name, round(setting.frequency), clocks_per_bit)
+    link = link.with_contents(contents, fabric)
     key = cache.digest(repr(board), repr(fabric), repr(link), repr(setting), *_sources())
     link = dataclasses.replace(link, build=key)
     pins = board.family.pins[-1].rpartition("=")[2]
 
     def make(directory: Path) -> None:
-        plan = platform.prepare(top.Top(board, fabric, link, setting), "top")
+        plan = platform.prepare(top.Top(board, fabric, link, setting, contents), "top")
         for name in ("top.il", pins):
             text = plan.files[name]
             (directory / name).write_bytes(text.encode() if isinstance(text, str) else text)
@@ -169,13 +186,25 @@ def design(
         (made / "top.il").read_text(encoding="utf-8"),
         (made / pins).read_text(encoding="utf-8"),
         {"clk": f"{oscillator}_0__io", "rx": "uart_0__rx__io", "tx": "uart_0__tx__io"},
+        contents,
     )
+
+
+def _contents(board: Board, fabric: FabricConfig, image: Image) -> Contents:
+    """What of `image` the part can be configured with."""
+    image.check_fits(fabric, board.name)
+    if not board.family.baked:
+        raise SpikeloomError(
+            f"{board.name}: no Program can be baked into a part of {board.family.name}: "
+            "leave out --bake, the board is loaded when it runs"
+        )
+    return image.contents(board.family.baked)
 
 
 def synthesise(made: Design, use: Tools) -> str:
     """The netlist of a design after synthesis: JSON of Yosys."""
     script = (
-        f"read_rtlil top.il; {_MEMORIES}; "
+        f"read_rtlil top.il; {blank(made.contents)}; {_COLLISIONS}; "
         f"{made.board.family.synthesis} -top top; write_json netlist.json"
     )
 
@@ -188,13 +217,17 @@ def synthesise(made: Design, use: Tools) -> str:
     return (cache.cached("netlist", key, make) / "netlist.json").read_text(encoding="utf-8")
 
 
-def place(made: Design, synthesised: str, seed: int, use: Tools) -> Placed:
-    """Place and route a netlist.
+def place(
+    made: Design, synthesised: str, seed: int, use: Tools, minutes: float | None = None
+) -> Placed:
+    """Place and route a netlist, in so many minutes at most if there is a limit.
 
     Raises
     ------
     SpikeloomError
         It does not fit the part.
+    OutOfTime
+        It took longer.
     """
     family = made.board.family
     # --freq is for Gowin, for which nextpnr does not derive the clock of a PLL from its input.
@@ -209,7 +242,9 @@ def place(made: Design, synthesised: str, seed: int, use: Tools) -> Placed:
         (directory / "netlist.json").write_text(synthesised, encoding="utf-8")
         (directory / pins).write_text(made.constraints, encoding="utf-8")
         try:
-            use.run(family.placer, *arguments, directory=directory)
+            use.run(family.placer, *arguments, directory=directory, minutes=minutes)
+        except OutOfTime:
+            raise
         except SpikeloomError as error:
             raise SpikeloomError(
                 f"{made.board.name}: {error} (if it does not fit, make it smaller with --set)"
@@ -232,16 +267,60 @@ def place_all(
     seeds: Sequence[int],
     use: Tools,
     progress: Callable[[Placed], None] = lambda placed: None,
+    minutes: float | None = None,
 ) -> list[Placed]:
-    """A placement for each seed, some at a time; `progress` hears of each."""
+    """A placement for each seed, some at a time.
 
-    def one(seed: int) -> Placed:
-        placed = place(made, synthesised, seed, use)
+    A router now and then never ends. A placement that takes too long is ended and left out, with a
+    warning in the log.
+
+    Parameters
+    ----------
+    made, synthesised
+        The design, and its netlist.
+    seeds
+        Of the placements.
+    use
+        The tools.
+    progress
+        Hears of each placement.
+    minutes
+        Most that one may take; if not given 30, or a minute for every 500 cells if that is more.
+
+    Raises
+    ------
+    SpikeloomError
+        It does not fit the part, or no placement ended in time.
+    """
+    if minutes is None:
+        cells = len(json.loads(synthesised)["modules"]["top"]["cells"])
+        minutes = max(_LEAST_MINUTES, cells / _CELLS_PER_MINUTE)
+
+    def one(seed: int) -> Placed | None:
+        try:
+            placed = place(made, synthesised, seed, use, minutes)
+        except OutOfTime:
+            return None
         progress(placed)
         return placed
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return list(pool.map(one, seeds))
+        ended = dict(zip(seeds, pool.map(one, seeds), strict=True))
+    placements = [placed for placed in ended.values() if placed is not None]
+    late = ", ".join(str(seed) for seed, placed in ended.items() if placed is None)
+    if not placements:
+        raise SpikeloomError(
+            f"{made.board.name}: no placement ended within {minutes:g} minutes (seeds {late}): "
+            "give them more --minutes, try more --seeds, or make it smaller with --set"
+        )
+    if late:
+        _log.warning(
+            "%s: left out, as it did not end within %g minutes: the placement of seed %s",
+            made.board.name,
+            minutes,
+            late,
+        )
+    return placements
 
 
 def build(
@@ -250,7 +329,9 @@ def build(
     *,
     clock_mhz: float | None = None,
     baud: int | None = None,
+    image: Image | None = None,
     seeds: Sequence[int] = SEEDS,
+    minutes: float | None = None,
     use: Tools = WHEELS,
     progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
@@ -258,10 +339,10 @@ def build(
 
     Parameters
     ----------
-    board, fabric, clock_mhz, baud
+    board, fabric, clock_mhz, baud, image
         As for `design`.
-    seeds
-        Of the placements.
+    seeds, minutes
+        Of the placements, and how long each may take, as for `place_all`.
     use
         The tools.
     progress
@@ -272,9 +353,9 @@ def build(
     SpikeloomError
         No placement meets the clock, it does not fit the part, or a tool is missing or fails.
     """
-    made = design(board, fabric, clock_mhz=clock_mhz, baud=baud)
+    made = design(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(made, use)
-    placements = place_all(made, synthesised, seeds, use, progress)
+    placements = place_all(made, synthesised, seeds, use, progress, minutes)
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     if not meets(made, best):
         raise SpikeloomError(
@@ -296,7 +377,9 @@ def build_fastest(
     fabric: FabricConfig | None = None,
     *,
     baud: int | None = None,
+    image: Image | None = None,
     seeds: Sequence[int] = SEEDS,
+    minutes: float | None = None,
     use: Tools = WHEELS,
     progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
@@ -306,18 +389,20 @@ def build_fastest(
     what the placements for the board's own clock promise, until one keeps its promise.
     """
     clock_mhz = board.clock_mhz
-    made = design(board, fabric, clock_mhz=clock_mhz, baud=baud)
+    made = design(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     for _ in range(_TRIALS):
-        placements = place_all(made, synthesise(made, use), seeds, use, progress)
+        placements = place_all(made, synthesise(made, use), seeds, use, progress, minutes)
         promised = max(placed.fmax_mhz for placed in placements)
-        made = design(board, fabric, clock_mhz=promised, baud=baud)
+        made = design(board, fabric, clock_mhz=promised, baud=baud, image=image)
         with contextlib.suppress(SpikeloomError):
             return build(
                 board,
                 fabric,
                 clock_mhz=made.clock_mhz,
                 baud=baud,
+                image=image,
                 seeds=seeds,
+                minutes=minutes,
                 use=use,
                 progress=progress,
             )
@@ -359,7 +444,7 @@ def simulation(made: Design, text: str, use: Tools) -> str:
 
     key = cache.digest(given, script, use.version("yosys"))
     verilog = cache.cached("simulation", key, make) / "netlist.v"
-    share = tools.models()
+    share = toolchain.cell_models()
     libraries = [share / name for name in netlist.LIBRARIES[family]]
     parts = [path.read_text(encoding="utf-8") for path in (*libraries, netlist.CELLS, verilog)]
     # The libraries are one file each that way.
@@ -448,7 +533,11 @@ def _report(
         "seed": best.seed,
         "resources": resources(made, synthesised, best),
         "fabric": dataclasses.asdict(made.fabric),
-        "link": {**dataclasses.asdict(made.link), "baud": made.link.baud},
+        "link": {
+            **dataclasses.asdict(made.link),
+            "baud": made.link.baud,
+            "baked": [target.name.lower() for target in made.link.baked],
+        },
         "pll": {name: str(value) for name, value in dataclasses.asdict(made.setting).items()},
         "tools": {"amaranth": version("amaranth"), **{name: use.version(name) for name in names}},
     }
@@ -457,6 +546,6 @@ def _report(
 def _sources() -> list[str]:
     """The text of everything that a design is made by."""
     files = sorted(Path(hdl.__path__[0]).glob("*.py"))
-    modules = (specification, link_specification, pll, clocking, top)
+    modules = (specification, contents_specification, link_specification, pll, clocking, top)
     files += [Path(str(module.__file__)) for module in modules]
     return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]

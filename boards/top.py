@@ -8,6 +8,7 @@ from amaranth.lib import io, wiring
 from boards.board import Board
 from boards.clocking import Clocking
 from boards.pll import Setting
+from golden.contents import NOTHING, Contents
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
 from hdl.linked import LinkedFabric
@@ -26,15 +27,23 @@ class Top(wiring.Component):
         Sizes of the fabric, and what its link says.
     setting
         Of the PLL.
+    contents
+        What the fabric is built with.
     """
 
     def __init__(
-        self, board: Board, fabric: FabricConfig, link: LinkConfig, setting: Setting
+        self,
+        board: Board,
+        fabric: FabricConfig,
+        link: LinkConfig,
+        setting: Setting,
+        contents: Contents = NOTHING,
     ) -> None:
         self.board = board
         self.fabric = fabric
         self.link = link
         self.setting = setting
+        self.contents = contents
         super().__init__({})
 
     def elaborate(self, platform: Any) -> Module:
@@ -47,7 +56,7 @@ class Top(wiring.Component):
         )
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal("sync").eq(clocking.clk), ResetSignal("sync").eq(clocking.rst)]
-        m.submodules.linked = linked = LinkedFabric(self.fabric, self.link)
+        m.submodules.linked = linked = LinkedFabric(self.fabric, self.link, self.contents)
         uart = platform.request("uart", 0, dir=_as_ports(platform, "uart"))
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

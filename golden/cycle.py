@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from golden.collector import Collector
-from golden.fire import Command
+from golden.fire import Command, FullFire
 from golden.image import Image
 from golden.mesh import Mesh
 from golden.packing import masks, positions, shifts
 from golden.sequencer import DONE, Sequencer
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
+from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, Port, ReadTarget
 from golden.tile import Tile, TileShifts
 
 WATCHDOG = 1 << 18
@@ -105,6 +105,7 @@ class CycleModel:
         "interconnect",
         "load_masks",
         "load_shifts",
+        "loaded",
         "probe_shifts",
         "row_layouts",
         "sequencer",
@@ -125,6 +126,7 @@ class CycleModel:
         self.counter_mask = (1 << config.counter_bits) - 1
         self.load_shifts = shifts(config.load)
         self.load_masks = masks(config.load)
+        self.loaded: dict[tuple[int, int, int], int] = {}  # by tile, target and address
         self.row_layouts = {int(target): row for target, row in config.memories.items()}
         self.command_shifts = shifts(config.fire)
         self.probe_shifts = ProbeShifts(config)
@@ -143,6 +145,21 @@ class CycleModel:
         """Write all rows of `image`, in no time."""
         for word in image.load_words():
             self._write(word)
+
+    def row(self, target: ReadTarget, tile: int, address: int) -> int:
+        """A row of a memory of a fabric at rest, packed as in `config.readable_memories`."""
+        fire = self.tiles[tile].fire
+        loaded = self.loaded.get((tile, target, address), 0)
+        if target == ReadTarget.SUM:
+            return self.tiles[tile].integrate.sums[address]
+        if target == ReadTarget.STATE:
+            return self.config.state_row.pack({"value": fire.states[address]})
+        if target == ReadTarget.CURRENT and isinstance(fire, FullFire):
+            return self.config.state_row.pack({"value": fire.currents[address]})
+        if target == ReadTarget.ROUTE:
+            inputs = (*self.config.links(tile), Port.LOCAL)
+            return self.config.route_copies.pack({port.name.lower(): loaded for port in inputs})
+        return loaded
 
     def run(self, words: Sequence[int]) -> list[tuple[int, int]]:
         """Offer `words` back to back, to a host that is always ready to take packets.
@@ -220,32 +237,30 @@ class CycleModel:
         # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
         busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
         fetching = tile.fire.begun
-        event_ready = tile.integrate.ready(fetching)
+        event_ready = tile.integrate.waiting is None
         emit_event = emit.c_event
         emit_host = emit.c_packet
         reporting = sequencer.state == DONE
-        emit_host_ready = host_out_ready and not reporting
         host_out = STEP_PACKET if reporting else emit_host
 
         # Arbiter, and the sequencer's input side. The step mark is the lowest bit of a host word.
         event = emit_event
         mark = None
         taken = False
-        if host_in is not None and sequencer.lead <= sequencer.window:
+        if host_in is not None and sequencer.open:
             if host_in & 1:
                 mark = host_in
                 taken = True
             elif emit_event is None:
                 event = sequencer.event(host_in)
                 taken = event_ready
-        emit_event_ready = emit_event is not None and event_ready
 
         # The edge.
         command = sequencer.clock(busy, reporting and host_out_ready)
         if mark is not None:
             sequencer.mark(mark)
         part = tile.clock(
-            event if event_ready else None, fetching, emit_event_ready, emit_host_ready, command
+            event if event_ready else None, fetching, event_ready, host_out_ready, command
         )
         if load is not None:
             self._write(load)
@@ -259,8 +274,8 @@ class CycleModel:
         shift = self.tile_shifts
         part |= (
             event_ready << 1
-            | emit_event_ready << shift.emit_event + 1
-            | emit_host_ready << shift.emit_host + 1
+            | event_ready << shift.emit_event + 1
+            | host_out_ready << shift.emit_host + 1
         )
         if event is not None:
             part |= 1 | event << 2
@@ -293,7 +308,7 @@ class CycleModel:
             tile = tiles[number]
             busy = busy or tile.busy(slot)
             fetching[number] = tile.fire.begun
-            ready[number] = tile.integrate.ready(fetching[number])
+            ready[number] = tile.integrate.waiting is None
             offered[number] = tile.emit.c_event
             if tile.emit.c_packet is not None:
                 packets[number] = tile.emit.c_packet
@@ -304,7 +319,7 @@ class CycleModel:
 
         # The sequencer's input side.
         event = mark = None
-        if host_in is not None and sequencer.lead <= sequencer.window:
+        if host_in is not None and sequencer.open:
             if host_in & 1:
                 mark = host_in
             else:
@@ -313,7 +328,7 @@ class CycleModel:
         # The edge.
         mesh.clock(offered, ready, event)
         taken = mark is not None or mesh.host_taken
-        sent = collector.clock(packets, host_out_ready and not reporting)
+        sent = collector.clock(packets, host_out_ready)
         command = sequencer.clock(busy, reporting and host_out_ready)
         if mark is not None:
             sequencer.mark(mark)
@@ -413,6 +428,7 @@ class CycleModel:
         if layout is None:
             return
         data &= (1 << layout.width) - 1
+        self.loaded[tile, target, address] = data
         if target == LoadTarget.CONTROL:
             control = layout.unpack(data)
             self.sequencer.last_phase = control["last_phase"]

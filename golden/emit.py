@@ -83,7 +83,7 @@ class Emit:
         if self.b is not None:
             index, population, value, target = self.b
             late = target is not None and not target[0] and target[1] > ahead
-            if late or c_free:
+            if c_free:
                 self.b = None
                 if not late:
                     if target is None:

@@ -85,6 +85,7 @@ class Fire:
         "buffer",
         "counter_mask",
         "credits",
+        "enough",
         "entering",
         "fetch_address",
         "first",
@@ -132,6 +133,7 @@ class Fire:
         self.neuron = self.neuron_address = 0  # of the neuron whose sum leaves the buffer next
         self.buffer = self.held = 0
         self.credits = config.queue
+        self.enough = False
         self.returned = 0
         # Stages from when a sum left the buffer to the last, the oldest first.
         self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
@@ -141,14 +143,15 @@ class Fire:
         """Write a row of the bias memory."""
         self.biases[address] = bias
 
-    def begins(self, credits: int) -> int:
-        """The neurons of the group that begins in this clock, or 0; `credits` are those in it."""
-        if self.entering > 1 or credits < self.lanes:
+    def begins(self) -> int:
+        """The neurons of the group that begins in this clock, or 0."""
+        if self.entering > 1 or not self.enough:
             return 0
         return min(self.lanes, self.left)
 
     def rest(self) -> None:
         """One clock in IDLE."""
+        self.enough = self.credits >= self.lanes
         self.credits += self.returned
         self.returned = 0
 
@@ -201,7 +204,8 @@ class Fire:
             self.fetch_address += self.slots
         self.begun = 0
         if self.state == WALK and self.left:
-            self.begun = self.begins(credits)
+            self.begun = self.begins()
+        self.enough = credits >= (2 * self.lanes if self.begun else self.lanes)
         if self.begun:
             self.left -= self.begun
             self.credits -= self.begun
@@ -324,9 +328,9 @@ class FullFire(Fire):
         super().write_bias(address, bias)
         self.leaks[address] = leak
 
-    def begins(self, credits: int) -> int:
+    def begins(self) -> int:
         """The neurons of the group that begins in this clock, or 0."""
-        if not super().begins(credits):
+        if not super().begins():
             return 0
         return min(self.lanes, self.channels - self.group * self.lanes)
 

@@ -1,9 +1,12 @@
 """The contents of a fabric's memories: a network after it was mapped, as hardware is given it."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from golden.contents import Contents
 from golden.convolution import Image as ImageShape
+from golden.errors import SpikeloomError
 from golden.spec import FabricConfig, LoadTarget
 
 
@@ -124,3 +127,28 @@ class Image:
                 for address, data in enumerate(rows):
                     yield pack({"tile": number, "target": target, "address": address, "data": data})
         yield pack({"target": LoadTarget.CONTROL, "data": self.control})
+
+    def check_fits(self, fabric: FabricConfig, name: str) -> None:
+        """Raise `SpikeloomError` where `name` has another `fabric` than the image is for.
+
+        Whether memories can be read is nothing to an image.
+        """
+        fabric = dataclasses.replace(fabric, readable=self.config.readable)
+        ours, theirs = dataclasses.asdict(self.config), dataclasses.asdict(fabric)
+        different = [
+            f"{size} {ours[size]} and {theirs[size]}" for size in ours if ours[size] != theirs[size]
+        ]
+        if different:
+            raise SpikeloomError(
+                f"the program and {name} differ: {', '.join(different)}; compile it for the board"
+            )
+
+    def contents(self, targets: Collection[LoadTarget]) -> Contents:
+        """What a fabric starts with if `targets`, and always `CONTROL`, are built into it."""
+        return Contents(
+            tuple(
+                {target: rows for target, rows in tile.tables.items() if target in targets}
+                for tile in self.tiles
+            ),
+            self.control,
+        )

@@ -59,6 +59,8 @@ class Integrate:
     """
 
     __slots__ = (
+        "a_address",
+        "a_weights",
         "connection",
         "connections",
         "counter_mask",
@@ -66,18 +68,20 @@ class Integrate:
         "d_slot",
         "d_valid",
         "described",
-        "e_address",
-        "e_weights",
+        "dropped",
         "errors",
         "event_masks",
         "event_shifts",
         "high_weights",
         "lower",
+        "r_address",
+        "r_weights",
         "row_bits",
         "signs",
         "stalls",
         "sums",
         "synops",
+        "waiting",
         "weights",
         "x_begins",
         "x_groups",
@@ -109,6 +113,7 @@ class Integrate:
         unused = ConnectionRow()
         self.connections = [unused] * (1 << index_bits(config.connections))
         self.connection = unused  # the row read last
+        self.waiting: int | None = None  # the event in W, packed
         self.d_valid = False
         self.d_index = self.d_slot = 0
         self.described = True
@@ -117,10 +122,13 @@ class Integrate:
         self.x_sum_stride = config.slots
         self.x_synapses = 0
         self.x_weights = self.weights
-        # Stage E: accumulator row of the operation issued in the clock before, and the weights to
-        # add to it (None: a fetch).
-        self.e_address: int | None = None
-        self.e_weights: tuple[int, int] | None = None
+        # Stages R and A: accumulator row of the operation issued in the clock before, and in that
+        # before it, and the weights to add to it (None: a fetch).
+        self.r_address: int | None = None
+        self.r_weights: tuple[int, int] | None = None
+        self.a_address: int | None = None
+        self.a_weights: tuple[int, int] | None = None
+        self.dropped = False  # an event in the clock before
         self.synops = self.stalls = self.errors = 0
 
     def write_weights(self, address: int, word: int) -> None:
@@ -142,51 +150,60 @@ class Integrate:
 
     def pending(self, slot: int) -> bool:
         """Whether an event for `slot` has groups that are not yet issued."""
+        if self.waiting is not None:
+            _, _, slot_shift = self.event_shifts
+            _, _, slot_mask = self.event_masks
+            if self.waiting >> slot_shift & slot_mask == slot:
+                return True
         return (self.d_valid and self.d_slot == slot) or (self.x_valid and self.x_slot == slot)
-
-    def ready(self, fetching: int) -> bool:
-        """`event.ready`: stage D is empty, or goes to X, which is empty or issues its last group.
-
-        `fetching`: nonzero if fire fetches in this clock.
-        """
-        return (
-            not self.d_valid
-            or not self.x_valid
-            or (self.x_groups == 1 and not fetching and not self.x_more)
-        )
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in any stage."""
-        return not self.d_valid and not self.x_valid and self.e_address is None
+        """Whether nothing is in any stage, and nothing left to be counted."""
+        return (
+            not self.d_valid
+            and not self.x_valid
+            and self.r_address is None
+            and self.a_address is None
+            and not self.dropped
+        )
 
     def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
         """One clock in which `event` (if any) transfers; returns the row `fetched` (if any).
 
-        `event`: packed, as in `FabricConfig.event`.
+        `event`: packed, as in `FabricConfig.event`; it may only transfer where `waiting` is None.
         """
-        # Stage E. Every operation reads and writes in one go here, in order: that is what
+        if self.dropped:
+            self.errors = self.errors + 1 & self.counter_mask
+            self.dropped = False
+
+        # Stage A. Every operation reads and writes in one go here, in order: that is what
         # forwarding makes of the memory.
-        fetched = 0
-        address = self.e_address
+        address = self.a_address
         if address is not None:
-            row = self.sums[address]
-            if self.e_weights is None:
-                fetched = row
+            if self.a_weights is None:
                 self.sums[address] = 0
             else:
-                lower, signs = self.e_weights
+                row = self.sums[address]
+                lower, signs = self.a_weights
                 self.sums[address] = (row & self.lower) + lower ^ row & self.signs ^ signs
+
+        # Stage R.
+        fetched = 0
+        address = self.r_address
+        if address is not None and self.r_weights is None:
+            fetched = self.sums[address]
+        self.a_address, self.a_weights = address, self.r_weights
 
         # Stage X.
         x_free = not self.x_valid
         if fetching:
-            self.e_address, self.e_weights = fetch_address, None
+            self.r_address, self.r_weights = fetch_address, None
             if self.x_valid:
                 self.stalls = self.stalls + 1 & self.counter_mask
         elif self.x_valid:
-            self.e_address = self.x_sum_address
-            self.e_weights = self.x_weights[self.x_weight_address]
+            self.r_address = self.x_sum_address
+            self.r_weights = self.x_weights[self.x_weight_address]
             if self.x_begins:
                 self.x_begins = False
                 self.synops = self.synops + self.x_synapses & self.counter_mask
@@ -200,26 +217,36 @@ class Integrate:
                 self.x_valid = False
                 x_free = True
         else:
-            self.e_address = None
+            self.r_address = None
 
-        # Stage D.
+        # Stage D, and W before it.
         if self.d_valid and x_free and self.described:
             self.d_valid = False
             self.take()
-        if event is not None:
-            self.d_valid = True
-            connection, index, slot = self.event_shifts
-            connection_mask, index_mask, slot_mask = self.event_masks
-            self.connection = self.connections[event >> connection & connection_mask]
-            self.d_index = event >> index & index_mask
-            self.d_slot = event >> slot & slot_mask
+        if self.d_valid:
+            if event is not None:
+                self.waiting = event
+        elif self.waiting is not None:
+            self.describe(self.waiting)
+            self.waiting = None
+        elif event is not None:
+            self.describe(event)
         return fetched
+
+    def describe(self, event: int) -> None:
+        """The clock in which `event` goes into D."""
+        self.d_valid = True
+        connection, index, slot = self.event_shifts
+        connection_mask, index_mask, slot_mask = self.event_masks
+        self.connection = self.connections[event >> connection & connection_mask]
+        self.d_index = event >> index & index_mask
+        self.d_slot = event >> slot & slot_mask
 
     def take(self) -> None:
         """The clock with `d_take`: the event in D goes to X, which is free, or is dropped."""
         row = self.connection
         if self.d_index >= row.sources or row.groups == 0:
-            self.errors = self.errors + 1 & self.counter_mask
+            self.dropped = True
             return
         self.x_valid = self.x_begins = True
         self.x_slot = self.d_slot
@@ -288,25 +315,24 @@ class ImageIntegrate(Integrate):
         self.x_rows = self.x_columns = self.x_width = self.x_segment = 0
         self.c_weight = self.c_sum = self.r_weight = self.r_sum = 0
 
-    def ready(self, fetching: int) -> bool:
-        """`event.ready`: as without images, but an event in D must be described."""
-        return super().ready(fetching) if self.described else not self.d_valid
-
     def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
         """One clock; as without images."""
-        describing = self.d_valid and not self.described
+        looking_up = self.d_valid and not self.described
         fetched = super().clock(event, fetching, fetch_address)
-        if describing:
-            self._describe()
-        elif event is not None:
-            y, x = self.place_shifts
-            self.d_y = event >> y & self.place_mask
-            self.d_x = event >> x & self.place_mask
-            self.a_clock = 0
-            self.described = not self.connection.image
+        if looking_up:
+            self._look_up()
         return fetched
 
-    def _describe(self) -> None:
+    def describe(self, event: int) -> None:
+        """The clock in which `event` goes into D."""
+        super().describe(event)
+        y, x = self.place_shifts
+        self.d_y = event >> y & self.place_mask
+        self.d_x = event >> x & self.place_mask
+        self.a_clock = 0
+        self.described = not self.connection.image
+
+    def _look_up(self) -> None:
         """A clock in which an event of a row with `image` is in D and not yet described."""
         row = self.connection
         if self.a_clock == 0:
@@ -346,7 +372,7 @@ class ImageIntegrate(Integrate):
             return
         known = self.d_index < row.sources and self.d_y < row.height and self.d_x < row.width
         if not known or row.groups == 0:
-            self.errors = self.errors + 1 & self.counter_mask
+            self.dropped = True
             return
         if self.a_rows == 0 or self.a_columns == 0 or self.a_groups == 0:
             return  # it leads nowhere

@@ -2,13 +2,15 @@
 
 import dataclasses
 import enum
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from golden.contents import Contents
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig, Layout, LoadTarget
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of docs/link.md; it changes with every change there that the other side would notice."""
 
 LARGEST = 254
@@ -18,6 +20,8 @@ HOST_HEADER = 3
 """Bytes before the body in a frame to the board: session, sequence, command."""
 BOARD_HEADER = 5
 """Bytes before the body in a frame to the host: session, sequence, kind, executed, expected."""
+MOST_READ = LARGEST - BOARD_HEADER - CRC_BYTES
+"""Most bytes that one READ asks for."""
 
 MASK = 0x80
 """A code with this bit says which of the next `MASK_POSITIONS` positions there are."""
@@ -36,6 +40,7 @@ class Command(enum.IntEnum):
     EVENTS = 3
     COUNTERS = 4
     POLL = 5
+    READ = 6
 
 
 class Kind(enum.IntEnum):
@@ -48,6 +53,7 @@ class Kind(enum.IntEnum):
     RESULTS = 4
     REFUSED = 5
     FAULT = 6
+    MEMORY = 7
 
 
 class Refusal(enum.IntEnum):
@@ -106,6 +112,9 @@ def load_rows(config: FabricConfig) -> dict[LoadTarget, Layout]:
     }
 
 
+NO_DIGEST = "0" * 32
+
+
 @dataclass(frozen=True)
 class LinkConfig:
     """What a board's link is built with.
@@ -122,13 +131,19 @@ class LinkConfig:
         Bytes of the receive buffer: a power of two, 512..32768.
     build
         What the hardware was made from, as 32 hexadecimal digits.
+    baked
+        What the board is built with contents of; `CONTROL` among them unless there is nothing.
+    contents
+        Digest of these contents, 32 hexadecimal digits; zeros if there are none.
     """
 
     board: str
     clock_hz: int
     clocks_per_bit: int
     buffer: int = 512
-    build: str = "0" * 32
+    build: str = NO_DIGEST
+    baked: tuple[LoadTarget, ...] = ()
+    contents: str = NO_DIGEST
 
     def __post_init__(self) -> None:
         if not (self.board.isascii() and 1 <= len(self.board) <= 16):
@@ -147,6 +162,29 @@ class LinkConfig:
     def baud(self) -> int:
         """Bits per second on the line, rounded."""
         return round(self.clock_hz / self.clocks_per_bit)
+
+    def with_contents(self, contents: Contents, fabric: FabricConfig) -> "LinkConfig":
+        """What the link says of a board whose `fabric` has these contents."""
+        digest = contents_digest(contents, fabric)
+        return dataclasses.replace(self, baked=contents.targets, contents=digest)
+
+
+def contents_digest(contents: Contents, fabric: FabricConfig) -> str:
+    """The digest of contents in hexadecimal, as docs/link.md has it; zeros if there are none."""
+    if not contents.targets:
+        return NO_DIGEST
+    sizes = {target: whole_bytes(layout.width) for target, layout in load_rows(fabric).items()}
+    total = hashlib.sha256()
+    for number, tables in enumerate(contents.tiles):
+        for target, rows in sorted(tables.items()):
+            total.update(bytes([number, target]) + len(rows).to_bytes(3, "little"))
+            total.update(b"".join(row.to_bytes(sizes[target], "little") for row in rows))
+    total.update(contents.control.to_bytes(sizes[LoadTarget.CONTROL], "little"))
+    return total.hexdigest()[:32]
+
+
+_SIZES_AT = 58
+"""Where the sizes of the fabric begin in an identity."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +208,8 @@ def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
     """The body of IDENTITY.
 
     In this order: protocol (1 byte), board (16, zeros behind), clock_hz (4), clocks_per_bit (2),
-    buffer (2), build (16), and the fields of `FabricConfig` in the order of their declaration
-    (4 each).
+    buffer (2), build (16), baked (1, bit n for target n), contents (16), and the fields of
+    `FabricConfig` in the order of their declaration (4 each).
     """
     sizes = dataclasses.asdict(fabric).values()
     return b"".join(
@@ -182,6 +220,8 @@ def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
             link.clocks_per_bit.to_bytes(2, "little"),
             link.buffer.to_bytes(2, "little"),
             bytes.fromhex(link.build),
+            bytes([sum(1 << target for target in link.baked)]),
+            bytes.fromhex(link.contents),
             *(int(size).to_bytes(4, "little") for size in sizes),
         )
     )
@@ -202,12 +242,12 @@ def parse_identity(body: bytes) -> Identity:
             "build its bitstream again"
         )
     fields = dataclasses.fields(FabricConfig)
-    if len(body) != 41 + 4 * len(fields):
+    if len(body) != _SIZES_AT + 4 * len(fields):
         raise SpikeloomError(
-            f"the board's identity has {len(body)} bytes, not {41 + 4 * len(fields)}: "
+            f"the board's identity has {len(body)} bytes, not {_SIZES_AT + 4 * len(fields)}: "
             "build its bitstream again"
         )
-    numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(41, len(body), 4)]
+    numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(_SIZES_AT, len(body), 4)]
     sizes: dict[str, Any] = {
         field.name: bool(number) if isinstance(field.default, bool) else number
         for field, number in zip(fields, numbers, strict=True)
@@ -218,5 +258,7 @@ def parse_identity(body: bytes) -> Identity:
         int.from_bytes(body[21:23], "little"),
         int.from_bytes(body[23:25], "little"),
         body[25:41].hex(),
+        tuple(target for target in LoadTarget if body[41] >> target & 1),
+        body[42:58].hex(),
     )
     return Identity(protocol, link, FabricConfig(**sizes))

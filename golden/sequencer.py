@@ -12,6 +12,7 @@ class Sequencer:
     """Turns host words into events and steps, and fires the phases of every step."""
 
     __slots__ = (
+        "busy",
         "command",
         "commands",
         "event_mask",
@@ -22,6 +23,8 @@ class Sequencer:
         "in_slot",
         "last_phase",
         "lead",
+        "open",
+        "open_after_mark",
         "phase",
         "round_trip",
         "settle",
@@ -33,7 +36,7 @@ class Sequencer:
 
     def __init__(self, config: FabricConfig) -> None:
         self.slots = config.slots
-        self.round_trip = 2 * config.tree_depth
+        self.round_trip = 2 * config.tree_depth + 1
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
         # Route, connection, index and place lie side by side in a host word as in an event.
@@ -44,6 +47,8 @@ class Sequencer:
         self.in_slot = self.fire_slot = self.lead = self.phase = self.settle = 0
         self.commands = [(0, 0)] * config.slots  # first, ahead
         self.command = 0, 0  # the row read last
+        self.open = self.open_after_mark = True
+        self.busy = False  # what was busy in the clock before
         self.state = WAIT
 
     def event(self, word: int) -> int:
@@ -57,13 +62,17 @@ class Sequencer:
         _, first, ahead = self.field_shifts
         self.commands[self.in_slot] = word >> first & 1, word >> ahead & self.field_masks[2]
         self.in_slot = (self.in_slot + 1) % self.slots
+        self.open = self.open_after_mark
         self.lead += 1
 
     def clock(self, busy: bool, reported: bool) -> Command | None:
         """One clock of the fire side; returns the command that is valid in it (if any).
 
-        `busy` as the sequencer sees it; `reported`: the STEP packet transfers.
+        `busy`: what comes from the tiles; `reported`: the STEP packet transfers.
         """
+        self.open = self.lead <= self.window
+        self.open_after_mark = self.lead < self.window
+        self.busy, busy = busy, self.busy
         command = None
         state = self.state
         if state == WAIT and not self.lead:

@@ -57,6 +57,24 @@ class LoadTarget(enum.IntEnum):
     AXIS = 7
 
 
+class ReadTarget(enum.IntEnum):
+    """The memories that the read port reads; what is loaded has the number of its `LoadTarget`."""
+
+    WEIGHT = LoadTarget.WEIGHT
+    BIAS = LoadTarget.BIAS
+    POPULATION = LoadTarget.POPULATION
+    CONNECTION = LoadTarget.CONNECTION
+    TARGET = LoadTarget.TARGET
+    ROUTE = LoadTarget.ROUTE
+    AXIS = LoadTarget.AXIS
+    SUM = 8
+    """Accumulators."""
+    STATE = 9
+    """Membrane potentials."""
+    CURRENT = 10
+    """Synaptic states."""
+
+
 class Port(enum.IntEnum):
     """The ports of a router, in the order of its arbitration. Tiles are numbered row by row."""
 
@@ -222,6 +240,8 @@ class FabricConfig:
         A membrane potential can have a least value.
     max_spikes
         Most spikes of a neuron in a step: 1, 3, 7, 15 or 31.
+    readable
+        The memories of a fabric at rest can be read.
     """
 
     columns: int = 1
@@ -248,6 +268,7 @@ class FabricConfig:
     delayed_reset: bool = False
     lower_clamp: bool = False
     max_spikes: int = 1
+    readable: bool = False
 
     def __post_init__(self) -> None:
         ranges = {
@@ -384,6 +405,11 @@ class FabricConfig:
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
         return 5 + 2 * self.synaptic_state + self.lower_clamp + self.spike_clocks
+
+    @property
+    def read_clocks(self) -> int:
+        """Clocks from a word at the read port to its byte: to the tile, in it, and back."""
+        return 2 * self.tree_depth + 3
 
     @property
     def population_width(self) -> int:
@@ -653,6 +679,51 @@ class FabricConfig:
     def sum_row(self) -> Layout:
         """One word of the accumulator memory: a sum per lane."""
         return layout(*((f"lane{n}", self.sum_bits, True) for n in range(self.lanes)))
+
+    @property
+    def state_row(self) -> Layout:
+        """One row of the memory of membrane potentials, and of that of synaptic states."""
+        return layout(("value", self.state_bits, True))
+
+    @property
+    def route_copies(self) -> Layout:
+        """One row of the tables of a router as they are read: a byte for each port.
+
+        It is the row of the table at that input, 0 where there is no input.
+        """
+        return layout(*((port.name.lower(), 8) for port in Port))
+
+    @property
+    def readable_memories(self) -> dict[ReadTarget, tuple[Layout, int]]:
+        """Row layout and number of rows of every memory of a tile that the read port reads."""
+        memories = {
+            ReadTarget.WEIGHT: (self.weight_row, self.weight_words),
+            ReadTarget.BIAS: (self.bias_row, self.neurons),
+            ReadTarget.POPULATION: (self.population_row, self.populations),
+            ReadTarget.CONNECTION: (self.connection_row, self.connections),
+            ReadTarget.TARGET: (self.target_row, self.targets),
+            ReadTarget.SUM: (self.sum_row, self.sum_words),
+            ReadTarget.STATE: (self.state_row, self.neurons),
+        }
+        if self.tiles > 1:
+            memories[ReadTarget.ROUTE] = self.route_copies, self.routes
+        if self.images:
+            memories[ReadTarget.AXIS] = self.axis_row, self.axes
+        if self.synaptic_state:
+            memories[ReadTarget.CURRENT] = self.state_row, self.neurons
+        return memories
+
+    @property
+    def read(self) -> Layout:
+        """To the read port: byte `byte`, 0 the lowest, of row `address` of a `ReadTarget`."""
+        width = max(row.width for row, _ in self.readable_memories.values())
+        depth = max(rows for _, rows in self.readable_memories.values())
+        return layout(
+            ("tile", index_bits(self.tiles)),
+            ("target", 4),
+            ("address", index_bits(depth)),
+            ("byte", index_bits(-(-width // 8))),
+        )
 
     @property
     def counters(self) -> Layout:

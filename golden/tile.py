@@ -122,7 +122,7 @@ class Tile:
         """
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
-        sum_address = integrate.e_address
+        sum_address = integrate.a_address
         result, current = fire.pipeline[0], fire.pipeline[-CURRENT]
 
         # Each unit changes its registers when no other will look at them any more.

@@ -2,10 +2,13 @@
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.load import connect_load, load_signature
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -48,6 +51,8 @@ class Describe(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -56,19 +61,23 @@ class Describe(wiring.Component):
     segments : Out(stream.Signature(segments(config)))
         Where they lead; also for those that do not.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` is here.
     error : Out(1)
         An event is dropped in this clock, because its connection or axon is not there.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
                 "segments": Out(stream.Signature(segments(config))),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "error": Out(1),
@@ -79,7 +88,9 @@ class Describe(wiring.Component):
         config = self.config
         m = Module()
         m.submodules.connections = connections = memory(
-            struct(config.connection_row), 1 << index_bits(config.connections)
+            struct(config.connection_row),
+            1 << index_bits(config.connections),
+            self.contents.get(LoadTarget.CONNECTION, ()),
         )
         connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connection_read = connections.read_port()
@@ -87,19 +98,33 @@ class Describe(wiring.Component):
         # Stage D: the event, and beside it its connection's row.
         d_valid = Signal()
         d_event = Signal(struct(config.event))
-        d_take = Signal()
+        d_take, d_free = Signal(), Signal()
+        w_valid = Signal()
+        w_event, next_event = Signal.like(d_event), Signal.like(d_event)
         row = connection_read.data
         known = Signal()
         m.d.comb += [
             d_take.eq(self.segments.valid & self.segments.ready),
-            self.event.ready.eq(~d_valid | d_take),
-            connection_read.addr.eq(self.event.p.connection),
-            connection_read.en.eq(self.event.valid & self.event.ready),
-            self.error.eq(d_take & ~known),
-            self.pending.eq(d_valid & (d_event.slot == self.slot)),
+            d_free.eq(~d_valid | d_take),
+            self.event.ready.eq(~w_valid),
+            next_event.eq(Mux(w_valid, w_event, self.event.p)),
+            connection_read.addr.eq(next_event.connection),
+            connection_read.en.eq(d_free),
+            self.pending.eq(
+                (d_valid & (d_event.slot == self.slot)) | (w_valid & (w_event.slot == self.slot))
+            ),
         ]
-        with m.If(self.event.ready):
-            m.d.sync += [d_valid.eq(self.event.valid), d_event.eq(self.event.p)]
+        m.d.sync += self.error.eq(d_take & ~known)
+        with m.If(~w_valid):
+            m.d.sync += w_event.eq(self.event.p)
+        with m.If(d_free):
+            m.d.sync += [
+                d_valid.eq(w_valid | self.event.valid),
+                d_event.eq(next_event),
+                w_valid.eq(0),
+            ]
+        with m.Elif(~w_valid):
+            m.d.sync += w_valid.eq(self.event.valid)
 
         # A dense matrix: one segment, and all is in the row.
         found = self.segments.p
@@ -116,18 +141,36 @@ class Describe(wiring.Component):
         ]
         if config.weight_pairs:
             m.d.comb += found.high.eq(row.high)
+        readable = {ReadTarget.CONNECTION: connection_read}
         if config.images:
             m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            self._describe_image(m, d_valid, d_event, row, known)
+            readable[ReadTarget.AXIS] = self._describe_image(
+                m, d_valid, d_free, d_event, row, known
+            )
+        if config.readable:
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
 
     def _describe_image(
-        self, m: Module, d_valid: Signal, event: data.View, row: data.View, known: Signal
-    ) -> None:
-        """What is different for an event of a row with `image`: it is described step by step."""
+        self,
+        m: Module,
+        d_valid: Signal,
+        d_free: Signal,
+        event: data.View,
+        row: data.View,
+        known: Signal,
+    ) -> ReadPort:
+        """What is different for an event of a row with `image`: it is described step by step.
+
+        Returns the port of the axis table.
+        """
         config = self.config
         found = self.segments.p
-        m.submodules.axes = axes = memory(struct(config.axis_row), 1 << index_bits(config.axes))
+        m.submodules.axes = axes = memory(
+            struct(config.axis_row),
+            1 << index_bits(config.axes),
+            self.contents.get(LoadTarget.AXIS, ()),
+        )
         connect_load(m, self.load, LoadTarget.AXIS, axes)
         axis_read = axes.read_port()
         axis = axis_read.data
@@ -141,7 +184,7 @@ class Describe(wiring.Component):
         a_synapses = Signal.like(found.synapses)
         described = Signal()
         m.d.comb += described.eq(~row.image | (a_clock == Mux(row.grouped, 4, 3)))
-        with m.If(self.event.ready):
+        with m.If(d_free):
             m.d.sync += a_clock.eq(0)
         with m.Elif(~described):
             m.d.sync += a_clock.eq(a_clock + 1)
@@ -187,3 +230,4 @@ class Describe(wiring.Component):
                 found.row_sums.eq(row.row_sums),
                 found.column_sums.eq(row.column_sums),
             ]
+        return axis_read

@@ -4,10 +4,12 @@ from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, PacketKind, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget, index_bits
 from hdl.arithmetic import add_modulo
 from hdl.load import connect_load, load_signature
 from hdl.queue import Queue
+from hdl.read import connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -23,16 +25,22 @@ class Emit(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
     spike_valid : In(1), spike : In(config.spike)
         Into the spike queue; fire's credits see to it that there is room.
+    routed, single : In(1)
+        The spike goes along a fan-out; it becomes a single packet.
     popped : Out(1)
         The queue gave up a spike.
     slot, ahead : In
         Of the command being fired.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     event : Out(stream.Signature(config.event))
         Packets to tiles.
     host : Out(stream.Signature(config.host_out))
@@ -40,16 +48,21 @@ class Emit(wiring.Component):
     idle : Out(1)
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "spike_valid": In(1),
                 "spike": In(struct(config.spike)),
+                "routed": In(1),
+                "single": In(1),
+                "short": In(1),
                 "popped": Out(1),
                 "slot": In(config.slot_width),
                 "ahead": In(config.slot_width),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "event": Out(stream.Signature(struct(config.event))),
                 "host": Out(stream.Signature(struct(config.host_out))),
                 "idle": Out(1),
@@ -60,12 +73,14 @@ class Emit(wiring.Component):
         config = self.config
         m = Module()
 
-        # Whether a spike goes along a fan-out at all, and whether it has one beat, is found out
-        # before it is queued.
-        queued = data.StructLayout({"spike": struct(config.spike), "routed": 1, "single": 1})
+        queued = data.StructLayout(
+            {"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1}
+        )
         m.submodules.queue = queue = Queue(queued, config.queue)
         m.submodules.targets = targets = memory(
-            struct(config.target_row), 1 << index_bits(config.targets)
+            struct(config.target_row),
+            1 << index_bits(config.targets),
+            self.contents.get(LoadTarget.TARGET, ()),
         )
         connect_load(m, self.load, LoadTarget.TARGET, targets)
         target_read = targets.read_port()
@@ -74,11 +89,12 @@ class Emit(wiring.Component):
         # Stage A: which row of the target table comes next.
         head = queue.head.spike
         beat = Signal.like(head.fan_out)
-        following = Signal.like(beat, init=1)  # beat + 1
+        second = Signal.like(beat, init=2 % (1 << len(beat)))  # beat + 2
         walked = Signal()  # the fan-out: the state is left
         begun = Signal()  # a beat of the head is gone
         ends = Signal()  # where one is gone: the beat that comes now is the last
         row_ends = Signal()  # the last row of the fan-out
+        row_ended = Signal()  # where a beat is gone: row_ends
         routed = Signal()
         last = Signal()
         again = Signal()  # another spike of the neuron goes the same way
@@ -86,25 +102,20 @@ class Emit(wiring.Component):
         b_free = Signal()
         m.d.comb += [
             queue.item.spike.eq(self.spike),
-            queue.item.routed.eq((self.spike.spiked != 0) & (self.spike.fan_out != 0)),
-            queue.item.single.eq(
-                Mux(
-                    queue.item.routed,
-                    (self.spike.spiked == 1) & (self.spike.fan_out == 1) & ~self.spike.readout,
-                    1,
-                )
-            ),
+            queue.item.routed.eq(self.routed),
+            queue.item.single.eq(self.single),
+            queue.item.short.eq(self.short),
             queue.push.eq(self.spike_valid),
-            row_ends.eq(following == head.fan_out),
+            row_ends.eq(Mux(begun, row_ended, queue.head.short)),
             routed.eq(queue.head.routed & ~walked),
             last.eq(Mux(begun, ends, queue.head.single)),
             step.eq(queue.valid & b_free),
             self.popped.eq(step & last),
-            queue.pop.eq(self.popped),
+            queue.pop.eq(b_free & last),
             target_read.addr.eq(head.target_base + beat),
             target_read.en.eq(b_free),
         ]
-        row_follows = Mux(row_ends, head.fan_out == 1, following + 1 == head.fan_out)
+        row_follows = Mux(row_ends, queue.head.short, second == head.fan_out)
         again_follows: Value = Const(0)
         if config.max_spikes > 1:
             rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
@@ -116,24 +127,23 @@ class Emit(wiring.Component):
             m.d.sync += [
                 begun.eq(~last),
                 ends.eq((row_ends & ~again) | (row_follows & ~again_follows & ~head.readout)),
-                beat.eq(following),
-                following.eq(following + 1),
+                row_ended.eq(row_follows),
+                beat.eq(beat + 1),
+                second.eq(second + 1),
                 walked.eq(routed & row_ends & head.readout & ~again),
             ]
             with m.If(row_ends | ~routed):
-                m.d.sync += [beat.eq(0), following.eq(1)]
+                m.d.sync += [beat.eq(0), second.eq(second.init)]
 
         # Stage B: the row is there; where does the packet go?
         b_valid = Signal()
         b_state = Signal()
         b_packet = Signal(struct(config.host_out))
         late = Signal()
-        b_go = Signal()
         c_free = Signal()
         m.d.comb += [
             late.eq(~b_state & ~target.host & (target.delay > self.ahead)),
-            b_go.eq(b_valid & (late | c_free)),
-            b_free.eq(~b_valid | b_go),
+            b_free.eq(~b_valid | c_free),
         ]
         with m.If(b_free):
             m.d.sync += [
@@ -172,4 +182,7 @@ class Emit(wiring.Component):
             self.host.p.eq(c_packet),
             self.idle.eq(queue.empty & ~b_valid & ~c_valid),
         ]
+        if config.readable:
+            readable = {ReadTarget.TARGET: target_read}
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

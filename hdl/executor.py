@@ -1,15 +1,18 @@
 """Executor: does what accepted frames ask for, one after the other."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.link import Command, Fault, LinkConfig, identity
-from golden.spec import FabricConfig
+from golden.contents import NOTHING
+from golden.link import Command, Fault, Kind, LinkConfig, identity
+from golden.spec import FabricConfig, LoadTarget
 from hdl.event_codes import EventCodes
 from hdl.frame_receiver import BYTE
 from hdl.loader import Loader, counter_bytes
+from hdl.read import read_signature
+from hdl.reader import Reader
 from hdl.shapes import struct
 
 
@@ -23,6 +26,7 @@ class State(enum.Enum, shape=unsigned(3)):
     ANSWER = 4
     REST = 5
     FAULT = 6
+    READ = 7
 
 
 class Executor(wiring.Component):
@@ -42,13 +46,15 @@ class Executor(wiring.Component):
         Command and body of each accepted frame.
     host_in : Out(stream.Signature(config.host_in))
     load : Out(stream.Signature(config.load))
+    read : Out(read_signature(config))
+        With `readable` only.
     counters : In(config.counters)
     executed : Out(8)
         The frame that is executed next.
     answer : Out(stream.Signature(BYTE))
         The body of an answer.
-    is_identity : Out(1)
-        It is IDENTITY, else COUNTERS.
+    answers : Out(Kind)
+        Its kind.
     fault : Out(2)
         A `Fault` that stopped the executor, or 0.
     """
@@ -61,10 +67,11 @@ class Executor(wiring.Component):
                 "body": In(stream.Signature(BYTE)),
                 "host_in": Out(stream.Signature(struct(config.host_in))),
                 "load": Out(stream.Signature(struct(config.load))),
+                **({"read": Out(read_signature(config))} if config.readable else {}),
                 "counters": In(struct(config.counters)),
                 "executed": Out(8, init=1),
                 "answer": Out(stream.Signature(BYTE)),
-                "is_identity": Out(1),
+                "answers": Out(Kind),
                 "fault": Out(2),
             }
         )
@@ -78,13 +85,28 @@ class Executor(wiring.Component):
         connect(m, loader.load, flipped(self.load))
 
         text = identity(self.link, config)
+        place = Signal(range(len(text)))
+        rom_address: Value = place
+        rom_text = text
+        if self.link.baked:
+            # Which contents there are is as long true as nothing is loaded over them: a state of
+            # the memories, so it lasts as long as theirs, over a reset. A second page of the ROM is
+            # what the board says from then on.
+            changed = Signal(reset_less=True)
+            targets = sum(1 << target for target in self.link.baked if target != LoadTarget.CONTROL)
+            with m.If(loader.load.valid & Const(targets, 8).bit_select(loader.load.p.target, 1)):
+                m.d.sync += changed.eq(1)
+            rom_address = Cat(place, changed)
+            page = 1 << len(place)
+            without = identity(self.link.with_contents(NOTHING, config), config)
+            rom_text = text.ljust(page, b"\0") + without
         m.submodules.identity = rom = Memory(
-            shape=8, depth=len(text), init=text, attrs={"rom_style": "block"}
+            shape=8, depth=len(rom_text), init=rom_text, attrs={"rom_style": "block"}
         )
         rom_read = rom.read_port()
-        place = Signal(range(len(text)))
         left = Signal(range(max(len(text), counter_bytes(config))))
         fetched = Signal()
+        is_identity = Signal()
 
         state = Signal(State)
         body, answer = self.body, self.answer
@@ -96,10 +118,17 @@ class Executor(wiring.Component):
             loader.body.p.eq(body.p),
             loader.counters.eq(self.counters),
             loader.tile.eq(body.p.data),
-            rom_read.addr.eq(place),
-            answer.p.data.eq(Mux(self.is_identity, rom_read.data, loader.byte)),
+            rom_read.addr.eq(rom_address),
+            answer.p.data.eq(Mux(is_identity, rom_read.data, loader.byte)),
             answer.p.last.eq(left == 0),
+            self.answers.eq(Mux(is_identity, Kind.IDENTITY, Kind.COUNTERS)),
         ]
+        with_body = [Command.LOAD, Command.COUNTERS]
+        if config.readable:
+            with_body.append(Command.READ)
+            m.submodules.reader = reader = Reader(config)
+            connect(m, reader.read, flipped(self.read))
+            m.d.comb += reader.body.p.eq(body.p)
         # What a state finds out counts a clock later; a fault goes before all else.
         done, finished = Signal(), Signal()
         fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
@@ -107,7 +136,7 @@ class Executor(wiring.Component):
             with m.Case(State.COMMAND):
                 m.d.comb += body.ready.eq(1)
                 m.d.sync += [ended.eq(body.p.last), fetched.eq(0), place.eq(0)]
-                m.d.sync += self.is_identity.eq(body.p.data == Command.IDENTIFY)
+                m.d.sync += is_identity.eq(body.p.data == Command.IDENTIFY)
                 m.d.sync += left.eq(
                     Mux(body.p.data == Command.IDENTIFY, len(text), counter_bytes(config)) - 1
                 )
@@ -125,10 +154,12 @@ class Executor(wiring.Component):
                         with m.Case(Command.POLL):
                             m.d.comb += done.eq(1)
                             m.d.sync += state.eq(State.REST)
+                        if config.readable:
+                            with m.Case(Command.READ):
+                                m.d.sync += state.eq(State.READ)
                         with m.Default():
                             m.d.comb += fault.eq(Fault.COMMAND)
-                    wants_more = (body.p.data == Command.LOAD) | (body.p.data == Command.COUNTERS)
-                    with m.If(body.p.last & wants_more):
+                    with m.If(body.p.last & body.p.data.matches(*with_body)):
                         m.d.comb += fault.eq(Fault.LENGTH)
             with m.Case(State.LOAD):
                 m.d.comb += [
@@ -163,6 +194,22 @@ class Executor(wiring.Component):
                     m.d.comb += loader.shift.eq(1)
                     m.d.sync += [fetched.eq(0), place.eq(place + 1), left.eq(left - 1)]
                     with m.If(answer.p.last):
+                        m.d.sync += state.eq(State.REST)
+            if config.readable:
+                with m.Case(State.READ):
+                    m.d.comb += [
+                        reader.body.valid.eq(body.valid),
+                        body.ready.eq(reader.body.ready),
+                        answer.valid.eq(reader.answer.valid),
+                        answer.p.eq(reader.answer.p),
+                        reader.answer.ready.eq(answer.ready),
+                        self.answers.eq(Kind.MEMORY),
+                        done.eq(reader.accepted),
+                        fault.eq(reader.fault),
+                    ]
+                    with m.If(ends):
+                        m.d.sync += ended.eq(1)
+                    with m.If(reader.done):
                         m.d.sync += state.eq(State.REST)
             with m.Case(State.REST):
                 # Bytes that the command does not want.

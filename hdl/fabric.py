@@ -4,9 +4,11 @@ from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NOTHING, Contents
 from golden.spec import FabricConfig, Port
 from hdl.collector import Collector
 from hdl.mesh import Mesh
+from hdl.read import ask, read_member
 from hdl.sequencer import Sequencer
 from hdl.shapes import struct
 from hdl.tile import Tile
@@ -22,6 +24,8 @@ class Fabric(wiring.Component):
         Sizes of the fabric.
     probe
         Add the output `probe`, with which a bench sees every stream, memory write and counter.
+    contents
+        What its memories and its control register start with.
 
     Members
     -------
@@ -31,18 +35,24 @@ class Fabric(wiring.Component):
         Spikes, states, completed steps.
     load : In(stream.Signature(config.load))
         Writes the memories; always ready; meant for a fabric at rest.
+    read : In(read_signature(config))
+        With `readable` only: reads the memories of a fabric at rest.
     counters : Out(config.counters)
     probe : Out(config.probe.width)
         With `probe` only: what happened in the clock before.
     """
 
-    def __init__(self, config: FabricConfig, probe: bool = False) -> None:
+    def __init__(
+        self, config: FabricConfig, probe: bool = False, contents: Contents = NOTHING
+    ) -> None:
         self.config = config
         self.has_probe = probe
+        self.contents = contents
         members = {
             "host_in": In(stream.Signature(struct(config.host_in))),
             "host_out": Out(stream.Signature(struct(config.host_out))),
             "load": In(stream.Signature(struct(config.load))),
+            **read_member(config),
             "counters": Out(struct(config.counters)),
         }
         if probe:
@@ -53,7 +63,7 @@ class Fabric(wiring.Component):
         config = self.config
         depth = config.tree_depth
         m = Module()
-        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)
         connect(m, flipped(self.host_in), sequencer.host_in)
         m.d.comb += self.load.ready.eq(1)
         m.d.comb += [sequencer.load.valid.eq(self.load.valid), sequencer.load.word.eq(self.load.p)]
@@ -66,7 +76,7 @@ class Fabric(wiring.Component):
         slot = delayed(m, sequencer.slot, depth)
         tiles = []
         for number in range(config.tiles):
-            m.submodules[f"tile{number}"] = tile = Tile(config)
+            m.submodules[f"tile{number}"] = tile = Tile(config, self.contents.of(number))
             tiles.append(tile)
             m.d.comb += [
                 tile.load.valid.eq(load_valid & (load_word.tile == number)),
@@ -76,13 +86,16 @@ class Fabric(wiring.Component):
                 tile.slot.eq(slot),
             ]
 
+        # What reads the memories of each tile.
+        reads = [[tile.read] for tile in tiles] if config.readable else []
+
         links: dict[tuple[int, Port], stream.Interface] = {}
         if config.tiles == 1:
             self._loop_back(m, sequencer, tiles[0])
             busy = [tiles[0].busy]
             dropped: list[Value | int] = [0]
         else:
-            m.submodules.mesh = mesh = Mesh(config)
+            m.submodules.mesh = mesh = Mesh(config, self.contents)
             m.submodules.collector = collector = Collector(config)
             connect(m, sequencer.event, mesh.host)
             m.d.comb += mesh.slot.eq(slot)
@@ -94,12 +107,16 @@ class Fabric(wiring.Component):
                     mesh.loads[number].valid.eq(tile.load.valid),
                     mesh.loads[number].word.eq(tile.load.word),
                 ]
+            for number, parts in enumerate(reads):
+                parts.append(mesh.reads[number])
             self._to_host(m, sequencer, collector.host)
             busy = [tile.busy | mesh.pending[number] for number, tile in enumerate(tiles)]
             dropped = list(mesh.dropped)
             m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
             links = mesh.links
         m.d.comb += sequencer.busy.eq(any_of(m, busy, depth))
+        if config.readable:
+            self._read(m, reads)
 
         counters = self.counters
         m.d.sync += counters.cycles.eq(counters.cycles + 1)
@@ -122,7 +139,7 @@ class Fabric(wiring.Component):
         m.d.comb += [
             tile.event.valid.eq(tile.emit_event.valid | sequencer.event.valid),
             tile.event.p.eq(Mux(tile.emit_event.valid, tile.emit_event.p, sequencer.event.p)),
-            tile.emit_event.ready.eq(tile.event.ready & tile.emit_event.valid),
+            tile.emit_event.ready.eq(tile.event.ready),
             sequencer.event.ready.eq(tile.event.ready & ~tile.emit_event.valid),
         ]
         self._to_host(m, sequencer, tile.emit_host)
@@ -132,9 +149,20 @@ class Fabric(wiring.Component):
         m.d.comb += [
             self.host_out.valid.eq(packets.valid | sequencer.done.valid),
             self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, packets.p)),
-            packets.ready.eq(self.host_out.ready & ~sequencer.done.valid),
+            packets.ready.eq(self.host_out.ready),
             sequencer.done.ready.eq(self.host_out.ready),
         ]
+
+    def _read(self, m: Module, reads: list[list[wiring.PureInterface]]) -> None:
+        """A byte from a tile: the word takes the way of load words, the byte that of `busy`."""
+        depth = self.config.tree_depth
+        active = delayed(m, self.read.active, depth)
+        word = delayed(m, self.read.word, depth)
+        found = [
+            delayed(m, ask(m, parts, active & (word.tile == number), word), 1)
+            for number, parts in enumerate(reads)
+        ]
+        m.d.comb += self.read.data.eq(any_of(m, found, depth))
 
     def _probe(
         self,

@@ -4,10 +4,12 @@ from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, count_bits, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
 from hdl.integrate import Fetch, MemoryWrite
 from hdl.load import connect_load, load_signature
 from hdl.neuron import NeuronUpdate
+from hdl.read import connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 from hdl.tree import delayed
 from hdl.walk import ImageWalk
@@ -46,6 +48,8 @@ class Fire(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -54,6 +58,8 @@ class Fire(wiring.Component):
     fetch : Out(Fetch(config))
         Reads and clears rows of sums.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     spike_valid : Out(1), spike : Out(config.spike)
         To the spike queue, which always has room.
     popped : In(1)
@@ -67,16 +73,21 @@ class Fire(wiring.Component):
         What goes to the membrane potentials and, with `synaptic_state`, to the synaptic states.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {
                 "command": In(Command(config)),
                 "fetch": Out(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "spike_valid": Out(1),
                 "spike": Out(struct(config.spike)),
+                "routed": Out(1),
+                "single": Out(1),
+                "short": Out(1),
                 "popped": In(1),
                 "idle": Out(1),
                 "slot": Out(config.slot_width),
@@ -92,9 +103,13 @@ class Fire(wiring.Component):
         m = Module()
 
         m.submodules.populations = populations = memory(
-            struct(config.population_row), 1 << index_bits(config.populations)
+            struct(config.population_row),
+            1 << index_bits(config.populations),
+            self.contents.get(LoadTarget.POPULATION, ()),
         )
-        m.submodules.biases = biases = memory(struct(config.bias_row), config.neurons)
+        m.submodules.biases = biases = memory(
+            struct(config.bias_row), config.neurons, self.contents.get(LoadTarget.BIAS, ())
+        )
         m.submodules.states = states = memory(signed(config.state_bits), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
         connect_load(m, self.load, LoadTarget.BIAS, biases)
@@ -108,10 +123,12 @@ class Fire(wiring.Component):
         row = Signal(index_bits(config.populations))
         state = Signal(State)
         left = Signal.like(population.neurons)
+        some = Signal()  # left != 0
         count = Signal(range(config.lanes + 1))  # neurons of the next group
         entering = Signal.like(count)  # of the group begun last that have not yet entered
         begins = Signal()
         credits = Signal(count_bits(config.queue), init=config.queue)
+        enough = Signal()  # credits for a group
         returned = Signal(2)
         moving = Signal()  # a neuron is in the pipeline
 
@@ -119,18 +136,13 @@ class Fire(wiring.Component):
             self.idle.eq(state == State.IDLE),
             population_read.addr.eq(row),
             population_read.en.eq(state == State.LOOKUP),
-            begins.eq(
-                (state == State.WALK)
-                & (left != 0)
-                & ~entering[1:].any()
-                & (credits >= config.lanes)
-            ),
+            begins.eq((state == State.WALK) & some & ~entering[1:].any() & enough),
         ]
         m.d.sync += self.fetch.valid.eq(begins)
         with m.If(self.fetch.valid):
             m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
         with m.If(begins):
-            m.d.sync += [left.eq(left - count), entering.eq(count)]
+            m.d.sync += [left.eq(left - count), some.eq(left != count), entering.eq(count)]
         with m.Elif(entering != 0):
             m.d.sync += entering.eq(entering - 1)
         with m.Switch(state):
@@ -145,22 +157,21 @@ class Fire(wiring.Component):
                     with m.If(self.command.p.restart):
                         m.d.sync += row.eq(0)
             with m.Case(State.LOOKUP):
-                m.d.sync += state.eq(State.SETUP)
+                # Nothing looks at the next row before the next LOOKUP.
+                m.d.sync += [row.eq(row + 1), state.eq(State.SETUP)]
             with m.Case(State.SETUP):
                 m.d.sync += [
                     left.eq(population.neurons),
+                    some.eq(population.neurons != 0),
                     self.fetch.address.eq(population.sum_base + self.slot),
                     state.eq(State.WALK),
                 ]
             with m.Case(State.WALK):
-                with m.If(left == 0):
+                with m.If(~some):
                     m.d.sync += state.eq(State.DRAIN)
             with m.Case(State.DRAIN):
                 with m.If((entering == 0) & ~moving):
-                    m.d.sync += [
-                        row.eq(row + 1),
-                        state.eq(Mux(population.more, State.LOOKUP, State.IDLE)),
-                    ]
+                    m.d.sync += state.eq(Mux(population.more, State.LOOKUP, State.IDLE))
 
         # Which neuron is in the pipeline, by the clocks since it entered.
         last = config.fire_clocks
@@ -202,7 +213,14 @@ class Fire(wiring.Component):
                 m.d.comb += self.spike[name].eq(delayed(m, register, last))
         else:
             # Neurons come in order, so that each stage can count them for itself.
-            m.d.comb += count.eq(Mux(left < config.lanes, left, config.lanes))
+            with m.If(state == State.SETUP):
+                m.d.sync += count.eq(
+                    Mux(population.neurons < config.lanes, population.neurons, config.lanes)
+                )
+            with m.Elif(begins):
+                m.d.sync += count.eq(
+                    Mux(left >= 2 * config.lanes, config.lanes, left - config.lanes)
+                )
 
             def counted(base: Value, stage: int) -> Value:
                 counter = Signal.like(base)
@@ -213,7 +231,7 @@ class Fire(wiring.Component):
                 return counter
 
             read_address = counted(population.neuron_base, 0)
-            bias_address = counted(population.neuron_base, BIAS)
+            bias_address = delayed(m, read_address, BIAS)
             current_address = counted(population.neuron_base, CURRENT)
             write_address = counted(population.neuron_base, last)
             done_index = counted(population.index_base, last)
@@ -258,19 +276,19 @@ class Fire(wiring.Component):
         # What the row says of all its neurons is there long before the first one is done.
         sends = delayed(m, population.fan_out != 0, 1)
         reads = delayed(m, population.readout & (self.ahead == 0), 1)
-        routed = Signal()
-        readout = Signal()
+        short = delayed(m, population.fan_out == 1, 1)
         m.d.comb += [
             self.fired.eq(Mux(done, update.spiked, 0)),
-            routed.eq((update.spiked != 0) & sends),
-            readout.eq(reads),
-            self.spike_valid.eq(done & (routed | readout)),
+            self.routed.eq((update.spiked != 0) & sends),
+            self.short.eq(short),
+            self.single.eq(~self.routed | ((update.spiked == 1) & short & ~reads)),
+            self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(done_index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),
             self.spike.fan_out.eq(population.fan_out),
-            self.spike.readout.eq(readout),
+            self.spike.readout.eq(reads),
             self.spike.value.eq(update.v_next),
         ]
 
@@ -280,5 +298,15 @@ class Fire(wiring.Component):
         m.d.sync += [
             returned.eq(unused + self.popped),
             credits.eq(credits + returned - Mux(begins, count, 0)),
+            enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
         ]
+        if config.readable:
+            readable = {
+                ReadTarget.POPULATION: population_read,
+                ReadTarget.BIAS: bias_read,
+                ReadTarget.STATE: state_read,
+            }
+            if config.synaptic_state:
+                readable[ReadTarget.CURRENT] = current_read
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

@@ -4,9 +4,11 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.spec import FabricConfig, LoadTarget, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from hdl.describe import Describe, segments
 from hdl.load import load_signature, loads
+from hdl.read import ask, connect_read, read_member
 from hdl.shapes import lanes, memory, struct
 
 
@@ -53,7 +55,7 @@ class Integrate(wiring.Component):
     meets.
 
     Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
-    and its sums are written in the clock after each issue. Groups, segments, events and connections
+    and its sums are written two clocks after each issue. Groups, segments, events and connections
     follow each other without a bubble; a fetch takes the place of one group. Events of images need
     some clocks more to be described: see `Describe`.
 
@@ -61,14 +63,18 @@ class Integrate(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
     event : In(stream.Signature(config.event))
         Packets, due in a slot.
     fetch : In(Fetch(config))
-        Fire reads and clears a row; ordered after every group issued before it.
+        Fire reads and clears a row; not in the two clocks after another operation on it.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     slot : In, pending : Out(1)
         Whether an event that is due in `slot` has a group not yet issued.
     synapses : Out
@@ -79,13 +85,15 @@ class Integrate(wiring.Component):
         What goes to the accumulators.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
                 "fetch": In(Fetch(config)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "synapses": Out(config.connection_row.fields[-1].width),
@@ -100,7 +108,9 @@ class Integrate(wiring.Component):
         m = Module()
 
         m.submodules.weights = weights = memory(
-            lanes(config.lanes, config.weight_bits), config.weight_words
+            lanes(config.lanes, config.weight_bits),
+            config.weight_words,
+            self.contents.get(LoadTarget.WEIGHT, ()),
         )
         m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
         weight_write = weights.write_port()
@@ -109,7 +119,7 @@ class Integrate(wiring.Component):
         sum_write = sums.write_port()
 
         # Stage D.
-        m.submodules.describe = describe = Describe(config)
+        m.submodules.describe = describe = Describe(config, self.contents)
         connect(m, flipped(self.event), describe.event)
         connect(m, flipped(self.load), describe.load)
         found = describe.segments
@@ -196,7 +206,7 @@ class Integrate(wiring.Component):
                         x_rows.eq(x_rows - 1),
                     ]
 
-        # Stage E: read, add, write. The row written in the clock of a read is forwarded.
+        # Stage E: the memories are asked.
         address = Signal(index_bits(config.sum_words))
         weight_address = Signal.like(weight_read.addr)
         m.d.comb += [
@@ -207,35 +217,55 @@ class Integrate(wiring.Component):
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
             weight_read.addr.eq(weight_address),
             sum_read.addr.eq(address),
+            self.fetch.sums.eq(sum_read.data),
         ]
-        e_adds = Signal()
-        e_clears = Signal()
-        e_address = Signal.like(address)
-        e_forward = Signal()
-        written = Signal.like(sum_write.data)
+
+        # Stage R: the rows are there, but for what the two operations before are still to write.
+        r_valid, r_clears = Signal(), Signal()
+        r_address = Signal.like(address)
+        r_after_last, r_after_next_to_last = Signal(), Signal()
+        # Stage A: add, write. `written` is what the operation before wrote.
+        a_valid, a_after_last = Signal(), Signal()
+        a_address = Signal.like(address)
+        row, written = Signal.like(sum_write.data), Signal.like(sum_write.data)
+        weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
-            e_adds.eq(issue),
-            e_clears.eq(self.fetch.valid),
-            e_address.eq(address),
-            e_forward.eq((e_adds | e_clears) & (e_address == address)),
+            r_valid.eq(issue | self.fetch.valid),
+            r_clears.eq(self.fetch.valid),
+            r_address.eq(address),
+            r_after_last.eq(r_valid & (r_address == x_sum_address)),
+            r_after_next_to_last.eq(a_valid & (a_address == x_sum_address)),
+            a_valid.eq(r_valid),
+            a_address.eq(r_address),
+            a_after_last.eq(r_after_last),
             written.eq(sum_write.data),
+            row.eq(Mux(r_after_next_to_last, written, sum_read.data)),
         ]
-        weight_of = list(weight_read.data)
-        if config.weight_pairs:
-            e_high = Signal()
-            m.d.sync += e_high.eq(x.high)
-            weight_of = [Mux(e_high, w << config.weight_bits, w) for w in weight_of]
         for lane in range(config.lanes):
-            before = Mux(e_forward, written[lane], sum_read.data[lane])
-            m.d.comb += [
-                self.fetch.sums[lane].eq(before),
-                sum_write.data[lane].eq(Mux(e_clears, 0, before + weight_of[lane])),
-            ]
+            m.d.sync += weight[lane].eq(weight_read.data[lane])
+            before = Mux(a_after_last, written[lane], row[lane])
+            m.d.comb += sum_write.data[lane].eq(before + weight[lane])
+        if config.weight_pairs:
+            r_high = Signal()
+            m.d.sync += r_high.eq(x.high)
+            with m.If(r_high):
+                for lane in range(config.lanes):
+                    m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
+        # A fetched row is emptied: nothing is added to nothing.
+        with m.If(r_clears):
+            m.d.sync += [row.as_value().eq(0), weight.as_value().eq(0), a_after_last.eq(0)]
         m.d.comb += [
-            sum_write.addr.eq(e_address),
-            sum_write.en.eq(e_adds | e_clears),
+            sum_write.addr.eq(a_address),
+            sum_write.en.eq(a_valid),
             self.sum_write.valid.eq(sum_write.en),
             self.sum_write.address.eq(sum_write.addr),
             self.sum_write.data.eq(sum_write.data),
         ]
+        if config.readable:
+            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
+            byte = connect_read(m, self.read, readable)
+            with m.If(self.read.active):  # the weights have one address
+                m.d.comb += weight_write.addr.eq(self.read.word.address)
+            described = ask(m, [describe.read], self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | described)
         return m

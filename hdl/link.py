@@ -11,6 +11,7 @@ from hdl.executor import Executor
 from hdl.frame_receiver import BYTE, FrameReceiver
 from hdl.frame_sender import PIECE, FrameSender
 from hdl.handover import Handover
+from hdl.read import read_signature
 from hdl.replies import Replies
 from hdl.result_codes import ResultCodes
 from hdl.shapes import struct
@@ -36,6 +37,8 @@ class Link(wiring.Component):
     host_in : Out(stream.Signature(config.host_in))
     host_out : In(stream.Signature(config.host_out))
     load : Out(stream.Signature(config.load))
+    read : Out(read_signature(config))
+        With `readable` only.
     counters : In(config.counters)
         Ports of the fabric.
     """
@@ -51,6 +54,7 @@ class Link(wiring.Component):
                 "host_in": Out(stream.Signature(struct(config.host_in))),
                 "host_out": In(stream.Signature(struct(config.host_out))),
                 "load": Out(stream.Signature(struct(config.load))),
+                **({"read": Out(read_signature(config))} if config.readable else {}),
                 "counters": In(struct(config.counters)),
             }
         )
@@ -90,6 +94,8 @@ class Link(wiring.Component):
         connect(m, executor.host_in, events.before)
         connect(m, events.after, flipped(self.host_in))
         connect(m, executor.load, flipped(self.load))
+        if self.config.readable:
+            connect(m, executor.read, flipped(self.read))
         connect(m, flipped(self.host_out), results.packets)
         connect(m, executor.answer, answer.before)
         connect(m, answer.after, replies.answer)
@@ -110,7 +116,7 @@ class Link(wiring.Component):
             replies.reason.eq(frames_in.reason),
             replies.repeated.eq(frames_in.repeated),
             replies.fault.eq(executor.fault),
-            replies.is_identity.eq(executor.is_identity),
+            replies.answers.eq(executor.answers),
             replies.quiet.eq(results.idle & codes.before.ready),
         ]
         return m

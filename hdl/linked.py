@@ -5,6 +5,7 @@ from amaranth.hdl import ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
+from golden.contents import NOTHING, Contents
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
 from hdl.fabric import Fabric
@@ -20,6 +21,8 @@ class LinkedFabric(wiring.Component):
         Sizes of the fabric.
     link
         What the link is built with.
+    contents
+        What the fabric is built with.
 
     Members
     -------
@@ -32,18 +35,23 @@ class LinkedFabric(wiring.Component):
     rx: In(1, init=1)
     tx: Out(1, init=1)
 
-    def __init__(self, config: FabricConfig, link: LinkConfig) -> None:
+    def __init__(
+        self, config: FabricConfig, link: LinkConfig, contents: Contents = NOTHING
+    ) -> None:
         self.config = config
-        self.link = link
+        self.link = link.with_contents(contents, config)
+        self.contents = contents
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.config, self.link)
-        fabric = Fabric(self.config)
+        fabric = Fabric(self.config, contents=self.contents)
         m.submodules.fabric = ResetInserter(link.begins)(fabric)
         connect(m, link.host_in, fabric.host_in)
         connect(m, link.load, fabric.load)
+        if self.config.readable:
+            connect(m, link.read, fabric.read)
         connect(m, fabric.host_out, link.host_out)
         m.d.comb += [
             link.rx.eq(self.rx),

@@ -4,8 +4,10 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NOTHING, Contents
 from golden.spec import FACING, FabricConfig, Port
 from hdl.load import load_signature
+from hdl.read import read_signature
 from hdl.router import Router
 from hdl.shapes import struct
 
@@ -19,6 +21,8 @@ class Mesh(wiring.Component):
     ----------
     config
         Sizes of the fabric; two tiles or more.
+    contents
+        What its memories start with.
 
     Members
     -------
@@ -28,6 +32,8 @@ class Mesh(wiring.Component):
         From and to each tile.
     loads : In(load_signature(config)).array(tiles)
         Write the route table of each router.
+    reads : In(read_signature(config)).array(tiles)
+        With `readable` only: read it.
     slot : In
     pending : Out(tiles)
         Where a packet due in `slot` is.
@@ -40,21 +46,23 @@ class Mesh(wiring.Component):
         For each tile and each of its `config.links`, the input of its router.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Contents = NOTHING) -> None:
         self.config = config
-        self.routers = [Router(config, tile) for tile in range(config.tiles)]
+        self.routers = [Router(config, tile, contents.of(tile)) for tile in range(config.tiles)]
         self.links = {
             (tile, port): router.inputs[port]
             for tile, router in enumerate(self.routers)
             for port in config.links(tile)
         }
         packet = stream.Signature(struct(config.event))
+        reads = In(read_signature(config)).array(config.tiles)
         super().__init__(
             {
                 "host": In(packet),
                 "inject": In(packet).array(config.tiles),
                 "deliver": Out(packet).array(config.tiles),
                 "loads": In(load_signature(config)).array(config.tiles),
+                **({"reads": reads} if config.readable else {}),
                 "slot": In(config.slot_width),
                 "pending": Out(config.tiles),
                 "dropped": Out(3).array(config.tiles),
@@ -70,6 +78,8 @@ class Mesh(wiring.Component):
             connect(m, flipped(self.inject[tile]), router.inputs[Port.LOCAL])
             connect(m, router.outputs[Port.LOCAL], flipped(self.deliver[tile]))
             connect(m, flipped(self.loads[tile]), router.load)
+            if self.config.readable:
+                connect(m, flipped(self.reads[tile]), router.read)
             m.d.comb += [
                 router.slot.eq(self.slot),
                 self.pending[tile].eq(router.pending),

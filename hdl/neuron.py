@@ -130,24 +130,25 @@ class NeuronUpdate(wiring.Component):
         if config.delayed_reset:
             now = now & ~row.delayed
         m.d.comb += self.v_next.eq(delayed(m, u, 1))
-        with m.If(now):
-            with m.Switch(row.reset):
-                with m.Case(Reset.VALUE):
-                    m.d.comb += self.v_next.eq(row.v_reset)
-                with m.Case(Reset.SUBTRACT):
-                    m.d.comb += self.v_next.eq(saturate(less, bits))
+        with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
+            m.d.comb += self.v_next.eq(row.v_reset)
+        with m.If(now & delayed(m, row.reset == Reset.SUBTRACT, 1)):
+            m.d.comb += self.v_next.eq(saturate(less, bits))
         return m
 
 
 def _product(m: Module, value: Value, retain: Value) -> Value:
     """`value` * `retain` of the clock before."""
-    return delayed(m, value * retain, 1)
+    product = Signal.like(value * retain, reset_less=True)
+    m.d.sync += product.eq(value * retain)
+    return product
 
 
 def _decayed(product: Value, other: Value) -> Value:
     """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
 
-    A division rounds down; that of a negative number has to round up, where there is a rest.
+    A division rounds down; that of a negative number has to round up, where there is a rest: there
+    4095 is added before, whose bits are all the sign.
     """
-    rounds_up = product[-1] & product[:DECAY_BITS].any()
-    return add_carry(product[DECAY_BITS:].as_signed(), other, rounds_up)
+    rest = product[-1].replicate(DECAY_BITS)
+    return (product + Cat(rest, other).as_signed()) >> DECAY_BITS

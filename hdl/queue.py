@@ -29,7 +29,7 @@ class Queue(wiring.Component):
     push : In(1), item : In(shape)
     valid : Out(1), head : Out(shape)
     pop : In(1)
-        Take the head away; only where it is `valid`.
+        Take the head away, if there is one.
     empty : Out(1)
     """
 
@@ -66,8 +66,8 @@ class Queue(wiring.Component):
             self.head.eq(read.data),
             self.empty.eq(~stored & ~self.valid),
         ]
-        with m.If(read.en):
-            m.d.sync += [taken.eq(after), after.eq(after + 1)]
+        # Sums, and no enables: with a reset that would be one more LUT on the longest path.
+        m.d.sync += [taken.eq(taken + read.en), after.eq(after + read.en)]
         with m.If(self.push):
             m.d.sync += [written.eq(written + 1), stored.eq(1)]
         with m.Elif(read.en & (written == after)):

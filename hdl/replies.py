@@ -1,6 +1,6 @@
 """Replies: what the board says, frame by frame."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Module, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,8 +47,8 @@ class Replies(wiring.Component):
         In one clock: a session began; a frame was refused, for a reason; one came twice.
     fault : In(2)
         Why nothing more is executed, or 0.
-    answer : In(stream.Signature(BYTE)), is_identity : In(1)
-        Body of IDENTITY or COUNTERS.
+    answer : In(stream.Signature(BYTE)), answers : In(Kind)
+        Body of an answer, and its kind.
     codes : In(stream.Signature(8)), quiet : In(1)
         Body of RESULTS; no code is on its way.
     """
@@ -66,7 +66,7 @@ class Replies(wiring.Component):
     repeated: In(1)
     fault: In(2)
     answer: In(stream.Signature(BYTE))
-    is_identity: In(1)
+    answers: In(Kind)
     codes: In(stream.Signature(8))
     quiet: In(1)
 
@@ -105,7 +105,7 @@ class Replies(wiring.Component):
                 with m.Elif((self.fault != 0) & ~fault_said):
                     m.d.sync += [kind.eq(Kind.FAULT), note.eq(self.fault)]
                 with m.Elif(self.answer.valid):
-                    m.d.sync += kind.eq(Mux(self.is_identity, Kind.IDENTITY, Kind.COUNTERS))
+                    m.d.sync += kind.eq(self.answers)
                 with m.Elif(self.codes.valid):
                     m.d.sync += kind.eq(Kind.RESULTS)
                 with m.Elif(changed & self.free):
@@ -140,7 +140,7 @@ class Replies(wiring.Component):
                         m.d.comb += note_said.eq(taken)
                         with m.If(taken):
                             m.d.sync += state.eq(State.END)
-                    with m.Case(Kind.IDENTITY, Kind.COUNTERS):
+                    with m.Case(Kind.IDENTITY, Kind.COUNTERS, Kind.MEMORY):
                         m.d.comb += [
                             content.valid.eq(self.answer.valid),
                             content.p.data.eq(self.answer.p.data),

@@ -1,14 +1,18 @@
 """Router: one node of the mesh."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.spec import TURNS, FabricConfig, LoadTarget, Port, index_bits
+from golden.contents import NO_ROWS, Rows
+from golden.spec import TURNS, FabricConfig, LoadTarget, Port, ReadTarget, index_bits
 from hdl.arbiter import RoundRobin
 from hdl.load import connect_load, load_signature
+from hdl.read import ask, connect_read, read_member
 from hdl.shapes import memory, struct
 
 
@@ -24,12 +28,16 @@ class RouterInput(wiring.Component):
         Sizes of the fabric.
     turns
         The ports through which packets may leave; others in the table are ignored.
+    contents
+        Rows that the route table starts with.
 
     Members
     -------
     packet : In(stream.Signature(config.event))
     load : In(load_signature(config))
         Writes the route table.
+    read : In(read_signature(config))
+        With `readable` only: reads it.
     head : Out(config.event)
         The packet whose turn it is.
     wants : Out(len(turns))
@@ -42,13 +50,17 @@ class RouterInput(wiring.Component):
         Whether a packet due in `slot` is here.
     """
 
-    def __init__(self, config: FabricConfig, turns: tuple[Port, ...]) -> None:
+    def __init__(
+        self, config: FabricConfig, turns: tuple[Port, ...], contents: Rows = NO_ROWS
+    ) -> None:
         self.config = config
         self.turns = turns
+        self.contents = contents
         super().__init__(
             {
                 "packet": In(stream.Signature(struct(config.event))),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "head": Out(struct(config.event)),
                 "wants": Out(len(turns)),
                 "granted": In(len(turns)),
@@ -63,7 +75,9 @@ class RouterInput(wiring.Component):
         m = Module()
 
         m.submodules.routes = routes = memory(
-            struct(config.route_row), 1 << index_bits(config.routes)
+            struct(config.route_row),
+            1 << index_bits(config.routes),
+            self.contents.get(LoadTarget.ROUTE, ()),
         )
         connect_load(m, self.load, LoadTarget.ROUTE, routes)
         route_read = routes.read_port()
@@ -113,6 +127,9 @@ class RouterInput(wiring.Component):
         for number in range(config.buffer):
             here.append(queue[number].wants.any() & (queue[number].packet.slot == self.slot))
         m.d.comb += self.pending.eq(Cat(here).any())
+        if config.readable:
+            found = connect_read(m, self.read, {ReadTarget.ROUTE: route_read})
+            m.d.comb += self.read.data.eq(found)
         return m
 
 
@@ -193,6 +210,8 @@ class Router(wiring.Component):
         Sizes of the fabric.
     tile
         Its place in the mesh.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -201,21 +220,25 @@ class Router(wiring.Component):
         WEST, where the host's events come in.
     load : In(load_signature(config))
         Writes the route table.
+    read : In(read_signature(config))
+        With `readable` only: reads the copy of the input whose port is `byte`.
     slot : In, pending : Out(1)
         Whether a packet due in `slot` is here.
     dropped : Out(3)
         Packets in this clock that may leave through no port.
     """
 
-    def __init__(self, config: FabricConfig, tile: int) -> None:
+    def __init__(self, config: FabricConfig, tile: int, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.tile = tile
+        self.contents = contents
         packet = stream.Signature(struct(config.event))
         super().__init__(
             {
                 "inputs": In(packet).array(len(Port)),
                 "outputs": Out(packet).array(len(Port)),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
                 "dropped": Out(3),
@@ -235,7 +258,7 @@ class Router(wiring.Component):
         inputs: dict[Port, RouterInput] = {}
         for port in entries:
             turns = tuple(turn for turn in TURNS[port] if turn in exits)
-            inputs[port] = unit = RouterInput(config, turns)
+            inputs[port] = unit = RouterInput(config, turns, self.contents)
             m.submodules[f"from_{port.name.lower()}"] = unit
             connect(m, flipped(self.inputs[port]), unit.packet)
             connect(m, flipped(self.load), unit.load)
@@ -261,4 +284,11 @@ class Router(wiring.Component):
             self.pending.eq(Cat(pending).any()),
             self.dropped.eq(sum(unit.dropped for unit in inputs.values())),
         ]
+        if config.readable:
+            word = self.read.word
+            found = (
+                ask(m, [unit.read], self.read.active & (word.byte == port), word)
+                for port, unit in inputs.items()
+            )
+            m.d.comb += self.read.data.eq(reduce(or_, found))
         return m

@@ -1,6 +1,6 @@
 """Sequencer: lets input in, starts each phase, and waits until the fabric is quiet."""
 
-from amaranth import Module, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -30,6 +30,8 @@ class Sequencer(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    control
+        Reset value of the control register, packed.
 
     Members
     -------
@@ -50,8 +52,9 @@ class Sequencer(wiring.Component):
     load : In(load_signature(config))
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, control: int = 0) -> None:
         self.config = config
+        self.control = control
         super().__init__(
             {
                 "host_in": In(stream.Signature(struct(config.host_in))),
@@ -69,7 +72,8 @@ class Sequencer(wiring.Component):
         config = self.config
         m = Module()
 
-        control = Signal(struct(config.control_row))
+        layout = struct(config.control_row)
+        control = Signal(layout, init=layout.from_bits(self.control))
         with m.If(self.load.valid & (self.load.word.target == LoadTarget.CONTROL)):
             m.d.sync += control.eq(self.load.word.data)
 
@@ -81,12 +85,11 @@ class Sequencer(wiring.Component):
         in_slot = Signal(config.slot_width)
         phase = Signal.like(control.last_phase)
 
-        is_open = Signal()
+        is_open = Signal(init=1)
         marked = Signal()
         finished = Signal()
         word = self.host_in.p
         m.d.comb += [
-            is_open.eq(lead <= control.window),
             self.event.valid.eq(self.host_in.valid & ~word.step & is_open),
             self.event.p.route.eq(word.route),
             self.event.p.connection.eq(word.connection),
@@ -103,17 +106,22 @@ class Sequencer(wiring.Component):
             m.d.comb += self.event.p[name].eq(word[name])
         with m.If(marked):
             m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))
-        m.d.sync += lead.eq(lead + marked - finished)
+        m.d.sync += [
+            lead.eq(lead + marked - finished),
+            is_open.eq(Mux(marked, lead < control.window, lead <= control.window)),
+        ]
 
         # Clocks until `busy` speaks of the present slot and command: there and back.
-        settling = 2 * config.tree_depth
+        settling = 2 * config.tree_depth + 1
         settle = Signal(count_bits(settling))
+        busy = Signal()
+        m.d.sync += busy.eq(self.busy)
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
         quiet = Signal()
         state = Signal(State)
         m.d.comb += [
-            quiet.eq((settle == 0) & ~self.busy),
+            quiet.eq((settle == 0) & ~busy),
             self.fire.valid.eq(state == State.START),
             self.fire.p.restart.eq(phase == 0),
             self.fire.p.first.eq(command_read.data[0]),

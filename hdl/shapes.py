@@ -1,5 +1,7 @@
 """Amaranth shapes of the layouts in `golden.spec`."""
 
+from collections.abc import Sequence
+
 from amaranth import signed, unsigned
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data
@@ -23,12 +25,13 @@ def lanes(count: int, width: int) -> data.ArrayLayout:
     return data.ArrayLayout(signed(width), count)
 
 
-def memory(shape: ShapeLike, depth: int) -> Memory:
-    """A memory of `depth` rows that starts at 0.
+def memory(shape: ShapeLike, depth: int, rows: Sequence[int] = ()) -> Memory:
+    """A memory of `depth` rows that starts with `rows`, which are packed, and with 0 beyond.
 
     Nobody looks at a row that was read in the clock in which it is written: synthesis is told so,
     and needs no logic to make that the old one.
 
     It has two rows at least: the address of a single row has no bits, which Verilog cannot say.
     """
-    return Memory(shape=shape, depth=max(2, depth), init=[], attrs={"no_rw_check": 1})
+    init = [shape.from_bits(row) for row in rows]
+    return Memory(shape=shape, depth=max(2, depth), init=init, attrs={"no_rw_check": 1})

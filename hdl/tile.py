@@ -4,11 +4,13 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from golden.contents import NO_ROWS, Rows
 from golden.spec import FabricConfig, index_bits
 from hdl.emit import Emit
 from hdl.fire import Command, Fire
 from hdl.integrate import Integrate, MemoryWrite
 from hdl.load import load_signature
+from hdl.read import ask, read_member
 from hdl.shapes import struct
 
 
@@ -19,6 +21,8 @@ class Tile(wiring.Component):
     ----------
     config
         Sizes of the fabric.
+    contents
+        Rows that its memories start with.
 
     Members
     -------
@@ -33,14 +37,17 @@ class Tile(wiring.Component):
     slot : In, busy : Out(1)
         Whether fire or emit works, or an event due in `slot` has not been added yet.
     load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
     synapses, fired : Out; stalled, error : Out(1)
         What is to be counted in this clock.
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
         What happens inside, for a bench to see; `current_write` with `synaptic_state` only.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
+        self.contents = contents
         sum_write = Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width))
         state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
@@ -52,6 +59,7 @@ class Tile(wiring.Component):
                 "slot": In(config.slot_width),
                 "busy": Out(1),
                 "load": In(load_signature(config)),
+                **read_member(config),
                 "synapses": Out(config.connection_row.fields[-1].width),
                 "fired": Out(config.spike_clocks),
                 "stalled": Out(1),
@@ -68,9 +76,9 @@ class Tile(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.integrate = integrate = Integrate(self.config)
-        m.submodules.fire = fire = Fire(self.config)
-        m.submodules.emit = emit = Emit(self.config)
+        m.submodules.integrate = integrate = Integrate(self.config, self.contents)
+        m.submodules.fire = fire = Fire(self.config, self.contents)
+        m.submodules.emit = emit = Emit(self.config, self.contents)
 
         connect(m, flipped(self.event), integrate.event)
         connect(m, flipped(self.fire), fire.command)
@@ -83,9 +91,15 @@ class Tile(wiring.Component):
             connect(m, fire.current_write, flipped(self.current_write))
         for block in (integrate, fire, emit):
             connect(m, flipped(self.load), block.load)
+        if self.config.readable:
+            blocks = [integrate.read, fire.read, emit.read]
+            m.d.comb += self.read.data.eq(ask(m, blocks, self.read.active, self.read.word))
         m.d.comb += [
             emit.spike_valid.eq(fire.spike_valid),
             emit.spike.eq(fire.spike),
+            emit.routed.eq(fire.routed),
+            emit.single.eq(fire.single),
+            emit.short.eq(fire.short),
             emit.slot.eq(fire.slot),
             emit.ahead.eq(fire.ahead),
             fire.popped.eq(emit.popped),

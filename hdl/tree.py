@@ -18,7 +18,7 @@ def delayed(m: Module, value: Value, clocks: int) -> Value:
 
 
 def any_of(m: Module, values: list[Value], clocks: int) -> Value:
-    """Whether any of `values` was 1, all looked at in the same clock, `clocks` clocks before.
+    """Whether any of `values` was 1, bit by bit, `clocks` clocks before, the same for all.
 
     A register stands after every `TREE_FAN_IN` signals that are combined, so `clocks` is at least
     the logarithm of their number.

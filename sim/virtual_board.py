@@ -12,6 +12,7 @@ from pathlib import Path
 
 from amaranth import ClockDomain, Module, Signal
 
+from golden.contents import NOTHING, Contents
 from golden.link import LinkConfig
 from golden.spec import FabricConfig
 from hdl.linked import LinkedFabric
@@ -24,9 +25,10 @@ TOP = "spikeloom_board"
 
 NETLIST_TOP = "board"
 """Name of the top module of a netlist."""
-NETLIST_WAIVERS = ("-Wno-lint", "-Wno-UNOPTFLAT")
-"""The libraries of cells have a style of their own, and a router orders the bits of its nets as it
-likes, so that what is no loop may look like one."""
+NETLIST_WAIVERS = ("-Wno-lint", "-Wno-UNOPTFLAT", "-Wno-SPECIFYIGN", "-Wno-INITIALDLY")
+"""The libraries of cells have a style of their own, with delays, which a simulation by clocks
+leaves out; and a router orders the bits of its nets as it likes, so that what is no loop may look
+like one."""
 
 _DRIVER = Path(__file__).with_name("pins.cpp")
 _BYTE = 10
@@ -38,20 +40,20 @@ _QUIET = 1 << 17
 with pauses, so that nothing is lost if it is not."""
 
 
-def emit(config: FabricConfig, link: LinkConfig) -> str:
+def emit(config: FabricConfig, link: LinkConfig, contents: Contents = NOTHING) -> str:
     """The Verilog of a fabric with its link; kept in the cache.
 
     Ports: `clk`, `rx`, `tx`.
     """
-    title = f"Spikeloom board: {link}"
+    title = f"Spikeloom board: {link.with_contents(contents, config)}"
 
     def generate() -> str:
         m = Module()
         m.domains.sync = domain = ClockDomain(reset_less=True)
-        m.submodules.linked = linked = LinkedFabric(config, link)
+        m.submodules.linked = linked = LinkedFabric(config, link, contents)
         rx, tx = Signal(init=1, name="rx"), Signal(init=1, name="tx")
         m.d.comb += [linked.rx.eq(rx), tx.eq(linked.tx)]
-        return verilog.generate(title, config, m, TOP, [domain.clk, rx, tx])
+        return verilog.generate(title, config, m, TOP, [domain.clk, rx, tx], contents)
 
     return verilog.cached(title, config, generate)
 
@@ -164,6 +166,8 @@ class VirtualBoard(Terminal):
     netlist
         A netlist of it, in Verilog with the models of its cells: a module `board` with the ports
         `clk`, `rx` and `tx`. Its RTL if not given.
+    contents
+        What the fabric of its RTL is built with.
 
     Attributes
     ----------
@@ -181,9 +185,15 @@ class VirtualBoard(Terminal):
         The model cannot be built.
     """
 
-    def __init__(self, config: FabricConfig, link: LinkConfig, netlist: str | None = None) -> None:
+    def __init__(
+        self,
+        config: FabricConfig,
+        link: LinkConfig,
+        netlist: str | None = None,
+        contents: Contents = NOTHING,
+    ) -> None:
         if netlist is None:
-            self.pins = Pins(emit(config, link), TOP, link.clocks_per_bit)
+            self.pins = Pins(emit(config, link, contents), TOP, link.clocks_per_bit)
         else:
             self.pins = Pins(netlist, NETLIST_TOP, link.clocks_per_bit, NETLIST_WAIVERS)
         start = time.perf_counter()

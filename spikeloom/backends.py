@@ -56,7 +56,12 @@ def open(program: Program, backend: str = "golden") -> Device:
 
 
 def open_board(
-    program: Program, name: str, port: str | None, stage: str = STAGES[0], baud: int | None = None
+    program: Program,
+    name: str,
+    port: str | None,
+    stage: str = STAGES[0],
+    baud: int | None = None,
+    bake: bool = False,
 ) -> SerialDevice:
     """A board on a port, or what stands in for it.
 
@@ -70,6 +75,8 @@ def open_board(
         One of `STAGES`, for a virtual board.
     baud
         Bits per second; the board's if not given.
+    bake
+        Whether a virtual board is built with the program.
 
     Raises
     ------
@@ -77,7 +84,11 @@ def open_board(
         There is no such board, or another one on the port.
     """
     if port is None:
-        return VirtualDevice(program, name, stage, baud)
+        return VirtualDevice(program, name, stage, baud, bake)
+    if bake:
+        raise SpikeloomError(
+            "--bake is for a virtual board: what is in that on the port, `spikeloom build` says"
+        )
     device = SerialDevice(program, port, baud or board(name).baud)
     if device.board.board != name:
         device.close()
@@ -99,6 +110,8 @@ class VirtualDevice(SerialDevice):
     baud
         Bits per second, which the clock divided by an integer comes near to; the board's if not
         given. A simulation takes fewer clocks with more of them.
+    bake
+        Whether the board is built with the program, as far as its part can be.
 
     Attributes
     ----------
@@ -107,11 +120,17 @@ class VirtualDevice(SerialDevice):
     """
 
     def __init__(
-        self, program: Program, name: str, stage: str = STAGES[0], baud: int | None = None
+        self,
+        program: Program,
+        name: str,
+        stage: str = STAGES[0],
+        baud: int | None = None,
+        bake: bool = False,
     ) -> None:
-        made = design(board(name), program.fabric, baud=baud)
+        image = program.image if bake else None
+        made = design(board(name), program.fabric, baud=baud, image=image)
         if stage == "virtual":
-            self.virtual = VirtualBoard(program.fabric, made.link)
+            self.virtual = VirtualBoard(program.fabric, made.link, contents=made.contents)
         else:
             family = made.board.family.name
             if family not in netlist.LIBRARIES:

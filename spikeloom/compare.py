@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.host import host_words
-from golden.step import check_inputs
+from golden.errors import SpikeloomError
+from golden.host import FaultyDevice, host_words
+from golden.step import check_inputs, simulate
 from sim import cosim, runner
 from spikeloom.devices import (
     CHUNK,
@@ -25,6 +26,8 @@ from spikeloom.devices import (
     golden_clocks,
 )
 from spikeloom.program import Program
+from spikeloom.readback import table_rows
+from spikeloom.serial_device import SerialDevice
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Mismatch:
     step
         Step of a spike; None for what belongs to the whole sample.
     what
-        "spike", "state", "clocks", "synops" or "error counter".
+        "spike", "state", "potential" (a state read from its memory), "clocks", "synops" or
+        "error counter".
     where
         Population and neuron; empty for what has none.
     expected, got
@@ -80,6 +84,8 @@ class Comparison:
         the whole run.
     golden, rtl
         The two runs; `rtl` is that of the device.
+    rows
+        Rows of tables that were read back, and are as they were loaded.
     """
 
     samples: int
@@ -90,6 +96,7 @@ class Comparison:
     waveform: str | None
     golden: Run
     rtl: Run
+    rows: int = 0
 
 
 def compare(
@@ -141,7 +148,12 @@ def compare(
 
 
 def compare_device(
-    program: Program, events: Events, device: Device, progress: Progress | None = None
+    program: Program,
+    events: Events,
+    device: Device,
+    progress: Progress | None = None,
+    *,
+    verify: bool = False,
 ) -> Comparison:
     """Run `events` on a device, such as a board, and compare all but its clocks with golden.
 
@@ -151,20 +163,70 @@ def compare_device(
         Opened for `program`.
     progress
         Called with the number of samples that the device has run.
+    verify
+        Of a board: read its tables back beforehand, and the potentials of all neurons after the
+        last sample.
 
     Raises
     ------
     SpikeloomError
-        The events do not fit, or the device is gone.
+        The events do not fit, the device is gone, or its memories cannot be read.
+    FaultyDevice
+        A table is not as it was loaded.
     """
     counts = check_inputs(program.network, events)
     golden = GoldenDevice(program).run(counts)
+    board = device if verify and isinstance(device, SerialDevice) else None
+    if verify and board is None:
+        raise SpikeloomError("only the memories of a board can be verified")
+    rows = check_tables(program, board) if board else 0
     got = device.run(counts, progress)
-    mismatches = sorted(_mismatches(golden, got), key=_when)
+    found = [*_mismatches(golden, got)]
+    if board:
+        found += _wrong_potentials(program, counts, board)
+    mismatches = sorted(found, key=_when)
     samples, steps = next(iter(counts.values())).shape[:2]
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
-    return Comparison(samples, samples * steps, 0, total, first, None, golden, got)
+    return Comparison(samples, samples * steps, 0, total, first, None, golden, got, rows)
+
+
+def check_tables(program: Program, device: SerialDevice) -> int:
+    """Read every table of a board back; returns how many rows they have.
+
+    Raises
+    ------
+    FaultyDevice
+        A row is not as it was loaded: the first is named.
+    SpikeloomError
+        The board was built without a read port, or is gone.
+    """
+    compared = 0
+    for target, tile, rows in table_rows(program.image):
+        if not rows:
+            continue
+        got = device.read(target, tile, 0, len(rows))
+        wrong = [n for n in range(len(rows)) if rows[n] != got[n]]
+        if wrong:
+            n, memory = wrong[0], target.name.lower()
+            raise FaultyDevice(
+                f"{device.board.board}: {memory} row {n} of tile {tile} is {got[n]:#x}, "
+                f"{rows[n]:#x} was loaded ({len(wrong)} of {len(rows)} rows differ)"
+            )
+        compared += len(rows)
+    return compared
+
+
+def _wrong_potentials(
+    program: Program, counts: dict[str, NDArray[np.uint8]], device: SerialDevice
+) -> Iterator[tuple[Mismatch, int]]:
+    """What differs of the potentials that the last sample leaves in the memories."""
+    samples = len(next(iter(counts.values())))
+    last = {name: array[-1:] for name, array in counts.items()}
+    got = device.final_states(last)
+    for name, expected in simulate(program.network, last).states.items():
+        for found, number in _differing("potential", name, expected, got[name][None]):
+            yield dataclasses.replace(found, sample=samples - 1), number
 
 
 def check_cycles(

@@ -94,12 +94,20 @@ class Device(Protocol):
         """Close."""
 
 
-class _Device:
+class ProgramDevice:
+    """What devices have in common: a Program, and that they can be closed, also by `with`.
+
+    Parameters
+    ----------
+    program
+        What it runs.
+    """
+
     def __init__(self, program: Program) -> None:
         self.program = program
 
     def close(self) -> None:
-        pass
+        """See `Device.close`."""
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +116,7 @@ class _Device:
         self.close()
 
 
-class GoldenDevice(_Device):
+class GoldenDevice(ProgramDevice):
     """The step-level golden model; it has no clock."""
 
     def run(self, events: Events, progress: Progress | None = None) -> Run:
@@ -128,7 +136,7 @@ class GoldenDevice(_Device):
         )
 
 
-class VerilatorDevice(_Device):
+class VerilatorDevice(ProgramDevice):
     """The RTL, compiled by Verilator.
 
     Parameters
@@ -168,8 +176,8 @@ class VerilatorDevice(_Device):
             for n, result in enumerate(results)
         ]
         return Run(
-            _joined([h.spikes for h in heard]),
-            _joined([h.states for h in heard]),
+            joined([h.spikes for h in heard]),
+            joined([h.states for h in heard]),
             np.concatenate([sample_clocks(h.clocks) for h in heard]),
             sum(_over_tiles(result.counters, "synops") for result in results),
             sum(_over_tiles(result.counters, "errors") for result in results),
@@ -298,5 +306,6 @@ def _over_tiles(counters: Mapping[str, int], name: str) -> int:
     return sum(count for key, count in counters.items() if key.partition(".")[0] == name)
 
 
-def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
+def joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
+    """For each name the arrays of all parts, one after the other along their first axis."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -96,7 +96,7 @@ class Link:
     Attributes
     ----------
     heard
-        What came in IDENTITY, COUNTERS and RESULTS, in order, for the caller to take.
+        What came in IDENTITY, COUNTERS, RESULTS and MEMORY, in order, for the caller to take.
     buffer
         Bytes of the board's receive buffer.
     refused, resent, sessions
@@ -249,7 +249,7 @@ class Link:
         self._heard_at = time.monotonic()
         self._note(executed, expected)
         match kind:
-            case Kind.IDENTITY | Kind.COUNTERS | Kind.RESULTS:
+            case Kind.IDENTITY | Kind.COUNTERS | Kind.RESULTS | Kind.MEMORY:
                 self._vain = 0
                 self.heard.append((Kind(kind), body))
             case Kind.REFUSED:

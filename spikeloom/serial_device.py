@@ -1,10 +1,9 @@
 """A board on a serial line, as a device like every other."""
 
 import contextlib
-import dataclasses
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,13 +12,24 @@ from numpy.typing import NDArray
 from golden.errors import SpikeloomError
 from golden.host import Heard, hear
 from golden.image import Image
-from golden.link import Command, EventCode, Kind, LinkConfig, load_rows, parse_identity, whole_bytes
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget
+from golden.link import (
+    MOST_READ,
+    Command,
+    EventCode,
+    Kind,
+    LinkConfig,
+    contents_digest,
+    load_rows,
+    parse_identity,
+    whole_bytes,
+)
+from golden.spec import TILE_COUNTERS, LoadTarget, ReadTarget
 from golden.step import check_inputs
 from spikeloom.codes import NoCode, ResultCodes, event_codes
-from spikeloom.devices import Events, Progress, Run, _Device, _joined
+from spikeloom.devices import Events, ProgramDevice, Progress, Run, joined
 from spikeloom.link import Link, LinkLost
 from spikeloom.program import Program
+from spikeloom.readback import neuron_places
 
 BAUD = 1_000_000
 """Bits per second where none are given."""
@@ -37,7 +47,7 @@ _LOAD_HEADER = 5
 T = TypeVar("T")
 
 
-class SerialDevice(_Device):
+class SerialDevice(ProgramDevice):
     """A board that speaks docs/link.md. It is loaded once, when it is opened.
 
     Samples run in batches. A batch counts when its steps and the counters after it are all there;
@@ -63,6 +73,8 @@ class SerialDevice(_Device):
     ----------
     board
         What the board's link was built with.
+    readable
+        The board's memories can be read.
 
     Raises
     ------
@@ -71,6 +83,7 @@ class SerialDevice(_Device):
     """
 
     board: LinkConfig
+    readable: bool
 
     def __init__(
         self, program: Program, port: str, baud: int = BAUD, patience: float = PATIENCE
@@ -80,6 +93,7 @@ class SerialDevice(_Device):
         self._line = _open_port(port, baud, patience)
         self.link = Link(self._line, patience)
         self._begun = self._loaded = False
+        self._held: tuple[LoadTarget, ...] = ()  # what of the program the board is built with
         self._results = ResultCodes(program.fabric)
         try:
             self._attempt(lambda: None)
@@ -111,12 +125,58 @@ class SerialDevice(_Device):
                 progress(done)
         heard = [part[0] for part in parts]
         return Run(
-            _joined([h.spikes for h in heard]),
-            _joined([h.states for h in heard]),
+            joined([h.spikes for h in heard]),
+            joined([h.states for h in heard]),
             np.concatenate([part[1] for part in parts]),
             sum(part[2] for part in parts),
             sum(part[3] for part in parts),
         )
+
+    def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
+        """Rows of a memory of the board, packed as in `FabricConfig.readable_memories`.
+
+        What was loaded reads as it was loaded, at any time. For what a run left, see
+        `final_states`.
+
+        Raises
+        ------
+        SpikeloomError
+            The board was built without a read port.
+        """
+        self._check_readable()
+        return self._attempt(lambda: self._read(target, tile, address, rows))
+
+    def final_states(self, events: Events) -> dict[str, NDArray[np.int64]]:
+        """Run the last sample of `events`, and read the potentials after it from the memories.
+
+        They are those of every neuron, also of populations that are not read out.
+
+        Returns
+        -------
+        By population, of shape (size,).
+
+        Raises
+        ------
+        SpikeloomError
+            As `read` and `run`.
+        """
+        self._check_readable()
+        counts = check_inputs(self.program.network, events)
+        last = len(next(iter(counts.values()))) - 1
+
+        def action() -> dict[str, NDArray[np.int64]]:
+            # A new session overwrites what a run left; so both are done in one.
+            self._batch(counts, last, 1)
+            return self._states()
+
+        return self._attempt(action)
+
+    def _check_readable(self) -> None:
+        if not self.readable:
+            raise SpikeloomError(
+                f"the memories of {self.board.board} on {self.port} cannot be read: "
+                "build it with --set readable=true"
+            )
 
     # What is done in a session, and again in the next one where that was lost.
 
@@ -152,12 +212,16 @@ class SerialDevice(_Device):
     def _identify(self) -> None:
         self.link.send(Command.IDENTIFY)
         identity = parse_identity(self._answer(Kind.IDENTITY))
-        self.board = identity.link
-        _check_fabric(self.program.fabric, identity.fabric, f"{self.board.board} on {self.port}")
+        self.board, self.readable = identity.link, identity.fabric.readable
+        name = f"{self.board.board} on {self.port}"
+        self.program.image.check_fits(identity.fabric, name)
         self.link.buffer = self.board.buffer
+        ours = self.program.image.contents(self.board.baked)
+        same = self.board.contents == contents_digest(ours, identity.fabric)
+        self._held = self.board.baked if same else ()
 
     def _load(self) -> None:
-        for body in load_bodies(self.program.image, self.link.largest_body):
+        for body in load_bodies(self.program.image, self.link.largest_body, self._held):
             self.link.send(Command.LOAD, body)
         while not self.link.settled:
             self.link.wait()
@@ -165,7 +229,8 @@ class SerialDevice(_Device):
     def _clear(self) -> None:
         """Load the control register, and empty the accumulators by a sample for each slot."""
         image = self.program.image
-        self.link.send(Command.LOAD, control_body(image))
+        if LoadTarget.CONTROL not in self._held:
+            self.link.send(Command.LOAD, control_body(image))
         slots = image.config.slots
         self.link.send(Command.EVENTS, slots * bytes([EventCode.MARK | _FIRST]))
         while self._results.steps < slots:
@@ -242,6 +307,38 @@ class SerialDevice(_Device):
             found.append(dict(zip(names, values, strict=True)))
         return found
 
+    def _read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
+        layout, _ = self.program.fabric.readable_memories[target]
+        size = whole_bytes(layout.width)
+        most = MOST_READ // size
+        counts = [min(most, rows - done) for done in range(0, rows, most)]
+        for number, count in enumerate(counts):
+            start = address + number * most
+            head = bytes([target, tile]) + start.to_bytes(3, "little")
+            self.link.send(Command.READ, head + bytes([count * size]))
+        found: list[int] = []
+        for count in counts:
+            body = self._answer(Kind.MEMORY)
+            if len(body) != count * size:
+                raise LinkLost("rows of another form")
+            found += (
+                int.from_bytes(body[at : at + size], "little") for at in range(0, len(body), size)
+            )
+        return found
+
+    def _states(self) -> dict[str, NDArray[np.int64]]:
+        """The potentials of all populations, as they are in the memories."""
+        image = self.program.image
+        found = {node.name: np.zeros(node.size, np.int64) for node in image.senders}
+        row = image.config.state_row
+        for name, tile, neurons, rows in neuron_places(image):
+            if rows.size:
+                first, last = int(rows.min()), int(rows.max())
+                read = self._read(ReadTarget.STATE, tile, first, last - first + 1)
+                values = np.array([row.unpack(word)["value"] for word in read])
+                found[name][neurons] = values[rows - first]
+        return found
+
     def _answer(self, wanted: Kind) -> bytes:
         """The body of the next frame with an answer."""
         while not self.link.heard:
@@ -252,14 +349,16 @@ class SerialDevice(_Device):
         return body
 
 
-def load_bodies(image: Image, room: int) -> Iterator[bytes]:
-    """The bodies of LOAD, each of at most `room` bytes, that write the memories.
+def load_bodies(image: Image, room: int, held: Collection[LoadTarget] = ()) -> Iterator[bytes]:
+    """The bodies of LOAD, each of at most `room` bytes, that write the memories but those `held`.
 
     A memory keeps what it held in rows that the image does not have; nothing leads there.
     """
     layouts = load_rows(image.config)
     for number, tile in enumerate(image.tiles):
         for target, rows in tile.tables.items():
+            if target in held:
+                continue
             size = whole_bytes(layouts[target].width)
             most = max(1, (room - _LOAD_HEADER) // size)
             for address in range(0, len(rows), most):
@@ -279,18 +378,6 @@ def _load_body(
     """One body; rows of `size` bytes."""
     data = b"".join(row.to_bytes(size, "little") for row in rows)
     return bytes([target, tile]) + address.to_bytes(3, "little") + data
-
-
-def _check_fabric(program: FabricConfig, board: FabricConfig, name: str) -> None:
-    """Refuse a board of other sizes than the program's."""
-    ours, theirs = dataclasses.asdict(program), dataclasses.asdict(board)
-    different = [
-        f"{size} {ours[size]} and {theirs[size]}" for size in ours if ours[size] != theirs[size]
-    ]
-    if different:
-        raise SpikeloomError(
-            f"the program and {name} differ: {', '.join(different)}; compile it for the board"
-        )
 
 
 def _open_port(port: str, baud: int, patience: float) -> Any:

@@ -7,9 +7,10 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 
+from golden.contents import NOTHING, Contents
 from golden.cycle import CycleModel
 from golden.link import LinkConfig, identity, load_rows
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind
+from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, ReadTarget
 
 FREE = 40
 """Clocks between looks at the line: the fabric goes on meanwhile."""
@@ -50,17 +51,26 @@ class BoardModel:
     ----------
     config, link
         What the board was built with.
+    contents
+        What it was built with.
     checked
         Without, a wrong CRC is not noticed: what a campaign of faults has to find.
     """
 
-    def __init__(self, config: FabricConfig, link: LinkConfig, checked: bool = True) -> None:
-        self.config, self.link, self.checked = config, link, checked
+    def __init__(
+        self,
+        config: FabricConfig,
+        link: LinkConfig,
+        contents: Contents = NOTHING,
+        checked: bool = True,
+    ) -> None:
+        self.config, self.checked, self.contents = config, checked, contents
+        self.built_with, self.link = link, link.with_contents(contents, config)
         self.load_layout, self.word_layout = config.load, config.host_in
         self.packet_layout = config.host_out
         self.memory: dict[tuple[int, int, int], int] = {}
         self.at_rest = True
-        self.executed_total = 0
+        self.executed_total = self.loads = 0
         self.power_cycle()
 
     def close(self) -> None:
@@ -68,6 +78,11 @@ class BoardModel:
 
     def power_cycle(self) -> None:
         self.memory.clear()
+        self.still_baked = True
+        for tile, tables in enumerate(self.contents.tiles):
+            for target, rows in tables.items():
+                for address, row in enumerate(rows):
+                    self.memory[target, tile, address] = self._load_word(target, tile, address, row)
         self.fabric = CycleModel(self.config)
         self.session = 0
         self.partial = b""
@@ -79,12 +94,13 @@ class BoardModel:
         self.complained = self.faulty = False
         self.accepted: deque[tuple[int, bytes]] = deque()
         self.waiting_codes: Iterator[None] | None = None
-        sums = [tile.integrate.sums for tile in self.fabric.tiles]
+        kept = [(tile.integrate.sums, tile.fire.states) for tile in self.fabric.tiles]
         self.fabric = CycleModel(self.config)
-        for tile, kept in zip(self.fabric.tiles, sums, strict=True):
-            tile.integrate.sums = kept
+        for tile, (sums, states) in zip(self.fabric.tiles, kept, strict=True):
+            tile.integrate.sums, tile.fire.states = sums, states
         for word in self.memory.values():
             self.fabric.clock(load=word)
+        self.fabric.clock(load=self._load_word(LoadTarget.CONTROL, 0, 0, self.contents.control))
         self.answers: list[bytes] = []
         self.results = bytearray()
         self.said = (1, 1)
@@ -194,7 +210,8 @@ class BoardModel:
     def _command(self, command: int, body: bytes) -> None:
         match command:
             case 1:
-                self._say(2, identity(self.link, self.config))
+                said = self.link if self.still_baked else self.built_with
+                self._say(2, identity(said, self.config))
             case 2:
                 self._load(body)
             case 3:
@@ -205,6 +222,8 @@ class BoardModel:
                 self._say(3, self._counters(body[0]))
             case 5:
                 self._say(0)
+            case 6 if self.config.readable:
+                self._say(7, self._read(body))
             case _:
                 raise Fault(1)
 
@@ -229,13 +248,32 @@ class BoardModel:
             self._write(target, tile, address, row)
             address += 1
 
-    def _write(self, target: int, tile: int, address: int, row: int) -> None:
+    def _read(self, body: bytes) -> bytes:
+        if body and body[0] not in list(self.config.readable_memories):
+            raise Fault(1)
+        if len(body) < 6 or not 1 <= body[5] <= 245:
+            raise Fault(3)
+        target, tile, address = ReadTarget(body[0]), body[1], int.from_bytes(body[2:5], "little")
+        size = (self.config.readable_memories[target][0].width + 7) // 8
+        out = b""
+        while len(out) < body[5]:
+            out += self.fabric.row(target, tile, address).to_bytes(size, "little")
+            address += 1
+        return out[: body[5]]
+
+    def _load_word(self, target: int, tile: int, address: int, row: int) -> int:
         widths = {field.name: field.width for field in self.load_layout.fields}
         values = {"target": target, "tile": tile, "address": address, "data": row}
         cut = {name: value & ((1 << widths[name]) - 1) for name, value in values.items()}
-        word = self.load_layout.pack(cut)
+        return self.load_layout.pack(cut)
+
+    def _write(self, target: int, tile: int, address: int, row: int) -> None:
+        word = self._load_word(target, tile, address, row)
+        self.loads += 1
         if target != LoadTarget.CONTROL:
-            self.memory[target, cut["tile"], cut["address"]] = word
+            fields = self.load_layout.unpack(word)
+            self.memory[target, fields["tile"], fields["address"]] = word
+            self.still_baked &= target not in self.link.baked
         self.fabric.clock(load=word)
 
     def _events(self, body: bytes) -> None:

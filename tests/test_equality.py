@@ -71,6 +71,7 @@ FABRICS = {
         counter_bits=17,
     ),
     "odd sizes, wide state": FabricConfig(
+        readable=True,
         lanes=3,
         weight_bits=8,
         state_bits=24,

@@ -11,7 +11,7 @@ ECP5_EVN = Board(
     ECP5,
     ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
     clock_mhz=72,
-    fabric=FabricConfig(weight_words=16384),
+    fabric=FabricConfig(weight_words=16384, readable=True),
     loader="ecp5_evn",
     led="led",
 )

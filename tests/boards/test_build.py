@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,8 +17,11 @@ from boards.flash import flash
 from boards.tools import Tools
 from boards.top import Top
 from golden.errors import SpikeloomError
+from golden.link import contents_digest
+from golden.network import Connection, Input, Network, Population
 from golden.spec import FabricConfig
 from spikeloom.cli import cli
+from spikeloom.program import Program
 
 NATIVE = Tools(native=True)
 TINY = FabricConfig(
@@ -170,6 +175,44 @@ def test_a_tool_that_fails_is_told_in_one_line(
         build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
 
 
+def sleep(tmp_path: Path, seeds: list[int]) -> None:
+    """Make the placements of these seeds take ten minutes."""
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    places = "    speeds = json"
+    waits = f"    __import__('time').sleep(600 * (int(after['--seed']) in {seeds}))\n"
+    tool.write_text(tool.read_text().replace(places, waits + places))
+
+
+def test_a_placement_without_end_is_left_out(
+    icebreaker: Board, speeds: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    before = tool.read_text()
+    sleep(tmp_path, [2])
+    start = time.monotonic()
+    made = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, use=NATIVE)
+    assert time.monotonic() - start < 30
+    assert made.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
+    assert made.placed.seed == 3
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "icebreaker: left out, as it did not end within 0.2 minutes: the placement of seed 2"
+    )
+    # Nothing is kept of it: where it ends, it counts.
+    tool.write_text(before)
+    assert build(icebreaker, TINY, clock_mhz=24, use=NATIVE).placed.seed == 2
+
+
+def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
+    sleep(tmp_path, [1, 2])
+    message = (
+        r"^icebreaker: no placement ended within 0.02 minutes \(seeds 1, 2\): "
+        r"give them more --minutes, try more --seeds, or make it smaller with --set$"
+    )
+    with pytest.raises(SpikeloomError, match=message):
+        build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, use=NATIVE)
+
+
 @pytest.mark.parametrize("native", [False, True])
 def test_a_tool_that_is_missing_is_told_with_the_remedy(
     native: bool, icebreaker: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -177,7 +220,7 @@ def test_a_tool_that_is_missing_is_told_with_the_remedy(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
     remedy = "leave out --native" if native else r"pip install 'spikeloom\[boards\]'"
-    with pytest.raises(SpikeloomError, match=rf"^yosys is .*: {remedy}$"):
+    with pytest.raises(SpikeloomError, match=rf"yosys is .*: {remedy}$"):
         Tools(native).run("yosys")
 
 
@@ -213,6 +256,32 @@ def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None
     for clock in ("fast", "-3", "nan"):
         refused = CliRunner().invoke(cli, [*common, "--clock", clock])
         assert "it must be megahertz, or auto" in str(refused.exception)
+
+
+@pytest.mark.usefixtures("speeds")
+def test_the_command_bakes_a_program(tmp_path: Path) -> None:
+    network = Network(
+        (Input("in", 2),),
+        (Population("out", 2, np.zeros(2, np.int64), threshold=3),),
+        (Connection("in", "out", np.ones((2, 2), np.int64)),),
+    )
+    small = Program(network, TINY, frozenset({"out"}), frozenset())
+    small.save(tmp_path / "small.loom")
+    output = tmp_path / "out"
+    common = ["--board", "icebreaker", "-o", str(output), "--native", "--clock", "24"]
+    links = []
+    for more in ([], ["--bake"]):
+        done = CliRunner().invoke(cli, ["build", str(tmp_path / "small.loom"), *common, *more])
+        assert done.exit_code == 0, done.output
+        links.append(json.loads((output / "report.json").read_text())["link"])
+    assert links[0]["baked"] == []
+    assert links[0]["contents"] == "0" * 32
+    # Not the weights: they go to the large RAMs.
+    targets = {"bias", "population", "connection", "target", "control", "route", "axis"}
+    assert set(links[1]["baked"]) == targets
+    assert "population, connection" in done.output
+    image = small.image.contents(board("icebreaker").family.baked)
+    assert links[1]["contents"] == contents_digest(image, small.fabric)
 
 
 def test_flash_calls_the_loader(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hdl.integrate import Integrate
 from hdl.queue import Queue
 from hdl.sequencer import Sequencer
 from hdl.shapes import struct
-from sim.formal import SMT, Mode, free, reaches, verify
+from sim.formal import SMT, Mode, fixed, free, reaches, verify
 
 Fault = tuple[str, str]
 
@@ -63,6 +63,10 @@ class FireSpec(Elaboratable):
         hooks = {
             "state = Signal(State)": "state = self.state = Signal(State)",
             "entering = Signal.like(": "entering = self.entering = Signal.like(",
+            "left = Signal.like(": "left = self.left = Signal.like(",
+            "some = Signal()": "some = self.some = Signal()",
+            "count = Signal(": "count = self.count = Signal(",
+            "enough = Signal()": "enough = self.enough = Signal()",
             "credits = Signal(": "credits = self.credits = Signal(",
             "returned = Signal(": "returned = self.returned = Signal(",
             "occupied: list[Value] = ": "occupied = self.occupied = ",
@@ -96,6 +100,16 @@ class FireSpec(Elaboratable):
                 ~dut.spike_valid | ((sent.spiked != 0) & (sent.fan_out != 0)) | sent.readout,
                 "every spike in the queue becomes a packet",
             ),
+            Assert(
+                ~dut.spike_valid | (dut.routed == ((sent.spiked != 0) & (sent.fan_out != 0))),
+                "routed: it goes along a fan-out",
+            ),
+            Assert(~dut.spike_valid | (dut.short == (sent.fan_out == 1)), "short: of one row"),
+            Assert(
+                ~dut.spike_valid
+                | (dut.single == (~dut.routed | ((sent.spiked == 1) & dut.short & ~sent.readout))),
+                "single: it becomes one packet",
+            ),
             Cover((inside == config.queue) & (dut.credits == 0), "full"),
         ]
         if self.with_lemmas:
@@ -108,7 +122,12 @@ class FireSpec(Elaboratable):
                 Assert(walks | drains | (moving == 0)),
                 Assert(walks | ~dut.fetch.valid),
                 Assert(dut.entering <= config.lanes),
+                Assert(~dut.enough | (dut.credits >= config.lanes)),
+                Assert(~(walks | drains) | (dut.some == (dut.left != 0))),
             ]
+            if not config.images:
+                fits = Mux(dut.left < config.lanes, dut.left, config.lanes)
+                m.d.comb += Assert(~(walks & dut.some) | (dut.count == fits))
         return m
 
 
@@ -126,6 +145,7 @@ class EmitSpec(Elaboratable):
             "b_valid = Signal()": "b_valid = self.b_valid = Signal()",
             "c_valid = Signal()": "c_valid = self.c_valid = Signal()",
             "late = Signal()": "late = self.late = Signal()",
+            "c_free = Signal()": "c_free = self.c_free = Signal()",
         }
         if fault:
             hooks[fault[0]] = fault[1]
@@ -143,6 +163,11 @@ class EmitSpec(Elaboratable):
             push.eq(free(m, 1, "push") & (inside < config.queue)),
             dut.spike_valid.eq(push),
             dut.spike.eq(spike),
+            dut.routed.eq((spike.spiked != 0) & (spike.fan_out != 0)),
+            dut.short.eq(spike.fan_out == 1),
+            dut.single.eq(
+                ~dut.routed | ((spike.spiked == 1) & (spike.fan_out == 1) & ~spike.readout)
+            ),
             dut.slot.eq(free(m, config.slot_width, "slot")),
             dut.ahead.eq(free(m, config.slot_width, "ahead")),
             dut.event.ready.eq(free(m, 1, "event_ready")),
@@ -153,7 +178,7 @@ class EmitSpec(Elaboratable):
         ]
         m.d.sync += inside.eq(inside + push - dut.popped)
         beats = spike.spiked * spike.fan_out + spike.readout
-        gone = transfer(dut.event) + transfer(dut.host) + (dut.b_valid & dut.late)
+        gone = transfer(dut.event) + transfer(dut.host) + (dut.b_valid & dut.late & dut.c_free)
         owed = Signal(5)
         m.d.sync += owed.eq(owed + Mux(push, beats, 0) - gone)
         queue = dut.queue
@@ -180,19 +205,20 @@ class EmitSpec(Elaboratable):
 class IntegrateSpec(Elaboratable):
     """An event is `pending` from when it is taken in until its last group is issued.
 
-    One event is followed, taken in at any time. `left` are the groups that it has still to issue,
-    in all its segments, once it is described; before that `described` is 0. Tables and fetches are
-    free.
+    One event is followed, taken in at any time; `waits` while another one is described. `left` are
+    the groups that it has still to issue, in all its segments, once it is described; before that
+    `described` is 0. Tables and fetches are free.
     """
 
     def __init__(self, config: FabricConfig, fault: tuple[type, str, str] | None = None) -> None:
         self.config = config
         hooks: dict[type, dict[str, str]] = {
-            Describe: {},
+            Describe: {"d_valid = Signal()": "d_valid = self.d_valid = Signal()"},
             Integrate: {
                 "issue = Signal()": "issue = self.issue = Signal()",
                 "taken = Signal()": "taken = self.taken = Signal()",
                 "found = describe.segments": "found = self.found = describe.segments",
+                "describe = Describe(": "describe = self.describe = Describe(",
             },
         }
         if fault:
@@ -214,6 +240,7 @@ class IntegrateSpec(Elaboratable):
             dut.slot.eq(free(m, config.slot_width, "slot")),
         ]
         here = Signal()
+        waits = Signal()
         described = Signal()
         slot = Signal(config.slot_width)
         found = dut.found.p
@@ -223,6 +250,9 @@ class IntegrateSpec(Elaboratable):
         left = Signal(groups.shape())
         with m.If(~here & transfer(dut.event) & free(m, 1, "choose")):
             m.d.sync += [here.eq(1), described.eq(0), slot.eq(dut.event.p.slot)]
+            m.d.sync += waits.eq(dut.describe.d_valid & ~dut.taken)
+        with m.Elif(here & waits & dut.taken):
+            m.d.sync += waits.eq(0)
         with m.Elif(here & ~described & dut.taken):
             m.d.sync += [here.eq(found.leads), described.eq(1), left.eq(groups)]
         with m.Elif(here & described & dut.issue):
@@ -231,6 +261,60 @@ class IntegrateSpec(Elaboratable):
             Assert(~here | (slot != dut.slot) | dut.pending, "what is here is pending"),
             Assert(~(here & described) | (left != 0)),
             Cover(here & described & (left == 2) & dut.stalled, "waits for a fetch"),
+        ]
+        return m
+
+
+class SumSpec(Elaboratable):
+    """A fetched row holds every weight added to it since it was fetched, whatever comes between.
+
+    One row is followed, with `total` what was added to it. Events, tables and weights are free, and
+    so are fetches, but for those of the row in the two clocks after another operation on it.
+    """
+
+    def __init__(self, config: FabricConfig, fault: tuple[str, str] | None = None) -> None:
+        self.config = config
+        hooks = {
+            "issue = Signal()": "issue = self.issue = Signal()",
+            "address = Signal(index": "address = self.address = Signal(index",
+            "weight_read = weights.read_port()": "weight_read = self.added = weights.read_port()",
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.dut = opened(Integrate, hooks)(config)
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        chosen = fixed(m, dut.address.shape(), "chosen")
+        total = Signal(signed(config.sum_bits))
+        adds, fetched = Signal(), Signal()
+        last, next_to_last = Signal(), Signal()
+        of_row = Signal()
+        m.d.comb += [
+            dut.event.valid.eq(free(m, 1, "valid")),
+            dut.event.p.eq(free(m, struct(config.event), "p")),
+            dut.load.valid.eq(free(m, 1, "load_valid")),
+            dut.load.word.eq(free(m, struct(config.load), "load")),
+            dut.fetch.address.eq(free(m, dut.fetch.address.shape(), "address")),
+            dut.fetch.valid.eq(free(m, 1, "fetch")),
+            of_row.eq((dut.issue | dut.fetch.valid) & (dut.address == chosen)),
+            Assume(~(dut.fetch.valid & of_row & (last | next_to_last))),
+        ]
+        m.d.sync += [
+            last.eq(of_row),
+            next_to_last.eq(last),
+            adds.eq(dut.issue & of_row),
+            fetched.eq(dut.fetch.valid & of_row),
+        ]
+        with m.If(adds):
+            m.d.sync += total.eq(total + dut.added.data[0])
+        with m.If(fetched):
+            m.d.sync += total.eq(0)
+        m.d.comb += [
+            Assert(~fetched | (dut.fetch.sums[0] == total), "the row is its sum"),
+            Cover(fetched & (total == -3), "several additions"),
         ]
         return m
 
@@ -273,8 +357,32 @@ def test_integrate() -> None:
     assert verify(IntegrateSpec(INTEGRATE), Mode.COVER, depth=8).status == "PASS"
 
 
+SUM = tiny(neurons=2, sum_bits=8, connections=1)
+
+
+def test_sums() -> None:
+    assert verify(SumSpec(SUM), Mode.PROVE).status == "PASS"
+    assert verify(SumSpec(SUM), Mode.COVER, depth=12).status == "PASS"
+
+
+SUM_FAULTS = {
+    "the last is missed": ("r_after_last.eq(r_valid & ", "r_after_last.eq(0 & "),
+    "the one before is missed": (
+        "r_after_next_to_last.eq(a_valid & ",
+        "r_after_next_to_last.eq(0 & ",
+    ),
+    "what is not there is taken": ("r_after_last.eq(r_valid & ", "r_after_last.eq(1 & "),
+    "not emptied": ("row.as_value().eq(0), ", ""),
+}
+
+
+@pytest.mark.parametrize("fault", SUM_FAULTS)
+def test_broken_sums(fault: str) -> None:
+    assert verify(SumSpec(SUM, SUM_FAULTS[fault]), Mode.BMC, depth=14).status == "FAIL"
+
+
 FIRE_FAULTS = {
-    "one credit is enough": ("(credits >= config.lanes)", "(credits != 0)"),
+    "one credit is enough": ("Mux(begins, 2 * config.lanes, config.lanes)", "1"),
     "credits given twice": ("unused + self.popped", "unused + self.popped + done"),
     "a credit too many": (
         "count_bits(config.queue), init=config.queue)",
@@ -284,14 +392,16 @@ FIRE_FAULTS = {
 }
 EMIT_FAULTS = {
     "forgets": ("queue.push.eq(self.spike_valid)", "queue.push.eq(self.spike_valid & queue.empty)"),
-    "pops every beat": ("self.popped.eq(step & last)", "self.popped.eq(step)"),
+    "pops every beat": ("queue.pop.eq(b_free & last)", "queue.pop.eq(b_free)"),
     "idle too early": ("queue.empty & ~b_valid & ~c_valid", "queue.empty & ~c_valid"),
-    "overwritten": ("b_free.eq(~b_valid | b_go)", "b_free.eq(1)"),
+    "overwritten": ("b_free.eq(~b_valid | c_free)", "b_free.eq(1)"),
     "does not hold": ("with m.If(c_free):", "with m.If(1):"),
 }
 INTEGRATE_FAULTS = {
     "forgets X": (Integrate, "| (x_valid & (x.slot == self.slot))", ""),
     "forgets D": (Describe, "d_valid & (d_event.slot == self.slot)", "0"),
+    "forgets W": (Describe, "w_valid & (w_event.slot == self.slot)", "0"),
+    "W overwritten": (Describe, "self.event.ready.eq(~w_valid)", "self.event.ready.eq(1)"),
     "overwritten": (Integrate, "found.ready.eq(~x_valid | x_last)", "found.ready.eq(1)"),
 }
 
@@ -300,6 +410,13 @@ INTEGRATE_FAULTS = {
 def test_broken_fire(fault: str) -> None:
     found = verify(FireSpec(FIRE, FIRE_FAULTS[fault]), Mode.BMC, depth=24)
     assert found.status == "FAIL"
+
+
+def test_broken_fire_of_one_lane() -> None:
+    # Only groups of one neuron follow each other so closely.
+    fault = "Mux(begins, 2 * config.lanes, config.lanes)", "config.lanes"
+    spec = FireSpec(tiny(neurons=4, queue=2), fault)
+    assert verify(spec, Mode.BMC, depth=24).status == "FAIL"
 
 
 @pytest.mark.parametrize("fault", EMIT_FAULTS)

@@ -55,43 +55,46 @@ def test_one_event_from_host_to_step_packet() -> None:
 
     # 0   the event passes the sequencer and the arbiter into stage D
     # 1   D: goes to X; the step mark is taken
-    # 2   X: issued. `lead` is 1, but the event is pending (X): the sequencer stays in WAIT
-    # 3   E: written. Nothing is pending: next START
-    # 4   START: the command is taken
-    # 5   LOOKUP
-    # 6   SETUP
-    # 7   WALK: the group begins (left becomes 0)
-    # 8   WALK: left is 0. The row is fetched, and neuron 0 enters
-    # 9   DRAIN: the row goes to the buffer, and 0 is written. Neuron 1 enters
-    # 14  neuron 0 in its last stage: 5 + 1 > 5, so it spikes, and is reset to -3
-    # 15  neuron 1 in it: -7 + 2 = -5. The spike is in the memory of the queue
-    # 16  the spike is at the head: A. The pipeline is empty: next IDLE
-    # 17  B
-    # 18  C: the packet is transferred
-    # 19  fire and emit are idle: next DONE
-    # 20  DONE: the STEP packet is transferred
-    # 21  WAIT: lead is 0
+    # 2   X: issued. `lead` is 1; settle is 1 and becomes 0
+    # 3   R: nothing is pending. Busy (of clock 2) is 1, by X: the sequencer stays in WAIT
+    # 4   A: written. Busy (of clock 3) is 0: next START
+    # 5   START: the command is taken
+    # 6   LOOKUP
+    # 7   SETUP
+    # 8   WALK: the group begins (left becomes 0)
+    # 9   WALK: left is 0. The row is fetched, and neuron 0 enters
+    # 10  DRAIN: the row goes to the buffer. Neuron 1 enters
+    # 11  0 is written to the row
+    # 15  neuron 0 in its last stage: 5 + 1 > 5, so it spikes, and is reset to -3
+    # 16  neuron 1 in it: -7 + 2 = -5. The spike is in the memory of the queue
+    # 17  the spike is at the head: A. The pipeline is empty: next IDLE
+    # 18  B
+    # 19  C: the packet is transferred
+    # 20  fire and emit are idle
+    # 21  busy (of clock 20) is 0: next DONE
+    # 22  DONE: the STEP packet is transferred
+    # 23  WAIT: lead is 0
     assert clocks_of(probes, "host_in.valid") == [0, 1]
     assert clocks_of(probes, "host_in.ready") == [0, 1]
     assert clocks_of(probes, "0.event.valid") == [0]
-    # Stage D is never filled while X is not free, so integrate is always ready.
+    # No event comes while one is in D, so W stays empty and integrate is always ready.
     assert clocks_of(probes, "0.event.ready") == list(range(24))
-    assert clocks_of(probes, "fire.valid") == [4]
-    assert config.fire.unpack(probes[4]["fire.payload"]) == {
+    assert clocks_of(probes, "fire.valid") == [5]
+    assert config.fire.unpack(probes[5]["fire.payload"]) == {
         "restart": 1,
         "first": 1,
         "ahead": 0,
         "slot": 0,
     }
-    assert clocks_of(probes, "0.fetch.valid") == [8]
-    assert clocks_of(probes, "0.sum.write") == [3, 9]
-    assert sums(config, probes[3]) == [5, -7, 0, 0]
-    assert sums(config, probes[9]) == [0, 0, 0, 0]
-    assert clocks_of(probes, "0.state.write") == [14, 15]
-    assert (probes[14]["0.state.address"], probes[14]["0.state.data"]) == (0, -3 % (1 << 16))
-    assert (probes[15]["0.state.address"], probes[15]["0.state.data"]) == (1, -5 % (1 << 16))
-    assert clocks_of(probes, "0.spike.valid") == [14]
-    assert config.spike.unpack(probes[14]["0.spike.payload"]) == {
+    assert clocks_of(probes, "0.fetch.valid") == [9]
+    assert clocks_of(probes, "0.sum.write") == [4, 11]
+    assert sums(config, probes[4]) == [5, -7, 0, 0]
+    assert sums(config, probes[11]) == [0, 0, 0, 0]
+    assert clocks_of(probes, "0.state.write") == [15, 16]
+    assert (probes[15]["0.state.address"], probes[15]["0.state.data"]) == (0, -3 % (1 << 16))
+    assert (probes[16]["0.state.address"], probes[16]["0.state.data"]) == (1, -5 % (1 << 16))
+    assert clocks_of(probes, "0.spike.valid") == [15]
+    assert config.spike.unpack(probes[15]["0.spike.payload"]) == {
         "population": 3,
         "index": 5,
         "spiked": 1,
@@ -100,16 +103,18 @@ def test_one_event_from_host_to_step_packet() -> None:
         "readout": 0,
         "value": -3,
     }
-    assert clocks_of(probes, "0.emit_host.valid") == [18]
-    assert clocks_of(probes, "0.emit_host.ready") == [n for n in range(24) if n != 20]
-    assert clocks_of(probes, "host_out.valid") == [18, 20]
-    assert config.host_out.unpack(probes[18]["host_out.payload"])["kind"] == PacketKind.SPIKE
-    assert config.host_out.unpack(probes[20]["host_out.payload"])["kind"] == PacketKind.STEP
-    assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.emit_event.ready") == []
+    assert clocks_of(probes, "0.emit_host.valid") == [19]
+    # The ready of both streams of emit is that of the stream behind, whatever else uses that.
+    assert clocks_of(probes, "0.emit_host.ready") == list(range(24))
+    assert clocks_of(probes, "0.emit_event.ready") == list(range(24))
+    assert clocks_of(probes, "host_out.valid") == [19, 22]
+    assert config.host_out.unpack(probes[19]["host_out.payload"])["kind"] == PacketKind.SPIKE
+    assert config.host_out.unpack(probes[22]["host_out.payload"])["kind"] == PacketKind.STEP
+    assert clocks_of(probes, "0.emit_event.valid") == []
     assert [probe["counters.cycles"] for probe in probes] == list(range(24))
-    # Counters change at the end of the clock: X issues in 2, the spike is pushed in 14.
+    # Counters change at the end of the clock: X issues in 2, the spike is pushed in 15.
     assert [probe["counters.synops.0"] for probe in probes] == [0] * 3 + [2] * 21
-    assert [probe["counters.spikes.0"] for probe in probes] == [0] * 15 + [1] * 9
+    assert [probe["counters.spikes.0"] for probe in probes] == [0] * 16 + [1] * 8
 
 
 def test_two_phases_with_a_loop_event() -> None:
@@ -135,33 +140,32 @@ def test_two_phases_with_a_loop_event() -> None:
         targets=[{"route": 5, "connection": 1}],
         last_phase=1,
     )
-    probes = play(loaded, [mark(config)], 40)
+    probes = play(loaded, [mark(config)], 42)
 
-    # 0 the mark is taken, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 WALK: the group begins, 6 fetch,
-    # and its neuron enters, 12 last stage, 13 the memory of the queue, 14 head and A, 15 B, 16 C:
-    # the event is transferred. Fire: DRAIN ends in 13, IDLE in 14. 17 D: pending, though emit is
-    # idle; 18 X: pending; 19 E, nothing pending: next START. 20 START, 21 LOOKUP, 22 SETUP,
-    # 23 WALK, 24 fetch, 30 last stage, 31 memory, 32 A, 33 B, 34 C: the state packet. 35 idle,
-    # 36 DONE.
-    assert clocks_of(probes, "fire.valid") == [2, 20]
-    assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (2, 20)] == [1, 0]
-    assert clocks_of(probes, "0.fetch.valid") == [6, 24]
-    assert [probes[n]["0.fetch.address"] for n in (6, 24)] == [0, config.slots]
-    assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.event.valid") == [16]
-    assert clocks_of(probes, "0.emit_event.ready") == [16]
-    assert probes[16]["0.emit_event.payload"] == probes[16]["0.event.payload"]
-    assert config.event.unpack(probes[16]["0.event.payload"]) == {
+    # 0 the mark is taken, 1 WAIT (settle is 1), 2 WAIT, 3 START, 4 LOOKUP, 5 SETUP, 6 WALK: the
+    # group begins, 7 fetch, and its neuron enters, 13 last stage, 14 the memory of the queue,
+    # 15 head and A, 16 B, 17 C: the event is transferred. Fire: DRAIN ends in 14, IDLE in 15.
+    # 18 D: pending, though emit is idle; 19 X: pending; 20 R, nothing pending; 21 A, and busy (of
+    # clock 20) is 0: next START. 22 START, 23 LOOKUP, 24 SETUP, 25 WALK, 26 fetch, 32 last stage,
+    # 33 memory, 34 A, 35 B, 36 C: the state packet. 37 idle, 38 seen, 39 DONE.
+    assert clocks_of(probes, "fire.valid") == [3, 22]
+    assert [config.fire.unpack(probes[n]["fire.payload"])["restart"] for n in (3, 22)] == [1, 0]
+    assert clocks_of(probes, "0.fetch.valid") == [7, 26]
+    assert [probes[n]["0.fetch.address"] for n in (7, 26)] == [0, config.slots]
+    assert clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "0.event.valid") == [17]
+    assert probes[17]["0.emit_event.payload"] == probes[17]["0.event.payload"]
+    assert config.event.unpack(probes[17]["0.event.payload"]) == {
         "route": 5,
         "connection": 1,
         "index": 0,
         "slot": 0,
     }
-    assert clocks_of(probes, "0.sum.write") == [7, 19, 25]
-    assert sums(config, probes[19])[0] == 9
-    assert clocks_of(probes, "0.state.write") == [12, 30]
-    assert probes[30]["0.state.address"] == 4
-    assert clocks_of(probes, "host_out.valid") == [34, 36]
-    assert config.host_out.unpack(probes[34]["host_out.payload"]) == {
+    assert clocks_of(probes, "0.sum.write") == [9, 21, 28]
+    assert sums(config, probes[21])[0] == 9
+    assert clocks_of(probes, "0.state.write") == [13, 32]
+    assert probes[32]["0.state.address"] == 4
+    assert clocks_of(probes, "host_out.valid") == [36, 39]
+    assert config.host_out.unpack(probes[36]["host_out.payload"]) == {
         "kind": PacketKind.STATE,
         "population": 1,
         "index": 0,
@@ -184,17 +188,18 @@ def test_events_of_the_loop_go_before_those_of_the_host() -> None:
         targets=[{"route": 2, "connection": 0, "delay": 1}],
         window=1,
     )
-    # The event of the loop is in C in 16, as above; the host's event is first offered in 16.
-    gaps = [n in range(1, 16) for n in range(21)]
+    # The event of the loop is in C in 17, as above; the host's event is first offered in 17.
+    gaps = [n in range(1, 17) for n in range(23)]
     words = [mark(config, ahead=1), event(config, connection=1, route=3)]
-    probes = play(loaded, words, 21, gaps=gaps)
-    assert clocks_of(probes, "host_in.valid") == [0, 16, 17]
-    assert clocks_of(probes, "host_in.ready") == [0, 17]
-    assert clocks_of(probes, "0.event.valid") == [16, 17]
-    assert clocks_of(probes, "0.emit_event.ready") == [16]
+    probes = play(loaded, words, 23, gaps=gaps)
+    assert clocks_of(probes, "host_in.valid") == [0, 17, 18]
+    assert clocks_of(probes, "host_in.ready") == [0, 18]
+    assert clocks_of(probes, "0.event.valid") == [17, 18]
+    assert clocks_of(probes, "0.emit_event.valid") == [17]
     taken = [config.event.unpack(payload) for payload in transfers(probes, "0.event")]
     assert taken == [{"route": 2 + n, "connection": n, "index": 0, "slot": 1} for n in (0, 1)]
-    assert [sums(config, probes[n])[0] for n in (19, 20)] == [9, 14]
+    # In X in 19 and 20, so written in 21 and 22.
+    assert [sums(config, probes[n])[0] for n in (21, 22)] == [9, 14]
 
 
 def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
@@ -206,26 +211,54 @@ def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 12}],
         window=1,
     )
-    probes = play(loaded, [event(config, ahead=1)] * 2 + [mark(config)], 20)
-    # The mark is taken in 2. In 3, WAIT, one event is in X (its groups are issued in 2, 3, 4), one
-    # in D; both are for slot 1. So START is in 4.
-    assert clocks_of(probes, "fire.valid") == [4]
+    probes = play(loaded, [event(config, ahead=1)] * 3 + [mark(config)], 20)
+    # The mark is taken in 3. In 4 one event is in X (its groups are issued in 2, 3, 4), one in D,
+    # one in W; all are for slot 1. In 5 settle is 0 and busy (of clock 4) too: START is in 6.
+    assert clocks_of(probes, "0.event.ready")[:4] == [0, 1, 2, 5]
+    assert clocks_of(probes, "fire.valid") == [6]
+
+
+def test_a_step_waits_for_an_event_that_waits_behind_those_of_later_steps() -> None:
+    config = dataclasses.replace(SMALL, neurons=12)
+    loaded = image(
+        config,
+        weights=[[1]] * 3,
+        populations=[{"neurons": 1}],
+        connections=[{"sources": 1, "groups": 3, "synapses": 12}],
+        window=1,
+    )
+    probes = play(loaded, [event(config, ahead=1)] * 2 + [event(config), mark(config)], 24)
+    # As above, but the one in W is for slot 0: in W in 3 and 4, in D in 5, 6 and 7, in X in 8, 9
+    # and 10. Nothing is pending in 11, which is seen in 12.
+    assert clocks_of(probes, "fire.valid") == [13]
 
 
 def test_a_neuron_enters_the_pipeline_in_every_clock() -> None:
-    # 7 neurons in groups of 4 and 3: fetches 4 clocks apart, states in 7 clocks one after another.
+    # 7 neurons in groups of 4 and 3, which begin in 6 and 10: fetches 4 clocks apart, states in 7
+    # clocks one after another.
     config = dataclasses.replace(SMALL, queue=8)
     loaded = image(config, populations=[{"neurons": 7}])
-    probes = play(loaded, [mark(config)], 20)
-    assert clocks_of(probes, "0.fetch.valid") == [6, 10]
-    assert clocks_of(probes, "0.state.write") == list(range(12, 19))
-    assert [probes[n]["0.state.address"] for n in range(12, 19)] == list(range(7))
+    probes = play(loaded, [mark(config)], 22)
+    assert clocks_of(probes, "0.fetch.valid") == [7, 11]
+    assert clocks_of(probes, "0.state.write") == list(range(13, 20))
+    assert [probes[n]["0.state.address"] for n in range(13, 20)] == list(range(7))
 
     # With a queue of 4 the first row takes all credits. Its neurons give theirs back in clocks
-    # 12 to 15, so there are 4 in clock 17, in which the second begins.
+    # 13 to 16, so there are 4 in clock 18, and `enough` in 19, in which the second begins.
     probes = play(image(SMALL, populations=[{"neurons": 7}]), [mark(SMALL)], 30)
-    assert clocks_of(probes, "0.fetch.valid") == [6, 18]
-    assert clocks_of(probes, "0.state.write") == [12, 13, 14, 15, 24, 25, 26]
+    assert clocks_of(probes, "0.fetch.valid") == [7, 20]
+    assert clocks_of(probes, "0.state.write") == [13, 14, 15, 16, 26, 27, 28]
+
+
+def test_groups_of_one_neuron_begin_while_there_are_credits() -> None:
+    # One lane, so that a group may begin in every clock; a queue of 3.
+    config = FabricConfig(lanes=1, neurons=5, slots=2, queue=3)
+    probes = play(image(config, populations=[{"neurons": 5}]), [mark(config)], 30)
+    # In 6, 7 and 8 there are 3, 2 and 1 credits, and a group begins in each; in 8, as one begins
+    # and there are no 2, `enough` becomes 0. Last stages in 13, 14, 15: a credit is there in 15, so
+    # `enough` in 16; and 2 in 16, so that another group begins in 17.
+    assert clocks_of(probes, "0.fetch.valid") == [7, 8, 9, 17, 18]
+    assert clocks_of(probes, "0.state.write") == [13, 14, 15, 23, 24]
 
 
 def test_rows_without_neurons_take_four_clocks() -> None:
@@ -235,11 +268,11 @@ def test_rows_without_neurons_take_four_clocks() -> None:
     one = {"neurons": 1, "more": 1}
     loaded = image(config, populations=[empty, one, empty, {}])
     probes = play(loaded, [mark(config)], 40)
-    # 2 START, 3..6 row 0, 7 LOOKUP, 8 SETUP, 9 the group begins, 10 fetch, 16 last stage, 17 DRAIN
-    # sees the pipeline empty, 18..21 row 2, 22..25 row 3, 26 IDLE and next DONE, 27 DONE.
-    assert clocks_of(probes, "0.fetch.valid") == [10]
-    assert clocks_of(probes, "0.state.write") == [16]
-    assert clocks_of(probes, "host_out.valid") == [27]
+    # 3 START, 4..7 row 0, 8 LOOKUP, 9 SETUP, 10 the group begins, 11 fetch, 17 last stage, 18 DRAIN
+    # sees the pipeline empty, 19..22 row 2, 23..26 row 3, 27 IDLE, 28 seen, 29 DONE.
+    assert clocks_of(probes, "0.fetch.valid") == [11]
+    assert clocks_of(probes, "0.state.write") == [17]
+    assert clocks_of(probes, "host_out.valid") == [29]
 
 
 def test_additions_to_one_row_are_forwarded() -> None:
@@ -249,10 +282,17 @@ def test_additions_to_one_row_are_forwarded() -> None:
         weights=[[1, 2, -3, 0]],
         connections=[{"sources": 1, "groups": 1, "synapses": 4}],
     )
+    # Accepted in 0, D in 1, X in 2, R in 3, written in 4.
     probes = play(loaded, [event(config)] * 5, 10)
-    assert clocks_of(probes, "0.sum.write") == [3, 4, 5, 6, 7]
-    written = [sums(config, probe) for probe in probes[3:8]]
+    assert clocks_of(probes, "0.sum.write") == [4, 5, 6, 7, 8]
+    written = [sums(config, probe) for probe in probes[4:9]]
     assert written == [[n, 2 * n, -3 * n, 0] for n in (1, 2, 3, 4, 5)]
+
+    # From the addition before last.
+    probes = play(loaded, [event(config, ahead=n % 2) for n in range(6)], 11)
+    assert clocks_of(probes, "0.sum.write") == list(range(4, 10))
+    written = [sums(config, probe) for probe in probes[4:10]]
+    assert written == [[n, 2 * n, -3 * n, 0] for n in (1, 1, 2, 2, 3, 3)]
 
 
 def test_sums_wrap_lane_by_lane() -> None:
@@ -263,7 +303,7 @@ def test_sums_wrap_lane_by_lane() -> None:
         connections=[{"sources": 1, "groups": 1, "synapses": 3}],
     )
     probes = play(loaded, [event(config)] * 3, 8)
-    assert [sums(config, probe) for probe in probes[3:6]] == [
+    assert [sums(config, probe) for probe in probes[4:7]] == [
         [127, -128, -1],
         [-2, 0, -2],
         [125, -128, -3],
@@ -281,28 +321,29 @@ def test_fetch_has_priority_over_additions() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 3}],
         window=1,
     )
-    # 0 the mark, 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, groups begin in 5, 6, 7, fetches in 6, 7, 8.
-    # The event: transfers in 2 after one gap, D in 3, X from 4: 4 and 5 issue groups 0 and 1, 6..8
-    # stall, 9 issues the rest. A second event waits in D from 4 on until 9, so a third waits
-    # until then too.
-    gaps = [False, True] + [False] * 28
-    probes = play(loaded, [mark(config)] + [event(config)] * 3, 30, gaps=gaps)
-    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
+    # 0 the mark, 3 START, 4 LOOKUP, 5 SETUP, groups begin in 6, 7, 8, fetches in 7, 8, 9.
+    # The event: transfers in 3 after two gaps, D in 4, X from 5: 5 and 6 issue groups 0 and 1, 7..9
+    # stall, 10 issues the rest. A second event is in D from 5 until 10, so a third, taken in 5,
+    # is in W until then. That in turn is in D from 11 until 13, when the second issues its last
+    # group, and a fourth, taken in 11, in W.
+    gaps = [False, True, True] + [False] * 27
+    probes = play(loaded, [mark(config)] + [event(config)] * 4, 30, gaps=gaps)
+    assert clocks_of(probes, "0.fetch.valid") == [7, 8, 9]
     taken = [n for n, p in enumerate(probes) if p["0.event.valid"] and p["0.event.ready"]]
-    assert taken == [2, 3, 9]
-    assert clocks_of(probes, "0.event.ready")[:6] == [0, 1, 2, 3, 9, 12]
-    assert [probe["counters.stalls.0"] for probe in probes[:10]] == [0] * 7 + [1, 2, 3]
-    # Rows: group * 2 + slot. Writes are a clock after their issue.
+    assert taken == [3, 4, 5, 11]
+    assert clocks_of(probes, "0.event.ready") == [*range(6), 11, *range(14, 30)]
+    assert [probe["counters.stalls.0"] for probe in probes[:11]] == [0] * 8 + [1, 2, 3]
+    # Rows: group * 2 + slot. Writes are two clocks after their issue.
     writes = [
         (n, p["0.sum.address"], p["0.sum.data"]) for n, p in enumerate(probes) if p["0.sum.write"]
     ]
-    slot_0 = [(7, 0, 0), (8, 2, 0), (9, 4, 0)]
-    slot_1 = [(5, 1, 10), (6, 3, 20), (10, 5, 30), (11, 1, 20)]
+    slot_0 = [(9, 0, 0), (10, 2, 0), (11, 4, 0)]
+    slot_1 = [(7, 1, 10), (8, 3, 20), (12, 5, 30), (13, 1, 20)]
     assert writes[:7] == sorted(slot_0 + slot_1)
 
 
 def test_synops_are_counted_when_the_first_group_is_issued() -> None:
-    # The fetches of the test above; an event of 3 groups that is in X from 6 on waits until 9.
+    # The fetches of the test above; an event of 3 groups that is in X from 7 on waits until 10.
     config = FabricConfig(lanes=1, neurons=3, slots=2, queue=4)
     loaded = image(
         config,
@@ -311,12 +352,12 @@ def test_synops_are_counted_when_the_first_group_is_issued() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 3}],
         window=1,
     )
-    gaps = [n in (1, 2, 3) for n in range(30)]
-    probes = play(loaded, [mark(config)] + [event(config)] * 2, 15, gaps=gaps)
-    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
-    # The second event waits in D; its first group is issued in 12.
-    assert clocks_of(probes, "0.event.valid") == [4, 5]
-    assert [probe["counters.synops.0"] for probe in probes] == [0] * 10 + [3] * 3 + [6] * 2
+    gaps = [n in (1, 2, 3, 4) for n in range(30)]
+    probes = play(loaded, [mark(config)] + [event(config)] * 2, 16, gaps=gaps)
+    assert clocks_of(probes, "0.fetch.valid") == [7, 8, 9]
+    # The second event is in D from 7 until 12; its first group is issued in 13.
+    assert clocks_of(probes, "0.event.valid") == [5, 6]
+    assert [probe["counters.synops.0"] for probe in probes] == [0] * 11 + [3] * 3 + [6] * 2
 
 
 def test_no_event_enters_x_in_a_stall() -> None:
@@ -329,14 +370,16 @@ def test_no_event_enters_x_in_a_stall() -> None:
         connections=[{"sources": 1, "groups": 1, "synapses": 1}],
         window=1,
     )
-    probes = play(loaded, [mark(config)] + [event(config)] * 8, 12)
-    assert clocks_of(probes, "0.fetch.valid") == [6, 7, 8]
-    assert clocks_of(probes, "0.event.ready") == [n for n in range(12) if n not in (6, 7, 8)]
-    # Events from clock 1, additions written from 4; the fetches are written in 7, 8, 9.
+    probes = play(loaded, [mark(config)] + [event(config)] * 8, 14)
+    assert clocks_of(probes, "0.fetch.valid") == [7, 8, 9]
+    # The event of clock 7 goes into W, and from there into D when X issues again, in 10.
+    assert clocks_of(probes, "0.event.ready") == [n for n in range(14) if n not in (8, 9, 10)]
+    # Events from clock 1, additions written from 5; the fetches are written in 9, 10, 11.
+    assert clocks_of(probes, "0.sum.write") == list(range(5, 14))
     assert [(p["0.sum.address"], p["0.sum.data"]) for p in probes if p["0.sum.write"]] == [
-        *((1, 10), (1, 20), (1, 30)),
+        *((1, 10), (1, 20), (1, 30), (1, 40)),
         *((0, 0), (2, 0), (4, 0)),
-        *((1, 40), (1, 50)),
+        *((1, 50), (1, 60)),
     ]
     assert probes[-1]["counters.stalls.0"] == 3
 
@@ -354,12 +397,12 @@ def test_fire_waits_for_credits(pushes: Row) -> None:
     )
     ready = [n >= 40 for n in range(70)]
     probes = play(loaded, [mark(config)], 70, ready)
-    # Pushed in 12..15; C holds the first from 16, B the second, the head is the third.
+    # Pushed in 13..16; C holds the first from 17, B the second, the head is the third.
     # From clock 40 a packet goes in every clock. The third is popped to B in 40, the fourth in
-    # 41: credits 2 + 2 are there in 43, in which the second row's group begins.
-    assert clocks_of(probes, "0.spike.valid")[:4] == [12, 13, 14, 15]
-    assert clocks_of(probes, "host_out.valid")[0] == 16
-    assert clocks_of(probes, "0.fetch.valid") == [6, 44]
+    # 41: credits 2 + 2 are there in 43, and `enough` in 44, in which the second row's group begins.
+    assert clocks_of(probes, "0.spike.valid")[:4] == [13, 14, 15, 16]
+    assert clocks_of(probes, "host_out.valid")[0] == 17
+    assert clocks_of(probes, "0.fetch.valid") == [7, 45]
     fields = [config.host_out.unpack(payload) for payload in transfers(probes, "host_out")]
     assert [packet["index"] for packet in fields[:-1]] == list(range(8))
 
@@ -379,8 +422,8 @@ def test_spikes_follow_each_other_without_bubbles() -> None:
         *((kind, n) for n in range(4) for kind in (PacketKind.SPIKE, PacketKind.STATE)),
         (PacketKind.STEP, 0),
     ]
-    # Pushed from 12, so C from 16.
-    assert clocks_of(probes, "0.emit_host.valid") == list(range(16, 24))
+    # Pushed from 13, so C from 17.
+    assert clocks_of(probes, "0.emit_host.valid") == list(range(17, 25))
 
 
 def test_late_events_are_dropped() -> None:
@@ -406,8 +449,8 @@ def test_late_events_are_dropped() -> None:
     assert len(transfers(probes, "host_out")) == steps
 
 
-def test_a_late_event_leaves_b_while_c_is_full() -> None:
-    # Beats of one spike: to the host (C, not taken), then late: B must be free again for a third.
+def test_a_late_event_waits_for_c() -> None:
+    # Beats of one spike: to the host (C, not taken), then late, then to the host again.
     config = SMALL
     loaded = image(
         config,
@@ -417,9 +460,12 @@ def test_a_late_event_leaves_b_while_c_is_full() -> None:
     )
     ready = [n >= 30 for n in range(40)]
     probes = play(loaded, [mark(config)], 40, ready)
-    # A in 13, 14, 15 although C is full from 15 on; so the two packets leave in 30 and 31.
+    # A in 15 and 16; C is full from 17 on, and B holds the late event. In 30 the packet leaves C,
+    # the late event B, and the third beat A: it is in B in 31, in C in 32. 33 idle, 34 seen,
+    # 35 DONE.
     out = [n for n, p in enumerate(probes) if p["host_out.valid"] and p["host_out.ready"]]
-    assert out == [30, 31, 33]
+    assert out == [30, 32, 35]
+    assert clocks_of(probes, "host_out.valid") == [*range(17, 31), 32, 35]
     assert clocks_of(probes, "0.emit_event.valid") == []
 
 
@@ -445,10 +491,10 @@ def test_events_that_name_nothing_are_counted_and_dropped() -> None:
         mark(config),
     ]
     probes = play(loaded, words, 40)
-    # Each takes one clock in D: accepted in 0..4, counted at the end of 1..5.
-    assert [probe["counters.errors.0"] for probe in probes[:8]] == [0, 0, 1, 2, 3, 4, 5, 5]
+    # Each takes one clock in D: accepted in 0..4, dropped in 1..5, counted at the end of 2..6.
+    assert [probe["counters.errors.0"] for probe in probes[:9]] == [0, 0, 0, 1, 2, 3, 4, 5, 5]
     assert clocks_of(probes, "host_in.ready") == list(range(7))
-    assert clocks_of(probes, "0.sum.write")[0] == 8
+    assert clocks_of(probes, "0.sum.write")[0] == 9
     assert probes[-1]["counters.synops.0"] == 1
 
 
@@ -456,11 +502,12 @@ def test_input_runs_ahead_as_far_as_the_window() -> None:
     config = SMALL
     loaded = image(config, populations=[{}], window=2)
     probes = play(loaded, [mark(config)] * 6, 80)
-    # lead after clock 0, 1, 2 is 1, 2, 3: closed. A step without neurons: WAIT in 1, START in 2,
-    # 3..6 the row, 7 BUSY sees idle, 8 DONE: open in 9. Then 8 clocks a step.
+    # lead after clock 0, 1, 2 is 1, 2, 3: closed from 3 on. A step without neurons: WAIT in 1 and
+    # 2, START in 3, 4..7 the row, 8 IDLE, 9 BUSY sees it, 10 DONE: lead is 2 in 11, open in 12.
+    # Then 10 clocks a step.
     taken = [n for n, p in enumerate(probes) if p["host_in.ready"]]
-    assert taken == [0, 1, 2, 9, 17, 25]
-    assert clocks_of(probes, "host_out.valid") == [8 + 8 * n for n in range(6)]
+    assert taken == [0, 1, 2, 12, 22, 32]
+    assert clocks_of(probes, "host_out.valid") == [10 + 10 * n for n in range(6)]
 
 
 def test_load_words_take_effect_in_the_next_clock() -> None:
@@ -485,22 +532,24 @@ def test_load_words_take_effect_in_the_next_clock() -> None:
     nowhere = load.pack({"target": 7, "data": 1})
     model = CycleModel(config, trace=True)
     # The event of clock 0 reads the connection before it is written in clock 0; that of clock 1
-    # after. That one presents its weight in clock 3, in which it is written; the next in clock 4.
-    for clock, word in enumerate([connection, None, None, weight, nowhere, None, None]):
-        probe = config.probe.unpack(model.clock(event(config) if clock < 3 else None, load=word))
-        if clock >= 4:
-            assert probe["0.sum.write"] == int(clock < 6)
-            assert sums(config, probe)[0] == (0, 3, 0)[clock - 4]
+    # after. That one presents its weight in clock 3, in which it is written, so nothing is said of
+    # what it adds; the next in clock 4. They are written in 5 and 6.
+    probes = []
+    for clock, word in enumerate([connection, None, None, weight, nowhere, None, None, None]):
+        probe = model.clock(event(config) if clock < 3 else None, load=word)
+        probes.append(config.probe.unpack(probe))
+    assert clocks_of(probes, "0.sum.write") == [5, 6]
+    assert sums(config, probes[6])[0] == sums(config, probes[5])[0] + 3
     assert model.counters["errors.0"] == 1
     assert model.counters["synops.0"] == 2
 
-    # With a window of 0 a second mark waits; it is taken in the clock after the control word.
+    # With a window of 0 a second mark waits. In the clock after the control word it is looked at
+    # with the new window, and taken in the next one.
     model.clock(mark(config))
     assert model.host_in_taken
-    model.clock(mark(config), load=control)
-    assert not model.host_in_taken
-    model.clock(mark(config))
-    assert model.host_in_taken
+    for word, taken in ((control, False), (None, False), (None, True)):
+        model.clock(mark(config), load=word)
+        assert model.host_in_taken == taken
 
 
 PAIR = dataclasses.replace(SMALL, columns=2)
@@ -524,61 +573,83 @@ def test_two_tiles_from_host_to_step_packet() -> None:
     )
     probes = play(loaded, [event(config, route=1), mark(config, first=1)], 40)
 
-    # 0   the event passes the sequencer into router 0; settle becomes 2
-    # 1   L of router 0; the step mark is taken; settle becomes 2
-    # 2   at the head; `lead` is 1, settle becomes 1
-    # 3   in the output, and accepted by router 1; settle becomes 0
-    # 4   L of router 1; from now on only `busy` holds the sequencer, as it was a clock before
-    # 5   at the head
+    # 0   the event passes the sequencer into router 0; settle becomes 3
+    # 1   L of router 0; the step mark is taken; settle becomes 3
+    # 2   at the head; `lead` is 1, settle becomes 2
+    # 3   in the output, and accepted by router 1; settle becomes 1
+    # 4   L of router 1; settle becomes 0
+    # 5   at the head; from now on only `busy` holds the sequencer, as it was two clocks before
     # 6   in the output, and accepted by integrate
     # 7   D
     # 8   X: issued, and pending for the last time
-    # 9   E: written
-    # 10  busy (of clock 9) is 0: next START
-    # 11  START
-    # 12  the command is there. From here to 27 as in the other test from 4 to 19
-    # 16  the row is fetched
-    # 22  neuron 0 in its last stage
-    # 26  C: the packet is accepted by the collector's node 1
-    # 27  node 1 to node 0; fire and emit are idle
-    # 28  node 0 to the host; busy (of clock 27) is 0: next DONE
-    # 29  DONE: collecting (of clock 28) is 1
-    # 30  DONE: the STEP packet
+    # 9   R
+    # 10  A: written
+    # 11  busy (of clock 9) is 0: next START
+    # 12  START
+    # 13  the command is there. From here to 28 as in the other test from 5 to 20
+    # 17  the row is fetched
+    # 23  neuron 0 in its last stage
+    # 27  C: the packet is accepted by the collector's node 1
+    # 28  node 1 to node 0; fire and emit are idle
+    # 29  node 0 to the host
+    # 30  busy (of clock 28) is 0: next DONE
+    # 31  DONE: collecting (of clock 30) is 0: the STEP packet
     assert clocks_of(probes, "host_in.ready") == [0, 1]
     assert clocks_of(probes, "0.west.valid") == [0]
     assert clocks_of(probes, "1.west.valid") == [3]
     assert clocks_of(probes, "1.event.valid") == [6]
     assert clocks_of(probes, "0.event.valid") == []
-    assert clocks_of(probes, "fire.valid") == [11]
-    assert clocks_of(probes, "1.sum.write") == [9, 17]
-    assert sums(config, probes[9], tile=1) == [5, -7, 0, 0]
-    assert clocks_of(probes, "1.fetch.valid") == [16]
-    assert clocks_of(probes, "1.spike.valid") == [22]
-    assert clocks_of(probes, "1.emit_host.valid") == [26]
-    assert clocks_of(probes, "1.emit_host.ready") == [26]
-    assert clocks_of(probes, "host_out.valid") == [28, 30]
-    assert config.host_out.unpack(probes[28]["host_out.payload"]) == {
+    assert clocks_of(probes, "fire.valid") == [12]
+    assert clocks_of(probes, "1.sum.write") == [10, 19]
+    assert sums(config, probes[10], tile=1) == [5, -7, 0, 0]
+    assert clocks_of(probes, "1.fetch.valid") == [17]
+    assert clocks_of(probes, "1.spike.valid") == [23]
+    assert clocks_of(probes, "1.emit_host.valid") == [27]
+    assert clocks_of(probes, "1.emit_host.ready") == [27]
+    assert clocks_of(probes, "host_out.valid") == [29, 31]
+    assert config.host_out.unpack(probes[29]["host_out.payload"]) == {
         "kind": PacketKind.SPIKE,
         "population": 2,
         "index": 0,
         "value": 0,
     }
-    assert probes[30]["host_out.payload"] == config.host_out.pack({"kind": PacketKind.STEP})
+    assert probes[31]["host_out.payload"] == config.host_out.pack({"kind": PacketKind.STEP})
     assert clocks_of(probes, "0.state.write") == clocks_of(probes, "0.sum.write") == []
     assert probes[-1]["counters.spikes.1"] == 1
     assert probes[-1]["counters.synops.1"] == 2
 
 
-def test_a_step_of_two_tiles_takes_twelve_clocks() -> None:
+def test_an_empty_phase_of_two_tiles_takes_nine_clocks() -> None:
     # An empty row in each tile, in each of two phases. D is 1.
     config = PAIR
     tile = tile_image(config, populations=[{}, {}])
     loaded = fabric_image(config, tile, tile, last_phase=1, window=1)
     probes = play(loaded, [mark(config)] * 2, 60)
-    # Marks in 0 and 1. settle is 2 in 1, 0 in 3; START in 4, the row in 6..9, IDLE in 10, seen in
-    # 11; START in 12, IDLE in 18, seen in 19, DONE in 20. Then WAIT in 21, settle 0 in 23.
-    assert clocks_of(probes, "fire.valid") == [4, 12, 24, 32]
-    assert clocks_of(probes, "host_out.valid") == [20, 40]
+    # Marks in 0 and 1. settle is 3 in 1, 0 in 4; START in 5, there in 6, the row in 7..10, IDLE in
+    # 11, seen in 13; START in 14, IDLE in 20, seen in 22, DONE in 23. Then WAIT in 24, where settle
+    # is 3; it is 0 in 27.
+    assert clocks_of(probes, "fire.valid") == [5, 14, 28, 37]
+    assert clocks_of(probes, "host_out.valid") == [23, 46]
+
+
+def test_a_router_waits_for_the_waiting_place() -> None:
+    config = dataclasses.replace(PAIR, neurons=12)
+    tile = tile_image(
+        config,
+        weights=[[1]] * 3,
+        connections=[{"sources": 1, "groups": 3, "synapses": 12}],
+        routes=[{"local": 1}],
+    )
+    loaded = fabric_image(config, tile, tile_image(config))
+    probes = play(loaded, [event(config)] * 6, 26)
+    # At the output of router 0 from 3 on. The first is in D in 4 and in X in 5..7; the second in D
+    # in 5..7; the third, accepted in 5, in W in 6 and 7. Then one in every 3 clocks, of which it is
+    # in W for 2.
+    taken = [n for n, p in enumerate(probes) if p["0.event.valid"] and p["0.event.ready"]]
+    assert taken == [3, 4, 5, 8, 11, 14]
+    waiting = (6, 7, 9, 10, 12, 13, 15, 16)
+    assert clocks_of(probes, "0.event.ready") == [n for n in range(26) if n not in waiting]
+    assert clocks_of(probes, "0.sum.write") == list(range(7, 25))
 
 
 def test_spikes_of_both_tiles_meet_in_a_third() -> None:
@@ -600,16 +671,16 @@ def test_spikes_of_both_tiles_meet_in_a_third() -> None:
     )
     loaded = fabric_image(config, loud, middle, loud, last_phase=1)
     probes = play(loaded, [mark(config)], 80)
-    # START in 4, there in 5: fetch in 9, pushed in 15, C in 19. Router: output in 22, then the
-    # middle's two inputs, whose heads are there in 24: EAST goes first, outputs in 25 and 26.
-    assert clocks_of(probes, "fire.valid") == [4, 31]
+    # START in 5, there in 6: fetch in 10, pushed in 16, C in 20. Router: output in 23, then the
+    # middle's two inputs, whose heads are there in 25: EAST goes first, outputs in 26 and 27.
+    assert clocks_of(probes, "fire.valid") == [5, 33]
     assert (
-        clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "2.emit_event.valid") == [19]
+        clocks_of(probes, "0.emit_event.valid") == clocks_of(probes, "2.emit_event.valid") == [20]
     )
-    assert clocks_of(probes, "1.east.valid") == clocks_of(probes, "1.west.valid") == [22]
-    assert clocks_of(probes, "1.event.valid") == [25, 26]
-    # Pending until 28 (the second in X); seen in 30: START in 31.
-    assert clocks_of(probes, "1.sum.write")[:2] == [28, 29]
+    assert clocks_of(probes, "1.east.valid") == clocks_of(probes, "1.west.valid") == [23]
+    assert clocks_of(probes, "1.event.valid") == [26, 27]
+    # Pending until 29 (the second in X), so no longer in 30; seen in 32: START in 33.
+    assert clocks_of(probes, "1.sum.write")[:2] == [30, 31]
     states = [config.host_out.unpack(word) for word in transfers(probes, "host_out")]
     assert states[0] == {"kind": PacketKind.STATE, "population": 1, "index": 0, "value": 18}
 
@@ -655,26 +726,26 @@ def test_the_collector_takes_turns() -> None:
         for n in range(4)
     ]
     probes = play(fabric_image(config, *tiles), [mark(config)], 60)
-    # START in 4, there in 5, C from 19 on. What the nodes take:
+    # START in 5, there in 6, C from 20 on. What the nodes take:
     #      node 0     node 1   node 2           node 3
-    # 19   own        own      own              own
-    # 20   EAST       own      EAST             own
-    # 21   SOUTH      own      full             own
-    # 22   own        full     own              full
-    # 23   EAST       full     full             full
-    # 24   SOUTH      empties  full             full
-    # 25   own                 EAST             full
+    # 20   own        own      own              own
+    # 21   EAST       own      EAST             own
+    # 22   SOUTH      own      full             own
+    # 23   own        full     own              full
+    # 24   EAST       full     full             full
+    # 25   SOUTH      empties  full             full
+    # 26   own                 EAST             full
     # So SOUTH brings packets of tile 2 and tile 3 in turn.
     assert [clocks_of(probes, f"{tile}.emit_host.ready") for tile in range(4)] == [
-        [19, 22, 25],
-        [19, 20, 21],
-        [19, 22, 28],
-        [19, 20, 21],
+        [20, 23, 26],
+        [20, 21, 22],
+        [20, 23, 29],
+        [20, 21, 22],
     ]
     out = [config.host_out.unpack(word) for word in transfers(probes, "host_out")]
     assert [packet["population"] for packet in out[:12]] == [0, 1, 2, 0, 1, 3, 0, 1, 2, 3, 2, 3]
-    # The last is the host's in 31; collecting is seen in 32.
-    assert clocks_of(probes, "host_out.valid") == [*range(20, 32), 33]
+    # The last is the host's in 32; DONE is from 33 on, in which collecting (of clock 32) is 1.
+    assert clocks_of(probes, "host_out.valid") == [*range(21, 33), 34]
     assert out[12]["kind"] == PacketKind.STEP
 
 
@@ -696,12 +767,13 @@ def test_run_reports_a_fabric_that_makes_no_progress(monkeypatch: pytest.MonkeyP
 
 def test_run_numbers_clocks_from_its_call() -> None:
     model = CycleModel(SMALL)
-    model.load(image(SMALL, populations=[{}]))
+    # With a window of 0 `open` would still be 0 in the first clock of the second call.
+    model.load(image(SMALL, populations=[{}], window=1))
     assert model.run([]) == []
     for _ in range(2):
-        # As in the test of the window: DONE in clock 8.
-        assert model.run([mark(SMALL)]) == [(8, SMALL.host_out.pack({"kind": PacketKind.STEP}))]
-    assert model.cycles == 18
+        # As in the test of the window: DONE in clock 10.
+        assert model.run([mark(SMALL)]) == [(10, SMALL.host_out.pack({"kind": PacketKind.STEP}))]
+    assert model.cycles == 22
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1), (2, 2), (3, 2), (4, 5)])
@@ -876,10 +948,10 @@ def test_one_group_in_every_clock(groups: list[int], lanes: int, data: st.DataOb
         for group in range(groups[connection])
     ]
     probes = play(loaded, [event(config, *e) for e in events], len(expected) + 5)
-    # Transfer in 0, D in 1, X from 2, written from 3.
-    assert clocks_of(probes, "0.sum.write") == list(range(3, 3 + len(expected)))
+    # Transfer in 0, D in 1, X from 2, written from 4.
+    assert clocks_of(probes, "0.sum.write") == list(range(4, 4 + len(expected)))
     totals: dict[int, int] = {}
-    for probe, (row, word) in zip(probes[3:], expected, strict=False):
+    for probe, (row, word) in zip(probes[4:], expected, strict=False):
         totals[row] = totals.get(row, 0) + word % 7 - 3
         assert probe["0.sum.address"] == row
         assert sums(config, probe) == [totals[row]] * lanes

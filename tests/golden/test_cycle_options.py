@@ -108,36 +108,40 @@ def accepted(probes: list[Probe]) -> list[int]:
 
 
 def test_an_event_in_the_middle_of_an_image() -> None:
-    probes = play(picture(), [event(IMAGES, ahead=1, y=1, x=1)] * 2, 26)
+    probes = play(picture(), [event(IMAGES, ahead=1, y=1, x=1)] * 3, 34)
     # 0  accepted
-    # 1  D, a_clock 0: axis row 1 is presented. a_weight = 0, a_sum = 1 (the slot)
+    # 1  D, a_clock 0: axis row 1 is presented. a_weight = 0, a_sum = 1 (the slot). The next event
+    #    is accepted into W
     # 2  a_clock 1: the row of y is there: a_sum = 5, a_rows = 2. Axis row 4 is presented
     # 3  a_clock 2: the row of x is there: a_sum = 7, a_columns = 2
-    # 4  described: goes to X; the next event is accepted
+    # 4  described: goes to X; the next event goes into D
     # 5  issue of group 0 of the first segment; ..., 12 of group 1 of the last one. The next event
-    #    is described from 8 on, and goes to X in 12
-    # 13 issue of its first group
-    assert accepted(probes) == [0, 4]
-    assert clocks_of(probes, "0.event.ready")[:4] == [0, 4, 12, 13]
+    #    is described from 8 on, and goes to X in 12. The third is accepted into W
+    # 13 issue of the first group of the second, and ready again
+    assert accepted(probes) == [0, 1, 5]
+    assert clocks_of(probes, "0.event.ready")[:5] == [0, 1, 5, 13, 14]
     segments = [(0, 7), (1, 15), (2, 5), (3, 13), (4, 3), (5, 11), (6, 1), (7, 9)]
-    once = [(6 + n, row, word + 1) for n, (word, row) in enumerate(segments)]
-    again = [(clock + 8, row, 2 * weight) for clock, row, weight in once]
-    assert additions(probes) == once + again
+    assert additions(probes) == [
+        (7 + 8 * n + place, row, (n + 1) * (word + 1))
+        for n in range(3)
+        for place, (word, row) in enumerate(segments)
+    ]
     # 3 synapses at the first issue of each segment: in 5, 7, 9, 11.
     synops = [probe["counters.synops.0"] for probe in probes]
     assert synops[:14] == [0] * 6 + [3] * 2 + [6] * 2 + [9] * 2 + [12] * 2
-    assert synops[-1] == 24
+    assert synops[-1] == 36
 
 
 def test_events_at_the_corners_take_four_clocks() -> None:
     words = [event(IMAGES, y=y, x=x) for y, x in ((0, 0), (2, 2), (0, 2))]
     probes = play(picture(), words, 20)
-    assert accepted(probes) == [0, 4, 8]
+    # In D from 1, 5 and 9 on; the second is in W before, in 2..4, the third in 6..8.
+    assert accepted(probes) == [0, 1, 5]
     # Issued in 5 and 6, 9 and 10, 13 and 14. Places (0, 0), (1, 1), (0, 1) of the target.
     assert additions(probes) == [
-        *((6, 0, 1), (7, 8, 2)),
-        *((10, 6, 7), (11, 14, 8)),
-        *((14, 2, 3), (15, 10, 4)),
+        *((7, 0, 1), (8, 8, 2)),
+        *((11, 6, 7), (12, 14, 8)),
+        *((15, 2, 3), (16, 10, 4)),
     ]
 
 
@@ -158,11 +162,11 @@ def test_other_events_flow_beside_images() -> None:
     dense = event(IMAGES, 1, 1)
     words = [dense, event(IMAGES, y=0, x=0), dense, dense, event(IMAGES, y=0, x=0), dense]
     probes = play(picture(), words, 30)
-    # 0 dense; 1 the image, in D 2..5, to X in 5, whose first issue is in 6, the last in 7; 5 and 7
-    # dense: in D 6..7 and 8, 8 the image, in D 9..12; 12 dense.
-    assert accepted(probes) == [0, 1, 5, 7, 8, 12]
-    # Weight word 9 for row 0.
-    assert [clock for clock, _, _ in additions(probes)] == [3, 7, 8, 9, 10, 14, 15, 16]
+    # 0 dense, issued in 2; 1 the image, in D 2..5, issued in 6 and 7; 2 dense, in W 3..5, in D 6
+    # and 7, issued in 8; 6 dense, in W 7, in D 8, issued in 9; 8 the image, in D 9..12, issued in
+    # 13 and 14; 9 dense, in W 10..12, in D 13 and 14, issued in 15.
+    assert accepted(probes) == [0, 1, 2, 6, 8, 9]
+    assert [clock for clock, _, _ in additions(probes)] == [4, 8, 9, 10, 11, 15, 16, 17]
 
 
 def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
@@ -174,8 +178,9 @@ def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
         (picture(axes=rows + COLUMNS), event(IMAGES, y=1, x=1)),
     ):
         probes = play(loaded, [word, word, corner], 20)
-        assert accepted(probes) == [0, 4, 8]
-        assert additions(probes)[0] == (14, 0, 1)
+        # In D 1..4, 5..8 and 9..12; the third is issued from 13 on.
+        assert accepted(probes) == [0, 1, 5]
+        assert additions(probes)[0] == (15, 0, 1)
         assert probes[-1]["counters.errors.0"] == 0
         assert probes[-1]["counters.synops.0"] == 3
 
@@ -197,9 +202,9 @@ def test_an_event_beyond_its_image_is_an_error(place: Any, connection: Any) -> N
     loaded = picture(connections=[CONVOLUTION | connection])
     words = [event(IMAGES, **place)] * 2
     probes = play(loaded, words, 15)
-    # Counted when it is taken, in 4 and 8.
-    assert accepted(probes) == [0, 4]
-    assert [p["counters.errors.0"] for p in probes] == [0] * 5 + [1] * 4 + [2] * 6
+    # Taken in 4 and 8, and counted at the end of 5 and 9.
+    assert accepted(probes) == [0, 1]
+    assert [p["counters.errors.0"] for p in probes] == [0] * 6 + [1] * 4 + [2] * 5
     assert additions(probes) == []
     assert probes[-1]["counters.synops.0"] == 0
 
@@ -234,13 +239,14 @@ def test_a_grouped_event_takes_five_clocks() -> None:
     loaded = picture(connections=[DEPTHWISE], axes=axes)
     words = [event(IMAGES, index=c, y=y, x=x) for c, y, x in ((0, 1, 0), (1, 1, 1), (2, 0, 0))]
     probes = play(loaded, [*words, words[0], event(IMAGES, index=3)], 34)
-    # In D 1..5, to X in 5, issued in 6. The third leads nowhere, the fifth is an error.
-    assert accepted(probes) == [0, 5, 10, 15, 20]
+    # In D 1..5, to X in 5, issued in 6. The others are in W before: in D 6..10, 11..15, 16..20 and
+    # 21..25. The third leads nowhere, the fifth is an error, counted at the end of 26.
+    assert accepted(probes) == [0, 1, 6, 11, 16]
     # Words 1 + c (the index is not added).
-    assert additions(probes) == [(7, 4, 2), (12, 14, 3), (22, 4, 4)]
+    assert additions(probes) == [(8, 4, 2), (13, 14, 3), (23, 4, 4)]
     synops = [probe["counters.synops.0"] for probe in probes]
     assert [synops[n] for n in (6, 7, 11, 12, 21, 22)] == [0, 2, 2, 3, 3, 5]
-    assert [p["counters.errors.0"] for p in probes] == [0] * 26 + [1] * 8
+    assert [p["counters.errors.0"] for p in probes] == [0] * 27 + [1] * 7
 
 
 def test_groups_of_a_grouped_segment_are_those_of_the_channel() -> None:
@@ -248,7 +254,7 @@ def test_groups_of_a_grouped_segment_are_those_of_the_channel() -> None:
     axes = [*PLACES, {"sum": 2, "count": 1}, wide, *CHANNELS[1:]]
     loaded = picture(connections=[DEPTHWISE], axes=axes)
     probes = play(loaded, [event(IMAGES, index=0, y=0, x=1)], 12)
-    assert additions(probes) == [(7, 2, 2), (8, 10, 3)]
+    assert additions(probes) == [(8, 2, 2), (9, 10, 3)]
     assert probes[-1]["counters.synops.0"] == 4
 
 
@@ -256,26 +262,27 @@ def test_a_fetch_stalls_segments_and_not_their_description() -> None:
     loaded = picture(populations=[{"neurons": 2, "channels": 2, "height": 1, "width": 1}])
     words = [event(IMAGES, ahead=1, y=1, x=1), mark(IMAGES)]
     probes = play(loaded, words, 30)
-    # The mark is taken in 1, START is in 3, the fetch in 7: the third group waits for a clock.
-    assert clocks_of(probes, "0.fetch.valid") == [7]
-    assert [clock for clock, _, _ in additions(probes)] == [6, 7, 8, 9, 10, 11, 12, 13, 14]
-    assert additions(probes)[2][1:] == (0, 0)
+    # The mark is taken in 1, START is in 4, the fetch in 8: the fourth group waits for a clock.
+    assert clocks_of(probes, "0.fetch.valid") == [8]
+    assert [clock for clock, _, _ in additions(probes)] == [7, 8, 9, 10, 11, 12, 13, 14, 15]
+    assert additions(probes)[3][1:] == (0, 0)
     assert probes[-1]["counters.stalls.0"] == 1
 
-    # The mark is taken in 0, the fetch is in 6; the event, accepted in 2, is in D in 3..6.
+    # The mark is taken in 0, the fetch is in 7; the event, accepted in 3, is in D in 4..7, and
+    # issued in 8 and 9.
     words = [mark(IMAGES), event(IMAGES, y=0, x=0)]
-    probes = play(loaded, words, 20, gaps=[n == 1 for n in range(20)])
-    assert accepted(probes) == [2]
-    assert clocks_of(probes, "0.fetch.valid") == [6]
-    assert [clock for clock, _, _ in additions(probes)] == [7, 8, 9]
+    probes = play(loaded, words, 20, gaps=[n in (1, 2) for n in range(20)])
+    assert accepted(probes) == [3]
+    assert clocks_of(probes, "0.fetch.valid") == [7]
+    assert [clock for clock, _, _ in additions(probes)] == [9, 10, 11]
     assert probes[-1]["counters.stalls.0"] == 0
 
 
 def test_a_step_waits_for_an_event_that_is_being_described() -> None:
     loaded = picture(populations=[{"neurons": 2, "channels": 2, "height": 1, "width": 1}])
     probes = play(loaded, [event(IMAGES, y=0, x=0), mark(IMAGES)], 20)
-    # In D until 4, in X until 6: nothing is pending in 7, START is in 8.
-    assert clocks_of(probes, "fire.valid") == [8]
+    # In D until 4, in X until 6: nothing is pending in 7, which is seen in 8; START is in 9.
+    assert clocks_of(probes, "fire.valid") == [9]
 
 
 def test_places_go_through_routers_and_the_collector() -> None:
@@ -294,10 +301,10 @@ def test_places_go_through_routers_and_the_collector() -> None:
         ),
     )
     probes = play(loaded, [event(config, route=1, y=2, x=1), mark(config)], 60)
-    # Accepted by integrate in 6, as any other event; to X in 10, so written from 12.
+    # Accepted by integrate in 6, as any other event; to X in 10, so written from 13.
     assert clocks_of(probes, "1.event.valid") == [6]
-    assert clocks_of(probes, "1.sum.write")[:4] == [12, 13, 14, 15]
-    assert [probes[n]["1.sum.address"] for n in range(12, 16)] == [6, 14, 4, 12]
+    assert clocks_of(probes, "1.sum.write")[:4] == [13, 14, 15, 16]
+    assert [probes[n]["1.sum.address"] for n in range(13, 17)] == [6, 14, 4, 12]
     out = [config.host_out.unpack(word) for word in transfers(probes, "host_out")]
     # Output row 1; column 1 by kernel word 4, column 0 by word 6. `retain` is 0.
     assert [(p["index"], p["y"], p["x"], p["value"]) for p in out[:4]] == [
@@ -322,8 +329,8 @@ def test_high_weights_count_two_to_the_weight_bits() -> None:
     )
     words = [event(config, connection, n) for connection, n in ((1, 0), (0, 0), (1, 1), (1, 1))]
     probes = play(loaded, words, 10)
-    assert clocks_of(probes, "0.sum.write") == [3, 4, 5, 6]
-    assert [sums(config, p) for p in probes[3:7]] == [
+    assert clocks_of(probes, "0.sum.write") == [4, 5, 6, 7]
+    assert [sums(config, p) for p in probes[4:8]] == [
         [48, -128],
         [51, -136],
         [163, -152],
@@ -367,11 +374,12 @@ def test_the_walk_of_an_image_with_a_partial_group(shared: int) -> None:
     biases = [99, 99, 5, 6, 7] if shared else list(range(1, 17))
     loaded = image(IMAGES, biases=biases, populations=[row | PLAIN], targets=[TO_HOST])
     probes = play(loaded, [mark(IMAGES)], 60)
-    # A neuron enters the pipeline in every clock.
-    assert clocks_of(probes, "0.fetch.valid") == [6, 8, 10, 12, 14, 15, 16, 17]
+    # A neuron enters the pipeline in every clock: 12 have credits among the 16, and 4 are left when
+    # the last group begins.
+    assert clocks_of(probes, "0.fetch.valid") == [7, 9, 11, 13, 15, 16, 17, 18]
     fetched = [p["0.fetch.address"] for p in probes if p["0.fetch.valid"]]
     assert fetched == list(range(0, 16, 2))
-    assert clocks_of(probes, "0.state.write") == list(range(12, 24))
+    assert clocks_of(probes, "0.state.write") == list(range(13, 25))
     addresses = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]
     assert [p["0.state.address"] for p in probes if p["0.state.write"]] == addresses
     places = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -389,15 +397,26 @@ def test_the_walk_of_an_image_with_a_partial_group(shared: int) -> None:
 
 
 def test_the_walk_waits_for_credits_of_a_whole_group() -> None:
-    # A queue of 2: a group of 2 neurons takes both, which come back in 12 and 13; then groups of 1
+    # A queue of 2: a group of 2 neurons takes both, which come back in 13 and 14; then groups of 1
     # neuron each, which want two credits all the same.
     config = dataclasses.replace(IMAGES, queue=2)
     row = {"neurons": 6, "channels": 3, "height": 1, "width": 2}
     probes = play(image(config, populations=[row]), [mark(config)], 50)
-    # Two credits are there in 15. The fetch of 16 gives back in 22 and 23: both are there in 25.
-    # That of 26 gives back in 32.
-    assert clocks_of(probes, "0.fetch.valid") == [6, 16, 26, 35]
-    assert clocks_of(probes, "0.state.write") == [12, 13, 22, 23, 32, 41]
+    # Two credits are there in 16, so `enough` in 17, in which a group begins. The fetch of 18 gives
+    # back in 24 and 25: both are there in 27. That of 29 gives back in 35: there in 37.
+    assert clocks_of(probes, "0.fetch.valid") == [7, 18, 29, 39]
+    assert clocks_of(probes, "0.state.write") == [13, 14, 24, 25, 35, 45]
+
+
+def test_groups_of_one_neuron_begin_where_twice_the_lanes_are_left() -> None:
+    # Groups of one neuron, though there are 2 lanes. In 6 there are 4 credits: a group begins in 6
+    # and in 7. There were 3 in 7, too few for two groups, so `enough` is 0 in 8; 2 in 8, so it is
+    # 1 in 9.
+    config = dataclasses.replace(IMAGES, queue=4)
+    row = {"neurons": 3, "channels": 1, "height": 1, "width": 3}
+    probes = play(image(config, populations=[row]), [mark(config)], 30)
+    assert clocks_of(probes, "0.fetch.valid") == [7, 8, 10]
+    assert clocks_of(probes, "0.state.write") == [13, 14, 16]
 
 
 def test_events_of_neurons_carry_their_place() -> None:
@@ -442,21 +461,21 @@ def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
     if config.images:
         row |= {"channels": 2, "height": 1, "width": 1}
     probes = play(image(config, populations=[row]), [mark(config)], 30)
-    # The fetch is in 6, so the neurons enter in 6 and 7.
-    last = 6 + clocks
+    # The fetch is in 7, so the neurons enter in 7 and 8.
+    last = 7 + clocks
     assert clocks_of(probes, "0.state.write") == [last, last + 1]
     if config.synaptic_state:
-        assert clocks_of(probes, "0.current.write") == [11, 12]
-        assert [probes[n]["0.current.address"] for n in (11, 12)] == [0, 1]
-    # DRAIN sees the pipeline empty in last + 2, IDLE is seen in last + 3.
-    assert clocks_of(probes, "host_out.valid") == [last + 4]
+        assert clocks_of(probes, "0.current.write") == [12, 13]
+        assert [probes[n]["0.current.address"] for n in (12, 13)] == [0, 1]
+    # DRAIN sees the pipeline empty in last + 2; IDLE in last + 3, which is seen in last + 4.
+    assert clocks_of(probes, "host_out.valid") == [last + 5]
 
 
 def test_credits_come_back_from_the_last_stage() -> None:
     config = dataclasses.replace(ONE, max_spikes=7, queue=2)
     probes = play(image(config, populations=[{"neurons": 4}]), [mark(config)], 40)
-    # Last stages in 14 and 15: both credits are there in 17.
-    assert clocks_of(probes, "0.fetch.valid") == [6, 18]
+    # Last stages in 15 and 16: both credits are there in 18, and `enough` in 19.
+    assert clocks_of(probes, "0.fetch.valid") == [7, 20]
 
 
 def test_synaptic_states_and_potentials_by_hand() -> None:
@@ -570,20 +589,21 @@ def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
         window=1,
     )
     probes = play(loaded, [mark(BURSTS, first=1, ahead=1)], 40)
-    # They enter in 6 and 7; pushed in 14 and 15. The first is at the head in 16: A; B in 17, C in
-    # 18. Six beats, then two of the second spike.
-    assert clocks_of(probes, "0.spike.valid") == [14, 15]
-    pushed = [BURSTS.spike.unpack(probes[n]["0.spike.payload"]) for n in (14, 15)]
+    # They enter in 7 and 8; pushed in 15 and 16. The first is at the head in 17: A; B in 18, C in
+    # 19. Six beats, then two of the second spike.
+    assert clocks_of(probes, "0.spike.valid") == [15, 16]
+    pushed = [BURSTS.spike.unpack(probes[n]["0.spike.payload"]) for n in (15, 16)]
     assert [(s["spiked"], s["value"]) for s in pushed] == [(3, 5), (1, 2)]
-    assert [p["counters.spikes.0"] for p in probes[14:17]] == [0, 3, 4]
-    assert clocks_of(probes, "0.emit_host.valid") == [18, 20, 22, 24]
-    assert clocks_of(probes, "0.emit_event.valid") == [19, 21, 23, 25]
+    assert [p["counters.spikes.0"] for p in probes[15:18]] == [0, 3, 4]
+    assert clocks_of(probes, "0.emit_host.valid") == [19, 21, 23, 25]
+    assert clocks_of(probes, "0.emit_event.valid") == [20, 22, 24, 26]
     sent = [BURSTS.event.unpack(word)["index"] for word in transfers(probes, "0.emit_event")]
     assert sent == [0, 0, 0, 1]
     written = [sums(BURSTS, p)[0] for p in probes if p["0.sum.write"]]
     assert written == [0, 1, 2, 3, 5]
-    # The last event is accepted in 25: X in 27. That is for the next step: emit is idle in 26.
-    assert clocks_of(probes, "host_out.valid")[-1] == 27
+    # The last event is accepted in 26: X in 28. That is for the next step: emit is idle in 27,
+    # which is seen in 28.
+    assert clocks_of(probes, "host_out.valid")[-1] == 29
 
 
 def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
@@ -597,7 +617,7 @@ def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
         (PacketKind.STATE, 1, 0),
         (PacketKind.STEP, 0, 0),
     ]
-    assert clocks_of(probes, "0.emit_host.valid") == list(range(18, 23))
+    assert clocks_of(probes, "0.emit_host.valid") == list(range(19, 24))
     # Without targets there is the state alone.
     silent = image(BURSTS, biases=[35, 0], populations=[row | {"fan_out": 0}])
     assert [p["kind"] for p in packets(silent, [mark(BURSTS, first=1)])] == [

@@ -1,7 +1,9 @@
 import dataclasses
+import hashlib
 
 import pytest
 
+from golden.contents import NOTHING, Contents
 from golden.errors import SpikeloomError
 from golden.link import Identity, LinkConfig, identity, load_rows, parse_identity
 from golden.spec import FabricConfig, LoadTarget
@@ -12,22 +14,51 @@ FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_state=Tr
 
 def test_identity_is_said_and_understood() -> None:
     body = identity(LINK, FABRIC)
-    assert parse_identity(body) == Identity(1, LINK, FABRIC)
-    assert body[:18] == b"\x01icebreaker\0\0\0\0\0\0\0"
+    assert parse_identity(body) == Identity(2, LINK, FABRIC)
+    assert body[:18] == b"\x02icebreaker\0\0\0\0\0\0\0"
     assert body[17:25] == bytes.fromhex("00 51 25 02 0c 00 00 02")
-    assert len(body) == 41 + 4 * len(dataclasses.fields(FabricConfig))
+    assert body[41:58] == bytes(17)
+    assert len(body) == 58 + 4 * len(dataclasses.fields(FabricConfig))
     assert len(body) <= 254 - 4 - 5
 
 
 def test_another_version_of_the_protocol_is_refused() -> None:
-    with pytest.raises(SpikeloomError, match="version 2 of the link, this Spikeloom version 1"):
-        parse_identity(b"\x02" + identity(LINK, FABRIC)[1:])
+    with pytest.raises(SpikeloomError, match="version 3 of the link, this Spikeloom version 2"):
+        parse_identity(b"\x03" + identity(LINK, FABRIC)[1:])
 
 
-@pytest.mark.parametrize("length", [1, 41, 136])
+@pytest.mark.parametrize("length", [1, 58, 157])
 def test_an_identity_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(SpikeloomError, match=f"has {length} bytes, not 137"):
+    with pytest.raises(SpikeloomError, match=f"has {length} bytes, not 158"):
         parse_identity(identity(LINK, FABRIC)[:length])
+
+
+def test_contents_are_named_with_the_digest_of_their_load_words() -> None:
+    config = FabricConfig(columns=2)
+    tiles = (
+        {LoadTarget.WEIGHT: (1, 2), LoadTarget.ROUTE: ()},
+        {LoadTarget.WEIGHT: (3,), LoadTarget.ROUTE: (4,)},
+    )
+    size = {target: -(-layout.width // 8) for target, layout in load_rows(config).items()}
+
+    def rows(target: LoadTarget, *values: int) -> bytes:
+        return b"".join(value.to_bytes(size[target], "little") for value in values)
+
+    said = hashlib.sha256(
+        b"\0\0\2\0\0"
+        + rows(LoadTarget.WEIGHT, 1, 2)
+        + b"\0\6\0\0\0"
+        + b"\1\0\1\0\0"
+        + rows(LoadTarget.WEIGHT, 3)
+        + b"\1\6\1\0\0"
+        + rows(LoadTarget.ROUTE, 4)
+        + rows(LoadTarget.CONTROL, 9)
+    )
+    link = LINK.with_contents(Contents(tiles, 9), config)
+    body = identity(link, config)
+    assert body[41:58] == bytes([0b0110_0001]) + said.digest()[:16]
+    assert parse_identity(body).link == link
+    assert link.with_contents(NOTHING, config) == LINK
 
 
 def test_every_memory_can_be_loaded_in_one_frame() -> None:

@@ -59,7 +59,7 @@ RANGES = {
     "axes": (1, 4096),
 }
 
-SWITCHES = ["synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp"]
+SWITCHES = ["synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp", "readable"]
 
 
 @st.composite

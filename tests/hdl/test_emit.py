@@ -92,7 +92,12 @@ def emitted(
             push = bool(left) and inside < CONFIG.queue
             ctx.set(dut.spike_valid, push)
             if push:
-                ctx.set(dut.spike.as_value(), CONFIG.spike.pack(left.pop(0)))
+                spike = left.pop(0)
+                rows = spike["fan_out"] if spike["spiked"] else 0
+                ctx.set(dut.spike.as_value(), CONFIG.spike.pack(spike))
+                ctx.set(dut.routed, rows > 0)
+                ctx.set(dut.short, spike["fan_out"] == 1)
+                ctx.set(dut.single, rows * spike["spiked"] + spike["readout"] == 1)
             for name, port in (("event", dut.event), ("host", dut.host)):
                 takes = rng.random() < ready
                 ctx.set(port.ready, takes)

@@ -352,7 +352,8 @@ def test_images_clock_by_clock(name: str) -> None:
     events = random_events(rng, image, 70)
     dut = Integrate(CONFIG)
 
-    # t is the clock in which X takes an event's description; D takes the next event then.
+    # t is the clock in which X takes an event's description; D takes the next event then, and one
+    # more waits before D.
     accepted, writes, begun, errors = [0], {}, {}, set()
     t = 0
     for number, event in enumerate(events):
@@ -363,13 +364,15 @@ def test_images_clock_by_clock(name: str) -> None:
             expected, described = of_dense(event), 1
         else:
             expected, described = Expected((), 1, error=True), 1
-        # D has it from the clock after it was accepted; X is free when the one before is issued.
-        t = max(accepted[number] + described, max(writes, default=1) - 1)
-        accepted.append(t)
+        # It goes into D when that is free, and leaves room to wait for the one behind it; D has it
+        # from the clock after. X is free when the one before is issued.
+        enters = max(accepted[number], t)
+        accepted.append(enters + 1)
+        t = max(enters + described, max(writes, default=2) - 2)
         if expected.error:
-            errors.add(t)
+            errors.add(t + 1)
         for n, (row, synapses) in enumerate(expected.rows):
-            writes[t + 2 + n] = row
+            writes[t + 3 + n] = row
             if synapses:
                 begun[t + 1 + n] = synapses
 
@@ -412,7 +415,7 @@ def test_images_clock_by_clock(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["stride, several groups", "grouped, parts across lane groups"])
 def test_images_while_fire_fetches(name: str) -> None:
-    """Fetches of any rows in any clock: nothing is lost; what is issued or here is pending."""
+    """Fetches of rows for whose slot nothing is pending: nothing is lost."""
     convolution, image = CASES[name]
     rng = np.random.default_rng(3)
     made = layer(convolution, image)
@@ -424,13 +427,21 @@ def test_images_while_fire_fetches(name: str) -> None:
         await load(ctx, dut, {**made.rows, **dense})
         rows = np.zeros((CONFIG.sum_words, LANES), np.int64)
         fetched = None
+        quiet = [0] * SLOTS  # clocks in which nothing was pending for the slot
+        recent: list[int | None] = [None, None]
         stalls = 0
         sent: list[Event] = []
         left = list(events)
         for _ in range(4000):
             if fetched is not None:
                 rows[fetched] += lanes_of(ctx, dut)
+            for slot in range(SLOTS):
+                ctx.set(dut.slot, slot)
+                quiet[slot] = 0 if ctx.get(dut.pending) else quiet[slot] + 1
             fetched = int(rng.integers(CONFIG.sum_words)) if rng.random() < 0.5 else None
+            if fetched in recent or (fetched is not None and quiet[fetched % SLOTS] < 3):
+                fetched = None
+            recent = [recent[-1], fetched]
             ctx.set(dut.fetch.valid, fetched is not None)
             ctx.set(dut.fetch.address, fetched or 0)
             offers = bool(left) and rng.random() < 0.5

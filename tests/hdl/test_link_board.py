@@ -242,7 +242,7 @@ def test_what_has_no_room_is_refused() -> None:
 @pytest.mark.parametrize(
     ("command", "body", "reason"),
     [
-        (6, b"", Fault.COMMAND),
+        (7, b"", Fault.COMMAND),
         (0xFF, b"abc", Fault.COMMAND),
         (Command.LOAD, bytes([8, 0, 0, 0, 0, 1]), Fault.COMMAND),
         (Command.LOAD, b"", Fault.LENGTH),

@@ -61,8 +61,8 @@ CONFIG = FabricConfig(
 FAULT_TARGET = 7
 FAULT_REGISTER = (
     "hdl/fabric.py",
-    "        m.submodules.sequencer = sequencer = Sequencer(config)\n",
-    "        m.submodules.sequencer = sequencer = Sequencer(config)\n"
+    "        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)\n",
+    "        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)\n"
     f"        with m.If(self.load.valid & (self.load.p.target == {FAULT_TARGET})):\n"
     "            m.d.sync += FAULT.eq(self.load.p.data)\n",
 )

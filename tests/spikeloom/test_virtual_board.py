@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from cobs import cobs
-from line_faults import KINDS, FaultyLine, Tally, campaign, differs
+from line_faults import DIRECTIONS, KINDS, FaultyLine, Plan, Tally, campaign, differs
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL
@@ -20,10 +20,14 @@ from small_program import SMALL
 import spikeloom
 from boards.board import board
 from golden.errors import SpikeloomError
+from golden.host import FaultyDevice
+from golden.image import Image
 from golden.link import CRC_BYTES, LinkConfig
+from golden.spec import LoadTarget, ReadTarget
 from sim.terminal import Terminal
 from sim.virtual_board import TOP, Pins, VirtualBoard, emit
 from spikeloom import link as host_link
+from spikeloom import serial_device
 from spikeloom.backends import open_board
 from spikeloom.cli import cli
 from spikeloom.compare import compare_device
@@ -180,6 +184,74 @@ def test_compare_says_where_a_board_differs(
     done = CliRunner().invoke(cli, ["compare", *files, *options])
     assert done.exit_code == 1
     assert "sample 1, step 3: spike of last[2] is" in done.output
+
+
+# Memories.
+
+READABLE = dataclasses.replace(SMALL, readable=True)
+
+
+@pytest.fixture
+def readable_files(small: Program, tmp_path: Path) -> tuple[str, str]:
+    program = dataclasses.replace(small, fabric=READABLE, readout=frozenset())
+    program.save(tmp_path / "small.loom")
+    np.save(tmp_path / "events.npy", some_events(4)[0])
+    return str(tmp_path / "small.loom"), str(tmp_path / "events.npy")
+
+
+def test_a_virtual_board_is_verified(
+    readable_files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was loaded; then with one weight that was loaded with a flipped bit."""
+    out = tmp_path / "out.json"
+    options = ["--board", "icebreaker", "--baud", str(BAUD), "--verify", "--json", str(out)]
+    done = CliRunner().invoke(cli, ["compare", *readable_files, *options])
+    assert done.exit_code == 0, done.output
+    summary = json.loads(out.read_text())
+    assert summary["mismatches"] == 0
+    assert summary["rows_verified"] > 100
+
+    bodies = serial_device.load_bodies
+
+    def flipped(image: Image, room: int, held: Sequence[LoadTarget]) -> Iterator[bytes]:
+        first, *others = bodies(image, room, held)
+        assert first[:5] == bytes([LoadTarget.WEIGHT, 0, 0, 0, 0])
+        # The second byte of the fourth row.
+        at = 5 + 3 * 2 + 1
+        yield first[:at] + bytes([first[at] ^ 0x10]) + first[at + 1 :]
+        yield from others
+
+    monkeypatch.setattr(serial_device, "load_bodies", flipped)
+    done = CliRunner().invoke(cli, ["compare", *readable_files, *options])
+    assert isinstance(done.exception, FaultyDevice)  # status 1 in `main`
+    assert "icebreaker: weight row 3 of tile 0 is 0x" in str(done.exception)
+    assert "(1 of " in str(done.exception)
+
+
+def test_memories_are_read_through_faults(small: Program) -> None:
+    """What comes back is right, whatever happens to the line, or the reading is given up."""
+    program = dataclasses.replace(small, fabric=READABLE)
+    seed = int(os.environ.get("SPIKELOOM_SEED", random.randrange(1 << 31)))
+    print(f"SPIKELOOM_SEED={seed}")
+    line = FaultyLine(Pins(emit(READABLE, LINK), TOP, LINK.clocks_per_bit), seed)
+    rng = np.random.default_rng(seed)
+    rows = list(program.image.tiles[0].weights)
+    (events,) = some_events(1)
+    with (
+        Terminal(line) as terminal,
+        SerialDevice(program, terminal.port, patience=PATIENCE) as device,
+    ):
+        states = device.final_states(events)
+        for kind in KINDS * 5:
+            direction = str(rng.choice(DIRECTIONS))
+            line.plans.append(Plan(kind, direction, int(rng.integers(0, 6))))
+            assert device.read(ReadTarget.WEIGHT, 0, 0, len(rows)) == rows
+            np.testing.assert_equal(device.final_states(events), states)
+            line.plans.clear()
+    np.testing.assert_equal(
+        states,
+        {name: v[-1] for name, v in GoldenDevice(program).run(events).states.items()},
+    )
 
 
 # Faults.

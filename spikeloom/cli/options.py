@@ -1,0 +1,121 @@
+"""What several commands take: their arguments, and what becomes of them."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from golden.errors import SpikeloomError
+from golden.spec import FabricConfig
+from spikeloom.backends import STAGES
+from spikeloom.devices import Events
+from spikeloom.dialect import check_options
+
+PROGRAM = click.argument("program", type=click.Path(path_type=Path))
+EVENTS = click.argument("events", type=click.Path(path_type=Path))
+JSON = click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Also write the result as JSON."
+)
+BACKEND = click.option(
+    "--backend",
+    type=click.Choice(["golden", "verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The step-level model, the RTL, or what synthesis makes of it.",
+)
+RESULT = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
+)
+SIZES = click.option(
+    "--set",
+    "sizes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A size of the fabric, such as lanes=4 or delayed_reset=true; may be repeated.",
+)
+
+
+def board_options(required: bool) -> Callable[[Any], Any]:
+    """The options that say on which board, or what stands in for it."""
+    options = (
+        click.option("--board", required=required, metavar="NAME", help="Run on this board."),
+        click.option("--port", help="Serial port of the board; without, it is a virtual one."),
+        click.option(
+            "--stage",
+            type=click.Choice(STAGES),
+            default=STAGES[0],
+            show_default=True,
+            help="Of a virtual board: its RTL, or its netlist after synthesis or routing.",
+        ),
+        click.option("--baud", type=click.IntRange(min=1), help="Default: the board's."),
+        click.option(
+            "--bake", is_flag=True, help="Build a virtual board with PROGRAM in its memories."
+        ),
+    )
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def dialect_options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Options of a dialect: numbers, true, false, lists as in JSON; anything else is text."""
+    options = {}
+    for option in given:
+        name, _, text = option.partition("=")
+        check_options([name])
+        try:
+            options[name] = _with_tuples(json.loads(text))
+        except (ValueError, RecursionError):
+            options[name] = text
+    return options
+
+
+def _with_tuples(value: Any) -> Any:
+    """The value with tuples for lists, so that it can be part of a record."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of `FabricConfig` from NAME=VALUE."""
+    defaults = {field.name: field.default for field in dataclasses.fields(FabricConfig)}
+    values: dict[str, Any] = {}
+    for size in sizes:
+        name, _, value = size.partition("=")
+        if name not in defaults:
+            raise SpikeloomError(f"--set {size}: the sizes are {', '.join(sorted(defaults))}")
+        if isinstance(defaults[name], bool):
+            if value not in ("true", "false"):
+                raise SpikeloomError(f"--set {size}: {value!r} is neither true nor false")
+            values[name] = value == "true"
+            continue
+        try:
+            values[name] = int(value)
+        except ValueError:
+            raise SpikeloomError(f"--set {size}: {value!r} is not an integer") from None
+    return values
+
+
+def read_events(path: Path) -> Events:
+    """Events from a file: one array, or one for each input."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpikeloomError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except Exception:
+        # See `Program.load`: the readers raise almost anything.
+        raise SpikeloomError(f"{path} is no whole .npy or .npz file of numbers") from None

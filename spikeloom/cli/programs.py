@@ -1,0 +1,203 @@
+"""Commands that make a Program, or show one: compile, info."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from boards.board import board as board_named
+from golden.step import check_inputs
+from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
+from spikeloom.cli.output import bar, plain, print_table, write_json
+from spikeloom.compiler import compile
+from spikeloom.devices import predict_clocks
+from spikeloom.dialect import DIALECTS
+from spikeloom.nir_import import load_nir
+from spikeloom.program import Program
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .loom.")
+@click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")
+@click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
+@click.option(
+    "--reset",
+    type=click.Choice(["value", "subtract", "none"]),
+    help="What a spike makes of the potential; default: the dialect's.",
+)
+@click.option(
+    "--compare",
+    "compare_rule",
+    type=click.Choice([">", ">="]),
+    help="When a potential spikes at the threshold; default: the dialect's.",
+)
+@click.option(
+    "--option",
+    "more",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another option of the dialect, such as reset_delay=true; may be repeated.",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["layered", "pipelined"]),
+    default="layered",
+    show_default=True,
+    help="Each layer its own phase, or all in one and each a step later.",
+)
+@click.option(
+    "--max-count", default=1, show_default=True, help="Most events that an axon has in one step."
+)
+@click.option("--weight-bits", type=int, help="2, 4, 8 or 16 (pairs of 8); default: the fabric's.")
+@click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="EVENTS",
+    help="Events (as for `sim`) on which no state is to saturate.",
+)
+@click.option("--board", "board_name", help="Sizes of a board's fabric, changed by --set.")
+@SIZES
+@JSON
+def compile_command(
+    model: Path,
+    output: Path | None,
+    dialect: str,
+    dt: float | None,
+    reset: Any,
+    compare_rule: Any,
+    more: tuple[str, ...],
+    schedule: Any,
+    max_count: int,
+    weight_bits: int | None,
+    state_bits: int | None,
+    calibration: Path | None,
+    board_name: str | None,
+    sizes: tuple[str, ...],
+    json_path: Path | None,
+) -> None:
+    """Turn a NIR file into a Program."""
+    options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
+    net = load_nir(model, dialect, **options)
+    fabric = (
+        fabric_sizes(sizes)
+        if board_name is None
+        else dataclasses.replace(board_named(board_name).fabric, **fabric_sizes(sizes))
+    )
+    program = compile(
+        net,
+        fabric,
+        weight_bits=weight_bits,
+        state_bits=state_bits,
+        schedule=schedule,
+        max_count=max_count,
+        calibration=None if calibration is None else read_events(calibration),
+    )
+    target = output or model.with_suffix(".loom")
+    program.save(target)
+    values = _info(program)
+    write_json(json_path, values)
+    _print_info(values)
+    click.echo(f"wrote {target}")
+
+
+@click.command()
+@PROGRAM
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    help="Predict the clocks that these events take (as for `sim`).",
+)
+@JSON
+def info(program: Path, events: Path | None, json_path: Path | None) -> None:
+    """Show what a Program holds, what it needs and what quantisation changed."""
+    loaded = Program.load(program)
+    values = _info(loaded)
+    if events is not None:
+        values["predicted"] = _predicted(loaded, events)
+    write_json(json_path, values)
+    _print_info(values)
+    if events is not None:
+        click.echo("\npredicted")
+        print_table(values["predicted"])
+
+
+def _info(program: Program) -> dict[str, Any]:
+    """What `info` says; what `about` calls by the same names does not count."""
+    network, fabric, report = program.network, program.fabric, program.plan.report
+    values = {
+        "digest": program.digest,
+        "inputs": [dataclasses.asdict(node) for node in network.inputs],
+        "populations": [
+            {"name": p.name, "size": p.size, "phase": p.phase, "decay": p.decay}
+            | {"threshold": p.threshold, "spiking": p.spiking}
+            for p in network.populations
+        ],
+        "synapses": network.synapses,
+        "fabric": dataclasses.asdict(fabric),
+        "used": {name: max(used[name] for used in report.used) for name in report.available},
+        "mapping": dataclasses.asdict(report),
+    }
+    ours = {*values, "predicted"}
+    return values | {name: told for name, told in program.about.items() if name not in ours}
+
+
+def _predicted(program: Program, events: Path) -> dict[str, Any]:
+    """Clocks by the cycle-level model: what the RTL takes, if the host keeps up."""
+    counts = check_inputs(program.network, read_events(events))
+    samples = len(next(iter(counts.values())))
+    with bar("predicting", samples) as progress:
+        clocks = predict_clocks(program.image, counts, progress=progress)
+    return {
+        "clocks_per_sample": float(clocks.sum(axis=1).mean()),
+        "clocks_per_step": float(clocks.mean()),
+        "clocks_of_longest_step": int(clocks.max()),
+    }
+
+
+def _print_info(values: dict[str, Any]) -> None:
+    used, fabric, mapping = values["used"], values["fabric"], values["mapping"]
+    mesh = {}
+    if links := mapping["links"]:
+        busiest = max(links, key=lambda link: link["packets"])
+        mesh = {
+            "tiles": f"{fabric['columns']} x {fabric['rows']}; use is that of the fullest",
+            "busiest link": f"{busiest['packets']:.6g} packets a step, from tile "
+            f"{busiest['tile']} {busiest['port']}",
+        }
+    print_table(
+        {
+            "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
+            "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
+            "synapses": values["synapses"],
+            "lanes": fabric["lanes"],
+            **mesh,
+            **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
+        }
+    )
+    # The rest is from `about`, which may hold anything: what has another form is not shown.
+    dialect = _mapping(values.get("dialect"))
+    if isinstance(name := dialect.get("name"), str):
+        click.echo(f"\ndialect {plain(name)}")
+        print_table({k: v for k, v in dialect.items() if k not in ("name", "differences")})
+        for difference in _each(dialect.get("differences"), str):
+            click.echo(f"  differs: {plain(difference)}")
+    quantisation = _mapping(values.get("quantisation"))
+    for row in _each(quantisation.get("populations"), dict):
+        if isinstance(name := row.get("population"), str):
+            click.echo(f"\nquantised {plain(name)}")
+            print_table({k: v for k, v in row.items() if k != "population"})
+    for warning in _each(quantisation.get("warnings"), str):
+        click.echo(f"warning: {plain(warning)}")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _each(value: Any, kind: type) -> list[Any]:
+    """The items of this kind, if it is a list of any."""
+    items = value if isinstance(value, (list, tuple)) else ()
+    return [item for item in items if isinstance(item, kind)]

@@ -1,0 +1,262 @@
+"""Commands that run a Program: sim, run, bench, compare, demo."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import SpikeloomError
+from golden.step import check_inputs
+from sim.netlist import netlist
+from spikeloom.backends import open, open_board
+from spikeloom.cli.options import BACKEND, EVENTS, JSON, PROGRAM, RESULT, board_options, read_events
+from spikeloom.cli.output import bar, print_table, write_json
+from spikeloom.compare import check_cycles, compare, compare_device
+from spikeloom.demo import run_demo
+from spikeloom.devices import Device
+from spikeloom.files import write_arrays
+from spikeloom.program import Program
+
+
+@click.command()
+@PROGRAM
+@EVENTS
+@BACKEND
+@RESULT
+@JSON
+def sim(
+    program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
+) -> None:
+    """Run EVENTS (.npy or .npz of counts: samples, steps, axons) and summarise."""
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, read_events(events))
+    _run(open(loaded, backend), counts, output, json_path)
+
+
+@click.command("run")
+@PROGRAM
+@EVENTS
+@board_options(required=True)
+@RESULT
+@JSON
+def run_command(
+    program: Path,
+    events: Path,
+    board: str,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    bake: bool,
+    output: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Run EVENTS on a board, real or virtual, and summarise as `sim` does."""
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, read_events(events))
+    _run(open_board(loaded, board, port, stage, baud, bake), counts, output, json_path)
+
+
+def _run(
+    opened: Device, counts: Mapping[str, NDArray[np.uint8]], output: Path | None, path: Path | None
+) -> None:
+    """Run on a device, and say what it did."""
+    samples, steps = next(iter(counts.values())).shape[:2]
+    with opened as device, bar("running", samples) as progress:
+        run = device.run(counts, progress)
+    summary: dict[str, Any] = {
+        "samples": samples,
+        "steps": steps,
+        "spikes": {name: int(spikes.sum()) for name, spikes in run.spikes.items()},
+        "synops": run.synops,
+        "cycles": None if run.cycles is None else int(run.cycles.sum()),
+        "errors": run.errors,
+    }
+    if output is not None:
+        arrays: dict[str, NDArray[Any]] = {f"spikes.{n}": a for n, a in run.spikes.items()}
+        arrays |= {f"states.{name}": array for name, array in run.states.items()}
+        write_arrays(output, arrays)
+    print_table(summary)
+    write_json(path, summary)
+    if run.errors:
+        sys.exit(1)
+
+
+@click.command("bench")
+@PROGRAM
+@EVENTS
+@BACKEND
+@board_options(required=False)
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="Runs, of which the fastest counts.",
+)
+@JSON
+def bench_command(
+    program: Path,
+    events: Path,
+    backend: str,
+    board: str | None,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    bake: bool,
+    repeat: int,
+    json_path: Path | None,
+) -> None:
+    """Time EVENTS on a backend or a board: samples a second, clocks and operations.
+
+    Opening, with whatever is built and loaded, is not timed. Clocks of a board include those in
+    which it waits for the link.
+    """
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, read_events(events))
+    samples, steps = next(iter(counts.values())).shape[:2]
+    opened = (
+        open(loaded, backend)
+        if board is None
+        else open_board(loaded, board, port, stage, baud, bake)
+    )
+    seconds = math.inf
+    with opened as device, bar("running", repeat * samples) as progress:
+        for turn in range(repeat):
+            start = time.perf_counter()
+            run = device.run(counts)
+            seconds = min(seconds, time.perf_counter() - start)
+            progress((turn + 1) * samples)
+    summary: dict[str, Any] = {
+        "backend": board or backend,
+        "samples": samples,
+        "steps": steps,
+        "samples_per_second": round(samples / seconds, 1),
+        "operations_per_second": round(run.synops / seconds),
+    }
+    if run.cycles is not None:
+        lanes = loaded.fabric.lanes * loaded.fabric.tiles
+        clocks = int(run.cycles.sum())
+        summary |= {
+            "clocks_per_sample": round(clocks / samples, 1),
+            "operations_per_clock_and_lane": round(run.synops / clocks / lanes, 3),
+        }
+    print_table(summary)
+    write_json(json_path, summary)
+    if run.errors:
+        sys.exit(1)
+
+
+@click.command("compare")
+@PROGRAM
+@EVENTS
+@click.option(
+    "--backend",
+    type=click.Choice(["verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The RTL, or what synthesis makes of it; only the RTL can be checked in every clock.",
+)
+@click.option(
+    "--clocked",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Samples to check in every clock, with gaps.",
+)
+@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option(
+    "--waveform",
+    type=click.Path(path_type=Path),
+    default=Path("mismatch.vcd"),
+    show_default=True,
+    help="Written where there is a mismatch.",
+)
+@board_options(required=False)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Also read a board's memories: tables as loaded, and the potentials that a sample leaves.",
+)
+@JSON
+def compare_command(
+    program: Path,
+    events: Path,
+    backend: str,
+    clocked: int,
+    seed: int,
+    waveform: Path,
+    board: str | None,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    bake: bool,
+    verify: bool,
+    json_path: Path | None,
+) -> None:
+    """Compare the hardware with the golden model: spikes, states and clocks.
+
+    With --board, compare a board, real or virtual: spikes, states and synaptic operations. Exit
+    status 1 on any mismatch.
+    """
+    loaded = Program.load(program)
+    counts = check_inputs(loaded.network, read_events(events))
+    samples = len(next(iter(counts.values())))
+    if verify and board is None:
+        raise SpikeloomError("--verify reads the memories of a board: say which with --board")
+    if board is None:
+        with bar("comparing", samples) as progress:
+            verilog = netlist(loaded.fabric) if backend == "netlist" else None
+            result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
+    else:
+        backend, clocked = board, 0  # a board is not seen from clock to clock
+        opened = open_board(loaded, board, port, stage, baud, bake)
+        with opened as device, bar("comparing", samples) as progress:
+            result = compare_device(loaded, counts, device, progress, verify=verify)
+    summary: dict[str, Any] = {
+        "backend": backend,
+        "samples": result.samples,
+        "steps_compared": result.steps,
+        "rows_verified": result.rows,
+        "mismatches": result.mismatches,
+        "first_mismatch": result.first and str(result.first),
+        "waveform": result.waveform,
+        "cycles_compared": 0,
+        "seed": seed,
+    }
+    if clocked and backend == "verilator":
+        few = {name: array[:clocked] for name, array in counts.items()}
+        report = check_cycles(loaded, few, seed=seed)
+        summary["cycles_compared"] = report.cycles
+        summary["mismatches"] += report.difference is not None
+        summary["first_difference"] = report.difference and str(report.difference)
+    print_table(summary)
+    write_json(json_path, summary)
+    if summary["mismatches"] or not summary["steps_compared"]:
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--images", default=1000, show_default=True, help="1..5000.")
+@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("build/demo"),
+    show_default=True,
+    help="Folder for the report and what was made on the way.",
+)
+def demo(images: int, seed: int, output: Path) -> None:
+    """Run real MNIST digits through the RTL and check everything against the golden model."""
+    click.echo(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
+    with bar("running", images) as progress:
+        report = run_demo(output, images, seed, progress)
+    print_table(report)
+    click.echo(f"wrote {output / 'report.json'}")
+    if report["mismatches"]:
+        sys.exit(1)

@@ -1,0 +1,191 @@
+"""Boards that are built with a Program keep it in the block RAM that synthesis makes."""
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from line_faults import differs
+
+from boards.board import board
+from boards.build import Design, design, synthesise
+from boards.tools import WHEELS
+from golden.errors import SpikeloomError
+from golden.link import Command
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig, LoadTarget, Reset
+from spikeloom.backends import VirtualDevice
+from spikeloom.cli import cli
+from spikeloom.devices import GoldenDevice
+from spikeloom.link import Link
+from spikeloom.program import Program
+
+CONFIG = FabricConfig(
+    lanes=2,
+    weight_bits=4,
+    state_bits=8,
+    sum_bits=10,
+    neurons=32,
+    weight_words=256,
+    slots=2,
+    axons=16,
+    populations=2,
+    connections=4,
+    targets=4,
+    queue=2,
+    counter_bits=16,
+)
+EVENTS = np.random.default_rng(5).integers(0, 3, (3, 6, 12)).astype(np.uint8)
+BAUD = 2_500_000
+HX8K = "hx8k_evn"
+ECP5 = pytest.param("ulx3s_12f", marks=pytest.mark.soak)
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Two layers, the first with a loop, both with biases."""
+    rng = np.random.default_rng(4)
+    hidden = Population("hidden", 14, rng.integers(-3, 4, 14), decay=700, threshold=6)
+    last = Population("last", 6, np.full(6, 2), phase=1, threshold=9, reset=Reset.SUBTRACT)
+    network = Network(
+        (Input("in", 12, max_count=2),),
+        (hidden, last),
+        (
+            Connection("in", "hidden", rng.integers(-5, 8, (12, 14))),
+            Connection("hidden", "hidden", rng.integers(-4, 4, (14, 14)), 1),
+            Connection("hidden", "last", rng.integers(-4, 8, (14, 6))),
+        ),
+        CONFIG.weight_bits,
+        CONFIG.state_bits,
+        CONFIG.sum_bits,
+    )
+    everyone = frozenset({"hidden", "last"})
+    return Program(network, CONFIG, everyone, everyone)
+
+
+RAM = ("SB_RAM40_4K", "DP16KD", "TRELLIS_DPR16X4")
+
+
+def ones(made: Design) -> Counter[str]:
+    """Ones in the initial contents of the RAM that synthesis made of each memory of the tile."""
+    cells = json.loads(synthesise(made, WHEELS))["modules"]["top"]["cells"]
+    found: Counter[str] = Counter()
+    for name, cell in cells.items():
+        memory = re.fullmatch(r"linked\.fabric\.tile0\.(?:\w+\.)*(\w+)\.\d+\.\d+", name)
+        if memory and cell["type"] in RAM:
+            contents = (v for key, v in cell["parameters"].items() if key.startswith("INIT"))
+            found[memory[1]] += "".join(contents).count("1")
+    return found
+
+
+def baked(name: str, program: Program) -> Design:
+    return design(board(name), CONFIG, baud=BAUD, image=program.image)
+
+
+@pytest.mark.parametrize("name", [HX8K, ECP5])
+def test_synthesis_keeps_the_contents(name: str, program: Program) -> None:
+    found = ones(baked(name, program))
+    (tile,) = program.image.tiles
+    for memory in ("weights", "biases"):
+        rows = getattr(tile, memory)
+        assert found[memory] == sum(row.bit_count() for row in rows) > 0
+    assert found["states"] == found["sums"] == 0
+
+
+def test_weights_of_ultraplus_start_with_anything(program: Program) -> None:
+    made = baked("icebreaker", program)
+    assert LoadTarget.WEIGHT not in made.link.baked
+    assert set(made.link.baked) == set(LoadTarget) - {LoadTarget.WEIGHT}
+    found = ones(made)
+    assert found["weights"] == 0
+    assert found["biases"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        (HX8K, "netlist"),
+        pytest.param("ulx3s_12f", "netlist", marks=pytest.mark.soak),
+        pytest.param(HX8K, "routed", marks=pytest.mark.soak),
+        pytest.param("ulx3s_12f", "routed", marks=pytest.mark.soak),
+    ],
+)
+def test_the_netlist_runs_what_it_was_built_with(
+    name: str, stage: str, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = []
+    send = Link.send
+
+    def noted(link: Link, command: Command, body: bytes = b"") -> None:
+        loads.extend(body[:1] if command == Command.LOAD else b"")
+        send(link, command, body)
+
+    monkeypatch.setattr(Link, "send", noted)
+    with VirtualDevice(program, name, stage, BAUD, bake=True) as device:
+        run = device.run(EVENTS)
+    expected = GoldenDevice(program).run(EVENTS)
+    assert all(spikes.any() for spikes in expected.spikes.values())
+    assert differs(run, expected) == ""
+    assert loads == []
+
+
+# What cannot be baked.
+
+
+def test_a_program_for_other_sizes_is_refused(program: Program) -> None:
+    sizes = dataclasses.replace(CONFIG, slots=4, targets=5)
+    message = (
+        "^the program and icebreaker differ: slots 2 and 4, targets 4 and 5; "
+        "compile it for the board$"
+    )
+    with pytest.raises(SpikeloomError, match=message):
+        design(board("icebreaker"), sizes, image=program.image)
+
+
+def test_a_part_whose_packer_writes_no_contents_is_refused(program: Program) -> None:
+    message = "^tang_nano_9k: no Program can be baked into a part of gowin: leave out --bake"
+    with pytest.raises(SpikeloomError, match=message):
+        design(board("tang_nano_9k"), CONFIG, image=program.image)
+
+
+def test_the_commands_say_what_cannot_be_baked(tmp_path: Path, program: Program) -> None:
+    program.save(tmp_path / "small.loom")
+    np.save(tmp_path / "events.npy", EVENTS)
+    files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
+    for arguments, message in (
+        (["build", "--board", HX8K, "--bake", "-o", "x"], "--bake: say which Program is to be in"),
+        (["run", *files, "--board", HX8K, "--port", "x", "--bake"], "is for a virtual board"),
+    ):
+        done = CliRunner().invoke(cli, arguments)
+        assert isinstance(done.exception, SpikeloomError)
+        assert message in str(done.exception)
+
+
+def test_the_commands_bake(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.save(tmp_path / "small.loom")
+    np.save(tmp_path / "events.npy", EVENTS)
+    files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
+    monkeypatch.setattr("spikeloom.serial_device.load_bodies", lambda *_: iter(()))
+    options = ["--board", HX8K, "--baud", str(BAUD)]
+    done = CliRunner().invoke(cli, ["compare", *files, *options, "--bake"])
+    assert done.exit_code == 0, done.output
+    # A board that is neither loaded nor built with the network runs nothing.
+    done = CliRunner().invoke(cli, ["compare", *files, *options])
+    assert done.exit_code != 0
+
+
+def test_what_is_baked_is_part_of_the_identity(program: Program) -> None:
+    plain = design(board(HX8K), CONFIG, baud=BAUD).link
+    made = baked(HX8K, program).link
+    weights = tuple(dataclasses.replace(c, weights=-c.weights) for c in program.network.connections)
+    network = dataclasses.replace(program.network, connections=weights)
+    other = baked(HX8K, dataclasses.replace(program, network=network)).link
+    assert len({plain.build, made.build, other.build}) == 3
+    assert len({plain.contents, made.contents, other.contents}) == 3
+    assert plain.baked == ()

@@ -1,0 +1,148 @@
+"""The read port: every byte of every memory of a fabric that has run, when the page says."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+from locking import one_at_a_time
+from random_networks import random_events
+
+from golden.convolution import Convolution
+from golden.host import host_words
+from golden.network import Connection, Input, Network, Population
+from golden.spec import FabricConfig, LoadTarget, ReadTarget
+from hdl.fabric import Fabric
+from sim import cosim
+from sim.cosim import Scenario
+from sim.verilog import emit
+from spikeloom.mapping import map_network
+
+ODD = FabricConfig(
+    lanes=3,
+    state_bits=18,
+    sum_bits=19,
+    neurons=40,
+    weight_words=1400,
+    slots=3,
+    axons=24,
+    populations=5,
+    connections=7,
+    targets=19,
+    queue=5,
+    readable=True,
+)
+FABRICS = {
+    "one tile": ODD,
+    "narrow": dataclasses.replace(ODD, lanes=1, weight_bits=2, state_bits=8, sum_bits=8, queue=3),
+    "images and synaptic states": dataclasses.replace(
+        ODD, extent=5, axes=65, synaptic_state=True, lower_clamp=True, sum_bits=24
+    ),
+    "two by two": dataclasses.replace(ODD, columns=2, rows=2, routes=17, synaptic_state=True),
+}
+
+
+def network(config: FabricConfig) -> Network:
+    """A layer with a loop, dense or convolutional, and a layer behind it."""
+    rng = np.random.default_rng(5)
+    top = 1 << (config.weight_bits - 1)
+    options = (
+        {"synaptic_decay": 900, "leak": rng.integers(-9, 9, 24)} if config.synaptic_state else {}
+    )
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-top, top, shape)
+
+    if config.images:
+        source, image = Input("in", 9, 1, (1, 3, 3)), (6, 2, 2)
+        forward = Convolution("in", "a", weights(6, 1, 2, 2))
+    else:
+        source, image = Input("in", 9), None
+        forward = Connection("in", "a", weights(9, 24))
+    return Network(
+        (source,),
+        (
+            Population("a", 24, rng.integers(-3, 4, 24), 0, 700, top, image=image, **options),
+            Population("b", 7, rng.integers(-3, 4, 7), 1, 90, top // 2),
+        ),
+        (
+            forward,
+            Connection("a", "a", weights(24, 24) // 8, 2),
+            Connection("a", "b", weights(24, 7) // 8),
+        ),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+
+
+def check(config: FabricConfig, verilog: str | None = None, reads: int = 1000) -> cosim.Report:
+    net = network(config)
+    image = map_network(net, config, frozenset("ab"), frozenset("b"))
+    counts = random_events(np.random.default_rng(6), net, 2, 6, 0.5)
+    words = np.concatenate(host_words(image, counts)).tolist()
+    with one_at_a_time("cosim-read"):
+        return cosim.check(image, Scenario(words, seed=3, gap=0.1, reads=reads), verilog)
+
+
+@pytest.mark.parametrize("name", FABRICS)
+def test_every_memory_reads_as_the_model_has_it(name: str) -> None:
+    report = check(FABRICS[name])
+    assert report.difference is None
+    assert report.reads == 1000
+
+
+def test_a_byte_in_another_place_is_found() -> None:
+    config = FABRICS["narrow"]
+    text = emit(config, probe=True)
+    broken = text.replace("state_byte <= ", "state_byte <= 8'h01 ^ ")
+    assert broken != text
+    difference = check(config, broken).difference
+    assert difference is not None
+    assert difference.signal.startswith("read {")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1), (3, 2)])
+def test_a_byte_comes_after_its_clocks(columns: int, rows: int) -> None:
+    """And not before."""
+    config = FabricConfig(
+        columns=columns, rows=rows, lanes=2, neurons=4, weight_words=8, queue=2, readable=True
+    )
+    last = config.tiles - 1
+    contents = {0: 0x1234, 5: 0xABCD}
+    dut = Fabric(config)
+
+    async def bench(ctx: Any) -> None:
+        for address, data in contents.items():
+            row = {"tile": last, "target": LoadTarget.WEIGHT, "address": address, "data": data}
+            ctx.set(dut.load.payload, row)
+            ctx.set(dut.load.valid, 1)
+            await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+        await ctx.tick().repeat(config.tree_depth + 1)
+        ctx.set(dut.read.active, 1)
+        before = None  # the same byte of another row
+        for address, byte in ((5, 0), (0, 0), (5, 0)):
+            word = {"tile": last, "target": ReadTarget.WEIGHT, "address": address, "byte": byte}
+            ctx.set(dut.read.word, word)
+            await ctx.tick().repeat(config.read_clocks - 1)
+            assert before in (None, ctx.get(dut.read.data))
+            before = contents[address] >> 8 * byte & 0xFF
+            for _ in range(3):
+                await ctx.tick()
+                assert ctx.get(dut.read.data) == before
+        ctx.set(dut.read.active, 0)
+        await ctx.tick().repeat(config.read_clocks)
+        assert ctx.get(dut.read.data) == 0
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_what_is_not_asked_for_has_no_port() -> None:
+    plain = dataclasses.replace(ODD, readable=False)
+    assert "read__word" in emit(ODD)
+    assert "read__word" not in emit(plain)
