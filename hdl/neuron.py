@@ -138,7 +138,7 @@ class NeuronUpdate(wiring.Component):
 
 
 def _product(m: Module, value: Value, retain: Value) -> Value:
-    """`value` * `retain` of the clock before."""
+    """`value` * `retain` of the clock before; without a reset it is the multiplier's register."""
     product = Signal.like(value * retain, reset_less=True)
     m.d.sync += product.eq(value * retain)
     return product
