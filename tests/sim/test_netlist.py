@@ -101,8 +101,8 @@ def test_the_commands_run_it(
 
 
 def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
-    """Of one look-up table in `fire` all bits are flipped."""
-    tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\S*) ", cells))
+    """Of one look-up table before the states all bits are flipped."""
+    tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\.states\S*) ", cells))
     table = tables[np.random.default_rng(1).integers(len(tables))]
     flipped = f"{int(table[1], 16) ^ 0xFFFF:04x}"
     faulty = cells[: table.start(1)] + flipped + cells[table.end(1) :]
