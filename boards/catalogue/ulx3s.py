@@ -12,7 +12,7 @@ ULX3S_12F = Board(
     "ulx3s.ULX3S_12F_Platform",
     ECP5,
     ("--12k", "--package", "CABGA381", "--speed", "6"),
-    clock_mhz=50,
+    clock_mhz=75,
     fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
     loader="ulx3s",
     in_luts=("sums", "states", "biases"),
