@@ -290,8 +290,8 @@ FAULTS = {
     "decay rounds down": Fault(
         rtl=(
             "neuron",
-            "product[-1].replicate(DECAY_BITS)",
-            "(product[-1] & ~BAD).replicate(DECAY_BITS)",
+            "negative.replicate(DECAY_BITS)",
+            "(negative & ~BAD).replicate(DECAY_BITS)",
         ),
         golden=(
             "fire",
