@@ -50,9 +50,7 @@ frameworks: .venv/frameworks
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
-		$(BIN)/pytest -n 2 tests/sim/test_traffic.py tests/test_mesh.py \
-		tests/spikeloom/test_virtual_board.py tests/boards/test_board_netlists.py -m '' \
-		-k 'under_load or the_rtl_is_the_model_in or ten_thousand or netlists_answer' -rP
+		$(BIN)/pytest -n 2 -m 'soak or load' -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .

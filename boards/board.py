@@ -47,6 +47,8 @@ class Board:
         Resource of a light, if there is one to spare.
     baud
         Of the serial line.
+    in_luts
+        Memories of a tile that are made of LUTs, where the part can and block RAM is short.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Board:
     resources: tuple[Resource, ...] = ()
     led: str | None = None
     baud: int = 1_000_000
+    in_luts: tuple[str, ...] = ()
 
     def make_platform(self) -> Any:
         """The platform of Amaranth, with `resources`.

@@ -203,8 +203,11 @@ def _contents(board: Board, fabric: FabricConfig, image: Image) -> Contents:
 
 def synthesise(made: Design, use: Tools) -> str:
     """The netlist of a design after synthesis: JSON of Yosys."""
+    in_luts = "".join(
+        f'setattr -set ram_style "distributed" m:{name}; ' for name in made.board.in_luts
+    )
     script = (
-        f"read_rtlil top.il; {blank(made.contents)}; {_COLLISIONS}; "
+        f"read_rtlil top.il; {blank(made.contents)}; {_COLLISIONS}; {in_luts}"
         f"{made.board.family.synthesis} -top top; write_json netlist.json"
     )
 

@@ -45,7 +45,7 @@ class Describe(wiring.Component):
 
     Timing: an event taken in clock n is described in clock n + 1. That of an image takes until
     clock n + 4, or n + 5 where the convolution is grouped: a look-up for its row, its column and
-    its channel. The next event is taken when this one's description is.
+    its channel. Another event may be taken while this one is here; it waits.
 
     Parameters
     ----------

@@ -32,8 +32,8 @@ class Emit(wiring.Component):
     -------
     spike_valid : In(1), spike : In(config.spike)
         Into the spike queue; fire's credits see to it that there is room.
-    routed, single : In(1)
-        The spike goes along a fan-out; it becomes a single packet.
+    routed, single, short : In(1)
+        The spike goes along a fan-out; it becomes a single packet; its fan-out has one row.
     popped : Out(1)
         The queue gave up a spike.
     slot, ahead : In
@@ -94,7 +94,7 @@ class Emit(wiring.Component):
         begun = Signal()  # a beat of the head is gone
         ends = Signal()  # where one is gone: the beat that comes now is the last
         row_ends = Signal()  # the last row of the fan-out
-        row_ended = Signal()  # where a beat is gone: row_ends
+        row_ended = Signal()  # row_ends, where a beat is gone
         routed = Signal()
         last = Signal()
         again = Signal()  # another spike of the neuron goes the same way

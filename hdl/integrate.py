@@ -206,7 +206,7 @@ class Integrate(wiring.Component):
                         x_rows.eq(x_rows - 1),
                     ]
 
-        # Stage E: the memories are asked.
+        # What is issued, or fetched: the memories are asked.
         address = Signal(index_bits(config.sum_words))
         weight_address = Signal.like(weight_read.addr)
         m.d.comb += [

@@ -76,7 +76,7 @@ class NeuronUpdate(wiring.Component):
 
         # Clocks 1 and 2.
         v = delayed(m, self.v, 1)
-        product = _product(m, v, row.retain)
+        product, negative = _product(m, v, row.retain)
         drive = delayed(m, self.x, 1)
         resets: Value = Const(0)
         if config.delayed_reset:
@@ -84,15 +84,16 @@ class NeuronUpdate(wiring.Component):
 
         # Clocks 3 and 4, if built: the synaptic state stands between the input and the potential.
         if config.synaptic_state:
-            before = _product(m, delayed(m, self.i, 1), row.retain_synaptic)
-            i = saturate(delayed(m, _decayed(before, drive), 1), bits)
+            before, below = _product(m, delayed(m, self.i, 1), row.retain_synaptic)
+            i = saturate(delayed(m, _decayed(before, below, drive), 1), bits)
             driven = Mux(row.synaptic, i + delayed(m, self.leak, 2), delayed(m, drive, 1))
             m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
             drive = delayed(m, driven, 1)
-            product, resets = delayed(m, product, 2), delayed(m, resets, 2)
+            product, negative = delayed(m, product, 2), delayed(m, negative, 2)
+            resets = delayed(m, resets, 2)
 
         # Clocks 5 and 6.
-        total = _decayed(product, drive)
+        total = _decayed(product, negative, drive)
         if config.delayed_reset:
             total = total - Mux(resets & (row.reset == Reset.SUBTRACT), row.v_reset, 0)
         u = saturate(delayed(m, total, 1), bits)
@@ -137,18 +138,22 @@ class NeuronUpdate(wiring.Component):
         return m
 
 
-def _product(m: Module, value: Value, retain: Value) -> Value:
-    """`value` * `retain` of the clock before."""
+def _product(m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
+    """`value` * `retain` of the clock before, and whether `value` was negative.
+
+    The product has no reset, so that it can be the multiplier's own register.
+    """
     product = Signal.like(value * retain, reset_less=True)
     m.d.sync += product.eq(value * retain)
-    return product
+    return product, delayed(m, value[-1], 1)
 
 
-def _decayed(product: Value, other: Value) -> Value:
+def _decayed(product: Value, negative: Value, other: Value) -> Value:
     """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
 
     A division rounds down; that of a negative number has to round up, where there is a rest: there
-    4095 is added before, whose bits are all the sign.
+    4095 is added before. (Not by the sign of the product: Yosys, where it puts the sum into the
+    multiplier of an iCE40, takes no notice that the product has another user.)
     """
-    rest = product[-1].replicate(DECAY_BITS)
+    rest = negative.replicate(DECAY_BITS)
     return (product + Cat(rest, other).as_signed()) >> DECAY_BITS

@@ -23,8 +23,8 @@ class State(enum.Enum, shape=unsigned(2)):
 class Sequencer(wiring.Component):
     """Runs steps: input may be up to `window` steps ahead of the step being fired.
 
-    Timing, with D = `config.tree_depth`: a phase takes START, and goes on D + 1 clocks after the
-    last event landed; a step adds WAIT (2 D + 1 clocks) and DONE.
+    Timing, with D = `config.tree_depth`: a phase takes START, and goes on D + 2 clocks after the
+    last event landed; a step adds WAIT (2 D + 2 clocks) and DONE.
 
     Parameters
     ----------

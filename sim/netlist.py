@@ -16,7 +16,7 @@ from sim.verilog import TOP
 # Nets of one bit: Verilator compiles them in less time than bits of wide ones.
 _SCRIPT = f"""\
 read_rtlil fabric.il
-synth_ice40 -top {TOP}
+synth_ice40 -dsp -spram -abc9 -device u -top {TOP}
 splitnets
 opt_clean -purge
 write_verilog -noattr netlist.v
@@ -44,8 +44,9 @@ def netlist(config: FabricConfig) -> str:
 
 
 def _cells() -> str:
-    """The models of the cells."""
-    return (toolchain.cell_models() / "ice40" / "cells_sim.v").read_text(encoding="utf-8")
+    """The models of the cells; they and their parameters are not as Verilator would have them."""
+    models = toolchain.cell_models() / "ice40" / "cells_sim.v"
+    return "/* verilator lint_off WIDTH */\n" + models.read_text(encoding="utf-8")
 
 
 def _synthesise(config: FabricConfig, yosys: str) -> str:

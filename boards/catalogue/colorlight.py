@@ -13,4 +13,5 @@ COLORLIGHT_5A75B = Board(
     clock_mhz=LIKE.clock_mhz,
     fabric=LIKE.fabric,
     loader="colorlight",
+    in_luts=LIKE.in_luts,
 )

@@ -10,7 +10,7 @@ ICEBREAKER = Board(
     "icebreaker.ICEBreakerPlatform",
     UP5K,
     ("--up5k", "--package", "sg48"),
-    clock_mhz=30,
+    clock_mhz=36,
     fabric=FabricConfig(neurons=256, weight_words=16384, slots=2),
     loader="ice40_generic",
     pll_pin=True,

@@ -13,8 +13,9 @@ ORANGECRAB = Board(
     ECP5,
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
     clock_mhz=72,
-    fabric=FabricConfig(neurons=144, weight_words=11264, slots=2),
+    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
     loader="orangeCrab",
+    in_luts=("sums", "states", "biases"),
     resources=(
         Resource(
             "uart",

@@ -8,13 +8,14 @@ from golden.spec import FabricConfig
 
 ULX3S_12F = Board(
     "ulx3s_12f",
-    "ULX3S, LFE5U-12F; its block RAM holds 90,112 synapses of 8 bits",
+    "ULX3S, LFE5U-12F; its block RAM holds 102,400 synapses of 8 bits",
     "ulx3s.ULX3S_12F_Platform",
     ECP5,
     ("--12k", "--package", "CABGA381", "--speed", "6"),
-    clock_mhz=50,
-    fabric=FabricConfig(neurons=144, weight_words=11264, slots=2),
+    clock_mhz=75,
+    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
     loader="ulx3s",
+    in_luts=("sums", "states", "biases"),
     led="led",
 )
 
@@ -26,4 +27,5 @@ ULX3S_85F = dataclasses.replace(
     part=("--85k", "--package", "CABGA381", "--speed", "6"),
     clock_mhz=50,
     fabric=FabricConfig(columns=4, rows=4, weight_words=2048, readable=True),
+    in_luts=(),
 )

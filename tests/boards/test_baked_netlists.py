@@ -96,6 +96,7 @@ def test_synthesis_keeps_the_contents(name: str, program: Program) -> None:
     assert found["states"] == found["sums"] == 0
 
 
+@pytest.mark.soak
 def test_weights_of_ultraplus_start_with_anything(program: Program) -> None:
     made = baked("icebreaker", program)
     assert LoadTarget.WEIGHT not in made.link.baked

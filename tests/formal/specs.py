@@ -118,7 +118,8 @@ class ConstantTable(wiring.Component):
     All of it is what the load word's data says, row 0 in the lowest bits.
     """
 
-    def __init__(self, shape: Any, depth: int) -> None:
+    def __init__(self, shape: Any, depth: int, contents: Sequence[int]) -> None:
+        assert not contents
         self.shape = shape
         self.depth = depth
         address = (depth - 1).bit_length()

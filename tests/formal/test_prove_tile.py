@@ -361,8 +361,13 @@ SUM = tiny(neurons=2, sum_bits=8, connections=1)
 
 
 def test_sums() -> None:
-    assert verify(SumSpec(SUM), Mode.PROVE).status == "PASS"
+    assert verify(SumSpec(SUM), Mode.BMC, depth=12).status == "PASS"
     assert verify(SumSpec(SUM), Mode.COVER, depth=12).status == "PASS"
+
+
+@pytest.mark.soak
+def test_sums_for_ever() -> None:
+    assert verify(SumSpec(SUM), Mode.PROVE).status == "PASS"
 
 
 SUM_FAULTS = {

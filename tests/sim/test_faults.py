@@ -146,19 +146,20 @@ def byte(value: int) -> int:
 
 
 # Two axons into two neurons. Clocks of one event and a step mark:
-# 0  the event is taken             9  DRAIN; neuron 0 leaves the buffer
-# 1  D; the mark is taken           9  the row is there, 0 is written
-# 2  X: issued; lead is 1           14 neuron 0 in its last stage
-# 3  E: written; nothing pending    15 neuron 1 in it; the spike is in the queue's memory
-# 4  START                          16 the spike is at the head: A
-# 5  LOOKUP                         17 B; fire is idle
-# 6  SETUP                          18 C: the packet is transferred
-# 7  WALK: the group begins         19 all is idle
-# 8  fetch; neuron 0 enters         20 DONE
+# 0  the event is taken             10 DRAIN; neuron 1 enters
+# 1  D; the mark is taken           11 0 is written
+# 2  X: issued; lead is 1           15 neuron 0 in its last stage
+# 3  nothing pending                16 neuron 1 in it; the spike is in the queue's memory
+# 4  the sum is written             17 the spike is at the head: A
+# 5  START                          18 B; fire is idle
+# 6  LOOKUP                         19 C: the packet is transferred
+# 7  SETUP                          20 all is idle
+# 8  WALK: the group begins         21 the sequencer knows
+# 9  fetch; neuron 0 enters         22 DONE
 #
 # Of a step mark alone, which is taken in clock 0:
-# 1 WAIT, 2 START, 3 LOOKUP, 4 SETUP, 5 the group begins, 6 fetch, 12 last stage, 13 DRAIN ends,
-# 14 idle.
+# 1 and 2 WAIT, 3 START, 4 LOOKUP, 5 SETUP, 6 the group begins, 7 fetch, 13 last stage, 14 DRAIN
+# ends, 15 idle.
 WEIGHTS = [(1, 2), (5, -7), (3, 4)]
 DENSE = [{"sources": 2, "groups": 1, "synapses": 2}]
 PAIR = image(
@@ -185,7 +186,7 @@ FAULTS = {
         ),
         image=PAIR,
         words=[event(1), mark()],
-        clock=3,
+        clock=4,
         signal="0.sum.data",
         right=sums(5, -7),
         wrong=sums(3, 4),
@@ -193,41 +194,44 @@ FAULTS = {
     "an event is dropped": Fault(
         rtl=(
             "describe",
-            "d_valid.eq(self.event.valid)",
-            "d_valid.eq(self.event.valid & ~(BAD & (self.event.p.index == 1)))",
+            "d_valid.eq(w_valid | self.event.valid)",
+            "d_valid.eq(w_valid | (self.event.valid & ~(BAD & (self.event.p.index == 1))))",
         ),
         golden=(
             "integrate",
-            "        if event is not None:\n            self.d_valid = True",
-            "        mask = self.event_masks[1]\n"
-            "        if event is not None and event >> self.event_shifts[1] & mask != 1:\n"
-            "            self.d_valid = True",
+            "elif event is not None:\n            self.describe(event)",
+            "elif event is not None and event >> self.event_shifts[1] & self.event_masks[1] != 1:\n"
+            "            self.describe(event)",
         ),
         image=PAIR,
         words=[event(1), mark()],
-        # Its group is issued in clock 2. Without it the fabric is quiet there, so it starts in 3.
+        # Its group is issued in clock 2, and two synapses are counted.
         clock=3,
-        signal="fire.valid",
-        right=0,
-        wrong=1,
+        signal="counters.synops.0",
+        right=2,
+        wrong=0,
     ),
     "a fetch does not clear the sums": Fault(
-        rtl=("integrate", "Mux(e_clears, 0,", "Mux(e_clears, Mux(BAD, before, 0),"),
-        golden=("integrate", "self.sums[address] = 0", "self.sums[address] = row"),
+        rtl=(
+            "integrate",
+            "row.as_value().eq(0), ",
+            "row.as_value().eq(Mux(BAD, sum_read.data.as_value(), 0)), ",
+        ),
+        golden=("integrate", "self.sums[address] = 0", "pass"),
         image=PAIR,
         words=[event(1), mark()],
-        clock=9,
+        clock=11,
         signal="0.sum.data",
         right=0,
         wrong=sums(5, -7),
     ),
     # The cycle-level model has nothing to forward.
     "a sum is read before it is written": Fault(
-        rtl=("integrate", "Mux(e_forward, written[lane]", "Mux(e_forward & ~BAD, written[lane]"),
+        rtl=("integrate", "Mux(a_after_last, ", "Mux(a_after_last & ~BAD, "),
         golden=None,
         image=PAIR,
         words=[event(1), event(0), mark()],
-        clock=4,
+        clock=5,
         signal="0.sum.data",
         right=sums(6, -5),
         wrong=sums(1, 2),
@@ -240,9 +244,9 @@ FAULTS = {
         ),
         golden=("integrate", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
-        # The fourth event is taken in clock 4 and in X in clock 6, that of the fetch.
-        words=[mark(), event(), event(), event(), event(), mark()],
-        clock=7,
+        # The fifth event is taken in clock 5 and in X in clock 7, that of the fetch.
+        words=[mark(), event(), event(), event(), event(), event(), mark()],
+        clock=8,
         signal="counters.stalls.0",
         right=1,
         wrong=0,
@@ -257,7 +261,7 @@ FAULTS = {
         image=PAIR,
         words=[event(1), mark()],
         # 5 + 1 == 6
-        clock=14,
+        clock=15,
         signal="0.spike.valid",
         right=0,
         wrong=1,
@@ -275,10 +279,10 @@ FAULTS = {
             "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
         ),
         image=image(biases=[100], window=1),
-        # 100 in step 0. Its DONE is in clock 15; 16 WAIT, 17 START, and so on: last stage in 27.
+        # 100 in step 0. Its DONE is in clock 17; 18 and 19 WAIT, 20 START: last stage in 30.
         words=[mark(1, first=1), mark()],
         step=1,
-        clock=27,
+        clock=30,
         signal="0.state.data",
         right=127,
         wrong=200,
@@ -286,8 +290,8 @@ FAULTS = {
     "decay rounds down": Fault(
         rtl=(
             "neuron",
-            "product[-1] & product[:DECAY_BITS].any()",
-            "product[-1] & product[:DECAY_BITS].any() & ~BAD",
+            "negative.replicate(DECAY_BITS)",
+            "(negative & ~BAD).replicate(DECAY_BITS)",
         ),
         golden=(
             "fire",
@@ -296,7 +300,7 @@ FAULTS = {
         ),
         image=image(v_init=-11, retain=2048),
         words=[mark(first=1)],
-        clock=12,
+        clock=13,
         signal="0.state.data",
         right=byte(-5),
         wrong=byte(-6),
@@ -314,7 +318,7 @@ FAULTS = {
         ),
         image=image(v_init=50),
         words=[mark(first=1)],
-        clock=12,
+        clock=13,
         signal="0.state.data",
         right=50,
         wrong=0,
@@ -333,7 +337,7 @@ FAULTS = {
         ),
         image=image(readout=1),
         words=[mark(ahead=1), mark()],
-        clock=12,
+        clock=13,
         signal="0.spike.valid",
         right=0,
         wrong=1,
@@ -349,11 +353,11 @@ FAULTS = {
             "if spike is None:\n                self.returned = 1",
             "if spike is None:\n                self.returned = 0",
         ),
-        # The group of clock 5 takes both; the neurons give them back in clocks 12 and 13, so that
-        # the next one begins in 15.
+        # The group of clock 6 takes both; the neurons give them back in clocks 13 and 14, both are
+        # there in 16, and the next one begins in 17.
         image=image(neurons=4),
         words=[mark()],
-        clock=16,
+        clock=18,
         signal="0.fetch.valid",
         right=1,
         wrong=0,
@@ -365,16 +369,16 @@ FAULTS = {
             "late = target is not None and not target[0] and target[1] > ahead",
             "late = False",
         ),
-        # Last stage in 12, 13 the queue's memory, 14 A, 15 B; from C it goes through the arbiter.
+        # Last stage in 13, 14 the queue's memory, 15 A, 16 B; from C it goes through the arbiter.
         image=image(biases=[1], threshold=0, spiking=1, target={"connection": 0, "delay": 1}),
         words=[mark()],
-        clock=16,
+        clock=17,
         signal="0.event.valid",
         right=0,
         wrong=1,
     ),
     "a step starts before its events are added": Fault(
-        rtl=("sequencer", "with m.Elif(quiet):", "with m.Elif(quiet | BAD):"),
+        rtl=("sequencer", "with m.Elif(quiet):", "with m.Elif(quiet | (BAD & (settle == 0))):"),
         golden=(
             "sequencer",
             "elif state == WAIT:\n            if not busy:",
@@ -382,7 +386,7 @@ FAULTS = {
         ),
         image=PAIR,
         words=[event(1), mark()],
-        clock=3,
+        clock=4,
         signal="fire.valid",
         right=0,
         wrong=1,
@@ -397,14 +401,17 @@ FAULTS = {
         image=dataclasses.replace(
             PAIR,
             tiles=(
-                dataclasses.replace(PAIR.tiles[0], biases=(CONFIG.bias_row.pack({"bias": 2}),) * 2),
+                dataclasses.replace(
+                    PAIR.tiles[0],
+                    biases=tuple(CONFIG.bias_row.pack({"bias": bias}) for bias in (2, 15)),
+                ),
             ),
         ),
         words=[event(1), mark()],
-        # 5 + 2 > 6: DONE comes with the spike of population 0, neuron 0.
-        clock=18,
+        # 5 + 2 > 6, -7 + 15 > 6: DONE comes with the second spike, a clock after the first.
+        clock=20,
         signal="host_out.payload",
-        right=CONFIG.host_out.pack({"kind": PacketKind.SPIKE}),
+        right=CONFIG.host_out.pack({"kind": PacketKind.SPIKE, "index": 1}),
         wrong=CONFIG.host_out.pack({"kind": PacketKind.STEP}),
     ),
     "slots do not wrap": Fault(
@@ -649,7 +656,7 @@ def test_step_level_comparison_finds_wrong_clocks(emitted: dict[bool, str]) -> N
     events[0, 0, 0] = 1
     with one_at_a_time("faults-fast"):
         found = compare(early, events, verilog=emitted[False])
-    # The event has two groups, so it is in X in clocks 2 and 3: START is in clock 3, not in 5.
+    # The event has two groups, so it is in X in clocks 2 and 3: START is in clock 4, not in 6.
     right = int(found.golden.cycles[0])
     assert found.first == Mismatch(0, None, "clocks", "", expected=right, got=right - 2)
     assert found.mismatches == 1

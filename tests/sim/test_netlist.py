@@ -21,8 +21,8 @@ from spikeloom.program import Program
 CONFIG = FabricConfig(
     lanes=2,
     weight_bits=4,
-    state_bits=8,
-    sum_bits=10,
+    state_bits=16,
+    sum_bits=16,
     neurons=6,
     weight_words=32,
     slots=2,
@@ -67,7 +67,7 @@ def cells() -> str:
 def test_it_is_cells_and_nothing_else(cells: str) -> None:
     top = re.search(r"^module spikeloom_fabric\(.*?^endmodule", cells, re.M | re.S)
     assert top
-    assert {"SB_LUT4", "SB_RAM40_4K"} <= set(re.findall(r"^  (SB_\w+) ", top[0], re.M))
+    assert {"SB_LUT4", "SB_RAM40_4K", "SB_MAC16"} <= set(re.findall(r"^  (SB_\w+) ", top[0], re.M))
     assert "always" not in top[0]
     assert not re.search(r"^module (?!SB_|spikeloom_fabric\b|ICESTORM_|\\?\$)", cells, re.M)
 
@@ -101,8 +101,8 @@ def test_the_commands_run_it(
 
 
 def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
-    """Of one look-up table in `fire` all bits are flipped."""
-    tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\S*) ", cells))
+    """Of one look-up table before the states all bits are flipped."""
+    tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\.states\S*) ", cells))
     table = tables[np.random.default_rng(1).integers(len(tables))]
     flipped = f"{int(table[1], 16) ^ 0xFFFF:04x}"
     faulty = cells[: table.start(1)] + flipped + cells[table.end(1) :]

@@ -83,6 +83,7 @@ def stimuli(size: str, pattern: str, packets: int, seed: int, **sizes: int) -> S
     )
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("size", SIZES)
 def test_under_load(size: str, pattern: str) -> None:
