@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from golden import cycle, sequencer
 from golden.cycle import CycleModel
 from golden.host import hear, host_words
+from golden.image import Image
 from golden.network import Connection, Input, Network, Population
 from golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKind, Port, Reset
 from golden.step import check_inputs, simulate
@@ -202,7 +203,8 @@ def test_events_of_the_loop_go_before_those_of_the_host() -> None:
     assert [sums(config, probes[n])[0] for n in (21, 22)] == [9, 14]
 
 
-def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
+def three_groups() -> tuple[FabricConfig, Image]:
+    """An axon whose events take three clocks each; input may run a step ahead."""
     config = dataclasses.replace(SMALL, neurons=12)
     loaded = image(
         config,
@@ -211,6 +213,11 @@ def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
         connections=[{"sources": 1, "groups": 3, "synapses": 12}],
         window=1,
     )
+    return config, loaded
+
+
+def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
+    config, loaded = three_groups()
     probes = play(loaded, [event(config, ahead=1)] * 3 + [mark(config)], 20)
     # The mark is taken in 3. In 4 one event is in X (its groups are issued in 2, 3, 4), one in D,
     # one in W; all are for slot 1. In 5 settle is 0 and busy (of clock 4) too: START is in 6.
@@ -219,14 +226,7 @@ def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
 
 
 def test_a_step_waits_for_an_event_that_waits_behind_those_of_later_steps() -> None:
-    config = dataclasses.replace(SMALL, neurons=12)
-    loaded = image(
-        config,
-        weights=[[1]] * 3,
-        populations=[{"neurons": 1}],
-        connections=[{"sources": 1, "groups": 3, "synapses": 12}],
-        window=1,
-    )
+    config, loaded = three_groups()
     probes = play(loaded, [event(config, ahead=1)] * 2 + [event(config), mark(config)], 24)
     # As above, but the one in W is for slot 0: in W in 3 and 4, in D in 5, 6 and 7, in X in 8, 9
     # and 10. Nothing is pending in 11, which is seen in 12.
