@@ -44,9 +44,10 @@ test: .venv/test lint
 frameworks: .venv/frameworks
 	$(BIN)/pytest -rs tests/spikeloom/test_frameworks.py
 
-# A million packets through the mesh: RTL and golden model in every clock, and a scoreboard. A network
-# in the RTL of every shape and number of lanes. Ten thousand faults on the line of a virtual board.
-# Netlists of boards. The line that make prints, with its seed, does the same again.
+# What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
+# and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults
+# on the line of a virtual board. Netlists of boards, baked ones too. The longest proof. The line that
+# make prints, with its seed, does the same again.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
