@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.link import Fault, load_rows, whole_bytes
 from golden.spec import TILE_COUNTERS, FabricConfig, index_bits
 from hdl.frame_receiver import BYTE
+from hdl.place import PLACE, keep_place
 from hdl.shapes import struct
 
 
@@ -17,10 +18,6 @@ class State(enum.Enum, shape=unsigned(2)):
     ROW = 1
     ALIGN = 2
     WRITE = 3
-
-
-HEAD = 5
-"""Bytes in front of the rows: target, tile, address."""
 
 
 def counter_bytes(config: FabricConfig) -> int:
@@ -81,7 +78,7 @@ class Loader(wiring.Component):
 
         state = Signal(State)
         row = Signal(8 * size)
-        count = Signal(range(max(HEAD, size) + 1))
+        count = Signal(range(max(PLACE, size) + 1))
         last = Signal()  # the body has ended
         word = self.load.p
         target = Signal.like(word.target)
@@ -121,19 +118,10 @@ class Loader(wiring.Component):
         with m.Switch(state):
             with m.Case(State.HEAD):
                 with m.If(taken):
-                    with m.Switch(count):
-                        with m.Case(0):
-                            m.d.sync += target.eq(body.p.data)
-                        with m.Case(1):
-                            m.d.sync += tile.eq(body.p.data)
-                        for number in range(HEAD - 2):
-                            low = 8 * number
-                            if low < len(address):
-                                with m.Case(2 + number):
-                                    m.d.sync += address[low : low + 8].eq(body.p.data)
+                    keep_place(m, count, body.p.data, target, tile, address)
                     with m.If((count == 0) & (body.p.data >= len(sizes))):
                         m.d.comb += self.fault.eq(Fault.COMMAND)
-                    with m.Elif(count == HEAD - 1):
+                    with m.Elif(count == PLACE - 1):
                         m.d.comb += self.done.eq(body.p.last)
                         m.d.sync += [count.eq(0), state.eq(Mux(body.p.last, State.HEAD, State.ROW))]
                     with m.Elif(body.p.last):

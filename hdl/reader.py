@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.link import MOST_READ, Fault, whole_bytes
 from golden.spec import FabricConfig
 from hdl.frame_receiver import BYTE
+from hdl.place import PLACE, keep_place
 from hdl.read import read_signature
 
 
@@ -19,8 +20,8 @@ class State(enum.Enum, shape=unsigned(2)):
     END = 3
 
 
-HEAD = 6
-"""Bytes of READ: target, tile, address, bytes."""
+HEAD = PLACE + 1
+"""Bytes of READ: where, and how many bytes."""
 
 
 class Reader(wiring.Component):
@@ -93,16 +94,7 @@ class Reader(wiring.Component):
             with m.Case(State.HEAD):
                 with m.If(body.valid):
                     m.d.sync += count.eq(count + 1)
-                    with m.Switch(count):
-                        with m.Case(0):
-                            m.d.sync += target.eq(body.p.data)
-                        with m.Case(1):
-                            m.d.sync += tile.eq(body.p.data)
-                        for number in range(HEAD - 3):
-                            part = address[8 * number : 8 * number + 8]
-                            if len(part):
-                                with m.Case(2 + number):
-                                    m.d.sync += part.eq(body.p.data)
+                    keep_place(m, count, body.p.data, target, tile, address)
                     with m.If((count == 0) & ~exists):
                         m.d.comb += self.fault.eq(Fault.COMMAND)
                     with m.Elif(count == HEAD - 1):

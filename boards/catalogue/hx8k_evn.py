@@ -10,7 +10,7 @@ HX8K_EVN = Board(
     "ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
     HX,
     ("--hx8k", "--package", "ct256"),
-    clock_mhz=48,
+    clock_mhz=60,
     fabric=FabricConfig(lanes=4, neurons=64, weight_words=1024, slots=2),
     loader="ice40_generic",
     led="led",

@@ -12,7 +12,7 @@ ORANGECRAB = Board(
     "orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
     ECP5,
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
-    clock_mhz=72,
+    clock_mhz=96,
     fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
     loader="orangeCrab",
     in_luts=("sums", "states", "biases"),
