@@ -23,6 +23,7 @@ from golden.spec import FabricConfig, LoadTarget
 from hdl.axi import AxiFabric
 from hdl.fabric import Fabric
 from sim import cache
+from sim.merge import merge
 
 TOP = "spikeloom_fabric"
 """Name of the top module."""
@@ -147,7 +148,7 @@ def generate(
     contents
         What the fabric in it is built with.
     """
-    text = _yosys(intermediate(design, top, ports), blank(contents))
+    text = _yosys(merge(intermediate(design, top, ports)), blank(contents))
     # The first line is a comment of Yosys; the header says the same.
     modules = _fold_zeros(text.partition("\n")[2])
     return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
