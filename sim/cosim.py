@@ -8,7 +8,6 @@ both come from a seed, which is printed and replays.
 import dataclasses
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from golden.image import Image
-from sim import cache
+from sim import cache, toolchain
 from sim.verilator import build_bench
 from sim.verilog import TOP, emit
 
@@ -174,12 +173,4 @@ def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool 
     What the bench printed.
     """
     arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
-    return subprocess.run(
-        [sys.executable, "-m", "sim.cosim_child", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    ).stdout
+    return toolchain.execute([sys.executable, "-m", "sim.cosim_child", *arguments]).stdout

@@ -29,7 +29,7 @@ from amaranth.asserts import AnyConst, AnySeq
 from amaranth.back import rtlil
 
 from golden.errors import SpikeloomError
-from sim import cache
+from sim import cache, toolchain
 
 REMEDY = "pip install 'spikeloom[test]'"
 SOLVER = "yices-smt2"
@@ -192,9 +192,7 @@ def reaches(component: Any) -> dict[str, set[str]]:
     script = "read_rtlil top.il; prep -flatten -top top; memory; opt_clean; write_json top.json"
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "top.il").write_text(design, encoding="utf-8")
-        subprocess.run(
-            [str(_tools() / "yosys"), "-q", "-p", script], cwd=folder, check=True, timeout=600
-        )
+        toolchain.run([str(_tools() / "yosys"), "-q", "-p", script], directory=Path(folder))
         module = json.loads(Path(folder, "top.json").read_text(encoding="utf-8"))
     module = module["modules"]["top"]
     drivers: dict[int, set[int]] = {}
@@ -233,16 +231,9 @@ def _run_sby(design: str, job: str) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "top.il").write_text(design, encoding="utf-8")
         Path(folder, "job.sby").write_text(job, encoding="utf-8")
-        return subprocess.run(
-            [str(tools / "sby"), "-f", "job.sby"],
-            cwd=folder,
-            env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
+        path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+        return toolchain.execute(
+            [str(tools / "sby"), "-f", "job.sby"], {"PATH": path}, Path(folder)
         )
 
 

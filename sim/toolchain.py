@@ -102,15 +102,34 @@ def run(
     directory: Path | None = None,
     minutes: float | None = None,
 ) -> str:
-    """Runs `command` to its end; returns what it printed.
+    """Runs `command` to its end; returns what it printed. The parameters are those of `execute`.
 
     Raises `SpikeloomError` with the first line that reports an error where the command fails, and
     `OutOfTime` where it was ended because it took too long.
+    """
+    done = execute(command, environment, directory, minutes)
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
+        what = (reports or lines or [f"exit status {done.returncode}"])[0]
+        raise SpikeloomError(f"{Path(command[0]).name} failed: {what}")
+    return done.stdout
+
+
+def execute(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    minutes: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """What became of `command`, which may have failed, with all that it printed in `stdout`.
+
+    Raises `OutOfTime` where it was ended because it took too long.
 
     Parameters
     ----------
     command
-        Program and arguments.
+        Program and arguments. It has nothing to read.
     environment
         Variables beyond those of this process.
     directory
@@ -119,7 +138,7 @@ def run(
         Most that it may take, if there is a limit.
     """
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             cwd=directory,
             env={**os.environ, **(environment or {})},
@@ -133,9 +152,3 @@ def run(
         )
     except subprocess.TimeoutExpired:
         raise OutOfTime(f"{Path(command[0]).name} did not end within {minutes:g} minutes") from None
-    if done.returncode:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
-        what = (reports or lines or [f"exit status {done.returncode}"])[0]
-        raise SpikeloomError(f"{Path(command[0]).name} failed: {what}")
-    return done.stdout

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from line_faults import differs
+from small_network import two_layers
 
 from boards.board import board
 from boards.build import Design, design, synthesise
 from boards.tools import WHEELS
 from golden.errors import SpikeloomError
 from golden.link import Command
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, LoadTarget, Reset
+from golden.spec import FabricConfig, LoadTarget
 from spikeloom.backends import VirtualDevice
 from spikeloom.cli import cli
 from spikeloom.devices import GoldenDevice
@@ -47,24 +47,7 @@ ECP5 = pytest.param("ulx3s_12f", marks=pytest.mark.soak)
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Two layers, the first with a loop, both with biases."""
-    rng = np.random.default_rng(4)
-    hidden = Population("hidden", 14, rng.integers(-3, 4, 14), decay=700, threshold=6)
-    last = Population("last", 6, np.full(6, 2), phase=1, threshold=9, reset=Reset.SUBTRACT)
-    network = Network(
-        (Input("in", 12, max_count=2),),
-        (hidden, last),
-        (
-            Connection("in", "hidden", rng.integers(-5, 8, (12, 14))),
-            Connection("hidden", "hidden", rng.integers(-4, 4, (14, 14)), 1),
-            Connection("hidden", "last", rng.integers(-4, 8, (14, 6))),
-        ),
-        CONFIG.weight_bits,
-        CONFIG.state_bits,
-        CONFIG.sum_bits,
-    )
-    everyone = frozenset({"hidden", "last"})
-    return Program(network, CONFIG, everyone, everyone)
+    return two_layers(CONFIG, 12, 14, 6)
 
 
 RAM = ("SB_RAM40_4K", "DP16KD", "TRELLIS_DPR16X4")

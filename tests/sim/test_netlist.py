@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from locking import one_at_a_time
+from small_network import two_layers
 
 import spikeloom
 from golden.errors import SpikeloomError
 from golden.host import FaultyDevice
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, Reset
+from golden.spec import FabricConfig
 from sim.netlist import netlist
 from spikeloom.cli import cli
 from spikeloom.compare import compare
@@ -38,24 +38,7 @@ EVENTS = np.random.default_rng(5).integers(0, 3, (4, 6, 4)).astype(np.uint8)
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Two layers, the first with a loop."""
-    rng = np.random.default_rng(4)
-    hidden = Population("hidden", 4, rng.integers(-3, 4, 4), decay=700, threshold=6)
-    last = Population("last", 2, np.zeros(2, np.int64), phase=1, threshold=9, reset=Reset.SUBTRACT)
-    network = Network(
-        (Input("in", 4, max_count=2),),
-        (hidden, last),
-        (
-            Connection("in", "hidden", rng.integers(-5, 8, (4, 4))),
-            Connection("hidden", "hidden", rng.integers(-4, 4, (4, 4)), 1),
-            Connection("hidden", "last", rng.integers(-4, 8, (4, 2))),
-        ),
-        CONFIG.weight_bits,
-        CONFIG.state_bits,
-        CONFIG.sum_bits,
-    )
-    everyone = frozenset({"hidden", "last"})
-    return Program(network, CONFIG, everyone, everyone)
+    return two_layers(CONFIG, 4, 4, 2)
 
 
 @pytest.fixture(scope="module")
