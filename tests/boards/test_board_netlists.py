@@ -89,6 +89,18 @@ def test_a_board_is_built(made: Design) -> None:
     assert "module top" in built.verilog
 
 
+@pytest.mark.soak
+def test_a_gowin_board_is_built() -> None:
+    """To its bitstream, lines of bits; there are no models with which to simulate its netlist."""
+    built = build(board("tang_nano_9k"), TINY, clock_mhz=27, baud=3_000_000, seeds=[1])
+    assert built.report["fmax_mhz"]["best"] >= built.report["clock_mhz"]
+    assert built.report["resources"]["bram"]["used"] > 0
+    lines = built.bitstream.split()
+    assert lines[2] == f"{0xA5C3:b}".encode()  # the word that bits of a GW1N begin with
+    assert f"{0x1100481B:032b}".encode() in lines[3]  # the part's own number
+    assert len(lines) > 500
+
+
 def line(seed: int) -> str:
     """Bits of a line: a session with an identity, counters and loads, and damaged frames."""
     chance = random.Random(seed)
