@@ -10,7 +10,7 @@ ECP5_EVN = Board(
     "ecp5_5g_evn.ECP55GEVNPlatform",
     ECP5,
     ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
-    clock_mhz=108,
+    clock_mhz=96,
     fabric=FabricConfig(weight_words=16384, readable=True),
     loader="ecp5_evn",
     led="led",
