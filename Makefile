@@ -38,7 +38,7 @@ demo: .venv/demo
 	$(BIN)/spikeloom demo --output build/demo
 
 test: .venv/test lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 # Networks built, run and exported by snnTorch and Norse, imported and compared spike for spike.
 frameworks: .venv/frameworks
@@ -51,7 +51,7 @@ frameworks: .venv/frameworks
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
-		$(BIN)/pytest -n 2 -m 'soak or load' -rP
+		$(BIN)/pytest -n 2 --dist worksteal -m 'soak or load' -rP
 
 lint: .venv/test
 	$(BIN)/ruff check .

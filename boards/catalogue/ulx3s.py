@@ -26,6 +26,6 @@ ULX3S_85F = dataclasses.replace(
     platform="ulx3s.ULX3S_85F_Platform",
     part=("--85k", "--package", "CABGA381", "--speed", "6"),
     clock_mhz=50,
-    fabric=FabricConfig(columns=4, rows=4, weight_words=2048),
-    in_luts=("states", "biases"),
+    fabric=FabricConfig(columns=4, rows=4, lanes=4, weight_words=4096),
+    in_luts=(),
 )
