@@ -68,7 +68,7 @@ def baked(name: str, program: Program) -> Design:
     return design(board(name), CONFIG, baud=BAUD, image=program.image)
 
 
-@pytest.mark.soak  # what is run below shows it, too, but does not say in which memory
+@pytest.mark.soak
 @pytest.mark.parametrize("name", [HX8K, "ulx3s_12f"])
 def test_synthesis_keeps_the_contents(name: str, program: Program) -> None:
     found = ones(baked(name, program))
@@ -89,15 +89,9 @@ def test_weights_of_ultraplus_start_with_anything(program: Program) -> None:
     assert found["biases"] > 0
 
 
-@pytest.mark.parametrize(
-    ("name", "stage"),
-    [
-        (HX8K, "netlist"),
-        pytest.param("ulx3s_12f", "netlist", marks=pytest.mark.soak),
-        pytest.param(HX8K, "routed", marks=pytest.mark.soak),
-        pytest.param("ulx3s_12f", "routed", marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("stage", ["netlist", "routed"])
+@pytest.mark.parametrize("name", [HX8K, "ulx3s_12f"])
 def test_the_netlist_runs_what_it_was_built_with(
     name: str, stage: str, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
