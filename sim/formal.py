@@ -192,7 +192,8 @@ def reaches(component: Any) -> dict[str, set[str]]:
     script = "read_rtlil top.il; prep -flatten -top top; memory; opt_clean; write_json top.json"
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "top.il").write_text(design, encoding="utf-8")
-        toolchain.run([str(_tools() / "yosys"), "-q", "-p", script], directory=Path(folder))
+        command = [str(_tools() / "yosys"), "-q", "-p", script]
+        toolchain.run(command, directory=Path(folder), minutes=10)
         module = json.loads(Path(folder, "top.json").read_text(encoding="utf-8"))
     module = module["modules"]["top"]
     drivers: dict[int, set[int]] = {}

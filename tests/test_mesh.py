@@ -1,6 +1,7 @@
 """Meshes: the same network gives the same spikes wherever it runs, and the RTL is the model.
 
-Each shape and each number of lanes is here in RTL; `make soak` runs every pair of them.
+The model runs every pair of a shape and a number of lanes; in RTL four are here, and `make soak`
+runs the others.
 """
 
 import dataclasses
