@@ -74,8 +74,8 @@ def synthesise(target: Target, design: str) -> str:
     return _run("yosys", ("-q", "-p", script), design)
 
 
-def nextpnr(target: Target, netlist: str, *options: str) -> dict:
-    """The report on `netlist`."""
+def nextpnr(target: Target, netlist: str, *options: str, minutes: float | None = None) -> dict:
+    """The report on `netlist`; raises `OutOfTime` after so many minutes, if there is a limit."""
     arguments = (
         "-q",
         "--json",
@@ -86,16 +86,16 @@ def nextpnr(target: Target, netlist: str, *options: str) -> dict:
         *target.part,
         *options,
     )
-    return json.loads(_run(target.tool, arguments, netlist))
+    return json.loads(_run(target.tool, arguments, netlist, minutes))
 
 
-def _run(tool: str, arguments: tuple[str, ...], source: str) -> str:
+def _run(tool: str, arguments: tuple[str, ...], source: str, minutes: float | None = None) -> str:
     """What `tool` makes of the file `input` in its file `output`; kept in the cache."""
 
     def make(directory: Path) -> None:
         given = directory / "input"
         given.write_text(source, encoding="utf-8")
-        WHEELS.run(tool, *arguments, directory=directory)
+        WHEELS.run(tool, *arguments, directory=directory, minutes=minutes)
         given.unlink()
 
     key = cache.digest(source, *arguments, WHEELS.version(tool))

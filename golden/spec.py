@@ -242,6 +242,9 @@ class FabricConfig:
         Most spikes of a neuron in a step: 1, 3, 7, 15 or 31.
     readable
         The memories of a fabric at rest can be read.
+    multipliers
+        The part has multipliers for the decay. Without them it is made of logic, and takes a clock
+        more.
     """
 
     columns: int = 1
@@ -269,6 +272,7 @@ class FabricConfig:
     lower_clamp: bool = False
     max_spikes: int = 1
     readable: bool = False
+    multipliers: bool = True
 
     def __post_init__(self) -> None:
         ranges = {
@@ -402,9 +406,15 @@ class FabricConfig:
         return count_bits(self.max_spikes)
 
     @property
+    def product_clocks(self) -> int:
+        """Clocks that a product takes in fire's pipeline."""
+        return 1 if self.multipliers else 2
+
+    @property
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
-        return 5 + 2 * self.synaptic_state + self.lower_clamp + self.spike_clocks
+        options = 2 * self.synaptic_state + self.lower_clamp + self.spike_clocks
+        return 4 + self.product_clocks + options
 
     @property
     def read_clocks(self) -> int:

@@ -13,9 +13,6 @@ from golden.integrate import AxisRow, ConnectionRow, ImageIntegrate, Integrate
 from golden.packing import positions
 from golden.spec import FabricConfig, LoadTarget
 
-CURRENT = 3
-"""Clocks from a sum leaving fire's buffer to the write of the synaptic state."""
-
 
 class TileShifts(NamedTuple):
     """Positions in the part of the probe word that begins with a tile's `event`.
@@ -51,6 +48,7 @@ class Tile:
     """Integrate, fire and emit, joined."""
 
     __slots__ = (
+        "current_clocks",
         "emit",
         "fire",
         "integrate",
@@ -66,6 +64,8 @@ class Tile:
         self.emit = Emit(config)
         self.trace = trace
         self.shifts = TileShifts.of(config)
+        # Clocks from a sum leaving fire's buffer to the write of the synaptic state.
+        self.current_clocks = 2 + config.product_clocks
         self.spike_shifts = positions(config.spike)
         self.row_layouts = config.memories
 
@@ -123,7 +123,7 @@ class Tile:
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
         sum_address = integrate.a_address
-        result, current = fire.pipeline[0], fire.pipeline[-CURRENT]
+        result, current = fire.pipeline[0], fire.pipeline[-self.current_clocks]
 
         # Each unit changes its registers when no other will look at them any more.
         popped = not emit.idle and emit.clock(event_taken, host_taken, fire.ahead, fire.slot)

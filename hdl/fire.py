@@ -16,8 +16,6 @@ from hdl.walk import ImageWalk
 
 BIAS = 1
 """Clocks from a neuron entering the pipeline to the read of its bias."""
-CURRENT = 5
-"""Clocks from a neuron entering the pipeline to the write of its synaptic state."""
 
 
 class State(enum.Enum, shape=unsigned(3)):
@@ -175,6 +173,7 @@ class Fire(wiring.Component):
 
         # Which neuron is in the pipeline, by the clocks since it entered.
         last = config.fire_clocks
+        current = 4 + config.product_clocks  # when the synaptic state is written
         occupied: list[Value] = [entering != 0]
         for _ in range(last):
             occupied.append(delayed(m, occupied[-1], 1))
@@ -206,8 +205,8 @@ class Fire(wiring.Component):
                 m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
             read_address = address
             bias_address = delayed(m, bias, BIAS)
-            current_address = delayed(m, address, CURRENT)
-            write_address = delayed(m, current_address, last - CURRENT)
+            current_address = delayed(m, address, current)
+            write_address = delayed(m, current_address, last - current)
             done_index = delayed(m, index, last)
             for name, register in place.items():
                 m.d.comb += self.spike[name].eq(delayed(m, register, last))
@@ -232,7 +231,7 @@ class Fire(wiring.Component):
 
             read_address = counted(population.neuron_base, 0)
             bias_address = delayed(m, read_address, BIAS)
-            current_address = counted(population.neuron_base, CURRENT)
+            current_address = counted(population.neuron_base, current)
             write_address = counted(population.neuron_base, last)
             done_index = counted(population.index_base, last)
 
@@ -267,7 +266,7 @@ class Fire(wiring.Component):
                 update.leak.eq(bias_read.data.leak),
                 current_write.addr.eq(current_address),
                 current_write.data.eq(update.i_next),
-                current_write.en.eq(occupied[CURRENT]),
+                current_write.en.eq(occupied[current]),
                 self.current_write.valid.eq(current_write.en),
                 self.current_write.address.eq(current_write.addr),
                 self.current_write.data.eq(current_write.data),

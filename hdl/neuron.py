@@ -9,6 +9,9 @@ from hdl.arithmetic import add_carry, saturate
 from hdl.shapes import struct
 from hdl.tree import delayed
 
+_DIGIT = 3
+"""Bits of a factor that are multiplied in one clock without multipliers: two additions."""
+
 
 class NeuronUpdate(wiring.Component):
     """One neuron per clock through the update, by the parameters in a population's row.
@@ -23,9 +26,10 @@ class NeuronUpdate(wiring.Component):
     Comparisons are >= if `inclusive`. What the configuration has not is not there: the plain update
     has x' = x, r = 0 and one spike.
 
-    Timing: `v` and `i` of clock n, and `x` and `leak` of clock n + 1, give `i_next` in n + 4,
-    `spiked` and `v_next` in clock n + `config.fire_clocks` - 1; one neuron per clock. The row must
-    hold all the while. The comments name clocks as docs/hardware.md does: n is clock 1.
+    Timing: `v` and `i` of clock n, and `x` and `leak` of clock n + 1, give `i_next` in clock
+    n + 3 + `config.product_clocks`, `spiked` and `v_next` in clock n + `config.fire_clocks` - 1;
+    one neuron per clock. The row must hold all the while. The comments name clocks as
+    docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -68,25 +72,28 @@ class NeuronUpdate(wiring.Component):
         config = self.config
         bits = config.state_bits
         row = self.row
+        multiply = config.product_clocks
         m = Module()
 
         def reaches(potential: Value, threshold: Value) -> Value:
             # potential - threshold - 1 + inclusive >= 0
             return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
-        # Clocks 1 and 2.
+        # Clocks 1 and 2; what meets a product waits for it.
         v = delayed(m, self.v, 1)
-        product, negative = _product(m, v, row.retain)
-        drive = delayed(m, self.x, 1)
+        product, negative = self._product(m, v, row.retain)
+        drive = delayed(m, self.x, multiply)
         resets: Value = Const(0)
         if config.delayed_reset:
-            resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), 1)
+            resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), multiply)
 
         # Clocks 3 and 4, if built: the synaptic state stands between the input and the potential.
         if config.synaptic_state:
-            before, below = _product(m, delayed(m, self.i, 1), row.retain_synaptic)
+            before, below = self._product(m, delayed(m, self.i, 1), row.retain_synaptic)
             i = saturate(delayed(m, _decayed(before, below, drive), 1), bits)
-            driven = Mux(row.synaptic, i + delayed(m, self.leak, 2), delayed(m, drive, 1))
+            driven = Mux(
+                row.synaptic, i + delayed(m, self.leak, 1 + multiply), delayed(m, drive, 1)
+            )
             m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
             drive = delayed(m, driven, 1)
             product, negative = delayed(m, product, 2), delayed(m, negative, 2)
@@ -137,15 +144,31 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += self.v_next.eq(saturate(less, bits))
         return m
 
+    def _product(self, m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
+        """`value` * `retain` of `product_clocks` before, and whether `value` was negative then.
 
-def _product(m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
-    """`value` * `retain` of the clock before, and whether `value` was negative.
+        Without multipliers a clock multiplies by a few bits of `retain` at a time, and the next one
+        adds up to two halves, which whoever takes the product adds. No register of a product has a
+        reset, so that it can be the multiplier's own.
+        """
+        negative = delayed(m, value[-1], self.config.product_clocks)
+        if self.config.multipliers:
+            return _register(m, value * retain), negative
+        # From a memory to as many adders is a long way; a row is there long before its neurons.
+        retain = delayed(m, retain, 1)
+        digits = [
+            _register(m, value * retain[at : at + _DIGIT]) << at
+            for at in range(0, len(retain), _DIGIT)
+        ]
+        low, high = _register(m, sum(digits[:3], Const(0))), _register(m, sum(digits[3:], Const(0)))
+        return low + high, negative
 
-    The product has no reset, so that it can be the multiplier's own register.
-    """
-    product = Signal.like(value * retain, reset_less=True)
-    m.d.sync += product.eq(value * retain)
-    return product, delayed(m, value[-1], 1)
+
+def _register(m: Module, value: Value) -> Value:
+    """`value` of the clock before."""
+    register = Signal.like(value, reset_less=True)
+    m.d.sync += register.eq(value)
+    return register
 
 
 def _decayed(product: Value, negative: Value, other: Value) -> Value:

@@ -56,6 +56,7 @@ FABRICS = {
         counter_bits=16,
     ),
     "one lane, no power of two": FabricConfig(
+        multipliers=False,
         lanes=1,
         weight_bits=4,
         state_bits=11,
@@ -150,7 +151,9 @@ OPTIONS = {
 FABRICS_OF_IMAGES = {
     "images": IMAGES,
     "images, one lane": dataclasses.replace(IMAGES, lanes=1, weight_words=16384),
-    "images, all options": dataclasses.replace(IMAGES, lanes=8, max_spikes=3, **FEATURES),
+    "images, all options": dataclasses.replace(
+        IMAGES, lanes=8, max_spikes=3, multipliers=False, **FEATURES
+    ),
 }
 
 EVERY = FABRICS | OPTIONS | FABRICS_OF_IMAGES

@@ -11,7 +11,7 @@ HX8K_EVN = Board(
     HX,
     ("--hx8k", "--package", "ct256"),
     clock_mhz=60,
-    fabric=FabricConfig(lanes=4, neurons=64, weight_words=1024, slots=2),
+    fabric=FabricConfig(lanes=4, neurons=64, weight_words=1024, slots=2, multipliers=False),
     loader="ice40_generic",
     led="led",
 )

@@ -59,7 +59,10 @@ RANGES = {
     "axes": (1, 4096),
 }
 
-SWITCHES = ["synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp", "readable"]
+SWITCHES = [
+    *("synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp"),
+    *("readable", "multipliers"),
+]
 
 
 @st.composite
@@ -335,6 +338,7 @@ def test_clocks_of_the_pipeline() -> None:
     assert FabricConfig().fire_clocks == 6
     assert FabricConfig(synaptic_state=True).fire_clocks == 8
     assert FabricConfig(lower_clamp=True).fire_clocks == 7
+    assert FabricConfig(multipliers=False).fire_clocks == 7
     assert FabricConfig(delayed_reset=True, weight_pairs=True, extent=2).fire_clocks == 6
     assert [FabricConfig(max_spikes=n).fire_clocks for n in (3, 7, 15, 31)] == [7, 8, 9, 10]
     assert FabricConfig(synaptic_state=True, lower_clamp=True, max_spikes=31).fire_clocks == 13

@@ -21,7 +21,9 @@ POPULATIONS = 100
 BUILDS = list(itertools.product((False, True), (False, True), (False, True), (1, 3, 15)))
 
 
-def config(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> FabricConfig:
+def config(
+    synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool = True
+) -> FabricConfig:
     return FabricConfig(
         state_bits=STATE_BITS,
         sum_bits=SUM_BITS,
@@ -29,6 +31,7 @@ def config(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> Fabri
         delayed_reset=delayed,
         lower_clamp=clamp,
         max_spikes=max_spikes,
+        multipliers=multipliers,
     )
 
 
@@ -109,9 +112,12 @@ def cases(built: FabricConfig) -> Iterator[tuple[Population, Integers, Integers,
         yield p, v, i, x
 
 
+@pytest.mark.parametrize("multipliers", [True, False])
 @pytest.mark.parametrize(("synaptic", "delayed", "clamp", "max_spikes"), BUILDS)
-def test_update(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> None:
-    built = config(synaptic, delayed, clamp, max_spikes)
+def test_update(
+    synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool
+) -> None:
+    built = config(synaptic, delayed, clamp, max_spikes, multipliers)
     dut = NeuronUpdate(built)
     latency = built.fire_clocks - 1
     seen = set()
@@ -139,7 +145,8 @@ def test_update(synaptic: bool, delayed: bool, clamp: bool, max_spikes: int) -> 
             np.testing.assert_array_equal(v_next[there], expected[1], str(p))
             if synaptic:
                 kept = np.zeros(NEURONS) if p.synaptic_decay is None else expected[2]
-                np.testing.assert_array_equal(i_next[4 : 4 + NEURONS], kept, str(p))
+                first = 3 + built.product_clocks
+                np.testing.assert_array_equal(i_next[first : first + NEURONS], kept, str(p))
             seen.update(expected[0].tolist())
 
     simulator = Simulator(dut)
@@ -155,6 +162,7 @@ def test_clocks() -> None:
     assert clocks[True, False, False, 1] == 8
     assert clocks[False, False, True, 1] == clocks[False, False, False, 3] == 7
     assert clocks[True, True, True, 15] == 12
+    assert config(True, True, True, 15, multipliers=False).fire_clocks == 13
 
 
 def test_a_build_without_a_feature_has_no_ports_for_it() -> None:

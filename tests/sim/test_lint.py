@@ -22,6 +22,7 @@ OPTIONS = {
     "axes": 16,
     "counter_bits": 40,
     "readable": True,
+    "multipliers": False,
 }
 LEAST = {
     **{"lanes": 1, "neurons": 1, "weight_words": 1, "slots": 1, "axons": 1, "queue": 1},
