@@ -30,7 +30,8 @@ class Board:
     platform
         Module and class of `amaranth_boards` with the pins.
     family, part
-        The tools, and the options of nextpnr for the part.
+        The tools, and the options of nextpnr for the part; also `--router router2`, where the
+        router that nextpnr takes by itself finds no end.
     clock_mhz
         Clock of the fabric that it is built for.
     fabric

@@ -24,7 +24,7 @@ ULX3S_85F = dataclasses.replace(
     name="ulx3s_85f",
     description="ULX3S, LFE5U-85F",
     platform="ulx3s.ULX3S_85F_Platform",
-    part=("--85k", "--package", "CABGA381", "--speed", "6"),
+    part=("--85k", "--package", "CABGA381", "--speed", "6", "--router", "router2"),
     clock_mhz=50,
     fabric=FabricConfig(columns=4, rows=4, lanes=4, weight_words=4096),
     in_luts=(),
