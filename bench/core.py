@@ -37,7 +37,7 @@ _PARTS: dict[str, tuple[Target, int]] = {
     "ecp5_8": (ECP5_8, 8192),
 }
 _FLOORS = {"up5k": 36.0, "ecp5_6": 100.0}
-_MINUTES = 5
+_MINUTES = 3
 """For one placement and its routing: several times what one takes that ends."""
 _FREQUENCY = "300"
 """In MHz, asked of nextpnr: more than there is, so that it tries as hard as it can."""

@@ -98,15 +98,17 @@ class Report:
     difference: Difference | None
 
 
-def check(image: Image, scenario: Scenario, verilog: str | None = None) -> Report:
+def check(
+    image: Image, scenario: Scenario, verilog: str | None = None, *, waveform: bool = True
+) -> Report:
     """Load `image`, play `scenario`, and compare every clock.
 
     Parameters
     ----------
     verilog
         The fabric with probe, if not the one that `sim.verilog.emit` gives.
-
-    On a difference the run is repeated with a waveform, which the report names.
+    waveform
+        On a difference repeat the run with a waveform, which the report names.
 
     Raises
     ------
@@ -117,15 +119,15 @@ def check(image: Image, scenario: Scenario, verilog: str | None = None) -> Repor
     """
     source = verilog if verilog is not None else emit(image.config, probe=True)
     report = _run(build_bench(source), image, scenario, None)
-    if report.difference is None:
+    if report.difference is None or not waveform:
         return report
     directory = cache.directory() / "waveforms"
     directory.mkdir(parents=True, exist_ok=True)
-    waveform = directory / f"{cache.digest(source, repr(image), repr(scenario))}.vcd"
-    again = _run(build_bench(source, trace=True), image, scenario, waveform)
+    path = directory / f"{cache.digest(source, repr(image), repr(scenario))}.vcd"
+    again = _run(build_bench(source, trace=True), image, scenario, path)
     if again.difference is None:
         raise RuntimeError("a difference did not come again when the run was repeated")
-    difference = dataclasses.replace(again.difference, waveform=str(waveform))
+    difference = dataclasses.replace(again.difference, waveform=str(path))
     return dataclasses.replace(again, difference=difference)
 
 

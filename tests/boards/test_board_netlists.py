@@ -10,7 +10,7 @@ import pytest
 from cobs import cobs
 
 from boards.board import board
-from boards.build import Design, build, design, place, simulation, synthesise
+from boards.build import Build, build, simulation, synthesise
 from boards.clocking import HOLD_US
 from boards.netlist import simulated
 from boards.tools import WHEELS
@@ -68,23 +68,14 @@ int main(int, char **arguments) {
 """
 
 
-@pytest.fixture(
-    scope="module", params=["icebreaker", pytest.param("ulx3s_12f", marks=pytest.mark.soak)]
-)
-def made(request: pytest.FixtureRequest) -> Design:
-    return design(board(request.param), TINY, clock_mhz=CLOCKS[request.param], baud=BAUD)
-
-
-def test_a_board_is_built(made: Design) -> None:
-    name = made.board.name
-    built = build(made.board, TINY, clock_mhz=CLOCKS[name], baud=BAUD, seeds=[1])
+def check_build(built: Build) -> None:
     assert built.report["fmax_mhz"]["best"] >= built.report["clock_mhz"]
     used = built.report["resources"]
     assert 0 < used["logic_cells"]["used"] < used["logic_cells"]["available"]
     assert used["bram"]["used"] > 0
     assert used["ff"]["used"] > 100
     # Both formats begin with a comment or a magic number, and the synchronising word follows.
-    magic = b"\x7e\xaa\x99\x7e" if made.board.family.name == "ice40" else b"\xbd\xb3"
+    magic = b"\x7e\xaa\x99\x7e" if built.design.board.family.name == "ice40" else b"\xbd\xb3"
     assert magic in built.bitstream[:400]
     assert "module top" in built.verilog
 
@@ -119,24 +110,29 @@ def line(seed: int) -> str:
     return bits
 
 
-def test_netlists_answer_as_the_design_does(made: Design, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["icebreaker", pytest.param("ulx3s_12f", marks=pytest.mark.soak)])
+def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Path) -> None:
     """What goes out of the pin is the same in every clock: design, synthesis, place and route."""
     seed = 1
     print(f"seed {seed}")
+    built = build(board(name), TINY, clock_mhz=CLOCKS[name], baud=BAUD, seeds=[1])
+    check_build(built)
+    made = built.design
     synthesised = synthesise(made, WHEELS)
-    routed = place(made, synthesised, 1, WHEELS).netlist()
+    routed = built.placed.netlist()
     sources = {
         "linked.v": generate("Linked fabric", TINY, LinkedFabric(TINY, made.link), "linked"),
         "bench.v": BENCH,
     }
-    for name, text in {"synthesised": synthesised, "routed": routed}.items():
+    for stage, text in {"synthesised": synthesised, "routed": routed}.items():
         verilog = simulation(made, text, WHEELS)
         # The models are there once.
         models, _, rest = verilog.partition("module board(")
         sources["models.v"] = models
-        sources[f"{name}.v"] = f"module board_{name}(" + rest
-    for name, text in sources.items():
-        (tmp_path / name).write_text(text)
+        sources[f"{stage}.v"] = f"module board_{stage}(" + rest
+    for file, text in sources.items():
+        (tmp_path / file).write_text(text)
+    files = [str(tmp_path / file) for file in sources]
     hold = math.ceil(HOLD_US * made.clock_mhz)
     driver = MAIN.replace("CLOCKS_PER_BIT", str(made.link.clocks_per_bit))
     (tmp_path / "main.cpp").write_text(driver.replace("RESET", str(hold + 2)))
@@ -144,7 +140,7 @@ def test_netlists_answer_as_the_design_does(made: Design, tmp_path: Path) -> Non
     toolchain.verilator(
         *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MULTIDRIVEN"),
-        *("--top-module", "bench", "--Mdir", str(work), *(str(tmp_path / n) for n in sources)),
+        *("--top-module", "bench", "--Mdir", str(work), *files),
     )
     include = toolchain.verilator_root() / "include"
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]

@@ -25,8 +25,11 @@ from golden.link import MOST_READ, Command, Fault, Kind, identity, whole_bytes
 from golden.spec import FabricConfig, LoadTarget, PacketKind, Port, ReadTarget
 from spikeloom.mapping import map_network
 
-NAMES = ["one tile", "images and synaptic states", "two by two"]
-ONE = FABRICS["one tile"]
+MADE = {
+    **{name: FABRICS[name] for name in ("one tile", "images and synaptic states")},
+    "two tiles": dataclasses.replace(FABRICS["two by two"], columns=1),
+}
+ONE = MADE["one tile"]
 
 
 def read_bodies(
@@ -63,10 +66,10 @@ def memory(under_test: Board, target: ReadTarget, tile: int, rng: np.random.Gene
     return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MADE)
 def test_all_that_was_loaded_is_read(name: str) -> None:
     """Random rows in every memory, up to its end."""
-    config = FABRICS[name]
+    config = MADE[name]
     rng = np.random.default_rng(4)
     under_test = Board(config, LINK)
     under_test.begin(1)
@@ -92,10 +95,10 @@ def test_all_that_was_loaded_is_read(name: str) -> None:
         assert memory(under_test, target, tile, rng) == rows, (target, tile)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MADE)
 def test_what_a_run_left_is_read(name: str) -> None:
     """States and sums, in the middle of a step: as the model has them."""
-    config = FABRICS[name]
+    config = MADE[name]
     rng = np.random.default_rng(6)
     net = network(config)
     image = map_network(net, config, frozenset("ab"), frozenset("b"))

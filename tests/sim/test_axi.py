@@ -23,7 +23,7 @@ from golden.spec import FabricConfig, LoadTarget
 from golden.step import simulate
 from hdl import axi
 from hdl.axi import Register
-from sim import cosim
+from sim import cache, cosim
 from sim.verilator import build_bench
 from sim.verilog import AXI_TOP, emit_axi, generate_axi
 from spikeloom.mapping import map_network
@@ -97,7 +97,7 @@ def play(image: Image, words: list[int], directory: Path, verilog: str) -> tuple
         "result": str(directory / "result.json"),
     }
     (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
-    with one_at_a_time(f"axi-{config.tiles}"):
+    with one_at_a_time(cache.digest(verilog)):
         build = build_bench(verilog, AXI_TOP)
     output = cosim.simulate(build, directory, AXI_TOP, "axi_bench")
     print(output)
