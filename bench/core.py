@@ -37,7 +37,7 @@ _PARTS: dict[str, tuple[Target, int]] = {
     "ecp5_8": (ECP5_8, 8192),
 }
 _FLOORS = {"up5k": 36.0, "ecp5_6": 100.0}
-_MINUTES = 3
+_MINUTES = 6
 """For one placement and its routing: several times what one takes that ends."""
 _FREQUENCY = "300"
 """In MHz, asked of nextpnr: more than there is, so that it tries as hard as it can."""
@@ -164,6 +164,7 @@ def measure(_data: Path) -> Iterator[Figure]:
             if (at_fabric := _fmax(target, fabric, seed)) and (at_loop := _fmax(target, loop, seed))
         ]
         yield Figure(f"core.{name}.seeds", len(pairs), "seeds that ended")
+        assert pairs, "no routing ended"
         fabric_clocks, loop_clocks = zip(*pairs, strict=True)
         best, bare = max(fabric_clocks), max(loop_clocks)
         for what, clocks in (("fabric", fabric_clocks), ("loop", loop_clocks)):
