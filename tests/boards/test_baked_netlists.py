@@ -93,8 +93,11 @@ def test_weights_of_ultraplus_start_with_anything(program: Program) -> None:
 @pytest.mark.parametrize("stage", ["netlist", "routed"])
 @pytest.mark.parametrize("name", [HX8K, "ulx3s_12f"])
 def test_the_netlist_runs_what_it_was_built_with(
-    name: str, stage: str, program: Program, monkeypatch: pytest.MonkeyPatch
+    name: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With multipliers or without, as the board has them."""
+    built = dataclasses.replace(CONFIG, multipliers=board(name).fabric.multipliers)
+    program = two_layers(built, 12, 14, 6)
     loads = []
     send = Link.send
 
