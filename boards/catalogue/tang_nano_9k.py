@@ -10,7 +10,7 @@ TANG_NANO_9K = Board(
     "tang_nano_9k.TangNano9kPlatform",
     GOWIN,
     ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
-    clock_mhz=30,
+    clock_mhz=81,
     fabric=FabricConfig(neurons=128, weight_words=2048, slots=2),
     loader="tangnano9k",
 )
