@@ -9,8 +9,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.figure import Figure
-from golden.network import Network
-from golden.step import simulate
+from spikeloom.golden.network import Network
+from spikeloom.golden.step.run import simulate
 
 
 def golden_beside(

@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from boards import build
-from boards.board import Board, board, boards
-from boards.tools import WHEELS
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from golden.step import check_inputs
+from spikeloom.boards import build
+from spikeloom.boards.board import Board, board, boards
+from spikeloom.boards.tools import WHEELS
 from spikeloom.demo import digits, mnist_program
-from spikeloom.devices import predict_clocks
+from spikeloom.devices.device import predict_clocks
 from spikeloom.examples.mnist import encode
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import check_inputs
 
 SEEDS = range(1, 6)
 IMAGES = 100

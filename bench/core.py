@@ -18,12 +18,12 @@ from amaranth.lib.wiring import In, Out
 
 from bench.figure import Figure
 from bench.synthesis import ECP5_6, ECP5_8, HX8K, UP5K, Target, fmax, nextpnr, synthesise
-from golden.spec import FabricConfig, index_bits
-from hdl.fabric import Fabric
-from hdl.shapes import lanes, memory
-from hdl.tile import Tile
-from sim import verilog
-from sim.toolchain import OutOfTime
+from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.hdl.common.shapes import lanes, memory
+from spikeloom.hdl.core.tile import Tile
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.sim import verilog
+from spikeloom.sim.toolchain import OutOfTime
 
 _SEEDS = (1, 2, 3, 4, 5)
 _CELLS = 1500

@@ -16,7 +16,7 @@ from examples import braille, nmnist
 from spikeloom.compare import compare
 from spikeloom.compiler import compile
 from spikeloom.demo import DT
-from spikeloom.nir_import import load_nir
+from spikeloom.importer.load import load_nir
 
 _ROUNDS = 1, 5
 """To warm up, and that count."""

@@ -10,7 +10,7 @@ from bench.beside import golden_beside
 from bench.figure import Figure
 from spikeloom.demo import DT, EXAMPLE, mnist_program
 from spikeloom.examples.mnist import encode
-from spikeloom.nir_import import load_nir
+from spikeloom.importer.load import load_nir
 
 BATCH = 1000
 ROUNDS = 3, 12

@@ -12,7 +12,7 @@ import numpy as np
 from bench.figure import Figure
 from spikeloom.compiler import compile
 from spikeloom.demo import DT
-from spikeloom.nir_import import load_nir
+from spikeloom.importer.load import load_nir
 
 _SIZES = (784, 768, 520)
 _FABRIC = {"neurons": 2048, "weight_words": 1 << 17, "sum_bits": 24}

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from bench.figure import Figure
-from boards.board import board
-from golden.link import LinkConfig
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
-from sim.virtual_board import Pins, VirtualBoard
-from spikeloom.backends import VirtualDevice
+from spikeloom.boards.board import board
 from spikeloom.compare import compare_device
 from spikeloom.demo import digits, mnist_program
+from spikeloom.devices.backends import VirtualDevice
+from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.examples.mnist import encode
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
-from spikeloom.serial_device import SerialDevice
+from spikeloom.sim.virtual_board import Pins, VirtualBoard
 
 LINK = LinkConfig("bench", 30_000_000, 8)
 """4 Mbaud: a fabric of one tile is faster."""

@@ -46,12 +46,12 @@ import numpy as np
 from matplotlib.figure import Figure as Plot
 
 from bench.figure import Figure
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
-from sim.traffic import Outcome, Stimuli, draw, numbers, play, received
 from spikeloom.compare import Comparison, compare
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.mapping.routing import route_rows
 from spikeloom.program import Program
-from spikeloom.routing import route_rows
+from spikeloom.sim.traffic import Outcome, Stimuli, draw, numbers, play, received
 
 BOOKSIM = 0.615
 """Flits per clock and node; see above."""

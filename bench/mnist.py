@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.figure import Figure
-from golden.step import check_inputs
 from spikeloom.compare import compare
 from spikeloom.demo import mnist_program
 from spikeloom.examples.mnist import encode
+from spikeloom.golden.step.run import check_inputs
 
 
 def measure(data: Path) -> Iterator[Figure]:

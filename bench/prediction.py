@@ -1,6 +1,6 @@
 """The MNIST network on 1, 2, 4 and 16 tiles: predicted clocks beside those of the RTL.
 
-The prediction is `spikeloom.devices.predict_clocks`, the cycle-level golden model with the same
+The prediction is `predict_clocks`, the cycle-level golden model with the same
 events, for a host that always offers and always listens, as the one of the fast runner does. So it
 is to be exact, for every image; the figures are the images with the least and the greatest ratio.
 
@@ -16,11 +16,11 @@ from typing import get_args
 import numpy as np
 
 from bench.figure import Figure
-from golden.spec import FabricConfig
 from spikeloom.compare import compare
 from spikeloom.demo import mnist_program
 from spikeloom.examples.mnist import encode
-from spikeloom.quantise import Schedule
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.quantise.quantise import Schedule
 
 _IMAGES = 100
 _SHAPES = ((1, 1), (2, 1), (2, 2), (4, 4))

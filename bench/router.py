@@ -22,9 +22,9 @@ from amaranth.lib.wiring import In, Out, connect
 
 from bench.figure import Figure
 from bench.synthesis import ECP5_6, HX8K, UP5K, fmax, nextpnr, synthesise
-from golden.spec import FACING, FabricConfig, Port
-from hdl.router import Router
-from sim import verilog
+from spikeloom.golden.spec import FACING, FabricConfig, Port
+from spikeloom.hdl.mesh.router import Router
+from spikeloom.sim import verilog
 
 _TILE = 4
 _SEEDS = (1, 2, 3)

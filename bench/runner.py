@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.figure import Figure
-from golden.host import host_words
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
-from golden.step import check_inputs
-from sim.runner import Simulation
-from spikeloom.mapping import map_network
+from spikeloom.golden.host import host_words
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import check_inputs
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim.runner import Simulation
 
 GOAL = 0.70
 _SIZES = 784, 128, 10

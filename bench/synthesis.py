@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from boards.tools import WHEELS
-from sim import cache
+from spikeloom.boards.tools import WHEELS
+from spikeloom.sim import cache
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,5 @@
 """Everything that knows a pin: boards, clocking, bitstreams."""
+
+import os
+
+__path__ = [os.path.realpath(folder) for folder in __path__]  # a checkout links this folder

@@ -10,11 +10,11 @@ from typing import Any
 
 from amaranth.build import Resource
 
-from boards import catalogue
-from boards.family import Family
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from sim.toolchain import REMEDY
+from spikeloom.boards import catalogue
+from spikeloom.boards.family import Family
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.toolchain import REMEDY
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Board:
 
 @functools.cache
 def boards() -> Mapping[str, Board]:
-    """All boards by name: each `Board` that a module of `boards.catalogue` holds."""
+    """All boards by name: each `Board` that a module of `spikeloom.boards.catalogue` holds."""
     found: dict[str, Board] = {}
     for module in pkgutil.iter_modules(catalogue.__path__):
         members = vars(importlib.import_module(f"{catalogue.__name__}.{module.name}"))

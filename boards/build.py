@@ -19,29 +19,28 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import hdl
-from boards import clocking, netlist, pll, top
-from boards.board import Board
-from boards.pll import MHZ, Setting
-from boards.tools import WHEELS, Tools
-from golden import contents as contents_specification
-from golden import link as link_specification
-from golden import spec as specification
-from golden.contents import NOTHING, Contents
-from golden.errors import SpikeloomError
-from golden.image import Image
-from golden.link import LinkConfig
-from golden.spec import FabricConfig
-from sim import cache, toolchain
-from sim.toolchain import OutOfTime
-from sim.verilog import blank
+from spikeloom import hdl
+from spikeloom.boards import clocking, netlist, pll, top
+from spikeloom.boards.board import Board
+from spikeloom.boards.pll import MHZ, Setting
+from spikeloom.boards.tools import WHEELS, Tools
+from spikeloom.golden import contents as contents_specification
+from spikeloom.golden import link as link_specification
+from spikeloom.golden import spec as specification
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim import cache, toolchain
+from spikeloom.sim.toolchain import OutOfTime
+from spikeloom.sim.verilog import blank
 
 _WORKERS = 2
 """Placements at a time: each takes a core, and half a gigabyte for a large part."""
 
 _COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
-"""Nobody looks at what is read in the clock of a write (`hdl.shapes.memory`); the identity is never
-written."""
+"""A read in the clock of a write gives no specified row (`hdl.common.shapes.memory`)."""
 
 _LEAST_MINUTES = 30
 _CELLS_PER_MINUTE = 500
@@ -423,7 +422,7 @@ def meets(made: Design, placed: Placed) -> bool:
 def simulation(made: Design, text: str, use: Tools) -> str:
     """A netlist as Verilog with the module `board`, ports `clk`, `rx` and `tx`, and all models.
 
-    A clock of the pin is a clock of the fabric; see `boards.netlist`.
+    A clock of the pin is a clock of the fabric; see `spikeloom.boards.netlist`.
 
     Parameters
     ----------
@@ -548,7 +547,7 @@ def _report(
 
 def _sources() -> list[str]:
     """The text of everything that a design is made by."""
-    files = sorted(Path(hdl.__path__[0]).glob("*.py"))
+    files = sorted(Path(hdl.__path__[0]).rglob("*.py"))
     modules = (specification, contents_specification, link_specification, pll, clocking, top)
     files += [Path(str(module.__file__)) for module in modules]
     return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]

@@ -16,7 +16,7 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from boards.pll import MHZ, Setting
+from spikeloom.boards.pll import MHZ, Setting
 
 HOLD_US = 20
 """Microseconds of reset after the PLL is locked. Block RAM of iCE40 reads as zeros for about three

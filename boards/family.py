@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from golden.spec import LoadTarget
+from spikeloom.golden.spec import LoadTarget
 
 
 @dataclass(frozen=True)

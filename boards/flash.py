@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from boards.board import Board
-from boards.tools import WHEELS, Tools
-from golden.errors import SpikeloomError
+from spikeloom.boards.board import Board
+from spikeloom.boards.tools import WHEELS, Tools
+from spikeloom.golden.errors import SpikeloomError
 
 
 def flash(board: Board, directory: Path, *, permanent: bool = False, use: Tools = WHEELS) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 Cell = dict[str, Any]
 Bit = int | str

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 MHZ = 1_000_000
 

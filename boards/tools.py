@@ -5,9 +5,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden.errors import SpikeloomError
-from sim import toolchain
-from sim.toolchain import YOSYS
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.sim import toolchain
+from spikeloom.sim.toolchain import YOSYS
 
 _WHEELS = {
     "yosys": (YOSYS, YOSYS),

@@ -5,13 +5,13 @@ from typing import Any
 from amaranth import ClockDomain, ClockSignal, Module, ResetSignal, Signal
 from amaranth.lib import io, wiring
 
-from boards.board import Board
-from boards.clocking import Clocking
-from boards.pll import Setting
-from golden.contents import NOTHING, Contents
-from golden.link import LinkConfig
-from golden.spec import FabricConfig
-from hdl.linked import LinkedFabric
+from spikeloom.boards.board import Board
+from spikeloom.boards.clocking import Clocking
+from spikeloom.boards.pll import Setting
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.fabric_with_link import LinkedFabric
 
 
 class Top(wiring.Component):

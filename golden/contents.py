@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from golden.spec import LoadTarget
+from spikeloom.golden.spec import LoadTarget
 
 Rows = Mapping[LoadTarget, Sequence[int]]
 """Packed rows of memories of a tile, from row 0 on; rows beyond are 0."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from golden.fixed import Integers, Signed
+from spikeloom.golden.fixed import Integers, Signed
 
 Image = tuple[int, int, int]
 """Channels, height and width; axons or neurons are numbered in this order, the last fastest."""
@@ -138,7 +138,7 @@ class ConvolutionSums:
         for part, kernel in enumerate(self._kernel):
             places = windows[:, part * each : (part + 1) * each].transpose(0, 2, 3, 1, 4, 5)
             rows = places.reshape(moments * height * width, -1)
-            with np.errstate(invalid="ignore"):  # as in `golden.sums`
+            with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
                 sums.append((rows @ kernel).reshape(moments, height * width, -1))
         by_place = np.concatenate(sums, axis=2)
         return by_place.transpose(0, 2, 1).reshape(moments, -1).astype(np.int64)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.spec import DECAY_BITS, DECAY_ONE
+from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE
 
 Integers = NDArray[np.int64]
 """What a network's numbers are given as."""

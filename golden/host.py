@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.convolution import Image as ImageShape
-from golden.image import Image, Sender
-from golden.neuron import Spikes
-from golden.spec import FabricConfig, Layout, PacketKind
+from spikeloom.golden.convolution import Image as ImageShape
+from spikeloom.golden.memory_image import Image, Sender
+from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
+from spikeloom.golden.step.neuron import Spikes
 
 Words = NDArray[np.uint64]
 
@@ -23,7 +23,7 @@ def host_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> list[Wo
     Parameters
     ----------
     counts
-        Per input, events of each axon, (samples, steps, size), as `golden.step.check_inputs` gives.
+        Per input, events of each axon, (samples, steps, size), as `check_inputs` gives.
 
     Events of a step are in the order of inputs, connections and axons. Events that would be due
     after the last step are left out.

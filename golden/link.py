@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from golden.contents import Contents
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig, Layout, LoadTarget
+from spikeloom.golden.contents import Contents
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig, Layout, LoadTarget
 
 PROTOCOL = 2
 """Version of docs/link.md; it changes with every change there that the other side would notice."""

@@ -1,6 +1,6 @@
 """An integer spiking network: what is computed, whatever hardware computes it.
 
-The numbers mean what the update equation says (see `golden.step`); nothing here knows of tiles,
+The numbers mean what the update equation says (see `golden.step.run`); nothing here knows of tiles,
 lanes or memories.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.convolution import Convolution, ConvolutionSums, Image, Pair
-from golden.errors import SpikeloomError
-from golden.fixed import Integers, signed_range
-from golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image, Pair
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
 
 MAX_SIZE = 1 << 16
 """Most axons of an input and neurons of a population that hardware can address."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 DECAY_BITS = 12
 """A decay is given in units of 1/4096."""

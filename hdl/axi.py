@@ -9,10 +9,10 @@ from amaranth import Cat, ClockDomain, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, count_bits
-from hdl.fabric import Fabric
-from hdl.load import load_signature
-from hdl.shapes import struct
+from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, count_bits
+from spikeloom.hdl.common.load import load_signature
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.fabric import Fabric
 
 ADDRESS_BITS = 12
 WORD_BITS = 32
@@ -306,7 +306,7 @@ class FabricRegisters(wiring.Component):
 
     def _counters(self) -> dict[int, Value]:
         """The counters by the address of their low words."""
-        addresses = {Register.CYCLES: "cycles"}
+        addresses: dict[int, str] = {Register.CYCLES: "cycles"}
         for tile, (n, name) in itertools.product(
             range(self.config.tiles), enumerate(TILE_COUNTERS)
         ):

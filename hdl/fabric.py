@@ -4,15 +4,15 @@ from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.contents import NOTHING, Contents
-from golden.spec import FabricConfig, Port
-from hdl.collector import Collector
-from hdl.mesh import Mesh
-from hdl.read import ask, read_member
-from hdl.sequencer import Sequencer
-from hdl.shapes import struct
-from hdl.tile import Tile
-from hdl.tree import any_of, delayed
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.spec import FabricConfig, Port
+from spikeloom.hdl.common.read import ask, read_member
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.common.tree import any_of, delayed
+from spikeloom.hdl.core.tile import Tile
+from spikeloom.hdl.mesh.collector import Collector
+from spikeloom.hdl.mesh.mesh import Mesh
+from spikeloom.hdl.sequencer import Sequencer
 
 
 class Fabric(wiring.Component):

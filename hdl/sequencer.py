@@ -4,11 +4,11 @@ from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
-from hdl.arithmetic import add_modulo
-from hdl.fire import Command
-from hdl.load import load_signature
-from hdl.shapes import memory, struct
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
+from spikeloom.hdl.common.arithmetic import add_modulo
+from spikeloom.hdl.common.load import load_signature
+from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.fire import Command
 
 
 class State(enum.Enum, shape=unsigned(2)):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 
 def directory() -> Path:

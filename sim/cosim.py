@@ -8,16 +8,15 @@ both come from a seed, which is printed and replays.
 import dataclasses
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden.image import Image
-from sim import cache, toolchain
-from sim.verilator import build_bench
-from sim.verilog import TOP, emit
+from spikeloom.golden.memory_image import Image
+from spikeloom.sim import cache, toolchain
+from spikeloom.sim.verilator import build_bench
+from spikeloom.sim.verilog import TOP, emit
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def check(
     Parameters
     ----------
     verilog
-        The fabric with probe, if not the one that `sim.verilog.emit` gives.
+        The fabric with probe, if not the one that `spikeloom.sim.verilog.emit` gives.
     waveform
         On a difference repeat the run with a waveform, which the report names.
 
@@ -142,7 +141,9 @@ def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -
             "result": str(result),
         }
         (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
-        output = simulate(build, directory, TOP, "sim.cosim_bench", waves=waveform is not None)
+        output = simulate(
+            build, directory, TOP, "spikeloom.sim.cosim_bench", waves=waveform is not None
+        )
         if not result.exists():
             raise RuntimeError(f"the bench did not finish:\n{output}")
         values = json.loads(result.read_text(encoding="utf-8"))
@@ -160,7 +161,7 @@ def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool 
     Parameters
     ----------
     build
-        What `sim.verilator.build_bench` gives.
+        What `spikeloom.sim.verilator.build_bench` gives.
     directory
         Where the bench runs, and leaves what it makes.
     top
@@ -175,4 +176,6 @@ def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool 
     What the bench printed.
     """
     arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
-    return toolchain.execute([sys.executable, "-m", "sim.cosim_child", *arguments]).stdout
+    return toolchain.execute(
+        [*toolchain.PYTHON, "-m", "spikeloom.sim.cosim_child", *arguments]
+    ).stdout

@@ -1,6 +1,6 @@
 """The cocotb test itself: golden model and RTL in the same clock.
 
-Runs in the simulator's process, in the directory where `sim.cosim` left `setup.json`.
+Runs in the simulator's process, in the directory where `spikeloom.sim.cosim` left `setup.json`.
 """
 
 import json
@@ -14,9 +14,9 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from golden.cycle import CycleModel
-from golden.read import ReadPort
-from golden.spec import FabricConfig, Layout, PacketKind
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.cycle.read import ReadPort
+from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
 
 RESTING = 100
 """Clocks without input after the last step after which a fabric is at rest."""

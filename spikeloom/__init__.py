@@ -8,12 +8,12 @@ A network from a file, run on the RTL:
         run = device.run(events)
 """
 
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from spikeloom.backends import open
 from spikeloom.compiler import compile
-from spikeloom.devices import Run
-from spikeloom.nir_import import load_nir
+from spikeloom.devices.backends import open
+from spikeloom.devices.device import Run
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
 __all__ = ["FabricConfig", "Program", "Run", "SpikeloomError", "compile", "load_nir", "open"]

@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import SpikeloomError
-from golden.host import FaultyDevice, host_words
-from golden.step import check_inputs, simulate
-from sim import cosim, runner
-from spikeloom.devices import (
+from spikeloom.devices.device import (
     CHUNK,
     Device,
     Events,
@@ -25,9 +21,13 @@ from spikeloom.devices import (
     chunk_words,
     golden_clocks,
 )
+from spikeloom.devices.readback import table_rows
+from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import FaultyDevice, host_words
+from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
-from spikeloom.readback import table_rows
-from spikeloom.serial_device import SerialDevice
+from spikeloom.sim import cosim, runner
 
 
 @dataclass(frozen=True)

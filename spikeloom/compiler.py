@@ -7,13 +7,13 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from boards.board import board
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from spikeloom.features import with_features
-from spikeloom.float_network import FloatNetwork
+from spikeloom.boards.board import board
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.importer.float_network import FloatNetwork
+from spikeloom.mapping.features import with_features
 from spikeloom.program import Program
-from spikeloom.quantise import Schedule, quantise
+from spikeloom.quantise.quantise import Schedule, quantise
 
 
 def compile(

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from sim.verilog import emit
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
-from spikeloom.devices import Progress
+from spikeloom.devices.device import Progress
 from spikeloom.files import write_text
-from spikeloom.nir_import import load_nir
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
-from spikeloom.quantise import Schedule
+from spikeloom.quantise.quantise import Schedule
+from spikeloom.sim.verilog import emit
 
 EXAMPLE = "spikeloom.examples.mnist"
 IMAGES = 5000

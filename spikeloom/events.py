@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 Shape = tuple[int, int, int]
 """Polarities (channels), rows, columns."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.convolution import Convolution
-from golden.errors import SpikeloomError
-from golden.image import Image
-from golden.network import AnyConnection, Connection, Input, Network, Population
-from golden.spec import FabricConfig, Reset
 from spikeloom.files import write_arrays
-from spikeloom.mapping import Plan, plan
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.mapping.plan import Plan, plan
 
 FORMAT = "spikeloom program"
 VERSION = 2

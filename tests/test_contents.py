@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
-from golden.contents import NOTHING, Contents
-from golden.convolution import Convolution
-from golden.host import FaultyDevice, hear, host_words
-from golden.image import Image, TileImage
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, LoadTarget
-from golden.step import check_inputs, simulate
-from hdl.fabric import Fabric
-from sim.runner import FabricStuck, Simulation
-from sim.verilog import TOP, emit, generate
-from spikeloom.mapping import map_network
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.host import FaultyDevice, hear, host_words
+from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim.runner import FabricStuck, Simulation
+from spikeloom.sim.verilog import TOP, emit, generate
 
 MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL}
 CONFIG = FabricConfig(

@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
-import golden
-import sim
 import spikeloom
-from golden.spec import FabricConfig
-from sim.runner import Simulation
+from spikeloom import golden, sim
 from spikeloom.cli import cli
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.runner import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -28,16 +28,16 @@ from random_networks import (
     sizes,
 )
 
-from golden.cycle import CycleModel
-from golden.host import Heard, hear, host_words
-from golden.image import Image
-from golden.network import Connection, Input, Network, Population
-from golden.spec import DECAY_ONE, FabricConfig, Reset
-from golden.step import simulate
-from sim import cache
-from sim.runner import Simulation
-from spikeloom.devices import VerilatorDevice
+from spikeloom.devices.device import VerilatorDevice
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.host import Heard, hear, host_words
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
+from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
+from spikeloom.sim import cache
+from spikeloom.sim.runner import Simulation
 
 FABRICS = {
     "least of everything": FabricConfig(

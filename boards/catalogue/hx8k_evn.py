@@ -1,8 +1,8 @@
 """iCE40-HX8K breakout board."""
 
-from boards.board import Board
-from boards.family import HX
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import HX
+from spikeloom.golden.spec import FabricConfig
 
 HX8K_EVN = Board(
     "hx8k_evn",

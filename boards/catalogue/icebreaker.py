@@ -1,8 +1,8 @@
 """iCEBreaker."""
 
-from boards.board import Board
-from boards.family import UP5K
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import UP5K
+from spikeloom.golden.spec import FabricConfig
 
 ICEBREAKER = Board(
     "icebreaker",

@@ -2,9 +2,9 @@
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 
-from boards.board import Board
-from boards.family import ECP5
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import ECP5
+from spikeloom.golden.spec import FabricConfig
 
 ORANGECRAB = Board(
     "orangecrab",

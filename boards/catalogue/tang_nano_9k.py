@@ -1,8 +1,8 @@
 """Tang Nano 9K."""
 
-from boards.board import Board
-from boards.family import GOWIN
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import GOWIN
+from spikeloom.golden.spec import FabricConfig
 
 TANG_NANO_9K = Board(
     "tang_nano_9k",

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from boards.board import Board
-from boards.family import ECP5
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board
+from spikeloom.boards.family import ECP5
+from spikeloom.golden.spec import FabricConfig
 
 ULX3S_12F = Board(
     "ulx3s_12f",

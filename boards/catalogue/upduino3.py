@@ -2,9 +2,9 @@
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 
-from boards.board import Board
-from boards.catalogue.icebreaker import ICEBREAKER as LIKE
-from boards.family import UP5K
+from spikeloom.boards.board import Board
+from spikeloom.boards.catalogue.icebreaker import ICEBREAKER as LIKE
+from spikeloom.boards.family import UP5K
 
 UPDUINO3 = Board(
     "upduino3",

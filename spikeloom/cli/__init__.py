@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from golden.errors import SpikeloomError
-from golden.host import FaultyDevice
 from spikeloom.cli import hardware, programs, runs
 from spikeloom.cli.output import plain
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import FaultyDevice
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

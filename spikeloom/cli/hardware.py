@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from boards.board import board as board_named
-from boards.board import boards
-from boards.build import Build, Placed, build, build_fastest
-from boards.flash import flash
-from boards.tools import Tools
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from sim.fusesoc import fusesoc_core
-from sim.verilog import AXI_TOP, TOP, emit, emit_axi
+from spikeloom.boards.board import board as board_named
+from spikeloom.boards.board import boards
+from spikeloom.boards.build import Build, Placed, build, build_fastest
+from spikeloom.boards.flash import flash
+from spikeloom.boards.tools import Tools
 from spikeloom.cli.options import SIZES, fabric_sizes
 from spikeloom.cli.output import print_table, write_json
 from spikeloom.files import write_bytes, write_text
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
+from spikeloom.sim.fusesoc import fusesoc_core
+from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 
 @click.command()

@@ -10,11 +10,11 @@ from typing import Any
 import click
 import numpy as np
 
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from spikeloom.backends import STAGES
-from spikeloom.devices import Events
-from spikeloom.dialect import check_options
+from spikeloom.devices.backends import STAGES
+from spikeloom.devices.device import Events
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.importer.dialect import check_options
 
 PROGRAM = click.argument("program", type=click.Path(path_type=Path))
 EVENTS = click.argument("events", type=click.Path(path_type=Path))

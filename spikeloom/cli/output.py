@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from spikeloom.devices import Progress
+from spikeloom.devices.device import Progress
 from spikeloom.files import write_text
 
 

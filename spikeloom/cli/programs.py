@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from boards.board import board as board_named
-from golden.step import check_inputs
+from spikeloom.boards.board import board as board_named
 from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile
-from spikeloom.devices import predict_clocks
-from spikeloom.dialect import DIALECTS
-from spikeloom.nir_import import load_nir
+from spikeloom.devices.device import predict_clocks
+from spikeloom.golden.step.run import check_inputs
+from spikeloom.importer.dialect import DIALECTS
+from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
 

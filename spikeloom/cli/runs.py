@@ -11,17 +11,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import SpikeloomError
-from golden.step import check_inputs
-from sim.netlist import netlist
-from spikeloom.backends import open, open_board
 from spikeloom.cli.options import BACKEND, EVENTS, JSON, PROGRAM, RESULT, board_options, read_events
 from spikeloom.cli.output import bar, print_table, write_json
 from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.demo import run_demo
-from spikeloom.devices import Device
+from spikeloom.devices.backends import open, open_board
+from spikeloom.devices.device import Device
 from spikeloom.files import write_arrays
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.step.run import check_inputs
 from spikeloom.program import Program
+from spikeloom.sim.netlist import netlist
 
 
 @click.command()

@@ -12,16 +12,16 @@ from click.testing import CliRunner
 from line_faults import differs
 from small_network import two_layers
 
-from boards.board import board
-from boards.build import Design, design, synthesise
-from boards.tools import WHEELS
-from golden.errors import SpikeloomError
-from golden.link import Command
-from golden.spec import FabricConfig, LoadTarget
-from spikeloom.backends import VirtualDevice
+from spikeloom.boards.board import board
+from spikeloom.boards.build import Design, design, synthesise
+from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
-from spikeloom.devices import GoldenDevice
-from spikeloom.link import Link
+from spikeloom.devices.backends import VirtualDevice
+from spikeloom.devices.device import GoldenDevice
+from spikeloom.devices.session import Link
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import Command
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.program import Program
 
 CONFIG = FabricConfig(
@@ -152,7 +152,7 @@ def test_the_commands_bake(
     program.save(tmp_path / "small.loom")
     np.save(tmp_path / "events.npy", EVENTS)
     files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
-    monkeypatch.setattr("spikeloom.serial_device.load_bodies", lambda *_: iter(()))
+    monkeypatch.setattr("spikeloom.devices.serial_device.load_bodies", lambda *_: iter(()))
     options = ["--board", HX8K, "--baud", str(BAUD)]
     done = CliRunner().invoke(cli, ["compare", *files, *options, "--bake"])
     assert done.exit_code == 0, done.output

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from boards.board import board
-from boards.build import Build, build, simulation, synthesise
-from boards.clocking import HOLD_US
-from boards.netlist import simulated
-from boards.tools import WHEELS
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from hdl.linked import LinkedFabric
-from sim import toolchain
-from sim.verilog import generate
+from spikeloom.boards.board import board
+from spikeloom.boards.build import Build, build, simulation, synthesise
+from spikeloom.boards.clocking import HOLD_US
+from spikeloom.boards.netlist import simulated
+from spikeloom.boards.tools import WHEELS
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.sim import toolchain
+from spikeloom.sim.verilog import generate
 
 TINY = FabricConfig(
     lanes=2,

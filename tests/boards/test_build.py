@@ -11,16 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 import spikeloom
-from boards.board import Board, board, boards
-from boards.build import build, build_fastest, design
-from boards.flash import flash
-from boards.tools import Tools
-from boards.top import Top
-from golden.errors import SpikeloomError
-from golden.link import contents_digest
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig
+from spikeloom.boards.board import Board, board, boards
+from spikeloom.boards.build import build, build_fastest, design
+from spikeloom.boards.flash import flash
+from spikeloom.boards.tools import Tools
+from spikeloom.boards.top import Top
 from spikeloom.cli import cli
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import contents_digest
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 
 NATIVE = Tools(native=True)

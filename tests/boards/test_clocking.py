@@ -6,7 +6,7 @@ import pytest
 from amaranth import ClockDomain, Module
 from amaranth.sim import Simulator
 
-from boards.clocking import ResetHold
+from spikeloom.boards.clocking import ResetHold
 
 
 def resets(clocks: int, locked: list[int]) -> list[int]:

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from boards.board import boards
-from boards.pll import MHZ, Setting, setting
-from golden.errors import SpikeloomError
+from spikeloom.boards.board import boards
+from spikeloom.boards.pll import MHZ, Setting, setting
+from spikeloom.golden.errors import SpikeloomError
 
 SOURCES = {"ice40": (12, 16, 48), "ecp5": (12, 25, 48), "gowin": (27,)}
 

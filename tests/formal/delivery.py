@@ -16,13 +16,13 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream
 from specs import ConstantTable, holds, opened, transfer, using
 
-from golden.spec import FACING, TURNS, FabricConfig, Layout, Port
-from hdl.arbiter import RoundRobin
-from hdl.collector import Collector, CollectorNode
-from hdl.mesh import Mesh
-from hdl.router import Router, RouterInput, RouterOutput
-from hdl.shapes import struct
-from sim.formal import fixed, free
+from spikeloom.golden.spec import FACING, TURNS, FabricConfig, Layout, Port
+from spikeloom.hdl.common.arbiter import RoundRobin
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.mesh.collector import Collector, CollectorNode
+from spikeloom.hdl.mesh.mesh import Mesh
+from spikeloom.hdl.mesh.router import Router, RouterInput, RouterOutput
+from spikeloom.sim.formal import fixed, free
 
 Fault = tuple[type, str, str]
 """A component, a piece of the text of its module, and what is there instead."""

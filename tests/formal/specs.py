@@ -9,8 +9,8 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream, wiring
 
-from golden.spec import FabricConfig
-from sim.formal import fixed
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.formal import fixed
 
 
 def tiny(**sizes: int) -> FabricConfig:

@@ -5,8 +5,8 @@ from amaranth import Elaboratable, Module
 from amaranth.hdl import Assert
 from specs import broken, in_turn
 
-from hdl.arbiter import RoundRobin
-from sim.formal import Mode, free, verify
+from spikeloom.hdl.common.arbiter import RoundRobin
+from spikeloom.sim.formal import Mode, free, verify
 
 
 class Spec(Elaboratable):

@@ -8,11 +8,11 @@ from amaranth import Elaboratable, Module, Signal
 from amaranth.hdl import Assert, Assume, Cover
 from specs import holds, opened, tiny, transfer
 
-from golden.spec import FabricConfig, LoadTarget
-from hdl.sequencer import Sequencer, State
-from hdl.shapes import struct
-from hdl.tree import any_of, delayed
-from sim.formal import Mode, fixed, free, verify
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.common.tree import any_of, delayed
+from spikeloom.hdl.sequencer import Sequencer, State
+from spikeloom.sim.formal import Mode, fixed, free, verify
 
 SLOTS = 3
 

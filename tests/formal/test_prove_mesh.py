@@ -4,10 +4,10 @@ import pytest
 from delivery import CollectorDelivery, Delivery, MeshDelivery, Progress, RouterDelivery
 from specs import tiny
 
-from golden.spec import FACING, TURNS, FabricConfig, Port
-from hdl.collector import CollectorNode
-from hdl.router import Router, RouterInput, RouterOutput
-from sim.formal import SMT, Mode, verify
+from spikeloom.golden.spec import FACING, TURNS, FabricConfig, Port
+from spikeloom.hdl.mesh.collector import CollectorNode
+from spikeloom.hdl.mesh.router import Router, RouterInput, RouterOutput
+from spikeloom.sim.formal import SMT, Mode, verify
 
 
 def mesh(columns: int, rows: int) -> FabricConfig:

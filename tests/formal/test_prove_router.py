@@ -8,11 +8,11 @@ from amaranth import Array, Cat, Elaboratable, Module, Mux, Signal
 from amaranth.hdl import Assert, Cover
 from specs import broken, holds, in_turn, tiny, transfer, using
 
-from golden.spec import TURNS, LoadTarget, Port
-from hdl.arbiter import RoundRobin
-from hdl.router import Router, RouterInput, RouterOutput
-from hdl.shapes import struct
-from sim.formal import Mode, fixed, free, reaches, verify
+from spikeloom.golden.spec import TURNS, LoadTarget, Port
+from spikeloom.hdl.common.arbiter import RoundRobin
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.mesh.router import Router, RouterInput, RouterOutput
+from spikeloom.sim.formal import Mode, fixed, free, reaches, verify
 
 CONFIG = tiny(columns=3, rows=3)
 

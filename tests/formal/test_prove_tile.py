@@ -11,16 +11,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from specs import holds, opened, tiny, transfer
 
-from golden.spec import FabricConfig
-from hdl.collector import CollectorNode
-from hdl.describe import Describe
-from hdl.emit import Emit
-from hdl.fire import Fire, State
-from hdl.integrate import Integrate
-from hdl.queue import Queue
-from hdl.sequencer import Sequencer
-from hdl.shapes import struct
-from sim.formal import SMT, Mode, fixed, free, reaches, verify
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.common.queue import Queue
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.address_generation import Describe
+from spikeloom.hdl.core.emit import Emit
+from spikeloom.hdl.core.fire import Fire, State
+from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.mesh.collector import CollectorNode
+from spikeloom.hdl.sequencer import Sequencer
+from spikeloom.sim.formal import SMT, Mode, fixed, free, reaches, verify
 
 Fault = tuple[str, str]
 

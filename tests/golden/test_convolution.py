@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_convolution import convolutions, dense, naive_matrix, naive_shape
 
-from golden import convolution as module
-from golden.convolution import Convolution, ConvolutionSums, Image
-from golden.network import AnyConnection, Connection, Input, Network, Population
-from golden.spec import Reset
-from golden.step import simulate
+from spikeloom.golden import convolution as module
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image
+from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.spec import Reset
+from spikeloom.golden.step.run import simulate
 
 
 def kernel(*shape: int) -> Any:

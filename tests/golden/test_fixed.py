@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.fixed import decay, saturate
-from golden.network import Population
-from golden.neuron import update, update_type
-from golden.spec import Reset
+from spikeloom.golden.fixed import decay, saturate
+from spikeloom.golden.network import Population
+from spikeloom.golden.spec import Reset
+from spikeloom.golden.step.neuron import update, update_type
 
 
 def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tuple[int, int, int]:

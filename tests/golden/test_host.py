@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from golden.host import FaultyDevice, hear, host_words
-from golden.image import Entry, Image, Sender, TileImage
-from golden.spec import FabricConfig, LoadTarget, PacketKind
+from spikeloom.golden.host import FaultyDevice, hear, host_words
+from spikeloom.golden.memory_image import Entry, Image, Sender, TileImage
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
 
 CONFIG = FabricConfig(
     lanes=2, neurons=10, axons=12, slots=4, populations=3, connections=5, routes=6

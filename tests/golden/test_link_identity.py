@@ -3,10 +3,10 @@ import hashlib
 
 import pytest
 
-from golden.contents import NOTHING, Contents
-from golden.errors import SpikeloomError
-from golden.link import Identity, LinkConfig, identity, load_rows, parse_identity
-from golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import Identity, LinkConfig, identity, load_rows, parse_identity
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 LINK = LinkConfig("icebreaker", 36_000_000, 12, 512, "0123456789abcdef" * 2)
 FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_state=True, max_spikes=7)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.convolution import Convolution
-from golden.errors import SpikeloomError
-from golden.fixed import signed_range
-from golden.network import (
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.network import (
     AnyConnection,
     Connection,
     Input,
@@ -19,7 +19,7 @@ from golden.network import (
     Population,
     network_equal,
 )
-from golden.spec import Reset
+from spikeloom.golden.spec import Reset
 
 
 def population(name: str = "a", size: int = 3, **changed: Any) -> Population:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.errors import SpikeloomError
-from golden.spec import (
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import (
     FabricConfig,
     Field,
     Layout,

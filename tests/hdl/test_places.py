@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from golden.image import Image, TileImage
-from golden.spec import DECAY_ONE, FabricConfig, PacketKind
-from hdl.fabric import Fabric
+from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
+from spikeloom.hdl.fabric import Fabric
 
 SIZE, SLOTS = 3, 2
 PLACES = [(1, 0, 2), (0, 2, 1), (1, 1, 1), (0, 0, 0)]

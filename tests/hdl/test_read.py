@@ -8,73 +8,15 @@ import pytest
 from amaranth.sim import Simulator
 from locking import one_at_a_time
 from random_networks import random_events
+from readable_fabrics import FABRICS, ODD, network
 
-from golden.convolution import Convolution
-from golden.host import host_words
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, LoadTarget, ReadTarget
-from hdl.fabric import Fabric
-from sim import cosim
-from sim.cosim import Scenario
-from sim.verilog import emit
-from spikeloom.mapping import map_network
-
-ODD = FabricConfig(
-    lanes=3,
-    state_bits=18,
-    sum_bits=19,
-    neurons=40,
-    weight_words=1400,
-    slots=3,
-    axons=24,
-    populations=5,
-    connections=7,
-    targets=19,
-    queue=5,
-    readable=True,
-)
-FABRICS = {
-    "one tile": ODD,
-    "narrow": dataclasses.replace(ODD, lanes=1, weight_bits=2, state_bits=8, sum_bits=8, queue=3),
-    "images and synaptic states": dataclasses.replace(
-        ODD, extent=5, axes=65, synaptic_state=True, lower_clamp=True, sum_bits=24
-    ),
-    "two by two": dataclasses.replace(ODD, columns=2, rows=2, routes=17, synaptic_state=True),
-}
-
-
-def network(config: FabricConfig) -> Network:
-    """A layer with a loop, dense or convolutional, and a layer behind it."""
-    rng = np.random.default_rng(5)
-    top = 1 << (config.weight_bits - 1)
-    options = (
-        {"synaptic_decay": 900, "leak": rng.integers(-9, 9, 24)} if config.synaptic_state else {}
-    )
-
-    def weights(*shape: int) -> np.ndarray:
-        return rng.integers(-top, top, shape)
-
-    if config.images:
-        source, image = Input("in", 9, 1, (1, 3, 3)), (6, 2, 2)
-        forward = Convolution("in", "a", weights(6, 1, 2, 2))
-    else:
-        source, image = Input("in", 9), None
-        forward = Connection("in", "a", weights(9, 24))
-    return Network(
-        (source,),
-        (
-            Population("a", 24, rng.integers(-3, 4, 24), 0, 700, top, image=image, **options),
-            Population("b", 7, rng.integers(-3, 4, 7), 1, 90, top // 2),
-        ),
-        (
-            forward,
-            Connection("a", "a", weights(24, 24) // 8, 2),
-            Connection("a", "b", weights(24, 7) // 8),
-        ),
-        config.weight_bits,
-        config.state_bits,
-        config.sum_bits,
-    )
+from spikeloom.golden.host import host_words
+from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim import cosim
+from spikeloom.sim.cosim import Scenario
+from spikeloom.sim.verilog import emit
 
 
 def check(config: FabricConfig, verilog: str | None = None, reads: int = 1000) -> cosim.Report:

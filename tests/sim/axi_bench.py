@@ -17,8 +17,15 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from golden.spec import TILE_COUNTERS, FabricConfig
-from hdl.axi import ADDRESS_BITS, IDENTIFIER, VERSION, Register, Response, configuration_hash
+from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig
+from spikeloom.hdl.axi import (
+    ADDRESS_BITS,
+    IDENTIFIER,
+    VERSION,
+    Register,
+    Response,
+    configuration_hash,
+)
 
 SETUP = json.loads(Path("setup.json").read_text(encoding="utf-8"))
 CONFIG = FabricConfig.from_json(SETUP["config"])

@@ -16,17 +16,17 @@ from locking import one_at_a_time
 from random_networks import Counts, random_events
 from test_cosim import RECURRENT, network
 
-from golden.cycle import CycleModel
-from golden.host import hear, host_words
-from golden.image import Image
-from golden.spec import FabricConfig, LoadTarget
-from golden.step import simulate
-from hdl import axi
-from hdl.axi import Register
-from sim import cache, cosim
-from sim.verilator import build_bench
-from sim.verilog import AXI_TOP, emit_axi, generate_axi
-from spikeloom.mapping import map_network
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.host import hear, host_words
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.step.run import simulate
+from spikeloom.hdl import axi
+from spikeloom.hdl.axi import Register
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim import cache, cosim
+from spikeloom.sim.verilator import build_bench
+from spikeloom.sim.verilog import AXI_TOP, emit_axi, generate_axi
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "integration.md"
 TESTS = 6
@@ -161,7 +161,7 @@ def test_a_fault_is_seen(fault: str, tmp_path: Path) -> None:
     source = Path(axi.__file__).read_text(encoding="utf-8")
     right, wrong = FAULTS[fault]
     assert source.count(right) == 1
-    broken = types.ModuleType("hdl.axi")
+    broken = types.ModuleType("spikeloom.hdl.axi")
     exec(source.replace(right, wrong), broken.__dict__)
     config = FABRICS["one tile"]
     image, _, words = mapped(config)

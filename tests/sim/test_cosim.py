@@ -7,18 +7,18 @@ import pytest
 from locking import one_at_a_time
 from random_networks import random_events, shuffled, sizes
 
-from golden.cycle import CycleModel
-from golden.errors import SpikeloomError
-from golden.host import host_words
-from golden.image import Image
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, Reset
-from golden.step import simulate
-from sim import cosim
-from sim.cosim import Scenario
-from sim.cosim_bench import first_difference
-from sim.verilog import emit
-from spikeloom.mapping import map_network
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import host_words
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.step.run import simulate
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim import cosim
+from spikeloom.sim.cosim import Scenario
+from spikeloom.sim.cosim_bench import first_difference
+from spikeloom.sim.verilog import emit
 
 RECURRENT = FabricConfig(
     lanes=3,

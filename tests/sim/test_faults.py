@@ -27,17 +27,17 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
-import golden.fixed
-import golden.neuron
-import golden.step
-from golden.image import Image, TileImage
-from golden.network import Connection, Input, Network, Population
-from golden.spec import DECAY_ONE, FabricConfig, PacketKind
-from sim import cosim
-from sim.runner import FabricStuck
-from spikeloom import devices
+import spikeloom.golden.fixed
+import spikeloom.golden.step.neuron
+import spikeloom.golden.step.run
 from spikeloom.compare import Mismatch, compare
+from spikeloom.devices import device as devices
+from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from spikeloom.program import Program
+from spikeloom.sim import cosim
+from spikeloom.sim.runner import FabricStuck
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -175,12 +175,12 @@ PAIR = image(
 FAULTS = {
     "weight address off by one": Fault(
         rtl=(
-            "describe",
+            "core/address_generation",
             "found.weight.eq(row.weight_base + d_event.index)",
             "found.weight.eq(row.weight_base + d_event.index + BAD)",
         ),
         golden=(
-            "integrate",
+            "cycle/integrate",
             "row.weight_base + self.d_index",
             "row.weight_base + self.d_index + 1",
         ),
@@ -193,12 +193,12 @@ FAULTS = {
     ),
     "an event is dropped": Fault(
         rtl=(
-            "describe",
+            "core/address_generation",
             "d_valid.eq(w_valid | self.event.valid)",
             "d_valid.eq(w_valid | (self.event.valid & ~(BAD & (self.event.p.index == 1))))",
         ),
         golden=(
-            "integrate",
+            "cycle/integrate",
             "elif event is not None:\n            self.describe(event)",
             "elif event is not None and event >> self.event_shifts[1] & self.event_masks[1] != 1:\n"
             "            self.describe(event)",
@@ -213,11 +213,11 @@ FAULTS = {
     ),
     "a fetch does not clear the sums": Fault(
         rtl=(
-            "integrate",
+            "core/integrate",
             "row.as_value().eq(0), ",
             "row.as_value().eq(Mux(BAD, sum_read.data.as_value(), 0)), ",
         ),
-        golden=("integrate", "self.sums[address] = 0", "pass"),
+        golden=("cycle/integrate", "self.sums[address] = 0", "pass"),
         image=PAIR,
         words=[event(1), mark()],
         clock=11,
@@ -227,7 +227,7 @@ FAULTS = {
     ),
     # The cycle-level model has nothing to forward.
     "a sum is read before it is written": Fault(
-        rtl=("integrate", "Mux(a_after_last, ", "Mux(a_after_last & ~BAD, "),
+        rtl=("core/integrate", "Mux(a_after_last, ", "Mux(a_after_last & ~BAD, "),
         golden=None,
         image=PAIR,
         words=[event(1), event(0), mark()],
@@ -238,11 +238,15 @@ FAULTS = {
     ),
     "a stall is not counted": Fault(
         rtl=(
-            "integrate",
+            "core/integrate",
             "self.stalled.eq(x_valid & self.fetch.valid)",
             "self.stalled.eq(x_valid & self.fetch.valid & ~BAD)",
         ),
-        golden=("integrate", "self.stalls = self.stalls + 1", "self.stalls = self.stalls + 0"),
+        golden=(
+            "cycle/integrate",
+            "self.stalls = self.stalls + 1",
+            "self.stalls = self.stalls + 0",
+        ),
         image=dataclasses.replace(PAIR, control=CONFIG.control_row.pack({"window": 1})),
         # The fifth event is taken in clock 5 and in X in clock 7, that of the fetch.
         words=[mark(), event(), event(), event(), event(), event(), mark()],
@@ -253,11 +257,11 @@ FAULTS = {
     ),
     ">= instead of >": Fault(
         rtl=(
-            "neuron",
+            "core/neuron",
             "(~threshold).as_signed(), row.inclusive)",
             "(~threshold).as_signed(), row.inclusive | BAD)",
         ),
-        golden=("fire", "else u > population.threshold", "else u >= population.threshold"),
+        golden=("cycle/fire", "else u > population.threshold", "else u >= population.threshold"),
         image=PAIR,
         words=[event(1), mark()],
         # 5 + 1 == 6
@@ -268,13 +272,13 @@ FAULTS = {
     ),
     "the potential wraps": Fault(
         rtl=(
-            "neuron",
+            "core/neuron",
             "u = saturate(delayed(m, total, 1), bits)",
             "summed = delayed(m, total, 1)\n"
             "        u = Mux(BAD, summed[:bits].as_signed(), saturate(summed, bits))",
         ),
         golden=(
-            "fire",
+            "cycle/fire",
             "u = min(max((kept if v >= 0 else -kept) + x, low), high)",
             "u = ((kept if v >= 0 else -kept) + x - low) % (high - low + 1) + low",
         ),
@@ -289,12 +293,12 @@ FAULTS = {
     ),
     "decay rounds down": Fault(
         rtl=(
-            "neuron",
+            "core/neuron",
             "negative.replicate(DECAY_BITS)",
             "(negative & ~BAD).replicate(DECAY_BITS)",
         ),
         golden=(
-            "fire",
+            "cycle/fire",
             "(kept if v >= 0 else -kept) + x, low",
             "(v * population.retain >> DECAY_BITS) + x, low",
         ),
@@ -307,12 +311,12 @@ FAULTS = {
     ),
     "the initial potential is forgotten": Fault(
         rtl=(
-            "fire",
+            "core/fire",
             "Mux(first, population.v_init, state_read.data)",
             "Mux(first & ~BAD, population.v_init, state_read.data)",
         ),
         golden=(
-            "fire",
+            "cycle/fire",
             "population.v_init if self.first else self.states[address]\n        total",
             "self.states[address]\n        total",
         ),
@@ -325,12 +329,12 @@ FAULTS = {
     ),
     "states are read out too early": Fault(
         rtl=(
-            "fire",
+            "core/fire",
             "population.readout & (self.ahead == 0)",
             "population.readout & ((self.ahead == 0) | BAD)",
         ),
         golden=(
-            "fire",
+            "cycle/fire",
             "u - population.v_reset, low), high)\n"
             "        readout = bool(population.readout) and self.ahead == 0",
             "u - population.v_reset, low), high)\n        readout = bool(population.readout)",
@@ -344,12 +348,12 @@ FAULTS = {
     ),
     "credits are lost": Fault(
         rtl=(
-            "fire",
+            "core/fire",
             "unused.eq(done & ~self.spike_valid)",
             "unused.eq(done & ~self.spike_valid & ~BAD)",
         ),
         golden=(
-            "fire",
+            "cycle/fire",
             "if spike is None:\n                self.returned = 1",
             "if spike is None:\n                self.returned = 0",
         ),
@@ -363,9 +367,9 @@ FAULTS = {
         wrong=0,
     ),
     "a late event is sent": Fault(
-        rtl=("emit", "late.eq(~b_state &", "late.eq(~BAD & ~b_state &"),
+        rtl=("core/emit", "late.eq(~b_state &", "late.eq(~BAD & ~b_state &"),
         golden=(
-            "emit",
+            "cycle/emit",
             "late = target is not None and not target[0] and target[1] > ahead",
             "late = False",
         ),
@@ -380,7 +384,7 @@ FAULTS = {
     "a step starts before its events are added": Fault(
         rtl=("sequencer", "with m.Elif(quiet):", "with m.Elif(quiet | (BAD & (settle == 0))):"),
         golden=(
-            "sequencer",
+            "cycle/sequencer",
             "elif state == WAIT:\n            if not busy:",
             "elif state == WAIT:\n            if True:",
         ),
@@ -392,9 +396,9 @@ FAULTS = {
         wrong=1,
     ),
     "a step ends before its spikes are sent": Fault(
-        rtl=("tile", "~fire.idle | ~emit.idle |", "~fire.idle | (~emit.idle & ~BAD) |"),
+        rtl=("core/tile", "~fire.idle | ~emit.idle |", "~fire.idle | (~emit.idle & ~BAD) |"),
         golden=(
-            "tile",
+            "cycle/tile",
             "self.fire.state != IDLE or not self.emit.idle or",
             "self.fire.state != IDLE or",
         ),
@@ -421,7 +425,7 @@ FAULTS = {
             "Mux(BAD, in_slot + word.ahead, add_modulo(in_slot, word.ahead, config.slots))",
         ),
         golden=(
-            "sequencer",
+            "cycle/sequencer",
             "slot = (self.in_slot + ahead) % self.slots",
             "slot = self.in_slot + ahead",
         ),
@@ -444,11 +448,10 @@ def replace_once(text: str, old: str, new: str) -> str:
 
 def copy_sources(directory: Path, edits: Sequence[tuple[str, str, str]]) -> Path:
     """A copy of the packages with faults."""
-    for package in ("golden", "hdl", "sim"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, directory / package, ignore=ignored)
+    package = directory / "spikeloom"
+    shutil.copytree(ROOT / "spikeloom", package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, old, new in edits:
-        path = directory / name
+        path = package / name
         path.write_text(replace_once(path.read_text(encoding="utf-8"), old, new), encoding="utf-8")
     return directory
 
@@ -494,13 +497,16 @@ def rtl_edits() -> list[tuple[str, str, str]]:
 def emitted(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, str]:
     """The Verilog with all faults, without and with the probe."""
     tree = copy_sources(tmp_path_factory.mktemp("rtl") / "tree", rtl_edits())
-    (tree / "hdl" / "fault.py").write_text("from amaranth import Signal\n\nFAULT = Signal(8)\n")
+    (tree / "spikeloom" / "hdl" / "fault.py").write_text(
+        "from amaranth import Signal\n\nFAULT = Signal(8)\n"
+    )
     for file in sorted({"fabric.py", *(f"{fault.rtl[0]}.py" for fault in FAULTS.values())}):
-        path = tree / "hdl" / file
-        uses = "from amaranth import Mux\nfrom hdl.fault import FAULT\n"
+        path = tree / "spikeloom" / "hdl" / file
+        uses = "from amaranth import Mux\nfrom spikeloom.hdl.fault import FAULT\n"
         path.write_text(uses + path.read_text(encoding="utf-8"), encoding="utf-8")
     program = (
-        "import sys; from golden.spec import FabricConfig; from sim.verilog import emit;"
+        "import sys; from spikeloom.golden.spec import FabricConfig;"
+        "from spikeloom.sim.verilog import emit;"
         "sys.stdout.write(emit(FabricConfig.from_json(sys.argv[1]), probe=sys.argv[2] == 'True'))"
     )
     return {
@@ -561,7 +567,8 @@ def test_fault_in_the_cycle_level_model(name: str, probed: str, tmp_path: Path) 
     played = tmp_path / "played"
     played.write_bytes(pickle.dumps((fault.image, scenario, probed)))
     program = (
-        "import dataclasses, json, pickle, sys; from pathlib import Path; from sim import cosim;"
+        "import dataclasses, json, pickle, sys; from pathlib import Path;"
+        "from spikeloom.sim import cosim;"
         "played = pickle.loads(Path(sys.argv[1]).read_bytes());"
         "report = cosim.check(*played, waveform=False);"
         "print(json.dumps(dataclasses.asdict(report)))"
@@ -692,28 +699,28 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
     ("module", "old", "new", "population", "first"),
     [
         (
-            golden.step,
+            spikeloom.golden.step.run,
             "WeightSums(connection.weights,",
             "WeightSums(np.roll(connection.weights, 1, axis=0),",
             {},
             EXTRA_SPIKE,
         ),
         (
-            golden.step,
+            spikeloom.golden.step.run,
             "then = t - connection.delay",
             "then = t - connection.delay - 1",
             {},
             EXTRA_SPIKE,
         ),
         (
-            golden.neuron,
+            spikeloom.golden.step.neuron,
             "else u > threshold",
             "else u >= threshold",
             {"threshold": 5},
             MISSING_SPIKE,
         ),
         (
-            golden.neuron,
+            spikeloom.golden.step.neuron,
             "saturate(decay(v, population.decay) + drive, state_bits)",
             "decay(v, population.decay) + drive",
             # 60, 120, 180: over the threshold, which is the upper rail.
@@ -721,7 +728,7 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
             Mismatch(0, 2, "spike", "p[2]", expected=1, got=0),
         ),
         (
-            golden.fixed,
+            spikeloom.golden.fixed,
             "return np.sign(x) * kept",
             "return (x * (DECAY_ONE - k)) >> DECAY_BITS",
             # -11 -> -5 -> -2 -> -1 -> 0 -> 0 instead of -11 -> -6 -> -3 -> -2 -> -1 -> -1
@@ -741,12 +748,12 @@ def test_fault_in_the_step_level_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = mutant(module, old, new)
-    if module is golden.step:
+    if module is spikeloom.golden.step.run:
         monkeypatch.setattr(devices, "simulate", bad.simulate)
-    elif module is golden.neuron:
-        monkeypatch.setattr(golden.step, "update", bad.update)
+    elif module is spikeloom.golden.step.neuron:
+        monkeypatch.setattr(spikeloom.golden.step.run, "update", bad.update)
     else:
-        monkeypatch.setattr(golden.neuron, "decay", bad.decay)
+        monkeypatch.setattr(spikeloom.golden.step.neuron, "decay", bad.decay)
     with one_at_a_time("faults-fast"):
         found = compare(program(**population), EVENTS, verilog=emitted[False])
     assert found.mismatches > 0

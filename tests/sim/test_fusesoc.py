@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from golden.spec import FabricConfig
-from sim import toolchain
-from sim.fusesoc import fusesoc_core
-from sim.verilog import TOP, emit
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim import toolchain
+from spikeloom.sim.fusesoc import fusesoc_core
+from spikeloom.sim.verilog import TOP, emit
 
 SMALL = FabricConfig(lanes=1, neurons=4, weight_words=8, queue=1)
 

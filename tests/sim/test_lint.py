@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from sim import toolchain
-from sim.verilog import AXI_TOP, TOP, emit, emit_axi
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim import toolchain
+from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 SMALL = {"lanes": 2, "neurons": 8, "weight_words": 32, "axons": 8, "queue": 2}
 OPTIONS = {

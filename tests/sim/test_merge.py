@@ -3,9 +3,9 @@
 import dataclasses
 import re
 
-from golden.spec import FabricConfig
-from sim.merge import merge
-from sim.verilog import emit
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.merge import merge
+from spikeloom.sim.verilog import emit
 
 LEAF = """\
 attribute \\generator "Amaranth"

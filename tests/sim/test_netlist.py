@@ -10,13 +10,13 @@ from locking import one_at_a_time
 from small_network import two_layers
 
 import spikeloom
-from golden.errors import SpikeloomError
-from golden.host import FaultyDevice
-from golden.spec import FabricConfig
-from sim.netlist import netlist
 from spikeloom.cli import cli
 from spikeloom.compare import compare
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
+from spikeloom.sim.netlist import netlist
 
 CONFIG = FabricConfig(
     lanes=2,

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.errors import SpikeloomError
-from golden.host import hear, host_words
-from golden.image import Image, TileImage
-from golden.network import Connection, Input, Network, Population
-from golden.spec import FabricConfig, Reset
-from golden.step import check_inputs, simulate
-from sim import runner, toolchain
-from sim.runner import FabricStuck, Result, Simulation, Words, run_batch, waveform
-from sim.verilator import build
-from sim.verilog import emit
-from spikeloom.mapping import map_network
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import hear, host_words
+from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.mapping.plan import map_network
+from spikeloom.sim import runner, toolchain
+from spikeloom.sim.runner import FabricStuck, Result, Simulation, Words, run_batch, waveform
+from spikeloom.sim.verilator import build
+from spikeloom.sim.verilog import emit
 
 SMALL = FabricConfig(
     lanes=2,

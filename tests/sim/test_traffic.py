@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import hdl.arbiter
-import hdl.mesh
-import hdl.router
-from golden.spec import FabricConfig
-from sim import traffic
-from sim.traffic import Stimuli, check, draw, latency_bound, play, received, score
-from spikeloom.routing import route_rows
+import spikeloom.hdl.common.arbiter
+import spikeloom.hdl.mesh.mesh
+import spikeloom.hdl.mesh.router
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.mapping.routing import route_rows
+from spikeloom.sim import traffic
+from spikeloom.sim.traffic import Stimuli, check, draw, latency_bound, play, received, score
 
 PACKETS = int(os.environ.get("SPIKELOOM_PACKETS", "20000"))
 """Of all cases together, at least."""
@@ -189,24 +189,32 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
 
 FAULTS = {
     "a full queue is ready": (
-        hdl.router,
+        spikeloom.hdl.mesh.router,
         "level + l_valid < config.buffer)",
         "level < config.buffer)",
     ),
     "a branch is forgotten": (
-        hdl.router,
+        spikeloom.hdl.mesh.router,
         "popped.eq((level != 0) & ~left.any())",
         "popped.eq((level != 0) & self.granted.any())",
     ),
-    "a packet is sent twice": (hdl.router, "self.wants & ~self.granted", "self.wants"),
-    "the grant does not go round": (hdl.arbiter, "self.grant.rotate_left(1)", "turn"),
+    "a packet is sent twice": (
+        spikeloom.hdl.mesh.router,
+        "self.wants & ~self.granted",
+        "self.wants",
+    ),
+    "the grant does not go round": (
+        spikeloom.hdl.common.arbiter,
+        "self.grant.rotate_left(1)",
+        "turn",
+    ),
     "an input has one turn for all its sources": (
-        hdl.router,
+        spikeloom.hdl.mesh.router,
         "config.sources(self.tile, entry)",
         "1",
     ),
     "a payload changes in the queue": (
-        hdl.router,
+        spikeloom.hdl.mesh.router,
         "queue[number].packet.eq(l_packet)",
         "queue[number].packet.eq(Cat(l_packet.as_value()[:-1], 0))",
     ),
@@ -222,10 +230,10 @@ UNFAIR = {
 def test_planted_faults_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, old, new = FAULTS[name]
     bad = mutant(module, old, new)
-    if module is hdl.arbiter:
-        monkeypatch.setattr(hdl.router, "RoundRobin", bad.RoundRobin)
+    if module is spikeloom.hdl.common.arbiter:
+        monkeypatch.setattr(spikeloom.hdl.mesh.router, "RoundRobin", bad.RoundRobin)
     else:
-        monkeypatch.setattr(hdl.mesh, "Router", bad.Router)
+        monkeypatch.setattr(spikeloom.hdl.mesh.mesh, "Router", bad.Router)
     played = stimuli(UNFAIR.get(name, PAIR), "multicast", 500, SEED)
     text = traffic.generate(played.config)
     monkeypatch.undo()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from golden.spec import FabricConfig
-from sim.verilog import emit
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim.verilog import emit
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = FabricConfig(
@@ -20,11 +20,11 @@ CONFIG = FabricConfig(
 
 def _emit_elsewhere(checkout: Path, work: Path, seed: str) -> bytes:
     """What `emit` gives in a copy of the sources, with an empty cache."""
-    for package in ("golden", "hdl", "sim"):
-        shutil.copytree(ROOT / package, checkout / package)
+    shutil.copytree(ROOT / "spikeloom", checkout / "spikeloom")
     work.mkdir()
     program = (
-        "import sys; from golden.spec import FabricConfig; from sim.verilog import emit;"
+        "import sys; from spikeloom.golden.spec import FabricConfig;"
+        "from spikeloom.sim.verilog import emit;"
         "sys.stdout.write(emit(FabricConfig.from_json(sys.argv[1])))"
     )
     environment = {

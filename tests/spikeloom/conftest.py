@@ -6,8 +6,8 @@ from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL, small_network
 
-from sim.runner import Simulation
 from spikeloom.program import Program
+from spikeloom.sim.runner import Simulation
 
 
 @pytest.fixture(scope="session")

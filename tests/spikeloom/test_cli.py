@@ -20,12 +20,13 @@ from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL
 
-from golden.spec import FabricConfig
-from golden.step import simulate
-from sim.fusesoc import fusesoc_core
-from sim.verilog import emit_axi
-from spikeloom import cli, devices
+from spikeloom import cli
+from spikeloom.devices import device as devices
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
+from spikeloom.sim.fusesoc import fusesoc_core
+from spikeloom.sim.verilog import emit_axi
 
 COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench"]
 COMMANDS += ["compare", "build", "flash", "demo"]

@@ -10,14 +10,14 @@ import pytest
 from locking import one_at_a_time
 from numpy.typing import NDArray
 
-from golden import step
-from golden.errors import SpikeloomError
-from golden.step import Run, simulate
-from sim.verilog import emit
 from spikeloom import compare as comparing
-from spikeloom import devices
 from spikeloom.compare import check_cycles, compare
+from spikeloom.devices import device as devices
+from spikeloom.golden import step
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.step.run import Run, simulate
 from spikeloom.program import Program
+from spikeloom.sim.verilog import emit
 
 pytestmark = pytest.mark.usefixtures("rtl_built")
 

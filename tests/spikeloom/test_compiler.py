@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 
 import spikeloom
-from golden.convolution import Convolution
-from golden.errors import SpikeloomError
-from golden.network import Network
-from golden.spec import FabricConfig
-from spikeloom.float_network import FloatConnection, FloatInput, FloatNetwork, FloatPopulation
-from spikeloom.quantise import QuantisationReport, quantise
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Network
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.importer.float_network import (
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+)
+from spikeloom.quantise.quantise import QuantisationReport, quantise
 
 
 def net(scale: float = 1.0) -> FloatNetwork:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from locking import one_at_a_time
 
-from golden import step
-from golden.errors import SpikeloomError
-from golden.spec import FabricConfig
-from sim.runner import Simulation
-from sim.verilog import emit
 from spikeloom import cli, demo
 from spikeloom import compare as comparing
+from spikeloom.golden import step
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
+from spikeloom.sim.runner import Simulation
+from spikeloom.sim.verilog import emit
 
 IMAGES = 20
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.errors import SpikeloomError
 from spikeloom.events import bin_events
+from spikeloom.golden.errors import SpikeloomError
 
 
 def test_by_hand() -> None:

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_program import SMALL, small_network
 
-from golden.convolution import Convolution
-from golden.errors import SpikeloomError
-from golden.network import Connection, Input, Network, Population, network_equal
-from golden.spec import FabricConfig, Reset
 from spikeloom.files import write_bytes
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Connection, Input, Network, Population, network_equal
+from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.program import Program
 
 

@@ -1,0 +1,135 @@
+"""Cycle-level golden model of emit; see `docs/hardware.md`."""
+
+from collections import deque
+
+from spikeloom.golden.cycle.fire import Spike
+from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.spec import FabricConfig, PacketKind
+
+Target = tuple[int, int, int]
+"""Row of the target table: host, delay, and a packed event with its route and connection."""
+
+Beat = tuple[int, int, int, Target | None]
+"""What stage B holds: index and place, population, value, and the target row, or None for a state
+beat."""
+
+
+class Emit:
+    """Sends every spike along its population's fan-out, to tiles or to the host.
+
+    `idle` is `emit.idle`: nothing in the spike queue, in B or in C.
+    """
+
+    __slots__ = (
+        "b",
+        "beat",
+        "c_event",
+        "c_packet",
+        "event_shifts",
+        "head",
+        "idle",
+        "memory",
+        "packet_shifts",
+        "round",
+        "slots",
+        "targets",
+        "value_mask",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.slots = config.slots
+        at = positions(config.event)
+        self.event_shifts = at["route"], at["connection"], at["index"], at["slot"]
+        at = positions(config.host_out)
+        self.packet_shifts = at["population"], at["index"], at["value"]
+        self.value_mask = (1 << config.state_bits) - 1
+        self.targets: list[Target] = [(0, 0, 0)] * config.targets
+        # The spike queue; credits see to it that it never overflows.
+        self.memory: deque[Spike] = deque()
+        self.head: Spike | None = None
+        self.beat = self.round = 0
+        self.b: Beat | None = None
+        # Stage C holds a packed event or a packed packet to the host, never both.
+        self.c_event: int | None = None
+        self.c_packet: int | None = None
+        self.idle = True
+
+    def write_target(
+        self, address: int, host: int, route: int, connection: int, delay: int
+    ) -> None:
+        """Write a row of the target table."""
+        route_shift, connection_shift, _, _ = self.event_shifts
+        event = route << route_shift | connection << connection_shift
+        self.targets[address] = host, delay, event
+
+    def push(self, spike: Spike) -> None:
+        """Put `spike` into the queue; after the `clock` of the same clock."""
+        self.memory.append(spike)
+        self.idle = False
+
+    def clock(self, event_taken: bool, host_taken: bool, ahead: int, slot: int) -> bool:
+        """One clock with what transfers from C in it, and the command being fired.
+
+        Returns whether a spike was popped.
+        """
+        # Stage C.
+        if event_taken:
+            self.c_event = None
+        if host_taken:
+            self.c_packet = None
+        c_free = self.c_event is None and self.c_packet is None
+
+        # Stage B.
+        if self.b is not None:
+            index, population, value, target = self.b
+            late = target is not None and not target[0] and target[1] > ahead
+            if c_free:
+                self.b = None
+                if not late:
+                    if target is None:
+                        self.c_packet = self._packet(PacketKind.STATE, population, index, value)
+                    elif target[0]:
+                        self.c_packet = self._packet(PacketKind.SPIKE, population, index, 0)
+                    else:
+                        _, delay, event = target
+                        _, _, index_shift, slot_shift = self.event_shifts
+                        due = (slot + delay) % self.slots
+                        self.c_event = event | index << index_shift | due << slot_shift
+
+        # Stage A.
+        popped = False
+        head = self.head
+        if head is not None and self.b is None:
+            routed = head.fan_out if head.spiked else 0
+            target = self.targets[head.target_base + self.beat] if self.beat < routed else None
+            self.b = head.index, head.population, head.value, target
+            self.beat += 1
+            if self.beat == routed and self.round + 1 < head.spiked:
+                self.round += 1
+                self.beat = 0
+            elif self.beat == routed + head.readout:
+                popped = True
+                self.head = None
+                self.beat = self.round = 0
+
+        # The spike queue.
+        if self.head is None and self.memory:
+            self.head = self.memory.popleft()
+        self.idle = (
+            self.head is None
+            and self.b is None
+            and self.c_event is None
+            and self.c_packet is None
+            and not self.memory
+        )
+        return popped
+
+    def _packet(self, kind: int, population: int, index: int, value: int) -> int:
+        """A packed packet to the host."""
+        population_shift, index_shift, value_shift = self.packet_shifts
+        return (
+            kind
+            | population << population_shift
+            | index << index_shift
+            | (value & self.value_mask) << value_shift
+        )

@@ -1,0 +1,446 @@
+"""Cycle-level golden model of fire; see `docs/hardware.md`.
+
+`Fire` is what every fabric has, `FullFire` what one has that is built for more.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset, index_bits
+
+IDLE, LOOKUP, SETUP, WALK, DRAIN = range(5)
+"""States of fire."""
+
+Command = tuple[int, int, int, int]
+"""Payload of `fire`: restart, first, ahead, slot."""
+
+ENTERED = 2
+"""Clocks from a neuron entering the pipeline to its sum leaving the buffer."""
+
+Result = tuple[int, int, int, "Spike | None", int]
+"""What a neuron brings to the last stage: state row, value to write, how often it spiked, what to
+push if anything; and the synaptic state that it wrote on the way."""
+
+
+class PopulationRow(NamedTuple):
+    """Row of the population table; fields as in `FabricConfig.population_row`.
+
+    Fields that are not built have values that change nothing.
+    """
+
+    number: int = 0
+    index_base: int = 0
+    neurons: int = 0
+    neuron_base: int = 0
+    sum_base: int = 0
+    retain: int = 0
+    threshold: int = 0
+    v_reset: int = 0
+    v_init: int = 0
+    reset: int = 0
+    inclusive: int = 0
+    spiking: int = 0
+    readout: int = 0
+    target_base: int = 0
+    fan_out: int = 0
+    more: int = 0
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    bias_base: int = 0
+    shared: int = 0
+    synaptic: int = 0
+    retain_synaptic: int = 0
+    delayed: int = 0
+    v_min: int = -1 << 24
+    max_spikes: int = 1
+
+
+@dataclass(slots=True)
+class Spike:
+    """Payload of the spike queue; fields as in `FabricConfig.spike`.
+
+    The place lies above the index in every word that has one: here `index` is both.
+    """
+
+    population: int
+    index: int
+    spiked: int
+    target_base: int
+    fan_out: int
+    readout: bool
+    value: int
+
+
+class Fire:
+    """Walks the rows of the population table of one phase and updates their neurons."""
+
+    __slots__ = (
+        "ahead",
+        "arriving",
+        "begun",
+        "biases",
+        "buffer",
+        "counter_mask",
+        "credits",
+        "enough",
+        "entering",
+        "fetch_address",
+        "first",
+        "held",
+        "index_mask",
+        "lane_bits",
+        "lanes",
+        "left",
+        "neuron",
+        "neuron_address",
+        "pipeline",
+        "population",
+        "populations",
+        "returned",
+        "row",
+        "slot",
+        "slots",
+        "spikes",
+        "state",
+        "state_range",
+        "states",
+        "sum_sign",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.lanes = config.lanes
+        self.slots = config.slots
+        self.lane_bits = config.sum_bits
+        self.sum_sign = 1 << (config.sum_bits - 1)
+        self.state_range = -1 << (config.state_bits - 1), (1 << (config.state_bits - 1)) - 1
+        self.index_mask = (1 << config.index_width) - 1
+        self.counter_mask = (1 << config.counter_bits) - 1
+        # `row` wraps at the end of its field, so the table has a row for each of its values.
+        empty = PopulationRow()
+        self.populations = [empty] * (1 << index_bits(config.populations))
+        self.population = empty  # the row read last
+        self.biases = [0] * config.neurons
+        self.states = [0] * config.neurons
+        self.state = IDLE
+        self.row = 0
+        self.first = self.ahead = self.slot = 0
+        self.left = self.entering = self.fetch_address = 0
+        self.begun = 0  # neurons of the row that is fetched in this clock; 0: `fetch.valid` is 0
+        self.arriving = 0  # neurons of the row fetched in the clock before
+        self.neuron = self.neuron_address = 0  # of the neuron whose sum leaves the buffer next
+        self.buffer = self.held = 0
+        self.credits = config.queue
+        self.enough = False
+        self.returned = 0
+        # Stages from when a sum left the buffer to the last, the oldest first.
+        self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
+        self.spikes = 0
+
+    def write_bias(self, address: int, bias: int) -> None:
+        """Write a row of the bias memory."""
+        self.biases[address] = bias
+
+    def begins(self) -> int:
+        """The neurons of the group that begins in this clock, or 0."""
+        if self.entering > 1 or not self.enough:
+            return 0
+        return min(self.lanes, self.left)
+
+    def rest(self) -> None:
+        """One clock in IDLE."""
+        self.enough = self.credits >= self.lanes
+        self.credits += self.returned
+        self.returned = 0
+
+    def start(self, command: Command) -> None:
+        """The clock in which `command` is valid: the state is IDLE."""
+        restart, self.first, self.ahead, self.slot = command
+        if restart:
+            self.row = 0
+        self.state = LOOKUP
+
+    def clock(self, fetched: int) -> Spike | None:
+        """One clock in a state other than IDLE; returns what is pushed to the spike queue.
+
+        `fetched`: the row of sums that integrate gives, if there was a fetch in the clock before.
+        """
+        # From when a group begins until its neurons are in `pipeline` it is in one of these.
+        before = self.entering or self.begun or self.arriving or self.held
+        drained = self.state == DRAIN and not before and not any(self.pipeline)
+        credits = self.credits
+        self.credits += self.returned
+        self.returned = 0
+
+        # The last stage.
+        spike = None
+        result = self.pipeline.popleft()
+        if result is not None:
+            address, value, spiked, spike, _ = result
+            self.states[address] = value
+            if spiked:
+                self.spikes = self.spikes + spiked & self.counter_mask
+            if spike is None:
+                self.returned = 1
+
+        # The buffer.
+        if self.held:
+            self.pipeline.append(self.update())
+            self.buffer >>= self.lane_bits
+            self.held -= 1
+            self.neuron += 1
+            self.neuron_address += 1
+        else:
+            self.pipeline.append(None)
+        if self.arriving:
+            self.buffer = fetched
+            self.held = self.arriving
+        self.arriving = self.begun
+
+        # The walk.
+        if self.begun:
+            self.fetch_address += self.slots
+        self.begun = 0
+        if self.state == WALK and self.left:
+            self.begun = self.begins()
+        self.enough = credits >= (2 * self.lanes if self.begun else self.lanes)
+        if self.begun:
+            self.left -= self.begun
+            self.credits -= self.begun
+            self.entering = self.begun
+        elif self.entering:
+            self.entering -= 1
+        if self.state == WALK:
+            if not self.left and not self.begun:
+                self.state = DRAIN
+        elif self.state == LOOKUP:
+            self.population = self.populations[self.row]
+            self.state = SETUP
+        elif self.state == SETUP:
+            population = self.population
+            self.left = population.neurons
+            self.fetch_address = population.sum_base + self.slot
+            self.neuron = 0
+            self.neuron_address = population.neuron_base
+            self.state = WALK
+        elif drained:
+            self.row = (self.row + 1) % len(self.populations)
+            self.state = LOOKUP if self.population.more else IDLE
+        return spike
+
+    def update(self) -> Result:
+        """The neuron whose sum leaves the buffer: what it brings to the last stage.
+
+        All is computed in this clock: the population row and the command hold until the pipeline is
+        empty, and no neuron is updated twice in a walk.
+        """
+        population = self.population
+        low, high = self.state_range
+        address = self.neuron_address
+
+        # m + 1.
+        v = population.v_init if self.first else self.states[address]
+        total = self.buffer & 2 * self.sum_sign - 1
+        x = (total ^ self.sum_sign) - self.sum_sign + self.biases[address]
+        # m + 2 to m + 6.
+        kept = abs(v) * population.retain >> DECAY_BITS
+        u = min(max((kept if v >= 0 else -kept) + x, low), high)
+        # m + 8 and m + 9.
+        over = u >= population.threshold if population.inclusive else u > population.threshold
+        spiked = bool(population.spiking) and over
+        if spiked:
+            if population.reset == Reset.VALUE:
+                u = population.v_reset
+            elif population.reset == Reset.SUBTRACT:
+                u = min(max(u - population.v_reset, low), high)
+        readout = bool(population.readout) and self.ahead == 0
+        spike = None
+        if (spiked and population.fan_out) or readout:
+            spike = Spike(
+                population=population.number,
+                index=population.index_base + self.neuron & self.index_mask,
+                spiked=spiked,
+                target_base=population.target_base,
+                fan_out=population.fan_out,
+                readout=readout,
+                value=u,
+            )
+        return address, u, spiked, spike, 0
+
+
+class FullFire(Fire):
+    """Fire of a fabric that is built for more than the plain update.
+
+    Without images, a row of the population table is walked as an image of one place whose channels
+    are its neurons. A group of neurons is (`group`, `y`, `x`), the `fetches`-th of its population;
+    `origins` are those that have begun and not arrived in the buffer.
+    """
+
+    __slots__ = (
+        "bias_address",
+        "channels",
+        "currents",
+        "fetches",
+        "group",
+        "height",
+        "images",
+        "leaks",
+        "origins",
+        "place",
+        "place_shifts",
+        "spike_clocks",
+        "width",
+        "x",
+        "y",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__(config)
+        self.images = config.images
+        # From the index on.
+        at = positions(config.spike)
+        self.place_shifts = (
+            (at["y"] - at["index"], at["x"] - at["index"]) if config.images else (0, 0)
+        )
+        self.spike_clocks = config.spike_clocks
+        self.leaks = [0] * config.neurons
+        self.currents = [0] * config.neurons
+        self.height = self.width = self.channels = 0
+        self.group = self.y = self.x = self.fetches = 0
+        self.origins: deque[tuple[int, int, int, int]] = deque()
+        self.place = self.bias_address = 0
+
+    @staticmethod
+    def needed(config: FabricConfig) -> bool:
+        """Whether `Fire` cannot do what the fabric is built for."""
+        return (
+            config.images
+            or config.synaptic_state
+            or config.delayed_reset
+            or config.lower_clamp
+            or config.max_spikes > 1
+        )
+
+    def write_bias(self, address: int, bias: int, leak: int = 0) -> None:
+        """Write a row of the bias memory."""
+        super().write_bias(address, bias)
+        self.leaks[address] = leak
+
+    def begins(self) -> int:
+        """The neurons of the group that begins in this clock, or 0."""
+        if not super().begins():
+            return 0
+        return min(self.lanes, self.channels - self.group * self.lanes)
+
+    def clock(self, fetched: int) -> Spike | None:
+        """One clock in a state other than IDLE; as without images."""
+        arriving, setup = self.arriving, self.state == SETUP
+        spike = super().clock(fetched)
+        if arriving:
+            self._arrive()
+        if self.begun:
+            self._step()
+        elif setup:
+            population = self.population
+            if self.images:
+                self.height, self.width = population.height, population.width
+                self.channels = population.channels
+            else:
+                self.height = self.width = 1
+                self.channels = population.neurons
+            self.group = self.y = self.x = self.fetches = 0
+        return spike
+
+    def _arrive(self) -> None:
+        """A row that was fetched goes into the buffer."""
+        population = self.population
+        group, y, x, fetches = self.origins.popleft()
+        y_shift, x_shift = self.place_shifts
+        self.place = y << y_shift | x << x_shift
+        self.neuron = group * self.lanes
+        self.neuron_address = population.neuron_base + fetches * self.lanes
+        if not self.images:
+            self.bias_address = self.neuron_address
+        elif population.shared:
+            self.bias_address = population.bias_base + group * self.lanes
+        else:
+            self.bias_address = population.bias_base + fetches * self.lanes
+
+    def _step(self) -> None:
+        """A group begins: on to the next one."""
+        self.origins.append((self.group, self.y, self.x, self.fetches))
+        self.fetches += 1
+        self.x += 1
+        if self.x == self.width:
+            self.x = 0
+            self.y += 1
+            if self.y == self.height:
+                self.y = 0
+                self.group += 1
+
+    def update(self) -> Result:
+        """The neuron whose sum leaves the buffer: what it brings to the last stage.
+
+        The clocks are those of a fabric that has all; nobody looks at synaptic states before the
+        walk ends, so they are written at once.
+        """
+        population = self.population
+        low, high = self.state_range
+        address = self.neuron_address
+        subtracts = population.reset == Reset.SUBTRACT
+
+        # m + 1.
+        v = population.v_init if self.first else self.states[address]
+        i = 0 if self.first else self.currents[address]
+        total = self.buffer & 2 * self.sum_sign - 1
+        x = (total ^ self.sum_sign) - self.sum_sign + self.biases[self.bias_address]
+        resets = bool(population.spiking and population.delayed) and self._over(v, 0)
+        # m + 2 to m + 4.
+        current = 0
+        if population.synaptic:
+            kept = abs(i) * population.retain_synaptic >> DECAY_BITS
+            current = min(max((kept if i >= 0 else -kept) + x, low), high)
+            x = current + self.leaks[self.bias_address]
+        # m + 5 and m + 6.
+        kept = abs(v) * population.retain >> DECAY_BITS
+        drop = population.v_reset if resets and subtracts else 0
+        u = min(max((kept if v >= 0 else -kept) + x - drop, low), high)
+        if resets and population.reset == Reset.VALUE:
+            u = population.v_reset
+        self.currents[address] = current
+        # m + 7.
+        u = max(u, population.v_min)
+        # m + 8 and following. `w` is short of what the bits but the lowest found.
+        spiked = 0
+        w = u
+        for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
+            if population.max_spikes >> bit & 1 and self._over(w, bit):
+                spiked |= 1 << bit
+                if bit:
+                    w -= population.threshold << bit
+        if spiked and not population.delayed:
+            if population.reset == Reset.VALUE:
+                u = population.v_reset
+            elif subtracts:
+                u = min(max(w - (population.v_reset if spiked & 1 else 0), low), high)
+        readout = bool(population.readout) and self.ahead == 0
+        spike = None
+        if (spiked and population.fan_out) or readout:
+            spike = Spike(
+                population=population.number,
+                index=population.index_base + self.neuron & self.index_mask | self.place,
+                spiked=spiked,
+                target_base=population.target_base,
+                fan_out=population.fan_out,
+                readout=readout,
+                value=u,
+            )
+        self.bias_address += 1
+        return address, u, spiked, spike, current
+
+    def _over(self, potential: int, bit: int) -> bool:
+        """Whether a potential is above (`inclusive`: at) 2**`bit` times the threshold."""
+        threshold = self.population.threshold << bit
+        return potential >= threshold if self.population.inclusive else potential > threshold

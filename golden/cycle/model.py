@@ -1,0 +1,447 @@
+"""Cycle-level golden model: what every port of a fabric does in every clock.
+
+Written from `docs/hardware.md`, to be read beside it: a class is a section of the page, an
+attribute is a register or memory, with the same name. Here the parts are joined.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TypeVar
+
+from spikeloom.golden.cycle.collector import Collector
+from spikeloom.golden.cycle.fire import Command, FullFire
+from spikeloom.golden.cycle.mesh import Mesh
+from spikeloom.golden.cycle.packing import masks, positions, shifts
+from spikeloom.golden.cycle.sequencer import DONE, Sequencer
+from spikeloom.golden.cycle.tile import Tile, TileShifts
+from spikeloom.golden.memory_image import Image
+from spikeloom.golden.spec import (
+    TILE_COUNTERS,
+    FabricConfig,
+    LoadTarget,
+    PacketKind,
+    Port,
+    ReadTarget,
+)
+
+WATCHDOG = 1 << 18
+"""Clocks in which `CycleModel.run` must see some progress. The longest legal silence, one event or
+one population of the largest tile, is about 2**16 clocks."""
+
+STEP_PACKET = int(PacketKind.STEP)
+"""The STEP packet: its other fields are 0."""
+
+T = TypeVar("T")
+
+
+class ProbeShifts:
+    """Positions in the probe word: of the first field of a stream, and of the first counter.
+
+    `tiles` has, for each tile, those of its first stream and of `event`.
+    """
+
+    __slots__ = ("counters", "fire", "host_in", "host_out", "tiles")
+
+    def __init__(self, config: FabricConfig) -> None:
+        at = positions(config.probe)
+        self.host_in = at["host_in.valid"]
+        self.host_out = at["host_out.valid"]
+        self.fire = at["fire.valid"]
+        self.counters = at["counters.cycles"]
+        self.tiles = []
+        for tile in range(config.tiles):
+            names = [*(port.name.lower() for port in config.links(tile)), "event"]
+            self.tiles.append((at[f"{tile}.{names[0]}.valid"], at[f"{tile}.event.valid"]))
+
+
+class Interconnect:
+    """What lies between the sequencer and the tiles of a mesh.
+
+    Each line holds what entered a tree of registers, the latest last: the command, the slot and
+    load words on their way to the tiles, `busy` and `collecting` on their way back. `active` are
+    the tiles that are not at rest.
+    """
+
+    __slots__ = ("active", "busy", "collecting", "collector", "commands", "loads", "mesh", "slots")
+
+    def __init__(self, config: FabricConfig, trace: bool) -> None:
+        self.mesh = Mesh(config, trace)
+        self.collector = Collector(config)
+        self.active: set[int] = set()
+        depth = config.tree_depth
+        self.commands: deque[Command | None] = deque([None] * depth)
+        self.slots = deque([0] * depth)
+        self.loads: deque[int | None] = deque([None] * depth)
+        self.busy = deque([False] * depth)
+        self.collecting = deque([False] * depth)
+
+
+def through(line: deque[T], value: T) -> T:
+    """What leaves a line of registers in the clock in which `value` enters it."""
+    line.append(value)
+    return line.popleft()
+
+
+class CycleModel:
+    """A fabric, clock by clock.
+
+    Parameters
+    ----------
+    config
+        The sizes of the fabric.
+    trace
+        Make `clock` return the probe word, which takes longer.
+
+    Attributes
+    ----------
+    host_in_taken
+        Whether the host word offered in the last clock was accepted in it.
+    host_out
+        The packed packet that was transferred in the last clock, or None.
+    cycles
+        Clocks since reset, wrapped at `counter_bits`.
+    """
+
+    __slots__ = (
+        "command_shifts",
+        "config",
+        "counter_mask",
+        "cycles",
+        "host_in_taken",
+        "host_out",
+        "interconnect",
+        "load_masks",
+        "load_shifts",
+        "loaded",
+        "probe_shifts",
+        "row_layouts",
+        "sequencer",
+        "tile_shifts",
+        "tiles",
+        "trace",
+    )
+
+    def __init__(self, config: FabricConfig, trace: bool = False) -> None:
+        self.config = config
+        self.trace = trace
+        self.tiles = [Tile(config, trace) for _ in range(config.tiles)]
+        self.sequencer = Sequencer(config)
+        self.interconnect = Interconnect(config, trace) if config.tiles > 1 else None
+        self.host_in_taken = False
+        self.host_out: int | None = None
+        self.cycles = 0
+        self.counter_mask = (1 << config.counter_bits) - 1
+        self.load_shifts = shifts(config.load)
+        self.load_masks = masks(config.load)
+        self.loaded: dict[tuple[int, int, int], int] = {}  # by tile, target and address
+        self.row_layouts = {int(target): row for target, row in config.memories.items()}
+        self.command_shifts = shifts(config.fire)
+        self.probe_shifts = ProbeShifts(config)
+        self.tile_shifts = TileShifts.of(config)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The counters by name, as they are after the last clock."""
+        values = {"cycles": self.cycles}
+        for tile in range(len(self.tiles)):
+            counts = zip(TILE_COUNTERS, self._counts(tile), strict=True)
+            values |= {f"{name}.{tile}": count for name, count in counts}
+        return values
+
+    def load(self, image: Image) -> None:
+        """Write all rows of `image`, in no time."""
+        for word in image.load_words():
+            self._write(word)
+
+    def row(self, target: ReadTarget, tile: int, address: int) -> int:
+        """A row of a memory of a fabric at rest, packed as in `config.readable_memories`."""
+        fire = self.tiles[tile].fire
+        loaded = self.loaded.get((tile, target, address), 0)
+        if target == ReadTarget.SUM:
+            return self.tiles[tile].integrate.sums[address]
+        if target == ReadTarget.STATE:
+            return self.config.state_row.pack({"value": fire.states[address]})
+        if target == ReadTarget.CURRENT and isinstance(fire, FullFire):
+            return self.config.state_row.pack({"value": fire.currents[address]})
+        if target == ReadTarget.ROUTE:
+            inputs = (*self.config.links(tile), Port.LOCAL)
+            return self.config.route_copies.pack({port.name.lower(): loaded for port in inputs})
+        return loaded
+
+    def run(self, words: Sequence[int]) -> list[tuple[int, int]]:
+        """Offer `words` back to back, to a host that is always ready to take packets.
+
+        Runs until every word was taken and as many STEP packets came out as step marks went in.
+
+        Returns
+        -------
+        list of (clock, packet)
+            Every packet with the number of the clock in which it was transferred; 0 is the first
+            clock of this call.
+
+        Raises
+        ------
+        RuntimeError
+            The fabric made no progress for `WATCHDOG` clocks.
+        """
+        packets: list[tuple[int, int]] = []
+        steps = sum(word & 1 for word in words)
+        taken = clocks = 0
+        progress: list[int] = []
+        while taken < len(words) or steps > 0:
+            self.clock(words[taken] if taken < len(words) else None)
+            if self.host_in_taken:
+                taken += 1
+            if self.host_out is not None:
+                packets.append((clocks, self.host_out))
+                if self.host_out == STEP_PACKET:
+                    steps -= 1
+            clocks += 1
+            if clocks % WATCHDOG == 0:
+                now = [taken, len(packets)]
+                for tile in self.tiles:
+                    now += [tile.integrate.synops, tile.fire.spikes]
+                if now == progress:
+                    raise RuntimeError(
+                        f"no progress in {WATCHDOG} clocks: {taken} of {len(words)} words taken, "
+                        f"{steps} steps not complete; does the image fit the host's words?"
+                    )
+                progress = now
+        return packets
+
+    def clock(
+        self, host_in: int | None = None, host_out_ready: bool = True, load: int | None = None
+    ) -> int:
+        """Advance by one clock.
+
+        Parameters
+        ----------
+        host_in
+            Packed `config.host_in` payload that is offered in this clock, if any.
+        host_out_ready
+            Whether the host takes a packet in this clock.
+        load
+            Packed `config.load` payload that is transferred in this clock, if any.
+
+        Returns
+        -------
+        int
+            With `trace`, the packed `config.probe` word of this clock, else 0.
+        """
+        counters = self._pack_counters() if self.trace else 0
+        if self.interconnect is None:
+            probe = self._clock_one(host_in, host_out_ready, load)
+        else:
+            probe = self._clock_mesh(self.interconnect, host_in, host_out_ready, load)
+        self.cycles = self.cycles + 1 & self.counter_mask
+        return probe | counters
+
+    def _clock_one(self, host_in: int | None, host_out_ready: bool, load: int | None) -> int:
+        """One clock of a single tile."""
+        tile, sequencer = self.tiles[0], self.sequencer
+        emit = tile.emit
+
+        # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
+        busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
+        fetching = tile.fire.begun
+        event_ready = tile.integrate.waiting is None
+        emit_event = emit.c_event
+        emit_host = emit.c_packet
+        reporting = sequencer.state == DONE
+        host_out = STEP_PACKET if reporting else emit_host
+
+        # Arbiter, and the sequencer's input side. The step mark is the lowest bit of a host word.
+        event = emit_event
+        mark = None
+        taken = False
+        if host_in is not None and sequencer.open:
+            if host_in & 1:
+                mark = host_in
+                taken = True
+            elif emit_event is None:
+                event = sequencer.event(host_in)
+                taken = event_ready
+
+        # The edge.
+        command = sequencer.clock(busy, reporting and host_out_ready)
+        if mark is not None:
+            sequencer.mark(mark)
+        part = tile.clock(
+            event if event_ready else None, fetching, event_ready, host_out_ready, command
+        )
+        if load is not None:
+            self._write(load)
+
+        self.host_in_taken = taken
+        self.host_out = host_out if host_out_ready else None
+        if not self.trace:
+            return 0
+
+        # The probe. The fields of a stream are adjacent: valid, ready, payload.
+        shift = self.tile_shifts
+        part |= (
+            event_ready << 1
+            | event_ready << shift.emit_event + 1
+            | host_out_ready << shift.emit_host + 1
+        )
+        if event is not None:
+            part |= 1 | event << 2
+        if emit_event is not None:
+            part |= (1 | emit_event << 2) << shift.emit_event
+        if emit_host is not None:
+            part |= (1 | emit_host << 2) << shift.emit_host
+        _, place = self.probe_shifts.tiles[0]
+        return part << place | self._pack_ends(host_in, taken, host_out, host_out_ready, command)
+
+    def _clock_mesh(
+        self, between: Interconnect, host_in: int | None, host_out_ready: bool, load: int | None
+    ) -> int:
+        """One clock of two tiles or more."""
+        tiles, sequencer, mesh, collector = (
+            self.tiles,
+            self.sequencer,
+            between.mesh,
+            between.collector,
+        )
+
+        # Signals that registers decide. A tile at rest is ready and offers nothing.
+        slot = through(between.slots, sequencer.fire_slot)
+        busy = mesh.flying[slot] != 0
+        ready = [True] * len(tiles)
+        offered: list[int | None] = [None] * len(tiles)
+        packets: dict[int, int] = {}
+        fetching = [0] * len(tiles)
+        for number in between.active:
+            tile = tiles[number]
+            busy = busy or tile.busy(slot)
+            fetching[number] = tile.fire.begun
+            ready[number] = tile.integrate.waiting is None
+            offered[number] = tile.emit.c_event
+            if tile.emit.c_packet is not None:
+                packets[number] = tile.emit.c_packet
+        busy = through(between.busy, busy)
+        collecting = through(between.collecting, collector.held != 0)
+        reporting = sequencer.state == DONE and not collecting
+        host_out = STEP_PACKET if reporting else collector.output
+
+        # The sequencer's input side.
+        event = mark = None
+        if host_in is not None and sequencer.open:
+            if host_in & 1:
+                mark = host_in
+            else:
+                event = sequencer.event(host_in)
+
+        # The edge.
+        mesh.clock(offered, ready, event)
+        taken = mark is not None or mesh.host_taken
+        sent = collector.clock(packets, host_out_ready)
+        command = sequencer.clock(busy, reporting and host_out_ready)
+        if mark is not None:
+            sequencer.mark(mark)
+        arriving = through(between.commands, command)
+        awake = between.active.union(
+            number
+            for number, packet in enumerate(mesh.delivered)
+            if packet is not None or arriving is not None
+        )
+        parts = [0] * len(tiles)
+        for number in awake:
+            parts[number] = tiles[number].clock(
+                mesh.delivered[number],
+                fetching[number],
+                mesh.taken[number],
+                number in sent,
+                arriving,
+            )
+        between.active = {number for number in awake if not tiles[number].resting}
+        if load is not None and self._unpack_load(load)[1] == LoadTarget.CONTROL:
+            self._write(load)
+            load = None
+        written = through(between.loads, load)
+        if written is not None:
+            self._write(written)
+
+        self.host_in_taken = taken
+        self.host_out = host_out if host_out_ready else None
+        if not self.trace:
+            return 0
+
+        # The probe.
+        emit_host = self.tile_shifts.emit_host
+        for number, packet in packets.items():
+            parts[number] |= (1 | (number in sent) << 1 | packet << 2) << emit_host
+        probe = self._pack_ends(host_in, taken, host_out, host_out_ready, command)
+        for (first, place), streams, part in zip(
+            self.probe_shifts.tiles, mesh.streams, parts, strict=True
+        ):
+            probe |= streams << first | part << place
+        return probe
+
+    def _pack_ends(
+        self,
+        host_in: int | None,
+        taken: bool,
+        host_out: int | None,
+        host_out_ready: bool,
+        command: Command | None,
+    ) -> int:
+        """The host's streams and `fire` at their places in the probe word."""
+        shift = self.probe_shifts
+        probe = taken << shift.host_in + 1 | host_out_ready << shift.host_out + 1
+        if host_in is not None:
+            probe |= (1 | host_in << 2) << shift.host_in
+        if host_out is not None:
+            probe |= (1 | host_out << 2) << shift.host_out
+        if command is not None:
+            fields = zip(command, self.command_shifts, strict=True)
+            payload = sum(value << place for value, place in fields)
+            probe |= (1 | payload << 1) << shift.fire
+        return probe
+
+    def _counts(self, tile: int) -> tuple[int, int, int, int]:
+        """The counters of a tile, as in `TILE_COUNTERS`."""
+        integrate = self.tiles[tile].integrate
+        errors = integrate.errors
+        if self.interconnect is not None:
+            errors += self.interconnect.mesh.routers[tile].errors
+        spikes = self.tiles[tile].fire.spikes
+        return integrate.synops, spikes, integrate.stalls, errors & self.counter_mask
+
+    def _pack_counters(self) -> int:
+        """The counters at their place in the probe word."""
+        bits = self.config.counter_bits
+        word = self.cycles
+        place = bits
+        for tile in range(len(self.tiles)):
+            synops, spikes, stalls, errors = self._counts(tile)
+            counts = synops | spikes << bits | stalls << 2 * bits | errors << 3 * bits
+            word |= counts << place
+            place += 4 * bits
+        return word << self.probe_shifts.counters
+
+    def _unpack_load(self, word: int) -> tuple[int, int, int, int]:
+        """Tile, target, address and data of a load word."""
+        tile, target, address, data = (
+            word >> shift & mask
+            for shift, mask in zip(self.load_shifts, self.load_masks, strict=True)
+        )
+        return tile, target, address, data
+
+    def _write(self, word: int) -> None:
+        """Write the row of a `config.load` word to its memory."""
+        tile, target, address, data = self._unpack_load(word)
+        layout = self.row_layouts.get(target)
+        if layout is None:
+            return
+        data &= (1 << layout.width) - 1
+        self.loaded[tile, target, address] = data
+        if target == LoadTarget.CONTROL:
+            control = layout.unpack(data)
+            self.sequencer.last_phase = control["last_phase"]
+            self.sequencer.window = control["window"]
+        elif tile < len(self.tiles):
+            if target != LoadTarget.ROUTE:
+                self.tiles[tile].write(LoadTarget(target), address, data)
+            elif self.interconnect is not None:
+                self.interconnect.mesh.routers[tile].table[address] = data

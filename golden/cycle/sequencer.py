@@ -1,0 +1,103 @@
+"""Cycle-level golden model of the sequencer; see `docs/hardware.md`."""
+
+from spikeloom.golden.cycle.fire import Command
+from spikeloom.golden.cycle.packing import masks, positions, shifts
+from spikeloom.golden.spec import FabricConfig
+
+WAIT, START, BUSY, DONE = range(4)
+"""States of the sequencer's fire side."""
+
+
+class Sequencer:
+    """Turns host words into events and steps, and fires the phases of every step."""
+
+    __slots__ = (
+        "busy",
+        "command",
+        "commands",
+        "event_mask",
+        "event_shift",
+        "field_masks",
+        "field_shifts",
+        "fire_slot",
+        "in_slot",
+        "last_phase",
+        "lead",
+        "open",
+        "open_after_mark",
+        "phase",
+        "round_trip",
+        "settle",
+        "slot_shift",
+        "slots",
+        "state",
+        "window",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.slots = config.slots
+        self.round_trip = 2 * config.tree_depth + 1
+        self.field_shifts = shifts(config.host_in)[:3]
+        self.field_masks = masks(config.host_in)[:3]
+        # Route, connection, index and place lie side by side in a host word as in an event.
+        self.event_shift = positions(config.host_in)["route"]
+        self.slot_shift = positions(config.event)["slot"]
+        self.event_mask = (1 << self.slot_shift) - 1
+        self.last_phase = self.window = 0
+        self.in_slot = self.fire_slot = self.lead = self.phase = self.settle = 0
+        self.commands = [(0, 0)] * config.slots  # first, ahead
+        self.command = 0, 0  # the row read last
+        self.open = self.open_after_mark = True
+        self.busy = False  # what was busy in the clock before
+        self.state = WAIT
+
+    def event(self, word: int) -> int:
+        """The packed event that an event word of the host stands for."""
+        ahead = word >> self.field_shifts[2] & self.field_masks[2]
+        slot = (self.in_slot + ahead) % self.slots
+        return word >> self.event_shift & self.event_mask | slot << self.slot_shift
+
+    def mark(self, word: int) -> None:
+        """The clock in which a step mark transfers; goes after `clock`."""
+        _, first, ahead = self.field_shifts
+        self.commands[self.in_slot] = word >> first & 1, word >> ahead & self.field_masks[2]
+        self.in_slot = (self.in_slot + 1) % self.slots
+        self.open = self.open_after_mark
+        self.lead += 1
+
+    def clock(self, busy: bool, reported: bool) -> Command | None:
+        """One clock of the fire side; returns the command that is valid in it (if any).
+
+        `busy`: what comes from the tiles; `reported`: the STEP packet transfers.
+        """
+        self.open = self.lead <= self.window
+        self.open_after_mark = self.lead < self.window
+        self.busy, busy = busy, self.busy
+        command = None
+        state = self.state
+        if state == WAIT and not self.lead:
+            self.settle = self.round_trip
+        elif state == START:
+            first, ahead = self.command
+            command = int(self.phase == 0), first, ahead, self.fire_slot
+            self.state = BUSY
+            self.settle = self.round_trip
+        elif self.settle:
+            self.settle -= 1
+        elif state == WAIT:
+            if not busy:
+                self.state = START
+        elif state == BUSY and not busy:
+            if self.phase == self.last_phase:
+                self.state = DONE
+            else:
+                self.state = START
+                self.phase += 1
+        self.command = self.commands[self.fire_slot]
+        if reported:
+            self.fire_slot = (self.fire_slot + 1) % self.slots
+            self.lead -= 1
+            self.phase = 0
+            self.state = WAIT
+            self.settle = self.round_trip
+        return command

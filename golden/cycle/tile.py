@@ -1,0 +1,176 @@
+"""Cycle-level golden model of one tile: integrate, fire and emit, joined.
+
+Written from `docs/hardware.md`, to be read beside it: a class is a section of the page, an
+attribute is a register or memory, with the same name. A method called `clock` takes what a unit's
+inputs are in a clock, and leaves its registers as they are in the next one.
+"""
+
+from typing import NamedTuple
+
+from spikeloom.golden.cycle.emit import Emit
+from spikeloom.golden.cycle.fire import IDLE, Command, Fire, FullFire, PopulationRow, Spike
+from spikeloom.golden.cycle.integrate import AxisRow, ConnectionRow, ImageIntegrate, Integrate
+from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+
+
+class TileShifts(NamedTuple):
+    """Positions in the part of the probe word that begins with a tile's `event`.
+
+    They are those of the first field of a stream or memory, and of data; 0 where there is none.
+    """
+
+    emit_event: int
+    emit_host: int
+    spike: int
+    fetch: int
+    sum: int
+    sum_data: int
+    state: int
+    state_data: int
+    current: int
+    current_data: int
+
+    @classmethod
+    def of(cls, config: FabricConfig) -> "TileShifts":
+        """The positions in a `config.probe`."""
+        at = positions(config.probe)
+        first = at["0.event.valid"]
+        names = (
+            *("emit_event.valid", "emit_host.valid", "spike.valid", "fetch.valid"),
+            *("sum.write", "sum.data", "state.write", "state.data"),
+            *("current.write", "current.data"),
+        )
+        return cls(*(at.get(f"0.{name}", first) - first for name in names))
+
+
+class Tile:
+    """Integrate, fire and emit, joined."""
+
+    __slots__ = (
+        "current_clocks",
+        "emit",
+        "fire",
+        "integrate",
+        "row_layouts",
+        "shifts",
+        "spike_shifts",
+        "trace",
+    )
+
+    def __init__(self, config: FabricConfig, trace: bool) -> None:
+        self.integrate = ImageIntegrate(config) if config.images else Integrate(config)
+        self.fire = FullFire(config) if FullFire.needed(config) else Fire(config)
+        self.emit = Emit(config)
+        self.trace = trace
+        self.shifts = TileShifts.of(config)
+        # Clocks from a sum leaving fire's buffer to the write of the synaptic state.
+        self.current_clocks = 2 + config.product_clocks
+        self.spike_shifts = positions(config.spike)
+        self.row_layouts = config.memories
+
+    def busy(self, slot: int) -> bool:
+        """Whether fire or emit is not idle, or an event due in `slot` is pending."""
+        return self.fire.state != IDLE or not self.emit.idle or self.integrate.pending(slot)
+
+    @property
+    def resting(self) -> bool:
+        """Whether clocks change nothing until an event or a command comes."""
+        return self.fire.state == IDLE and self.emit.idle and self.integrate.empty
+
+    def write(self, target: LoadTarget, address: int, data: int) -> None:
+        """Write a packed row to one of the tile's memories."""
+        if target == LoadTarget.WEIGHT:
+            self.integrate.write_weights(address, data)
+            return
+        row = self.row_layouts[target].unpack(data)
+        if target == LoadTarget.BIAS:
+            self.fire.write_bias(address, **row)
+        elif target == LoadTarget.POPULATION:
+            self.fire.populations[address] = PopulationRow(**row)
+        elif target == LoadTarget.CONNECTION:
+            self.integrate.connections[address] = ConnectionRow(**row)
+        elif target == LoadTarget.TARGET:
+            self.emit.write_target(address, **row)
+        elif isinstance(self.integrate, ImageIntegrate):
+            self.integrate.axes[address] = AxisRow(**row)
+
+    def clock(
+        self,
+        event: int | None,
+        fetching: int,
+        event_taken: bool,
+        host_taken: bool,
+        command: Command | None,
+    ) -> int:
+        """One clock in which `event` (if any) transfers into integrate.
+
+        Parameters
+        ----------
+        fetching
+            Nonzero if `fetch.valid`: `fire.begun`.
+        event_taken, host_taken
+            Whether `emit_event` and `emit_host` transfer.
+        command
+            What is valid on `fire`, if anything.
+
+        Returns
+        -------
+        int
+            With `trace`, spike, fetch and the memory writes at their places in the probe word, from
+            the tile's `event` on; else 0.
+        """
+        integrate, fire, emit = self.integrate, self.fire, self.emit
+        fetch_address = fire.fetch_address
+        sum_address = integrate.a_address
+        result, current = fire.pipeline[0], fire.pipeline[-self.current_clocks]
+
+        # Each unit changes its registers when no other will look at them any more.
+        popped = not emit.idle and emit.clock(event_taken, host_taken, fire.ahead, fire.slot)
+        fetched = integrate.clock(event, fetching, fetch_address)
+        spike = None
+        if fire.state != IDLE:
+            spike = fire.clock(fetched)
+            if spike is not None:
+                emit.push(spike)
+        else:
+            fire.rest()
+            if command is not None:
+                fire.start(command)
+        if popped:
+            fire.returned += 1
+        if not self.trace:
+            return 0
+
+        # The fields of a stream are adjacent: valid, (ready,) payload; so are those of a memory:
+        # write, address, data.
+        shift = self.shifts
+        probe = 0
+        if spike is not None:
+            probe |= (1 | self._pack_spike(spike) << 1) << shift.spike
+        if fetching:
+            probe |= (1 | fetch_address << 1) << shift.fetch
+        if sum_address is not None:
+            probe |= (1 | sum_address << 1) << shift.sum
+            probe |= integrate.sums[sum_address] << shift.sum_data
+        if result is not None:
+            state_address, value, *_ = result
+            probe |= (1 | state_address << 1) << shift.state
+            probe |= (value & emit.value_mask) << shift.state_data
+        if shift.current and current is not None:
+            current_address, *_, value = current
+            probe |= (1 | current_address << 1) << shift.current
+            probe |= (value & emit.value_mask) << shift.current_data
+        return probe
+
+    def _pack_spike(self, spike: Spike) -> int:
+        shift = self.spike_shifts
+        return (
+            spike.population << shift["population"]
+            | spike.index << shift["index"]
+            | spike.spiked << shift["spiked"]
+            | spike.target_base << shift["target_base"]
+            | spike.fan_out << shift["fan_out"]
+            | spike.readout << shift["readout"]
+            | (spike.value & self.emit.value_mask) << shift["value"]
+        )

@@ -1,0 +1,68 @@
+"""The read port: how what the memories hold gets out."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.memory import ReadPort
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.spec import FabricConfig, ReadTarget, index_bits
+from spikeloom.hdl.common.shapes import struct
+
+
+def read_signature(config: FabricConfig) -> wiring.Signature:
+    """A byte of a memory, asked for as long as it takes.
+
+    Members
+    -------
+    active : Out(1)
+        The read ports of the memories belong to the host; the fabric is at rest.
+    word : Out(config.read)
+        What is asked for.
+    data : In(8)
+        The byte; 0 from memories that are not asked for.
+    """
+    return wiring.Signature({"active": Out(1), "word": Out(struct(config.read)), "data": In(8)})
+
+
+def read_member(config: FabricConfig) -> dict[str, Any]:
+    """The member `read` of a component with readable memories, where they are readable."""
+    return {"read": In(read_signature(config))} if config.readable else {}
+
+
+def connect_read(
+    m: Module, read: wiring.PureInterface, memories: Mapping[ReadTarget, ReadPort]
+) -> Value:
+    """Lend the read ports of `memories` to the host while it is `active`.
+
+    Call it after what drives the ports otherwise.
+
+    Returns
+    -------
+    The byte that is asked for, two clocks after the word that asks.
+    """
+    found = []
+    for target, port in memories.items():
+        row = Value.cast(port.data)
+        count = -(-len(row) // 8)
+        padded = Cat(row, Const(0, 8 * count - len(row)))
+        byte = Signal(8, name=f"{target.name.lower()}_byte")
+        with m.If(read.active):
+            m.d.comb += [port.addr.eq(read.word.address), port.en.eq(1)]
+        m.d.sync += byte.eq(0)
+        with m.If(read.active & (read.word.target == target)):
+            place = read.word.byte[: index_bits(count)] if count > 1 else Const(0)
+            m.d.sync += byte.eq(padded.word_select(place, 8))
+        found.append(byte)
+    return reduce(or_, found)
+
+
+def ask(m: Module, parts: Sequence[wiring.PureInterface], active: Value, word: Value) -> Value:
+    """Ask all `parts` for the same byte, which one of them has at most; what they give."""
+    for part in parts:
+        m.d.comb += [part.active.eq(active), part.word.eq(word)]
+    return reduce(or_, (part.data for part in parts))

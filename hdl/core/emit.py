@@ -1,0 +1,188 @@
+"""Emit: sends each spike along its fan-out."""
+
+from amaranth import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.contents import NO_ROWS, Rows
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget, index_bits
+from spikeloom.hdl.common.arithmetic import add_modulo
+from spikeloom.hdl.common.load import connect_load, load_signature
+from spikeloom.hdl.common.queue import Queue
+from spikeloom.hdl.common.read import connect_read, read_member
+from spikeloom.hdl.common.shapes import memory, struct
+
+
+class Emit(wiring.Component):
+    """Turns spikes into packets: one for each fan-out entry, and one for a state read out.
+
+    Where a neuron spiked several times the fan-out is walked as often.
+
+    Timing: a spike pushed in clock n has its first packet on an output in clock n + 4 if nothing is
+    before it; one packet per clock.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+    contents
+        Rows that its memories start with.
+
+    Members
+    -------
+    spike_valid : In(1), spike : In(config.spike)
+        Into the spike queue; fire's credits see to it that there is room.
+    routed, single, short : In(1)
+        The spike goes along a fan-out; it becomes a single packet; its fan-out has one row.
+    popped : Out(1)
+        The queue gave up a spike.
+    slot, ahead : In
+        Of the command being fired.
+    load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
+    event : Out(stream.Signature(config.event))
+        Packets to tiles.
+    host : Out(stream.Signature(config.host_out))
+        Packets to the host.
+    idle : Out(1)
+    """
+
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
+        self.config = config
+        self.contents = contents
+        super().__init__(
+            {
+                "spike_valid": In(1),
+                "spike": In(struct(config.spike)),
+                "routed": In(1),
+                "single": In(1),
+                "short": In(1),
+                "popped": Out(1),
+                "slot": In(config.slot_width),
+                "ahead": In(config.slot_width),
+                "load": In(load_signature(config)),
+                **read_member(config),
+                "event": Out(stream.Signature(struct(config.event))),
+                "host": Out(stream.Signature(struct(config.host_out))),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+
+        queued = data.StructLayout(
+            {"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1}
+        )
+        m.submodules.queue = queue = Queue(queued, config.queue)
+        m.submodules.targets = targets = memory(
+            struct(config.target_row),
+            1 << index_bits(config.targets),
+            self.contents.get(LoadTarget.TARGET, ()),
+        )
+        connect_load(m, self.load, LoadTarget.TARGET, targets)
+        target_read = targets.read_port()
+        target = target_read.data
+
+        # Stage A: which row of the target table comes next.
+        head = queue.head.spike
+        beat = Signal.like(head.fan_out)
+        second = Signal.like(beat, init=2 % (1 << len(beat)))  # beat + 2
+        walked = Signal()  # the fan-out: the state is left
+        begun = Signal()  # a beat of the head is gone
+        ends = Signal()  # where one is gone: the beat that comes now is the last
+        row_ends = Signal()  # the last row of the fan-out
+        row_ended = Signal()  # row_ends, where a beat is gone
+        routed = Signal()
+        last = Signal()
+        again = Signal()  # another spike of the neuron goes the same way
+        step = Signal()
+        b_free = Signal()
+        m.d.comb += [
+            queue.item.spike.eq(self.spike),
+            queue.item.routed.eq(self.routed),
+            queue.item.single.eq(self.single),
+            queue.item.short.eq(self.short),
+            queue.push.eq(self.spike_valid),
+            row_ends.eq(Mux(begun, row_ended, queue.head.short)),
+            routed.eq(queue.head.routed & ~walked),
+            last.eq(Mux(begun, ends, queue.head.single)),
+            step.eq(queue.valid & b_free),
+            self.popped.eq(step & last),
+            queue.pop.eq(b_free & last),
+            target_read.addr.eq(head.target_base + beat),
+            target_read.en.eq(b_free),
+        ]
+        row_follows = Mux(row_ends, queue.head.short, second == head.fan_out)
+        again_follows: Value = Const(0)
+        if config.max_spikes > 1:
+            rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
+            m.d.comb += again.eq(rounds + 1 < head.spiked)
+            again_follows = rounds + row_ends + 1 < head.spiked
+            with m.If(step & routed & row_ends):
+                m.d.sync += rounds.eq(Mux(again, rounds + 1, 0))
+        with m.If(step):
+            m.d.sync += [
+                begun.eq(~last),
+                ends.eq((row_ends & ~again) | (row_follows & ~again_follows & ~head.readout)),
+                row_ended.eq(row_follows),
+                beat.eq(beat + 1),
+                second.eq(second + 1),
+                walked.eq(routed & row_ends & head.readout & ~again),
+            ]
+            with m.If(row_ends | ~routed):
+                m.d.sync += [beat.eq(0), second.eq(second.init)]
+
+        # Stage B: the row is there; where does the packet go?
+        b_valid = Signal()
+        b_state = Signal()
+        b_packet = Signal(struct(config.host_out))
+        late = Signal()
+        c_free = Signal()
+        m.d.comb += [
+            late.eq(~b_state & ~target.host & (target.delay > self.ahead)),
+            b_free.eq(~b_valid | c_free),
+        ]
+        with m.If(b_free):
+            m.d.sync += [
+                b_valid.eq(queue.valid),
+                b_state.eq(~routed),
+                b_packet.kind.eq(Mux(routed, PacketKind.SPIKE, PacketKind.STATE)),
+                b_packet.population.eq(head.population),
+                b_packet.index.eq(head.index),
+                b_packet.value.eq(Mux(routed, 0, head.value)),
+            ]
+            for name, _ in config.place:
+                m.d.sync += b_packet[name].eq(head[name])
+
+        # Stage C: registered outputs, so that the way into the fabric is short.
+        c_valid = Signal()
+        c_host = Signal()
+        c_packet = Signal(struct(config.host_out))
+        c_event = Signal(struct(config.event))
+        m.d.comb += c_free.eq(~c_valid | Mux(c_host, self.host.ready, self.event.ready))
+        with m.If(c_free):
+            m.d.sync += c_valid.eq(b_valid & ~late)
+            m.d.sync += [
+                c_host.eq(b_state | target.host),
+                c_packet.eq(b_packet),
+                c_event.route.eq(target.route),
+                c_event.connection.eq(target.connection),
+                c_event.index.eq(b_packet.index),
+                c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),
+            ]
+            for name, _ in config.place:
+                m.d.sync += c_event[name].eq(b_packet[name])
+        m.d.comb += [
+            self.event.valid.eq(c_valid & ~c_host),
+            self.event.p.eq(c_event),
+            self.host.valid.eq(c_valid & c_host),
+            self.host.p.eq(c_packet),
+            self.idle.eq(queue.empty & ~b_valid & ~c_valid),
+        ]
+        if config.readable:
+            readable = {ReadTarget.TARGET: target_read}
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
+        return m

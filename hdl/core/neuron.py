@@ -1,0 +1,182 @@
+"""The neuron update."""
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
+from spikeloom.hdl.common.arithmetic import add_carry, saturate
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.common.tree import delayed
+
+_DIGIT = 3
+"""Bits of a factor that are multiplied in one clock without multipliers: two additions."""
+
+
+class NeuronUpdate(wiring.Component):
+    """One neuron per clock through the update, by the parameters in a population's row.
+
+        i' = sat(sign(i) * floor(|i| * retain_synaptic / 4096) + x)     x' = i' + leak
+        r  = spiking and delayed and v > threshold
+        u  = sat(sign(v) * floor(|v| * retain / 4096) + x' - (v_reset if r and it subtracts))
+        u  = v_reset if r and reset is VALUE;  u = max(u, v_min)
+        s  = greatest n <= max_spikes with u > n * threshold, if spiking
+        v' = v_reset, u - s * threshold, sat(u - v_reset) or u on a spike; else u
+
+    Comparisons are >= if `inclusive`. What the configuration has not is not there: the plain update
+    has x' = x, r = 0 and one spike.
+
+    Timing: `v` and `i` of clock n, and `x` and `leak` of clock n + 1, give `i_next` in clock
+    n + 3 + `config.product_clocks`, `spiked` and `v_next` in clock n + `config.fire_clocks` - 1;
+    one neuron per clock. The row must hold all the while. The comments name clocks as
+    docs/hardware.md does: n is clock 1.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+
+    Members
+    -------
+    row : In(config.population_row)
+    v : In(signed(state_bits))
+        Membrane potential before the step.
+    x : In(signed(sum_bits + 1))
+        Exact input, bias included.
+    i, leak : In(signed(state_bits))
+        With `synaptic_state`: the synaptic state before the step, and what is added to it.
+    i_next : Out(signed(state_bits))
+        With `synaptic_state`: the synaptic state after the step.
+    spiked : Out(config.spike_clocks)
+        How often.
+    v_next : Out(signed(state_bits))
+        Membrane potential after the step.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        state = signed(config.state_bits)
+        synaptic = {"i": In(state), "leak": In(state), "i_next": Out(state)}
+        super().__init__(
+            {
+                "row": In(struct(config.population_row)),
+                "v": In(state),
+                "x": In(signed(config.sum_bits + 1)),
+                **(synaptic if config.synaptic_state else {}),
+                "spiked": Out(config.spike_clocks),
+                "v_next": Out(state),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        bits = config.state_bits
+        row = self.row
+        multiply = config.product_clocks
+        m = Module()
+
+        def reaches(potential: Value, threshold: Value) -> Value:
+            # potential - threshold - 1 + inclusive >= 0
+            return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
+
+        # Clocks 1 and 2; what meets a product waits for it.
+        v = delayed(m, self.v, 1)
+        product, negative = self._product(m, v, row.retain)
+        drive = delayed(m, self.x, multiply)
+        resets: Value = Const(0)
+        if config.delayed_reset:
+            resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), multiply)
+
+        # Clocks 3 and 4, if built: the synaptic state stands between the input and the potential.
+        if config.synaptic_state:
+            before, below = self._product(m, delayed(m, self.i, 1), row.retain_synaptic)
+            i = saturate(delayed(m, _decayed(before, below, drive), 1), bits)
+            driven = Mux(
+                row.synaptic, i + delayed(m, self.leak, 1 + multiply), delayed(m, drive, 1)
+            )
+            m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
+            drive = delayed(m, driven, 1)
+            product, negative = delayed(m, product, 2), delayed(m, negative, 2)
+            resets = delayed(m, resets, 2)
+
+        # Clocks 5 and 6.
+        total = _decayed(product, negative, drive)
+        if config.delayed_reset:
+            total = total - Mux(resets & (row.reset == Reset.SUBTRACT), row.v_reset, 0)
+        u = saturate(delayed(m, total, 1), bits)
+        if config.delayed_reset:
+            u = Mux(delayed(m, resets, 1) & (row.reset == Reset.VALUE), row.v_reset, u)
+        u = delayed(m, u, 1)
+
+        # Clock 7, if built.
+        if config.lower_clamp:
+            u = delayed(m, Mux(u < row.v_min, row.v_min, u), 1)
+
+        # Clock 8 and one more for each further bit of the spike count, the highest bit first.
+        # `left` is what the bits already found leave of the potential.
+        left = u
+        higher: Value = Cat()
+        for bit in range(config.spike_clocks - 1, 0, -1):
+            share = (row.threshold << bit).as_signed()
+            found = Signal(name=f"found{bit}")
+            m.d.comb += found.eq(row.spiking & row.max_spikes[bit] & reaches(left, share))
+            rest = Signal(signed(bits), name=f"rest{bit}")
+            m.d.sync += rest.eq(Mux(found, left - share, left))
+            left, u, higher = rest, delayed(m, u, 1), delayed(m, Cat(found, higher), 1)
+        lowest = row.spiking & reaches(left, row.threshold)
+        drop = row.v_reset
+        if config.max_spikes > 1:
+            # The highest bits' shares are gone already. A row with one spike may subtract something
+            # else than its threshold.
+            lowest = lowest & row.max_spikes[0]
+            drop = Mux(lowest, row.v_reset, 0)
+        m.d.sync += self.spiked.eq(Cat(lowest, higher))
+        less = delayed(m, left - drop, 1)
+
+        # Clock 9.
+        now = self.spiked.any()
+        if config.delayed_reset:
+            now = now & ~row.delayed
+        m.d.comb += self.v_next.eq(delayed(m, u, 1))
+        with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
+            m.d.comb += self.v_next.eq(row.v_reset)
+        with m.If(now & delayed(m, row.reset == Reset.SUBTRACT, 1)):
+            m.d.comb += self.v_next.eq(saturate(less, bits))
+        return m
+
+    def _product(self, m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
+        """`value` * `retain` of `product_clocks` before, and whether `value` was negative then.
+
+        Without multipliers a clock multiplies by a few bits of `retain` at a time, and the next one
+        adds up to two halves, which whoever takes the product adds. No register of a product has a
+        reset, so that it can be the multiplier's own.
+        """
+        negative = delayed(m, value[-1], self.config.product_clocks)
+        if self.config.multipliers:
+            return _register(m, value * retain), negative
+        # From a memory to as many adders is a long way; a row is there long before its neurons.
+        retain = delayed(m, retain, 1)
+        digits = [
+            _register(m, value * retain[at : at + _DIGIT]) << at
+            for at in range(0, len(retain), _DIGIT)
+        ]
+        low, high = _register(m, sum(digits[:3], Const(0))), _register(m, sum(digits[3:], Const(0)))
+        return low + high, negative
+
+
+def _register(m: Module, value: Value) -> Value:
+    """`value` of the clock before."""
+    register = Signal.like(value, reset_less=True)
+    m.d.sync += register.eq(value)
+    return register
+
+
+def _decayed(product: Value, negative: Value, other: Value) -> Value:
+    """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
+
+    A division rounds down; that of a negative number has to round up, where there is a rest: there
+    4095 is added before. (Not by the sign of the product: Yosys, where it puts the sum into the
+    multiplier of an iCE40, takes no notice that the product has another user.)
+    """
+    rest = negative.replicate(DECAY_BITS)
+    return (product + Cat(rest, other).as_signed()) >> DECAY_BITS

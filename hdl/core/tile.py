@@ -1,0 +1,117 @@
+"""Tile: a neuron core."""
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from spikeloom.golden.contents import NO_ROWS, Rows
+from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.hdl.common.load import load_signature
+from spikeloom.hdl.common.read import ask, read_member
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.emit import Emit
+from spikeloom.hdl.core.fire import Command, Fire
+from spikeloom.hdl.core.integrate import Integrate, MemoryWrite
+
+
+class Tile(wiring.Component):
+    """Integrate, fire and emit, working at the same time.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+    contents
+        Rows that its memories start with.
+
+    Members
+    -------
+    event : In(stream.Signature(config.event))
+        Packets for this tile.
+    emit_event : Out(stream.Signature(config.event))
+        Packets of its neurons to tiles.
+    emit_host : Out(stream.Signature(config.host_out))
+        Packets of its neurons to the host.
+    fire : In(Command(config))
+        Commands of the sequencer.
+    slot : In, busy : Out(1)
+        Whether fire or emit works, or an event due in `slot` has not been added yet.
+    load : In(load_signature(config))
+    read : In(read_signature(config))
+        With `readable` only.
+    synapses, fired : Out; stalled, error : Out(1)
+        What is to be counted in this clock.
+    fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
+        What happens inside, for a bench to see; `current_write` with `synaptic_state` only.
+    """
+
+    def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
+        self.config = config
+        self.contents = contents
+        sum_write = Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width))
+        state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
+        super().__init__(
+            {
+                "event": In(stream.Signature(struct(config.event))),
+                "emit_event": Out(stream.Signature(struct(config.event))),
+                "emit_host": Out(stream.Signature(struct(config.host_out))),
+                "fire": In(Command(config)),
+                "slot": In(config.slot_width),
+                "busy": Out(1),
+                "load": In(load_signature(config)),
+                **read_member(config),
+                "synapses": Out(config.connection_row.fields[-1].width),
+                "fired": Out(config.spike_clocks),
+                "stalled": Out(1),
+                "error": Out(1),
+                "fetch_valid": Out(1),
+                "fetch_address": Out(index_bits(config.sum_words)),
+                "spike_valid": Out(1),
+                "spike": Out(struct(config.spike)),
+                "sum_write": sum_write,
+                "state_write": state_write,
+                **({"current_write": state_write} if config.synaptic_state else {}),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.integrate = integrate = Integrate(self.config, self.contents)
+        m.submodules.fire = fire = Fire(self.config, self.contents)
+        m.submodules.emit = emit = Emit(self.config, self.contents)
+
+        connect(m, flipped(self.event), integrate.event)
+        connect(m, flipped(self.fire), fire.command)
+        connect(m, fire.fetch, integrate.fetch)
+        connect(m, emit.event, flipped(self.emit_event))
+        connect(m, emit.host, flipped(self.emit_host))
+        connect(m, integrate.sum_write, flipped(self.sum_write))
+        connect(m, fire.state_write, flipped(self.state_write))
+        if self.config.synaptic_state:
+            connect(m, fire.current_write, flipped(self.current_write))
+        for block in (integrate, fire, emit):
+            connect(m, flipped(self.load), block.load)
+        if self.config.readable:
+            blocks = [integrate.read, fire.read, emit.read]
+            m.d.comb += self.read.data.eq(ask(m, blocks, self.read.active, self.read.word))
+        m.d.comb += [
+            emit.spike_valid.eq(fire.spike_valid),
+            emit.spike.eq(fire.spike),
+            emit.routed.eq(fire.routed),
+            emit.single.eq(fire.single),
+            emit.short.eq(fire.short),
+            emit.slot.eq(fire.slot),
+            emit.ahead.eq(fire.ahead),
+            fire.popped.eq(emit.popped),
+            integrate.slot.eq(self.slot),
+            self.busy.eq(~fire.idle | ~emit.idle | integrate.pending),
+            self.synapses.eq(integrate.synapses),
+            self.fired.eq(fire.fired),
+            self.stalled.eq(integrate.stalled),
+            self.error.eq(integrate.error),
+            self.fetch_valid.eq(fire.fetch.valid),
+            self.fetch_address.eq(fire.fetch.address),
+            self.spike_valid.eq(fire.spike_valid),
+            self.spike.eq(fire.spike),
+        ]
+        return m

@@ -1,0 +1,84 @@
+"""The walk over a population that is an image."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.hdl.common.shapes import struct
+
+
+class ImageWalk(wiring.Component):
+    """The rows of sums of an image, in order: channel group by channel group, each place by place.
+
+    A row holds the channels of a group, `lanes` of them or the rest, at one place.
+
+    Timing: outputs are those of the first row in the clock after `start`, those of the next in the
+    clock after `advance`.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric, with images.
+
+    Members
+    -------
+    population : In(config.population_row)
+        Holds from `start` on.
+    start, advance : In(1)
+    neurons : Out
+        Neurons of the row.
+    index, address, bias_address : Out
+        Of the row's first neuron; those of the others follow.
+    y, x : Out
+        Place of all of them.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "population": In(struct(config.population_row)),
+                "start": In(1),
+                "advance": In(1),
+                "neurons": Out(range(config.lanes + 1)),
+                "index": Out(config.index_width),
+                "address": Out(index_bits(config.neurons)),
+                "bias_address": Out(index_bits(config.neurons)),
+                **{name: Out(width) for name, width in config.place},
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        lanes = self.config.lanes
+        population = self.population
+        m = Module()
+        channels = Signal.like(population.channels)  # of this group and those that follow
+        x_ends, y_ends = Signal(), Signal()
+        m.d.comb += [
+            self.neurons.eq(Mux(channels < lanes, channels, lanes)),
+            x_ends.eq(self.x + 1 == population.width),
+            y_ends.eq(self.y + 1 == population.height),
+        ]
+        with m.If(self.advance):
+            m.d.sync += [self.address.eq(self.address + lanes), self.x.eq(self.x + 1)]
+            with m.If(x_ends):
+                m.d.sync += [self.x.eq(0), self.y.eq(self.y + 1)]
+            with m.If(x_ends & y_ends):
+                m.d.sync += [
+                    self.y.eq(0),
+                    self.index.eq(self.index + lanes),
+                    channels.eq(channels - lanes),
+                ]
+            with m.If(~population.shared | (x_ends & y_ends)):
+                m.d.sync += self.bias_address.eq(self.bias_address + lanes)
+        with m.If(self.start):
+            m.d.sync += [
+                self.address.eq(population.neuron_base),
+                self.bias_address.eq(population.bias_base),
+                self.index.eq(population.index_base),
+                channels.eq(population.channels),
+                self.x.eq(0),
+                self.y.eq(0),
+            ]
+        return m

@@ -1,0 +1,108 @@
+"""Collector: brings the tiles' packets to the host."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from spikeloom.golden.spec import FabricConfig, Port
+from spikeloom.hdl.common.arbiter import RoundRobin
+from spikeloom.hdl.common.shapes import struct
+
+PLACES = 2
+"""Places of a node's queue: the least with one packet per clock and a registered ready."""
+
+
+class CollectorNode(wiring.Component):
+    """Merges streams, each in its turn.
+
+    Timing: a packet taken in clock n is valid in clock n + 1; one packet per clock. Room is known
+    from registers alone.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric.
+    inputs
+        Number of streams.
+
+    Members
+    -------
+    inputs : In(stream.Signature(config.host_out)).array(inputs)
+    output : Out(stream.Signature(config.host_out))
+    """
+
+    def __init__(self, config: FabricConfig, inputs: int) -> None:
+        self.config = config
+        self.count = inputs
+        packet = stream.Signature(struct(config.host_out))
+        super().__init__({"inputs": In(packet).array(inputs), "output": Out(packet)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        queue = Signal(data.ArrayLayout(struct(self.config.host_out), PLACES))
+        level = Signal(range(PLACES + 1))
+        m.submodules.arbiter = arbiter = RoundRobin([1] * self.count)
+        taken, popped = Signal(), Signal()
+        second = Signal()  # the first place stays taken
+        m.d.comb += [
+            arbiter.requests.eq(Cat(port.valid for port in self.inputs)),
+            arbiter.enable.eq(level < PLACES),
+            taken.eq(arbiter.grant.any()),
+            self.output.valid.eq(level != 0),
+            self.output.p.eq(queue[0]),
+            popped.eq(self.output.valid & self.output.ready),
+            second.eq((level == 1) & ~popped),
+        ]
+        with m.If(popped):
+            m.d.sync += queue[0].eq(queue[1])
+        for number, port in enumerate(self.inputs):
+            m.d.comb += port.ready.eq(arbiter.grant[number])
+            with m.If(arbiter.grant[number]):
+                m.d.sync += queue[second].eq(port.p)
+        m.d.sync += level.eq(level + taken - popped)
+        return m
+
+
+class Collector(wiring.Component):
+    """A node for each tile: along each row to the west, then along column 0 to tile 0 and the host.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric; two tiles or more.
+
+    Members
+    -------
+    tiles : In(stream.Signature(config.host_out)).array(tiles)
+    host : Out(stream.Signature(config.host_out))
+    occupied : Out(tiles)
+        The nodes that hold a packet.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        packet = stream.Signature(struct(config.host_out))
+        super().__init__(
+            {
+                "tiles": In(packet).array(config.tiles),
+                "host": Out(packet),
+                "occupied": Out(config.tiles),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        nodes: dict[int, CollectorNode] = {}
+        for tile in reversed(range(config.tiles)):
+            sides = [Port.EAST, Port.SOUTH] if tile % config.columns == 0 else [Port.EAST]
+            beyond = [config.neighbour(tile, side) for side in sides]
+            feeding = [other for other in beyond if other is not None]
+            nodes[tile] = node = CollectorNode(config, 1 + len(feeding))
+            m.submodules[f"node{tile}"] = node
+            connect(m, flipped(self.tiles[tile]), node.inputs[0])
+            for number, other in enumerate(feeding, 1):
+                connect(m, nodes[other].output, node.inputs[number])
+            m.d.comb += self.occupied[tile].eq(node.output.valid)
+        connect(m, nodes[0].output, flipped(self.host))
+        return m

@@ -1,0 +1,210 @@
+"""Codes of events and results, between arrays and the bytes of docs/link.md."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.golden.host import Words
+from spikeloom.golden.link import (
+    MASK,
+    MASK_POSITIONS,
+    SINGLE,
+    SINGLE_REACH,
+    EventCode,
+    ResultCode,
+    whole_bytes,
+)
+from spikeloom.golden.memory_image import Entry, Image
+from spikeloom.golden.spec import FabricConfig, PacketKind
+
+_SKIP_REACH = 256
+
+
+def event_codes(image: Image, counts: Mapping[str, NDArray[np.uint8]], sample: int) -> bytes:
+    """The codes that run one sample, whatever was said before.
+
+    Parameters
+    ----------
+    image
+        What the fabric was loaded with.
+    counts
+        Per input, events of each axon, (samples, steps, size), as `check_inputs` gives.
+    sample
+        Which of them.
+
+    Events that would be due after the last step are left out.
+    """
+    config = image.config
+    most = (1 << config.slot_width) - 1
+    happening = {name: _by_step(events[sample]) for name, events in counts.items()}
+    steps = len(next(iter(happening.values())))
+    codes = bytearray()
+    current: Entry | None = None
+    for step in range(steps):
+        for entry in image.entries:
+            if step + entry.delay >= steps:
+                continue
+            for positions in happening[entry.input][step]:
+                codes += bytes([EventCode.AGAIN]) if entry is current else _entry(config, entry)
+                current = entry
+                _append_positions(codes, positions)
+        codes.append(EventCode.MARK | (step == 0) << 4 | min(steps - 1 - step, most))
+    return bytes(codes)
+
+
+def _by_step(events: NDArray[np.uint8]) -> list[list[list[int]]]:
+    """For each step the axons with an event, then those with another one, and so on."""
+    rounds = range(int(events.max(initial=0)))
+    return [
+        [axons for often in rounds if (axons := np.flatnonzero(row > often).tolist())]
+        for row in events
+    ]
+
+
+def _entry(config: FabricConfig, entry: Entry) -> bytes:
+    code = bytes([EventCode.ENTRY])
+    code += entry.route.to_bytes(2, "little") + entry.connection.to_bytes(2, "little")
+    code += bytes([entry.delay])
+    if config.images:
+        _, height, width = entry.image or (0, 1, 1)
+        code += bytes([height - 1, width - 1])
+    return code
+
+
+def _append_positions(codes: bytearray, positions: Sequence[int]) -> None:
+    """Say rising positions, from cursor 0 on: a mask where it says two or more."""
+    cursor = at = 0
+    while at < len(positions):
+        mask, beyond = 0, at
+        while beyond < len(positions) and positions[beyond] < cursor + MASK_POSITIONS:
+            mask |= 1 << (positions[beyond] - cursor)
+            beyond += 1
+        distance = positions[at] - cursor
+        if beyond - at > 1:
+            codes.append(MASK | mask)
+            cursor += MASK_POSITIONS
+            at = beyond
+        elif distance <= SINGLE_REACH:
+            codes.append(SINGLE | distance)
+            cursor += distance + 1
+            at += 1
+        else:
+            skipped = min(distance, _SKIP_REACH)
+            codes += bytes([EventCode.SKIP, skipped - 1])
+            cursor += skipped
+
+
+class NoCode(ValueError):
+    """Bytes that are no code of RESULTS, or say what the fabric cannot."""
+
+
+class ResultCodes:
+    """The codes of RESULTS in a session, as packets of the layout `host_out`.
+
+    Parameters
+    ----------
+    config
+        The fabric that sends them.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self._config = config
+        layout = config.host_out
+        self._unit = {field.name: layout.pack({field.name: 1}) for field in layout.fields[1:-1]}
+        self._limit = {field.name: 1 << field.width for field in layout.fields}
+        self._step = layout.pack({"kind": PacketKind.STEP})
+        self._state = layout.pack({"kind": PacketKind.STATE})
+        self._value_bytes = whole_bytes(config.state_bits)
+        self._lengths: dict[int, int] = {
+            ResultCode.STEP: 5,
+            ResultCode.SKIP: 2,
+            ResultCode.POPULATION: 3,
+            ResultCode.STATE: 1 + self._value_bytes,
+        }
+        if config.images:
+            self._lengths[ResultCode.PLACE] = 3
+        self._population = 0
+        self._base = 0  # the fields of the current population and place
+        self._cursor = 0
+        self._rest = b""
+        self._packets: list[int] = []
+        self._clocks: list[int] = []
+
+    @property
+    def steps(self) -> int:
+        """STEP packets since the last `take`."""
+        return len(self._clocks)
+
+    def take(self) -> tuple[Words, Words]:
+        """What `spikeloom.golden.host.hear` takes: clocks, those of STEP packets, and packets."""
+        packets = np.array(self._packets, np.uint64)
+        clocks = np.zeros_like(packets)
+        clocks[packets == self._step] = self._clocks
+        self._packets, self._clocks = [], []
+        return clocks, packets
+
+    def feed(self, codes: bytes) -> None:
+        """Take the body of the next frame; raises `NoCode`."""
+        data = self._rest + codes
+        packets, unit, limit = self._packets, self._unit["index"], self._limit["index"]
+        base, cursor = self._base, self._cursor
+        at = 0
+        while at < len(data):
+            code = data[at]
+            if code & MASK:
+                if cursor + (code & ~MASK).bit_length() > limit:
+                    raise NoCode(f"a spike of neuron {cursor} or later, of {limit}")
+                for _ in range(MASK_POSITIONS):
+                    if code & 1:
+                        packets.append(base | cursor * unit)
+                    code >>= 1
+                    cursor += 1
+                at += 1
+                continue
+            if code & SINGLE:
+                cursor += code & SINGLE_REACH
+                if cursor >= limit:
+                    raise NoCode(f"a spike of neuron {cursor}, of {limit}")
+                packets.append(base | cursor * unit)
+                cursor += 1
+                at += 1
+                continue
+            length = self._lengths.get(code)
+            if length is None:
+                raise NoCode(f"code {code:#04x}")
+            if at + length > len(data):
+                break
+            body = data[at + 1 : at + length]
+            at += length
+            match code:
+                case ResultCode.STEP:
+                    self._clocks.append(int.from_bytes(body, "little"))
+                    packets.append(self._step)
+                case ResultCode.SKIP:
+                    cursor += body[0] + 1
+                case ResultCode.POPULATION:
+                    self._population = self._field("population", int.from_bytes(body, "little"))
+                    base, cursor = self._population, 0
+                case ResultCode.PLACE:
+                    base = self._population | self._field("y", body[0]) | self._field("x", body[1])
+                    cursor = 0
+                case ResultCode.STATE:
+                    packets.append(self._state_packet(base, cursor, body))
+                    cursor += 1
+        self._rest = data[at:]
+        self._base, self._cursor = base, cursor
+
+    def _state_packet(self, base: int, cursor: int, body: bytes) -> int:
+        value = int.from_bytes(body, "little", signed=True)
+        bound = self._limit["value"] >> 1
+        if not -bound <= value < bound:
+            raise NoCode(f"a state of {value}, of {self._config.state_bits} bits")
+        value = self._config.host_out.pack({"value": value})
+        return self._state | base | self._field("index", cursor) | value
+
+    def _field(self, name: str, value: int) -> int:
+        """The field with this value, in its place."""
+        if value >= self._limit[name]:
+            raise NoCode(f"{name} {value}, of {self._limit[name]}")
+        return value * self._unit[name]

@@ -1,0 +1,452 @@
+"""A spiking network in floating point: what the user trained, before any rounding.
+
+It has the structure of `spikeloom.golden.network` and the update of the integer neuron, in float64:
+
+    x = sum of the weights of all spikes due now + bias
+    i = (1 - synaptic_decay) * i + x               with a synaptic state; else i = x
+    r = whether v is above the threshold           with a delayed reset; else 0
+    u = (1 - decay) * v + i + leak - r * subtrahend
+    u = v_reset                                    where r, and the reset is to a value
+    u = max(u, v_min)
+    s = greatest n <= max_spikes with u > n * threshold        (or >=)
+    v = v_reset, or u - s * subtrahend             where s, and the reset is not delayed; else u
+"""
+
+import dataclasses
+import graphlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeloom.golden.convolution import Image
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import MAX_DELAY
+from spikeloom.golden.spec import BURSTS, Reset
+from spikeloom.importer.dialect import DIALECTS, Dialect
+from spikeloom.importer.linear_maps import Floats, Kernel, magnitude
+
+Spikes = NDArray[np.bool_] | NDArray[np.uint8]
+"""Whether a neuron spiked; how often, for a population with several spikes in a step."""
+
+
+@dataclass(frozen=True)
+class FloatInput:
+    """Axons that the host drives.
+
+    Parameters
+    ----------
+    name, size
+        Unique among inputs and populations; number of axons, >= 1.
+    image
+        What the axons are where convolutions start here; its product is `size`.
+    """
+
+    name: str
+    size: int
+    image: Image | None = None
+
+
+@dataclass(frozen=True)
+class FloatPopulation:
+    """Neurons that share one update.
+
+    Parameters
+    ----------
+    name
+        Unique among inputs and populations.
+    size
+        Number of neurons, >= 1.
+    bias
+        Added to the input in every step, shape (size,).
+    decay
+        Fraction of the potential forgotten per step, 0 (IF) to 1.
+    threshold
+        A neuron spikes where its potential is above it (`inclusive`: at or above it).
+    inclusive
+        Compare with >= instead of >.
+    spiking
+        False for LI: never spikes, is read out.
+    reset, v_reset
+        What a spike makes of the potential.
+    v_init
+        Potential before the first step of a sample.
+    image
+        What the neurons are where convolutions start or end here; its product is `size`.
+    synaptic_decay
+        Fraction of the synaptic state forgotten per step, where there is one.
+    leak
+        Added to the potential in every step, shape (size,); only with a synaptic state.
+    delayed_reset
+        A spike resets its neuron in the next step, when that has decayed.
+    v_min
+        Least potential, if there is one.
+    max_spikes
+        Most spikes in a step: 1, 3, 7, 15 or 31.
+    """
+
+    name: str
+    size: int
+    bias: Floats
+    decay: float = 0.0
+    threshold: float = 0.0
+    inclusive: bool = False
+    spiking: bool = True
+    reset: Reset = Reset.VALUE
+    v_reset: float = 0.0
+    v_init: float = 0.0
+    image: Image | None = None
+    synaptic_decay: float | None = None
+    leak: Floats | None = None
+    delayed_reset: bool = False
+    v_min: float | None = None
+    max_spikes: int = 1
+
+
+@dataclass(frozen=True)
+class FloatConnection:
+    """A dense matrix of synapses.
+
+    Parameters
+    ----------
+    source, target
+        Name of an input or spiking population; name of a population.
+    weights
+        Shape (size of source, size of target).
+    delay
+        Steps from the spike to its arrival, 0..15.
+    """
+
+    source: str
+    target: str
+    weights: Floats
+    delay: int = 0
+
+    def arriving(self, spikes: Floats) -> Floats:
+        """What spikes of shape (samples, sources) bring to each target."""
+        return spikes @ self.weights
+
+
+@dataclass(frozen=True)
+class FloatConvolution:
+    """Synapses from an image to an image.
+
+    Parameters
+    ----------
+    source, target
+        Name of an input or spiking population; name of a population. Both have an image.
+    kernel
+        The pooling and the convolution.
+    delay
+        Steps from the spike to its arrival, 0..15.
+    """
+
+    source: str
+    target: str
+    kernel: Kernel
+    delay: int = 0
+
+    @property
+    def weights(self) -> Floats:
+        """Of the kernel."""
+        return self.kernel.weights
+
+    def arriving(self, spikes: Floats) -> Floats:
+        """What spikes of shape (samples, sources) bring to each target."""
+        return self.kernel.apply(spikes)
+
+
+AnyFloatConnection = FloatConnection | FloatConvolution
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """Populations joined by connections, checked when made.
+
+    Parameters
+    ----------
+    inputs, populations, connections
+        In any order; names are unique.
+    outputs
+        For each output of the network its name and the population it reads.
+    dialect
+        The options under which the network was imported, its time step among them.
+
+    Raises
+    ------
+    SpikeloomError
+        A name is unknown or used twice, a shape does not fit, a number is not finite or out of its
+        range, or connections without delay form a cycle.
+    """
+
+    inputs: tuple[FloatInput, ...]
+    populations: tuple[FloatPopulation, ...]
+    connections: tuple[AnyFloatConnection, ...]
+    outputs: tuple[tuple[str, str], ...] = ()
+    dialect: Dialect = DIALECTS["nir"]
+
+    def __post_init__(self) -> None:
+        nodes: dict[str, FloatInput | FloatPopulation] = {}
+        everyone: tuple[FloatInput | FloatPopulation, ...] = (*self.inputs, *self.populations)
+        for node in everyone:
+            if node.name in nodes:
+                raise SpikeloomError(f"{node.name!r}: two nodes have this name; rename one")
+            nodes[node.name] = node
+        for population in self.populations:
+            _check_population(population)
+        senders = {node.name for node in self.inputs}
+        senders |= {population.name for population in self.populations if population.spiking}
+        targets = {population.name for population in self.populations}
+        for connection in self.connections:
+            where = f"connection {connection.source!r} -> {connection.target!r}"
+            if connection.source not in senders:
+                raise SpikeloomError(f"{where}: {connection.source!r} sends no spikes; add it")
+            if connection.target not in targets:
+                raise SpikeloomError(f"{where}: the network has no population of the latter name")
+            _check_connection(where, connection, nodes)
+        levels(self)
+
+    @property
+    def dt(self) -> float | None:
+        """Time step, in the unit of the file's time constants; None where nothing needed one."""
+        return self.dialect.dt
+
+    def population(self, name: str) -> FloatPopulation:
+        """The population called `name`."""
+        return next(node for node in self.populations if node.name == name)
+
+    def into(self, name: str) -> tuple[AnyFloatConnection, ...]:
+        """The connections whose target is `name`."""
+        return tuple(c for c in self.connections if c.target == name)
+
+
+@dataclass(frozen=True)
+class FloatRun:
+    """What a float network did.
+
+    Parameters
+    ----------
+    spikes
+        For each spiking population, of shape (samples, steps, size): bool, or, where a neuron can
+        spike several times in a step, how often.
+    states
+        For each population the membrane potentials after the last step, shape (samples, size).
+    peaks
+        For each population the largest magnitude that a potential (before a reset) or a synaptic
+        state had in any step.
+    """
+
+    spikes: dict[str, Spikes]
+    states: dict[str, Floats]
+    peaks: dict[str, float]
+
+
+def levels(network: FloatNetwork) -> dict[str, int]:
+    """For each population the most populations on any delay-free way to it: 0 behind the inputs.
+
+    Raises `SpikeloomError` where connections without delay form a cycle.
+    """
+    populations = {population.name for population in network.populations}
+    before: dict[str, set[str]] = {population.name: set() for population in network.populations}
+    for connection in network.connections:
+        if connection.delay == 0 and connection.source in populations:
+            before[connection.target].add(connection.source)
+    found: dict[str, int] = {}
+    try:
+        for name in graphlib.TopologicalSorter(before).static_order():
+            found[name] = max((found[source] + 1 for source in before[name]), default=0)
+    except graphlib.CycleError as error:
+        cycle = " -> ".join(repr(name) for name in error.args[1])
+        raise SpikeloomError(
+            f"populations {cycle}: they form a cycle without delay; give one connection a delay"
+        ) from None
+    return found
+
+
+def with_delays(network: FloatNetwork, delays: Sequence[int]) -> FloatNetwork:
+    """The same with other delays, in the order of its connections."""
+    connections = tuple(
+        dataclasses.replace(connection, delay=delay)
+        for connection, delay in zip(network.connections, delays, strict=True)
+    )
+    return dataclasses.replace(network, connections=connections)
+
+
+def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike) -> FloatRun:
+    """Run every sample of `inputs` from the initial state.
+
+    Parameters
+    ----------
+    network
+        What to run.
+    inputs
+        Per input (or, for a network of one input, just) an array of numbers of shape
+        (samples, steps, size) or (steps, size).
+
+    Raises
+    ------
+    SpikeloomError
+        An input is missing or unknown, or its shape does not fit.
+    """
+    emitted = _check_inputs(network, inputs)
+    samples, steps = next(iter(emitted.values())).shape[:2]
+    depth = levels(network)
+    firing_order = sorted(network.populations, key=lambda population: depth[population.name])
+    for population in firing_order:
+        emitted[population.name] = np.zeros((samples, steps, population.size))
+    v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
+    i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
+    peaks = {p.name: abs(p.v_init) for p in firing_order}
+    for t in range(steps):
+        for population in firing_order:
+            name = population.name
+            x: Floats = np.tile(population.bias, (samples, 1))
+            for connection in network.into(name):
+                if t >= connection.delay:
+                    x += connection.arriving(emitted[connection.source][:, t - connection.delay])
+            fired, u, i[name] = _update(population, v[name], i[name], x)
+            emitted[name][:, t] = fired
+            v[name] = u if population.delayed_reset else _after_spikes(population, u, fired)
+            peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
+    spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
+    return FloatRun(spikes, v, peaks)
+
+
+def _update(
+    population: FloatPopulation, v: Floats, i: Floats, x: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Spikes, potentials before a reset that is not delayed, and synaptic states."""
+    drive = x
+    if population.synaptic_decay is not None:
+        drive = i = (1 - population.synaptic_decay) * i + x
+        if population.leak is not None:
+            drive = i + population.leak
+    u = (1 - population.decay) * v + drive
+    if population.delayed_reset:
+        u = _after_spikes(population, u, _spikes(population, v))
+    if population.v_min is not None:
+        u = np.maximum(u, population.v_min)
+    return _spikes(population, u), u, i
+
+
+def _spikes(population: FloatPopulation, u: Floats) -> Floats:
+    """How often each neuron spikes."""
+    if not population.spiking:
+        return np.zeros(u.shape)
+    counts = np.zeros(u.shape)
+    for count in range(1, population.max_spikes + 1):
+        threshold = count * population.threshold
+        counts += u >= threshold if population.inclusive else u > threshold
+    return counts
+
+
+def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Floats:
+    match population.reset:
+        case Reset.VALUE:
+            return np.where(spikes > 0, population.v_reset, u)
+        case Reset.SUBTRACT:
+            return u - spikes * population.threshold
+        case Reset.NONE:
+            return u
+
+
+def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
+    return spikes.astype(np.bool_) if population.max_spikes == 1 else spikes.astype(np.uint8)
+
+
+def _check_inputs(
+    network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike
+) -> dict[str, Floats]:
+    sizes = {node.name: node.size for node in network.inputs}
+    if not isinstance(inputs, Mapping):
+        if len(sizes) != 1:
+            raise SpikeloomError(f"events: name each of the inputs {sorted(sizes)}")
+        inputs = dict.fromkeys(sizes, inputs)
+    if set(inputs) != set(sizes) or not sizes:
+        raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
+    checked = {}
+    for name, size in sizes.items():
+        try:
+            given = np.asarray(inputs[name])
+        except (TypeError, ValueError, RuntimeError):
+            raise SpikeloomError(f"events of {name!r} are no rectangular array") from None
+        if given.dtype.kind not in "biuf":
+            raise SpikeloomError(f"events of {name!r} must be numbers, not {given.dtype}")
+        values = given[np.newaxis] if given.ndim == 2 else given
+        if values.ndim != 3 or values.shape[2] != size:
+            raise SpikeloomError(
+                f"events of {name!r} must have shape (samples, steps, {size}) "
+                f"or (steps, {size}), not {given.shape}"
+            )
+        if not len(values):
+            raise SpikeloomError(f"events of {name!r} hold no sample: nothing to run")
+        checked[name] = values.astype(np.float64)
+    if len({values.shape[:2] for values in checked.values()}) > 1:
+        raise SpikeloomError("events: inputs differ in samples or steps; make them equal")
+    return checked
+
+
+def _check_connection(
+    where: str,
+    connection: AnyFloatConnection,
+    nodes: Mapping[str, FloatInput | FloatPopulation],
+) -> None:
+    source, target = nodes[connection.source], nodes[connection.target]
+    if not np.isfinite(connection.weights).all():
+        raise SpikeloomError(f"{where}: weights must be finite; rescale the layers")
+    if not 0 <= connection.delay <= MAX_DELAY:
+        raise SpikeloomError(
+            f"{where}: delay must be 0..{MAX_DELAY} steps, not {connection.delay}; "
+            "shorten it, or put an identity layer between"
+        )
+    if isinstance(connection, FloatConvolution):
+        joined = connection.kernel.image, connection.kernel.output
+        if joined != (source.image, target.image):
+            raise SpikeloomError(
+                f"{where}: it joins images {joined}, not {(source.image, target.image)}"
+            )
+    elif connection.weights.shape != (source.size, target.size):
+        raise SpikeloomError(
+            f"{where}: weights must have shape {(source.size, target.size)}, "
+            f"not {connection.weights.shape}"
+        )
+
+
+def _check_population(population: FloatPopulation) -> None:
+    where = f"population {population.name!r}"
+    arrays = {"bias": population.bias}
+    if population.leak is not None:
+        arrays["leak"] = population.leak
+        if population.synaptic_decay is None:
+            raise SpikeloomError(
+                f"{where}: leak is for a synaptic state; without one add it to bias"
+            )
+    for name, values in arrays.items():
+        if values.shape != (population.size,):
+            raise SpikeloomError(
+                f"{where}: {name} must have shape ({population.size},), not {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise SpikeloomError(f"{where}: {name} must be finite; rescale the layers")
+    for name in ("decay", "synaptic_decay"):
+        value = getattr(population, name)
+        if value is not None and not 0 <= value <= 1:
+            raise SpikeloomError(f"{where}: {name} must be 0..1, not {value}")
+    for name in ("threshold", "v_reset", "v_init", "v_min"):
+        value = getattr(population, name)
+        if value is not None and not np.isfinite(value):
+            raise SpikeloomError(f"{where}: {name} must be a finite number, not {value}")
+    if population.max_spikes not in BURSTS:
+        raise SpikeloomError(
+            f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
+        )
+    if population.max_spikes > 1 and (
+        population.threshold <= 0
+        or population.delayed_reset
+        or population.reset is not Reset.SUBTRACT
+    ):
+        raise SpikeloomError(
+            f"{where}: several spikes in a step need a positive threshold that each subtracts at "
+            'once: reset="subtract" and no reset_delay'
+        )

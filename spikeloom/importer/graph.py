@@ -1,0 +1,200 @@
+"""Reading a NIR graph: its nodes by name, and what feeds each, with nested graphs flattened."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nir
+
+from spikeloom.golden.errors import SpikeloomError
+
+MAX_DEPTH = 32
+"""Most graphs inside each other."""
+
+NODES = (
+    nir.Input,
+    nir.Output,
+    nir.Affine,
+    nir.Linear,
+    nir.Scale,
+    nir.Flatten,
+    nir.Conv1d,
+    nir.Conv2d,
+    nir.SumPool2d,
+    nir.AvgPool2d,
+    nir.Delay,
+    nir.Threshold,
+    nir.I,
+    nir.IF,
+    nir.LI,
+    nir.LIF,
+    nir.CubaLI,
+    nir.CubaLIF,
+)
+"""Every kind of node but NIRGraph."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """The Input ("input") or Output ("output") of a nested graph: what arrives goes on."""
+
+    node: Any
+    end: str
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A flat graph.
+
+    Parameters
+    ----------
+    nodes
+        By name; those of a nested graph as "graph.node". The Inputs and Outputs among them are
+        those of the whole; others are `Port`.
+    sources
+        For each node the names of those that feed it, sorted.
+    """
+
+    nodes: dict[str, Any]
+    sources: dict[str, list[str]]
+
+
+def read(source: "str | os.PathLike[str] | nir.NIRGraph") -> nir.NIRGraph:
+    """The graph in a file, or the one given. Reading never executes anything in a file."""
+    if isinstance(source, nir.NIRGraph):
+        return source
+    if not isinstance(source, (str, os.PathLike)):
+        raise SpikeloomError(f"load_nir takes a path or a nir.NIRGraph, not {brief(source)}")
+    where = f"file {os.fspath(source)!r}"
+    try:
+        path = Path(source)
+        if path.is_dir():
+            raise SpikeloomError(f"{where} is a directory; name the .nir file in it")
+        if not path.is_file():
+            raise SpikeloomError(f"{where} does not exist; check the path")
+        # Without type checks: those add an Input or Output to whatever hangs loose.
+        graph = nir.read(path, type_check=False)
+    except SpikeloomError:
+        raise
+    except Exception as error:  # whatever h5py and nir stumble over
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise SpikeloomError(
+            f"{where} is not a valid NIR graph ({cause}); export it again"
+        ) from error
+    if not isinstance(graph, nir.NIRGraph):
+        raise SpikeloomError(f"{where} holds a single {type(graph).__name__}, no graph")
+    return graph
+
+
+def wiring(graph: nir.NIRGraph) -> Wiring:
+    """A graph as one flat graph whose edges all make sense."""
+    flat = _flatten(graph, "", (), _Flat())
+    sources: dict[str, list[str]] = {name: [] for name in sorted(flat.nodes)}
+    for source, target in flat.edges:
+        if source in sources[target]:
+            raise SpikeloomError(f"edge {source!r} -> {target!r} is there twice; remove one")
+        sources[target].append(source)
+    _check_ends(flat.nodes, sources)
+    return Wiring(flat.nodes, {name: sorted(feeding) for name, feeding in sources.items()})
+
+
+def names(listed: list[str]) -> str:
+    """Names in an error message."""
+    return ", ".join(repr(name) for name in listed)
+
+
+def brief(value: object) -> str:
+    """A value in an error message: one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass
+class _Flat:
+    nodes: dict[str, Any] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _flatten(graph: nir.NIRGraph, prefix: str, path: tuple[int, ...], flat: _Flat) -> _Flat:
+    """Add the nodes and edges of `graph` to `flat`; `path` holds the graphs around it."""
+    within = f"graph {prefix[:-1]!r}" if prefix else "graph"
+    if not isinstance(graph.nodes, dict) or not all(isinstance(name, str) for name in graph.nodes):
+        raise SpikeloomError(f"{within}: its nodes must be a dict with strings as keys")
+    if id(graph) in path or len(path) > MAX_DEPTH:
+        raise SpikeloomError(f"{within}: it contains itself; take it out")
+    nested = {}
+    for name in sorted(graph.nodes):
+        node, full = graph.nodes[name], prefix + name
+        if isinstance(node, nir.NIRGraph):
+            nested[name] = _ports(full, node)
+            _flatten(node, f"{full}.", (*path, id(graph)), flat)
+            continue
+        if type(node) not in NODES:
+            known = ", ".join(kind.__name__ for kind in NODES)
+            raise SpikeloomError(
+                f"node {full!r}: {type(node).__name__} is not supported; use only {known}, NIRGraph"
+            )
+        if full in flat.nodes:
+            raise SpikeloomError(f"node {full!r}: two nodes have this name; rename one")
+        ports = {nir.Input: "input", nir.Output: "output"} if prefix else {}
+        flat.nodes[full] = Port(node, ports[type(node)]) if type(node) in ports else node
+    for source, target in _edges(within, graph):
+        for name in (source, target):
+            if name not in graph.nodes:
+                raise SpikeloomError(
+                    f"edge {source!r} -> {target!r}: the {within} has no node {name!r}; "
+                    "add it or remove the edge"
+                )
+        first = nested[source][1] if source in nested else prefix + source
+        last = nested[target][0] if target in nested else prefix + target
+        flat.edges.append((first, last))
+    return flat
+
+
+def _ports(name: str, graph: nir.NIRGraph) -> tuple[str, str]:
+    """Full names of the one Input and the one Output of a nested graph."""
+    found = []
+    nodes = graph.nodes if isinstance(graph.nodes, dict) else {}
+    for kind in (nir.Input, nir.Output):
+        ends = sorted(str(end) for end, node in nodes.items() if isinstance(node, kind))
+        if len(ends) != 1:
+            raise SpikeloomError(
+                f"node {name!r} (NIRGraph): it has {len(ends)} {kind.__name__} nodes, and an edge "
+                "cannot say which; give it one"
+            )
+        found.append(f"{name}.{ends[0]}")
+    return found[0], found[1]
+
+
+def _edges(within: str, graph: nir.NIRGraph) -> list[tuple[str, str]]:
+    try:
+        edges = [(source, target) for source, target in graph.edges]
+    except (TypeError, ValueError):
+        edges = [(None, None)]
+    if not all(isinstance(name, str) for edge in edges for name in edge):
+        raise SpikeloomError(f"{within}: its edges must be pairs of node names; export it again")
+    return edges
+
+
+def _check_ends(nodes: dict[str, Any], sources: dict[str, list[str]]) -> None:
+    """Inputs, and only they, start; outputs, and only they, end."""
+    feeding = {source for feeds in sources.values() for source in feeds}
+    for kind in (nir.Input, nir.Output):
+        if not any(isinstance(node, kind) for node in nodes.values()):
+            raise SpikeloomError(f"graph: it has no {kind.__name__} node; add one")
+    for name, feeds in sources.items():
+        node = nodes[name].node if isinstance(nodes[name], Port) else nodes[name]
+        where = f"node {name!r} ({type(node).__name__})"
+        if isinstance(nodes[name], nir.Input) == bool(feeds):
+            raise SpikeloomError(
+                f"{where}: {names(feeds)} leads into it; remove the edge"
+                if feeds
+                else f"{where}: nothing leads into it; connect it to an Input or remove it"
+            )
+        if isinstance(nodes[name], nir.Output) == (name in feeding):
+            raise SpikeloomError(
+                f"{where}: an edge leads out of it; remove the edge"
+                if name in feeding
+                else f"{where}: it leads nowhere; connect it to an Output or remove it"
+            )

@@ -1,0 +1,420 @@
+"""From a NIR graph to a float network.
+
+Between neurons a graph is linear: what arrives at a neuron node is a sum of spike trains, each
+through a chain of maps and delays, plus constants. Every node gets its output as such a `_Signal`;
+a map makes a new one of it (`importer.nodes`), and a neuron node starts a new one. When all
+are there, what arrives at each neuron node becomes its connections and its bias.
+
+A connection that closes a cycle without delay takes a step. Which one that is does not depend on
+any order: in such a cycle it is each connection whose target lies no further from the inputs than
+its source, counted in neuron nodes.
+"""
+
+import dataclasses
+import heapq
+import math
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import nir
+import numpy as np
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import MAX_DELAY, MAX_SIZE
+from spikeloom.importer.dialect import Dialect, resolve
+from spikeloom.importer.float_network import FloatInput, FloatNetwork, FloatPopulation, levels
+from spikeloom.importer.graph import Port, Wiring, names, read, wiring
+from spikeloom.importer.images import Link, choose_images, connections
+from spikeloom.importer.linear_maps import (
+    Diagonal,
+    Floats,
+    Kernel,
+    Map,
+    Operation,
+    Scale,
+    add,
+    by_channel,
+    follow,
+    matrix_size,
+)
+from spikeloom.importer.nodes import (
+    MAPS,
+    NEURONS,
+    Node,
+    Shape,
+    delay_steps,
+    own_shape,
+)
+
+MAX_SYNAPSES = 1 << 28
+"""Most weights of one connection: all that the largest tile could hold."""
+
+
+def load_nir(
+    source: "str | os.PathLike[str] | nir.NIRGraph",
+    dialect: str | Dialect = "nir",
+    **options: Any,
+) -> FloatNetwork:
+    """Import a NIR graph.
+
+    Names of nodes become the names of inputs and populations; in nested graphs they are
+    "graph.node". The result does not depend on the order of nodes or edges. Loading a file never
+    executes anything in it.
+
+    Parameters
+    ----------
+    source
+        A file, or a graph already in memory (which is left as it is).
+    dialect
+        "nir", "snntorch", "norse", "sinabs", "lava", "rockpool" or "spyx", or a `Dialect` record.
+    **options
+        Fields of `Dialect` that override the dialect's, such as dt, reset or compare. None leaves
+        the dialect's.
+
+    Raises
+    ------
+    SpikeloomError
+        The file cannot be read, or the graph cannot be mapped without loss. The message names the
+        node and the remedy.
+    """
+    meaning = resolve(dialect, **options)
+    flat = wiring(read(source))
+    # Numbers beyond float64 are found where they end up, in a weight or a bias that is not finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _Importer(meaning, flat).network()
+
+
+Source = tuple[str, int]
+"""An input or population, and the steps of delay on the way from it."""
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """What flows along an edge: bias + sum over sources of maps of their spikes.
+
+    Parameters
+    ----------
+    shape
+        Shape of the signal; all else is flattened in C order.
+    terms
+        By source the maps to add up.
+    bias
+        Shape (elements,).
+    """
+
+    shape: Shape
+    terms: dict[Source, tuple[Map, ...]]
+    bias: Floats
+
+    @classmethod
+    def spikes_of(cls, name: str, shape: Shape) -> "_Signal":
+        size = math.prod(shape)
+        return cls(shape, {(name, 0): (Diagonal(np.ones(size)),)}, np.zeros(size))
+
+    @property
+    def sources(self) -> list[str]:
+        return sorted({name for name, _ in self.terms})
+
+    def through(self, operation: Operation, shape: Shape) -> "_Signal":
+        terms = {
+            source: tuple(follow(one, operation) for one in maps)
+            for source, maps in self.terms.items()
+        }
+        return _Signal(shape, terms, operation.apply(self.bias[np.newaxis])[0])
+
+    def plus(self, bias: Floats) -> "_Signal":
+        return dataclasses.replace(self, bias=self.bias + bias)
+
+    def delayed(self, steps: int) -> "_Signal":
+        """The signal later; its bias is constant, and was there before step 0."""
+        terms = {(name, delay + steps): maps for (name, delay), maps in self.terms.items()}
+        return dataclasses.replace(self, terms=terms)
+
+    def __add__(self, other: "_Signal") -> "_Signal":
+        terms = dict(self.terms)
+        for source, maps in other.terms.items():
+            terms[source] = add(terms.get(source, ()), maps)
+        return _Signal(self.shape, terms, self.bias + other.bias)
+
+    def unchanged_source(self) -> str | None:
+        """The one source whose spikes this signal is, or None where it is anything more."""
+        if len(self.terms) != 1 or self.bias.any():
+            return None
+        [((name, delay), maps)] = self.terms.items()
+        match maps:
+            case (Diagonal(gains),) if delay == 0 and (gains == 1).all():
+                return name
+        return None
+
+
+class _Importer:
+    """Finds the signal behind every node, then makes the network of them."""
+
+    def __init__(self, dialect: Dialect, flat: Wiring) -> None:
+        self.dialect = dialect
+        self.sources = flat.sources
+        self.nodes = {name: self._node(name, node) for name, node in flat.nodes.items()}
+        self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
+        self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
+        self.signals: dict[str, _Signal] = {}
+        self.ignored: list[str] = []
+        """Neuron nodes of which the framework does not read v_reset."""
+
+    def _node(self, name: str, node: Any) -> Node:
+        return Node(name, node.node if isinstance(node, Port) else node, self.dialect)
+
+    def network(self) -> FloatNetwork:
+        """The network of all nodes."""
+        self._spread()
+        inputs = [
+            FloatInput(name, math.prod(self.signals[name].shape))
+            for name in sorted(self.nodes)
+            if self._is(name, nir.Input)
+        ]
+        populations = {}
+        links = []
+        for name in self.neurons:
+            populations[name], signal = self._population(name)
+            links += [
+                Link(source, name, self._delay(source, delay), self._imaged(source, maps))
+                for (source, delay), maps in sorted(signal.terms.items(), key=lambda t: t[0])
+            ]
+        for link in links:
+            if link.source in populations and not populations[link.source].spiking:
+                self.nodes[link.target].refuse(
+                    f"it is driven by the {self.nodes[link.source].kind} node {link.source!r}, "
+                    "which sends no spikes; make that an LIF or IF node, or an output"
+                )
+        links = [self._check_delay(link) for link in self._close_cycles(links)]
+        images = choose_images(links)
+        network = FloatNetwork(
+            tuple(dataclasses.replace(node, image=images.get(node.name)) for node in inputs),
+            tuple(
+                dataclasses.replace(populations[name], image=images.get(name))
+                for name in self.neurons
+            ),
+            tuple(connections(links, images, self._check_matrix)),
+            tuple(self._outputs()),
+            self._dialect(),
+        )
+        depth = levels(network)
+        in_order = sorted(network.populations, key=lambda p: (depth[p.name], p.name))
+        return dataclasses.replace(network, populations=tuple(in_order))
+
+    def _is(self, name: str, kind: type) -> bool:
+        return name not in self.ports and isinstance(self.nodes[name].node, kind)
+
+    # Signals.
+
+    def _spread(self) -> None:
+        """Find the signal behind every node that something follows."""
+        following: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for name, feeding in self.sources.items():
+            for source in feeding:
+                following[source].append(name)
+        ready = [name for name in self.nodes if self._is(name, nir.Input)]
+        ready += [name for name in self.neurons if own_shape(self.nodes[name]) is not None]
+        heapq.heapify(ready)
+        while ready:
+            name = heapq.heappop(ready)
+            if name in self.signals or self._is(name, nir.Output):
+                continue
+            self.signals[name] = self._signal(name)
+            for after in following[name]:
+                waits = any(source not in self.signals for source in self.sources[after])
+                if after not in self.signals and (after in self.neurons or not waits):
+                    heapq.heappush(ready, after)
+        missing = sorted(name for name in self.nodes if not self._reached(name))
+        if missing:
+            self._refuse_cycle(missing)
+
+    def _reached(self, name: str) -> bool:
+        return name in self.signals or self._is(name, nir.Output)
+
+    def _refuse_cycle(self, missing: list[str]) -> None:
+        """Some nodes wait for each other, so no neuron with a known shape is between them."""
+        path = [missing[0]]
+        while path.count(path[-1]) < 2:
+            path.append(next(s for s in self.sources[path[-1]] if s not in self.signals))
+        cycle = path[path.index(path[-1]) :][::-1]
+        raise SpikeloomError(
+            f"nodes {' -> '.join(repr(name) for name in cycle)}: they form a cycle in which no "
+            "neuron node has a known shape; put one between them, or remove an edge"
+        )
+
+    def _signal(self, name: str) -> _Signal:
+        """The output of a node whose sources are there (of a neuron, any of them)."""
+        node = self.nodes[name]
+        if self._is(name, nir.Input):
+            return _Signal.spikes_of(name, self._input_shape(node))
+        if name in self.neurons:
+            known = (self.signals[s].shape for s in self.sources[name] if s in self.signals)
+            shape = own_shape(node) or next(known)
+            if math.prod(shape) > MAX_SIZE:
+                node.refuse(f"it has {math.prod(shape)} neurons, more than {MAX_SIZE}; split it")
+            return _Signal.spikes_of(name, shape)
+        x = self._arriving(name)
+        if name in self.ports:
+            node.expect(self.ports[name], x.shape)
+            return x
+        if isinstance(node.node, nir.Delay):
+            return x.delayed(delay_steps(node, x.shape))
+        step = MAPS[type(node.node)](node, x.shape)
+        if step.operation is None:
+            return dataclasses.replace(x, shape=step.shape)
+        y = self._through(node, x, step.operation, step.shape)
+        return y if step.bias is None else y.plus(step.bias)
+
+    def _input_shape(self, node: Node) -> Shape:
+        shape = node.declared_shape("input")
+        if shape is None:
+            node.refuse("it states no shape; export the network with one")
+        if math.prod(shape) > MAX_SIZE:
+            node.refuse(f"it has {math.prod(shape)} elements, more than {MAX_SIZE}; split it")
+        return shape
+
+    def _through(self, node: Node, x: _Signal, operation: Operation, shape: Shape) -> _Signal:
+        for (source, _), maps in x.terms.items():
+            for one in maps:
+                self._check_synapses(node, source, matrix_size(one, operation, math.prod(shape)))
+        return x.through(operation, shape)
+
+    def _arriving(self, name: str) -> _Signal:
+        """The sum of what leads into a node."""
+        node, sources = self.nodes[name], self.sources[name]
+        first, *others = (self.signals[source] for source in sources)
+        total = first
+        for other in others:
+            if other.shape != first.shape:
+                shapes = ", ".join(f"{s!r}: {self.signals[s].shape}" for s in sources)
+                node.refuse(f"what arrives has different shapes ({shapes}); make them equal")
+            for source, maps in other.terms.items():
+                kinds = {type(one) for one in (*maps, *total.terms.get(source, ()))}
+                if len(kinds) > 1 and Kernel not in kinds:
+                    self._check_synapses(node, source[0], maps[0].sources * math.prod(first.shape))
+            total = total + other
+        return total
+
+    # Populations and connections.
+
+    def _population(self, name: str) -> tuple[FloatPopulation, _Signal]:
+        """A population, and what arrives at it in the unit of its potential."""
+        node, x = self.nodes[name], self._arriving(name)
+        shape = self.signals[name].shape
+        if x.shape != shape:
+            node.refuse(
+                f"its parameters have shape {shape}, but what arrives has shape {x.shape}; "
+                "make them equal"
+            )
+        neurons = NEURONS[type(node.node)](node, shape)
+        current = self._through(node, x, Scale(neurons.gain), shape)
+        bias = neurons.population.bias + current.bias
+        if neurons.ignored:
+            self.ignored.append(name)
+        return dataclasses.replace(neurons.population, bias=bias), current
+
+    def _dialect(self) -> Dialect:
+        """The dialect, and in what this file differs from it."""
+        if not self.ignored:
+            return self.dialect
+        more = len(self.ignored) - 3
+        others = f" and {more} more" if more > 0 else ""
+        line = (
+            f"v_reset of {names(self.ignored[:3])}{others} is not 0 in the file: neither "
+            f"{self.dialect.name} nor the import reads it"
+        )
+        differences = (*self.dialect.differences, line)
+        return dataclasses.replace(self.dialect, differences=differences)
+
+    def _delay(self, source: str, delay: int) -> int:
+        from_input = self._is(source, nir.Input)
+        return delay + (self.dialect.input_delay if from_input else self.dialect.forward_delay)
+
+    def _imaged(self, source: str, maps: tuple[Map, ...]) -> tuple[Map, ...]:
+        """Maps in which a diagonal of an image is a kernel where its matrix would be too large."""
+        shape = self.signals[source].shape
+        if len(shape) != 3 or math.prod(shape) ** 2 <= MAX_SYNAPSES:
+            return maps
+        image = shape[0], shape[1], shape[2]
+
+        def imaged(one: Map) -> Map:
+            gains = by_channel(one.gains, image) if isinstance(one, Diagonal) else None
+            return one if gains is None else Kernel.pointwise(image, gains)
+
+        return tuple(imaged(one) for one in maps)
+
+    def _close_cycles(self, links: list[Link]) -> list[Link]:
+        """The links with a step on those that close a cycle without delay."""
+        distance = self._distances(links)
+        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for link in links:
+            if link.delay == 0:
+                onward[link.source].append(link.target)
+
+        def closes(link: Link) -> bool:
+            if link.delay or distance[link.target] > distance[link.source]:
+                return False
+            return link.source in _reach([link.target], onward)
+
+        return [
+            dataclasses.replace(link, delay=self.dialect.recurrent_delay) if closes(link) else link
+            for link in links
+        ]
+
+    def _distances(self, links: list[Link]) -> dict[str, int]:
+        """Neuron nodes on the shortest way from an input to each."""
+        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for link in links:
+            onward[link.source].append(link.target)
+        starts = [name for name in self.nodes if self._is(name, nir.Input)]
+        far = len(self.nodes)
+        return dict.fromkeys(self.nodes, far) | _reach(starts, onward)
+
+    def _check_delay(self, link: Link) -> Link:
+        if link.delay > MAX_DELAY:
+            self.nodes[link.target].refuse(
+                f"what arrives from {link.source!r} is {link.delay} steps late, and a connection "
+                f"has a delay of at most {MAX_DELAY}; make dt larger or the delay shorter"
+            )
+        return link
+
+    def _check_matrix(self, link: Link) -> None:
+        size = math.prod(self.signals[link.target].shape)
+        self._check_synapses(self.nodes[link.target], link.source, link.maps[0].sources * size)
+
+    def _check_synapses(self, node: Node, source: str, synapses: int) -> None:
+        if synapses > MAX_SYNAPSES:
+            node.refuse(
+                f"its connection from {source!r} has {synapses} weights, more than {MAX_SYNAPSES}; "
+                "make the layers smaller"
+            )
+
+    def _outputs(self) -> Iterable[tuple[str, str]]:
+        for name in sorted(self.nodes):
+            if not self._is(name, nir.Output):
+                continue
+            node, signal = self.nodes[name], self._arriving(name)
+            source = signal.unchanged_source()
+            if source not in self.neurons:
+                node.refuse(
+                    f"what arrives from {names(self.sources[name])} is not the output of one "
+                    "neuron node; add an LI or IF node before it"
+                )
+            node.expect("output", signal.shape)
+            yield name, source
+
+
+def _reach(starts: list[str], onward: dict[str, list[str]]) -> dict[str, int]:
+    """Everything that can be reached, with the number of steps that takes."""
+    found = dict.fromkeys(starts, 0)
+    queue = deque(starts)
+    while queue:
+        name = queue.popleft()
+        for after in onward[name]:
+            if after not in found:
+                found[after] = found[name] + 1
+                queue.append(after)
+    return found

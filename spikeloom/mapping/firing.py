@@ -1,0 +1,153 @@
+"""What a tile holds of the neurons that fire in it: population table, fan-out, biases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.network import Network, Population
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
+from spikeloom.mapping.geometry import places
+from spikeloom.mapping.partition import groups_of, outgoing, recorded
+from spikeloom.mapping.tile_parts import Resident, sum_base
+
+
+@dataclass(frozen=True)
+class FiringRows:
+    """Rows of the population table, the target table and the bias memory."""
+
+    populations: tuple[int, ...]
+    targets: tuple[int, ...]
+    biases: tuple[int, ...]
+
+
+def firing_rows(
+    network: Network,
+    config: FabricConfig,
+    residents: Sequence[Resident],
+    routes: Sequence[int],
+    record: frozenset[str],
+    readout: frozenset[str],
+) -> FiringRows:
+    """The rows of a tile.
+
+    Parameters
+    ----------
+    routes
+        Of each connection.
+    record, readout
+        Populations whose spikes, and whose final membrane potentials, are sent to the host.
+    """
+    phases: list[list[dict[str, int]]] = [[] for _ in range(network.phases)]
+    targets: list[int] = []
+    biases: list[int] = []
+    for resident in residents:
+        population = resident.population
+        # Connections first: the step waits for these, not for the host.
+        fan_out = [
+            {"route": routes[number], "connection": number, "delay": c.delay}
+            for number, c in outgoing(network, population)
+        ]
+        if recorded(population, record):
+            fan_out.append({"host": 1})
+        row = {
+            "number": resident.number,
+            "index_base": resident.part.start,
+            "neurons": resident.part.neurons,
+            "neuron_base": resident.group * config.lanes,
+            "sum_base": sum_base(resident, config),
+            "readout": population.name in readout,
+            # A population without targets never reads the table.
+            "target_base": len(targets) if fan_out else 0,
+            "fan_out": len(fan_out),
+            **_update(population, config),
+        }
+        if not config.images:
+            # Biases have the addresses of their neurons.
+            biases += [0] * (row["neuron_base"] - len(biases))
+            biases += _bias_rows(resident, config, shared=False)
+        else:
+            shared = all(_per_channel(resident, values) for values in _offsets(population))
+            row |= {
+                "height": resident.image[1],
+                "width": resident.image[2],
+                "channels": resident.part.size,
+                "bias_base": len(biases),
+                "shared": shared,
+            }
+            biases += _bias_rows(resident, config, shared)
+        phases[population.phase].append(row)
+        targets += [config.target_row.pack(entry) for entry in fan_out]
+    # A phase in which the tile fires nothing has an empty row: all tiles fire the same phases.
+    rows = (
+        config.population_row.pack(row | {"more": n + 1 < len(phase)})
+        for phase in phases
+        for n, row in enumerate(phase or [{}])
+    )
+    return FiringRows(tuple(rows), tuple(targets), tuple(biases))
+
+
+def _update(population: Population, config: FabricConfig) -> dict[str, int]:
+    """What the update of its neurons takes, in the fields that the fabric was built with."""
+    v_reset = population.v_reset
+    if population.reset is Reset.SUBTRACT:
+        subtrahend = population.subtrahend
+        v_reset = population.threshold if subtrahend is None else subtrahend
+    row = {
+        "retain": DECAY_ONE - population.decay,
+        "threshold": population.threshold,
+        "v_reset": v_reset,
+        "v_init": population.v_init,
+        "reset": population.reset,
+        "inclusive": population.inclusive,
+        "spiking": population.spiking,
+    }
+    if config.synaptic_state and population.synaptic_decay is not None:
+        row |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - population.synaptic_decay}
+    if config.delayed_reset:
+        row["delayed"] = population.delayed_reset
+    if config.lower_clamp:
+        lowest = signed_range(config.state_bits)[0]
+        row["v_min"] = lowest if population.v_min is None else population.v_min
+    if config.max_spikes > 1:
+        row["max_spikes"] = population.max_spikes if population.spiking else 1
+    return row
+
+
+def _offsets(population: Population) -> tuple[Integers, Integers]:
+    """What is added in every step to the input, and to the potential."""
+    if population.leak is None:
+        return population.bias, np.zeros_like(population.bias)
+    return population.bias, population.leak
+
+
+def _per_channel(resident: Resident, values: Integers) -> bool:
+    """Whether the neurons of a channel all have the same value."""
+    by_channel = values.reshape(resident.image[0], -1)
+    return bool((by_channel == by_channel[:, :1]).all())
+
+
+def _bias_rows(resident: Resident, config: FabricConfig, shared: bool) -> list[int]:
+    """Rows of the bias memory: one for each channel if `shared`, else one for each neuron."""
+    values = [_in_order(resident, v, config.lanes, shared) for v in _offsets(resident.population)]
+    names = ["bias", "leak"] if config.synaptic_state else ["bias"]
+    return [
+        config.bias_row.pack(dict(zip(names, row, strict=False)))
+        for row in zip(*values, strict=True)
+    ]
+
+
+def _in_order(resident: Resident, values: Integers, lanes: int, shared: bool) -> list[int]:
+    """Values of a part's channels, or neurons, in the order of the memory, padding between them."""
+    part = resident.part
+    chosen = values.reshape(-1, places(resident.image))[part.start :][: part.size]
+    if shared:
+        chosen = chosen[:, :1]
+    groups = groups_of(part.size, lanes)
+    padded = np.zeros((groups * lanes, chosen.shape[1]), np.int64)
+    padded[: part.size] = chosen
+    # Group by group, place by place; what pads the last row is not there.
+    ordered = padded.reshape(groups, lanes, -1).transpose(0, 2, 1).reshape(-1)
+    result: list[int] = ordered[: ordered.size - len(padded) + part.size].tolist()
+    return result

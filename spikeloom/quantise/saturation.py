@@ -1,0 +1,55 @@
+"""How often an integer network saturates."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spikeloom.golden.fixed import Signed, signed_range
+from spikeloom.golden.network import Network, Population
+from spikeloom.golden.spec import Reset
+from spikeloom.golden.step.neuron import Spikes, update
+from spikeloom.golden.step.run import check_inputs, connection_sums, simulate
+
+WIDE = 48
+"""Bits in which nothing saturates."""
+
+
+def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, int]:
+    """For each population how many updates of a neuron saturated on `inputs`.
+
+    An update counts where its potential or its synaptic state would have left the range. `inputs`
+    and errors are those of `spikeloom.golden.step.run.check_inputs`.
+    """
+    counts = check_inputs(network, inputs)
+    events: dict[str, Spikes] = {**counts, **simulate(network, counts).spikes}
+    return {p.name: _saturations(network, p, events) for p in network.populations}
+
+
+def _saturations(network: Network, population: Population, events: Mapping[str, Spikes]) -> int:
+    low, high = signed_range(network.state_bits)
+    x = _input(network, population, events)
+    # What the update makes of the potential before it clamps, or resets at once.
+    reset = population.reset if population.delayed_reset else Reset.NONE
+    unclamped = dataclasses.replace(population, v_min=None, reset=reset, max_spikes=1)
+    v = np.full(x[:, 0].shape, population.v_init)
+    i = np.zeros_like(v)
+    found = 0
+    for t in range(x.shape[1]):
+        _, exact, exact_i = update(unclamped, v, i, x[:, t], WIDE)
+        outside = (exact < low) | (exact > high) | (exact_i < low) | (exact_i > high)
+        found += int(outside.sum())
+        _, v, i = update(population, v, i, x[:, t], network.state_bits)
+    return found
+
+
+def _input(network: Network, population: Population, events: Mapping[str, Spikes]) -> Signed:
+    """What a population sums up in each step, int64 (samples, steps, size)."""
+    samples, steps = next(iter(events.values())).shape[:2]
+    x = np.tile(population.bias, (samples, steps, 1))
+    for connection in network.into(population.name):
+        arriving = connection_sums(network, connection)(events[connection.source]).astype(np.int64)
+        weight = 1 << (network.weight_bits * connection.high)
+        x[:, connection.delay :] += weight * arriving[:, : max(steps - connection.delay, 0)]
+    return x

@@ -1,0 +1,143 @@
+"""Emit walks the fan-out of a spike as often as the neuron spiked, and tells its place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
+from spikeloom.hdl.core.emit import Emit
+
+CONFIG = FabricConfig(
+    lanes=2, slots=4, targets=8, connections=8, queue=6, extent=6, max_spikes=7, populations=4
+)
+TARGETS = [
+    {"host": 1},
+    {"route": 5, "connection": 3, "delay": 1},
+    {"route": 9, "connection": 7, "delay": 3},
+    {"host": 1, "delay": 3},
+    {"route": 1, "connection": 2, "delay": 0},
+]
+SLOT, AHEAD = 2, 2
+
+Packet = tuple[str, int]
+
+
+def packets(spike: Mapping[str, int]) -> Iterator[Packet | None]:
+    """One for each beat; None where the event would be due after the sample's end."""
+    who = {name: spike[name] for name in ("index", "y", "x")}
+    for _ in range(spike["spiked"]):
+        for beat in range(spike["fan_out"]):
+            target = TARGETS[spike["target_base"] + beat]
+            if target.get("host"):
+                word = {"kind": PacketKind.SPIKE, "population": spike["population"], **who}
+                yield "host", CONFIG.host_out.pack(word)
+            elif target["delay"] > AHEAD:
+                yield None
+            else:
+                slot = (SLOT + target["delay"]) % CONFIG.slots
+                names = "route", "connection"
+                word = {**{name: target[name] for name in names}, **who, "slot": slot}
+                yield "event", CONFIG.event.pack(word)
+    if spike["readout"]:
+        word = {"kind": PacketKind.STATE, "population": spike["population"], **who}
+        yield "host", CONFIG.host_out.pack({**word, "value": spike["value"]})
+
+
+def random_spikes(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
+    """Such as fire sends: each becomes a packet at least."""
+    spikes = []
+    while len(spikes) < count:
+        target_base = int(rng.integers(len(TARGETS)))
+        spike = {
+            "population": int(rng.integers(4)),
+            "index": int(rng.integers(200)),
+            "y": int(rng.integers(6)),
+            "x": int(rng.integers(6)),
+            "spiked": int(rng.integers(8)),
+            "target_base": target_base,
+            "fan_out": int(rng.integers(len(TARGETS) - target_base + 1)),
+            "readout": int(rng.integers(2)),
+            "value": int(rng.integers(-99, 100)),
+        }
+        if spike["readout"] or (spike["spiked"] and spike["fan_out"]):
+            spikes.append(spike)
+    return spikes
+
+
+def emitted(
+    spikes: Sequence[Mapping[str, int]], ready: float, seed: int
+) -> tuple[list[tuple[int, Packet]], list[int]]:
+    """Packets with their clocks, and the clocks in which the queue gives up a spike."""
+    dut = Emit(CONFIG)
+    rng = np.random.default_rng(seed)
+    seen: list[tuple[int, Packet]] = []
+    pops: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.load.valid, 1)
+        for address, row in enumerate(TARGETS):
+            data = CONFIG.target_row.pack(row)
+            word = {"target": LoadTarget.TARGET, "address": address, "data": data}
+            ctx.set(dut.load.word.as_value(), CONFIG.load.pack(word))
+            await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+        ctx.set(dut.slot, SLOT)
+        ctx.set(dut.ahead, AHEAD)
+        left = list(spikes)
+        inside = 0
+        for clock in range(20_000):
+            push = bool(left) and inside < CONFIG.queue
+            ctx.set(dut.spike_valid, push)
+            if push:
+                spike = left.pop(0)
+                rows = spike["fan_out"] if spike["spiked"] else 0
+                ctx.set(dut.spike.as_value(), CONFIG.spike.pack(spike))
+                ctx.set(dut.routed, rows > 0)
+                ctx.set(dut.short, spike["fan_out"] == 1)
+                ctx.set(dut.single, rows * spike["spiked"] + spike["readout"] == 1)
+            for name, port in (("event", dut.event), ("host", dut.host)):
+                takes = rng.random() < ready
+                ctx.set(port.ready, takes)
+                if takes and ctx.get(port.valid):
+                    seen.append((clock, (name, ctx.get(port.p.as_value()))))
+            if ctx.get(dut.popped):
+                pops.append(clock)
+            inside += push - ctx.get(dut.popped)
+            if not left and not inside and ctx.get(dut.idle):
+                return
+            await ctx.tick()
+        raise AssertionError("emit does not end")
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return seen, pops
+
+
+@pytest.mark.parametrize("ready", [1.0, 0.4])
+def test_every_packet_of_every_spike(ready: float) -> None:
+    spikes = random_spikes(np.random.default_rng(1), 120)
+    expected = [packet for spike in spikes for packet in packets(spike) if packet]
+    seen, pops = emitted(spikes, ready, 5)
+    assert [packet for _, packet in seen] == expected
+    assert len(pops) == len(spikes)
+
+
+def test_a_beat_in_every_clock() -> None:
+    """Rounds, spikes and states follow each other without a pause."""
+    spikes = random_spikes(np.random.default_rng(2), 40)
+    seen, pops = emitted(spikes, 1.0, 5)
+    # Pushed in clock 0, at the head in 2, in B in 3, and out in 4.
+    clock, expected, popped = 4, [], []
+    for spike in spikes:
+        for packet in packets(spike):
+            if packet:
+                expected.append((clock, packet))
+            clock += 1
+        popped.append(clock - 3)
+    assert seen == expected
+    assert pops == popped

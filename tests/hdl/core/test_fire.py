@@ -1,0 +1,211 @@
+"""Fire walks an image group by group and place by place, and hands on whose spike is whose."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from amaranth.sim import Simulator
+
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.hdl.core.fire import Fire
+
+CONFIG = FabricConfig(
+    lanes=3,
+    neurons=150,
+    slots=2,
+    axons=4,
+    populations=4,
+    extent=5,
+    queue=24,
+    synaptic_state=True,
+    lower_clamp=True,
+    max_spikes=3,
+)
+SLOT = 1
+# Potentials are forgotten and read out, so a neuron's value is its sum and its bias.
+READOUT = {"readout": 1, "v_min": -(1 << 15), "max_spikes": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A population and where it lies; what a row of the table says."""
+
+    number: int
+    channels: int
+    height: int
+    width: int
+    index_base: int
+    neuron_base: int
+    bias_base: int
+    sum_base: int
+    shared: bool
+
+    @property
+    def row(self) -> Mapping[str, int]:
+        fields = dataclasses.asdict(self)
+        return {**READOUT, **fields, "neurons": self.channels * self.height * self.width}
+
+
+LAYERS = {
+    "shared biases, partial last group": [Layer(2, 7, 2, 3, 5, 4, 100, 6, True)],
+    "a bias each": [Layer(1, 4, 3, 2, 0, 9, 30, 2, False)],
+    "full groups only": [Layer(1, 6, 2, 2, 1, 0, 0, 0, True)],
+    "one channel": [Layer(3, 1, 4, 5, 0, 0, 7, 4, True)],
+    "one place": [Layer(0, 8, 1, 1, 3, 1, 2, 8, False)],
+    "one row, one column": [
+        Layer(0, 4, 1, 5, 0, 0, 1, 0, True),
+        Layer(1, 4, 5, 1, 0, 30, 9, 40, True),
+    ],
+    "as large as images can be": [Layer(0, 4, 5, 5, 0, 0, 0, 0, False)],
+    "an empty one between": [
+        Layer(0, 2, 2, 2, 0, 0, 0, 0, True),
+        Layer(1, 0, 3, 3, 0, 0, 0, 0, True),
+        Layer(2, 5, 1, 2, 0, 20, 3, 30, True),
+    ],
+}
+
+
+def sums(address: int) -> list[int]:
+    """Of accumulator row `address`."""
+    return [10 * address + lane for lane in range(CONFIG.lanes)]
+
+
+def bias(address: int) -> int:
+    return 2000 + 7 * address
+
+
+@dataclasses.dataclass
+class Heard:
+    """What fire does, and when."""
+
+    fetches: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    states: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
+    currents: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    spikes: list[dict[str, int]] = dataclasses.field(default_factory=list)
+    idle: int = 0
+
+
+def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int = 1) -> Heard:
+    """One phase; the queue gives up a spike every `pop_after` clocks."""
+    dut = Fire(config)
+    heard = Heard()
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.load.valid, 1)
+        words = [(LoadTarget.BIAS, n, {"bias": bias(n)}) for n in range(CONFIG.neurons)]
+        for number, layer in enumerate(layers):
+            row = {**layer.row, "more": number + 1 < len(layers)}
+            words.append((LoadTarget.POPULATION, number, row))
+        for target, address, values in words:
+            data = CONFIG.memories[target].pack(values)
+            word = {"target": target, "address": address, "data": data}
+            ctx.set(dut.load.word.as_value(), CONFIG.load.pack(word))
+            await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+        ctx.set(dut.command.valid, 1)
+        ctx.set(dut.command.p.as_value(), CONFIG.fire.pack({"restart": 1, "slot": SLOT}))
+        await ctx.tick()
+        ctx.set(dut.command.valid, 0)
+        pops: list[int] = []
+        for clock in range(1, 2000):
+            ctx.set(dut.popped, clock in pops)
+            if ctx.get(dut.fetch.valid):
+                heard.fetches.append((clock, ctx.get(dut.fetch.address)))
+            if ctx.get(dut.state_write.valid):
+                address, value = ctx.get(dut.state_write.address), ctx.get(dut.state_write.data)
+                heard.states.append((clock, address, value))
+            if ctx.get(dut.current_write.valid):
+                heard.currents.append((clock, ctx.get(dut.current_write.address)))
+            if ctx.get(dut.spike_valid):
+                heard.spikes.append(CONFIG.spike.unpack(ctx.get(dut.spike.as_value())))
+                pops.append(max(clock, *pops, 0) + pop_after)
+            if ctx.get(dut.idle):
+                heard.idle = clock
+                return
+            fetched = heard.fetches and heard.fetches[-1][0] == clock
+            await ctx.tick()
+            row = sums(heard.fetches[-1][1]) if fetched else [-1] * CONFIG.lanes
+            for lane, value in enumerate(row):
+                ctx.set(dut.fetch.sums[lane], value)
+        raise AssertionError("fire does not end")
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return heard
+
+
+@dataclasses.dataclass(frozen=True)
+class Neuron:
+    """One neuron in the order of the walk; `first` of its fetch."""
+
+    first: bool
+    row: int
+    address: int
+    spike: Mapping[str, int]
+
+
+def walked(layer: Layer) -> list[Neuron]:
+    """By the page: groups of channels, in each the rows, in each the columns."""
+    result = []
+    fetches = 0
+    for group in range(-(-layer.channels // CONFIG.lanes)):
+        for y in range(layer.height):
+            for x in range(layer.width):
+                row = layer.sum_base + SLOT + fetches * CONFIG.slots
+                for lane in range(min(CONFIG.lanes, layer.channels - group * CONFIG.lanes)):
+                    channel = group * CONFIG.lanes + lane
+                    each = fetches * CONFIG.lanes + lane
+                    value = sums(row)[lane] + bias(
+                        layer.bias_base + (channel if layer.shared else each)
+                    )
+                    spike = {
+                        "population": layer.number,
+                        "index": layer.index_base + channel,
+                        "y": y,
+                        "x": x,
+                        "readout": 1,
+                        "value": value,
+                    }
+                    result.append(Neuron(lane == 0, row, layer.neuron_base + each, spike))
+                fetches += 1
+    return result
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_walk(name: str) -> None:
+    """With room in the queue: a neuron in every clock, each memory written when the page says."""
+    heard = fire(LAYERS[name])
+    empty = {field.name: 0 for field in CONFIG.spike.fields}
+    fetches, states, currents, spikes = [], [], [], []
+    clock = 1
+    for layer in LAYERS[name]:
+        # LOOKUP, SETUP, the group begins; its first neuron enters when its sums are fetched.
+        enters = clock + 3
+        for n, neuron in enumerate(walked(layer)):
+            if neuron.first:
+                fetches.append((enters + n, neuron.row))
+            states.append((enters + n + CONFIG.fire_clocks, neuron.address, neuron.spike["value"]))
+            currents.append((enters + n + 5, neuron.address))
+            spikes.append({**empty, **neuron.spike})
+        neurons = layer.row["neurons"]
+        # The clock after the last neuron's last is DRAIN's last; without neurons there are two.
+        clock = enters + neurons + CONFIG.fire_clocks + 1 if neurons else clock + 4
+    assert heard.fetches == fetches
+    assert heard.states == states
+    assert heard.currents == currents
+    assert heard.spikes == spikes
+    assert heard.idle == clock
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_walk_with_a_slow_queue(name: str) -> None:
+    """The same neurons in the same order, however long fetches wait for room."""
+    quick = fire(LAYERS[name])
+    slow = fire(LAYERS[name], dataclasses.replace(CONFIG, queue=3), 4)
+    assert slow.spikes == quick.spikes
+    assert [write[1:] for write in slow.states] == [write[1:] for write in quick.states]
+    assert [row for _, row in slow.fetches] == [row for _, row in quick.fetches]
+    assert slow.idle > quick.idle

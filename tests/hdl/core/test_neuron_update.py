@@ -1,0 +1,172 @@
+"""The neuron update in hardware is that of the golden model, in every build."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.network import Population
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
+from spikeloom.golden.step.neuron import update
+from spikeloom.hdl.core.neuron import NeuronUpdate
+
+STATE_BITS, SUM_BITS = 8, 10
+LOW, HIGH = signed_range(STATE_BITS)
+NEURONS = 14
+POPULATIONS = 100
+
+BUILDS = list(itertools.product((False, True), (False, True), (False, True), (1, 3, 15)))
+
+
+def config(
+    synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool = True
+) -> FabricConfig:
+    return FabricConfig(
+        state_bits=STATE_BITS,
+        sum_bits=SUM_BITS,
+        synaptic_state=synaptic,
+        delayed_reset=delayed,
+        lower_clamp=clamp,
+        max_spikes=max_spikes,
+        multipliers=multipliers,
+    )
+
+
+def numbers(rng: np.random.Generator, bits: int, count: int) -> Integers:
+    """Small ones, any, and both extremes with their neighbours."""
+    low, high = signed_range(bits)
+    kinds = [
+        rng.integers(-9, 10, count),
+        rng.integers(low, high + 1, count),
+        rng.choice([low, low + 1, high - 1, high], count),
+    ]
+    return np.choose(rng.integers(0, 3, count), kinds)
+
+
+def population(rng: np.random.Generator, built: FabricConfig) -> Population:
+    """Any that the network's checks let through, and the build has."""
+    allowed = [n for n in (1, 3, 7, 15) if n <= built.max_spikes]
+    several = int(rng.choice([*allowed, built.max_spikes]))
+    threshold = int(numbers(rng, STATE_BITS, 1)[0])
+    if several > 1:
+        threshold = int(rng.choice([1, 2, 5, 8, HIGH, rng.integers(1, HIGH)]))
+    synaptic = built.synaptic_state and rng.random() < 0.8
+    return Population(
+        "p",
+        NEURONS,
+        np.zeros(NEURONS, np.int64),
+        decay=int(rng.choice([0, 1, DECAY_ONE, rng.integers(0, DECAY_ONE)])),
+        threshold=threshold,
+        inclusive=bool(rng.integers(2)),
+        spiking=rng.random() < 0.85,
+        reset=Reset(rng.integers(3)),
+        v_reset=int(numbers(rng, STATE_BITS, 1)[0]),
+        synaptic_decay=int(rng.choice([0, DECAY_ONE, rng.integers(0, 4096)])) if synaptic else None,
+        leak=numbers(rng, STATE_BITS, NEURONS) if synaptic and rng.integers(2) else None,
+        subtrahend=None if several > 1 else int(numbers(rng, STATE_BITS, 1)[0]),
+        delayed_reset=built.delayed_reset and several == 1 and bool(rng.integers(2)),
+        v_min=int(numbers(rng, STATE_BITS, 1)[0]) if built.lower_clamp else None,
+        max_spikes=several,
+    )
+
+
+def row(built: FabricConfig, p: Population) -> int:
+    subtrahend = p.threshold if p.subtrahend is None else p.subtrahend
+    values = {
+        "retain": DECAY_ONE - p.decay,
+        "threshold": p.threshold,
+        "v_reset": subtrahend if p.reset is Reset.SUBTRACT else p.v_reset,
+        "reset": int(p.reset),
+        "inclusive": p.inclusive,
+        "spiking": p.spiking,
+    }
+    if built.synaptic_state and p.synaptic_decay is not None:
+        values |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - p.synaptic_decay}
+    if built.delayed_reset:
+        values["delayed"] = p.delayed_reset
+    if p.v_min is not None:
+        values["v_min"] = p.v_min
+    if built.max_spikes > 1:
+        values["max_spikes"] = p.max_spikes
+    return built.population_row.pack(values)
+
+
+def cases(built: FabricConfig) -> Iterator[tuple[Population, Integers, Integers, Integers]]:
+    rng = np.random.default_rng([built.fire_clocks, built.max_spikes, built.delayed_reset])
+    for _ in range(POPULATIONS):
+        p = population(rng, built)
+        v, i = (numbers(rng, STATE_BITS, NEURONS) for _ in range(2))
+        x = numbers(rng, SUM_BITS + 1, NEURONS)
+        # Half of them come to stand at a multiple of the threshold, or beside it.
+        near = p.threshold * rng.integers(1, p.max_spikes + 2, NEURONS)
+        if p.leak is not None:
+            near = near - p.leak
+        near = np.clip(near + rng.integers(-1, 2, NEURONS), *signed_range(SUM_BITS + 1))
+        at = rng.integers(2, size=NEURONS) == 0
+        v, i, x = np.where(at, 0, v), np.where(at, 0, i), np.where(at, near, x)
+        # And the potential before too, for the delayed reset.
+        v = np.where(rng.integers(4, size=NEURONS) == 0, np.clip(near, LOW, HIGH), v)
+        yield p, v, i, x
+
+
+@pytest.mark.parametrize("multipliers", [True, False])
+@pytest.mark.parametrize(("synaptic", "delayed", "clamp", "max_spikes"), BUILDS)
+def test_update(
+    synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool
+) -> None:
+    built = config(synaptic, delayed, clamp, max_spikes, multipliers)
+    dut = NeuronUpdate(built)
+    latency = built.fire_clocks - 1
+    seen = set()
+
+    async def bench(ctx) -> None:  # noqa: ANN001
+        for p, v, i, x in cases(built):
+            leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
+            ctx.set(dut.row.as_value(), row(built, p))
+            spiked, v_next, i_next = [], [], []
+            # One neuron in every clock, its input a clock later; something else before and after.
+            for clock in range(NEURONS + latency + 1):
+                n = clock % NEURONS
+                ctx.set(dut.v, int(v[n]))
+                ctx.set(dut.x, int(x[n - 1]))
+                if synaptic:
+                    ctx.set(dut.i, int(i[n]))
+                    ctx.set(dut.leak, int(leak[n - 1]))
+                    i_next.append(ctx.get(dut.i_next))
+                spiked.append(ctx.get(dut.spiked))
+                v_next.append(ctx.get(dut.v_next))
+                await ctx.tick()
+            expected = update(p, v, i, x, STATE_BITS)
+            there = slice(latency, latency + NEURONS)
+            np.testing.assert_array_equal(spiked[there], expected[0], str(p))
+            np.testing.assert_array_equal(v_next[there], expected[1], str(p))
+            if synaptic:
+                kept = np.zeros(NEURONS) if p.synaptic_decay is None else expected[2]
+                first = 3 + built.product_clocks
+                np.testing.assert_array_equal(i_next[first : first + NEURONS], kept, str(p))
+            seen.update(expected[0].tolist())
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen == set(range(max_spikes + 1))
+
+
+def test_clocks() -> None:
+    clocks = {build: config(*build).fire_clocks for build in BUILDS}
+    assert clocks[False, False, False, 1] == clocks[False, True, False, 1] == 6
+    assert clocks[True, False, False, 1] == 8
+    assert clocks[False, False, True, 1] == clocks[False, False, False, 3] == 7
+    assert clocks[True, True, True, 15] == 12
+    assert config(True, True, True, 15, multipliers=False).fire_clocks == 13
+
+
+def test_a_build_without_a_feature_has_no_ports_for_it() -> None:
+    plain = NeuronUpdate(config(False, False, False, 1))
+    Simulator(plain)  # elaborates it
+    assert set(plain.signature.members) == {"row", "v", "x", "spiked", "v_next"}
+    assert plain.signature.members["spiked"].shape == 1

@@ -1,0 +1,202 @@
+"""Faults between a host and a board, and what has to become of them.
+
+A line that is told which frame to spoil stands between terminal and board. A campaign spoils one
+after another while a program runs, and compares every result with the golden model.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.devices.device import GoldenDevice, Run
+from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.devices.session import encoded
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import FaultyDevice
+from spikeloom.sim.terminal import Machine
+
+KINDS = ("flipped", "dropped", "doubled", "truncated", "noise", "reset", "restarted")
+"""Of the last two, one is another host that begins a session, and one is a board that loses all, as
+at power-up; both come when a frame passes."""
+DIRECTIONS = ("to board", "to host")
+
+
+@dataclass
+class Plan:
+    """A fault that is to come: after as many whole frames."""
+
+    kind: str
+    direction: str
+    frames: int
+
+
+class FaultyLine:
+    """A board whose line has faults."""
+
+    def __init__(self, board: Machine, seed: int) -> None:
+        self.board = board
+        self.rng = np.random.default_rng(seed)
+        self.plans: list[Plan] = []
+        self.frames = dict.fromkeys(DIRECTIONS, 0)
+        self._partial = dict.fromkeys(DIRECTIONS, b"")
+        self._foreign = b""
+
+    @property
+    def at_rest(self) -> bool:
+        return self.board.at_rest
+
+    def close(self) -> None:
+        self.board.close()
+
+    def play(self, data: bytes) -> bytes:
+        data = self._pass("to board", data)
+        data, self._foreign = self._foreign + data, b""
+        return self._pass("to host", self.board.play(data))
+
+    def _pass(self, direction: str, data: bytes) -> bytes:
+        """What is left of the frames that end in `data`."""
+        *whole, self._partial[direction] = (self._partial[direction] + data).split(b"\0")
+        out = b""
+        for content in whole:
+            frame = content + b"\0"
+            if content:
+                self.frames[direction] += 1
+                plans = [plan for plan in self.plans if plan.direction == direction]
+                for plan in plans:
+                    plan.frames -= 1
+                due = [plan for plan in plans if plan.frames < 0]
+                if due:  # one at a time
+                    self.plans.remove(due[0])
+                    frame = self._spoiled(due[0].kind, frame)
+            out += frame
+        return out
+
+    def _spoiled(self, kind: str, frame: bytes) -> bytes:
+        rng = self.rng
+        match kind:
+            case "flipped":
+                bits = np.unpackbits(np.frombuffer(frame, np.uint8))
+                bits[rng.choice(len(bits), rng.integers(1, 4), replace=False)] ^= 1
+                return np.packbits(bits).tobytes()
+            case "dropped":
+                return b""
+            case "doubled":
+                return frame + frame
+            case "truncated":
+                # With or without its end, so that what is left may run into the next one.
+                return frame[: rng.integers(1, len(frame))] + bytes(int(rng.integers(0, 2)))
+            case "noise":
+                return rng.bytes(int(rng.integers(1, 40))) + frame
+            case "reset":
+                content = bytes([int(rng.integers(1, 256)), 0, 0])
+                self._foreign = b"\0" + encoded(content)
+                return frame
+            case _:
+                assert kind == "restarted"
+                self.board.power_cycle()
+                return frame
+
+
+@dataclass
+class Tally:
+    """What became of faults.
+
+    `outcomes`: of those that came alone, by direction, kind and outcome. `several`: runs with more
+    than one. `wrong`: results that differ from golden, which must never be.
+    """
+
+    faults: int = 0
+    outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    several: int = 0
+    wrong: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.faults} faults, {self.several} runs with several"]
+        lines += [
+            f"  {direction:<10}{kind:<16}{outcome:<26}{count:>6}"
+            for (direction, kind, outcome), count in sorted(self.outcomes.items())
+        ]
+        lines.append(f"  wrong {len(self.wrong)}, reported as failed {len(self.reported)}")
+        return "\n".join(lines)
+
+
+def differs(run: Run, expected: Run) -> str:
+    """What differs, empty if nothing does."""
+    pairs = [
+        *((f"spikes of {n}", a, run.spikes[n]) for n, a in expected.spikes.items()),
+        *((f"states of {n}", a, run.states[n]) for n, a in expected.states.items()),
+        ("synops", expected.synops, run.synops),
+        ("errors", 0, run.errors),
+    ]
+    return ", ".join(name for name, one, other in pairs if not np.array_equal(one, other))
+
+
+def campaign(
+    line: FaultyLine,
+    device: SerialDevice,
+    events: Sequence[NDArray[np.uint8]],
+    faults: int,
+    kinds: Sequence[str] = KINDS,
+) -> Tally:
+    """Inject `faults`, mostly one in a run, until all came."""
+    rng, tally, link = line.rng, Tally(), device.link
+    expected = [GoldenDevice(device.program).run(some) for some in events]
+    frames = dict.fromkeys(DIRECTIONS, 1)
+    while tally.faults < faults and len(tally.reported) < 10:
+        if not line.plans:
+            for _ in range(rng.choice((1, 1, 1, 1, 3))):
+                direction = str(rng.choice(DIRECTIONS))
+                after = int(rng.integers(0, frames[direction] + 1))
+                line.plans.append(Plan(str(rng.choice(kinds)), direction, after))
+        planned = list(line.plans)
+        before = dict(line.frames), link.sessions, link.refused, link.resent
+        number = int(rng.integers(len(events)))
+        try:
+            wrong = differs(device.run(events[number]), expected[number])
+        except (SpikeloomError, FaultyDevice) as error:
+            tally.reported.append(str(error))
+        else:
+            if wrong:
+                tally.wrong.append(f"{wrong} after {planned}")
+        came = [plan for plan in planned if plan not in line.plans]
+        tally.faults += len(came)
+        if len(came) == 1:
+            if link.sessions > before[1]:
+                outcome = "new session"
+            elif link.refused > before[2]:
+                outcome = "refused, sent again"
+            elif link.resent > before[3]:
+                outcome = "asked and sent again"
+            else:
+                outcome = "harmless"
+            tally.outcomes[came[0].direction, came[0].kind, outcome] += 1
+        elif came:
+            tally.several += 1
+        else:
+            frames = {d: line.frames[d] - before[0][d] for d in DIRECTIONS}
+    return tally
+
+
+class HostDied(BaseException):
+    pass
+
+
+class DyingLine:
+    """A serial line whose host dies after it wrote so many bytes."""
+
+    def __init__(self, line: object, left: int) -> None:
+        self.line, self.left = line, left
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.line, name)
+
+    def write(self, data: bytes) -> int:
+        written = self.line.write(data[: self.left])  # type: ignore[attr-defined]
+        self.left -= len(data)
+        if self.left <= 0:
+            raise HostDied
+        return written

@@ -1,0 +1,335 @@
+"""Any network laid out in one tile, the simple way: for tests of what the hardware can do.
+
+Everything lies one after another, a table row for each connection and population; the fabric has
+what the network needs and no more.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.convolution import Image as Shape
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.memory_image import Entry, Image, Sender, TileImage
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Layout, Reset
+
+Row = dict[str, int]
+
+
+def packed(layout: Layout, rows: list[Row]) -> tuple[int, ...]:
+    """Rows without the fields that are not built; without the option those say nothing."""
+    names = {field.name for field in layout.fields}
+    return tuple(layout.pack({name: row[name] for name in names & set(row)}) for row in rows)
+
+
+@dataclass
+class PlainLayout:
+    """Tables of a network, filled by `image`.
+
+    Parameters
+    ----------
+    network
+        Every population is recorded, if it spikes, and read out.
+    lanes, slots, queue
+        As in the configuration.
+    """
+
+    network: Network
+    lanes: int
+    slots: int
+    queue: int
+    groups: int = 0
+    base: dict[str, int] = field(default_factory=dict)
+    weights: list[list[int]] = field(default_factory=list)
+    biases: list[Row] = field(default_factory=list)
+    populations: list[Row] = field(default_factory=list)
+    connections: list[Row] = field(default_factory=list)
+    targets: list[Row] = field(default_factory=list)
+    axes: list[Row] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> tuple[Input | Population, ...]:
+        """Inputs and populations."""
+        return (*self.network.inputs, *self.network.populations)
+
+    @property
+    def images(self) -> bool:
+        """Whether any node has one."""
+        return any(node.image is not None for node in self.nodes)
+
+    def shape(self, node: Input | Population) -> Shape:
+        """The image of a node; without, its axons or neurons are channels of one place."""
+        return node.image or (node.size, 1, 1)
+
+    def image(self) -> Image:
+        """All memories, and the fabric that has them."""
+        network = self.network
+        order = sorted(network.populations, key=lambda p: p.phase)
+        for population in order:
+            self._add_population(population, network.populations.index(population))
+        for n, row in enumerate(self.populations[:-1]):
+            row["more"] = int(order[n].phase == order[n + 1].phase)
+        for connection in network.connections:
+            if isinstance(connection, Convolution):
+                self._add_convolution(connection)
+            else:
+                self._add_matrix(connection)
+        config = self._config()
+        entries = tuple(
+            Entry(
+                node.name,
+                0,
+                number,
+                c.delay,
+                node.image if self.connections[number].get("image") else None,
+            )
+            for node in network.inputs
+            for number, c in enumerate(network.connections)
+            if c.source == node.name
+        )
+        longest = max((entry.delay for entry in entries), default=0)
+        control = {"last_phase": network.phases - 1, "window": self.slots - 1 - longest}
+        lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in self.weights)
+        tile = TileImage(
+            tuple(config.weight_row.pack(row) for row in lanes),
+            packed(config.bias_row, self.biases),
+            packed(config.population_row, self.populations),
+            packed(config.connection_row, self.connections),
+            tuple(config.target_row.pack(row) for row in self.targets),
+            (),
+            tuple(config.axis_row.pack(row) for row in self.axes),
+        )
+        senders = tuple(
+            Sender(p.name, p.size, p.spiking, True, p.max_spikes, p.image)
+            for p in network.populations
+        )
+        return Image(config, (tile,), config.control_row.pack(control), entries, senders)
+
+    def _config(self) -> FabricConfig:
+        network = self.network
+        populations = network.populations
+        extent = max(max(self.shape(node)[1:]) for node in self.nodes)
+        return FabricConfig(
+            lanes=self.lanes,
+            weight_bits=network.weight_bits,
+            state_bits=network.state_bits,
+            sum_bits=network.sum_bits,
+            neurons=self.groups * self.lanes,
+            weight_words=max(1, len(self.weights)),
+            slots=self.slots,
+            axons=max(node.size for node in self.nodes),
+            populations=len(populations),
+            connections=max(1, len(self.connections)),
+            targets=max(1, len(self.targets)),
+            queue=max(self.queue, self.lanes),
+            extent=max(2, extent) if self.images else 1,
+            axes=max(1, len(self.axes)),
+            synaptic_state=any(p.synaptic_decay is not None for p in populations),
+            weight_pairs=any(c.high for c in network.connections),
+            delayed_reset=any(p.delayed_reset for p in populations),
+            lower_clamp=any(p.v_min is not None for p in populations),
+            max_spikes=max(p.max_spikes for p in populations),
+        )
+
+    def _add_population(self, population: Population, number: int) -> None:
+        channels, height, width = self.shape(population)
+        parts = -(-channels // self.lanes)
+        places = height * width
+        self.base[population.name] = self.groups
+        fan_out = [
+            {"connection": n, "delay": c.delay}
+            for n, c in enumerate(self.network.connections)
+            if c.source == population.name
+        ]
+        if population.spiking:
+            fan_out.append({"host": 1})
+        subtrahend = (
+            population.threshold if population.subtrahend is None else population.subtrahend
+        )
+        leak = population.leak
+        if leak is None:
+            leak = np.zeros(population.size, np.int64)
+        pairs = np.stack([population.bias, leak]).reshape(2, channels, places)
+        shared = bool((pairs == pairs[:, :, :1]).all()) and self.images
+        if not self.images:
+            # They have the neurons' addresses.
+            self.biases += [{}] * (self.groups * self.lanes - len(self.biases))
+        self.populations.append(
+            {
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "bias_base": len(self.biases),
+                "shared": shared,
+                "synaptic": population.synaptic_decay is not None,
+                "retain_synaptic": DECAY_ONE - (population.synaptic_decay or 0),
+                "delayed": population.delayed_reset,
+                "v_min": -(1 << (self.network.state_bits - 1))
+                if population.v_min is None
+                else population.v_min,
+                "max_spikes": population.max_spikes,
+                "number": number,
+                "neurons": population.size,
+                "neuron_base": self.groups * self.lanes,
+                "sum_base": self.groups * self.slots,
+                "retain": DECAY_ONE - population.decay,
+                "threshold": population.threshold,
+                "v_reset": subtrahend if population.reset is Reset.SUBTRACT else population.v_reset,
+                "v_init": population.v_init,
+                "reset": population.reset,
+                "inclusive": population.inclusive,
+                "spiking": population.spiking,
+                "readout": 1,
+                "target_base": len(self.targets) if fan_out else 0,
+                "fan_out": len(fan_out),
+            }
+        )
+        self.targets += fan_out
+        if shared:
+            self.biases += [{"bias": b, "leak": u} for b, u in pairs[:, :, 0].T.tolist()]
+        else:
+            padded = np.zeros((2, parts * self.lanes, places), np.int64)
+            padded[:, :channels] = pairs
+            ordered = padded.reshape(2, parts, self.lanes, places).transpose(0, 1, 3, 2)
+            self.biases += [{"bias": b, "leak": u} for b, u in ordered.reshape(2, -1).T.tolist()]
+        self.groups += parts * places
+
+    def _add_matrix(self, connection: Connection) -> None:
+        """A segment with all groups of the target; from an image, a place says where it begins."""
+        source = self._node(connection.source)
+        target = self.network.population(connection.target)
+        channels, height, width = self.shape(target)
+        parts = -(-channels // self.lanes)
+        places = height * width
+        padded = np.zeros((source.size, parts * self.lanes, places), np.int64)
+        padded[:, :channels] = connection.weights.reshape(source.size, channels, places)
+        lanes = padded.reshape(source.size, parts, self.lanes, places).transpose(1, 3, 0, 2)
+        row: Row = {
+            "weight_base": len(self.weights),
+            "sources": source.size,
+            "sum_base": self.base[target.name] * self.slots,
+            "groups": parts * places,
+            "synapses": target.size,
+            "high": connection.high,
+        }
+        # An input's events have no place here; those of neurons have one if the population does.
+        if isinstance(source, Population) and source.image is not None:
+            count, rows, columns = source.image
+            row |= {
+                "image": 1,
+                "sources": count,
+                "height": rows,
+                "width": columns,
+                "row_axis": len(self.axes),
+                "column_axis": len(self.axes) + rows,
+                "stride": source.size,
+                "sum_stride": self.slots,
+            }
+            self.axes += [{"weight": y * columns * count, "count": 1} for y in range(rows)]
+            self.axes += [{"weight": x * count, "count": 1} for x in range(columns)]
+            # Words of a group: by place, then by channel.
+            by_channel = lanes.reshape(parts, places, count, rows * columns, self.lanes)
+            lanes = by_channel.transpose(0, 1, 3, 2, 4)
+        self.connections.append(row)
+        self.weights += lanes.reshape(-1, self.lanes).tolist()
+
+    def _node(self, name: str) -> Input | Population:
+        return next(node for node in self.nodes if node.name == name)
+
+    def _add_convolution(self, convolution: Convolution) -> None:
+        """Words by kernel row, kernel column, group, channel; if grouped, by channel, group."""
+        channels, height, width = self.shape(self._node(convolution.source))
+        target = self.network.population(convolution.target)
+        outputs, out_height, out_width = self.shape(target)
+        kernel = convolution.weights
+        rows, columns = kernel.shape[2:]
+        parts = -(-outputs // self.lanes)
+        # Weights of each source channel to each output channel, 0 where they are not joined.
+        full = np.zeros((channels, parts * self.lanes, rows, columns), np.int64)
+        part, out_part = channels // convolution.groups, outputs // convolution.groups
+        for o in range(outputs):
+            first = o // out_part * part
+            full[first : first + part, o] = kernel[o]
+        words = full.reshape(channels, parts, self.lanes, rows, columns).transpose(3, 4, 1, 0, 2)
+        grouped = convolution.groups > 1
+        place = out_height * out_width * self.slots  # accumulator rows of a group
+        channel_rows: list[Row] = []
+        if grouped:
+            chosen: list[Integers] = []
+            for c in range(channels):
+                first = c // part * out_part
+                groups = range(first // self.lanes, (first + out_part - 1) // self.lanes + 1)
+                channel_rows.append(
+                    {
+                        "weight": sum(part_words.shape[2] for part_words in chosen),
+                        "sum": groups[0] * place,
+                        "count": len(groups),
+                        "synapses": out_part,
+                    }
+                )
+                chosen.append(words[:, :, groups[0] : groups[-1] + 1, c])
+            by_tap = np.concatenate(chosen, axis=2)
+        else:
+            by_tap = words.reshape(rows, columns, -1, self.lanes)
+        tap = by_tap.shape[2]
+        down, row_steps = self._axis(convolution, 0, height, rows, out_height)
+        right, column_steps = self._axis(convolution, 1, width, columns, out_width)
+        self.connections.append(
+            {
+                "image": 1,
+                "grouped": grouped,
+                "height": height,
+                "width": width,
+                "row_axis": len(self.axes),
+                "column_axis": len(self.axes) + height,
+                "channel_axis": len(self.axes) + height + width if grouped else 0,
+                "stride": 1 if grouped else channels,
+                "sum_stride": place if parts > 1 else 0,
+                "row_weights": row_steps[0] * columns * tap,
+                "row_sums": row_steps[1] * out_width * self.slots,
+                "column_weights": column_steps[0] * tap,
+                "column_sums": column_steps[1] * self.slots,
+                "weight_base": len(self.weights),
+                "sources": channels,
+                "sum_base": self.base[target.name] * self.slots,
+                "groups": 1 if grouped else parts,
+                "synapses": 0 if grouped else outputs,
+                "high": convolution.high,
+            }
+        )
+        self.axes += [
+            {"weight": k * columns * tap, "sum": o * out_width * self.slots, "count": count}
+            for k, o, count in down
+        ]
+        self.axes += [
+            {"weight": k * tap, "sum": o * self.slots, "count": count} for k, o, count in right
+        ]
+        self.axes += channel_rows
+        self.weights += by_tap.reshape(-1, self.lanes).tolist()
+
+    def _axis(
+        self, convolution: Convolution, axis: int, extent: int, kernel: int, size: int
+    ) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
+        """For each coordinate first kernel row, its output row, and how many; and the two steps."""
+        stride, dilation = convolution.stride[axis], convolution.dilation[axis]
+        pool, padding = convolution.pool[axis], convolution.padding[axis][0]
+        common = math.gcd(stride, dilation)
+        steps = stride // common, dilation // common
+        found = []
+        for coordinate in range(extent):
+            pooled = coordinate // pool
+            met = [
+                (k, o)
+                for k in range(kernel)
+                for o in range(size)
+                if o * stride + k * dilation - padding == pooled and pooled < extent // pool
+            ]
+            for (k, o), (next_k, next_o) in itertools.pairwise(met):
+                assert (next_k - k, o - next_o) == steps
+            found.append((*met[0], len(met)) if met else (0, 0, 0))
+        # Steps that are never taken need not fit.
+        return found, steps if any(count > 1 for _, _, count in found) else (0, 0)

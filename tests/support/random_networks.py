@@ -1,0 +1,358 @@
+"""Random networks that fit a given fabric, and random input for them."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.spec import BURSTS, DECAY_ONE, FabricConfig, Reset
+from spikeloom.program import Program
+
+Counts = dict[str, NDArray[np.uint8]]
+
+
+def numbers(bits: int) -> st.SearchStrategy[int]:
+    """Signed numbers of `bits` bits: small ones and both extremes more often."""
+    low, high = signed_range(bits)
+    small = min(high, 40)
+    return st.one_of(
+        st.integers(-small, small), st.sampled_from((low, high)), st.integers(low, high)
+    )
+
+
+def seeds() -> st.SearchStrategy[int]:
+    return st.integers(0, (1 << 32) - 1)
+
+
+@st.composite
+def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+    """Layered, pipelined or mixed networks, some with recurrent connections and delays.
+
+    They fit `config`, often exactly; which populations are recorded or read out is random.
+    """
+    inputs = tuple(
+        Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
+        for n in range(draw(st.integers(1, 2)))
+    )
+    populations = _populations(draw, config)
+    # All, if there is room for their targets, or some of them.
+    spiking = [p.name for p in populations if p.spiking][: config.targets]
+    names = [p.name for p in populations]
+    record = set(spiking)
+    if spiking and draw(st.booleans()):
+        record = draw(st.sets(st.sampled_from(spiking)))
+    readout = draw(st.one_of(st.just(set(names)), st.sets(st.sampled_from(names))))
+    connections = _connections(draw, config, inputs, populations, config.targets - len(record))
+    network = Network(
+        inputs,
+        _in_any_order(draw, config, populations),
+        _without_overflow(connections, (*inputs, *populations), config),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    return Program(network, config, frozenset(record), frozenset(readout))
+
+
+def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
+    """In firing order, as the mapping lays them out: each begins with a group of its own."""
+    count = draw(st.integers(1, min(4, config.populations, config.groups)))
+    phases = list(
+        itertools.accumulate(draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)))
+    )
+    result: list[Population] = []
+    rng = np.random.default_rng(draw(seeds()))
+    most_bias = signed_range(config.sum_bits)[1]
+    free = config.groups
+    for n, phase in enumerate(phases):
+        # Leave a group for each of those that follow.
+        groups = free - (count - 1 - n)
+        most = groups * config.lanes
+        if groups == free:
+            most -= config.groups * config.lanes - config.neurons
+        size = draw(st.one_of(st.integers(1, most), st.just(most)))
+        free -= -(-size // config.lanes)
+        reach = draw(st.sampled_from((9, most_bias)))
+        bias = rng.integers(-reach - 1, reach + 1, size)
+        result.append(_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
+    return result
+
+
+def _population(
+    draw: st.DrawFn, config: FabricConfig, name: str, size: int, bias: Integers, phase: int
+) -> Population:
+    """With any options that the fabric was built for."""
+    state = numbers(config.state_bits)
+    decay = st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))
+    options: dict[str, Any] = {}
+    threshold = draw(st.one_of(st.integers(0, 20), state))
+    if config.synaptic_state and draw(st.booleans()):
+        options["synaptic_decay"] = draw(decay)
+        if draw(st.booleans()):
+            low, high = signed_range(config.state_bits)
+            reach = draw(st.sampled_from((9, high)))
+            rng = np.random.default_rng(draw(seeds()))
+            options["leak"] = rng.integers(max(low, -reach), reach + 1, size)
+    if config.lower_clamp and draw(st.booleans()):
+        options["v_min"] = draw(state)
+    burst = draw(st.sampled_from([n for n in BURSTS if n <= config.max_spikes]))
+    if burst > 1:
+        options["max_spikes"] = burst
+        threshold = draw(st.integers(1, 30))
+    else:
+        options["delayed_reset"] = config.delayed_reset and draw(st.booleans())
+        options["subtrahend"] = draw(st.one_of(st.none(), state))
+    return Population(
+        name,
+        size,
+        bias,
+        phase=phase,
+        decay=draw(decay),
+        threshold=threshold,
+        inclusive=draw(st.booleans()),
+        spiking=draw(st.integers(0, 4)) > 0,
+        reset=draw(st.sampled_from(Reset)),
+        v_reset=draw(state),
+        v_init=draw(state),
+        **options,
+    )
+
+
+# Images.
+
+IMAGES = FabricConfig(
+    lanes=4,
+    state_bits=16,
+    sum_bits=24,
+    neurons=1400,
+    weight_words=4096,
+    slots=4,
+    axons=256,
+    populations=4,
+    connections=10,
+    targets=16,
+    queue=8,
+    extent=9,
+    axes=256,
+)
+"""Room for whatever `image_programs` draws."""
+
+
+@st.composite
+def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+    """Convolutions of any geometry, also of their own output, and dense layers around them.
+
+    `config` has the sizes of `IMAGES`, or at least as much room.
+    """
+    rng = np.random.default_rng(draw(seeds()))
+    image = draw(st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)))
+    inputs = [Input("in", math.prod(image), draw(st.sampled_from((1, 3))), image)]
+    populations: list[Population] = []
+    connections: list[AnyConnection] = []
+    source: Input | Population = inputs[0]
+    for n in range(draw(st.integers(1, 2))):
+        assert source.image is not None
+        joined = draw(_convolutions(source.name, source.image, f"p{n}", config, rng))
+        size = joined.output(source.image)
+        assume(max(size[1:]) <= config.extent)
+        bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
+        if draw(st.booleans()):
+            bias = rng.integers(-20, 21, math.prod(size))
+        made = _population(draw, config, f"p{n}", math.prod(size), bias, n)
+        populations.append(dataclasses.replace(made, image=size, spiking=True))
+        connections.append(joined)
+        if draw(st.booleans()):
+            # Recurrent, of the same size.
+            height, width = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
+            kernel = _weights(rng, config, (size[0], size[0], 2 * height + 1, 2 * width + 1))
+            padding = ((height, height), (width, width))
+            connections.append(
+                Convolution(f"p{n}", f"p{n}", kernel, draw(st.integers(1, 3)), padding=padding)
+            )
+        source = populations[-1]
+    if draw(st.booleans()):
+        inputs.append(Input("more", 7))
+        first = populations[0]
+        connections.append(Connection("more", "p0", _weights(rng, config, (7, first.size)), 1))
+    size = draw(st.integers(1, 9))
+    flat = _population(draw, config, "flat", size, rng.integers(-9, 10, size), len(populations))
+    for node in (inputs[0], populations[-1]):
+        if draw(st.booleans()):
+            weights = _weights(rng, config, (node.size, size))
+            high = config.weight_pairs and draw(st.booleans())
+            connections.append(Connection(node.name, "flat", weights, 0, high))
+    populations.append(flat)
+    names = frozenset(p.name for p in populations)
+    spiking = frozenset(p.name for p in populations if p.spiking)
+    network = Network(
+        tuple(inputs),
+        tuple(populations),
+        tuple(connections),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    return Program(network, config, spiking, names)
+
+
+@st.composite
+def _convolutions(
+    draw: st.DrawFn,
+    source: str,
+    image: tuple[int, int, int],
+    target: str,
+    config: FabricConfig,
+    rng: np.random.Generator,
+) -> Convolution:
+    groups = draw(st.sampled_from([n for n in range(1, image[0] + 1) if image[0] % n == 0]))
+    channels = groups * draw(st.integers(1, 6 // groups if groups <= 6 else 1))
+    pool = tuple(draw(st.integers(1, min(3, extent))) for extent in image[1:])
+    padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(2))
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    kernel = tuple(
+        draw(st.integers(1, min(4, 1 + (extent // p + sum(pad) - 1) // d)))
+        for extent, p, pad, d in zip(image[1:], pool, padding, dilation, strict=True)
+    )
+    return Convolution(
+        source,
+        target,
+        _weights(rng, config, (channels, image[0] // groups, *kernel)),
+        draw(st.integers(0, 2)),
+        config.weight_pairs and draw(st.booleans()),
+        draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        padding,
+        dilation,
+        groups,
+        pool,
+    )
+
+
+def _weights(rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]) -> Integers:
+    low, high = signed_range(config.weight_bits)
+    return rng.integers(low, high + 1, shape)
+
+
+def _in_any_order(
+    draw: st.DrawFn, config: FabricConfig, populations: list[Population]
+) -> tuple[Population, ...]:
+    """Shuffled; but where the last one fills a group that is cut off, it stays the last."""
+    if config.neurons % config.lanes:
+        return (*draw(st.permutations(populations[:-1])), populations[-1])
+    return tuple(draw(st.permutations(populations)))
+
+
+def _connections(
+    draw: st.DrawFn,
+    config: FabricConfig,
+    inputs: tuple[Input, ...],
+    populations: list[Population],
+    targets: int,
+) -> list[Connection]:
+    phase_of = {p.name: p.phase for p in populations}
+    size_of = {node.name: node.size for node in (*inputs, *populations)}
+    routed = {p.name for p in populations if p.spiking}
+    rng = np.random.default_rng(draw(seeds()))
+    words = config.weight_words
+    result: list[Connection] = []
+    # Up to two connections between the same two nodes.
+    for source, target, _ in itertools.product(size_of, phase_of, range(2)):
+        needed = size_of[source] * -(-size_of[target] // config.lanes)
+        forward = source not in phase_of or phase_of[source] < phase_of[target]
+        possible = (
+            len(result) < config.connections
+            and needed <= words
+            and size_of[source] <= config.axons
+            and (forward or config.slots > 1)
+            and (source not in routed or targets > 0)
+        )
+        if not possible or not draw(st.booleans()):
+            continue
+        words -= needed
+        targets -= source in routed
+        low, high = signed_range(config.weight_bits)
+        result.append(
+            Connection(
+                source,
+                target,
+                rng.integers(low, high + 1, (size_of[source], size_of[target])),
+                draw(st.integers(0 if forward else 1, config.slots - 1)),
+                config.weight_pairs and draw(st.booleans()),
+            )
+        )
+    return result
+
+
+def _without_overflow(
+    connections: list[Connection], nodes: tuple[Input | Population, ...], config: FabricConfig
+) -> tuple[Connection, ...]:
+    """The same with weights halved until no sum can leave the fabric's width."""
+    times = {n.name: n.max_count if isinstance(n, Input) else n.max_spikes for n in nodes}
+    most = (1 << (config.sum_bits - 1)) - 1
+    weights = [c.weights for c in connections]
+    for target in {c.target for c in connections}:
+        into = [n for n, c in enumerate(connections) if c.target == target]
+
+        def reach(into: list[int] = into) -> Integers:
+            parts = [
+                (times[connections[n].source] << (config.weight_bits * connections[n].high))
+                * np.abs(weights[n]).sum(axis=0)
+                for n in into
+            ]
+            return np.sum(parts, axis=0)
+
+        while reach().max() > most:
+            for n in into:
+                weights[n] = np.sign(weights[n]) * (np.abs(weights[n]) // 2)
+    return tuple(
+        dataclasses.replace(c, weights=w) for c, w in zip(connections, weights, strict=True)
+    )
+
+
+@st.composite
+def events(draw: st.DrawFn, network: Network, most_steps: int) -> Counts:
+    """Event counts for every input: a few samples, from no event to every axon in every step."""
+    samples, steps = draw(st.integers(1, 3)), draw(st.integers(1, most_steps))
+    rate = draw(st.sampled_from((0.0, 0.1, 0.5, 1.0)))
+    return random_events(np.random.default_rng(draw(seeds())), network, samples, steps, rate)
+
+
+def random_events(
+    rng: np.random.Generator, network: Network, samples: int, steps: int, rate: float
+) -> Counts:
+    """Counts in which an axon has an event in a step with probability `rate`."""
+    result = {}
+    for node in network.inputs:
+        shape = samples, steps, node.size
+        some = rng.integers(1, node.max_count + 1, shape)
+        result[node.name] = np.where(rng.random(shape) < rate, some, 0).astype(np.uint8)
+    return result
+
+
+def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Host words with the events of each step in another order."""
+    step = np.cumsum(words & np.uint64(1)) - (words & np.uint64(1))
+    mark = words & np.uint64(1)
+    return words[np.lexsort((rng.random(len(words)), mark, step))]
+
+
+def all_events(network: Network, samples: int, steps: int) -> Counts:
+    """Every axon has as many events as it can have, in every step."""
+    return {
+        node.name: np.full((samples, steps, node.size), node.max_count, np.uint8)
+        for node in network.inputs
+    }
+
+
+def sizes(counts: Mapping[str, NDArray[np.uint8]]) -> tuple[int, int]:
+    """Samples and steps."""
+    samples, steps = next(iter(counts.values())).shape[:2]
+    return samples, steps
