@@ -81,7 +81,7 @@ def _figure(name: str, value: float) -> Figure:
 
 
 def _listener(rate: float) -> tuple[Program, np.ndarray]:
-    """Much to hear, and little to say: one neuron, read out at the end of a sample."""
+    """Much to decode_packets, and little to say: one neuron, read out at the end of a sample."""
     net = Network(
         (Input("in", 1024),),
         (Population("p", 1, np.zeros(1, np.int64), threshold=30000),),
@@ -92,7 +92,7 @@ def _listener(rate: float) -> tuple[Program, np.ndarray]:
 
 
 def _speaker() -> tuple[Program, np.ndarray]:
-    """Little to hear, and much to say: half of 256 neurons spike in each step."""
+    """Little to decode_packets, and much to say: half of 256 neurons spike in each step."""
     net = Network(
         (Input("in", 8),),
         (Population("p", 256, np.zeros(256, np.int64), threshold=1),),

@@ -30,7 +30,7 @@ from spikeloom.golden import spec as specification
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import cache, toolchain
 from spikeloom.sim.toolchain import OutOfTime
@@ -131,7 +131,7 @@ def design(
     *,
     clock_mhz: float | None = None,
     baud: int | None = None,
-    image: Image | None = None,
+    image: MemoryImage | None = None,
 ) -> Design:
     """Elaborate a board.
 
@@ -189,7 +189,7 @@ def design(
     )
 
 
-def _contents(board: Board, fabric: FabricConfig, image: Image) -> Contents:
+def _contents(board: Board, fabric: FabricConfig, image: MemoryImage) -> Contents:
     """What of `image` the part can be configured with."""
     image.check_fits(fabric, board.name)
     if not board.family.baked:
@@ -331,7 +331,7 @@ def build(
     *,
     clock_mhz: float | None = None,
     baud: int | None = None,
-    image: Image | None = None,
+    image: MemoryImage | None = None,
     seeds: Sequence[int] = SEEDS,
     minutes: float | None = None,
     use: Tools = WHEELS,
@@ -379,7 +379,7 @@ def build_fastest(
     fabric: FabricConfig | None = None,
     *,
     baud: int | None = None,
-    image: Image | None = None,
+    image: MemoryImage | None = None,
     seeds: Sequence[int] = SEEDS,
     minutes: float | None = None,
     use: Tools = WHEELS,

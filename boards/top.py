@@ -11,7 +11,7 @@ from spikeloom.boards.pll import Setting
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.hdl.fabric_with_link import FabricWithLink
 
 
 class Top(wiring.Component):
@@ -56,7 +56,7 @@ class Top(wiring.Component):
         )
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal("sync").eq(clocking.clk), ResetSignal("sync").eq(clocking.rst)]
-        m.submodules.linked = linked = LinkedFabric(self.fabric, self.link, self.contents)
+        m.submodules.linked = linked = FabricWithLink(self.fabric, self.link, self.contents)
         uart = platform.request("uart", 0, dir=_as_ports(platform, "uart"))
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

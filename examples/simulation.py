@@ -3,7 +3,7 @@
 It reads the NIR graph, quantises it by the rule of the hardware and steps it:
 
     x = sum of weights of arriving spikes + bias
-    i = sat(decay(i, k_syn) + x)    with a synaptic state; else i = x
+    i = sat(decay(i, k_syn) + x)    with a synaptic current; else i = x
     u = sat(decay(v, k_mem) + i)
     s = u > threshold
     v = 0 where s, else u

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.fixed import Integers, Signed
 
-Image = tuple[int, int, int]
+ImageShape = tuple[int, int, int]
 """Channels, height and width; axons or neurons are numbered in this order, the last fastest."""
 
 Pair = tuple[int, int]
@@ -54,7 +54,7 @@ class Convolution:
     groups: int = 1
     pool: Pair = (1, 1)
 
-    def output(self, image: Image) -> Image:
+    def output(self, image: ImageShape) -> ImageShape:
         """What the convolution makes of a source's image; a size below 1 where it does not fit."""
         size = [
             (extent // pool + sum(pad) - dilation * (kernel - 1) - 1) // stride + 1
@@ -70,7 +70,7 @@ class Convolution:
         ]
         return self.weights.shape[0], size[0], size[1]
 
-    def fan_out(self, image: Image) -> Integers:
+    def fan_out(self, image: ImageShape) -> Integers:
         """How many synapses each axon or neuron of a source with `image` has, shape (size,)."""
         _, *size = self.output(image)
         rows, columns = (self._meetings(axis, image[1 + axis], size[axis]) for axis in (0, 1))
@@ -110,7 +110,7 @@ class ConvolutionSums:
         Most events of an axon or neuron at once.
     """
 
-    def __init__(self, convolution: Convolution, image: Image, max_count: int) -> None:
+    def __init__(self, convolution: Convolution, image: ImageShape, max_count: int) -> None:
         self._convolution = convolution
         self._image = image
         kernel = convolution.weights.reshape(convolution.groups, -1, _taps(convolution))

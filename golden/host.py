@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.convolution import Image as ImageShape
-from spikeloom.golden.memory_image import Image, Sender
+from spikeloom.golden.convolution import ImageShape
+from spikeloom.golden.memory_image import MemoryImage, Sender
 from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
 from spikeloom.golden.step.neuron import Spikes
 
 Words = NDArray[np.uint64]
 
 
-def host_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> list[Words]:
+def host_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> list[Words]:
     """The words that run each sample, from its first event to its last step mark.
 
     Parameters
@@ -70,7 +70,7 @@ class FaultyDevice(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Heard:
+class DecodedRun:
     """Packets of whole samples, decoded.
 
     Parameters
@@ -89,9 +89,9 @@ class Heard:
     clocks: NDArray[np.int64]
 
 
-def hear(
-    image: Image, clocks: NDArray[np.uint64], packets: Words, samples: int, steps: int
-) -> Heard:
+def decode_packets(
+    image: MemoryImage, clocks: NDArray[np.uint64], packets: Words, samples: int, steps: int
+) -> DecodedRun:
     """Decode the packets of `samples` samples of `steps` steps each.
 
     Raises
@@ -131,7 +131,7 @@ def hear(
             expected += neurons.size
     if expected != packets.size:
         raise FaultyDevice(f"{packets.size - expected} packets of no population that sends them")
-    return Heard(spikes, states, clocks[ends].astype(np.int64).reshape(samples, steps))
+    return DecodedRun(spikes, states, clocks[ends].astype(np.int64).reshape(samples, steps))
 
 
 def _neurons(

@@ -108,7 +108,7 @@ def load_rows(config: FabricConfig) -> dict[LoadTarget, Layout]:
         LoadTarget.TARGET: config.target_row,
         LoadTarget.CONTROL: config.control_row,
         LoadTarget.ROUTE: config.route_row,
-        LoadTarget.AXIS: config.axis_row,
+        LoadTarget.COORDINATE: config.coordinate_row,
     }
 
 

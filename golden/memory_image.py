@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from spikeloom.golden.contents import Contents
-from spikeloom.golden.convolution import Image as ImageShape
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 
 @dataclass(frozen=True)
 class Sender:
-    """A population as the host hears it; its place in `Image.senders` is its number in packets.
+    """A population that sends packets; its index in `MemoryImage.senders` is its packet number.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class TileImage:
     ----------
     weights, biases, populations, connections, targets, routes, axes
         Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
-        `connection_row`, `target_row`, `route_row`, `axis_row`.
+        `connection_row`, `target_row`, `route_row`, `coordinate_row`.
     """
 
     weights: tuple[int, ...]
@@ -75,7 +75,7 @@ class TileImage:
     connections: tuple[int, ...]
     targets: tuple[int, ...]
     routes: tuple[int, ...]
-    axes: tuple[int, ...] = ()
+    coordinates: tuple[int, ...] = ()
 
     @property
     def tables(self) -> dict[LoadTarget, tuple[int, ...]]:
@@ -87,12 +87,12 @@ class TileImage:
             LoadTarget.CONNECTION: self.connections,
             LoadTarget.TARGET: self.targets,
             LoadTarget.ROUTE: self.routes,
-            LoadTarget.AXIS: self.axes,
+            LoadTarget.COORDINATE: self.coordinates,
         }
 
 
 @dataclass(frozen=True)
-class Image:
+class MemoryImage:
     """The contents of all memories.
 
     Parameters

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image, Pair
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape, Pair
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.spec import BURSTS, DECAY_ONE, WEIGHT_BITS, Reset
+from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, WEIGHT_BITS, Reset
 
 MAX_SIZE = 1 << 16
 """Most axons of an input and neurons of a population that hardware can address."""
@@ -40,7 +40,7 @@ class Input:
     name: str
     size: int
     max_count: int = 1
-    image: Image | None = None
+    image: ImageShape | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Population:
     size
         Number of neurons, >= 1.
     bias
-        b_in, added to the input in every step, shape (size,). Without a synaptic state it holds
+        b_in, added to the input in every step, shape (size,). Without a synaptic current it holds
         b_mem too.
     phase
         Phases of a step fire in ascending order, from 0.
@@ -73,9 +73,9 @@ class Population:
     image
         What the neurons are where convolutions start or end here; its product is `size`.
     synaptic_decay
-        k_syn in units of 1/4096 where there is a synaptic state, which starts a sample at 0.
+        k_syn in units of 1/4096 where there is a synaptic current, which starts a sample at 0.
     leak
-        b_mem, shape (size,); only with a synaptic state, and 0 if None.
+        b_mem, shape (size,); only with a synaptic current, and 0 if None.
     subtrahend
         What `Reset.SUBTRACT` subtracts for each spike; `threshold` if None.
     delayed_reset
@@ -97,7 +97,7 @@ class Population:
     reset: Reset = Reset.VALUE
     v_reset: int = 0
     v_init: int = 0
-    image: Image | None = None
+    image: ImageShape | None = None
     synaptic_decay: int | None = None
     leak: Integers | None = None
     subtrahend: int | None = None
@@ -197,7 +197,7 @@ class Network:
         """Axons of an input, or neurons of a population."""
         return next(node.size for node in self._nodes if node.name == name)
 
-    def image(self, name: str) -> Image | None:
+    def image(self, name: str) -> ImageShape | None:
         """The image of an input or population, if it has one."""
         return next(node.image for node in self._nodes if node.name == name)
 
@@ -282,7 +282,7 @@ class Network:
         if population.leak is not None:
             if population.synaptic_decay is None:
                 raise SpikeloomError(
-                    f"{where}: leak is for a synaptic state; without one add it to bias"
+                    f"{where}: leak is for a synaptic current; without one add it to bias"
                 )
             _check_array(f"{where}: leak", population.leak, (population.size,), self.state_bits)
         self._check_burst(where, population)
@@ -290,7 +290,7 @@ class Network:
     def _check_burst(self, where: str, population: Population) -> None:
         """Refuse a number of spikes in a step that does not go with the other options."""
         burst = population.max_spikes
-        if isinstance(burst, bool) or not isinstance(burst, int) or burst not in BURSTS:
+        if isinstance(burst, bool) or not isinstance(burst, int) or burst not in SPIKES_PER_STEP:
             raise SpikeloomError(
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
             )
@@ -309,7 +309,7 @@ class Network:
                     "leave out delayed_reset and subtrahend"
                 )
 
-    def _images(self, connection: Convolution) -> tuple[Image, Image]:
+    def _images(self, connection: Convolution) -> tuple[ImageShape, ImageShape]:
         """The images of its source and target."""
         source, target = self.image(connection.source), self.image(connection.target)
         if source is None or target is None:

@@ -54,7 +54,7 @@ class LoadTarget(enum.IntEnum):
     TARGET = 4
     CONTROL = 5
     ROUTE = 6
-    AXIS = 7
+    COORDINATE = 7
 
 
 class ReadTarget(enum.IntEnum):
@@ -66,13 +66,13 @@ class ReadTarget(enum.IntEnum):
     CONNECTION = LoadTarget.CONNECTION
     TARGET = LoadTarget.TARGET
     ROUTE = LoadTarget.ROUTE
-    AXIS = LoadTarget.AXIS
+    COORDINATE = LoadTarget.COORDINATE
     SUM = 8
     """Accumulators."""
     STATE = 9
     """Membrane potentials."""
     CURRENT = 10
-    """Synaptic states."""
+    """Synaptic currents."""
 
 
 class Port(enum.IntEnum):
@@ -111,7 +111,7 @@ row, then along the column. Others are not there, so that no table can make a de
 TILE_COUNTERS = ("synops", "spikes", "stalls", "errors")
 """The counters that each tile has."""
 
-BURSTS = (1, 3, 7, 15, 31)
+SPIKES_PER_STEP = (1, 3, 7, 15, 31)
 """Most spikes of a neuron in a step that hardware can be built for."""
 
 TREE_FAN_IN = 4
@@ -229,9 +229,9 @@ class FabricConfig:
         Most rows or columns of an image, 1..256. With 1 there are no images, so no convolutions:
         an axon or neuron has an index, and no place (y, x).
     axes
-        Rows of the axis table, 1..4096; not used where `extent` is 1.
-    synaptic_state
-        Neurons can have a synaptic state.
+        Rows of the coordinate table, 1..4096; not used where `extent` is 1.
+    synaptic_current
+        Neurons can have a synaptic current.
     weight_pairs
         A weight can count 2**`weight_bits`, so that two make one of twice the width.
     delayed_reset
@@ -265,8 +265,8 @@ class FabricConfig:
     routes: int = 64
     buffer: int = 4
     extent: int = 1
-    axes: int = 256
-    synaptic_state: bool = False
+    coordinates: int = 256
+    synaptic_current: bool = False
     weight_pairs: bool = False
     delayed_reset: bool = False
     lower_clamp: bool = False
@@ -293,7 +293,7 @@ class FabricConfig:
             "routes": (1, 1024),
             "buffer": (3, 16),
             "extent": (1, 256),
-            "axes": (1, 4096),
+            "coordinates": (1, 4096),
         }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -304,7 +304,7 @@ class FabricConfig:
                     )
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise SpikeloomError(f"FabricConfig.{field.name} must be an integer, not {value!r}")
-        if self.max_spikes not in BURSTS:
+        if self.max_spikes not in SPIKES_PER_STEP:
             raise SpikeloomError(
                 f"FabricConfig.max_spikes must be 1, 3, 7, 15 or 31, not {self.max_spikes}"
             )
@@ -395,7 +395,7 @@ class FabricConfig:
         return self.extent > 1
 
     @property
-    def place(self) -> tuple[tuple[str, int], ...]:
+    def position(self) -> tuple[tuple[str, int], ...]:
         """The fields of a place in an image; none without images."""
         width = index_bits(self.extent)
         return (("y", width), ("x", width)) if self.images else ()
@@ -413,7 +413,7 @@ class FabricConfig:
     @property
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
-        options = 2 * self.synaptic_state + self.lower_clamp + self.spike_clocks
+        options = 2 * self.synaptic_current + self.lower_clamp + self.spike_clocks
         return 4 + self.product_clocks + options
 
     @property
@@ -442,10 +442,10 @@ class FabricConfig:
     def bias_row(self) -> Layout:
         """One word of the bias memory: what is added in every step.
 
-        `bias` goes to the input of a neuron; `leak`, which is there with `synaptic_state`, to its
+        `bias` goes to the input of a neuron; `leak`, which is there with `synaptic_current`, to its
         membrane potential.
         """
-        leak = [("leak", self.state_bits, True)] if self.synaptic_state else []
+        leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
         return layout(("bias", self.sum_bits, True), *leak)
 
     @property
@@ -464,7 +464,7 @@ class FabricConfig:
         each place of an image of `height` x `width`: channels in groups of `lanes`, and in each
         group the places row by row. Biases begin at `bias_base`; with `shared` a channel has one.
 
-        `synaptic`: there is a synaptic state, which keeps `retain_synaptic` / 4096. `delayed`: a
+        `synaptic`: there is a synaptic current, which keeps `retain_synaptic` / 4096. `delayed`: a
         spike resets in the next step. `v_min`: least potential. `max_spikes`: as in the
         configuration, at most that.
         """
@@ -478,7 +478,7 @@ class FabricConfig:
         synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)]
         return layout(
             *(images if self.images else []),
-            *(synaptic if self.synaptic_state else []),
+            *(synaptic if self.synaptic_current else []),
             *([("delayed", 1)] if self.delayed_reset else []),
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
             *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
@@ -509,25 +509,26 @@ class FabricConfig:
         `synapses` real synapses lie in those groups. A row with `sources` 0 is unused.
 
         With images, `image` marks a convolution: a segment for each pair of a kernel row and a
-        kernel column that the source's place meets, as said by rows of the axis table:
-        `row_axis + y` and `column_axis + x`, for a place in `height` x `width`, and, where the
-        convolution is `grouped`, `channel_axis + index`. `stride` and `sum_stride` lead from one
-        group of a segment to the next. The next kernel column is `column_weights` words further on
-        and `column_sums` rows back; the next kernel row likewise.
+        kernel column that the source's position meets, as given by rows of the coordinate table:
+        `row_coordinates + y` and `column_coordinates + x`, for a position in `height` x `width`,
+        and, where the convolution is `grouped`, `channel_coordinates + index`. `stride` and
+        `sum_stride` lead from one group of a segment to the next. The next kernel
+        column is `column_weights` words further on and `column_sums` rows back; the next kernel
+        row likewise.
 
         `high`: its weights count 2**`weight_bits`.
         """
         weights = ("weight_base", index_bits(self.weight_words))
         sums = ("sum_base", index_bits(self.sum_words))
-        axis = index_bits(self.axes)
+        axis = index_bits(self.coordinates)
         images = [
             ("image", 1),
             ("grouped", 1),
             ("height", count_bits(self.extent)),
             ("width", count_bits(self.extent)),
-            ("row_axis", axis),
-            ("column_axis", axis),
-            ("channel_axis", axis),
+            ("row_coordinates", axis),
+            ("column_coordinates", axis),
+            ("channel_coordinates", axis),
             ("stride", weights[1]),
             ("sum_stride", sums[1]),
             ("row_weights", weights[1]),
@@ -546,8 +547,8 @@ class FabricConfig:
         )
 
     @property
-    def axis_row(self) -> Layout:
-        """One row of the axis table: where a coordinate leads.
+    def coordinate_row(self) -> Layout:
+        """One row of the coordinate table: where a coordinate leads.
 
         `weight` words and `sum` accumulator rows are added to the bases of the connection. `count`
         is that of kernel rows or columns met, or, of a channel, that of groups in a segment, in
@@ -598,7 +599,7 @@ class FabricConfig:
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
-            *self.place,
+            *self.position,
         )
 
     @property
@@ -608,7 +609,7 @@ class FabricConfig:
             ("kind", 2),
             ("population", self.population_width),
             ("index", self.index_width),
-            *self.place,
+            *self.position,
             ("value", self.state_bits, True),
         )
 
@@ -619,7 +620,7 @@ class FabricConfig:
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
-            *self.place,
+            *self.position,
             ("slot", self.slot_width),
         )
 
@@ -642,7 +643,7 @@ class FabricConfig:
         return layout(
             ("population", self.population_width),
             ("index", self.index_width),
-            *self.place,
+            *self.position,
             ("spiked", self.spike_clocks),
             ("target_base", index_bits(self.targets)),
             ("fan_out", count_bits(self.targets)),
@@ -661,7 +662,7 @@ class FabricConfig:
             self.connections,
             self.targets,
             self.routes,
-            self.axes if self.images else 1,
+            self.coordinates if self.images else 1,
         )
         return layout(
             ("tile", index_bits(self.tiles)),
@@ -673,7 +674,7 @@ class FabricConfig:
     @property
     def memories(self) -> dict[LoadTarget, Layout]:
         """Row layout of every memory that the load port writes."""
-        axis = {LoadTarget.AXIS: self.axis_row} if self.images else {}
+        axis = {LoadTarget.COORDINATE: self.coordinate_row} if self.images else {}
         return {
             **axis,
             LoadTarget.WEIGHT: self.weight_row,
@@ -692,7 +693,7 @@ class FabricConfig:
 
     @property
     def state_row(self) -> Layout:
-        """One row of the memory of membrane potentials, and of that of synaptic states."""
+        """One row of the memory of membrane potentials, and of that of synaptic currents."""
         return layout(("value", self.state_bits, True))
 
     @property
@@ -718,8 +719,8 @@ class FabricConfig:
         if self.tiles > 1:
             memories[ReadTarget.ROUTE] = self.route_copies, self.routes
         if self.images:
-            memories[ReadTarget.AXIS] = self.axis_row, self.axes
-        if self.synaptic_state:
+            memories[ReadTarget.COORDINATE] = self.coordinate_row, self.coordinates
+        if self.synaptic_current:
             memories[ReadTarget.CURRENT] = self.state_row, self.neurons
         return memories
 
@@ -799,7 +800,7 @@ class FabricConfig:
                 data=self.sum_row.width,
             )
             event(f"{tile}.state", "write", address=index_bits(self.neurons), data=self.state_bits)
-            if self.synaptic_state:
+            if self.synaptic_current:
                 event(
                     f"{tile}.current",
                     "write",

@@ -328,7 +328,7 @@ class FabricRegisters(wiring.Component):
         if config.tiles > 1:
             rows[LoadTarget.ROUTE] = config.routes
         if config.images:
-            rows[LoadTarget.AXIS] = config.axes
+            rows[LoadTarget.COORDINATE] = config.coordinates
         exists = Signal()
         with m.Switch(self.load.word.target):
             for target, depth in rows.items():

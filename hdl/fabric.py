@@ -181,7 +181,7 @@ class Fabric(wiring.Component):
             parts += _event(tile.spike_valid, tile.spike)
             parts += _event(tile.fetch_valid, tile.fetch_address)
             writes = [tile.sum_write, tile.state_write]
-            if self.config.synaptic_state:
+            if self.config.synaptic_current:
                 writes.append(tile.current_write)
             for write in writes:
                 parts += _event(write.valid, write.address, write.data)

@@ -12,7 +12,7 @@ from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.link.link import Link
 
 
-class LinkedFabric(wiring.Component):
+class FabricWithLink(wiring.Component):
     """A fabric that is loaded and run over a serial line. See docs/link.md.
 
     Parameters

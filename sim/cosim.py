@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.sim import cache, toolchain
 from spikeloom.sim.verilator import build_bench
 from spikeloom.sim.verilog import TOP, emit
@@ -98,7 +98,7 @@ class Report:
 
 
 def check(
-    image: Image, scenario: Scenario, verilog: str | None = None, *, waveform: bool = True
+    image: MemoryImage, scenario: Scenario, verilog: str | None = None, *, waveform: bool = True
 ) -> Report:
     """Load `image`, play `scenario`, and compare every clock.
 
@@ -130,7 +130,7 @@ def check(
     return dataclasses.replace(again, difference=difference)
 
 
-def _run(build: Path, image: Image, scenario: Scenario, waveform: Path | None) -> Report:
+def _run(build: Path, image: MemoryImage, scenario: Scenario, waveform: Path | None) -> Report:
     with tempfile.TemporaryDirectory(prefix="spikeloom-") as work:
         directory = Path(work)
         result = directory / "result.json"

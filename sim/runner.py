@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim.verilator import build
 from spikeloom.sim.verilog import emit
@@ -135,7 +135,7 @@ class Simulation:
     ) -> None:
         self.close()
 
-    def load(self, image: Image) -> None:
+    def load(self, image: MemoryImage) -> None:
         """Write `image` through the load port, a word every clock.
 
         Raises `SpikeloomError` where it was made for another fabric.
@@ -214,7 +214,7 @@ class Simulation:
 
 def run_batch(
     config: FabricConfig,
-    image: Image,
+    image: MemoryImage,
     chunks: Sequence[Words],
     *,
     workers: int | None = None,
@@ -274,7 +274,7 @@ def run_batch(
 
 def waveform(
     config: FabricConfig,
-    image: Image,
+    image: MemoryImage,
     words: Words,
     start_clock: int,
     stop_clock: int,
@@ -315,7 +315,7 @@ def waveform(
         simulation._run(words, _FOREVER, stop_clock)
 
 
-def _load_words(config: FabricConfig, image: Image) -> NDArray[np.uint32]:
+def _load_words(config: FabricConfig, image: MemoryImage) -> NDArray[np.uint32]:
     """The words of the load port, each as a row of 32-bit words, lowest first."""
     if image.config != config:
         raise SpikeloomError(

@@ -15,7 +15,7 @@ from amaranth import ClockDomain, Module, Signal
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.hdl.fabric_with_link import FabricWithLink
 from spikeloom.sim import verilog
 from spikeloom.sim.terminal import Terminal
 from spikeloom.sim.verilator import build_library
@@ -50,7 +50,7 @@ def emit(config: FabricConfig, link: LinkConfig, contents: Contents = NOTHING) -
     def generate() -> str:
         m = Module()
         m.domains.sync = domain = ClockDomain(reset_less=True)
-        m.submodules.linked = linked = LinkedFabric(config, link, contents)
+        m.submodules.linked = linked = FabricWithLink(config, link, contents)
         rx, tx = Signal(init=1, name="rx"), Signal(init=1, name="tx")
         m.d.comb += [linked.rx.eq(rx), tx.eq(linked.tx)]
         return verilog.generate(title, config, m, TOP, [domain.clk, rx, tx], contents)

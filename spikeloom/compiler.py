@@ -37,7 +37,7 @@ def compile(
     fabric
         The hardware. The name of a board stands for what is built for it. Of a mapping (or
         nothing), the fields of `FabricConfig` that differ from its defaults; what else the network
-        needs hardware to be built for is added to these, such as images or synaptic states, but
+        needs hardware to be built for is added to these, such as images or synaptic currents, but
         sizes are not.
     weight_bits, state_bits
         Widths to quantise to: 2, 4, 8 or 16; 8..24. They are properties of the fabric, so one that

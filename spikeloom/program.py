@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spikeloom.files import write_arrays
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.mapping.plan import Plan, plan
@@ -72,7 +72,7 @@ class Program:
         return plan(self.network, self.fabric, self.record, self.readout)
 
     @property
-    def image(self) -> Image:
+    def image(self) -> MemoryImage:
         """The contents of the fabric's memories."""
         return self.plan.image
 

@@ -9,8 +9,8 @@ from locking import one_at_a_time
 
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.convolution import Convolution
-from spikeloom.golden.host import FaultyDevice, hear, host_words
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.host import FaultyDevice, decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -33,7 +33,7 @@ CONFIG = FabricConfig(
     queue=4,
     routes=8,
     extent=4,
-    axes=32,
+    coordinates=32,
 )
 SAMPLES, STEPS = 3, 6
 COUNTS = {"in": np.random.default_rng(3).integers(0, 2, (SAMPLES, STEPS, 32)).astype(np.uint8)}
@@ -58,7 +58,7 @@ def network() -> Network:
 
 
 @functools.cache
-def image() -> Image:
+def image() -> MemoryImage:
     everyone = frozenset({"one", "out"})
     return map_network(network(), CONFIG, everyone, everyone)
 
@@ -70,7 +70,7 @@ def verilog(contents: Contents) -> str:
     return generate("Fabric with contents", CONFIG, design, TOP, contents=contents)
 
 
-def differs(contents: Contents, loaded: Image | None = None) -> str:
+def differs(contents: Contents, loaded: MemoryImage | None = None) -> str:
     """What differs from golden, "" if nothing does."""
     words = np.concatenate(host_words(image(), check_inputs(network(), COUNTS)))
     with (
@@ -81,7 +81,7 @@ def differs(contents: Contents, loaded: Image | None = None) -> str:
             simulation.load(loaded)
         try:
             clocks, packets = simulation.run(words, patience=10_000)
-            heard = hear(image(), clocks, packets, SAMPLES, STEPS)
+            heard = decode_packets(image(), clocks, packets, SAMPLES, STEPS)
         except (FabricStuck, FaultyDevice) as error:
             return str(error)
     expected = simulate(network(), COUNTS)

@@ -30,8 +30,8 @@ from random_networks import (
 
 from spikeloom.devices.device import VerilatorDevice
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import Heard, hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import DecodedRun, decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
@@ -132,13 +132,15 @@ FABRICS = {
     ),
 }
 FEATURES = {
-    "synaptic_state": True,
+    "synaptic_current": True,
     "weight_pairs": True,
     "delayed_reset": True,
     "lower_clamp": True,
 }
 OPTIONS = {
-    "synaptic state": dataclasses.replace(FABRICS["odd sizes, wide state"], synaptic_state=True),
+    "synaptic current": dataclasses.replace(
+        FABRICS["odd sizes, wide state"], synaptic_current=True
+    ),
     "delayed reset, lower clamp": dataclasses.replace(
         FABRICS["one lane, no power of two"], delayed_reset=True, lower_clamp=True
     ),
@@ -195,7 +197,7 @@ def simulation(config: FabricConfig) -> Simulation:
 Packets = list[tuple[int, int]]
 
 
-def run_rtl(image: Image, words: NDArray[np.uint64]) -> tuple[Packets, dict[str, int]]:
+def run_rtl(image: MemoryImage, words: NDArray[np.uint64]) -> tuple[Packets, dict[str, int]]:
     """Packets with their clocks, and what each counter counted."""
     fabric = simulation(image.config)
     fabric.reset()
@@ -208,14 +210,16 @@ def run_rtl(image: Image, words: NDArray[np.uint64]) -> tuple[Packets, dict[str,
     return list(zip(clocks.tolist(), packets.tolist(), strict=True)), counted
 
 
-def run_cycle_level(image: Image, words: NDArray[np.uint64]) -> tuple[Packets, dict[str, int]]:
+def run_cycle_level(
+    image: MemoryImage, words: NDArray[np.uint64]
+) -> tuple[Packets, dict[str, int]]:
     """The same of the cycle-level model."""
     model = CycleModel(image.config)
     model.load(image)
     return model.run(words.tolist()), model.counters
 
 
-def assert_equal(program: Program, counts: Counts, order: int | None = None) -> Heard:
+def assert_equal(program: Program, counts: Counts, order: int | None = None) -> DecodedRun:
     """Compare all three levels; returns what they did.
 
     With `order`, the seed of another order, the events of each step are shuffled.
@@ -228,7 +232,7 @@ def assert_equal(program: Program, counts: Counts, order: int | None = None) -> 
     assert (packets, counted) == run_cycle_level(image, words)
 
     clocks, payloads = np.array(packets, np.uint64).reshape(-1, 2).T
-    heard = hear(image, clocks, payloads, *sizes(counts))
+    heard = decode_packets(image, clocks, payloads, *sizes(counts))
     expected = simulate(program.network, counts)
     assert heard.spikes.keys() == program.record
     assert heard.states.keys() == program.readout

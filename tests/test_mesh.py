@@ -14,8 +14,8 @@ from locking import one_at_a_time
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import Run, check_inputs, simulate
@@ -79,13 +79,15 @@ def events() -> np.ndarray:
     return np.random.default_rng(3).random((SAMPLES, STEPS, 24)) < 0.3
 
 
-def mapped(net: Network, config: FabricConfig) -> Image:
+def mapped(net: Network, config: FabricConfig) -> MemoryImage:
     everyone = frozenset(population.name for population in net.populations)
     return map_network(net, config, everyone, everyone)
 
 
-def check_packets(image: Image, clocks: np.ndarray, packets: np.ndarray, expected: Run) -> None:
-    heard = hear(image, clocks, packets, SAMPLES, STEPS)
+def check_packets(
+    image: MemoryImage, clocks: np.ndarray, packets: np.ndarray, expected: Run
+) -> None:
+    heard = decode_packets(image, clocks, packets, SAMPLES, STEPS)
     for name, spikes in heard.spikes.items():
         assert (spikes == expected.spikes[name]).all()
     for name, states in heard.states.items():
@@ -134,7 +136,7 @@ def test_pipelined_is_layered_a_step_later_for_each_layer() -> None:
         model.load(image)
         words = np.concatenate(host_words(image, check_inputs(net, padded)))
         clocks, packets = np.array(model.run([int(word) for word in words]), np.uint64).T
-        rasters[schedule] = hear(image, clocks, packets, 1, STEPS + 2).spikes
+        rasters[schedule] = decode_packets(image, clocks, packets, 1, STEPS + 2).spikes
     for name, late in (("one", 1), ("two", 2)):
         layered, pipelined = rasters["layered"][name], rasters["pipelined"][name]
         assert layered[:, :STEPS].any()
@@ -240,7 +242,7 @@ def image_fabric(columns: int, rows: int, lanes: int) -> FabricConfig:
         sum_bits=24,
         axons=512,
         extent=12,
-        synaptic_state=True,
+        synaptic_current=True,
         weight_pairs=True,
         delayed_reset=True,
         lower_clamp=True,
@@ -248,7 +250,9 @@ def image_fabric(columns: int, rows: int, lanes: int) -> FabricConfig:
     )
 
 
-def run_images(columns: int, rows: int, lanes: int) -> tuple[Image, np.ndarray, CycleModel, Run]:
+def run_images(
+    columns: int, rows: int, lanes: int
+) -> tuple[MemoryImage, np.ndarray, CycleModel, Run]:
     net = image_network()
     image = mapped(net, image_fabric(columns, rows, lanes))
     counts = np.random.default_rng(3).random((2, STEPS, 240)) < 0.1
@@ -264,7 +268,7 @@ def test_images_give_the_same_spikes_on_every_mesh(shape: tuple[int, int], lanes
     assert all(spikes.sum() > 20 for spikes in expected.spikes.values())
     assert expected.spikes["out"].max() > 1
     clocks, packets = np.array(model.run([int(word) for word in words]), np.uint64).T
-    heard = hear(image, clocks, packets, 2, STEPS)
+    heard = decode_packets(image, clocks, packets, 2, STEPS)
     for name, spikes in heard.spikes.items():
         assert (spikes == expected.spikes[name]).all()
     for name, states in heard.states.items():

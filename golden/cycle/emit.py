@@ -3,7 +3,7 @@
 from collections import deque
 
 from spikeloom.golden.cycle.fire import Spike
-from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import FabricConfig, PacketKind
 
 Target = tuple[int, int, int]
@@ -38,9 +38,9 @@ class Emit:
 
     def __init__(self, config: FabricConfig) -> None:
         self.slots = config.slots
-        at = positions(config.event)
+        at = offsets(config.event)
         self.event_shifts = at["route"], at["connection"], at["index"], at["slot"]
-        at = positions(config.host_out)
+        at = offsets(config.host_out)
         self.packet_shifts = at["population"], at["index"], at["value"]
         self.value_mask = (1 << config.state_bits) - 1
         self.targets: list[Target] = [(0, 0, 0)] * config.targets

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset, index_bits
 
 IDLE, LOOKUP, SETUP, WALK, DRAIN = range(5)
@@ -21,7 +21,7 @@ ENTERED = 2
 
 Result = tuple[int, int, int, "Spike | None", int]
 """What a neuron brings to the last stage: state row, value to write, how often it spiked, what to
-push if anything; and the synaptic state that it wrote on the way."""
+push if anything; and the synaptic current that it wrote on the way."""
 
 
 class PopulationRow(NamedTuple):
@@ -288,8 +288,8 @@ class FullFire(Fire):
         "images",
         "leaks",
         "origins",
-        "place",
         "place_shifts",
+        "position",
         "spike_clocks",
         "width",
         "x",
@@ -300,7 +300,7 @@ class FullFire(Fire):
         super().__init__(config)
         self.images = config.images
         # From the index on.
-        at = positions(config.spike)
+        at = offsets(config.spike)
         self.place_shifts = (
             (at["y"] - at["index"], at["x"] - at["index"]) if config.images else (0, 0)
         )
@@ -310,14 +310,14 @@ class FullFire(Fire):
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
         self.origins: deque[tuple[int, int, int, int]] = deque()
-        self.place = self.bias_address = 0
+        self.position = self.bias_address = 0
 
     @staticmethod
     def needed(config: FabricConfig) -> bool:
         """Whether `Fire` cannot do what the fabric is built for."""
         return (
             config.images
-            or config.synaptic_state
+            or config.synaptic_current
             or config.delayed_reset
             or config.lower_clamp
             or config.max_spikes > 1
@@ -358,7 +358,7 @@ class FullFire(Fire):
         population = self.population
         group, y, x, fetches = self.origins.popleft()
         y_shift, x_shift = self.place_shifts
-        self.place = y << y_shift | x << x_shift
+        self.position = y << y_shift | x << x_shift
         self.neuron = group * self.lanes
         self.neuron_address = population.neuron_base + fetches * self.lanes
         if not self.images:
@@ -383,7 +383,7 @@ class FullFire(Fire):
     def update(self) -> Result:
         """The neuron whose sum leaves the buffer: what it brings to the last stage.
 
-        The clocks are those of a fabric that has all; nobody looks at synaptic states before the
+        The clocks are those of a fabric that has all; nobody looks at synaptic currents before the
         walk ends, so they are written at once.
         """
         population = self.population
@@ -430,7 +430,7 @@ class FullFire(Fire):
         if (spiked and population.fan_out) or readout:
             spike = Spike(
                 population=population.number,
-                index=population.index_base + self.neuron & self.index_mask | self.place,
+                index=population.index_base + self.neuron & self.index_mask | self.position,
                 spiked=spiked,
                 target_base=population.target_base,
                 fan_out=population.fan_out,

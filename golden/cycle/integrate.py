@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from spikeloom.golden.cycle.packing import masks, positions
+from spikeloom.golden.cycle.packing import masks, offsets
 from spikeloom.golden.spec import FabricConfig, index_bits
 
 
@@ -23,9 +23,9 @@ class ConnectionRow(NamedTuple):
     grouped: int = 0
     height: int = 0
     width: int = 0
-    row_axis: int = 0
-    column_axis: int = 0
-    channel_axis: int = 0
+    row_coordinates: int = 0
+    column_coordinates: int = 0
+    channel_coordinates: int = 0
     stride: int = 0
     sum_stride: int = 0
     row_weights: int = 0
@@ -35,8 +35,8 @@ class ConnectionRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class AxisRow:
-    """Row of the axis table; fields as in `FabricConfig.axis_row`."""
+class CoordinateRow:
+    """Row of the coordinate table; fields as in `FabricConfig.coordinate_row`."""
 
     weight: int = 0
     sum: int = 0
@@ -101,7 +101,7 @@ class Integrate:
         self.signs = ones << (config.sum_bits - 1)
         self.lower = self.signs - ones
         self.row_bits = config.lanes, config.weight_bits, config.sum_bits
-        at = positions(config.event)
+        at = offsets(config.event)
         self.event_shifts = at["connection"], at["index"], at["slot"]
         widths = dict(zip(at, masks(config.event), strict=True))
         self.event_masks = widths["connection"], widths["index"], widths["slot"]
@@ -277,10 +277,10 @@ class ImageIntegrate(Integrate):
         "a_sum",
         "a_synapses",
         "a_weight",
-        "axes",
         "axis",
         "c_sum",
         "c_weight",
+        "coordinates",
         "d_x",
         "d_y",
         "place_mask",
@@ -300,14 +300,14 @@ class ImageIntegrate(Integrate):
     def __init__(self, config: FabricConfig) -> None:
         super().__init__(config)
         self.slots = config.slots
-        at = positions(config.event)
+        at = offsets(config.event)
         self.place_shifts = at["y"], at["x"]
-        self.place_mask = (1 << config.place[0][1]) - 1
+        self.place_mask = (1 << config.position[0][1]) - 1
         self.weight_mask = (1 << index_bits(config.weight_words)) - 1
         self.sum_mask = (1 << index_bits(config.sum_words)) - 1
         # An event beyond its image, which is dropped in the end, may read beyond the table.
-        self.axes = [AxisRow()] * (1 << index_bits(config.axes))
-        self.axis = AxisRow()  # the row read last
+        self.coordinates = [CoordinateRow()] * (1 << index_bits(config.coordinates))
+        self.axis = CoordinateRow()  # the row read last
         self.d_y = self.d_x = 0
         self.a_clock = self.a_weight = self.a_sum = 0
         self.a_rows = self.a_columns = self.a_groups = self.a_synapses = 0
@@ -338,13 +338,13 @@ class ImageIntegrate(Integrate):
         if self.a_clock == 0:
             self.a_weight = row.weight_base + (0 if row.grouped else self.d_index)
             self.a_sum = row.sum_base + self.d_slot
-            self._read_axis(row.row_axis + self.d_y)
+            self._read_axis(row.row_coordinates + self.d_y)
         elif self.a_clock == 1:
             self.a_rows = self._add_axis()
-            self._read_axis(row.column_axis + self.d_x)
+            self._read_axis(row.column_coordinates + self.d_x)
         elif self.a_clock == 2:
             self.a_columns = self._add_axis()
-            self._read_axis(row.channel_axis + self.d_index)
+            self._read_axis(row.channel_coordinates + self.d_index)
             if not row.grouped:
                 self.a_groups, self.a_synapses = row.groups, row.synapses
                 self.described = True
@@ -355,7 +355,7 @@ class ImageIntegrate(Integrate):
         self.a_clock += 1
 
     def _read_axis(self, address: int) -> None:
-        self.axis = self.axes[address & len(self.axes) - 1]
+        self.axis = self.coordinates[address & len(self.coordinates) - 1]
 
     def _add_axis(self) -> int:
         """The row of a coordinate is there; returns its `count`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.router import MEMBERS, Router
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FACING, FabricConfig, Layout, Port, layout
@@ -89,7 +89,7 @@ class Mesh:
         self.trace = trace
         self.streams: list[int] = []
         # Positions of the streams of a tile: into its router by port, and `event`.
-        at = positions(mesh_probe(config))
+        at = offsets(mesh_probe(config))
         self.inputs: list[dict[int, int]] = []
         self.event_shifts: list[int] = []
         for tile in tiles:
@@ -234,7 +234,7 @@ class MeshModel:
         self.host_taken = False
         self.delivered = self.mesh.delivered
         self.counter_mask = (1 << config.counter_bits) - 1
-        at = positions(mesh_probe(config))
+        at = offsets(mesh_probe(config))
         # Of each tile, the first stream and the counter.
         self.shifts = [
             (

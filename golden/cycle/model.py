@@ -11,10 +11,10 @@ from typing import TypeVar
 from spikeloom.golden.cycle.collector import Collector
 from spikeloom.golden.cycle.fire import Command, FullFire
 from spikeloom.golden.cycle.mesh import Mesh
-from spikeloom.golden.cycle.packing import masks, positions, shifts
+from spikeloom.golden.cycle.packing import masks, offsets, shifts
 from spikeloom.golden.cycle.sequencer import DONE, Sequencer
 from spikeloom.golden.cycle.tile import Tile, TileShifts
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import (
     TILE_COUNTERS,
     FabricConfig,
@@ -43,7 +43,7 @@ class ProbeShifts:
     __slots__ = ("counters", "fire", "host_in", "host_out", "tiles")
 
     def __init__(self, config: FabricConfig) -> None:
-        at = positions(config.probe)
+        at = offsets(config.probe)
         self.host_in = at["host_in.valid"]
         self.host_out = at["host_out.valid"]
         self.fire = at["fire.valid"]
@@ -148,7 +148,7 @@ class CycleModel:
             values |= {f"{name}.{tile}": count for name, count in counts}
         return values
 
-    def load(self, image: Image) -> None:
+    def load(self, image: MemoryImage) -> None:
         """Write all rows of `image`, in no time."""
         for word in image.load_words():
             self._write(word)

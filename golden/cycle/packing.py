@@ -17,7 +17,7 @@ def masks(layout: Layout) -> list[int]:
     return [(1 << field.width) - 1 for field in layout.fields]
 
 
-def positions(layout: Layout) -> dict[str, int]:
+def offsets(layout: Layout) -> dict[str, int]:
     """Position of the least significant bit of every field, by its name."""
     names = (field.name for field in layout.fields)
     return dict(zip(names, shifts(layout), strict=True))

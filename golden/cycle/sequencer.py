@@ -1,7 +1,7 @@
 """Cycle-level golden model of the sequencer; see `docs/hardware.md`."""
 
 from spikeloom.golden.cycle.fire import Command
-from spikeloom.golden.cycle.packing import masks, positions, shifts
+from spikeloom.golden.cycle.packing import masks, offsets, shifts
 from spikeloom.golden.spec import FabricConfig
 
 WAIT, START, BUSY, DONE = range(4)
@@ -40,8 +40,8 @@ class Sequencer:
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
         # Route, connection, index and place lie side by side in a host word as in an event.
-        self.event_shift = positions(config.host_in)["route"]
-        self.slot_shift = positions(config.event)["slot"]
+        self.event_shift = offsets(config.host_in)["route"]
+        self.slot_shift = offsets(config.event)["slot"]
         self.event_mask = (1 << self.slot_shift) - 1
         self.last_phase = self.window = 0
         self.in_slot = self.fire_slot = self.lead = self.phase = self.settle = 0

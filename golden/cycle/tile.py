@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from spikeloom.golden.cycle.emit import Emit
 from spikeloom.golden.cycle.fire import IDLE, Command, Fire, FullFire, PopulationRow, Spike
-from spikeloom.golden.cycle.integrate import AxisRow, ConnectionRow, ImageIntegrate, Integrate
-from spikeloom.golden.cycle.packing import positions
+from spikeloom.golden.cycle.integrate import ConnectionRow, CoordinateRow, ImageIntegrate, Integrate
+from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 
@@ -34,7 +34,7 @@ class TileShifts(NamedTuple):
     @classmethod
     def of(cls, config: FabricConfig) -> "TileShifts":
         """The positions in a `config.probe`."""
-        at = positions(config.probe)
+        at = offsets(config.probe)
         first = at["0.event.valid"]
         names = (
             *("emit_event.valid", "emit_host.valid", "spike.valid", "fetch.valid"),
@@ -64,9 +64,9 @@ class Tile:
         self.emit = Emit(config)
         self.trace = trace
         self.shifts = TileShifts.of(config)
-        # Clocks from a sum leaving fire's buffer to the write of the synaptic state.
+        # Clocks from a sum leaving fire's buffer to the write of the synaptic current.
         self.current_clocks = 2 + config.product_clocks
-        self.spike_shifts = positions(config.spike)
+        self.spike_shifts = offsets(config.spike)
         self.row_layouts = config.memories
 
     def busy(self, slot: int) -> bool:
@@ -93,7 +93,7 @@ class Tile:
         elif target == LoadTarget.TARGET:
             self.emit.write_target(address, **row)
         elif isinstance(self.integrate, ImageIntegrate):
-            self.integrate.axes[address] = AxisRow(**row)
+            self.integrate.coordinates[address] = CoordinateRow(**row)
 
     def clock(
         self,

@@ -16,7 +16,7 @@ def update(
 ) -> tuple[Spikes, Signed, Signed]:
     """One step of the neurons of `population`.
 
-        i = sat(decay(i, k_syn) + x)        with a synaptic state; else i = x
+        i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
         r = v > threshold                   with a delayed reset; else 0
         u = sat(decay(v, k_mem) + i + b_mem - r * subtrahend)
         u = v_reset                         where r, and the reset is to a value
@@ -29,8 +29,8 @@ def update(
     Parameters
     ----------
     v, i
-        Membrane potentials and synaptic states before the step, shape (..., size). `i` is not used
-        by a population without synaptic state.
+        Membrane potentials and synaptic currents before the step, shape (..., size). A
+        population without a synaptic current does not use `i`.
     x
         Exact input: weights of the events due now, plus bias; same shape.
     state_bits
@@ -39,7 +39,7 @@ def update(
     Returns
     -------
     tuple
-        Spikes, potentials and synaptic states after the step. A population that is not `spiking`
+        Spikes, potentials and synaptic currents after the step. A population that is not `spiking`
         has no spikes.
     """
     subtrahend = population.threshold if population.subtrahend is None else population.subtrahend

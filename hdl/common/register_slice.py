@@ -1,4 +1,4 @@
-"""Handover: a place between two streams."""
+"""RegisterSlice: a place between two streams."""
 
 from amaranth import Module, Signal
 from amaranth.hdl import ShapeLike
@@ -6,7 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
-class Handover(wiring.Component):
+class RegisterSlice(wiring.Component):
     """Keeps one payload, so that nothing on one side depends on the other in the same clock.
 
     Timing: a payload is handed on in the clock after it was taken; one every two clocks.

@@ -1,4 +1,4 @@
-"""Describe: finds out where an event leads."""
+"""AddressGeneration: finds out where an event leads."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -31,7 +31,7 @@ def segments(config: FabricConfig) -> data.StructLayout:
         "synapses": row["synapses"],
     }
     if config.images:
-        count = struct(config.axis_row).members["count"]
+        count = struct(config.coordinate_row).members["count"]
         fields |= {"groups": count, "rows": count, "columns": count}
         steps = ("sum_stride", "row_weights", "column_weights", "row_sums", "column_sums")
         fields |= {name: row[name] for name in steps}
@@ -40,7 +40,7 @@ def segments(config: FabricConfig) -> data.StructLayout:
     return data.StructLayout(fields)
 
 
-class Describe(wiring.Component):
+class AddressGeneration(wiring.Component):
     """Looks up an event's connection, and with images where the event's place leads.
 
     Timing: an event taken in clock n is described in clock n + 1. That of an image takes until
@@ -144,7 +144,7 @@ class Describe(wiring.Component):
         readable = {ReadTarget.CONNECTION: connection_read}
         if config.images:
             m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            readable[ReadTarget.AXIS] = self._describe_image(
+            readable[ReadTarget.COORDINATE] = self._describe_image(
                 m, d_valid, d_free, d_event, row, known
             )
         if config.readable:
@@ -162,17 +162,17 @@ class Describe(wiring.Component):
     ) -> ReadPort:
         """What is different for an event of a row with `image`: it is described step by step.
 
-        Returns the port of the axis table.
+        Returns the port of the coordinate table.
         """
         config = self.config
         found = self.segments.p
-        m.submodules.axes = axes = memory(
-            struct(config.axis_row),
-            1 << index_bits(config.axes),
-            self.contents.get(LoadTarget.AXIS, ()),
+        m.submodules.coordinates = coordinates = memory(
+            struct(config.coordinate_row),
+            1 << index_bits(config.coordinates),
+            self.contents.get(LoadTarget.COORDINATE, ()),
         )
-        connect_load(m, self.load, LoadTarget.AXIS, axes)
-        axis_read = axes.read_port()
+        connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
+        axis_read = coordinates.read_port()
         axis = axis_read.data
 
         a_clock = Signal(range(5))
@@ -192,16 +192,16 @@ class Describe(wiring.Component):
             m.d.sync += [a_weight.eq(a_weight + axis.weight), a_sum.eq(a_sum + axis.sum)]
         with m.Switch(a_clock):
             with m.Case(0):
-                m.d.comb += axis_read.addr.eq(row.row_axis + event.y)
+                m.d.comb += axis_read.addr.eq(row.row_coordinates + event.y)
                 m.d.sync += [
                     a_weight.eq(row.weight_base + Mux(row.grouped, 0, event.index)),
                     a_sum.eq(row.sum_base + event.slot),
                 ]
             with m.Case(1):
-                m.d.comb += axis_read.addr.eq(row.column_axis + event.x)
+                m.d.comb += axis_read.addr.eq(row.column_coordinates + event.x)
                 m.d.sync += a_rows.eq(axis.count)
             with m.Case(2):
-                m.d.comb += axis_read.addr.eq(row.channel_axis + event.index)
+                m.d.comb += axis_read.addr.eq(row.channel_coordinates + event.index)
                 m.d.sync += [
                     a_columns.eq(axis.count),
                     a_groups.eq(row.groups),

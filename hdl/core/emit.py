@@ -154,7 +154,7 @@ class Emit(wiring.Component):
                 b_packet.index.eq(head.index),
                 b_packet.value.eq(Mux(routed, 0, head.value)),
             ]
-            for name, _ in config.place:
+            for name, _ in config.position:
                 m.d.sync += b_packet[name].eq(head[name])
 
         # Stage C: registered outputs, so that the way into the fabric is short.
@@ -173,7 +173,7 @@ class Emit(wiring.Component):
                 c_event.index.eq(b_packet.index),
                 c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),
             ]
-            for name, _ in config.place:
+            for name, _ in config.position:
                 m.d.sync += c_event[name].eq(b_packet[name])
         m.d.comb += [
             self.event.valid.eq(c_valid & ~c_host),

@@ -68,7 +68,7 @@ class Fire(wiring.Component):
     fired : Out(config.spike_clocks)
         Spikes of a neuron in this clock.
     state_write, current_write : Out(MemoryWrite)
-        What goes to the membrane potentials and, with `synaptic_state`, to the synaptic states.
+        What goes to the membrane potentials and, with `synaptic_current`, to the synaptic currents.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -92,7 +92,7 @@ class Fire(wiring.Component):
                 "ahead": Out(config.slot_width),
                 "fired": Out(config.spike_clocks),
                 "state_write": write,
-                **({"current_write": write} if config.synaptic_state else {}),
+                **({"current_write": write} if config.synaptic_current else {}),
             }
         )
 
@@ -173,7 +173,7 @@ class Fire(wiring.Component):
 
         # Which neuron is in the pipeline, by the clocks since it entered.
         last = config.fire_clocks
-        current = 4 + config.product_clocks  # when the synaptic state is written
+        current = 4 + config.product_clocks  # when the synaptic current is written
         occupied: list[Value] = [entering != 0]
         for _ in range(last):
             occupied.append(delayed(m, occupied[-1], 1))
@@ -188,7 +188,7 @@ class Fire(wiring.Component):
                 walk.advance.eq(begins),
                 count.eq(walk.neurons),
             ]
-            place = {name: Signal(width) for name, width in config.place}
+            place = {name: Signal(width) for name, width in config.position}
             address, bias, index = (
                 Signal.like(walk.address),
                 Signal.like(walk.bias_address),
@@ -256,7 +256,7 @@ class Fire(wiring.Component):
             self.state_write.address.eq(state_write.addr),
             self.state_write.data.eq(state_write.data),
         ]
-        if config.synaptic_state:
+        if config.synaptic_current:
             m.submodules.currents = currents = memory(signed(config.state_bits), config.neurons)
             current_read = currents.read_port()
             current_write = currents.write_port()
@@ -305,7 +305,7 @@ class Fire(wiring.Component):
                 ReadTarget.BIAS: bias_read,
                 ReadTarget.STATE: state_read,
             }
-            if config.synaptic_state:
+            if config.synaptic_current:
                 readable[ReadTarget.CURRENT] = current_read
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

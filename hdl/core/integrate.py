@@ -9,7 +9,7 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bi
 from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.read import ask, connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
-from spikeloom.hdl.core.address_generation import Describe, segments
+from spikeloom.hdl.core.address_generation import AddressGeneration, segments
 
 
 class Fetch(wiring.Signature):
@@ -57,7 +57,7 @@ class Integrate(wiring.Component):
     Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
     and its sums are written two clocks after each issue. Groups, segments, events and connections
     follow each other without a bubble; a fetch takes the place of one group. Events of images need
-    some clocks more to be described: see `Describe`.
+    some clocks more to be described: see `AddressGeneration`.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class Integrate(wiring.Component):
         sum_write = sums.write_port()
 
         # Stage D.
-        m.submodules.describe = describe = Describe(config, self.contents)
+        m.submodules.describe = describe = AddressGeneration(config, self.contents)
         connect(m, flipped(self.event), describe.event)
         connect(m, flipped(self.load), describe.load)
         found = describe.segments

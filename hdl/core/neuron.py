@@ -44,9 +44,9 @@ class NeuronUpdate(wiring.Component):
     x : In(signed(sum_bits + 1))
         Exact input, bias included.
     i, leak : In(signed(state_bits))
-        With `synaptic_state`: the synaptic state before the step, and what is added to it.
+        With `synaptic_current`: the synaptic current before the step, and what is added to it.
     i_next : Out(signed(state_bits))
-        With `synaptic_state`: the synaptic state after the step.
+        With `synaptic_current`: the synaptic current after the step.
     spiked : Out(config.spike_clocks)
         How often.
     v_next : Out(signed(state_bits))
@@ -62,7 +62,7 @@ class NeuronUpdate(wiring.Component):
                 "row": In(struct(config.population_row)),
                 "v": In(state),
                 "x": In(signed(config.sum_bits + 1)),
-                **(synaptic if config.synaptic_state else {}),
+                **(synaptic if config.synaptic_current else {}),
                 "spiked": Out(config.spike_clocks),
                 "v_next": Out(state),
             }
@@ -87,8 +87,8 @@ class NeuronUpdate(wiring.Component):
         if config.delayed_reset:
             resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), multiply)
 
-        # Clocks 3 and 4, if built: the synaptic state stands between the input and the potential.
-        if config.synaptic_state:
+        # Clocks 3 and 4, if built: the synaptic current stands between the input and the potential.
+        if config.synaptic_current:
             before, below = self._product(m, delayed(m, self.i, 1), row.retain_synaptic)
             i = saturate(delayed(m, _decayed(before, below, drive), 1), bits)
             driven = Mux(

@@ -42,7 +42,7 @@ class Tile(wiring.Component):
     synapses, fired : Out; stalled, error : Out(1)
         What is to be counted in this clock.
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
-        What happens inside, for a bench to see; `current_write` with `synaptic_state` only.
+        What happens inside, for a bench to see; `current_write` with `synaptic_current` only.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -70,7 +70,7 @@ class Tile(wiring.Component):
                 "spike": Out(struct(config.spike)),
                 "sum_write": sum_write,
                 "state_write": state_write,
-                **({"current_write": state_write} if config.synaptic_state else {}),
+                **({"current_write": state_write} if config.synaptic_current else {}),
             }
         )
 
@@ -87,7 +87,7 @@ class Tile(wiring.Component):
         connect(m, emit.host, flipped(self.emit_host))
         connect(m, integrate.sum_write, flipped(self.sum_write))
         connect(m, fire.state_write, flipped(self.state_write))
-        if self.config.synaptic_state:
+        if self.config.synaptic_current:
             connect(m, fire.current_write, flipped(self.current_write))
         for block in (integrate, fire, emit):
             connect(m, flipped(self.load), block.load)

@@ -45,7 +45,7 @@ class ImageWalk(wiring.Component):
                 "index": Out(config.index_width),
                 "address": Out(index_bits(config.neurons)),
                 "bias_address": Out(index_bits(config.neurons)),
-                **{name: Out(width) for name, width in config.place},
+                **{name: Out(width) for name, width in config.position},
             }
         )
 

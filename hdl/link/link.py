@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.common.read import read_signature
-from spikeloom.hdl.common.register_slice import Handover
+from spikeloom.hdl.common.register_slice import RegisterSlice
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.link.executor import Executor
 from spikeloom.hdl.link.frame_receiver import BYTE, FrameReceiver
@@ -79,10 +79,10 @@ class Link(wiring.Component):
         executor = Executor(self.config, self.link)
         results = ResultCodes(self.config)
         replies = Replies()
-        events = Handover(self.host_in.p.shape())
-        answer = Handover(BYTE)
-        codes = Handover(8)
-        content = Handover(PIECE)
+        events = RegisterSlice(self.host_in.p.shape())
+        answer = RegisterSlice(BYTE)
+        codes = RegisterSlice(8)
+        content = RegisterSlice(PIECE)
         m.submodules.executor = ResetInserter(self.begins)(executor)
         m.submodules.results = ResetInserter(self.begins)(results)
         m.submodules.replies = ResetInserter(self.begins)(replies)

@@ -77,7 +77,7 @@ class ResultCodes(wiring.Component):
         # What the host knows. The cursor can be up to `MASK_POSITIONS` behind the last index; it
         # has room for a skip, too.
         population = Signal.like(packet.population)
-        place = Signal(sum(width for _, width in config.place) or 1)  # 0 without images
+        place = Signal(sum(width for _, width in config.position) or 1)  # 0 without images
         cursor = Signal(max(config.index_width, SKIP_BITS) + 1)
         mask = Signal(MASK_POSITIONS)
 
@@ -85,7 +85,9 @@ class ResultCodes(wiring.Component):
         state = Signal(State)
         kind = Signal(PacketKind)
         distance = Signal(len(cursor) + 1)
-        packet_place = Cat(packet[name] for name, _ in config.place) if config.images else Const(0)
+        packet_place = (
+            Cat(packet[name] for name, _ in config.position) if config.images else Const(0)
+        )
         same_population, same_place = Signal(), Signal()
         m.d.sync += [
             kind.eq(packet.kind),
@@ -162,7 +164,7 @@ class ResultCodes(wiring.Component):
                     if config.images:
                         with m.If(same_population):
                             padded = (
-                                Cat(packet[name], Const(0, 8))[:8] for name, _ in config.place
+                                Cat(packet[name], Const(0, 8))[:8] for name, _ in config.position
                             )
                             send(ResultCode.PLACE, Cat(padded), 2)
                             m.d.sync += place.eq(packet_place)

@@ -15,13 +15,13 @@ from spikeloom.golden.link import (
     ResultCode,
     whole_bytes,
 )
-from spikeloom.golden.memory_image import Entry, Image
+from spikeloom.golden.memory_image import Entry, MemoryImage
 from spikeloom.golden.spec import FabricConfig, PacketKind
 
 _SKIP_REACH = 256
 
 
-def event_codes(image: Image, counts: Mapping[str, NDArray[np.uint8]], sample: int) -> bytes:
+def event_codes(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], sample: int) -> bytes:
     """The codes that run one sample, whatever was said before.
 
     Parameters
@@ -137,7 +137,7 @@ class ResultCodes:
         return len(self._clocks)
 
     def take(self) -> tuple[Words, Words]:
-        """What `spikeloom.golden.host.hear` takes: clocks, those of STEP packets, and packets."""
+        """The packets so far, as `decode_packets` takes them: their clocks, and the words."""
         packets = np.array(self._packets, np.uint64)
         clocks = np.zeros_like(packets)
         clocks[packets == self._step] = self._clocks

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import Heard, Words, hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import DecodedRun, Words, decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
@@ -172,7 +172,9 @@ class VerilatorDevice(ProgramDevice):
             progress=progress and (lambda done: progress(min(done * CHUNK, samples))),
         )
         heard = [
-            hear(image, result.clocks, result.packets, min(CHUNK, samples - CHUNK * n), steps)
+            decode_packets(
+                image, result.clocks, result.packets, min(CHUNK, samples - CHUNK * n), steps
+            )
             for n, result in enumerate(results)
         ]
         return Run(
@@ -197,7 +199,7 @@ class NetlistDevice(VerilatorDevice):
         super().__init__(program, verilog=netlist(program.fabric))
 
 
-def chunk_words(image: Image, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
+def chunk_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
     """The host words of each chunk of samples."""
     samples = next(iter(counts.values())).shape[0]
     for start in range(0, samples, CHUNK):
@@ -211,7 +213,7 @@ def sample_clocks(step_clocks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def golden_clocks(
-    image: Image,
+    image: MemoryImage,
     counts: Mapping[str, NDArray[np.uint8]],
     workers: int | None = None,
     progress: Progress | None = None,
@@ -222,7 +224,7 @@ def golden_clocks(
 
 
 def predict_clocks(
-    image: Image,
+    image: MemoryImage,
     counts: Mapping[str, NDArray[np.uint8]],
     workers: int | None = None,
     progress: Progress | None = None,
@@ -263,8 +265,8 @@ def predict_clocks(
 
 
 def _cycle_level_runs(
-    jobs: Sequence[tuple[Image, Words, int, int]], workers: int
-) -> Iterator[Heard]:
+    jobs: Sequence[tuple[MemoryImage, Words, int, int]], workers: int
+) -> Iterator[DecodedRun]:
     """What `_cycle_level` gives for each of `jobs`, in their order."""
     if min(workers, len(jobs)) == 1:
         yield from itertools.starmap(_cycle_level, jobs)
@@ -273,7 +275,7 @@ def _cycle_level_runs(
         yield from pool.map(_in_a_process, jobs)
 
 
-def _in_a_process(job: tuple[Image, Words, int, int]) -> Heard:
+def _in_a_process(job: tuple[MemoryImage, Words, int, int]) -> DecodedRun:
     """What `_cycle_level` gives for `job`.
 
     `multiprocessing` would either fork a process that has threads, such as those of BLAS, or run
@@ -282,7 +284,7 @@ def _in_a_process(job: tuple[Image, Words, int, int]) -> Heard:
     child = subprocess.run(
         [*PYTHON, "-c", _CHILD], input=pickle.dumps(job), stdout=subprocess.PIPE, check=True
     )
-    heard: Heard = pickle.loads(child.stdout)
+    heard: DecodedRun = pickle.loads(child.stdout)
     return heard
 
 
@@ -293,12 +295,12 @@ pickle.dump(_cycle_level(*pickle.load(sys.stdin.buffer)), sys.stdout.buffer)
 """
 
 
-def _cycle_level(image: Image, words: Words, samples: int, steps: int) -> Heard:
+def _cycle_level(image: MemoryImage, words: Words, samples: int, steps: int) -> DecodedRun:
     model = CycleModel(image.config)
     model.load(image)
     packets = model.run([int(word) for word in words])
     clock, packet = np.array(packets, np.uint64).T
-    return hear(image, clock, packet, samples, steps)
+    return decode_packets(image, clock, packet, samples, steps)
 
 
 def _over_tiles(counters: Mapping[str, int], name: str) -> int:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import Port, ReadTarget
 
 
-def table_rows(image: Image) -> Iterator[tuple[ReadTarget, int, list[int]]]:
+def table_rows(image: MemoryImage) -> Iterator[tuple[ReadTarget, int, list[int]]]:
     """For each table of each tile, the rows that it has from row 0 on, as they are read."""
     config = image.config
     for tile, contents in enumerate(image.tiles):
@@ -21,7 +21,9 @@ def table_rows(image: Image) -> Iterator[tuple[ReadTarget, int, list[int]]]:
             yield target, tile, read
 
 
-def neuron_places(image: Image) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
+def neuron_places(
+    image: MemoryImage,
+) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
     """Where neurons are: population, tile, neurons of it, and their rows in the memory of states.
 
     A population lies channel group by channel group, in each place by place: rows of `lanes`.

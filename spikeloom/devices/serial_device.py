@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spikeloom.devices.codes import NoCode, ResultCodes, event_codes
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined
 from spikeloom.devices.readback import neuron_places
-from spikeloom.devices.session import Link, LinkLost
+from spikeloom.devices.session import LinkLost, Session
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import Heard, hear
+from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import (
     MOST_READ,
     Command,
@@ -26,7 +26,7 @@ from spikeloom.golden.link import (
     parse_identity,
     whole_bytes,
 )
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import TILE_COUNTERS, LoadTarget, ReadTarget
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.program import Program
@@ -91,7 +91,7 @@ class SerialDevice(ProgramDevice):
         super().__init__(program)
         self.port, self.baud = port, baud
         self._line = _open_port(port, baud, patience)
-        self.link = Link(self._line, patience)
+        self.session = Session(self._line, patience)
         self._begun = self._loaded = False
         self._held: tuple[LoadTarget, ...] = ()  # what of the program the board is built with
         self._results = ResultCodes(program.fabric)
@@ -109,11 +109,11 @@ class SerialDevice(ProgramDevice):
         """See `Device.run`."""
         counts = check_inputs(self.program.network, events)
         samples = len(next(iter(counts.values())))
-        parts: list[tuple[Heard, NDArray[np.int64], int, int]] = []
+        parts: list[tuple[DecodedRun, NDArray[np.int64], int, int]] = []
         size, done = BATCH, 0
         while done < samples:
 
-            def batch(start: int = done) -> tuple[Heard, NDArray[np.int64], int, int]:
+            def batch(start: int = done) -> tuple[DecodedRun, NDArray[np.int64], int, int]:
                 nonlocal size
                 limit, size = size, max(1, size // 4)
                 return self._batch(counts, start, limit)
@@ -199,7 +199,7 @@ class SerialDevice(ProgramDevice):
         )
 
     def _begin(self) -> None:
-        kept = self.link.begin()
+        kept = self.session.begin()
         self._results = ResultCodes(self.program.fabric)
         if not (kept and self._loaded):
             self._loaded = False
@@ -210,37 +210,37 @@ class SerialDevice(ProgramDevice):
         self._begun = True
 
     def _identify(self) -> None:
-        self.link.send(Command.IDENTIFY)
+        self.session.send(Command.IDENTIFY)
         identity = parse_identity(self._answer(Kind.IDENTITY))
         self.board, self.readable = identity.link, identity.fabric.readable
         name = f"{self.board.board} on {self.port}"
         self.program.image.check_fits(identity.fabric, name)
-        self.link.buffer = self.board.buffer
+        self.session.buffer = self.board.buffer
         ours = self.program.image.contents(self.board.baked)
         same = self.board.contents == contents_digest(ours, identity.fabric)
         self._held = self.board.baked if same else ()
 
     def _load(self) -> None:
-        for body in load_bodies(self.program.image, self.link.largest_body, self._held):
-            self.link.send(Command.LOAD, body)
-        while not self.link.settled:
-            self.link.wait()
+        for body in load_bodies(self.program.image, self.session.largest_body, self._held):
+            self.session.send(Command.LOAD, body)
+        while not self.session.settled:
+            self.session.wait()
 
     def _clear(self) -> None:
         """Load the control register, and empty the accumulators by a sample for each slot."""
         image = self.program.image
         if LoadTarget.CONTROL not in self._held:
-            self.link.send(Command.LOAD, control_body(image))
+            self.session.send(Command.LOAD, control_body(image))
         slots = image.config.slots
-        self.link.send(Command.EVENTS, slots * bytes([EventCode.MARK | _FIRST]))
+        self.session.send(Command.EVENTS, slots * bytes([EventCode.MARK | _FIRST]))
         while self._results.steps < slots:
-            self.link.wait()
+            self.session.wait()
             self._take_results()
         self._results.take()
 
     def _batch(
         self, counts: Mapping[str, NDArray[np.uint8]], start: int, size: int
-    ) -> tuple[Heard, NDArray[np.int64], int, int]:
+    ) -> tuple[DecodedRun, NDArray[np.int64], int, int]:
         """Run samples from `start` on until their events take `size` bytes.
 
         Returns
@@ -250,7 +250,7 @@ class SerialDevice(ProgramDevice):
         samples, steps = next(iter(counts.values())).shape[:2]
         before = self._counters()
         sample, sent, waiting = start, 0, b""
-        room = self.link.largest_body
+        room = self.session.largest_body
         while sample < samples and sent < size:
             codes = event_codes(self.program.image, counts, sample)
             waiting += codes
@@ -263,10 +263,10 @@ class SerialDevice(ProgramDevice):
             self._send_events(waiting)
         number = sample - start
         while self._results.steps < number * steps:
-            self.link.wait()
+            self.session.wait()
             self._take_results()
         after = self._counters()
-        heard = hear(self.program.image, *self._results.take(), number, steps)
+        heard = decode_packets(self.program.image, *self._results.take(), number, steps)
         bits = self.program.fabric.counter_bits
         ends = np.append(before[0]["cycles"] - 1, heard.clocks[:, -1])
         clocks = np.diff(ends) % (1 << min(32, bits))
@@ -280,12 +280,12 @@ class SerialDevice(ProgramDevice):
         return heard, clocks, synops, errors
 
     def _send_events(self, codes: bytes) -> None:
-        self.link.send(Command.EVENTS, codes)
+        self.session.send(Command.EVENTS, codes)
         self._take_results()
 
     def _take_results(self) -> None:
-        while self.link.heard:
-            kind, body = self.link.heard.popleft()
+        while self.session.heard:
+            kind, body = self.session.heard.popleft()
             if kind != Kind.RESULTS:
                 raise LinkLost(f"{kind.name}, which nobody asked for")
             self._results.feed(body)
@@ -296,7 +296,7 @@ class SerialDevice(ProgramDevice):
         size = whole_bytes(fabric.counter_bits)
         found = []
         for tile in range(fabric.tiles):
-            self.link.send(Command.COUNTERS, bytes([tile]))
+            self.session.send(Command.COUNTERS, bytes([tile]))
             body = self._answer(Kind.COUNTERS)
             names = ("cycles", *TILE_COUNTERS)
             if len(body) != 1 + size * len(names) or body[0] != tile:
@@ -315,7 +315,7 @@ class SerialDevice(ProgramDevice):
         for number, count in enumerate(counts):
             start = address + number * most
             head = bytes([target, tile]) + start.to_bytes(3, "little")
-            self.link.send(Command.READ, head + bytes([count * size]))
+            self.session.send(Command.READ, head + bytes([count * size]))
         found: list[int] = []
         for count in counts:
             body = self._answer(Kind.MEMORY)
@@ -341,15 +341,17 @@ class SerialDevice(ProgramDevice):
 
     def _answer(self, wanted: Kind) -> bytes:
         """The body of the next frame with an answer."""
-        while not self.link.heard:
-            self.link.wait()
-        kind, body = self.link.heard.popleft()
+        while not self.session.heard:
+            self.session.wait()
+        kind, body = self.session.heard.popleft()
         if kind != wanted:
             raise LinkLost(f"{kind.name} instead of {wanted.name}")
         return body
 
 
-def load_bodies(image: Image, room: int, held: Collection[LoadTarget] = ()) -> Iterator[bytes]:
+def load_bodies(
+    image: MemoryImage, room: int, held: Collection[LoadTarget] = ()
+) -> Iterator[bytes]:
     """The bodies of LOAD, each of at most `room` bytes, that write the memories but those `held`.
 
     A memory keeps what it held in rows that the image does not have; nothing leads there.
@@ -366,7 +368,7 @@ def load_bodies(image: Image, room: int, held: Collection[LoadTarget] = ()) -> I
                 yield _load_body(target, number, address, size, some)
 
 
-def control_body(image: Image) -> bytes:
+def control_body(image: MemoryImage) -> bytes:
     """The body of LOAD that writes the control register."""
     size = whole_bytes(image.config.control_row.width)
     return _load_body(LoadTarget.CONTROL, 0, 0, size, (image.control,))

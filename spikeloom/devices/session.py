@@ -80,7 +80,7 @@ def decoded(frame: bytes) -> bytes | None:
     return content
 
 
-class Link:
+class Session:
     """Sends frames so that each is executed once and in order, and hears all that is answered.
 
     As many frames are on the way as the board's buffer holds. `send` returns when there was room

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
-from spikeloom.golden.spec import BURSTS
+from spikeloom.golden.spec import SPIKES_PER_STEP
 
 ResetName = Literal["value", "subtract", "none"]
 Compare = Literal[">", ">="]
@@ -122,7 +122,7 @@ class Dialect:
             "compare": get_args(Compare),
             "start": get_args(Start),
             "synaptic_leak": (False, True),
-            "max_spikes": BURSTS,
+            "max_spikes": SPIKES_PER_STEP,
         }
         for option, choices in options.items():
             value = getattr(self, option)

@@ -3,7 +3,7 @@
 It has the structure of `spikeloom.golden.network` and the update of the integer neuron, in float64:
 
     x = sum of the weights of all spikes due now + bias
-    i = (1 - synaptic_decay) * i + x               with a synaptic state; else i = x
+    i = (1 - synaptic_decay) * i + x               with a synaptic current; else i = x
     r = whether v is above the threshold           with a delayed reset; else 0
     u = (1 - decay) * v + i + leak - r * subtrahend
     u = v_reset                                    where r, and the reset is to a value
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.golden.convolution import Image
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
-from spikeloom.golden.spec import BURSTS, Reset
+from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
 from spikeloom.importer.dialect import DIALECTS, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel, magnitude
 
@@ -45,7 +45,7 @@ class FloatInput:
 
     name: str
     size: int
-    image: Image | None = None
+    image: ImageShape | None = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class FloatPopulation:
     image
         What the neurons are where convolutions start or end here; its product is `size`.
     synaptic_decay
-        Fraction of the synaptic state forgotten per step, where there is one.
+        Fraction of the synaptic current forgotten per step, where there is one.
     leak
-        Added to the potential in every step, shape (size,); only with a synaptic state.
+        Added to the potential in every step, shape (size,); only with a synaptic current.
     delayed_reset
         A spike resets its neuron in the next step, when that has decayed.
     v_min
@@ -96,7 +96,7 @@ class FloatPopulation:
     reset: Reset = Reset.VALUE
     v_reset: float = 0.0
     v_init: float = 0.0
-    image: Image | None = None
+    image: ImageShape | None = None
     synaptic_decay: float | None = None
     leak: Floats | None = None
     delayed_reset: bool = False
@@ -316,7 +316,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
 def _update(
     population: FloatPopulation, v: Floats, i: Floats, x: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Spikes, potentials before a reset that is not delayed, and synaptic states."""
+    """Spikes, potentials before a reset that is not delayed, and synaptic currents."""
     drive = x
     if population.synaptic_decay is not None:
         drive = i = (1 - population.synaptic_decay) * i + x
@@ -420,7 +420,7 @@ def _check_population(population: FloatPopulation) -> None:
         arrays["leak"] = population.leak
         if population.synaptic_decay is None:
             raise SpikeloomError(
-                f"{where}: leak is for a synaptic state; without one add it to bias"
+                f"{where}: leak is for a synaptic current; without one add it to bias"
             )
     for name, values in arrays.items():
         if values.shape != (population.size,):
@@ -437,7 +437,7 @@ def _check_population(population: FloatPopulation) -> None:
         value = getattr(population, name)
         if value is not None and not np.isfinite(value):
             raise SpikeloomError(f"{where}: {name} must be a finite number, not {value}")
-    if population.max_spikes not in BURSTS:
+    if population.max_spikes not in SPIKES_PER_STEP:
         raise SpikeloomError(
             f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
         )

@@ -8,7 +8,7 @@ all its connections are matrices.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from spikeloom.golden.convolution import Image
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.importer.float_network import AnyFloatConnection, FloatConnection, FloatConvolution
 from spikeloom.importer.linear_maps import Diagonal, Kernel, Map, Matrix, add, by_channel
 
@@ -33,7 +33,7 @@ class Link:
     maps: tuple[Map, ...]
 
 
-def choose_images(links: Sequence[Link]) -> dict[str, Image]:
+def choose_images(links: Sequence[Link]) -> dict[str, ImageShape]:
     """The image of every input and population that is one."""
     none: set[str] = set()
     while True:
@@ -52,7 +52,7 @@ def choose_images(links: Sequence[Link]) -> dict[str, Image]:
 
 def connections(
     links: Sequence[Link],
-    images: Mapping[str, Image],
+    images: Mapping[str, ImageShape],
     check_size: Callable[[Link], None],
 ) -> list[AnyFloatConnection]:
     """The connections of all links; `check_size` refuses a matrix that is too large."""
@@ -72,9 +72,9 @@ def connections(
     return made
 
 
-def _views(links: Sequence[Link], none: set[str]) -> dict[str, set[Image]]:
+def _views(links: Sequence[Link], none: set[str]) -> dict[str, set[ImageShape]]:
     """As what images the kernels between others than `none` see each node."""
-    views: dict[str, set[Image]] = {}
+    views: dict[str, set[ImageShape]] = {}
     for link in links:
         if none & {link.source, link.target}:
             continue
@@ -85,7 +85,7 @@ def _views(links: Sequence[Link], none: set[str]) -> dict[str, set[Image]]:
     return views
 
 
-def _kernel(one: Map, link: Link, images: Mapping[str, Image]) -> Kernel | None:
+def _kernel(one: Map, link: Link, images: Mapping[str, ImageShape]) -> Kernel | None:
     """A map as a kernel between the images of its ends, if it can be that."""
     source, target = images.get(link.source), images.get(link.target)
     if source is None or target is None:

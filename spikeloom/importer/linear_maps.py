@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.convolution import Image, Pair
+from spikeloom.golden.convolution import ImageShape, Pair
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ class Kernel:
         As in `spikeloom.golden.convolution.Convolution`.
     """
 
-    image: Image
+    image: ImageShape
     weights: Floats
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
@@ -85,7 +85,7 @@ class Kernel:
     pool: Pair = (1, 1)
 
     @classmethod
-    def pointwise(cls, image: Image, gains: Floats) -> "Kernel":
+    def pointwise(cls, image: ImageShape, gains: Floats) -> "Kernel":
         """A gain for each channel."""
         return cls(image, gains.reshape(-1, 1, 1, 1), groups=image[0])
 
@@ -100,7 +100,7 @@ class Kernel:
         return self.image[1] // self.pool[0], self.image[2] // self.pool[1]
 
     @property
-    def output(self) -> Image:
+    def output(self) -> ImageShape:
         """Shape of y; a size below 1 where the kernel does not fit."""
         height, width = (
             (size + sum(pad) - dilation * (taps - 1) - 1) // stride + 1
@@ -353,7 +353,7 @@ def magnitude(values: Floats) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def by_channel(gains: Floats, image: Image) -> Floats | None:
+def by_channel(gains: Floats, image: ImageShape) -> Floats | None:
     """The gain of each channel, where all places of it have the same."""
     if gains.size != math.prod(image):
         return None

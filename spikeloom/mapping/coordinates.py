@@ -1,9 +1,9 @@
-"""The axis table of a tile: where the rows, columns and channels of sources lead."""
+"""The coordinate table of a tile: where the rows, columns and channels of sources lead."""
 
 from collections.abc import Sequence
 
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.geometry import Geometry, Span, meetings, places, spans, steps
+from spikeloom.mapping.geometry import Geometry, Span, meetings, positions, spans, steps
 from spikeloom.mapping.partition import Part
 
 Row = dict[str, int]
@@ -20,7 +20,7 @@ def channels(joined: Geometry, met: Sequence[Span]) -> int:
     return joined.sources * sum(span.count > 0 for span in met)
 
 
-class AxisTable:
+class CoordinateTable:
     """The rows, as connections are added to it.
 
     Connections of one geometry into the same part share theirs.
@@ -42,12 +42,12 @@ class AxisTable:
         key = part.population, joined
         if key not in self._bases:
             bases = {
-                "row_axis": self._add(_along(joined, 0, row, line)),
-                "column_axis": self._add(_along(joined, 1, column, slots)),
+                "row_coordinates": self._add(_along(joined, 0, row, line)),
+                "column_coordinates": self._add(_along(joined, 1, column, slots)),
             }
             if joined.grouped:
-                group = places(joined.target) * slots
-                bases["channel_axis"] = self._add(_channels(joined, met, group))
+                group = positions(joined.target) * slots
+                bases["channel_coordinates"] = self._add(_channels(joined, met, group))
             self._bases[key] = bases
         result = {
             "image": 1,
@@ -63,13 +63,13 @@ class AxisTable:
             result["synapses"] = met[0].channels * joined.copies
         if groups > 1:
             result["stride"] = column * joined.taps
-            result["sum_stride"] = places(joined.target) * slots
+            result["sum_stride"] = positions(joined.target) * slots
         return result
 
     def _add(self, rows: list[Row]) -> int:
         """Append `rows`; their base."""
         base = len(self.rows)
-        self.rows += [self._config.axis_row.pack(row) for row in rows]
+        self.rows += [self._config.coordinate_row.pack(row) for row in rows]
         return base
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.convolution import Image as ImageShape
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Input, Network, Population
 from spikeloom.golden.spec import TURNS, Port
 from spikeloom.mapping.geometry import shapes
@@ -50,7 +50,7 @@ class _Sender:
     events: list[tuple[int, int, int]]
 
 
-def check_delivery(network: Network, image: Image) -> None:
+def check_delivery(network: Network, image: MemoryImage) -> None:
     """Check that no synapse is lost or doubled.
 
     Every neuron is in exactly one tile and sends the events of its connections, each once; the
@@ -88,7 +88,7 @@ def check_delivery(network: Network, image: Image) -> None:
                 whole.add((number, tiles))
 
 
-def arrivals(image: Image, tile: int, entry: Port, route: int) -> list[int]:
+def arrivals(image: MemoryImage, tile: int, entry: Port, route: int) -> list[int]:
     """The tiles that a packet is delivered to; `TURNS` leaves one way to each, so none twice.
 
     Parameters
@@ -118,7 +118,7 @@ def arrivals(image: Image, tile: int, entry: Port, route: int) -> list[int]:
     return delivered
 
 
-def _synapses(image: Image, tile: int, number: int, shape: ImageShape) -> Integers:
+def _synapses(image: MemoryImage, tile: int, number: int, shape: ImageShape) -> Integers:
     """How many synapses of a connection an event reaches in a tile.
 
     One for each axon or neuron of a source of that `shape`; none if the tile drops its events.
@@ -134,21 +134,23 @@ def _synapses(image: Image, tile: int, number: int, shape: ImageShape) -> Intege
         return np.full(shape, row["synapses"])
 
     def axis(base: int, count: int) -> list[dict[str, int]]:
-        return [config.axis_row.unpack(word) for word in memories.axes[base : base + count]]
+        return [
+            config.coordinate_row.unpack(word) for word in memories.coordinates[base : base + count]
+        ]
 
     rows, columns = (
-        [entry["count"] for entry in axis(row[f"{name}_axis"], count)]
+        [entry["count"] for entry in axis(row[f"{name}_coordinates"], count)]
         for name, count in (("row", height), ("column", width))
     )
     each = [row["synapses"]] * channels
     if row["grouped"]:
-        table = axis(row["channel_axis"], channels)
+        table = axis(row["channel_coordinates"], channels)
         each = [entry["synapses"] if entry["count"] else 0 for entry in table]
     return np.multiply.outer(each, np.multiply.outer(rows, columns))
 
 
 def _host_senders(
-    network: Network, image: Image, nodes: dict[str, ImageShape]
+    network: Network, image: MemoryImage, nodes: dict[str, ImageShape]
 ) -> Iterator[_Sender]:
     for node in network.inputs:
         channels, *size = nodes[node.name]
@@ -159,7 +161,7 @@ def _host_senders(
         yield _Sender(node.name, 0, Port.WEST, 0, channels, (size[0], size[1]), events)
 
 
-def _tile_senders(image: Image) -> Iterator[_Sender]:
+def _tile_senders(image: MemoryImage) -> Iterator[_Sender]:
     config = image.config
     for tile, memories in enumerate(image.tiles):
         targets = [config.target_row.unpack(word) for word in memories.targets]

@@ -9,11 +9,11 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
-from spikeloom.mapping.geometry import axis_rows, geometry, shapes
+from spikeloom.mapping.geometry import coordinate_rows, geometry, shapes
 
 EXTENT = 256
 AXES = 4096
-"""Most rows or columns of an image, and most rows of the axis table, of any hardware."""
+"""Most rows or columns of an image, and most rows of the coordinate table, of any hardware."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def needs(network: Network) -> Iterator[Need]:
 def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     where = f"population {population.name!r}"
     if population.synaptic_decay is not None:
-        yield Need(f"{where}: a synaptic state", "synaptic_state", True)
+        yield Need(f"{where}: a synaptic current", "synaptic_current", True)
     if population.v_min is not None and population.v_min > signed_range(state_bits)[0]:
         yield Need(f"{where}: a least potential", "lower_clamp", True)
     if population.spiking and population.delayed_reset and population.reset is not Reset.NONE:
@@ -88,6 +88,6 @@ def with_features(network: Network, config: FabricConfig) -> FabricConfig:
         built[need.field] = max(least, built.get(need.field, least))
     nodes = shapes(network)
     tables = {(c.target, geometry(c, nodes)) for c in network.connections}
-    axes = sum(axis_rows(joined) for _, joined in tables)
-    built["axes"] = max(config.axes, min(AXES, axes))
+    coordinates = sum(coordinate_rows(joined) for _, joined in tables)
+    built["coordinates"] = max(config.coordinates, min(AXES, coordinates))
     return dataclasses.replace(config, **built)

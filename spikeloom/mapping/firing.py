@@ -8,9 +8,9 @@ import numpy as np
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
-from spikeloom.mapping.geometry import places
+from spikeloom.mapping.geometry import positions
 from spikeloom.mapping.partition import groups_of, outgoing, recorded
-from spikeloom.mapping.tile_parts import Resident, sum_base
+from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FiringRows:
 def firing_rows(
     network: Network,
     config: FabricConfig,
-    residents: Sequence[Resident],
+    residents: Sequence[TilePart],
     routes: Sequence[int],
     record: frozenset[str],
     readout: frozenset[str],
@@ -103,7 +103,7 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         "inclusive": population.inclusive,
         "spiking": population.spiking,
     }
-    if config.synaptic_state and population.synaptic_decay is not None:
+    if config.synaptic_current and population.synaptic_decay is not None:
         row |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - population.synaptic_decay}
     if config.delayed_reset:
         row["delayed"] = population.delayed_reset
@@ -122,26 +122,26 @@ def _offsets(population: Population) -> tuple[Integers, Integers]:
     return population.bias, population.leak
 
 
-def _per_channel(resident: Resident, values: Integers) -> bool:
+def _per_channel(resident: TilePart, values: Integers) -> bool:
     """Whether the neurons of a channel all have the same value."""
     by_channel = values.reshape(resident.image[0], -1)
     return bool((by_channel == by_channel[:, :1]).all())
 
 
-def _bias_rows(resident: Resident, config: FabricConfig, shared: bool) -> list[int]:
+def _bias_rows(resident: TilePart, config: FabricConfig, shared: bool) -> list[int]:
     """Rows of the bias memory: one for each channel if `shared`, else one for each neuron."""
     values = [_in_order(resident, v, config.lanes, shared) for v in _offsets(resident.population)]
-    names = ["bias", "leak"] if config.synaptic_state else ["bias"]
+    names = ["bias", "leak"] if config.synaptic_current else ["bias"]
     return [
         config.bias_row.pack(dict(zip(names, row, strict=False)))
         for row in zip(*values, strict=True)
     ]
 
 
-def _in_order(resident: Resident, values: Integers, lanes: int, shared: bool) -> list[int]:
+def _in_order(resident: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:
     """Values of a part's channels, or neurons, in the order of the memory, padding between them."""
     part = resident.part
-    chosen = values.reshape(-1, places(resident.image))[part.start :][: part.size]
+    chosen = values.reshape(-1, positions(resident.image))[part.start :][: part.size]
     if shared:
         chosen = chosen[:, :1]
     groups = groups_of(part.size, lanes)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.convolution import Convolution, Image, Pair
+from spikeloom.golden.convolution import Convolution, ImageShape, Pair
 from spikeloom.golden.network import AnyConnection, Input, Network, Population
 
 
@@ -36,8 +36,8 @@ class Geometry:
         population that a dense matrix leads to.
     """
 
-    source: Image
-    target: Image
+    source: ImageShape
+    target: ImageShape
     kernel: Pair
     stride: Pair = (1, 1)
     padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
@@ -53,11 +53,11 @@ class Geometry:
 
     @property
     def placed(self) -> bool:
-        """Whether axis tables say where its events lead; else each has all synapses of a channel.
+        """Whether coordinate tables give its targets; else an event has all synapses of a channel.
 
         Between images of one place padding may leave nothing to meet.
         """
-        one = places(self.source) == places(self.target) == self.taps == 1
+        one = positions(self.source) == positions(self.target) == self.taps == 1
         return not one or self.grouped or self.padding != ((0, 0), (0, 0))
 
     @property
@@ -106,7 +106,7 @@ class Span:
     channels: int = 0
 
 
-def shapes(network: Network) -> dict[str, Image]:
+def shapes(network: Network) -> dict[str, ImageShape]:
     """What each input and population is on the fabric, by name."""
     joined = {
         name
@@ -121,16 +121,16 @@ def shapes(network: Network) -> dict[str, Image]:
     }
 
 
-def places(image: Image) -> int:
+def positions(image: ImageShape) -> int:
     """Places of each channel."""
     return image[1] * image[2]
 
 
-def geometry(connection: AnyConnection, nodes: dict[str, Image]) -> Geometry:
+def geometry(connection: AnyConnection, nodes: dict[str, ImageShape]) -> Geometry:
     """The geometry of a connection between `nodes`, which are given as `shapes` gives them."""
     source, target = nodes[connection.source], nodes[connection.target]
     if not isinstance(connection, Convolution):
-        return Geometry(source, (target[0], 1, 1), source[1:], copies=places(target))
+        return Geometry(source, (target[0], 1, 1), source[1:], copies=positions(target))
     rows, columns = connection.weights.shape[2:]
     return Geometry(
         source,
@@ -221,8 +221,8 @@ def additions(joined: Geometry, lanes: int) -> int:
     return rows * columns * joined.sources * _groups_met(joined, lanes) * joined.copies
 
 
-def axis_rows(joined: Geometry) -> int:
-    """Rows of the axis table that it takes."""
+def coordinate_rows(joined: Geometry) -> int:
+    """Rows of the coordinate table that it takes."""
     channels, height, width = joined.source
     return joined.placed * (height + width + joined.grouped * channels)
 

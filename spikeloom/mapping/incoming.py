@@ -1,25 +1,28 @@
-"""What a tile holds of the connections that end in it: connection table, weights, axis table."""
+"""Rows of the connections that end in a tile: connection table, weights, coordinate table."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from spikeloom.golden.convolution import Convolution, Image
+from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import AnyConnection, Network
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.coordinates import AxisTable, Row, channels, first_channel
+from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
 from spikeloom.mapping.geometry import Geometry, geometry, spans
 from spikeloom.mapping.partition import Part
-from spikeloom.mapping.tile_parts import Resident, sum_base
+from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 Rows = tuple[int, ...]
 
 
 def incoming_rows(
-    network: Network, config: FabricConfig, nodes: dict[str, Image], residents: Sequence[Resident]
+    network: Network,
+    config: FabricConfig,
+    nodes: dict[str, ImageShape],
+    residents: Sequence[TilePart],
 ) -> tuple[Rows, Rows, Rows]:
-    """The connection table, the weights and the axis table.
+    """The connection table, the weights and the coordinate table.
 
     The connection table has unused rows for connections to other tiles. The weights of a connection
     are stored lane group by lane group, in each the taps of the kernel, in each the channels of the
@@ -28,7 +31,7 @@ def incoming_rows(
     at_home = {resident.population.name: resident for resident in residents}
     rows: list[int] = []
     weights: list[int] = []
-    axes = AxisTable(config)
+    coordinates = CoordinateTable(config)
     for connection in network.connections:
         resident = at_home.get(connection.target)
         if resident is None:
@@ -41,14 +44,14 @@ def incoming_rows(
             "sum_base": sum_base(resident, config),
         }
         if joined.placed:
-            row |= axes.fields(joined, part)
+            row |= coordinates.fields(joined, part)
         else:
             row |= {"groups": part.groups(config.lanes), "synapses": part.neurons}
         if config.weight_pairs:
             row["high"] = connection.high
         rows.append(config.connection_row.pack(row))
         weights += _words(_stored(connection, joined, part, config.lanes), config)
-    return tuple(rows), tuple(weights), tuple(axes.rows)
+    return tuple(rows), tuple(weights), tuple(coordinates.rows)
 
 
 def _kernel(connection: AnyConnection, joined: Geometry) -> Integers:

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from spikeloom.golden.convolution import Image as ImageShape
-from spikeloom.golden.memory_image import Entry, Image, Sender, TileImage
+from spikeloom.golden.convolution import ImageShape
+from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
 from spikeloom.golden.network import Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.firing import firing_rows
-from spikeloom.mapping.geometry import places, shapes
+from spikeloom.mapping.geometry import positions, shapes
 from spikeloom.mapping.incoming import incoming_rows
 from spikeloom.mapping.partition import Part, destinations, firing_order, outgoing, recorded
 from spikeloom.mapping.routing import route_rows
-from spikeloom.mapping.tile_parts import residents
+from spikeloom.mapping.tile_parts import tile_parts
 
 
 def build_image(
@@ -20,7 +20,7 @@ def build_image(
     parts: Sequence[Part],
     record: frozenset[str],
     readout: frozenset[str],
-) -> Image:
+) -> MemoryImage:
     """The image of a network whose `parts` fit their tiles.
 
     In a tile, populations take whole groups of `lanes` neurons, in firing order.
@@ -41,16 +41,22 @@ def build_image(
     tiles = []
     for tile, table in enumerate(tables):
         here = [part for part in parts if part.tile == tile]
-        at_home = list(residents(order, nodes, here, config.lanes))
+        at_home = list(tile_parts(order, nodes, here, config.lanes))
         fired = firing_rows(network, config, at_home, routes, record, readout)
-        connections, weights, axes = incoming_rows(network, config, nodes, at_home)
+        connections, weights, coordinates = incoming_rows(network, config, nodes, at_home)
         tiles.append(
             TileImage(
-                weights, fired.biases, fired.populations, connections, fired.targets, table, axes
+                weights,
+                fired.biases,
+                fired.populations,
+                connections,
+                fired.targets,
+                table,
+                coordinates,
             )
         )
     window = config.slots - 1 - max((entry.delay for entry in entries), default=0)
-    return Image(
+    return MemoryImage(
         config,
         tuple(tiles),
         config.control_row.pack({"last_phase": network.phases - 1, "window": window}),
@@ -71,4 +77,4 @@ def build_image(
 
 def _placed(image: ImageShape) -> ImageShape | None:
     """The image of what is sent with a place."""
-    return image if places(image) > 1 else None
+    return image if positions(image) > 1 else None

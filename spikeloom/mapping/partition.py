@@ -16,10 +16,10 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.geometry import (
     Geometry,
     additions,
-    axis_rows,
+    coordinate_rows,
     geometry,
     least_words,
-    places,
+    positions,
     shapes,
     weight_words,
 )
@@ -63,7 +63,7 @@ class _Demand:
     words
         Weight words that it takes at least, however it is cut into parts.
     targets, axes
-        Rows of the target table and of the axis table of each part.
+        Rows of the target table and of the coordinate table of each part.
     work
         Clocks that a channel group takes in a step: one for each neuron fired and each word added.
     least
@@ -76,7 +76,7 @@ class _Demand:
     geometries: tuple[Geometry, ...]
     words: int
     targets: int
-    axes: int
+    coordinates: int
     work: float
     least: int
 
@@ -108,7 +108,7 @@ class _Tile:
             # Every phase has a row, even where it fires nothing.
             "populations": len(sizes) + self.phases - len(phases),
             "targets": sum(self.demands[n].targets for n in sizes),
-            "axes": sum(self.demands[n].axes for n in sizes),
+            "coordinates": sum(self.demands[n].coordinates for n in sizes),
         }
 
     def add(self, number: int, size: int) -> None:
@@ -215,15 +215,15 @@ def _demands(
         yield _Demand(
             population,
             image[0],
-            places(image),
+            positions(image),
             tuple(joined for _, joined in into),
             words,
             len(outgoing(network, population)) + recorded(population, record),
-            # Connections of the same geometry share their axis tables.
-            sum(axis_rows(joined) for joined in {joined for _, joined in into}),
-            lanes * places(image) + added / groups,
+            # Connections of the same geometry share their coordinate tables.
+            sum(coordinate_rows(joined) for joined in {joined for _, joined in into}),
+            lanes * positions(image) + added / groups,
             max(
-                -(-groups * places(image) // config.groups),
+                -(-groups * positions(image) // config.groups),
                 -(-words // config.weight_words),
             ),
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.delivery import check_delivery
@@ -60,13 +60,13 @@ class Report:
 class Plan:
     """An image, and the report about it."""
 
-    image: Image
+    image: MemoryImage
     report: Report
 
 
 def map_network(
     network: Network, config: FabricConfig, record: frozenset[str], readout: frozenset[str]
-) -> Image:
+) -> MemoryImage:
     """Lay out `network` in the memories of a fabric; see `plan`."""
     return plan(network, config, record, readout).image
 
@@ -136,7 +136,7 @@ def _flows(
 
 
 def _report(
-    image: Image, parts: tuple[Part, ...], flows: tuple[Flow, ...], places: tuple[int, ...]
+    image: MemoryImage, parts: tuple[Part, ...], flows: tuple[Flow, ...], places: tuple[int, ...]
 ) -> Report:
     config = image.config
     used = tuple(
@@ -150,7 +150,7 @@ def _report(
             "targets": len(tile.targets),
             "routes": len(tile.routes),
         }
-        | ({"axes": len(tile.axes)} if config.images else {})
+        | ({"coordinates": len(tile.coordinates)} if config.images else {})
         for number, tile in enumerate(image.tiles)
     )
     packets = traffic(config, flows, places)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spikeloom.golden.convolution import Image
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.network import Population
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.partition import Part
 
 
 @dataclass(frozen=True)
-class Resident:
+class TilePart:
     """A part in its tile.
 
     Parameters
@@ -28,22 +28,22 @@ class Resident:
     number: int
     population: Population
     part: Part
-    image: Image
+    image: ImageShape
     group: int
 
 
-def residents(
-    order: Sequence[Population], nodes: dict[str, Image], parts: Sequence[Part], lanes: int
-) -> Iterator[Resident]:
+def tile_parts(
+    order: Sequence[Population], nodes: dict[str, ImageShape], parts: Sequence[Part], lanes: int
+) -> Iterator[TilePart]:
     """The `parts` of one tile, one after the other in firing `order`."""
     group = 0
     for number, population in enumerate(order):
         for part in parts:
             if part.population == population.name:
-                yield Resident(number, population, part, nodes[population.name], group)
+                yield TilePart(number, population, part, nodes[population.name], group)
                 group += part.groups(lanes)
 
 
-def sum_base(resident: Resident, config: FabricConfig) -> int:
+def sum_base(resident: TilePart, config: FabricConfig) -> int:
     """Its first row of accumulators."""
     return resident.group * config.slots

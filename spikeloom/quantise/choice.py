@@ -128,7 +128,7 @@ def _sum_bits(state_bits: int) -> int:
 
 
 def _memory(net: FloatNetwork, weight_bits: int, weight_pairs: bool, state_bits: int) -> int:
-    """Bits of all weights, and of states, synaptic states, sums and biases of all neurons."""
+    """Bits of all weights, and of states, synaptic currents, sums and biases of all neurons."""
     weights = sum(connection.weights.size for connection in net.connections)
     neurons = sum(
         p.size * (state_bits * (1 + (p.synaptic_decay is not None)) + 2 * _sum_bits(state_bits))

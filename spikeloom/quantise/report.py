@@ -91,7 +91,7 @@ class PopulationReport:
         initial potential need with the worst input of one step on top; where it is negative, one
         step can saturate the potential.
     synaptic_decay, synaptic_decay_integer
-        As `decay`, of the synaptic state; None without one.
+        As `decay`, of the synaptic current; None without one.
     weight_limit
         Fraction of their range that the weights use: below 1 where calibration left room for
         potentials or sums.

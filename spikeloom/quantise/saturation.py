@@ -19,7 +19,7 @@ WIDE = 48
 def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, int]:
     """For each population how many updates of a neuron saturated on `inputs`.
 
-    An update counts where its potential or its synaptic state would have left the range. `inputs`
+    An update counts where its potential or its synaptic current would have left the range. `inputs`
     and errors are those of `spikeloom.golden.step.run.check_inputs`.
     """
     counts = check_inputs(network, inputs)

@@ -18,7 +18,7 @@ from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.backends import VirtualDevice
 from spikeloom.devices.device import GoldenDevice
-from spikeloom.devices.session import Link
+from spikeloom.devices.session import Session
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.link import Command
 from spikeloom.golden.spec import FabricConfig, LoadTarget
@@ -99,13 +99,13 @@ def test_the_netlist_runs_what_it_was_built_with(
     built = dataclasses.replace(CONFIG, multipliers=board(name).fabric.multipliers)
     program = two_layers(built, 12, 14, 6)
     loads = []
-    send = Link.send
+    send = Session.send
 
-    def noted(link: Link, command: Command, body: bytes = b"") -> None:
+    def noted(link: Session, command: Command, body: bytes = b"") -> None:
         loads.extend(body[:1] if command == Command.LOAD else b"")
         send(link, command, body)
 
-    monkeypatch.setattr(Link, "send", noted)
+    monkeypatch.setattr(Session, "send", noted)
     with VirtualDevice(program, name, stage, BAUD, bake=True) as device:
         run = device.run(EVENTS)
     expected = GoldenDevice(program).run(EVENTS)

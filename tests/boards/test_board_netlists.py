@@ -16,7 +16,7 @@ from spikeloom.boards.netlist import simulated
 from spikeloom.boards.tools import WHEELS
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.hdl.fabric_with_link import FabricWithLink
 from spikeloom.sim import toolchain
 from spikeloom.sim.verilog import generate
 
@@ -121,7 +121,7 @@ def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Pa
     synthesised = synthesise(made, WHEELS)
     routed = built.placed.netlist()
     sources = {
-        "linked.v": generate("Linked fabric", TINY, LinkedFabric(TINY, made.link), "linked"),
+        "linked.v": generate("Linked fabric", TINY, FabricWithLink(TINY, made.link), "linked"),
         "bench.v": BENCH,
     }
     for stage, text in {"synthesised": synthesised, "routed": routed}.items():

@@ -14,7 +14,7 @@ from specs import holds, opened, tiny, transfer
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
-from spikeloom.hdl.core.address_generation import Describe
+from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire, State
 from spikeloom.hdl.core.integrate import Integrate
@@ -213,18 +213,18 @@ class IntegrateSpec(Elaboratable):
     def __init__(self, config: FabricConfig, fault: tuple[type, str, str] | None = None) -> None:
         self.config = config
         hooks: dict[type, dict[str, str]] = {
-            Describe: {"d_valid = Signal()": "d_valid = self.d_valid = Signal()"},
+            AddressGeneration: {"d_valid = Signal()": "d_valid = self.d_valid = Signal()"},
             Integrate: {
                 "issue = Signal()": "issue = self.issue = Signal()",
                 "taken = Signal()": "taken = self.taken = Signal()",
                 "found = describe.segments": "found = self.found = describe.segments",
-                "describe = Describe(": "describe = self.describe = Describe(",
+                "describe = AddressGeneration(": "describe = self.describe = AddressGeneration(",
             },
         }
         if fault:
             hooks[fault[0]][fault[1]] = fault[2]
-        describe = opened(Describe, hooks[Describe])
-        self.dut = opened(Integrate, hooks[Integrate], Describe=describe)(config)
+        describe = opened(AddressGeneration, hooks[AddressGeneration])
+        self.dut = opened(Integrate, hooks[Integrate], AddressGeneration=describe)(config)
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
@@ -332,7 +332,9 @@ def test_fire_and_its_credits(queue: int) -> None:
 
 
 def test_fire_with_images() -> None:
-    config = tiny(lanes=2, neurons=4, queue=3, extent=2, axes=2, max_spikes=3, lower_clamp=True)
+    config = tiny(
+        lanes=2, neurons=4, queue=3, extent=2, coordinates=2, max_spikes=3, lower_clamp=True
+    )
     assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
 
 
@@ -348,7 +350,7 @@ def test_emit_with_several_spikes() -> None:
 
 
 def test_integrate_with_images() -> None:
-    config = tiny(neurons=2, connections=1, extent=2, axes=2)
+    config = tiny(neurons=2, connections=1, extent=2, coordinates=2)
     assert verify(IntegrateSpec(config), Mode.PROVE).status == "PASS"
 
 
@@ -404,9 +406,9 @@ EMIT_FAULTS = {
 }
 INTEGRATE_FAULTS = {
     "forgets X": (Integrate, "| (x_valid & (x.slot == self.slot))", ""),
-    "forgets D": (Describe, "d_valid & (d_event.slot == self.slot)", "0"),
-    "forgets W": (Describe, "w_valid & (w_event.slot == self.slot)", "0"),
-    "W overwritten": (Describe, "self.event.ready.eq(~w_valid)", "self.event.ready.eq(1)"),
+    "forgets D": (AddressGeneration, "d_valid & (d_event.slot == self.slot)", "0"),
+    "forgets W": (AddressGeneration, "w_valid & (w_event.slot == self.slot)", "0"),
+    "W overwritten": (AddressGeneration, "self.event.ready.eq(~w_valid)", "self.event.ready.eq(1)"),
     "overwritten": (Integrate, "found.ready.eq(~x_valid | x_last)", "found.ready.eq(1)"),
 }
 

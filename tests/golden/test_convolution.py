@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from naive_convolution import convolutions, dense, naive_matrix, naive_shape
 
 from spikeloom.golden import convolution as module
-from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.golden.step.run import simulate
@@ -48,7 +48,7 @@ def test_a_kernel_over_an_image_by_hand() -> None:
         ({"pool": (1, 4)}, (1, 5, -1)),
     ],
 )
-def test_shape_of_the_output_by_hand(changed: dict[str, Any], shape: Image) -> None:
+def test_shape_of_the_output_by_hand(changed: dict[str, Any], shape: ImageShape) -> None:
     assert join((1, 1, 3, 3), **changed).output((1, 7, 7)) == shape
 
 
@@ -76,7 +76,7 @@ def test_more_zeros_before_than_after() -> None:
 @settings(deadline=None, max_examples=150)
 @given(convolutions(), st.integers(0, 1 << 30))
 def test_a_convolution_is_the_matrix_of_its_formula(
-    case: tuple[Convolution, Image], seed: int
+    case: tuple[Convolution, ImageShape], seed: int
 ) -> None:
     convolution, image = case
     matrix, synapses = naive_matrix(convolution, image)
@@ -119,7 +119,7 @@ def test_moments_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 # In a run.
 
 
-def picture(image: Image) -> int:
+def picture(image: ImageShape) -> int:
     return int(np.prod(image))
 
 

@@ -14,7 +14,7 @@ from spikeloom.golden.step.neuron import update, update_type
 
 
 def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tuple[int, int, int]:
-    """How often one neuron spikes, its potential and its synaptic state after the step."""
+    """How often one neuron spikes, its potential and its synaptic current after the step."""
     values = {"threshold": 10, **changed}
     if "leak" in values:
         values["leak"] = np.array([values["leak"]])
@@ -26,7 +26,7 @@ def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tup
 
 
 def update_one(v: int, x: int, bits: int = 8, **changed: Any) -> tuple[bool, int]:
-    """Whether one neuron without synaptic state spikes, and its potential after the step."""
+    """Whether one neuron without synaptic current spikes, and its potential after the step."""
     spikes, after, _ = update_all(v, x, bits=bits, **changed)
     return bool(spikes), after
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikeloom.golden.host import FaultyDevice, hear, host_words
-from spikeloom.golden.memory_image import Entry, Image, Sender, TileImage
+from spikeloom.golden.host import FaultyDevice, decode_packets, host_words
+from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
 
 CONFIG = FabricConfig(
@@ -23,8 +23,8 @@ def image(
     entries: tuple[Entry, ...] = (),
     senders: tuple[Sender, ...] = (),
     config: FabricConfig = CONFIG,
-) -> Image:
-    return Image(config, (TileImage((), (), (), (), (), ()),), 0, entries, senders)
+) -> MemoryImage:
+    return MemoryImage(config, (TileImage((), (), (), (), (), ()),), 0, entries, senders)
 
 
 def cut(word: int, *widths: int) -> list[int]:
@@ -113,7 +113,7 @@ def test_axons_of_an_image_have_a_place() -> None:
 
 
 @st.composite
-def plays(draw: st.DrawFn) -> tuple[FabricConfig, Image, dict[str, NDArray[np.uint8]]]:
+def plays(draw: st.DrawFn) -> tuple[FabricConfig, MemoryImage, dict[str, NDArray[np.uint8]]]:
     config = FabricConfig(
         lanes=1,
         slots=draw(st.integers(1, 5)),
@@ -145,7 +145,7 @@ def plays(draw: st.DrawFn) -> tuple[FabricConfig, Image, dict[str, NDArray[np.ui
 @settings(deadline=None)
 @given(plays())
 def test_words_are_the_events_in_order_and_a_mark_after_each_step(
-    play: tuple[FabricConfig, Image, dict[str, NDArray[np.uint8]]],
+    play: tuple[FabricConfig, MemoryImage, dict[str, NDArray[np.uint8]]],
 ) -> None:
     config, played, counts = play
     samples, steps, _ = next(iter(counts.values())).shape
@@ -182,7 +182,9 @@ def hear_packets(
     *packets: int, samples: int = 1, steps: int = 2, senders: tuple[Sender, ...] = SENDERS
 ) -> Any:
     clocks = np.arange(100, 100 + len(packets), dtype=np.uint64)
-    return hear(image(senders=senders), clocks, np.array(packets, np.uint64), samples, steps)
+    return decode_packets(
+        image(senders=senders), clocks, np.array(packets, np.uint64), samples, steps
+    )
 
 
 FINAL = [packet(STATE, 0, n, value) for n, value in enumerate((-32768, -1, 32767))]
@@ -284,7 +286,7 @@ def hear_places(*packets: int) -> Any:
     config = dataclasses.replace(CONFIG, extent=4)
     states = [placed(STATE, 0, n // 6, n // 2 % 3, n % 2, n - 5) for n in range(12)]
     words = np.array([*packets, *states, placed(STEP, 0, 0, 0, 0)], np.uint64)
-    return hear(image(senders=senders, config=config), words, words, 1, 1)
+    return decode_packets(image(senders=senders, config=config), words, words, 1, 1)
 
 
 def test_places_become_neurons() -> None:
@@ -325,7 +327,7 @@ def test_load_words_write_every_row_once() -> None:
         TileImage((1, 2, 3), (4, 5), (6,), (7, 8), (9,), (10, 11)),
         TileImage((12,), (13, 14), (15, 16), (17,), (18, 19), (20, 21), (23, 24)),
     )
-    loaded = Image(config, tiles, 22, (), ())
+    loaded = MemoryImage(config, tiles, 22, (), ())
     words = [config.load.unpack(word) for word in loaded.load_words()]
     assert [(w["tile"], w["target"], w["address"], w["data"]) for w in words] == [
         *((0, LoadTarget.WEIGHT, n, data) for n, data in enumerate((1, 2, 3))),
@@ -340,6 +342,6 @@ def test_load_words_write_every_row_once() -> None:
         (1, LoadTarget.CONNECTION, 0, 17),
         *((1, LoadTarget.TARGET, n, data) for n, data in enumerate((18, 19))),
         *((1, LoadTarget.ROUTE, n, data) for n, data in enumerate((20, 21))),
-        *((1, LoadTarget.AXIS, n, data) for n, data in enumerate((23, 24))),
+        *((1, LoadTarget.COORDINATE, n, data) for n, data in enumerate((23, 24))),
         (0, LoadTarget.CONTROL, 0, 22),
     ]

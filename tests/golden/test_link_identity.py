@@ -9,7 +9,7 @@ from spikeloom.golden.link import Identity, LinkConfig, identity, load_rows, par
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 LINK = LinkConfig("icebreaker", 36_000_000, 12, 512, "0123456789abcdef" * 2)
-FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_state=True, max_spikes=7)
+FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_current=True, max_spikes=7)
 
 
 def test_identity_is_said_and_understood() -> None:

@@ -361,7 +361,7 @@ def test_high_is_a_bool(value: Any) -> None:
         ({"synaptic_decay": 0.5}, "synaptic_decay must be an integer, not 0.5"),
         (
             {"leak": np.zeros(3, np.int64)},
-            "leak is for a synaptic state; without one add it to bias",
+            "leak is for a synaptic current; without one add it to bias",
         ),
         (
             {"leak": np.zeros(2, np.int64), "synaptic_decay": 0},

@@ -35,7 +35,7 @@ LAYOUTS = [
     "load",
     "counters",
     "sum_row",
-    "axis_row",
+    "coordinate_row",
 ]
 
 RANGES = {
@@ -56,11 +56,11 @@ RANGES = {
     "routes": (1, 1024),
     "buffer": (3, 16),
     "extent": (1, 256),
-    "axes": (1, 4096),
+    "coordinates": (1, 4096),
 }
 
 SWITCHES = [
-    *("synaptic_state", "weight_pairs", "delayed_reset", "lower_clamp"),
+    *("synaptic_current", "weight_pairs", "delayed_reset", "lower_clamp"),
     *("readable", "multipliers"),
 ]
 
@@ -299,9 +299,9 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.ROUTE: config.routes,
     }
     if config.images:
-        depths[LoadTarget.AXIS] = config.axes
+        depths[LoadTarget.COORDINATE] = config.coordinates
     assert config.memories.keys() == depths.keys()
-    assert set(LoadTarget) - depths.keys() <= {LoadTarget.AXIS}
+    assert set(LoadTarget) - depths.keys() <= {LoadTarget.COORDINATE}
     for target, row in config.memories.items():
         word = {"target": target, "address": depths[target] - 1, "data": (1 << row.width) - 1}
         word["tile"] = config.tiles - 1
@@ -313,8 +313,8 @@ def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConf
     rows = (config.population_row, config.connection_row, config.bias_row)
     names = {field.name for row in rows for field in row.fields}
     built = {
-        "synaptic": config.synaptic_state,
-        "leak": config.synaptic_state,
+        "synaptic": config.synaptic_current,
+        "leak": config.synaptic_current,
         "high": config.weight_pairs,
         "delayed": config.delayed_reset,
         "v_min": config.lower_clamp,
@@ -324,7 +324,7 @@ def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConf
     }
     assert {name: name in names for name in built} == built
     probed = {field.name for field in config.probe.fields}
-    assert ("0.current.write" in probed) == config.synaptic_state
+    assert ("0.current.write" in probed) == config.synaptic_current
     for word_layout in (config.host_in, config.host_out, config.event, config.spike):
         places = [n for n, field in enumerate(word_layout.fields) if field.name in ("y", "x")]
         (index,) = (n for n, field in enumerate(word_layout.fields) if field.name == "index")
@@ -336,12 +336,12 @@ def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConf
 
 def test_clocks_of_the_pipeline() -> None:
     assert FabricConfig().fire_clocks == 6
-    assert FabricConfig(synaptic_state=True).fire_clocks == 8
+    assert FabricConfig(synaptic_current=True).fire_clocks == 8
     assert FabricConfig(lower_clamp=True).fire_clocks == 7
     assert FabricConfig(multipliers=False).fire_clocks == 7
     assert FabricConfig(delayed_reset=True, weight_pairs=True, extent=2).fire_clocks == 6
     assert [FabricConfig(max_spikes=n).fire_clocks for n in (3, 7, 15, 31)] == [7, 8, 9, 10]
-    assert FabricConfig(synaptic_state=True, lower_clamp=True, max_spikes=31).fire_clocks == 13
+    assert FabricConfig(synaptic_current=True, lower_clamp=True, max_spikes=31).fire_clocks == 13
 
 
 def test_groups_are_rounded_up() -> None:

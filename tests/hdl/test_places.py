@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from spikeloom.hdl.fabric import Fabric
 
 SIZE, SLOTS = 3, 2
 PLACES = [(1, 0, 2), (0, 2, 1), (1, 1, 1), (0, 0, 0)]
-FEATURES = {"synaptic_state": True, "lower_clamp": True, "delayed_reset": True, "max_spikes": 3}
+FEATURES = {"synaptic_current": True, "lower_clamp": True, "delayed_reset": True, "max_spikes": 3}
 
 
-def image(config: FabricConfig) -> Image:
+def image(config: FabricConfig) -> MemoryImage:
     """Two populations on tile 0, each 2 channels at 3 x 3 places, joined by 1 x 1 kernels.
 
     A channel goes to its like. The second population spikes twice for a spike of the first.
@@ -23,7 +23,7 @@ def image(config: FabricConfig) -> Image:
     columns_of_axis = [{"sum": x * SLOTS, "count": 1} for x in range(SIZE)]
     rows = SIZE * SIZE
     shape = {"height": SIZE, "width": SIZE}
-    convolution = {**shape, "image": 1, "column_axis": SIZE, "sources": 2, "groups": 1}
+    convolution = {**shape, "image": 1, "column_coordinates": SIZE, "sources": 2, "groups": 1}
     population = {**shape, "channels": 2, "neurons": 2 * rows, "shared": 1, "spiking": 1}
     if config.max_spikes > 1:
         population |= {"max_spikes": 3, "v_min": -9}
@@ -55,11 +55,13 @@ def image(config: FabricConfig) -> Image:
         ),
         targets=(config.target_row.pack({"connection": 1}), config.target_row.pack({"host": 1})),
         routes=(config.route_row.pack({"local": 1}),),
-        axes=tuple(config.axis_row.pack(row) for row in (*rows_of_axis, *columns_of_axis)),
+        coordinates=tuple(
+            config.coordinate_row.pack(row) for row in (*rows_of_axis, *columns_of_axis)
+        ),
     )
     empty = TileImage((), (), (), (), (), ())
     control = config.control_row.pack({"last_phase": 1, "window": SLOTS - 1})
-    return Image(config, (tile, *[empty] * (config.tiles - 1)), control, (), ())
+    return MemoryImage(config, (tile, *[empty] * (config.tiles - 1)), control, (), ())
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -78,7 +80,7 @@ def test_places(columns: int, features: dict[str, Any]) -> None:
         queue=8,
         routes=1,
         extent=SIZE,
-        axes=2 * SIZE,
+        coordinates=2 * SIZE,
         **features,
     )
     dut = Fabric(config, probe=True)

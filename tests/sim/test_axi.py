@@ -17,8 +17,8 @@ from random_networks import Counts, random_events
 from test_cosim import RECURRENT, network
 
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.golden.step.run import simulate
 from spikeloom.hdl import axi
@@ -71,7 +71,7 @@ def rows(config: FabricConfig) -> dict[int, int]:
         LoadTarget.TARGET: config.targets,
         LoadTarget.CONTROL: 1,
         LoadTarget.ROUTE: config.routes if config.tiles > 1 else 0,
-        LoadTarget.AXIS: 0,
+        LoadTarget.COORDINATE: 0,
     }
 
 
@@ -80,7 +80,9 @@ def bench_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
 
 
-def play(image: Image, words: list[int], directory: Path, verilog: str) -> tuple[int, int, str]:
+def play(
+    image: MemoryImage, words: list[int], directory: Path, verilog: str
+) -> tuple[int, int, str]:
     """How many tests of the bench ran and failed, and what it printed."""
     config = image.config
     model = CycleModel(config)
@@ -105,7 +107,7 @@ def play(image: Image, words: list[int], directory: Path, verilog: str) -> tuple
     return *get_results(results), output
 
 
-def mapped(config: FabricConfig) -> tuple[Image, Counts, list[int]]:
+def mapped(config: FabricConfig) -> tuple[MemoryImage, Counts, list[int]]:
     """A network, its input, and the words of that."""
     plain = network(config)
     image = map_network(plain, config, frozenset("ab"), frozenset("b"))
@@ -124,7 +126,7 @@ def test_a_host_on_the_bus(name: str, tmp_path: Path) -> None:
 
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     packets = np.array(result["packets"], np.uint64)
-    heard = hear(image, np.zeros(len(packets), np.uint64), packets, SAMPLES, STEPS)
+    heard = decode_packets(image, np.zeros(len(packets), np.uint64), packets, SAMPLES, STEPS)
     expected = simulate(network(config), counts)
     for population, spikes in heard.spikes.items():
         assert spikes.any()

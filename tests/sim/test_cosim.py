@@ -10,7 +10,7 @@ from random_networks import random_events, shuffled, sizes
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
@@ -88,11 +88,11 @@ def network(config: FabricConfig) -> Network:
     )
 
 
-def mapped(config: FabricConfig) -> Image:
+def mapped(config: FabricConfig) -> MemoryImage:
     return map_network(network(config), config, frozenset("ab"), frozenset("b"))
 
 
-def check(image: Image, scenario: Scenario, verilog: str | None = None) -> cosim.Report:
+def check(image: MemoryImage, scenario: Scenario, verilog: str | None = None) -> cosim.Report:
     """The bench, which test processes build one after the other."""
     with one_at_a_time(f"cosim-{image.config.lanes}"):
         return cosim.check(image, scenario, verilog)

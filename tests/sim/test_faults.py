@@ -32,7 +32,7 @@ import spikeloom.golden.step.neuron
 import spikeloom.golden.step.run
 from spikeloom.compare import Mismatch, compare
 from spikeloom.devices import device as devices
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from spikeloom.program import Program
@@ -97,7 +97,7 @@ class Fault:
 
     rtl: tuple[str, str, str]
     golden: tuple[str, str, str] | None
-    image: Image
+    image: MemoryImage
     words: Sequence[int]
     clock: int
     signal: str
@@ -114,7 +114,7 @@ def image(
     target: Mapping[str, int] | None = None,
     window: int = 0,
     **population: int,
-) -> Image:
+) -> MemoryImage:
     """An image of one population, with at most one fan-out entry."""
     row = {"neurons": 1, "retain": DECAY_ONE, "threshold": 127, "fan_out": target is not None}
     tile = TileImage(
@@ -125,7 +125,7 @@ def image(
         () if target is None else (CONFIG.target_row.pack(target),),
         (),
     )
-    return Image(CONFIG, (tile,), CONFIG.control_row.pack({"window": window}), (), ())
+    return MemoryImage(CONFIG, (tile,), CONFIG.control_row.pack({"window": window}), (), ())
 
 
 def mark(ahead: int = 0, first: int = 0) -> int:
@@ -468,7 +468,7 @@ def run_there(directory: Path, program: str, *arguments: str) -> str:
     ).stdout
 
 
-class Faulty(Image):
+class Faulty(MemoryImage):
     """An image whose loading also chooses the fault."""
 
     def load_words(self) -> Iterator[int]:
@@ -476,7 +476,7 @@ class Faulty(Image):
         yield CONFIG.load.pack({"target": FAULT_TARGET, "data": getattr(self, "fault", 0)})
 
 
-def faulty(loaded: Image, fault: int) -> Faulty:
+def faulty(loaded: MemoryImage, fault: int) -> Faulty:
     fields = {field.name: getattr(loaded, field.name) for field in dataclasses.fields(loaded)}
     result = Faulty(**fields)
     object.__setattr__(result, "fault", fault)
@@ -563,7 +563,7 @@ def test_fault_in_the_cycle_level_model(name: str, probed: str, tmp_path: Path) 
     file, old, new = fault.golden
     tree = copy_sources(tmp_path / "tree", [(f"golden/{file}.py", old, new)])
     scenario = cosim.Scenario(fault.words, seed=1)
-    # Image and scenario are data; only what runs comes from the copy.
+    # MemoryImage and scenario are data; only what runs comes from the copy.
     played = tmp_path / "played"
     played.write_bytes(pickle.dumps((fault.image, scenario, probed)))
     program = (

@@ -13,13 +13,13 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 SMALL = {"lanes": 2, "neurons": 8, "weight_words": 32, "axons": 8, "queue": 2}
 OPTIONS = {
-    "synaptic_state": True,
+    "synaptic_current": True,
     "weight_pairs": True,
     "delayed_reset": True,
     "lower_clamp": True,
     "max_spikes": 3,
     "extent": 4,
-    "axes": 16,
+    "coordinates": 16,
     "counter_bits": 40,
     "readable": True,
     "multipliers": False,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -128,7 +128,7 @@ def events(seed: int, samples: int, steps: int) -> dict[str, np.ndarray]:
     }
 
 
-def mapped(config: FabricConfig, seed: int) -> tuple[Network, Image]:
+def mapped(config: FabricConfig, seed: int) -> tuple[Network, MemoryImage]:
     net = network(config, seed)
     record, readout = frozenset({"first", "second"}), frozenset({"first", "sum"})
     return net, map_network(net, config, record, readout)
@@ -191,7 +191,7 @@ def test_buffers_and_slices_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_bit_of_a_load_word_arrives(config: FabricConfig) -> None:
     population = (1 << config.population_row.width) - 1
     tile = TileImage((5, 6), (7,), (population,), (3,), (1,), (2,))
-    image = Image(config, (tile,), 1, (), ())
+    image = MemoryImage(config, (tile,), 1, (), ())
     expected = 0
     for word in image.load_words():
         for low in range(0, config.load.width, config.counter_bits):
@@ -399,7 +399,7 @@ def test_rtl_does_what_the_golden_model_does(name: str) -> None:
         expected = simulate(net, inputs)
         words = host_words(image, check_inputs(net, inputs))
         (result,) = run_batch(config, image, [np.concatenate(words)])
-        heard = hear(image, result.clocks, result.packets, 4, 6)
+        heard = decode_packets(image, result.clocks, result.packets, 4, 6)
         assert heard.spikes.keys() == {"first", "second"}, seed
         assert heard.states.keys() == {"first", "sum"}, seed
         for which in heard.spikes:

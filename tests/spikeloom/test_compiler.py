@@ -67,7 +67,7 @@ def test_nothing_recorded() -> None:
 
 @pytest.fixture
 def options(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is quantised has images, a synaptic state and a lower clamp."""
+    """What is quantised has images, a synaptic current and a lower clamp."""
 
     def with_options(*args: Any, **options: Any) -> tuple[Network, QuantisationReport]:
         network, report = quantise(*args, **options)
@@ -89,7 +89,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spikeloom.compiler.quantise", with_options)
 
 
-NEEDED: dict[str, Any] = {"extent": 5, "synaptic_state": True, "lower_clamp": True}
+NEEDED: dict[str, Any] = {"extent": 5, "synaptic_current": True, "lower_clamp": True}
 
 
 @pytest.mark.usefixtures("options")
@@ -111,10 +111,10 @@ def test_sizes_are_not_added() -> None:
     [
         (
             FabricConfig(),
-            "population 'a': a synaptic state needs FabricConfig(synaptic_state=True)",
+            "population 'a': a synaptic current needs FabricConfig(synaptic_current=True)",
         ),
         (
-            FabricConfig(synaptic_state=True, lower_clamp=True),
+            FabricConfig(synaptic_current=True, lower_clamp=True),
             "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)",
         ),
         ({"extent": 4}, "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)"),
@@ -194,7 +194,9 @@ def test_a_name_that_is_no_board_is_refused() -> None:
 
 
 def test_unknown_fields_of_a_fabric_are_named() -> None:
-    with pytest.raises(SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has axes, "):
+    with pytest.raises(
+        SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has coordinates, "
+    ):
         spikeloom.compile(net(), {"colour": 1})
 
 

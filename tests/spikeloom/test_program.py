@@ -186,7 +186,7 @@ def rich() -> Program:
         lanes=2,
         sum_bits=24,
         extent=4,
-        synaptic_state=True,
+        synaptic_current=True,
         weight_pairs=True,
         delayed_reset=True,
         lower_clamp=True,

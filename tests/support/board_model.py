@@ -109,7 +109,7 @@ class BoardModel:
         self.route = self.connection = self.ahead = 0
         self.height = self.width = 1
         self.cursor = 0
-        self.population = self.place = self.result_cursor = 0
+        self.population = self.position = self.result_cursor = 0
         self.words: deque[int] = deque()
         self.owing = 0
 
@@ -337,10 +337,10 @@ class BoardModel:
         now = fields["population"], place
         if now[0] != self.population or index < self.result_cursor:
             self.results += b"\x03" + fields["population"].to_bytes(2, "little")
-            self.population, self.place, self.result_cursor = now[0], (0, 0), 0
-        if place != (self.place or (0, 0)):
+            self.population, self.position, self.result_cursor = now[0], (0, 0), 0
+        if place != (self.position or (0, 0)):
             self.results += b"\x04" + bytes(place)
-            self.place, self.result_cursor = place, 0
+            self.position, self.result_cursor = place, 0
         while index - self.result_cursor > (63 if fields["kind"] == PacketKind.SPIKE else 0):
             skip = min(256, index - self.result_cursor)
             self.results += bytes([2, skip - 1])

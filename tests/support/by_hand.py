@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig
 
 Row = Mapping[str, int]
@@ -35,7 +35,7 @@ def tile_image(
     connections: Sequence[Row] = (),
     targets: Sequence[Row] = (),
     routes: Sequence[Row] = (),
-    axes: Sequence[Row] = (),
+    coordinates: Sequence[Row] = (),
 ) -> TileImage:
     """A tile's image written by hand; a row of weights is a list of lanes, a number is a bias."""
     rows = ({"bias": row} if isinstance(row, int) else row for row in biases)
@@ -47,20 +47,20 @@ def tile_image(
         tuple(config.connection_row.pack(row) for row in connections),
         tuple(config.target_row.pack(row) for row in targets),
         tuple(config.route_row.pack(row) for row in routes),
-        tuple(config.axis_row.pack(row) for row in axes),
+        tuple(config.coordinate_row.pack(row) for row in coordinates),
     )
 
 
 def fabric_image(
     config: FabricConfig, *tiles: TileImage, last_phase: int = 0, window: int = 0
-) -> Image:
+) -> MemoryImage:
     control = config.control_row.pack({"last_phase": last_phase, "window": window})
-    return Image(config, tiles, control, (), ())
+    return MemoryImage(config, tiles, control, (), ())
 
 
 def image(
     config: FabricConfig, *, last_phase: int = 0, window: int = 0, **rows: Sequence[Any]
-) -> Image:
+) -> MemoryImage:
     """The image of a single tile; `rows` as in `tile_image`."""
     tile = tile_image(config, **rows)
     return fabric_image(config, tile, last_phase=last_phase, window=window)
@@ -83,7 +83,7 @@ def mark(config: FabricConfig, first: int = 0, ahead: int = 0) -> int:
 
 
 def play(
-    loaded: Image,
+    loaded: MemoryImage,
     words: Iterable[int],
     clocks: int,
     ready: Iterable[bool] = itertools.repeat(True),
@@ -137,7 +137,7 @@ def sums(config: FabricConfig, probe: Probe, tile: int = 0) -> list[int]:
     return list(config.sum_row.unpack(probe[f"{tile}.sum.data"]).values())
 
 
-def packets(loaded: Image, words: Sequence[int]) -> list[dict[str, int]]:
+def packets(loaded: MemoryImage, words: Sequence[int]) -> list[dict[str, int]]:
     """What comes out of a run, without clocks."""
     model = CycleModel(loaded.config)
     model.load(loaded)

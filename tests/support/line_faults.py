@@ -143,7 +143,7 @@ def campaign(
     kinds: Sequence[str] = KINDS,
 ) -> Tally:
     """Inject `faults`, mostly one in a run, until all came."""
-    rng, tally, link = line.rng, Tally(), device.link
+    rng, tally, link = line.rng, Tally(), device.session
     expected = [GoldenDevice(device.program).run(some) for some in events]
     frames = dict.fromkeys(DIRECTIONS, 1)
     while tally.faults < faults and len(tally.reported) < 10:

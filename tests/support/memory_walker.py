@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mesh_walker import LOCAL, WEST, walk
 
-from spikeloom.golden.memory_image import Image, TileImage
+from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.spec import FabricConfig
 
 Synapse = tuple[str, int, str, int, int, int]
@@ -53,7 +53,7 @@ class Tile:
         images = c.extent > 1
         groups = (c.neurons + c.lanes - 1) // c.lanes
         rows, state = bits(groups * c.slots), c.state_bits
-        words, axis, extent = bits(c.weight_words), bits(c.axes), bits(c.extent + 1)
+        words, axis, extent = bits(c.weight_words), bits(c.coordinates), bits(c.extent + 1)
         index = bits(max(c.axons, c.neurons))
         counted = bits(c.neurons + 1)
         of_images = {
@@ -67,7 +67,7 @@ class Tile:
             row(
                 word,
                 (of_images if images else {})
-                | ({"synaptic": 1, "retain_synaptic": 13} if c.synaptic_state else {})
+                | ({"synaptic": 1, "retain_synaptic": 13} if c.synaptic_current else {})
                 | ({"delayed": 1} if c.delayed_reset else {})
                 | ({"v_min": state} if c.lower_clamp else {})
                 | ({"max_spikes": bits(c.max_spikes + 1)} if c.max_spikes > 1 else {})
@@ -98,9 +98,9 @@ class Tile:
             "grouped": 1,
             "height": extent,
             "width": extent,
-            "row_axis": axis,
-            "column_axis": axis,
-            "channel_axis": axis,
+            "row_coordinates": axis,
+            "column_coordinates": axis,
+            "channel_coordinates": axis,
             "stride": words,
             "sum_stride": rows,
             "row_weights": words,
@@ -123,7 +123,7 @@ class Tile:
             )
             for word in memories.connections
         ]
-        self.axes = [
+        self.coordinates = [
             row(
                 word,
                 {
@@ -133,7 +133,7 @@ class Tile:
                     "synapses": counted,
                 },
             )
-            for word in memories.axes
+            for word in memories.coordinates
         ]
         self.targets = [
             row(
@@ -150,7 +150,7 @@ class Tile:
         self.biases = [
             row(
                 word,
-                {"bias": c.sum_bits} | ({"leak": state} if c.synaptic_state else {}),
+                {"bias": c.sum_bits} | ({"leak": state} if c.synaptic_current else {}),
                 frozenset({"bias", "leak"}),
             )
             for word in memories.biases
@@ -214,7 +214,7 @@ class Tile:
 class Walker:
     """Reads an image as the hardware does."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: MemoryImage) -> None:
         self.image = image
         self.config = c = image.config
         self.tiles = [Tile(c, memories) for memories in image.tiles]
@@ -270,8 +270,8 @@ class Walker:
         assert x < entry["width"]
 
         def axis(name: str, coordinate: int) -> dict[str, int]:
-            self.read_axes.add((tile, entry[f"{name}_axis"] + coordinate))
-            return memories.axes[entry[f"{name}_axis"] + coordinate]
+            self.read_axes.add((tile, entry[f"{name}_coordinates"] + coordinate))
+            return memories.coordinates[entry[f"{name}_coordinates"] + coordinate]
 
         row, column = axis("row", y), axis("column", x)
         weight = entry["weight_base"] + row["weight"] + column["weight"]

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.fixed import Integers
 
 
-def naive_shape(convolution: Convolution, image: Image) -> Image:
+def naive_shape(convolution: Convolution, image: ImageShape) -> ImageShape:
     """Channels, rows and columns for which the whole kernel lies in the padded pools."""
     sizes = []
     for axis in (0, 1):
@@ -20,7 +20,7 @@ def naive_shape(convolution: Convolution, image: Image) -> Image:
     return convolution.weights.shape[0], sizes[0], sizes[1]
 
 
-def naive_matrix(convolution: Convolution, image: Image) -> tuple[Integers, Integers]:
+def naive_matrix(convolution: Convolution, image: ImageShape) -> tuple[Integers, Integers]:
     """Weights, shape (size of source, size of target), and how many synapses each source has."""
     channels, height, width = image
     outputs, rows, columns = naive_shape(convolution, image)
@@ -47,7 +47,7 @@ def naive_matrix(convolution: Convolution, image: Image) -> tuple[Integers, Inte
     return matrix.reshape(channels * height * width, -1), synapses.reshape(-1)
 
 
-def dense(convolution: Convolution, image: Image) -> Integers:
+def dense(convolution: Convolution, image: ImageShape) -> Integers:
     """The matrix (size of source, size of target) that golden's sums make of it."""
     size = int(np.prod(image))
     sums = ConvolutionSums(convolution, image, 1)
@@ -57,7 +57,7 @@ def dense(convolution: Convolution, image: Image) -> Integers:
 @st.composite
 def convolutions(
     draw: st.DrawFn, source: str = "in", target: str = "a", weight_bits: int = 4
-) -> tuple[Convolution, Image]:
+) -> tuple[Convolution, ImageShape]:
     """A convolution that fits, and the image of its source."""
     small = st.integers(1, 3)
     groups = draw(st.integers(1, 3))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spikeloom.golden.convolution import Convolution
-from spikeloom.golden.convolution import Image as Shape
+from spikeloom.golden.convolution import ImageShape as Shape
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.memory_image import Entry, Image, Sender, TileImage
+from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Layout, Reset
 
@@ -49,7 +49,7 @@ class PlainLayout:
     populations: list[Row] = field(default_factory=list)
     connections: list[Row] = field(default_factory=list)
     targets: list[Row] = field(default_factory=list)
-    axes: list[Row] = field(default_factory=list)
+    coordinates: list[Row] = field(default_factory=list)
 
     @property
     def nodes(self) -> tuple[Input | Population, ...]:
@@ -65,7 +65,7 @@ class PlainLayout:
         """The image of a node; without, its axons or neurons are channels of one place."""
         return node.image or (node.size, 1, 1)
 
-    def image(self) -> Image:
+    def image(self) -> MemoryImage:
         """All memories, and the fabric that has them."""
         network = self.network
         order = sorted(network.populations, key=lambda p: p.phase)
@@ -101,13 +101,13 @@ class PlainLayout:
             packed(config.connection_row, self.connections),
             tuple(config.target_row.pack(row) for row in self.targets),
             (),
-            tuple(config.axis_row.pack(row) for row in self.axes),
+            tuple(config.coordinate_row.pack(row) for row in self.coordinates),
         )
         senders = tuple(
             Sender(p.name, p.size, p.spiking, True, p.max_spikes, p.image)
             for p in network.populations
         )
-        return Image(config, (tile,), config.control_row.pack(control), entries, senders)
+        return MemoryImage(config, (tile,), config.control_row.pack(control), entries, senders)
 
     def _config(self) -> FabricConfig:
         network = self.network
@@ -127,8 +127,8 @@ class PlainLayout:
             targets=max(1, len(self.targets)),
             queue=max(self.queue, self.lanes),
             extent=max(2, extent) if self.images else 1,
-            axes=max(1, len(self.axes)),
-            synaptic_state=any(p.synaptic_decay is not None for p in populations),
+            coordinates=max(1, len(self.coordinates)),
+            synaptic_current=any(p.synaptic_decay is not None for p in populations),
             weight_pairs=any(c.high for c in network.connections),
             delayed_reset=any(p.delayed_reset for p in populations),
             lower_clamp=any(p.v_min is not None for p in populations),
@@ -224,13 +224,13 @@ class PlainLayout:
                 "sources": count,
                 "height": rows,
                 "width": columns,
-                "row_axis": len(self.axes),
-                "column_axis": len(self.axes) + rows,
+                "row_coordinates": len(self.coordinates),
+                "column_coordinates": len(self.coordinates) + rows,
                 "stride": source.size,
                 "sum_stride": self.slots,
             }
-            self.axes += [{"weight": y * columns * count, "count": 1} for y in range(rows)]
-            self.axes += [{"weight": x * count, "count": 1} for x in range(columns)]
+            self.coordinates += [{"weight": y * columns * count, "count": 1} for y in range(rows)]
+            self.coordinates += [{"weight": x * count, "count": 1} for x in range(columns)]
             # Words of a group: by place, then by channel.
             by_channel = lanes.reshape(parts, places, count, rows * columns, self.lanes)
             lanes = by_channel.transpose(0, 1, 3, 2, 4)
@@ -284,9 +284,9 @@ class PlainLayout:
                 "grouped": grouped,
                 "height": height,
                 "width": width,
-                "row_axis": len(self.axes),
-                "column_axis": len(self.axes) + height,
-                "channel_axis": len(self.axes) + height + width if grouped else 0,
+                "row_coordinates": len(self.coordinates),
+                "column_coordinates": len(self.coordinates) + height,
+                "channel_coordinates": len(self.coordinates) + height + width if grouped else 0,
                 "stride": 1 if grouped else channels,
                 "sum_stride": place if parts > 1 else 0,
                 "row_weights": row_steps[0] * columns * tap,
@@ -301,14 +301,14 @@ class PlainLayout:
                 "high": convolution.high,
             }
         )
-        self.axes += [
+        self.coordinates += [
             {"weight": k * columns * tap, "sum": o * out_width * self.slots, "count": count}
             for k, o, count in down
         ]
-        self.axes += [
+        self.coordinates += [
             {"weight": k * tap, "sum": o * self.slots, "count": count} for k, o, count in right
         ]
-        self.axes += channel_rows
+        self.coordinates += channel_rows
         self.weights += by_tap.reshape(-1, self.lanes).tolist()
 
     def _axis(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
-from spikeloom.golden.spec import BURSTS, DECAY_ONE, FabricConfig, Reset
+from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Reset
 from spikeloom.program import Program
 
 Counts = dict[str, NDArray[np.uint8]]
@@ -95,7 +95,7 @@ def _population(
     decay = st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))
     options: dict[str, Any] = {}
     threshold = draw(st.one_of(st.integers(0, 20), state))
-    if config.synaptic_state and draw(st.booleans()):
+    if config.synaptic_current and draw(st.booleans()):
         options["synaptic_decay"] = draw(decay)
         if draw(st.booleans()):
             low, high = signed_range(config.state_bits)
@@ -104,7 +104,7 @@ def _population(
             options["leak"] = rng.integers(max(low, -reach), reach + 1, size)
     if config.lower_clamp and draw(st.booleans()):
         options["v_min"] = draw(state)
-    burst = draw(st.sampled_from([n for n in BURSTS if n <= config.max_spikes]))
+    burst = draw(st.sampled_from([n for n in SPIKES_PER_STEP if n <= config.max_spikes]))
     if burst > 1:
         options["max_spikes"] = burst
         threshold = draw(st.integers(1, 30))
@@ -142,7 +142,7 @@ IMAGES = FabricConfig(
     targets=16,
     queue=8,
     extent=9,
-    axes=256,
+    coordinates=256,
 )
 """Room for whatever `image_programs` draws."""
 

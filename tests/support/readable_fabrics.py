@@ -25,10 +25,10 @@ ODD = FabricConfig(
 FABRICS = {
     "one tile": ODD,
     "narrow": dataclasses.replace(ODD, lanes=1, weight_bits=2, state_bits=8, sum_bits=8, queue=3),
-    "images and synaptic states": dataclasses.replace(
-        ODD, extent=5, axes=65, synaptic_state=True, lower_clamp=True, sum_bits=24
+    "images and synaptic currents": dataclasses.replace(
+        ODD, extent=5, coordinates=65, synaptic_current=True, lower_clamp=True, sum_bits=24
     ),
-    "two by two": dataclasses.replace(ODD, columns=2, rows=2, routes=17, synaptic_state=True),
+    "two by two": dataclasses.replace(ODD, columns=2, rows=2, routes=17, synaptic_current=True),
 }
 
 
@@ -37,7 +37,7 @@ def network(config: FabricConfig) -> Network:
     rng = np.random.default_rng(5)
     top = 1 << (config.weight_bits - 1)
     options = (
-        {"synaptic_decay": 900, "leak": rng.integers(-9, 9, 24)} if config.synaptic_state else {}
+        {"synaptic_decay": 900, "leak": rng.integers(-9, 9, 24)} if config.synaptic_current else {}
     )
 
     def weights(*shape: int) -> np.ndarray:

@@ -30,8 +30,8 @@ from hypothesis import strategies as st
 
 from spikeloom.golden.cycle import model, sequencer
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKind, Port, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -203,7 +203,7 @@ def test_events_of_the_loop_go_before_those_of_the_host() -> None:
     assert [sums(config, probes[n])[0] for n in (21, 22)] == [9, 14]
 
 
-def three_groups() -> tuple[FabricConfig, Image]:
+def three_groups() -> tuple[FabricConfig, MemoryImage]:
     """An axon whose events take three clocks each; input may run a step ahead."""
     config = dataclasses.replace(SMALL, neurons=12)
     loaded = image(
@@ -1082,7 +1082,7 @@ def test_same_as_the_step_level(data: st.DataObject, network: Network) -> None:
     model.load(loaded)
     played = model.run(words)
     clocks, out = (np.array(column, np.uint64) for column in zip(*played, strict=True))
-    heard = hear(loaded, clocks, out, samples, steps)
+    heard = decode_packets(loaded, clocks, out, samples, steps)
     assert heard.spikes.keys() == expected.spikes.keys()
     for name, spikes in expected.spikes.items():
         np.testing.assert_array_equal(heard.spikes[name], spikes, name)

@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 from naive_convolution import convolutions
 from plain_layout import PlainLayout
 
-from spikeloom.golden.convolution import Convolution, Image
+from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image as Memories
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage as Memories
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -45,7 +45,7 @@ IMAGES = FabricConfig(
     targets=4,
     queue=16,
     extent=4,
-    axes=16,
+    coordinates=16,
 )
 
 # A kernel of 2x2 from 1 channel of 3 rows and 4 columns (the last leads nowhere) to 3 channels of
@@ -55,8 +55,8 @@ CONVOLUTION = {
     "sources": 1,
     "height": 3,
     "width": 4,
-    "row_axis": 0,
-    "column_axis": 3,
+    "row_coordinates": 0,
+    "column_coordinates": 3,
     "groups": 2,
     "synapses": 3,
     "stride": 1,
@@ -84,7 +84,7 @@ def picture(**changed: Any) -> Memories:
     values = {
         "weights": [[n + 1, -n - 1] for n in range(10)],
         "connections": [CONVOLUTION, DENSE],
-        "axes": ROWS + COLUMNS,
+        "coordinates": ROWS + COLUMNS,
         "window": 1,
     }
     return image(IMAGES, **{**values, **changed})
@@ -110,8 +110,8 @@ def accepted(probes: list[Probe]) -> list[int]:
 def test_an_event_in_the_middle_of_an_image() -> None:
     probes = play(picture(), [event(IMAGES, ahead=1, y=1, x=1)] * 3, 34)
     # 0  accepted
-    # 1  D, a_clock 0: axis row 1 is presented. a_weight = 0, a_sum = 1 (the slot). The next event
-    #    is accepted into W
+    # 1  D, a_clock 0: coordinate row 1 is presented. a_weight = 0, a_sum = 1 (the slot). The next
+    #    event is accepted into W
     # 2  a_clock 1: the row of y is there: a_sum = 5, a_rows = 2. Axis row 4 is presented
     # 3  a_clock 2: the row of x is there: a_sum = 7, a_columns = 2
     # 4  described: goes to X; the next event goes into D
@@ -175,7 +175,7 @@ def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
     rows = [ROWS[0], {"count": 0}, ROWS[2]]
     for loaded, word in (
         (picture(), nowhere),
-        (picture(axes=rows + COLUMNS), event(IMAGES, y=1, x=1)),
+        (picture(coordinates=rows + COLUMNS), event(IMAGES, y=1, x=1)),
     ):
         probes = play(loaded, [word, word, corner], 20)
         # In D 1..4, 5..8 and 9..12; the third is issued from 13 on.
@@ -194,8 +194,8 @@ def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
         ({"index": 0, "y": 1, "x": 1}, {"groups": 0}),
         # Before it is looked at where it leads: nowhere.
         ({"index": 1, "y": 1, "x": 3}, {}),
-        # Beyond the axis table.
-        ({"index": 3, "y": 3, "x": 3}, {"row_axis": 15, "column_axis": 14}),
+        # Beyond the coordinate table.
+        ({"index": 3, "y": 3, "x": 3}, {"row_coordinates": 15, "column_coordinates": 14}),
     ],
 )
 def test_an_event_beyond_its_image_is_an_error(place: Any, connection: Any) -> None:
@@ -218,9 +218,9 @@ DEPTHWISE = {
     "sources": 3,
     "height": 2,
     "width": 2,
-    "row_axis": 0,
-    "column_axis": 2,
-    "channel_axis": 4,
+    "row_coordinates": 0,
+    "column_coordinates": 2,
+    "channel_coordinates": 4,
     "groups": 1,
     "synapses": 9,
     "stride": 1,
@@ -235,8 +235,8 @@ CHANNELS = [
 
 
 def test_a_grouped_event_takes_five_clocks() -> None:
-    axes = [*PLACES, {"sum": 2, "count": 1}, *CHANNELS]
-    loaded = picture(connections=[DEPTHWISE], axes=axes)
+    coordinates = [*PLACES, {"sum": 2, "count": 1}, *CHANNELS]
+    loaded = picture(connections=[DEPTHWISE], coordinates=coordinates)
     words = [event(IMAGES, index=c, y=y, x=x) for c, y, x in ((0, 1, 0), (1, 1, 1), (2, 0, 0))]
     probes = play(loaded, [*words, words[0], event(IMAGES, index=3)], 34)
     # In D 1..5, to X in 5, issued in 6. The others are in W before: in D 6..10, 11..15, 16..20 and
@@ -251,8 +251,8 @@ def test_a_grouped_event_takes_five_clocks() -> None:
 
 def test_groups_of_a_grouped_segment_are_those_of_the_channel() -> None:
     wide = CHANNELS[0] | {"count": 2, "synapses": 4}
-    axes = [*PLACES, {"sum": 2, "count": 1}, wide, *CHANNELS[1:]]
-    loaded = picture(connections=[DEPTHWISE], axes=axes)
+    coordinates = [*PLACES, {"sum": 2, "count": 1}, wide, *CHANNELS[1:]]
+    loaded = picture(connections=[DEPTHWISE], coordinates=coordinates)
     probes = play(loaded, [event(IMAGES, index=0, y=0, x=1)], 12)
     assert additions(probes) == [(8, 2, 2), (9, 10, 3)]
     assert probes[-1]["counters.synops.0"] == 4
@@ -296,7 +296,7 @@ def test_places_go_through_routers_and_the_collector() -> None:
             weights=[[n + 1, -n - 1] for n in range(8)],
             populations=[row],
             connections=[CONVOLUTION],
-            axes=ROWS + COLUMNS,
+            coordinates=ROWS + COLUMNS,
             routes=[{}, {"local": 1}],
         ),
     )
@@ -344,7 +344,7 @@ def test_high_weights_of_an_image() -> None:
         config,
         weights=[[n + 1, -n - 1] for n in range(8)],
         connections=[CONVOLUTION | {"high": 1}, CONVOLUTION],
-        axes=ROWS + COLUMNS,
+        coordinates=ROWS + COLUMNS,
     )
     words = [event(config, y=2, x=2), event(config, 1, y=2, x=2)]
     probes = play(loaded, words, 20)
@@ -438,7 +438,7 @@ def test_events_of_neurons_carry_their_place() -> None:
 # The pipeline.
 
 ONE = FabricConfig(lanes=2, neurons=4, slots=2, queue=4)
-SYNAPTIC = dataclasses.replace(ONE, synaptic_state=True)
+SYNAPTIC = dataclasses.replace(ONE, synaptic_current=True)
 
 
 @pytest.mark.parametrize(
@@ -447,14 +447,14 @@ SYNAPTIC = dataclasses.replace(ONE, synaptic_state=True)
         ({}, 6),
         ({"delayed_reset": True, "weight_pairs": True}, 6),
         ({"extent": 4}, 6),
-        ({"synaptic_state": True}, 8),
+        ({"synaptic_current": True}, 8),
         ({"lower_clamp": True}, 7),
         ({"max_spikes": 3}, 7),
         ({"max_spikes": 31}, 10),
-        ({"synaptic_state": True, "lower_clamp": True}, 9),
-        ({"synaptic_state": True, "lower_clamp": True, "max_spikes": 31, "extent": 2}, 13),
+        ({"synaptic_current": True, "lower_clamp": True}, 9),
+        ({"synaptic_current": True, "lower_clamp": True, "max_spikes": 31, "extent": 2}, 13),
         ({"multipliers": False}, 7),
-        ({"multipliers": False, "synaptic_state": True}, 9),
+        ({"multipliers": False, "synaptic_current": True}, 9),
     ],
 )
 def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
@@ -466,7 +466,7 @@ def test_length_of_the_pipeline(options: Any, clocks: int) -> None:
     # The fetch is in 7, so the neurons enter in 7 and 8.
     last = 7 + clocks
     assert clocks_of(probes, "0.state.write") == [last, last + 1]
-    if config.synaptic_state:
+    if config.synaptic_current:
         current = 12 if config.multipliers else 13
         assert clocks_of(probes, "0.current.write") == [current, current + 1]
         assert [probes[current + n]["0.current.address"] for n in range(2)] == [0, 1]
@@ -549,7 +549,7 @@ def test_a_least_potential() -> None:
     assert potentials(config, -6, 2, v_min=3, v_reset=-50) == [[1, -50], [1, -50]]
 
 
-BURSTS = dataclasses.replace(ONE, max_spikes=7)
+SPIKES_PER_STEP = dataclasses.replace(ONE, max_spikes=7)
 BURST = {"threshold": 10, "v_reset": 10, "reset": int(Reset.SUBTRACT), "max_spikes": 7}
 
 
@@ -576,14 +576,14 @@ BURST = {"threshold": 10, "v_reset": 10, "reset": int(Reset.SUBTRACT), "max_spik
     ],
 )
 def test_several_spikes_in_a_step(bias: int, row: Any, expected: list[int]) -> None:
-    assert potentials(BURSTS, bias, **(BURST | row)) == [expected]
+    assert potentials(SPIKES_PER_STEP, bias, **(BURST | row)) == [expected]
 
 
 def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
     # Two neurons, of 3 spikes and 1; each to the host and to a connection.
     row = BURST | PLAIN | {"neurons": 2, "fan_out": 2}
     loaded = image(
-        BURSTS,
+        SPIKES_PER_STEP,
         weights=[[1, 0], [2, 0]],
         biases=[35, 12],
         populations=[row],
@@ -591,18 +591,20 @@ def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
         targets=[TO_HOST, {"delay": 1}],
         window=1,
     )
-    probes = play(loaded, [mark(BURSTS, first=1, ahead=1)], 40)
+    probes = play(loaded, [mark(SPIKES_PER_STEP, first=1, ahead=1)], 40)
     # They enter in 7 and 8; pushed in 15 and 16. The first is at the head in 17: A; B in 18, C in
     # 19. Six beats, then two of the second spike.
     assert clocks_of(probes, "0.spike.valid") == [15, 16]
-    pushed = [BURSTS.spike.unpack(probes[n]["0.spike.payload"]) for n in (15, 16)]
+    pushed = [SPIKES_PER_STEP.spike.unpack(probes[n]["0.spike.payload"]) for n in (15, 16)]
     assert [(s["spiked"], s["value"]) for s in pushed] == [(3, 5), (1, 2)]
     assert [p["counters.spikes.0"] for p in probes[15:18]] == [0, 3, 4]
     assert clocks_of(probes, "0.emit_host.valid") == [19, 21, 23, 25]
     assert clocks_of(probes, "0.emit_event.valid") == [20, 22, 24, 26]
-    sent = [BURSTS.event.unpack(word)["index"] for word in transfers(probes, "0.emit_event")]
+    sent = [
+        SPIKES_PER_STEP.event.unpack(word)["index"] for word in transfers(probes, "0.emit_event")
+    ]
     assert sent == [0, 0, 0, 1]
-    written = [sums(BURSTS, p)[0] for p in probes if p["0.sum.write"]]
+    written = [sums(SPIKES_PER_STEP, p)[0] for p in probes if p["0.sum.write"]]
     assert written == [0, 1, 2, 3, 5]
     # The last event is accepted in 26: X in 28. That is for the next step: emit is idle in 27,
     # which is seen in 28.
@@ -611,9 +613,9 @@ def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
 
 def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
     row = BURST | PLAIN | {"neurons": 2, "readout": 1}
-    loaded = image(BURSTS, biases=[35, 0], populations=[row], targets=[TO_HOST])
-    probes = play(loaded, [mark(BURSTS, first=1)], 40)
-    out = [BURSTS.host_out.unpack(word) for word in transfers(probes, "host_out")]
+    loaded = image(SPIKES_PER_STEP, biases=[35, 0], populations=[row], targets=[TO_HOST])
+    probes = play(loaded, [mark(SPIKES_PER_STEP, first=1)], 40)
+    out = [SPIKES_PER_STEP.host_out.unpack(word) for word in transfers(probes, "host_out")]
     assert [(p["kind"], p["index"], p["value"]) for p in out] == [
         *[(PacketKind.SPIKE, 0, 0)] * 3,
         (PacketKind.STATE, 0, 5),
@@ -622,8 +624,8 @@ def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
     ]
     assert clocks_of(probes, "0.emit_host.valid") == list(range(19, 24))
     # Without targets there is the state alone.
-    silent = image(BURSTS, biases=[35, 0], populations=[row | {"fan_out": 0}])
-    assert [p["kind"] for p in packets(silent, [mark(BURSTS, first=1)])] == [
+    silent = image(SPIKES_PER_STEP, biases=[35, 0], populations=[row | {"fan_out": 0}])
+    assert [p["kind"] for p in packets(silent, [mark(SPIKES_PER_STEP, first=1)])] == [
         *[PacketKind.STATE] * 2,
         PacketKind.STEP,
     ]
@@ -642,7 +644,7 @@ def networks(draw: st.DrawFn) -> Network:
     built = {name: draw(st.booleans()) for name in ("synaptic", "delayed", "clamp", "burst")}
     values = st.one_of(st.integers(-30, 30), st.sampled_from((-top - 1, top)))
 
-    def population(name: str, size: int, phase: int, shape: Image | None) -> Population:
+    def population(name: str, size: int, phase: int, shape: ImageShape | None) -> Population:
         several = draw(st.sampled_from([1, 3, 7, 31])) if built["burst"] else 1
         synaptic = built["synaptic"] and draw(st.booleans())
         delayed = built["delayed"] and several == 1 and draw(st.booleans())
@@ -730,7 +732,7 @@ def test_every_option_does_what_the_step_level_does(data: st.DataObject, network
     model.load(loaded)
     words = np.concatenate(host_words(loaded, check_inputs(network, counts))).tolist()
     clocks, out = (np.array(column, np.uint64) for column in zip(*model.run(words), strict=True))
-    heard = hear(loaded, clocks, out, samples, steps)
+    heard = decode_packets(loaded, clocks, out, samples, steps)
     assert heard.spikes.keys() == expected.spikes.keys()
     for name, spikes in expected.spikes.items():
         np.testing.assert_array_equal(heard.spikes[name], spikes, name)

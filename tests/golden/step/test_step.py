@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikeloom.golden import step
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Reset
+from spikeloom.golden.step import run as step
 from spikeloom.golden.step.run import Run, check_inputs, simulate
 from spikeloom.golden.step.sums import BLOCK, SPARSE, WeightSums
 

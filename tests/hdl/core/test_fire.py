@@ -18,7 +18,7 @@ CONFIG = FabricConfig(
     populations=4,
     extent=5,
     queue=24,
-    synaptic_state=True,
+    synaptic_current=True,
     lower_clamp=True,
     max_spikes=3,
 )
@@ -76,7 +76,7 @@ def bias(address: int) -> int:
 
 
 @dataclasses.dataclass
-class Heard:
+class DecodedRun:
     """What fire does, and when."""
 
     fetches: list[tuple[int, int]] = dataclasses.field(default_factory=list)
@@ -86,10 +86,10 @@ class Heard:
     idle: int = 0
 
 
-def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int = 1) -> Heard:
+def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int = 1) -> DecodedRun:
     """One phase; the queue gives up a spike every `pop_after` clocks."""
     dut = Fire(config)
-    heard = Heard()
+    heard = DecodedRun()
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.load.valid, 1)

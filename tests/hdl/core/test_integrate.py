@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from spikeloom.golden.convolution import Convolution, ConvolutionSums, Image
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.core.integrate import Integrate
@@ -31,7 +31,7 @@ CONFIG = FabricConfig(
     axons=20,
     connections=5,
     extent=9,
-    axes=48,
+    coordinates=48,
     weight_pairs=True,
 )
 LANES = CONFIG.lanes
@@ -72,7 +72,7 @@ def meetings(convolution: Convolution, axis: int, extent: int, size: int) -> Ite
         yield found
 
 
-def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
+def layer(convolution: Convolution, image: ImageShape, high: bool = False) -> Layer:
     target = convolution.output(image)
     sources, height, width = target[0], target[1], target[2]
     kernel_rows, kernel_columns = convolution.weights.shape[2:]
@@ -86,7 +86,7 @@ def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
         synapses = per_part
         groups = last // LANES - first // LANES + 1
         if not convolution.weights[first : last + 1, c % source_part].any():
-            assert grouped, "only an axis row can say that a channel leads nowhere"
+            assert grouped, "only an coordinate row can say that a channel leads nowhere"
             groups = synapses = 0
         result.channels.append((first // LANES, groups, synapses))
     most = max(count for _, count, _ in result.channels)
@@ -124,7 +124,9 @@ def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
             if pairs:
                 k, o = pairs[0]
                 row = {"weight": k * weight, "sum": o * step, "count": len(pairs)}
-                result.rows[LoadTarget.AXIS, base + coordinate] = CONFIG.axis_row.pack(row)
+                result.rows[LoadTarget.COORDINATE, base + coordinate] = CONFIG.coordinate_row.pack(
+                    row
+                )
     if grouped:
         for c, (first_group, count, synapses) in enumerate(result.channels):
             row = {
@@ -133,7 +135,7 @@ def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
                 "count": count,
                 "synapses": synapses,
             }
-            result.rows[LoadTarget.AXIS, CHANNEL_AXIS + c] = CONFIG.axis_row.pack(row)
+            result.rows[LoadTarget.COORDINATE, CHANNEL_AXIS + c] = CONFIG.coordinate_row.pack(row)
     common = [
         math.gcd(stride, dilation)
         for stride, dilation in zip(convolution.stride, convolution.dilation, strict=True)
@@ -146,9 +148,9 @@ def layer(convolution: Convolution, image: Image, high: bool = False) -> Layer:
             "grouped": grouped,
             "height": image[1],
             "width": image[2],
-            "row_axis": ROW_AXIS,
-            "column_axis": COLUMN_AXIS,
-            "channel_axis": CHANNEL_AXIS,
+            "row_coordinates": ROW_AXIS,
+            "column_coordinates": COLUMN_AXIS,
+            "channel_coordinates": CHANNEL_AXIS,
             "stride": between_groups,
             "sum_stride": height * width * SLOTS,
             "row_weights": p[0] * between_rows % WEIGHT_RANGE,
@@ -171,10 +173,12 @@ def kernel(rng: np.random.Generator, *shape: int) -> Integers:
     return rng.integers(low, high + 1, shape)
 
 
-def cases() -> dict[str, tuple[Convolution, Image]]:
+def cases() -> dict[str, tuple[Convolution, ImageShape]]:
     rng = np.random.default_rng(7)
 
-    def case(image: Image, shape: tuple[int, ...], **options: Any) -> tuple[Convolution, Image]:
+    def case(
+        image: ImageShape, shape: tuple[int, ...], **options: Any
+    ) -> tuple[Convolution, ImageShape]:
         return Convolution("a", "b", kernel(rng, *shape), **options), image
 
     made = {
@@ -228,7 +232,7 @@ class Expected:
     error: bool = False
 
 
-def of_image(made: Layer, convolution: Convolution, image: Image, event: Event) -> Expected:
+def of_image(made: Layer, convolution: Convolution, image: ImageShape, event: Event) -> Expected:
     _, height, width = convolution.output(image)
     clocks = 4 if convolution.groups == 1 else 5
     if event.index >= image[0] or event.y >= image[1] or event.x >= image[2]:
@@ -259,7 +263,7 @@ def dense_rows(rng: np.random.Generator) -> tuple[dict[tuple[LoadTarget, int], i
     # The fields of an image do not matter in a row without `image`.
     connection = {
         "grouped": 1,
-        "row_axis": 7,
+        "row_coordinates": 7,
         "stride": 5,
         "sum_stride": 7,
         "row_weights": 3,
@@ -287,7 +291,7 @@ async def load(ctx: Any, dut: Integrate, rows: Mapping[tuple[LoadTarget, int], i
     ctx.set(dut.load.valid, 0)
 
 
-def random_events(rng: np.random.Generator, image: Image, count: int) -> list[Event]:
+def random_events(rng: np.random.Generator, image: ImageShape, count: int) -> list[Event]:
     """Mostly of the image, all over it; some beyond it, some dense, some of no connection."""
     events = []
     for _ in range(count):
@@ -309,7 +313,11 @@ def random_events(rng: np.random.Generator, image: Image, count: int) -> list[Ev
 
 
 def total(
-    events: Sequence[Event], convolution: Convolution, image: Image, high: bool, dense: Integers
+    events: Sequence[Event],
+    convolution: Convolution,
+    image: ImageShape,
+    high: bool,
+    dense: Integers,
 ) -> Integers:
     """The accumulator rows after `events`, by the golden model."""
     target = convolution.output(image)

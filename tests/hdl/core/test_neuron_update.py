@@ -27,7 +27,7 @@ def config(
     return FabricConfig(
         state_bits=STATE_BITS,
         sum_bits=SUM_BITS,
-        synaptic_state=synaptic,
+        synaptic_current=synaptic,
         delayed_reset=delayed,
         lower_clamp=clamp,
         max_spikes=max_spikes,
@@ -53,7 +53,7 @@ def population(rng: np.random.Generator, built: FabricConfig) -> Population:
     threshold = int(numbers(rng, STATE_BITS, 1)[0])
     if several > 1:
         threshold = int(rng.choice([1, 2, 5, 8, HIGH, rng.integers(1, HIGH)]))
-    synaptic = built.synaptic_state and rng.random() < 0.8
+    synaptic = built.synaptic_current and rng.random() < 0.8
     return Population(
         "p",
         NEURONS,
@@ -83,7 +83,7 @@ def row(built: FabricConfig, p: Population) -> int:
         "inclusive": p.inclusive,
         "spiking": p.spiking,
     }
-    if built.synaptic_state and p.synaptic_decay is not None:
+    if built.synaptic_current and p.synaptic_decay is not None:
         values |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - p.synaptic_decay}
     if built.delayed_reset:
         values["delayed"] = p.delayed_reset

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.link import Command, Kind, LinkConfig
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.hdl.fabric_with_link import LinkedFabric
+from spikeloom.hdl.fabric_with_link import FabricWithLink
 from spikeloom.sim import cache
 from spikeloom.sim.verilator import build_library
 from spikeloom.sim.verilog import cached, generate
@@ -39,7 +39,7 @@ def library(config: FabricConfig, link: LinkConfig) -> ctypes.CDLL:
     text = cached(
         title,
         config,
-        lambda: generate(title, config, LinkedFabric(config, link), "linked_fabric"),
+        lambda: generate(title, config, FabricWithLink(config, link), "linked_fabric"),
     )
     driver = Path(__file__).with_name("link_pins.cpp").read_text(encoding="utf-8")
     with one_at_a_time(cache.digest(text)):
@@ -283,7 +283,7 @@ class Listener:
         self.rest = b""
         self.packets: list[dict[str, int]] = []
 
-    def hear(self, body: bytes) -> None:
+    def decode_packets(self, body: bytes) -> None:
         data = self.rest + body
         at = 0
         while at < len(data):
@@ -297,7 +297,7 @@ class Listener:
         self.packets.append({"kind": kind, **fields})
 
     def _spike(self, index: int) -> None:
-        self._packet(0, population=self.population, place=self.place, index=index)
+        self._packet(0, population=self.population, place=self.position, index=index)
 
     def _code(self, data: bytes) -> int:
         """Decode the code in front; its bytes, or 0 if it is not whole."""
@@ -321,16 +321,16 @@ class Listener:
         elif code == 2:
             self.cursor += operand + 1
         elif code == 3:
-            self.population, self.place, self.cursor = operand, (0, 0), 0
+            self.population, self.position, self.cursor = operand, (0, 0), 0
         elif code == 4:
             assert self.config.images
-            self.place, self.cursor = (data[1], data[2]), 0
+            self.position, self.cursor = (data[1], data[2]), 0
         elif code == 5:
             value = int.from_bytes(data[1:length], "little", signed=True)
             low = -(1 << (self.config.state_bits - 1))
             assert low <= value < -low
             self._packet(
-                1, population=self.population, place=self.place, index=self.cursor, value=value
+                1, population=self.population, place=self.position, index=self.cursor, value=value
             )
             self.cursor += 1
         else:

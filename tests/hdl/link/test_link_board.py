@@ -21,9 +21,9 @@ from link_board import (
 from random_networks import IMAGES, events, image_programs, programs
 
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.host import hear, host_words
+from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.link import Command, Fault, Kind, LinkConfig, Refusal, identity, load_rows
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
@@ -57,7 +57,7 @@ def board(name: str = "small") -> Board:
     return Board(FABRICS[name], LINK)
 
 
-def load_frames(image: Image) -> list[bytes]:
+def load_frames(image: MemoryImage) -> list[bytes]:
     """Bodies of LOAD that write an image."""
     config = image.config
     rows = load_rows(config)
@@ -107,7 +107,7 @@ def results(under_test: Board, replies: list[Reply], steps: int) -> list[dict[st
         for reply in more:
             numbers.append(reply.sequence)
             if reply.kind == Kind.RESULTS:
-                listener.hear(reply.body)
+                listener.decode_packets(reply.body)
 
     def done() -> int:
         return sum(packet["kind"] == PacketKind.STEP for packet in listener.packets)
@@ -121,7 +121,7 @@ def results(under_test: Board, replies: list[Reply], steps: int) -> list[dict[st
     return listener.packets
 
 
-def clear(under_test: Board, image: Image) -> None:
+def clear(under_test: Board, image: MemoryImage) -> None:
     """Load CONTROL and empty the accumulators, as every session has to."""
     config = under_test.config
     control = image.control.to_bytes(-(-config.control_row.width // 8), "little")
@@ -133,14 +133,14 @@ def clear(under_test: Board, image: Image) -> None:
     results(under_test, replies, config.slots)
 
 
-def image_sizes(image: Image) -> dict[tuple[int, int, int], tuple[int, int]]:
+def image_sizes(image: MemoryImage) -> dict[tuple[int, int, int], tuple[int, int]]:
     return {
         (entry.route, entry.connection, entry.delay): (entry.image or (0, 1, 1))[1:]
         for entry in image.entries
     }
 
 
-def run(under_test: Board, image: Image, words: np.ndarray) -> list[int]:
+def run(under_test: Board, image: MemoryImage, words: np.ndarray) -> list[int]:
     """The packets of `words`, without clocks."""
     config = image.config
     steps = sum(config.host_in.unpack(int(word))["step"] for word in words)
@@ -302,13 +302,13 @@ def example() -> tuple[Program, np.ndarray, list[int]]:
     return max(found, key=lambda item: len(item[2]))
 
 
-def expected(image: Image, words: np.ndarray) -> list[int]:
+def expected(image: MemoryImage, words: np.ndarray) -> list[int]:
     model = CycleModel(image.config)
     model.load(image)
     return [packet for _, packet in model.run(words.tolist())]
 
 
-def ready(name: str, image: Image, link: LinkConfig = LINK) -> Board:
+def ready(name: str, image: MemoryImage, link: LinkConfig = LINK) -> Board:
     """Loaded, in session 5."""
     under_test = Board(FABRICS[name], link)
     under_test.begin(5)
@@ -342,7 +342,7 @@ def test_networks_run(name: str) -> None:
         packets = run(under_test, image, words)
         assert masked(config, packets) == masked(config, expected(image, words))
         samples, steps = next(iter(counts.values())).shape[:2]
-        heard = hear(
+        heard = decode_packets(
             image, np.zeros(len(packets), np.uint64), np.array(packets, np.uint64), samples, steps
         )
         wanted = simulate(program.network, counts)

@@ -161,10 +161,10 @@ def random_packets(config: FabricConfig, seed: int, steps: int) -> list[int]:
             near = int(rng.choice([1, 2, 9, 300]))
             index = int(rng.integers(min(near, most)))
             states = rng.random() < 0.4
-            place = {name: int(rng.integers(1 << width)) for name, width in config.place}
+            place = {name: int(rng.integers(1 << width)) for name, width in config.position}
             while index <= most and rng.random() < 0.95:
                 if rng.random() < 0.2:
-                    place = {name: int(rng.integers(1 << width)) for name, width in config.place}
+                    place = {name: int(rng.integers(1 << width)) for name, width in config.position}
                 fields = {"population": int(population), "index": index, **place}
                 if states:
                     half = 1 << (config.state_bits - 1)
@@ -195,7 +195,7 @@ def test_results(config: FabricConfig, pace: float) -> None:
     packets = random_packets(config, 2, 25)
     codes, taken = encoded(config, packets, pace)
     listener = Listener(config)
-    listener.hear(codes)
+    listener.decode_packets(codes)
     heard, clocks = listener.words()
     assert in_order(config, heard) == in_order(config, packets)
     steps = [

@@ -30,7 +30,7 @@ def contents(seed: int, count: int, most: int) -> list[bytes]:
     return found
 
 
-class Heard:
+class DecodedRun:
     """What a receiver said of some bytes."""
 
     def __init__(self) -> None:
@@ -43,11 +43,11 @@ class Heard:
 
 def receive(
     line: bytes, *, ready: float = 1.0, pause: tuple[int, int] = (0, 0), seed: int = 9
-) -> Heard:
+) -> DecodedRun:
     """Play `line`; bodies are not read from the one clock to the other of `pause`."""
     dut = FrameReceiver(512)
     rng = np.random.default_rng(seed)
-    heard = Heard()
+    heard = DecodedRun()
 
     async def bench(ctx: Any) -> None:
         body = bytearray()

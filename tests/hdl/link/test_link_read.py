@@ -26,7 +26,7 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, Port, Re
 from spikeloom.mapping.plan import map_network
 
 MADE = {
-    **{name: FABRICS[name] for name in ("one tile", "images and synaptic states")},
+    **{name: FABRICS[name] for name in ("one tile", "images and synaptic currents")},
     "two tiles": dataclasses.replace(FABRICS["two by two"], columns=1),
 }
 ONE = MADE["one tile"]

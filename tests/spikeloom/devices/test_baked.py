@@ -13,7 +13,7 @@ from small_program import SMALL
 
 from spikeloom.devices.device import GoldenDevice
 from spikeloom.devices.serial_device import SerialDevice, load_bodies
-from spikeloom.devices.session import Link
+from spikeloom.devices.session import Session
 from spikeloom.golden.contents import Contents
 from spikeloom.golden.link import Command, LinkConfig, load_rows, whole_bytes
 from spikeloom.golden.spec import LoadTarget
@@ -37,14 +37,14 @@ class Baked:
         self.machine = machine
         self.terminal = Terminal(machine)
         self.loaded: list[int] = []
-        send = Link.send
+        send = Session.send
 
-        def noted(link: Link, command: Command, body: bytes = b"") -> None:
+        def noted(link: Session, command: Command, body: bytes = b"") -> None:
             if command == Command.LOAD:
                 self.loaded.append(body[0])
             send(link, command, body)
 
-        monkeypatch.setattr(Link, "send", noted)
+        monkeypatch.setattr(Session, "send", noted)
 
     def device(self, program: Program) -> SerialDevice:
         return SerialDevice(program, self.terminal.port, patience=PATIENCE)

@@ -10,14 +10,14 @@ from small_program import SMALL
 
 from spikeloom.devices.codes import NoCode, ResultCodes, event_codes
 from spikeloom.golden.host import Words
-from spikeloom.golden.memory_image import Entry, Image
+from spikeloom.golden.memory_image import Entry, MemoryImage
 from spikeloom.golden.spec import FabricConfig
 
 PLACED = dataclasses.replace(SMALL, extent=9, state_bits=12)
 
 
-def image(config: FabricConfig, *entries: Entry) -> Image:
-    return Image(config, (), 0, entries, ())
+def image(config: FabricConfig, *entries: Entry) -> MemoryImage:
+    return MemoryImage(config, (), 0, entries, ())
 
 
 def codes(config: FabricConfig, events: list[list[int]], *entries: Entry) -> str:

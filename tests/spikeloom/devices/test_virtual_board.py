@@ -30,7 +30,7 @@ from spikeloom.examples.mnist import encode
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice
 from spikeloom.golden.link import CRC_BYTES, LinkConfig
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import LoadTarget, ReadTarget
 from spikeloom.program import Program
 from spikeloom.sim.terminal import Terminal
@@ -212,7 +212,7 @@ def test_a_virtual_board_is_verified(
 
     bodies = serial_device.load_bodies
 
-    def flipped(image: Image, room: int, held: Sequence[LoadTarget]) -> Iterator[bytes]:
+    def flipped(image: MemoryImage, room: int, held: Sequence[LoadTarget]) -> Iterator[bytes]:
         first, *others = bodies(image, room, held)
         assert first[:5] == bytes([LoadTarget.WEIGHT, 0, 0, 0, 0])
         # The second byte of the fourth row.

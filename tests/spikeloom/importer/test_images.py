@@ -17,9 +17,9 @@ from naive_convolution import dense
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
-from spikeloom.golden.spec import BURSTS, FabricConfig, Reset
+from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig, Reset
 from spikeloom.mapping.delivery import check_delivery
 from spikeloom.mapping.features import check_features, with_features
 from spikeloom.mapping.plan import map_network, plan
@@ -28,7 +28,7 @@ MESHES: tuple[Shape, ...] = ((1, 1), (2, 1), (2, 2), (3, 2))
 LANES = (1, 4, 8)
 
 OPTIONS: dict[str, Any] = {
-    "synaptic_state": True,
+    "synaptic_current": True,
     "weight_pairs": True,
     "delayed_reset": True,
     "lower_clamp": True,
@@ -44,14 +44,14 @@ def roomy(shape: Shape, lanes: int, **options: Any) -> FabricConfig:
         "weight_words": 1 << 16,
         "axons": 512,
         "extent": 24,
-        "axes": 1024,
+        "coordinates": 1024,
     }
     return FabricConfig(
         columns=shape[0], rows=shape[1], lanes=lanes, **{**sizes, **OPTIONS, **options}
     )
 
 
-def map_all(net: Network, config: FabricConfig) -> Image:
+def map_all(net: Network, config: FabricConfig) -> MemoryImage:
     everyone = frozenset(p.name for p in net.populations)
     return map_network(net, config, everyone, everyone)
 
@@ -117,7 +117,7 @@ def populations(
         options["leak"] = draw(st.sampled_from((None, offsets())))
     threshold = draw(state)
     if draw(st.booleans()):
-        options["max_spikes"] = draw(st.sampled_from(BURSTS[:3]))
+        options["max_spikes"] = draw(st.sampled_from(SPIKES_PER_STEP[:3]))
         threshold = draw(st.integers(1, 32767))
     else:
         options["delayed_reset"] = draw(st.booleans())
@@ -235,7 +235,7 @@ def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slo
     grouped = any(isinstance(c, Convolution) and c.groups > 1 for c in net.connections)
     if not grouped:
         assert found.keys() == expected.keys()
-    rows = [len(memories.axes) for memories in walker.tiles]
+    rows = [len(memories.coordinates) for memories in walker.tiles]
     assert walker.read_axes == {(tile, n) for tile, count in enumerate(rows) for n in range(count)}
 
 
@@ -280,7 +280,7 @@ def test_every_number_is_in_the_rows(net: Network, shape: Shape, lanes: int) -> 
         assert taken == set(range(len(taken)))
         assert made.report.used[number]["neurons"] == highest
         assert len(memories.biases) == max(read, default=-1) + 1 <= max(highest, 1)
-        assert made.report.used[number]["axes"] == len(memories.axes)
+        assert made.report.used[number]["coordinates"] == len(memories.coordinates)
     for p in order:
         leak = np.zeros(p.size, np.int64) if p.leak is None else p.leak
         assert offsets[p.name] == dict(enumerate(zip(p.bias.tolist(), leak.tolist(), strict=True)))
@@ -300,7 +300,7 @@ def exact_fit(net: Network, lanes: int) -> dict[str, int]:
         for node in nodes
     }
     order = sorted(net.populations, key=lambda p: p.phase)
-    words, axes = 0, set()
+    words, coordinates = 0, set()
     for c in net.connections:
         source, target = shapes[c.source], shapes[c.target]
         if isinstance(c, Convolution):
@@ -319,14 +319,14 @@ def exact_fit(net: Network, lanes: int) -> dict[str, int]:
             kind = ()
             rows = source[1] + source[2]
         if walked:
-            axes.add((source, c.target, kind, rows))
+            coordinates.add((source, c.target, kind, rows))
     neurons = sum(groups(shapes[p.name][0]) * math.prod(shapes[p.name][1:]) * lanes for p in order)
     return {
         "neurons": neurons - -shapes[order[-1].name][0] % lanes,
         "weight_words": words,
         "axons": max(shapes[c.source][0] for c in net.connections),
         "extent": max(2, *(max(shape[1:]) for shape in shapes.values())),
-        "axes": sum(rows for *_, rows in axes),
+        "coordinates": sum(rows for *_, rows in coordinates),
     }
 
 
@@ -354,7 +354,7 @@ def test_exact_fit_is_accepted_and_one_less_refused(
 def test_tiles_hold_no_more_than_what_is_reported(net: Network, shape: Shape, lanes: int) -> None:
     made = plan(net, roomy(shape, lanes), frozenset(), frozenset())
     for used, memories in zip(made.report.used, made.image.tiles, strict=True):
-        for name in ("weights", "axes", "populations", "connections", "routes"):
+        for name in ("weights", "coordinates", "populations", "connections", "routes"):
             key = "weight_words" if name == "weights" else name
             assert used[key] == len(getattr(memories, name))
     rows = list(made.image.load_words())
@@ -398,7 +398,7 @@ def test_a_kernel_is_stored_once_for_each_lane_group() -> None:
     [tile] = Walker(map_all(stack(SAME, FLAT), FABRIC)).tiles
     # 9 taps, 4 channels, 3 groups of lanes; 360 neurons, 3 groups.
     assert len(tile.weights) == 9 * 4 * 3 + 360 * 3
-    assert len(tile.axes) == 6 + 5 + 6 + 5
+    assert len(tile.coordinates) == 6 + 5 + 6 + 5
     conv, flat = tile.connections
     assert (conv["groups"], conv["stride"], conv["synapses"]) == (3, 36, 12)
     assert conv["sum_stride"] == 30 * FABRIC.slots
@@ -426,11 +426,11 @@ def test_halves_of_weights_share_their_axes() -> None:
     pair = SAME, dataclasses.replace(SAME, weights=-SAME.weights, high=True)
     fabric = dataclasses.replace(FABRIC, weight_pairs=True)
     [tile] = Walker(map_all(stack(*pair), fabric)).tiles
-    assert len(tile.axes) == 6 + 5
+    assert len(tile.coordinates) == 6 + 5
     assert [entry["high"] for entry in tile.connections] == [0, 1]
     other = Convolution("in", "conv", RNG.integers(-9, 9, (12, 4, 1, 1)))
     [tile] = Walker(map_all(stack(SAME, other), fabric)).tiles
-    assert len(tile.axes) == 2 * (6 + 5)
+    assert len(tile.coordinates) == 2 * (6 + 5)
 
 
 def test_an_image_that_no_convolution_joins_is_plain() -> None:
@@ -440,13 +440,13 @@ def test_an_image_that_no_convolution_joins_is_plain() -> None:
     [tile] = Walker(image).tiles
     assert [entry["sources"] for entry in tile.connections] == [120, 360]
     assert {entry.image for entry in image.entries} == {None}
-    assert image.tiles[0].axes == ()
+    assert image.tiles[0].coordinates == ()
     check_features(net, fabric)
 
 
 def test_one_bias_for_each_channel_is_stored_once() -> None:
     shared = np.arange(12).repeat(30)
-    fabric = dataclasses.replace(FABRIC, synaptic_state=True)
+    fabric = dataclasses.replace(FABRIC, synaptic_current=True)
     [tile] = Walker(map_all(stack(SAME, conv={"bias": shared}), fabric)).tiles
     assert [row["bias"] for row in tile.biases] == [*range(12), *[0] * 10]
     leak = np.arange(360)
@@ -492,7 +492,7 @@ ONE = Network(
 @pytest.mark.parametrize(
     ("net", "message", "field", "value"),
     [
-        (stack(flat=LIF), "population 'flat': a synaptic state", "synaptic_state", True),
+        (stack(flat=LIF), "population 'flat': a synaptic current", "synaptic_current", True),
         (stack(flat={"v_min": 0}), "population 'flat': a least potential", "lower_clamp", True),
         (
             stack(flat={"delayed_reset": True}),
@@ -528,7 +528,7 @@ def test_what_a_fabric_is_not_built_for_is_refused_by_name(
     map_all(net, built)
     # More than is needed stays.
     assert with_features(net, built) == built
-    larger = dataclasses.replace(config, extent=9, max_spikes=15, axes=999)
+    larger = dataclasses.replace(config, extent=9, max_spikes=15, coordinates=999)
     assert with_features(stack(SAME), larger) == larger
 
 
@@ -557,8 +557,8 @@ def test_axes_are_made_enough() -> None:
         (Convolution("in", "p", np.ones((1, 1, 1, 1), np.int64)),),
     )
     built = with_features(net, FabricConfig())
-    assert (built.extent, built.axes) == (200, 400)
-    assert built == FabricConfig(extent=200, axes=400)
+    assert (built.extent, built.coordinates) == (200, 400)
+    assert built == FabricConfig(extent=200, coordinates=400)
 
 
 def test_an_image_too_large_for_any_fabric() -> None:
@@ -580,7 +580,7 @@ def test_an_image_too_large_for_any_fabric() -> None:
 # Delivery.
 
 
-def broken_images() -> dict[str, tuple[Network, Image, str]]:
+def broken_images() -> dict[str, tuple[Network, MemoryImage, str]]:
     """Images with one thing wrong, and what should be said about it."""
     net = stack(GROUPED, FLAT)
     image = map_all(net, dataclasses.replace(FABRIC, columns=2, rows=2))
@@ -589,11 +589,11 @@ def broken_images() -> dict[str, tuple[Network, Image, str]]:
     row = config.connection_row.unpack(image.tiles[home].connections[0])
     first = next(
         n
-        for n in range(row["channel_axis"], row["channel_axis"] + 4)
-        if config.axis_row.unpack(image.tiles[home].axes[n])["count"]
+        for n in range(row["channel_coordinates"], row["channel_coordinates"] + 4)
+        if config.coordinate_row.unpack(image.tiles[home].coordinates[n])["count"]
     )
 
-    def changed(memory: str, name: str, word: int, **fields: int) -> Image:
+    def changed(memory: str, name: str, word: int, **fields: int) -> MemoryImage:
         layout = getattr(config, name)
         words = list(getattr(image.tiles[home], memory))
         words[word] = layout.pack(layout.unpack(words[word]) | fields)
@@ -601,24 +601,24 @@ def broken_images() -> dict[str, tuple[Network, Image, str]]:
         tiles[home] = dataclasses.replace(tiles[home], **{memory: tuple(words)})
         return dataclasses.replace(image, tiles=tuple(tiles))
 
-    def connection(**fields: int) -> Image:
+    def connection(**fields: int) -> MemoryImage:
         return changed("connections", "connection_row", 0, **fields)
 
-    def axis(word: int, **fields: int) -> Image:
-        return changed("axes", "axis_row", word, **fields)
+    def axis(word: int, **fields: int) -> MemoryImage:
+        return changed("coordinates", "coordinate_row", word, **fields)
 
-    def population(**fields: int) -> Image:
+    def population(**fields: int) -> MemoryImage:
         return changed("populations", "population_row", 0, **fields)
 
     whole = r"connection 0 from tile 0 is not whole"
     entries = tuple(dataclasses.replace(entry, image=None) for entry in image.entries)
     cases = {
-        "a row meets one less": (axis(row["row_axis"] + 2, count=2), whole),
-        "a row meets nothing": (axis(row["row_axis"], count=0), whole),
-        "a column meets one more": (axis(row["column_axis"], count=3), whole),
+        "a row meets one less": (axis(row["row_coordinates"] + 2, count=2), whole),
+        "a row meets nothing": (axis(row["row_coordinates"], count=0), whole),
+        "a column meets one more": (axis(row["column_coordinates"], count=3), whole),
         "a channel leads nowhere": (axis(first, count=0), whole),
         "a channel has fewer synapses": (axis(first, synapses=1), whole),
-        "the axes of another": (connection(row_axis=row["column_axis"]), whole),
+        "the axes of another": (connection(row_coordinates=row["column_coordinates"]), whole),
         "no convolution": (connection(image=0), whole),
         "not grouped": (connection(grouped=0), whole),
         "an image less high": (connection(height=5), whole),

@@ -18,8 +18,8 @@ import spikeloom
 from spikeloom.devices.device import golden_clocks, predict_clocks
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import hear, host_words
-from spikeloom.golden.memory_image import Image
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -113,7 +113,7 @@ def roomy(net: Network, shape: Shape, lanes: int, slots: int = 5) -> FabricConfi
     )
 
 
-def map_all(net: Network, config: FabricConfig) -> Image:
+def map_all(net: Network, config: FabricConfig) -> MemoryImage:
     everyone = frozenset(p.name for p in net.populations)
     return map_network(net, config, everyone, everyone)
 
@@ -406,11 +406,11 @@ def test_mnist_maps(shape: Shape, schedule: Any) -> None:
 # Delivery.
 
 
-def broken_images() -> dict[str, tuple[Image, str]]:
+def broken_images() -> dict[str, tuple[MemoryImage, str]]:
     """Images with one thing wrong, and what should be said about it."""
     image = map_all(layered(5, 32, 32), FabricConfig(columns=2, rows=2, lanes=8))
 
-    def changed(tile: int, memory: str, word: int, **fields: int) -> Image:
+    def changed(tile: int, memory: str, word: int, **fields: int) -> MemoryImage:
         """With other values in a row of a tile's memory."""
         layout = getattr(image.config, f"{memory.removesuffix('s')}_row")
         words = list(getattr(image.tiles[tile], memory))
@@ -469,7 +469,7 @@ def test_the_cycle_level_model_computes_the_network(
     model.load(image)
     words = np.concatenate(host_words(image, counts))
     clocks, packets = np.array(model.run(words.tolist()), np.uint64).T
-    heard = hear(image, clocks, packets, 2, 4)
+    heard = decode_packets(image, clocks, packets, 2, 4)
     for name, spikes in heard.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name])
     for name, states in heard.states.items():
