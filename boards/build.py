@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from spikeloom import hdl
@@ -547,7 +548,12 @@ def _report(
 
 def _sources() -> list[str]:
     """The text of everything that a design is made by."""
-    files = sorted(Path(hdl.__path__[0]).rglob("*.py"))
-    modules = (specification, contents_specification, link_specification, pll, clocking, top)
+    files = [*_package(hdl), *_package(specification)]
+    modules = (contents_specification, link_specification, pll, clocking, top)
     files += [Path(str(module.__file__)) for module in modules]
     return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]
+
+
+def _package(package: ModuleType) -> list[Path]:
+    """The files of a package."""
+    return sorted(Path(package.__path__[0]).rglob("*.py"))

@@ -1,0 +1,48 @@
+"""Every width and bit layout of the hardware, derived in one place from `FabricConfig`.
+
+Golden model and RTL both read this package and share nothing else: it holds widths and field
+orders, and computes nothing of a run. In reading order: `numbers`, `words`, `sizes` (what a fabric
+is built with), `rows` (its memories), `payloads` (its streams), `config` (all together).
+"""
+
+from spikeloom.golden.spec.config import FabricConfig
+from spikeloom.golden.spec.numbers import (
+    DECAY_BITS,
+    DECAY_ONE,
+    FACING,
+    RETAIN_BITS,
+    SPIKES_PER_STEP,
+    TILE_COUNTERS,
+    TREE_FAN_IN,
+    TURNS,
+    WEIGHT_BITS,
+    LoadTarget,
+    PacketKind,
+    Port,
+    ReadTarget,
+    Reset,
+)
+from spikeloom.golden.spec.words import Field, Layout, count_bits, index_bits, layout
+
+__all__ = [
+    "DECAY_BITS",
+    "DECAY_ONE",
+    "FACING",
+    "RETAIN_BITS",
+    "SPIKES_PER_STEP",
+    "TILE_COUNTERS",
+    "TREE_FAN_IN",
+    "TURNS",
+    "WEIGHT_BITS",
+    "FabricConfig",
+    "Field",
+    "Layout",
+    "LoadTarget",
+    "PacketKind",
+    "Port",
+    "ReadTarget",
+    "Reset",
+    "count_bits",
+    "index_bits",
+    "layout",
+]

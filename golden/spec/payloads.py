@@ -1,0 +1,108 @@
+"""Payloads of the streams inside a fabric and at its ports."""
+
+from spikeloom.golden.spec.rows import Rows
+from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
+
+
+class Payloads(Rows):
+    """Payload layouts of the streams of a fabric."""
+
+    @property
+    def host_in(self) -> Layout:
+        """From the host: an input event, or (`step`) the end of a step's input.
+
+        An event is for axon `index` (at place `y`, `x`) of `connection`, along `route` from tile 0,
+        due `ahead` steps after the step being filled. At the end of a step, `first` says that the
+        step opens a sample (every state reads as its initial value) and `ahead` how many steps of
+        the sample follow, saturated to the field.
+        """
+        return layout(
+            ("step", 1),
+            ("first", 1),
+            ("ahead", self.slot_width),
+            ("route", index_bits(self.routes)),
+            ("connection", index_bits(self.connections)),
+            ("index", self.index_width),
+            *self.position,
+        )
+
+    @property
+    def host_out(self) -> Layout:
+        """To the host: a `PacketKind` and its fields; those a kind does not use are 0."""
+        return layout(
+            ("kind", 2),
+            ("population", self.population_width),
+            ("index", self.index_width),
+            *self.position,
+            ("value", self.state_bits, True),
+        )
+
+    @property
+    def event(self) -> Layout:
+        """A packet: axon `index` of `connection`, due in `slot`, for every tile of `route`."""
+        return layout(
+            ("route", index_bits(self.routes)),
+            ("connection", index_bits(self.connections)),
+            ("index", self.index_width),
+            *self.position,
+            ("slot", self.slot_width),
+        )
+
+    @property
+    def fire(self) -> Layout:
+        """From the sequencer to a tile: fire the next phase.
+
+        `restart`: it is the first phase of a step. `first`, `ahead`: as in `host_in`.
+        """
+        return layout(
+            ("restart", 1), ("first", 1), ("ahead", self.slot_width), ("slot", self.slot_width)
+        )
+
+    @property
+    def spike(self) -> Layout:
+        """From fire to emit: a neuron that spiked, or whose state is to be read out, or both.
+
+        `spiked`: how often.
+        """
+        return layout(
+            ("population", self.population_width),
+            ("index", self.index_width),
+            *self.position,
+            ("spiked", self.spike_clocks),
+            ("target_base", index_bits(self.targets)),
+            ("fan_out", count_bits(self.targets)),
+            ("readout", 1),
+            ("value", self.state_bits, True),
+        )
+
+    @property
+    def load(self) -> Layout:
+        """To the load port: write `data` to row `address` of a `LoadTarget` of `tile`."""
+        data = max(memory.width for memory in self.memories.values())
+        depth = max(
+            self.weight_words,
+            self.neurons,
+            self.populations,
+            self.connections,
+            self.targets,
+            self.routes,
+            self.coordinates if self.images else 1,
+        )
+        return layout(
+            ("tile", index_bits(self.tiles)),
+            ("target", 3),
+            ("address", index_bits(depth)),
+            ("data", data),
+        )
+
+    @property
+    def read(self) -> Layout:
+        """To the read port: byte `byte`, 0 the lowest, of row `address` of a `ReadTarget`."""
+        width = max(row.width for row, _ in self.readable_memories.values())
+        depth = max(rows for _, rows in self.readable_memories.values())
+        return layout(
+            ("tile", index_bits(self.tiles)),
+            ("target", 4),
+            ("address", index_bits(depth)),
+            ("byte", index_bits(-(-width // 8))),
+        )

@@ -1,0 +1,210 @@
+"""Rows of the memories: those that the host loads, the state, and the depth of each."""
+
+from spikeloom.golden.spec.numbers import RETAIN_BITS, LoadTarget, Port, ReadTarget
+from spikeloom.golden.spec.sizes import Sizes
+from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
+
+
+class Rows(Sizes):
+    """Row layouts of the memories of a fabric."""
+
+    @property
+    def weight_row(self) -> Layout:
+        """One word of the weight memory: a weight per lane."""
+        return layout(*((f"lane{n}", self.weight_bits, True) for n in range(self.lanes)))
+
+    @property
+    def bias_row(self) -> Layout:
+        """One word of the bias memory: what is added in every step.
+
+        `bias` goes to the input of a neuron; `leak`, which is there with `synaptic_current`, to its
+        membrane potential.
+        """
+        leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
+        return layout(("bias", self.sum_bits, True), *leak)
+
+    @property
+    def population_row(self) -> Layout:
+        """One row of the population table; rows are in firing order.
+
+        A row holds neurons `index_base` and following of population `number`; `neurons` may be 0.
+        `neuron_base` is the first row in state and bias memory; `sum_base` the accumulator row of
+        the first group at slot 0. `retain` is 4096 - k. `spiking` neurons
+        compare with `threshold` (`inclusive`: >= instead of >); a population with `readout` sends
+        its membrane potentials after the last step of a sample. A spike is sent along
+        `fan_out` entries of the target table from row `target_base`. `more`: the next row fires in
+        the same phase. `v_reset` is what the potential becomes, or what is subtracted from it.
+
+        With images a row holds the neurons of `channels` channels, `index_base` and following, at
+        each place of an image of `height` x `width`: channels in groups of `lanes`, and in each
+        group the places row by row. Biases begin at `bias_base`; with `shared` a channel has one.
+
+        `synaptic`: there is a synaptic current, which keeps `retain_synaptic` / 4096. `delayed`: a
+        spike resets in the next step. `v_min`: least potential. `max_spikes`: as in the
+        configuration, at most that.
+        """
+        images = [
+            ("height", count_bits(self.extent)),
+            ("width", count_bits(self.extent)),
+            ("channels", count_bits(self.neurons)),
+            ("bias_base", index_bits(self.neurons)),
+            ("shared", 1),
+        ]
+        synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)]
+        return layout(
+            *(images if self.images else []),
+            *(synaptic if self.synaptic_current else []),
+            *([("delayed", 1)] if self.delayed_reset else []),
+            *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
+            *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
+            ("number", self.population_width),
+            ("index_base", self.index_width),
+            ("neurons", count_bits(self.neurons)),
+            ("neuron_base", index_bits(self.neurons)),
+            ("sum_base", index_bits(self.sum_words)),
+            ("retain", RETAIN_BITS),
+            ("threshold", self.state_bits, True),
+            ("v_reset", self.state_bits, True),
+            ("v_init", self.state_bits, True),
+            ("reset", 2),
+            ("inclusive", 1),
+            ("spiking", 1),
+            ("readout", 1),
+            ("target_base", index_bits(self.targets)),
+            ("fan_out", count_bits(self.targets)),
+            ("more", 1),
+        )
+
+    @property
+    def connection_row(self) -> Layout:
+        """One row of the table of incoming connections.
+
+        A dense matrix: source `index` adds weight words `weight_base + index + g * sources` to
+        accumulator rows `sum_base + slot + g * slots`, for g in 0..`groups`-1: a segment.
+        `synapses` real synapses lie in those groups. A row with `sources` 0 is unused.
+
+        With images, `image` marks a convolution: a segment for each pair of a kernel row and a
+        kernel column that the source's position meets, as given by rows of the coordinate table:
+        `row_coordinates + y` and `column_coordinates + x`, for a position in `height` x `width`,
+        and, where the convolution is `grouped`, `channel_coordinates + index`. `stride` and
+        `sum_stride` lead from one group of a segment to the next. The next kernel
+        column is `column_weights` words further on and `column_sums` rows back; the next kernel
+        row likewise.
+
+        `high`: its weights count 2**`weight_bits`.
+        """
+        weights = ("weight_base", index_bits(self.weight_words))
+        sums = ("sum_base", index_bits(self.sum_words))
+        axis = index_bits(self.coordinates)
+        images = [
+            ("image", 1),
+            ("grouped", 1),
+            ("height", count_bits(self.extent)),
+            ("width", count_bits(self.extent)),
+            ("row_coordinates", axis),
+            ("column_coordinates", axis),
+            ("channel_coordinates", axis),
+            ("stride", weights[1]),
+            ("sum_stride", sums[1]),
+            ("row_weights", weights[1]),
+            ("column_weights", weights[1]),
+            ("row_sums", sums[1]),
+            ("column_sums", sums[1]),
+        ]
+        return layout(
+            *(images if self.images else []),
+            *([("high", 1)] if self.weight_pairs else []),
+            weights,
+            ("sources", count_bits(self.axons)),
+            sums,
+            ("groups", count_bits(self.groups)),
+            ("synapses", count_bits(self.neurons)),
+        )
+
+    @property
+    def coordinate_row(self) -> Layout:
+        """One row of the coordinate table: where a coordinate leads.
+
+        `weight` words and `sum` accumulator rows are added to the bases of the connection. `count`
+        is that of kernel rows or columns met, or, of a channel, that of groups in a segment, in
+        which `synapses` real synapses lie. With a count of 0 the event leads nowhere.
+        """
+        return layout(
+            ("weight", index_bits(self.weight_words)),
+            ("sum", index_bits(self.sum_words)),
+            ("count", count_bits(max(self.extent, self.groups))),
+            ("synapses", count_bits(self.neurons)),
+        )
+
+    @property
+    def target_row(self) -> Layout:
+        """One fan-out entry: to the host, or along `route` to `connection` with `delay`."""
+        return layout(
+            ("host", 1),
+            ("route", index_bits(self.routes)),
+            ("connection", index_bits(self.connections)),
+            ("delay", self.slot_width),
+        )
+
+    @property
+    def route_row(self) -> Layout:
+        """One row of a router's table: the ports through which packets of this route leave."""
+        return layout(*((port.name.lower(), 1) for port in Port))
+
+    @property
+    def control_row(self) -> Layout:
+        """The control register: phases of a step - 1, and steps that input may run ahead."""
+        return layout(("last_phase", index_bits(self.populations)), ("window", self.slot_width))
+
+    @property
+    def sum_row(self) -> Layout:
+        """One word of the accumulator memory: a sum per lane."""
+        return layout(*((f"lane{n}", self.sum_bits, True) for n in range(self.lanes)))
+
+    @property
+    def state_row(self) -> Layout:
+        """One row of the memory of membrane potentials, and of that of synaptic currents."""
+        return layout(("value", self.state_bits, True))
+
+    @property
+    def route_copies(self) -> Layout:
+        """One row of the tables of a router as they are read: a byte for each port.
+
+        It is the row of the table at that input, 0 where there is no input.
+        """
+        return layout(*((port.name.lower(), 8) for port in Port))
+
+    @property
+    def memories(self) -> dict[LoadTarget, Layout]:
+        """Row layout of every memory that the load port writes."""
+        axis = {LoadTarget.COORDINATE: self.coordinate_row} if self.images else {}
+        return {
+            **axis,
+            LoadTarget.WEIGHT: self.weight_row,
+            LoadTarget.BIAS: self.bias_row,
+            LoadTarget.POPULATION: self.population_row,
+            LoadTarget.CONNECTION: self.connection_row,
+            LoadTarget.TARGET: self.target_row,
+            LoadTarget.CONTROL: self.control_row,
+            LoadTarget.ROUTE: self.route_row,
+        }
+
+    @property
+    def readable_memories(self) -> dict[ReadTarget, tuple[Layout, int]]:
+        """Row layout and number of rows of every memory of a tile that the read port reads."""
+        memories = {
+            ReadTarget.WEIGHT: (self.weight_row, self.weight_words),
+            ReadTarget.BIAS: (self.bias_row, self.neurons),
+            ReadTarget.POPULATION: (self.population_row, self.populations),
+            ReadTarget.CONNECTION: (self.connection_row, self.connections),
+            ReadTarget.TARGET: (self.target_row, self.targets),
+            ReadTarget.SUM: (self.sum_row, self.sum_words),
+            ReadTarget.STATE: (self.state_row, self.neurons),
+        }
+        if self.tiles > 1:
+            memories[ReadTarget.ROUTE] = self.route_copies, self.routes
+        if self.images:
+            memories[ReadTarget.COORDINATE] = self.coordinate_row, self.coordinates
+        if self.synaptic_current:
+            memories[ReadTarget.CURRENT] = self.state_row, self.neurons
+        return memories
