@@ -2,7 +2,7 @@
 
 Between neurons a graph is linear: what arrives at a neuron node is a sum of spike trains, each
 through a chain of maps and delays, plus constants. Every node gets its output as such a `_Signal`;
-a map makes a new one of it (`importer.nodes`), and a neuron node starts a new one. When all
+a map makes a new one of it (`importer.maps`), and a neuron node starts a new one. When all
 are there, what arrives at each neuron node becomes its connections and its bias.
 
 A connection that closes a cycle without delay takes a step. Which one that is does not depend on
@@ -40,14 +40,9 @@ from spikeloom.importer.linear_maps import (
     follow,
     matrix_size,
 )
-from spikeloom.importer.nodes import (
-    MAPS,
-    NEURONS,
-    Node,
-    Shape,
-    delay_steps,
-    own_shape,
-)
+from spikeloom.importer.maps import MAPS, delay_steps
+from spikeloom.importer.neurons import NEURONS, own_shape
+from spikeloom.importer.node import Node, Shape
 
 MAX_SYNAPSES = 1 << 28
 """Most weights of one connection: all that the largest tile could hold."""

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
 from spikeloom.golden.step.run import check_inputs, simulate
-from spikeloom.importer.float_network import FloatNetwork, Spikes, simulate_float, with_delays
+from spikeloom.importer.float_network import FloatNetwork, with_delays
+from spikeloom.importer.float_simulation import Spikes, simulate_float
 from spikeloom.quantise.report import QuantisationReport
 
 

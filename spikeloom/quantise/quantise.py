@@ -41,9 +41,9 @@ from spikeloom.importer.float_network import (
     FloatNetwork,
     FloatPopulation,
     levels,
-    simulate_float,
     with_delays,
 )
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.linear_maps import Floats, magnitude
 from spikeloom.quantise.report import (
     QuantisationReport,

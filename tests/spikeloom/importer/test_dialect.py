@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.importer.dialect import DIALECTS, Dialect, resolve
-from spikeloom.importer.float_network import simulate_float
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 
 STEPS = 300

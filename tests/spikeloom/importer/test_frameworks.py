@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spikeloom.importer.float_network import FloatNetwork, simulate_float
+from spikeloom.importer.float_network import FloatNetwork
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")

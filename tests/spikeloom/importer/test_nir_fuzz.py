@@ -14,7 +14,8 @@ from nir_interpreter import NEURONS, Interpreter
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.importer.dialect import DIALECTS
-from spikeloom.importer.float_network import FloatNetwork, simulate_float
+from spikeloom.importer.float_network import FloatNetwork
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.graph import Wiring, wiring
 from spikeloom.importer.load import load_nir
 

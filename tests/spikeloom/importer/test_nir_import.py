@@ -20,7 +20,8 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.dialect import DIALECTS
-from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, Floats, simulate_float
+from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, Floats
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 from spikeloom.quantise import quantise
 from spikeloom.quantise.saturation import saturations

@@ -13,13 +13,8 @@ from nir_interpreter import apply
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
-from spikeloom.importer.float_network import (
-    FloatConnection,
-    FloatConvolution,
-    FloatNetwork,
-    Floats,
-    simulate_float,
-)
+from spikeloom.importer.float_network import FloatConnection, FloatConvolution, FloatNetwork, Floats
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 
 

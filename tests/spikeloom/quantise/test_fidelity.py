@@ -18,8 +18,8 @@ from spikeloom.importer.float_network import (
     FloatInput,
     FloatNetwork,
     FloatPopulation,
-    simulate_float,
 )
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.linear_maps import Kernel
 from spikeloom.quantise import quantise
 from spikeloom.quantise.choice import choose

@@ -20,8 +20,8 @@ from spikeloom.importer.float_network import (
     FloatInput,
     FloatNetwork,
     FloatPopulation,
-    simulate_float,
 )
+from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.quantise import quantise
 from spikeloom.quantise.fidelity import compare_float
 from spikeloom.quantise.report import Schedule

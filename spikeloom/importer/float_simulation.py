@@ -1,0 +1,160 @@
+"""Simulation of a float network: the update of the integer neuron, in float64.
+
+x = sum of the weights of all spikes due now + bias
+i = (1 - synaptic_decay) * i + x               with a synaptic current; else i = x
+r = whether v is above the threshold           with a delayed reset; else 0
+u = (1 - decay) * v + i + leak - r * subtrahend
+u = v_reset                                    where r, and the reset is to a value
+u = max(u, v_min)
+s = greatest n <= max_spikes with u > n * threshold        (or >=)
+v = v_reset, or u - s * subtrahend             where s, and the reset is not delayed; else u
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import Reset
+from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, levels
+from spikeloom.importer.linear_maps import Floats, magnitude
+
+Spikes = NDArray[np.bool_] | NDArray[np.uint8]
+"""Whether a neuron spiked; how often, for a population with several spikes in a step."""
+
+
+@dataclass(frozen=True)
+class FloatRun:
+    """What a float network did.
+
+    Parameters
+    ----------
+    spikes
+        For each spiking population, of shape (samples, steps, size): bool, or, where a neuron can
+        spike several times in a step, how often.
+    states
+        For each population the membrane potentials after the last step, shape (samples, size).
+    peaks
+        For each population the largest magnitude that a potential (before a reset) or a synaptic
+        state had in any step.
+    """
+
+    spikes: dict[str, Spikes]
+    states: dict[str, Floats]
+    peaks: dict[str, float]
+
+
+def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike) -> FloatRun:
+    """Run every sample of `inputs` from the initial state.
+
+    Parameters
+    ----------
+    network
+        What to run.
+    inputs
+        Per input (or, for a network of one input, just) an array of numbers of shape
+        (samples, steps, size) or (steps, size).
+
+    Raises
+    ------
+    SpikeloomError
+        An input is missing or unknown, or its shape does not fit.
+    """
+    emitted = _check_inputs(network, inputs)
+    samples, steps = next(iter(emitted.values())).shape[:2]
+    depth = levels(network)
+    firing_order = sorted(network.populations, key=lambda population: depth[population.name])
+    for population in firing_order:
+        emitted[population.name] = np.zeros((samples, steps, population.size))
+    v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
+    i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
+    peaks = {p.name: abs(p.v_init) for p in firing_order}
+    for t in range(steps):
+        for population in firing_order:
+            name = population.name
+            x: Floats = np.tile(population.bias, (samples, 1))
+            for connection in network.into(name):
+                if t >= connection.delay:
+                    x += connection.arriving(emitted[connection.source][:, t - connection.delay])
+            fired, u, i[name] = _update(population, v[name], i[name], x)
+            emitted[name][:, t] = fired
+            v[name] = u if population.delayed_reset else _after_spikes(population, u, fired)
+            peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
+    spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
+    return FloatRun(spikes, v, peaks)
+
+
+def _update(
+    population: FloatPopulation, v: Floats, i: Floats, x: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Spikes, potentials before a reset that is not delayed, and synaptic currents."""
+    drive = x
+    if population.synaptic_decay is not None:
+        drive = i = (1 - population.synaptic_decay) * i + x
+        if population.leak is not None:
+            drive = i + population.leak
+    u = (1 - population.decay) * v + drive
+    if population.delayed_reset:
+        u = _after_spikes(population, u, _spikes(population, v))
+    if population.v_min is not None:
+        u = np.maximum(u, population.v_min)
+    return _spikes(population, u), u, i
+
+
+def _spikes(population: FloatPopulation, u: Floats) -> Floats:
+    """How often each neuron spikes."""
+    if not population.spiking:
+        return np.zeros(u.shape)
+    counts = np.zeros(u.shape)
+    for count in range(1, population.max_spikes + 1):
+        threshold = count * population.threshold
+        counts += u >= threshold if population.inclusive else u > threshold
+    return counts
+
+
+def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Floats:
+    match population.reset:
+        case Reset.VALUE:
+            return np.where(spikes > 0, population.v_reset, u)
+        case Reset.SUBTRACT:
+            return u - spikes * population.threshold
+        case Reset.NONE:
+            return u
+
+
+def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
+    return spikes.astype(np.bool_) if population.max_spikes == 1 else spikes.astype(np.uint8)
+
+
+def _check_inputs(
+    network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike
+) -> dict[str, Floats]:
+    sizes = {node.name: node.size for node in network.inputs}
+    if not isinstance(inputs, Mapping):
+        if len(sizes) != 1:
+            raise SpikeloomError(f"events: name each of the inputs {sorted(sizes)}")
+        inputs = dict.fromkeys(sizes, inputs)
+    if set(inputs) != set(sizes) or not sizes:
+        raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
+    checked = {}
+    for name, size in sizes.items():
+        try:
+            given = np.asarray(inputs[name])
+        except (TypeError, ValueError, RuntimeError):
+            raise SpikeloomError(f"events of {name!r} are no rectangular array") from None
+        if given.dtype.kind not in "biuf":
+            raise SpikeloomError(f"events of {name!r} must be numbers, not {given.dtype}")
+        values = given[np.newaxis] if given.ndim == 2 else given
+        if values.ndim != 3 or values.shape[2] != size:
+            raise SpikeloomError(
+                f"events of {name!r} must have shape (samples, steps, {size}) "
+                f"or (steps, {size}), not {given.shape}"
+            )
+        if not len(values):
+            raise SpikeloomError(f"events of {name!r} hold no sample: nothing to run")
+        checked[name] = values.astype(np.float64)
+    if len({values.shape[:2] for values in checked.values()}) > 1:
+        raise SpikeloomError("events: inputs differ in samples or steps; make them equal")
+    return checked
