@@ -8,7 +8,7 @@ from typing import Any
 
 from spikeloom.golden.contents import Contents
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec import FabricConfig, Layout, LoadTarget
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 PROTOCOL = 2
 """Version of docs/link.md; it changes with every change there that the other side would notice."""
@@ -98,20 +98,6 @@ def whole_bytes(bits: int) -> int:
     return -(-bits // 8)
 
 
-def load_rows(config: FabricConfig) -> dict[LoadTarget, Layout]:
-    """The layout of a row of each memory that LOAD writes."""
-    return {
-        LoadTarget.WEIGHT: config.weight_row,
-        LoadTarget.BIAS: config.bias_row,
-        LoadTarget.POPULATION: config.population_row,
-        LoadTarget.CONNECTION: config.connection_row,
-        LoadTarget.TARGET: config.target_row,
-        LoadTarget.CONTROL: config.control_row,
-        LoadTarget.ROUTE: config.route_row,
-        LoadTarget.COORDINATE: config.coordinate_row,
-    }
-
-
 NO_DIGEST = "0" * 32
 
 
@@ -173,7 +159,7 @@ def contents_digest(contents: Contents, fabric: FabricConfig) -> str:
     """The digest of contents in hexadecimal, as docs/link.md has it; zeros if there are none."""
     if not contents.targets:
         return NO_DIGEST
-    sizes = {target: whole_bytes(layout.width) for target, layout in load_rows(fabric).items()}
+    sizes = {target: whole_bytes(memory.row.width) for target, memory in fabric.memories.items()}
     total = hashlib.sha256()
     for number, tables in enumerate(contents.tiles):
         for target, rows in sorted(tables.items()):

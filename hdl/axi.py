@@ -9,7 +9,7 @@ from amaranth import Cat, ClockDomain, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, count_bits
+from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, PacketKind, count_bits
 from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.fabric import Fabric
@@ -317,23 +317,11 @@ class FabricRegisters(wiring.Component):
     def _exists(self, m: Module, row: Signal) -> Value:
         """Whether there is this `row` in the memory that the load word is for."""
         config = self.config
-        rows = {
-            LoadTarget.WEIGHT: config.weight_words,
-            LoadTarget.BIAS: config.neurons,
-            LoadTarget.POPULATION: config.populations,
-            LoadTarget.CONNECTION: config.connections,
-            LoadTarget.TARGET: config.targets,
-            LoadTarget.CONTROL: 1,
-        }
-        if config.tiles > 1:
-            rows[LoadTarget.ROUTE] = config.routes
-        if config.images:
-            rows[LoadTarget.COORDINATE] = config.coordinates
         exists = Signal()
         with m.Switch(self.load.word.target):
-            for target, depth in rows.items():
+            for target, memory in config.built_memories.items():
                 with m.Case(target):
-                    m.d.comb += exists.eq(row < depth)
+                    m.d.comb += exists.eq(row < memory.depth)
         return exists & (self.load.word.tile < config.tiles)
 
 

@@ -134,7 +134,7 @@ class CycleModel:
         self.load_shifts = shifts(config.load)
         self.load_masks = masks(config.load)
         self.loaded: dict[tuple[int, int, int], int] = {}  # by tile, target and address
-        self.row_layouts = {int(target): row for target, row in config.memories.items()}
+        self.row_layouts = {int(target): memory.row for target, memory in config.memories.items()}
         self.command_shifts = shifts(config.fire)
         self.probe_shifts = ProbeShifts(config)
         self.tile_shifts = TileShifts.of(config)

@@ -67,7 +67,7 @@ class Tile:
         # Clocks from a sum leaving fire's buffer to the write of the synaptic current.
         self.current_clocks = 2 + config.product_clocks
         self.spike_shifts = offsets(config.spike)
-        self.row_layouts = config.memories
+        self.row_layouts = {target: memory.row for target, memory in config.memories.items()}
 
     def busy(self, slot: int) -> bool:
         """Whether fire or emit is not idle, or an event due in `slot` is pending."""

@@ -78,16 +78,8 @@ class Payloads(Rows):
     @property
     def load(self) -> Layout:
         """To the load port: write `data` to row `address` of a `LoadTarget` of `tile`."""
-        data = max(memory.width for memory in self.memories.values())
-        depth = max(
-            self.weight_words,
-            self.neurons,
-            self.populations,
-            self.connections,
-            self.targets,
-            self.routes,
-            self.coordinates if self.images else 1,
-        )
+        depth = max(memory.depth for memory in self.memories.values())
+        data = max(memory.row.width for memory in self.memories.values())
         return layout(
             ("tile", index_bits(self.tiles)),
             ("target", 3),
@@ -98,8 +90,8 @@ class Payloads(Rows):
     @property
     def read(self) -> Layout:
         """To the read port: byte `byte`, 0 the lowest, of row `address` of a `ReadTarget`."""
-        width = max(row.width for row, _ in self.readable_memories.values())
-        depth = max(rows for _, rows in self.readable_memories.values())
+        width = max(memory.row.width for memory in self.readable_memories.values())
+        depth = max(memory.depth for memory in self.readable_memories.values())
         return layout(
             ("tile", index_bits(self.tiles)),
             ("target", 4),

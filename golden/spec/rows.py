@@ -1,8 +1,17 @@
 """Rows of the memories: those that the host loads, the state, and the depth of each."""
 
+from typing import NamedTuple
+
 from spikeloom.golden.spec.numbers import RETAIN_BITS, LoadTarget, Port, ReadTarget
 from spikeloom.golden.spec.sizes import Sizes
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
+
+
+class Memory(NamedTuple):
+    """Layout of a row, and the number of rows."""
+
+    row: Layout
+    depth: int
 
 
 class Rows(Sizes):
@@ -175,36 +184,47 @@ class Rows(Sizes):
         return layout(*((port.name.lower(), 8) for port in Port))
 
     @property
-    def memories(self) -> dict[LoadTarget, Layout]:
-        """Row layout of every memory that the load port writes."""
-        axis = {LoadTarget.COORDINATE: self.coordinate_row} if self.images else {}
+    def memories(self) -> dict[LoadTarget, Memory]:
+        """Row layout and depth of every memory that the load port writes.
+
+        Without images there is no coordinate table: its depth is 0. A single tile has no router, so
+        it ignores what is written to ROUTE.
+        """
         return {
-            **axis,
-            LoadTarget.WEIGHT: self.weight_row,
-            LoadTarget.BIAS: self.bias_row,
-            LoadTarget.POPULATION: self.population_row,
-            LoadTarget.CONNECTION: self.connection_row,
-            LoadTarget.TARGET: self.target_row,
-            LoadTarget.CONTROL: self.control_row,
-            LoadTarget.ROUTE: self.route_row,
+            LoadTarget.WEIGHT: Memory(self.weight_row, self.weight_words),
+            LoadTarget.BIAS: Memory(self.bias_row, self.neurons),
+            LoadTarget.POPULATION: Memory(self.population_row, self.populations),
+            LoadTarget.CONNECTION: Memory(self.connection_row, self.connections),
+            LoadTarget.TARGET: Memory(self.target_row, self.targets),
+            LoadTarget.CONTROL: Memory(self.control_row, 1),
+            LoadTarget.ROUTE: Memory(self.route_row, self.routes),
+            LoadTarget.COORDINATE: Memory(
+                self.coordinate_row, self.coordinates if self.images else 0
+            ),
         }
 
     @property
-    def readable_memories(self) -> dict[ReadTarget, tuple[Layout, int]]:
-        """Row layout and number of rows of every memory of a tile that the read port reads."""
-        memories = {
-            ReadTarget.WEIGHT: (self.weight_row, self.weight_words),
-            ReadTarget.BIAS: (self.bias_row, self.neurons),
-            ReadTarget.POPULATION: (self.population_row, self.populations),
-            ReadTarget.CONNECTION: (self.connection_row, self.connections),
-            ReadTarget.TARGET: (self.target_row, self.targets),
-            ReadTarget.SUM: (self.sum_row, self.sum_words),
-            ReadTarget.STATE: (self.state_row, self.neurons),
-        }
-        if self.tiles > 1:
-            memories[ReadTarget.ROUTE] = self.route_copies, self.routes
-        if self.images:
-            memories[ReadTarget.COORDINATE] = self.coordinate_row, self.coordinates
+    def built_memories(self) -> dict[LoadTarget, Memory]:
+        """Those of `memories` that the fabric has."""
+        absent = set()
+        if self.tiles == 1:
+            absent.add(LoadTarget.ROUTE)
+        if not self.images:
+            absent.add(LoadTarget.COORDINATE)
+        return {target: memory for target, memory in self.memories.items() if target not in absent}
+
+    @property
+    def readable_memories(self) -> dict[ReadTarget, Memory]:
+        """Row layout and depth of every memory of a tile that the read port reads."""
+        built = self.built_memories
+        # In hardware the cases are in this order: first the memories that every fabric has.
+        memories = {ReadTarget(n): row for n, row in built.items() if n < LoadTarget.CONTROL}
+        memories[ReadTarget.SUM] = Memory(self.sum_row, self.sum_words)
+        memories[ReadTarget.STATE] = Memory(self.state_row, self.neurons)
+        if LoadTarget.ROUTE in built:
+            memories[ReadTarget.ROUTE] = Memory(self.route_copies, self.routes)
+        if LoadTarget.COORDINATE in built:
+            memories[ReadTarget.COORDINATE] = built[LoadTarget.COORDINATE]
         if self.synaptic_current:
-            memories[ReadTarget.CURRENT] = self.state_row, self.neurons
+            memories[ReadTarget.CURRENT] = Memory(self.state_row, self.neurons)
         return memories

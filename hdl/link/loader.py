@@ -4,7 +4,7 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.link import Fault, load_rows, whole_bytes
+from spikeloom.golden.link import Fault, whole_bytes
 from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, index_bits
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.link.frame_receiver import BYTE
@@ -73,7 +73,9 @@ class Loader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        sizes = {target: whole_bytes(row.width) for target, row in load_rows(config).items()}
+        sizes = {
+            target: whole_bytes(memory.row.width) for target, memory in config.memories.items()
+        }
         size = max(*sizes.values(), counter_bytes(config))
 
         state = Signal(State)

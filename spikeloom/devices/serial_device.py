@@ -22,7 +22,6 @@ from spikeloom.golden.link import (
     Kind,
     LinkConfig,
     contents_digest,
-    load_rows,
     parse_identity,
     whole_bytes,
 )
@@ -356,12 +355,12 @@ def load_bodies(
 
     A memory keeps what it held in rows that the image does not have; nothing leads there.
     """
-    layouts = load_rows(image.config)
+    memories = image.config.memories
     for number, tile in enumerate(image.tiles):
         for target, rows in tile.tables.items():
             if target in held:
                 continue
-            size = whole_bytes(layouts[target].width)
+            size = whole_bytes(memories[target].row.width)
             most = max(1, (room - _LOAD_HEADER) // size)
             for address in range(0, len(rows), most):
                 some = rows[address : address + most]

@@ -10,17 +10,9 @@ from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Input, Network, Population
-from spikeloom.golden.spec import TURNS, Port
+from spikeloom.golden.spec import FACING, TURNS, Port
 from spikeloom.mapping.geometry import shapes
 from spikeloom.mapping.partition import outgoing
-
-ENTRY = {
-    Port.EAST: Port.WEST,
-    Port.WEST: Port.EAST,
-    Port.NORTH: Port.SOUTH,
-    Port.SOUTH: Port.NORTH,
-}
-"""Through which port of the next router a packet comes in."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ def arrivals(image: MemoryImage, tile: int, entry: Port, route: int) -> list[int
             if port is Port.LOCAL:
                 delivered.append(tile)
             elif following is not None:
-                here.append((following, ENTRY[port]))
+                here.append((following, FACING[port]))
     return delivered
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.link import Identity, LinkConfig, identity, load_rows, parse_identity
+from spikeloom.golden.link import Identity, LinkConfig, identity, parse_identity
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 LINK = LinkConfig("icebreaker", 36_000_000, 12, 512, "0123456789abcdef" * 2)
@@ -39,7 +39,7 @@ def test_contents_are_named_with_the_digest_of_their_load_words() -> None:
         {LoadTarget.WEIGHT: (1, 2), LoadTarget.ROUTE: ()},
         {LoadTarget.WEIGHT: (3,), LoadTarget.ROUTE: (4,)},
     )
-    size = {target: -(-layout.width // 8) for target, layout in load_rows(config).items()}
+    size = {target: -(-memory.row.width // 8) for target, memory in config.memories.items()}
 
     def rows(target: LoadTarget, *values: int) -> bytes:
         return b"".join(value.to_bytes(size[target], "little") for value in values)
@@ -62,9 +62,9 @@ def test_contents_are_named_with_the_digest_of_their_load_words() -> None:
 
 
 def test_every_memory_can_be_loaded_in_one_frame() -> None:
-    rows = load_rows(FABRIC)
-    assert set(rows) == set(LoadTarget)
-    assert all(row.width <= 8 * (254 - 4 - 3 - 5) for row in rows.values())
+    assert set(FABRIC.memories) == set(LoadTarget)
+    widths = [memory.row.width for memory in FABRIC.memories.values()]
+    assert max(widths) <= 8 * (254 - 4 - 3 - 5)
 
 
 @pytest.mark.parametrize(

@@ -297,15 +297,18 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.TARGET: config.targets,
         LoadTarget.CONTROL: 1,
         LoadTarget.ROUTE: config.routes,
+        LoadTarget.COORDINATE: config.coordinates if config.images else 0,
     }
-    if config.images:
-        depths[LoadTarget.COORDINATE] = config.coordinates
-    assert config.memories.keys() == depths.keys()
-    assert set(LoadTarget) - depths.keys() <= {LoadTarget.COORDINATE}
-    for target, row in config.memories.items():
-        word = {"target": target, "address": depths[target] - 1, "data": (1 << row.width) - 1}
+    assert depths.keys() == set(LoadTarget)
+    assert {target: memory.depth for target, memory in config.memories.items()} == depths
+    for target, (row, depth) in config.memories.items():
+        word = {"target": target, "address": max(depth - 1, 0), "data": (1 << row.width) - 1}
         word["tile"] = config.tiles - 1
         assert config.load.unpack(config.load.pack(word)) == word
+    absent = {LoadTarget.ROUTE} if config.tiles == 1 else set()
+    if not config.images:
+        absent.add(LoadTarget.COORDINATE)
+    assert config.built_memories.keys() == depths.keys() - absent
 
 
 @given(configs())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.link import LinkConfig, identity, load_rows
+from spikeloom.golden.link import LinkConfig, identity
 from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, ReadTarget
 
 FREE = 40
@@ -237,10 +237,9 @@ class BoardModel:
         if len(body) < 5:
             raise Fault(3)
         target, tile, address = body[0], body[1], int.from_bytes(body[2:5], "little")
-        layout = load_rows(self.config).get(target)  # type: ignore[call-overload]
-        if layout is None:
+        if target not in list(LoadTarget):
             raise Fault(1)
-        size = (layout.width + 7) // 8
+        size = (self.config.memories[LoadTarget(target)].row.width + 7) // 8
         for at in range(5, len(body), size):
             if at + size > len(body):
                 raise Fault(3)

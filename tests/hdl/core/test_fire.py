@@ -98,7 +98,7 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
             row = {**layer.row, "more": number + 1 < len(layers)}
             words.append((LoadTarget.POPULATION, number, row))
         for target, address, values in words:
-            data = CONFIG.memories[target].pack(values)
+            data = CONFIG.memories[target].row.pack(values)
             word = {"target": target, "address": address, "data": data}
             ctx.set(dut.load.word.as_value(), CONFIG.load.pack(word))
             await ctx.tick()

@@ -22,7 +22,7 @@ from random_networks import IMAGES, events, image_programs, programs
 
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.host import decode_packets, host_words
-from spikeloom.golden.link import Command, Fault, Kind, LinkConfig, Refusal, identity, load_rows
+from spikeloom.golden.link import Command, Fault, Kind, LinkConfig, Refusal, identity
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
 from spikeloom.golden.step.run import simulate
@@ -60,13 +60,12 @@ def board(name: str = "small") -> Board:
 def load_frames(image: MemoryImage) -> list[bytes]:
     """Bodies of LOAD that write an image."""
     config = image.config
-    rows = load_rows(config)
     bodies: list[bytes] = []
     last: tuple[int, int, int] | None = None
     for word in image.load_words():
         fields = config.load.unpack(word)
         target, tile, address = fields["target"], fields["tile"], fields["address"]
-        size = -(-rows[LoadTarget(target)].width // 8)
+        size = -(-config.memories[LoadTarget(target)].row.width // 8)
         row = fields["data"].to_bytes(size, "little")
         if last != (target, tile, address - 1) or len(bodies[-1]) + size > 247:
             bodies.append(bytes([target, tile]) + address.to_bytes(3, "little"))

@@ -75,7 +75,7 @@ def test_all_that_was_loaded_is_read(name: str) -> None:
     under_test.begin(1)
     expected: dict[tuple[ReadTarget, int], list[int]] = {}
     for tile in range(config.tiles):
-        for loaded, layout in config.memories.items():
+        for loaded, (layout, _) in config.memories.items():
             if loaded == LoadTarget.CONTROL or loaded not in list(config.readable_memories):
                 continue
             target, size = ReadTarget(loaded), whole_bytes(layout.width)

@@ -15,7 +15,7 @@ from spikeloom.devices.device import GoldenDevice
 from spikeloom.devices.serial_device import SerialDevice, load_bodies
 from spikeloom.devices.session import Session
 from spikeloom.golden.contents import Contents
-from spikeloom.golden.link import Command, LinkConfig, load_rows, whole_bytes
+from spikeloom.golden.link import Command, LinkConfig, whole_bytes
 from spikeloom.golden.spec import LoadTarget
 from spikeloom.program import Program
 from spikeloom.sim.terminal import Terminal
@@ -138,7 +138,7 @@ def test_one_row_that_was_loaded_over_is_noticed(baked: Any, small: Program) -> 
         board = baked(small.image.contents(MEMORIES))
         assert board.runs(small) == set()
         with board.device(small) as host:
-            row = b"\x55" * whole_bytes(load_rows(SMALL)[target].width)
+            row = b"\x55" * whole_bytes(SMALL.memories[target].row.width)
             host.link.send(Command.LOAD, bytes([target, 0, 0, 0, 0]) + row)
             while not host.link.settled:
                 host.link.wait()
