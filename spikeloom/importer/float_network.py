@@ -17,6 +17,12 @@ from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
 from spikeloom.importer.dialect import DIALECTS, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel
 
+PerNeuron = float | Floats
+"""A number that all neurons of a population share, or one for each, shape (size,)."""
+
+PER_NEURON = ("decay", "synaptic_decay", "threshold", "v_reset")
+"""Parameters of a population that may differ between its neurons."""
+
 
 @dataclass(frozen=True)
 class FloatInput:
@@ -48,47 +54,66 @@ class FloatPopulation:
     bias
         Added to the input in every step, shape (size,).
     decay
-        Fraction of the potential forgotten per step, 0 (IF) to 1.
+        Fraction of the potential forgotten per step, 0 (IF) to 1; per neuron or shared.
     threshold
-        A neuron spikes where its potential is above it (`inclusive`: at or above it).
+        A neuron spikes where its potential is above it (`inclusive`: at or above it); per neuron
+        or shared.
     inclusive
         Compare with >= instead of >.
     spiking
         False for LI: never spikes, is read out.
     reset, v_reset
-        What a spike makes of the potential.
+        Effect of a spike on the potential; `v_reset` per neuron or shared.
     v_init
         Potential before the first step of a sample.
     image
-        What the neurons are where convolutions start or end here; its product is `size`.
+        Shape (channels, height, width) where convolutions start or end here; its product is `size`.
     synaptic_decay
-        Fraction of the synaptic current forgotten per step, where there is one.
+        Fraction of the synaptic current forgotten per step, per neuron or shared; None without one.
     leak
         Added to the potential in every step, shape (size,); only with a synaptic current.
     delayed_reset
-        A spike resets its neuron in the next step, when that has decayed.
+        A spike resets its neuron in the next step, after the decay of that step.
+    restores
+        snnTorch's subtraction without delay: a potential that a reset left above the threshold is
+        reset again before the comparison of the next step, and gets that back afterwards.
     v_min
-        Least potential, if there is one.
+        Lower bound of the potential; None for none.
     max_spikes
-        Most spikes in a step: 1, 3, 7, 15 or 31.
+        Maximum spikes per step: 1, 3, 7, 15 or 31.
     """
 
     name: str
     size: int
     bias: Floats
-    decay: float = 0.0
-    threshold: float = 0.0
+    decay: PerNeuron = 0.0
+    threshold: PerNeuron = 0.0
     inclusive: bool = False
     spiking: bool = True
     reset: Reset = Reset.VALUE
-    v_reset: float = 0.0
+    v_reset: PerNeuron = 0.0
     v_init: float = 0.0
     image: ImageShape | None = None
-    synaptic_decay: float | None = None
+    synaptic_decay: PerNeuron | None = None
     leak: Floats | None = None
     delayed_reset: bool = False
+    restores: bool = False
     v_min: float | None = None
     max_spikes: int = 1
+
+    def shared(self, parameter: str) -> float:
+        """A parameter of `PER_NEURON` (not None) that all neurons share.
+
+        Raises `SpikeloomError` where it differs between neurons.
+        """
+        value = getattr(self, parameter)
+        if isinstance(value, np.ndarray):
+            raise SpikeloomError(
+                f"population {self.name!r}: {parameter} differs between neurons "
+                f"({value.min():g}..{value.max():g}), and integer populations share one; make it "
+                "uniform, or use one node per value"
+            )
+        return float(value)
 
 
 @dataclass(frozen=True)
@@ -281,21 +306,30 @@ def _check_population(population: FloatPopulation) -> None:
             )
         if not np.isfinite(values).all():
             raise SpikeloomError(f"{where}: {name} must be finite; rescale the layers")
-    for name in ("decay", "synaptic_decay"):
+    for name in (*PER_NEURON, "v_init", "v_min"):
         value = getattr(population, name)
-        if value is not None and not 0 <= value <= 1:
+        if value is None:
+            continue
+        values = np.asarray(value)
+        if isinstance(value, np.ndarray) and values.shape != (population.size,):
+            raise SpikeloomError(
+                f"{where}: {name} must be a number or have shape ({population.size},), "
+                f"not {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise SpikeloomError(f"{where}: {name} must be finite, not {value}")
+        if "decay" in name and not ((values >= 0) & (values <= 1)).all():
             raise SpikeloomError(f"{where}: {name} must be 0..1, not {value}")
-    for name in ("threshold", "v_reset", "v_init", "v_min"):
-        value = getattr(population, name)
-        if value is not None and not np.isfinite(value):
-            raise SpikeloomError(f"{where}: {name} must be a finite number, not {value}")
+    if population.restores and (population.reset is not Reset.SUBTRACT or population.delayed_reset):
+        raise SpikeloomError(f'{where}: restores needs reset="subtract" and no delayed_reset')
     if population.max_spikes not in SPIKES_PER_STEP:
         raise SpikeloomError(
             f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
         )
     if population.max_spikes > 1 and (
-        population.threshold <= 0
+        np.min(population.threshold) <= 0
         or population.delayed_reset
+        or population.restores
         or population.reset is not Reset.SUBTRACT
     ):
         raise SpikeloomError(

@@ -1,13 +1,16 @@
 """Simulation of a float network: the update of the integer neuron, in float64.
 
-x = sum of the weights of all spikes due now + bias
-i = (1 - synaptic_decay) * i + x               with a synaptic current; else i = x
-r = whether v is above the threshold           with a delayed reset; else 0
-u = (1 - decay) * v + i + leak - r * subtrahend
-u = v_reset                                    where r, and the reset is to a value
-u = max(u, v_min)
-s = greatest n <= max_spikes with u > n * threshold        (or >=)
-v = v_reset, or u - s * subtrahend             where s, and the reset is not delayed; else u
+    x = sum of the weights of all spikes due now + bias
+    i = (1 - synaptic_decay) * i + x               with a synaptic current; else i = x
+    r = whether v is above the threshold           with a delayed or restoring reset; else 0
+    u = (1 - decay) * v + i + leak - r * threshold
+    u = v_reset                                    where r, and the reset is to a value
+    u = max(u, v_min)
+    s = greatest n <= max_spikes with u > n * threshold        (or >=)
+    v = v_reset, or u - s * threshold              where s, and the reset is not delayed; else u
+    v = v + r * threshold                          with a restoring reset
+
+Every parameter is shared by a population or, where `PER_NEURON` names it, has one value per neuron.
 """
 
 from collections.abc import Mapping
@@ -37,8 +40,8 @@ class FloatRun:
     states
         For each population the membrane potentials after the last step, shape (samples, size).
     peaks
-        For each population the largest magnitude that a potential (before a reset) or a synaptic
-        state had in any step.
+        For each population the largest magnitude of a potential (before a reset) or synaptic
+        current in any step.
     """
 
     spikes: dict[str, Spikes]
@@ -78,29 +81,42 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
             for connection in network.into(name):
                 if t >= connection.delay:
                     x += connection.arriving(emitted[connection.source][:, t - connection.delay])
-            fired, u, i[name] = _update(population, v[name], i[name], x)
+            late = _late(population, v[name])
+            fired, u, i[name] = _update(population, v[name], i[name], x, late)
             emitted[name][:, t] = fired
-            v[name] = u if population.delayed_reset else _after_spikes(population, u, fired)
+            v[name] = _after_step(population, u, fired, late)
             peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
     return FloatRun(spikes, v, peaks)
 
 
+def _late(population: FloatPopulation, v: Floats) -> Floats:
+    """Spikes of the step before whose reset acts in this step."""
+    if population.delayed_reset or population.restores:
+        return _spikes(population, v)
+    return np.zeros(v.shape)
+
+
 def _update(
-    population: FloatPopulation, v: Floats, i: Floats, x: Floats
+    population: FloatPopulation, v: Floats, i: Floats, x: Floats, late: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Spikes, potentials before a reset that is not delayed, and synaptic currents."""
+    """Spikes, potentials before the resets of this step's spikes, and synaptic currents."""
     drive = x
     if population.synaptic_decay is not None:
         drive = i = (1 - population.synaptic_decay) * i + x
         if population.leak is not None:
             drive = i + population.leak
-    u = (1 - population.decay) * v + drive
-    if population.delayed_reset:
-        u = _after_spikes(population, u, _spikes(population, v))
+    u = _after_spikes(population, (1 - population.decay) * v + drive, late)
     if population.v_min is not None:
         u = np.maximum(u, population.v_min)
     return _spikes(population, u), u, i
+
+
+def _after_step(population: FloatPopulation, u: Floats, spikes: Floats, late: Floats) -> Floats:
+    if population.delayed_reset:
+        return u
+    v = _after_spikes(population, u, spikes)
+    return v + late * population.threshold if population.restores else v
 
 
 def _spikes(population: FloatPopulation, u: Floats) -> Floats:

@@ -190,7 +190,7 @@ def _scales(net: FloatNetwork, most: int, narrowest: int) -> dict[str, Fraction]
 
 def _potentials(population: FloatPopulation) -> list[float]:
     """Every potential that a population states."""
-    stated = [population.threshold, population.v_reset, population.v_init]
+    stated = [population.shared("threshold"), population.shared("v_reset"), population.v_init]
     if population.v_min is not None:
         stated.append(population.v_min)
     if population.leak is not None:
@@ -252,11 +252,11 @@ def _whole_threshold(population: FloatPopulation, scale: Fraction) -> Fraction:
     """The scale, lowered until a threshold that several spikes share is whole."""
     if population.max_spikes == 1:
         return scale
-    threshold = Fraction(population.threshold)
+    threshold = Fraction(population.shared("threshold"))
     steps = math.floor(threshold * scale)
     if steps == 0:
         raise SpikeloomError(
-            f"population {population.name!r}: its threshold {population.threshold:g} is less than "
+            f"population {population.name!r}: its threshold {float(threshold):g} is less than "
             "one step of the weights; raise weight_bits"
         )
     return steps / threshold
@@ -305,11 +305,19 @@ def _connection(one: Rounded, weights: Integers, high: bool) -> AnyConnection:
 def _population(
     population: FloatPopulation, scale: Fraction, phase: int, state_bits: int, sum_bits: int
 ) -> Population:
-    threshold = Fraction(population.threshold) * scale
+    if population.restores:
+        raise SpikeloomError(
+            f"population {population.name!r}: snnTorch's subtraction without delay restores "
+            "what it took from a potential that stays above the threshold, which integer neurons "
+            "do not; "
+            "train with reset_delay=True (snnTorch's default), or allow a plain subtraction with "
+            "restore=False"
+        )
+    threshold = Fraction(population.shared("threshold")) * scale
     rounded = math.ceil(threshold) if population.inclusive else math.floor(threshold)
     # With "u > threshold", a threshold at the upper rail could never be exceeded.
     reached = rounded if population.inclusive or not population.spiking else rounded + 1
-    _check_fits(population, "threshold", reached, state_bits, population.threshold)
+    _check_fits(population, "threshold", reached, state_bits, population.shared("threshold"))
     subtrahend = None
     if population.reset is Reset.SUBTRACT and population.spiking and round(threshold) != rounded:
         subtrahend = round(threshold)
@@ -327,13 +335,15 @@ def _population(
         integers: Integers = np.rint(values * float(scale)).astype(np.int64)
         return integers
 
-    synaptic = population.synaptic_decay
+    synaptic = None
+    if population.synaptic_decay is not None:
+        synaptic = population.shared("synaptic_decay")
     return Population(
         population.name,
         population.size,
         array("bias", sum_bits),
         phase=phase,
-        decay=round(DECAY_ONE * population.decay),
+        decay=round(DECAY_ONE * population.shared("decay")),
         threshold=rounded,
         inclusive=population.inclusive,
         spiking=population.spiking,
