@@ -70,7 +70,7 @@ class FrameEncoder(wiring.Component):
             content.ready.eq(state == Filler.TAKE),
             self.full.eq(position > LARGEST - CRC_BYTES - ON_THE_WAY),
             self.done.eq(state == Filler.DONE),
-            self.position.eq(Mux(zero, mark, position)),
+            self.place.eq(Mux(zero, mark, position)),
             self.byte.eq(Mux(zero, position - mark, byte)),
             checksum.data.eq(byte),
             checksum.own.eq(ending),
