@@ -15,8 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikeloom.boards import build
-from spikeloom.boards.board import Board, board, boards
+from spikeloom.boards.board import Board
+from spikeloom.boards.flow.design import elaborate
+from spikeloom.boards.flow.placement import meets, place_all
+from spikeloom.boards.flow.report import resources
+from spikeloom.boards.flow.synthesis import synthesise
+from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.demo import digits, mnist_program
 from spikeloom.devices.device import predict_clocks
@@ -33,9 +37,9 @@ MARKS = ("<!-- boards: begin, written by make boards -->", "<!-- boards: end -->
 
 def measure(known: Board, seeds: range) -> dict[str, Any]:
     """The figures of one board."""
-    made = build.design(known)
-    synthesised = build.synthesise(made, WHEELS)
-    placements = build.place_all(made, synthesised, seeds, WHEELS)
+    made = elaborate(known)
+    synthesised = synthesise(made, WHEELS)
+    placements = place_all(made, synthesised, seeds, WHEELS)
     clocks = [placed.fmax_mhz for placed in placements]
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     fabric = made.fabric
@@ -44,12 +48,12 @@ def measure(known: Board, seeds: range) -> dict[str, Any]:
         "tiles": fabric.tiles,
         "neurons": fabric.neurons * fabric.tiles,
         "synapses": fabric.weight_words * fabric.lanes * fabric.tiles,
-        "resources": build.resources(made, synthesised, best),
+        "resources": resources(made, synthesised, best),
         "fmax_median_mhz": statistics.median(clocks),
         "fmax_best_mhz": max(clocks),
         "seeds": list(seeds),
         "clock_mhz": made.clock_mhz,
-        "met": build.meets(made, best),
+        "met": meets(made, best),
         "peak_gsops": fabric.lanes * fabric.tiles * made.clock_mhz / 1000,
     }
     if (image := clocks_per_image(fabric)) is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.figure import Figure
-from spikeloom.boards.board import board
+from spikeloom.boards.registry import board
 from spikeloom.compare import compare_device
 from spikeloom.demo import digits, mnist_program
 from spikeloom.devices.backends import VirtualDevice

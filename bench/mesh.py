@@ -51,7 +51,9 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.routing import route_rows
 from spikeloom.program import Program
-from spikeloom.sim.traffic import Outcome, Stimuli, draw, numbers, play, received
+from spikeloom.sim.traffic.player import Outcome, play
+from spikeloom.sim.traffic.score import numbers, received
+from spikeloom.sim.traffic.stimuli import Stimuli, draw
 
 BOOKSIM = 0.615
 """Flits per clock and node; see above."""

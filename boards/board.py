@@ -1,16 +1,11 @@
-"""What is to be known of a board, and where the boards are found."""
+"""The description of a board: its part, its pins, and the fabric built for it by default."""
 
-import difflib
-import functools
 import importlib
-import pkgutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from amaranth.build import Resource
 
-from spikeloom.boards import catalogue
 from spikeloom.boards.family import Family
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
@@ -82,22 +77,3 @@ class Board:
             raise SpikeloomError(f"amaranth-boards is missing: {REMEDY}") from None
         platform.add_resources(self.resources)
         return platform
-
-
-@functools.cache
-def boards() -> Mapping[str, Board]:
-    """All boards by name: each `Board` that a module of `spikeloom.boards.catalogue` holds."""
-    found: dict[str, Board] = {}
-    for module in pkgutil.iter_modules(catalogue.__path__):
-        members = vars(importlib.import_module(f"{catalogue.__name__}.{module.name}"))
-        found |= {value.name: value for value in members.values() if isinstance(value, Board)}
-    return dict(sorted(found.items()))
-
-
-def board(name: str) -> Board:
-    """The board of this name. Raises `SpikeloomError` where there is none."""
-    if name in boards():
-        return boards()[name]
-    close = difflib.get_close_matches(name, boards(), 1)
-    hint = f", did you mean {close[0]}?" if close else ""
-    raise SpikeloomError(f"there is no board {name!r}{hint}; there are {', '.join(boards())}")

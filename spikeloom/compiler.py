@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from spikeloom.boards.board import board
+from spikeloom.boards.registry import board
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.importer.float_network import FloatNetwork

@@ -82,7 +82,7 @@ def modules() -> list[ModuleType]:
     found = []
     for package in (golden, sim, spikeloom):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith(("__main__", "cosim_bench", "cosim_child")):
+            if not module.name.endswith(("__main__", "cosim.bench", "cosim.child")):
                 found.append(importlib.import_module(module.name))
     return found
 

@@ -20,7 +20,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import Run, check_inputs, simulate
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import cosim
+from spikeloom.sim.cosim import check as cosim
 from spikeloom.sim.runner import run_batch
 
 STEPS = 6

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from spikeloom.boards.board import board as board_named
-from spikeloom.boards.board import boards
-from spikeloom.boards.build import Build, Placed, build, build_fastest
 from spikeloom.boards.flash import flash
+from spikeloom.boards.flow.bitstream import Build, build, build_fastest
+from spikeloom.boards.flow.placement import Placed
+from spikeloom.boards.registry import board as board_named
+from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
 from spikeloom.cli.options import SIZES, fabric_sizes
 from spikeloom.cli.output import print_table, write_json
@@ -113,7 +114,7 @@ def build_command(
         "image": loaded.image if loaded is not None and bake else None,
         "seeds": range(1, seeds + 1),
         "minutes": minutes,
-        "use": Tools(native),
+        "tools": Tools(native),
         "progress": _tell_placed,
     }
     if clock == "auto":
@@ -133,7 +134,7 @@ def build_command(
 def flash_command(board_name: str, directory: Path, permanent: bool, native: bool) -> None:
     """Write the bitstream that `build` put into DIRECTORY to a board."""
     board = board_named(board_name)
-    flash(board, directory, permanent=permanent, use=Tools(native))
+    flash(board, directory, permanent=permanent, tools=Tools(native))
     click.echo(f"wrote {directory} to {board.description}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from spikeloom.boards.board import board as board_named
+from spikeloom.boards.registry import board as board_named
 from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
-from spikeloom.boards import netlist
-from spikeloom.boards.board import board
-from spikeloom.boards.build import SEEDS, design, place_all, simulation, synthesise
+from spikeloom.boards.flow import netlist
+from spikeloom.boards.flow.design import elaborate
+from spikeloom.boards.flow.placement import SEEDS, place_all
+from spikeloom.boards.flow.simulation import simulation
+from spikeloom.boards.flow.synthesis import synthesise
+from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
 from spikeloom.devices.device import Device, GoldenDevice, NetlistDevice, VerilatorDevice
 from spikeloom.devices.serial_device import BAUD, SerialDevice
@@ -128,7 +131,7 @@ class VirtualDevice(SerialDevice):
         bake: bool = False,
     ) -> None:
         image = program.image if bake else None
-        made = design(board(name), program.fabric, baud=baud, image=image)
+        made = elaborate(board(name), program.fabric, baud=baud, image=image)
         if stage == "virtual":
             self.virtual = VirtualBoard(program.fabric, made.link, contents=made.contents)
         else:

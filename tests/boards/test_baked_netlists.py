@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from line_faults import differs
 from small_network import two_layers
 
-from spikeloom.boards.board import board
-from spikeloom.boards.build import Design, design, synthesise
+from spikeloom.boards.flow.design import Design, elaborate
+from spikeloom.boards.flow.synthesis import synthesise
+from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.backends import VirtualDevice
@@ -65,7 +66,7 @@ def ones(made: Design) -> Counter[str]:
 
 
 def baked(name: str, program: Program) -> Design:
-    return design(board(name), CONFIG, baud=BAUD, image=program.image)
+    return elaborate(board(name), CONFIG, baud=BAUD, image=program.image)
 
 
 @pytest.mark.soak
@@ -124,13 +125,13 @@ def test_a_program_for_other_sizes_is_refused(program: Program) -> None:
         "compile it for the board$"
     )
     with pytest.raises(SpikeloomError, match=message):
-        design(board("icebreaker"), sizes, image=program.image)
+        elaborate(board("icebreaker"), sizes, image=program.image)
 
 
 def test_a_part_whose_packer_writes_no_contents_is_refused(program: Program) -> None:
     message = "^tang_nano_9k: no Program can be baked into a part of gowin: leave out --bake"
     with pytest.raises(SpikeloomError, match=message):
-        design(board("tang_nano_9k"), CONFIG, image=program.image)
+        elaborate(board("tang_nano_9k"), CONFIG, image=program.image)
 
 
 def test_the_commands_say_what_cannot_be_baked(tmp_path: Path, program: Program) -> None:
@@ -162,7 +163,7 @@ def test_the_commands_bake(
 
 
 def test_what_is_baked_is_part_of_the_identity(program: Program) -> None:
-    plain = design(board(HX8K), CONFIG, baud=BAUD).link
+    plain = elaborate(board(HX8K), CONFIG, baud=BAUD).link
     made = baked(HX8K, program).link
     weights = tuple(dataclasses.replace(c, weights=-c.weights) for c in program.network.connections)
     network = dataclasses.replace(program.network, connections=weights)

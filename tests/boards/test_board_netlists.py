@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
-from spikeloom.boards.board import board
-from spikeloom.boards.build import Build, build, simulation, synthesise
 from spikeloom.boards.clocking import HOLD_US
-from spikeloom.boards.netlist import simulated
+from spikeloom.boards.flow.bitstream import Build, build
+from spikeloom.boards.flow.netlist import simulated
+from spikeloom.boards.flow.simulation import simulation
+from spikeloom.boards.flow.synthesis import synthesise
+from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig

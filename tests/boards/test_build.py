@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 import spikeloom
-from spikeloom.boards.board import Board, board, boards
-from spikeloom.boards.build import build, build_fastest, design
+from spikeloom.boards.board import Board
 from spikeloom.boards.flash import flash
+from spikeloom.boards.flow.bitstream import build, build_fastest
+from spikeloom.boards.flow.design import elaborate
+from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import Tools
 from spikeloom.boards.top import Top
 from spikeloom.cli import cli
@@ -106,7 +108,7 @@ def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: P
         icebreaker,
         TINY,
         clock_mhz=24,
-        use=NATIVE,
+        tools=NATIVE,
         progress=lambda placed: heard.append(placed.seed),
     )
     assert made.bitstream == b"bits, placed by seed 2"
@@ -130,13 +132,13 @@ def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: P
 
 
 def test_what_was_built_is_not_built_again(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
-    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], use=NATIVE)
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], tools=NATIVE)
     ran(tmp_path)
-    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], use=NATIVE)
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], tools=NATIVE)
     assert ran(tmp_path) == []
-    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2, 3], use=NATIVE)
+    build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2, 3], tools=NATIVE)
     assert ran(tmp_path) == ["nextpnr-ice40"]
-    build(icebreaker, TINY, clock_mhz=20, seeds=[1], use=NATIVE)
+    build(icebreaker, TINY, clock_mhz=20, seeds=[1], tools=NATIVE)
     assert ran(tmp_path) == ["icepack", "nextpnr-ice40", "yosys", "yosys"]
 
 
@@ -146,7 +148,7 @@ def test_a_clock_that_is_missed_fails(icebreaker: Board, speeds: Path) -> None:
         match=r"^icebreaker: the best of 3 placements reaches 30\.25 MHz, 36 MHz is wanted: "
         r"lower --clock, or try more --seeds$",
     ):
-        build(icebreaker, TINY, clock_mhz=36, use=NATIVE)
+        build(icebreaker, TINY, clock_mhz=36, tools=NATIVE)
 
 
 def test_a_clock_that_nothing_constrained_fails(
@@ -155,11 +157,11 @@ def test_a_clock_that_nothing_constrained_fails(
     tool = tmp_path / "bin" / "nextpnr-ice40"
     tool.write_text(tool.read_text().replace("constraint=wanted", "constraint=12.0"))
     with pytest.raises(SpikeloomError, match="no clock was constrained to 24 MHz"):
-        build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
+        build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
 
 
 def test_the_fastest_clock_is_what_the_placements_support(icebreaker: Board, speeds: Path) -> None:
-    made = build_fastest(icebreaker, TINY, use=NATIVE)
+    made = build_fastest(icebreaker, TINY, tools=NATIVE)
     assert made.design.clock_mhz == 30
     assert made.placed.fmax_mhz == 30.25
 
@@ -172,7 +174,7 @@ def test_a_tool_that_fails_is_told_in_one_line(
     tool.write_text(tool.read_text().replace("after = dict", f"{fails}    after = dict"))
     message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining \(if it does not fit, "
     with pytest.raises(SpikeloomError, match=message):
-        build(icebreaker, TINY, clock_mhz=24, use=NATIVE)
+        build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
 
 
 def sleep(tmp_path: Path, seeds: list[int]) -> None:
@@ -190,7 +192,7 @@ def test_a_placement_without_end_is_left_out(
     before = tool.read_text()
     sleep(tmp_path, [2])
     start = time.monotonic()
-    made = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, use=NATIVE)
+    made = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, tools=NATIVE)
     assert time.monotonic() - start < 30
     assert made.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
     assert made.placed.seed == 3
@@ -200,7 +202,7 @@ def test_a_placement_without_end_is_left_out(
     )
     # Nothing is kept of it: where it ends, it counts.
     tool.write_text(before)
-    assert build(icebreaker, TINY, clock_mhz=24, use=NATIVE).placed.seed == 2
+    assert build(icebreaker, TINY, clock_mhz=24, tools=NATIVE).placed.seed == 2
 
 
 def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_
         r"give them more --minutes, try more --seeds, or make it smaller with --set$"
     )
     with pytest.raises(SpikeloomError, match=message):
-        build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, use=NATIVE)
+        build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, tools=NATIVE)
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -235,7 +237,7 @@ def test_a_missing_board_package_is_told_with_the_remedy(
 
 def test_a_baud_rate_that_is_too_fast_is_refused(icebreaker: Board) -> None:
     with pytest.raises(SpikeloomError, match="clocks_per_bit must be 4"):
-        design(icebreaker, TINY, clock_mhz=24, baud=12_000_000)
+        elaborate(icebreaker, TINY, clock_mhz=24, baud=12_000_000)
 
 
 def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None:
@@ -286,15 +288,15 @@ def test_the_command_bakes_a_program(tmp_path: Path) -> None:
 
 def test_flash_calls_the_loader(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
     with pytest.raises(SpikeloomError, match="holds no build: spikeloom build --board icebreaker"):
-        flash(icebreaker, tmp_path, use=NATIVE)
+        flash(icebreaker, tmp_path, tools=NATIVE)
     (tmp_path / "report.json").write_text('{"board": "icebreaker"}')
     with pytest.raises(SpikeloomError, match="was built for icebreaker, not for ulx3s_12f"):
-        flash(board("ulx3s_12f"), tmp_path, use=NATIVE)
+        flash(board("ulx3s_12f"), tmp_path, tools=NATIVE)
     with pytest.raises(SpikeloomError, match=r"icebreaker\.bin is missing: build it again"):
-        flash(icebreaker, tmp_path, use=NATIVE)
+        flash(icebreaker, tmp_path, tools=NATIVE)
     (tmp_path / "icebreaker.bin").write_bytes(b"bits")
-    flash(icebreaker, tmp_path, use=NATIVE)
-    flash(icebreaker, tmp_path, permanent=True, use=NATIVE)
+    flash(icebreaker, tmp_path, tools=NATIVE)
+    flash(icebreaker, tmp_path, permanent=True, tools=NATIVE)
     file = tmp_path / "icebreaker.bin"
     assert (tmp_path / "log").read_text().splitlines() == [
         f"openFPGALoader -b ice40_generic {file}",
@@ -316,7 +318,7 @@ def test_every_board_has_its_pins_and_the_options_of_its_part(name: str, tmp_pat
     """Amaranth's own script for the platform names the same part."""
     known = board(name)
     platform = known.make_platform()
-    made = design(known, TINY)
+    made = elaborate(known, TINY)
     for pin in made.pins.values():
         assert f"{pin}" in made.constraints
         assert f" \\{pin} " in made.source

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from spikeloom.boards.board import boards
 from spikeloom.boards.pll import MHZ, Setting, setting
+from spikeloom.boards.registry import boards
 from spikeloom.golden.errors import SpikeloomError
 
 SOURCES = {"ice40": (12, 16, 48), "ecp5": (12, 25, 48), "gowin": (27,)}

@@ -14,8 +14,8 @@ from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import cosim
-from spikeloom.sim.cosim import Scenario
+from spikeloom.sim.cosim import check as cosim
+from spikeloom.sim.cosim.check import Scenario
 from spikeloom.sim.verilog import emit
 
 

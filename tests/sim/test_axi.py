@@ -24,7 +24,8 @@ from spikeloom.golden.step.run import simulate
 from spikeloom.hdl import axi
 from spikeloom.hdl.axi import Register
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import cache, cosim
+from spikeloom.sim import cache
+from spikeloom.sim.cosim import process
 from spikeloom.sim.verilator import build_bench
 from spikeloom.sim.verilog import AXI_TOP, emit_axi, generate_axi
 
@@ -101,7 +102,7 @@ def play(
     (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
     with one_at_a_time(cache.digest(verilog)):
         build = build_bench(verilog, AXI_TOP)
-    output = cosim.simulate(build, directory, AXI_TOP, "axi_bench")
+    output = process.simulate(build, directory, AXI_TOP, "axi_bench")
     print(output)
     (results,) = directory.glob("*.xml")  # its name tells of pytest
     return *get_results(results), output

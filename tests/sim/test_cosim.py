@@ -15,9 +15,9 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import cosim
-from spikeloom.sim.cosim import Scenario
-from spikeloom.sim.cosim_bench import first_difference
+from spikeloom.sim.cosim import check as cosim
+from spikeloom.sim.cosim.bench import first_difference
+from spikeloom.sim.cosim.check import Scenario
 from spikeloom.sim.verilog import emit
 
 RECURRENT = FabricConfig(

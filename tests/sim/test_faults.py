@@ -36,7 +36,7 @@ from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from spikeloom.program import Program
-from spikeloom.sim import cosim
+from spikeloom.sim.cosim import check as cosim
 from spikeloom.sim.runner import FabricStuck
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -568,7 +568,7 @@ def test_fault_in_the_cycle_level_model(name: str, probed: str, tmp_path: Path) 
     played.write_bytes(pickle.dumps((fault.image, scenario, probed)))
     program = (
         "import dataclasses, json, pickle, sys; from pathlib import Path;"
-        "from spikeloom.sim import cosim;"
+        "from spikeloom.sim.cosim import check as cosim;"
         "played = pickle.loads(Path(sys.argv[1]).read_bytes());"
         "report = cosim.check(*played, waveform=False);"
         "print(json.dumps(dataclasses.asdict(report)))"

@@ -16,8 +16,12 @@ import spikeloom.hdl.mesh.mesh
 import spikeloom.hdl.mesh.router
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.routing import route_rows
-from spikeloom.sim import traffic
-from spikeloom.sim.traffic import Stimuli, check, draw, latency_bound, play, received, score
+from spikeloom.sim.traffic import rtl
+from spikeloom.sim.traffic.bound import latency_bound
+from spikeloom.sim.traffic.check import check
+from spikeloom.sim.traffic.player import play
+from spikeloom.sim.traffic.score import received, score
+from spikeloom.sim.traffic.stimuli import Stimuli, draw
 
 PACKETS = int(os.environ.get("SPIKELOOM_PACKETS", "20000"))
 """Of all cases together, at least."""
@@ -235,9 +239,9 @@ def test_planted_faults_are_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
     else:
         monkeypatch.setattr(spikeloom.hdl.mesh.mesh, "Router", bad.Router)
     played = stimuli(UNFAIR.get(name, PAIR), "multicast", 500, SEED)
-    text = traffic.generate(played.config)
+    text = rtl.generate(played.config)
     monkeypatch.undo()
-    assert text != traffic.emit(played.config)
+    assert text != rtl.emit(played.config)
     _, difference = check(played, text=text)
     assert difference is not None
     assert difference.expected != difference.got

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from small_program import SMALL
 
 import spikeloom
-from spikeloom.boards.board import board
+from spikeloom.boards.registry import board
 from spikeloom.cli import cli
 from spikeloom.compare import compare_device
 from spikeloom.demo import digits, mnist_program

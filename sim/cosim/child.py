@@ -1,4 +1,4 @@
-"""Runs a cocotb bench; started by `spikeloom.sim.cosim.simulate` as a process of its own."""
+"""Runs a cocotb bench; `sim.cosim.process.simulate` starts it as a process of its own."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-// Models of the cells that the libraries of Yosys only name. What they leave out, boards/netlist.py
+// Models of the cells that the libraries of Yosys only name. What they leave out, boards/flow/netlist.py
 // refuses: registers in pins and multipliers, output registers of block RAM, LUTs joined into wide ones.
 
 module WIRE(input I, output O);

@@ -1,6 +1,6 @@
 // Drives a mesh of routers alone with packets drawn beforehand. Follows `model.cpp`.
 //
-// The ports of `spikeloom.sim.traffic` have a lane of 64 bits for each source: the tiles, then the host.
+// The ports of `spikeloom.sim.traffic.rtl` have a lane of 64 bits for each source: the tiles, then the host.
 
 namespace {
 

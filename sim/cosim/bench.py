@@ -1,6 +1,6 @@
 """The cocotb test itself: golden model and RTL in the same clock.
 
-Runs in the simulator's process, in the directory where `spikeloom.sim.cosim` left `setup.json`.
+Runs in the simulator's process, in the directory where `sim.cosim.check` left `setup.json`.
 """
 
 import json

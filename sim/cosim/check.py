@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.sim import cache, toolchain
+from spikeloom.sim import cache
+from spikeloom.sim.cosim.process import simulate
 from spikeloom.sim.verilator import build_bench
 from spikeloom.sim.verilog import TOP, emit
 
@@ -142,7 +143,7 @@ def _run(build: Path, image: MemoryImage, scenario: Scenario, waveform: Path | N
         }
         (directory / "setup.json").write_text(json.dumps(setup), encoding="utf-8")
         output = simulate(
-            build, directory, TOP, "spikeloom.sim.cosim_bench", waves=waveform is not None
+            build, directory, TOP, "spikeloom.sim.cosim.bench", waves=waveform is not None
         )
         if not result.exists():
             raise RuntimeError(f"the bench did not finish:\n{output}")
@@ -153,29 +154,3 @@ def _run(build: Path, image: MemoryImage, scenario: Scenario, waveform: Path | N
     if values["cycles"] == 0 or (values["steps"] == 0 and difference is None):
         raise RuntimeError("the bench compared nothing")
     return Report(**values, difference=Difference(**difference) if difference else None)
-
-
-def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool = False) -> str:
-    """Run a bench in a process of its own, as cocotb's runner changes its environment.
-
-    Parameters
-    ----------
-    build
-        What `spikeloom.sim.verilator.build_bench` gives.
-    directory
-        Where the bench runs, and leaves what it makes.
-    top
-        Name of the top module.
-    bench
-        Name of the Python module with the tests.
-    waves
-        Write a waveform; needs a build that is able to.
-
-    Returns
-    -------
-    What the bench printed.
-    """
-    arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
-    return toolchain.execute(
-        [*toolchain.PYTHON, "-m", "spikeloom.sim.cosim_child", *arguments]
-    ).stdout

@@ -1,0 +1,144 @@
+"""Elaborates a board: RTLIL and the pin constraints, as Amaranth writes them."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+from spikeloom import hdl
+from spikeloom.boards import clocking, pll, top
+from spikeloom.boards.board import Board
+from spikeloom.boards.pll import MHZ, Setting
+from spikeloom.golden import contents as contents_specification
+from spikeloom.golden import link as link_specification
+from spikeloom.golden import spec as specification
+from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.sim import cache
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is synthesised: a board with everything that is built into it.
+
+    Parameters
+    ----------
+    board, fabric, link, setting
+        The board, sizes of its fabric, what its link says, and the PLL.
+    source
+        RTLIL of the module `top`.
+    constraints
+        The file with the pins, for nextpnr.
+    pins
+        Names of the ports of `top` that are the clock, `rx` and `tx`.
+    contents
+        What the fabric is built with.
+    """
+
+    board: Board
+    fabric: FabricConfig
+    link: LinkConfig
+    setting: Setting
+    source: str
+    constraints: str
+    pins: Mapping[str, str]
+    contents: Contents
+
+    @property
+    def clock_mhz(self) -> float:
+        """Clock of the fabric."""
+        return float(self.setting.frequency) / MHZ
+
+
+def elaborate(
+    board: Board,
+    fabric: FabricConfig | None = None,
+    *,
+    clock_mhz: float | None = None,
+    baud: int | None = None,
+    image: MemoryImage | None = None,
+) -> Design:
+    """Elaborate a board.
+
+    Parameters
+    ----------
+    board
+        The board.
+    fabric
+        Sizes; the board's if not given.
+    clock_mhz
+        Clock of the fabric, of which the PLL makes the highest frequency that is not above it; the
+        board's if not given.
+    baud
+        Of the serial line, which gets the nearest that divides the clock; the board's if not given.
+    image
+        What the memories hold from the start, as far as those of the part can.
+
+    Raises
+    ------
+    SpikeloomError
+        The PLL makes no such clock, the clock is too slow for the baud rate, the image is not for
+        these sizes or the part cannot hold any of it, or Amaranth's package with the boards is
+        missing.
+    """
+    fabric = fabric or board.fabric
+    contents = NOTHING if image is None else _contents(board, fabric, image)
+    platform = board.make_platform()
+    oscillator = board.oscillator or platform.default_clk
+    source = round(platform.lookup(oscillator).clock.frequency)
+    wanted = round((clock_mhz or board.clock_mhz) * MHZ)
+    setting = pll.setting(board.family.name, source, wanted)
+    clocks_per_bit = round(setting.frequency / (baud or board.baud))
+    link = LinkConfig(board.name, round(setting.frequency), clocks_per_bit)
+    link = link.with_contents(contents, fabric)
+    key = cache.digest(repr(board), repr(fabric), repr(link), repr(setting), *_sources())
+    link = dataclasses.replace(link, build=key)
+    pins = board.family.pins[-1].rpartition("=")[2]
+
+    def make(directory: Path) -> None:
+        plan = platform.prepare(top.Top(board, fabric, link, setting, contents), "top")
+        for name in ("top.il", pins):
+            text = plan.files[name]
+            (directory / name).write_bytes(text.encode() if isinstance(text, str) else text)
+
+    made = cache.cached("design", key, make)
+    return Design(
+        board,
+        fabric,
+        link,
+        setting,
+        (made / "top.il").read_text(encoding="utf-8"),
+        (made / pins).read_text(encoding="utf-8"),
+        {"clk": f"{oscillator}_0__io", "rx": "uart_0__rx__io", "tx": "uart_0__tx__io"},
+        contents,
+    )
+
+
+def _contents(board: Board, fabric: FabricConfig, image: MemoryImage) -> Contents:
+    """What of `image` the part can be configured with."""
+    image.check_fits(fabric, board.name)
+    if not board.family.baked:
+        raise SpikeloomError(
+            f"{board.name}: no Program can be baked into a part of {board.family.name}: "
+            "leave out --bake, the board is loaded when it runs"
+        )
+    return image.contents(board.family.baked)
+
+
+def _sources() -> list[str]:
+    """The text of every module that a design depends on."""
+    modules = (specification, contents_specification, link_specification, pll, clocking, top)
+    files = [path for module in (hdl, *modules) for path in _files(module)]
+    return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]
+
+
+def _files(module: ModuleType) -> list[Path]:
+    """The files of a module, or of a package with everything in it."""
+    if hasattr(module, "__path__"):
+        return sorted(Path(module.__path__[0]).rglob("*.py"))
+    return [Path(str(module.__file__))]

@@ -1,0 +1,46 @@
+"""Synthesis with Yosys: the netlist of a design, and its Verilog."""
+
+from pathlib import Path
+
+from spikeloom.boards.flow.design import Design
+from spikeloom.boards.tools import Tools
+from spikeloom.sim import cache
+from spikeloom.sim.verilog import blank
+
+_COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
+"""A read in the clock of a write gives no specified row (`hdl.common.shapes.memory`)."""
+
+
+def synthesise(design: Design, tools: Tools) -> str:
+    """The netlist of a design after synthesis: JSON of Yosys."""
+    in_luts = "".join(
+        f'setattr -set ram_style "distributed" m:{name}; ' for name in design.board.in_luts
+    )
+    script = (
+        f"read_rtlil top.il; {blank(design.contents)}; {_COLLISIONS}; {in_luts}"
+        f"{design.board.family.synthesis} -top top; write_json netlist.json"
+    )
+
+    def make(directory: Path) -> None:
+        (directory / "top.il").write_text(design.source, encoding="utf-8")
+        tools.run("yosys", "-q", "-p", script, directory=directory)
+        (directory / "top.il").unlink()
+
+    key = cache.digest(design.source, script, tools.version("yosys"))
+    return (cache.cached("netlist", key, make) / "netlist.json").read_text(encoding="utf-8")
+
+
+def verilog(design: Design, tools: Tools) -> str:
+    """The design before synthesis."""
+    script = (
+        "read_rtlil top.il; proc -nomux -norom; memory_collect; "
+        "attrmap -remove generator -remove src; write_verilog -norename top.v"
+    )
+
+    def make(directory: Path) -> None:
+        (directory / "top.il").write_text(design.source, encoding="utf-8")
+        tools.run("yosys", "-q", "-p", script, directory=directory)
+        (directory / "top.il").unlink()
+
+    key = cache.digest(design.source, script, tools.version("yosys"))
+    return (cache.cached("top", key, make) / "top.v").read_text(encoding="utf-8")

@@ -1,0 +1,30 @@
+"""The boards by name, collected from `spikeloom.boards.catalogue`."""
+
+import difflib
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+from spikeloom.boards import catalogue
+from spikeloom.boards.board import Board
+from spikeloom.golden.errors import SpikeloomError
+
+
+@functools.cache
+def boards() -> Mapping[str, Board]:
+    """All boards by name: each `Board` that a module of `spikeloom.boards.catalogue` defines."""
+    by_name: dict[str, Board] = {}
+    for module in pkgutil.iter_modules(catalogue.__path__):
+        members = vars(importlib.import_module(f"{catalogue.__name__}.{module.name}"))
+        by_name |= {value.name: value for value in members.values() if isinstance(value, Board)}
+    return dict(sorted(by_name.items()))
+
+
+def board(name: str) -> Board:
+    """The board with this name. Raises `SpikeloomError` if there is none."""
+    if name in boards():
+        return boards()[name]
+    close = difflib.get_close_matches(name, boards(), 1)
+    hint = f", did you mean {close[0]}?" if close else ""
+    raise SpikeloomError(f"there is no board {name!r}{hint}; there are {', '.join(boards())}")
