@@ -279,7 +279,7 @@ def test_the_command_bakes_a_program(tmp_path: Path) -> None:
     assert links[0]["baked"] == []
     assert links[0]["contents"] == "0" * 32
     # Not the weights: they go to the large RAMs.
-    targets = {"bias", "population", "connection", "target", "control", "route", "axis"}
+    targets = {"bias", "population", "connection", "target", "control", "route", "coordinate"}
     assert set(links[1]["baked"]) == targets
     assert "population, connection" in done.output
     image = small.image.contents(board("icebreaker").family.baked)
