@@ -20,7 +20,7 @@ from spikeloom.compare import compare
 from spikeloom.demo import mnist_program
 from spikeloom.examples.mnist import encode
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.quantise.quantise import Schedule
+from spikeloom.quantise.integers import Schedule
 
 _IMAGES = 100
 _SHAPES = ((1, 1), (2, 1), (2, 2), (4, 4))

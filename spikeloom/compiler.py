@@ -13,7 +13,8 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.features import with_features
 from spikeloom.program import Program
-from spikeloom.quantise.quantise import Schedule, quantise
+from spikeloom.quantise.integers import Schedule
+from spikeloom.quantise.quantise import quantise
 
 
 def compile(

@@ -19,7 +19,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
-from spikeloom.quantise.quantise import Schedule
+from spikeloom.quantise.integers import Schedule
 from spikeloom.sim.verilog import emit
 
 EXAMPLE = "spikeloom.examples.mnist"

@@ -12,8 +12,9 @@ from spikeloom.golden.network import Input, Network, Population
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.quantise.fidelity import Fidelity, compare_float
-from spikeloom.quantise.quantise import SUM_BITS, quantise
-from spikeloom.quantise.report import QuantisationReport
+from spikeloom.quantise.integers import SUM_BITS
+from spikeloom.quantise.quantise import quantise
+from spikeloom.quantise.records import QuantisationReport
 
 WEIGHTS = ((2, False), (4, False), (8, False), (8, True))
 """Widths of weights that are tried, and whether in pairs."""

@@ -12,7 +12,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.importer.float_network import FloatNetwork, with_delays
 from spikeloom.importer.float_simulation import Spikes, simulate_float
-from spikeloom.quantise.report import QuantisationReport
+from spikeloom.quantise.records import QuantisationReport
 
 
 @dataclass(frozen=True)

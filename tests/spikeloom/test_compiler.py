@@ -17,7 +17,8 @@ from spikeloom.importer.float_network import (
     FloatNetwork,
     FloatPopulation,
 )
-from spikeloom.quantise.quantise import QuantisationReport, quantise
+from spikeloom.quantise.quantise import quantise
+from spikeloom.quantise.records import QuantisationReport
 
 
 def net(scale: float = 1.0) -> FloatNetwork:

@@ -24,7 +24,7 @@ from spikeloom.importer.float_network import (
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.quantise import quantise
 from spikeloom.quantise.fidelity import compare_float
-from spikeloom.quantise.report import Schedule
+from spikeloom.quantise.integers import Schedule
 
 
 def population(name: str = "a", size: int = 1, **changed: Any) -> FloatPopulation:
@@ -41,6 +41,13 @@ def single(weights: Any, **changed: Any) -> FloatNetwork:
         (population("a", size, **changed),),
         (FloatConnection("in", "a", matrix),),
     )
+
+
+def off_grid(weights: Any, **changed: Any) -> FloatNetwork:
+    """Another axon's weight keeps the others from lying on a grid."""
+    matrix = np.atleast_2d(np.asarray(weights, np.float64))
+    extra = np.full((1, matrix.shape[1]), np.abs(matrix).max() / math.pi)
+    return single(np.concatenate([matrix, extra]), **changed)
 
 
 def skipping(rng: np.random.Generator, bias: float = 0.0) -> FloatNetwork:
@@ -71,10 +78,11 @@ def refusal(net: FloatNetwork, **options: Any) -> str:
 
 
 def test_rule_on_numbers_done_by_hand() -> None:
-    net = single([[1.0, -0.5], [0.25, 0.0]], bias=np.array([0.1, -2.0]), v_reset=-0.3, v_init=0.3)
-    network, _ = quantise(net)
+    weights = [[1.0, -0.5], [0.25, 1 / math.pi]]
+    net = single(weights, bias=np.array([0.1, -2.0]), v_reset=-0.3, v_init=0.3)
+    network, _ = quantise(net, sum_bits=16)
     [integer], [connection] = network.populations, network.connections
-    assert connection.weights.tolist() == [[127, -64], [32, 0]]
+    assert connection.weights.tolist() == [[127, -64], [32, 40]]
     assert integer.bias.tolist() == [13, -254]
     assert (integer.threshold, integer.v_reset, integer.v_init) == (127, -38, 38)
     assert (integer.decay, integer.phase, connection.delay) == (1024, 0, 0)
@@ -108,19 +116,22 @@ def test_rule_on_random_numbers(
     )
     matrix = net.connections[0].weights
     largest = np.abs(matrix).max()
+    steps = 2 ** (weight_bits - 1) - 1
     if largest == 0:
         largest, steps = max(theta, abs(v_reset), *map(abs, bias)), 2**22 - 1
-    else:
-        steps = 2 ** (weight_bits - 1) - 1
-    s = steps / largest
     network, report = quantise(net, weight_bits=weight_bits, state_bits=24, sum_bits=24)
-    [integer], [connection] = network.populations, network.connections
-    assert report.populations[0].scale == s
+    [integer], [connection], [row] = (network.populations, network.connections, report.populations)
+    s = row.scale
+    if row.scale_origin == "range":
+        assert s == steps / largest
+        exact = Fraction(theta) * steps / Fraction(float(largest))
+        assert integer.threshold == (math.ceil(exact) if inclusive else math.floor(exact))
+    else:
+        assert row.grid is not None
+        assert row.weight.max_error_lsb < 1e-3
     assert np.array_equal(connection.weights, np.rint(matrix * s))
     assert np.array_equal(integer.bias, np.rint(np.array(bias) * s))
-    exact = Fraction(theta) * steps / Fraction(float(largest))
-    assert integer.threshold == (math.ceil(exact) if inclusive else math.floor(exact))
-    assert integer.threshold in (math.floor(theta * s), math.ceil(theta * s))
+    assert abs(integer.threshold - theta * s) < 1
     assert abs(integer.v_reset - v_reset * s) <= 0.5 * (1 + 1e-9)
     assert integer.decay == np.rint(4096 * decay)
 
@@ -129,7 +140,7 @@ def test_rule_on_random_numbers(
 def test_rounded_threshold_separates_integers_as_the_float_one(
     u: int, theta: float, inclusive: bool
 ) -> None:
-    net = single(1.0, threshold=theta, inclusive=inclusive)
+    net = off_grid(1.0, threshold=theta, inclusive=inclusive)
     threshold = quantise(net)[0].populations[0].threshold
     exact = Fraction(theta) * 127
     assert (u >= threshold if inclusive else u > threshold) == (
@@ -150,14 +161,14 @@ def test_one_scale_for_all_connections_of_a_population() -> None:
         (population(),),
         (
             FloatConnection("x", "a", np.array([[4.0]])),
-            FloatConnection("y", "a", np.array([[1.0]])),
+            FloatConnection("y", "a", np.array([[1.01]])),
         ),
     )
     network, report = quantise(net, weight_bits=4, max_count=3)
     assert [c.weights.item() for c in network.connections] == [7, 2]
     assert [node.max_count for node in network.inputs] == [3, 3]
     assert report.populations[0].scale == 7 / 4
-    assert [c.weight.max_error for c in report.connections] == [0.0, pytest.approx(1 / 7)]
+    assert [c.weight.max_error for c in report.connections] == [0.0, pytest.approx(8 / 7 - 1.01)]
 
 
 def test_without_weights_the_threshold_sets_the_scale() -> None:
@@ -226,29 +237,29 @@ def test_recurrent_connections_keep_their_delay_or_are_refused() -> None:
 @pytest.mark.parametrize(
     ("net", "parts"),
     [
-        (single(1.0, threshold=300.0), ["'a'", "threshold 300", "state_bits to 17"]),
-        (single(1.0, threshold=258.01), ["threshold", "state_bits to 17"]),
-        (single(2e-5, threshold=1.0), ["threshold", "state_bits to 24"]),
-        (single(1e-6, threshold=1.0), ["threshold", "check dt and r"]),
-        (single(1.0, v_reset=-1000.0), ["'a'", "v_reset -1000", "state_bits to 18"]),
-        (single(1.0, v_init=1e300), ["v_init", "check dt and r"]),
-        (single([[1.0, 1]], bias=np.array([0, -1e5])), ["bias -100000", "sum_bits to 25"]),
-        (single(np.ones((300, 1))), ["'a'", "sum to", "raise sum_bits"]),
+        (off_grid(1.0, threshold=300.0), ["'a'", "threshold 300", "state_bits to 17"]),
+        (off_grid(1.0, threshold=258.01), ["threshold", "state_bits to 17"]),
+        (off_grid(2e-5, threshold=1.0), ["threshold", "state_bits to 24"]),
+        (off_grid(1e-6, threshold=1.0), ["threshold", "check dt and r"]),
+        (off_grid(1.0, v_reset=-1000.0), ["'a'", "v_reset -1000", "state_bits to 18"]),
+        (off_grid(1.0, v_init=1e300), ["v_init", "check dt and r"]),
+        (off_grid([[1.0, 1]], bias=np.array([0, -1e5])), ["bias -100000", "sum_bits to 25"]),
+        (off_grid(np.ones((300, 1))), ["'a'", "sum to", "raise sum_bits"]),
         (single(5e-324), ["'a'", "largest weight", "rescale"]),
     ],
 )
 def test_what_does_not_fit_is_refused(net: FloatNetwork, parts: list[str]) -> None:
-    message = refusal(net)
+    message = refusal(net, sum_bits=16)
     for part in parts:
         assert part in message
 
 
 def test_the_greatest_threshold_that_can_be_exceeded() -> None:
     """32767 / 127 is 258.007...: an integer potential goes up to 32767."""
-    assert quantise(single(1.0, threshold=32766 / 127))[0].populations[0].threshold == 32766
-    inclusive = single(1.0, threshold=32767 / 127, inclusive=True)
+    assert quantise(off_grid(1.0, threshold=32766 / 127))[0].populations[0].threshold == 32766
+    inclusive = off_grid(1.0, threshold=32767 / 127, inclusive=True)
     assert quantise(inclusive)[0].populations[0].threshold == 32767
-    assert "threshold" in refusal(single(1.0, threshold=258.008))
+    assert "threshold" in refusal(off_grid(1.0, threshold=258.008))
 
 
 @pytest.mark.parametrize(
@@ -288,6 +299,7 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "schedule",
         "populations",
         "connections",
+        "notes",
         "warnings",
     ]
     assert contents["populations"] == report.rows()
@@ -304,6 +316,9 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "size",
         "phase",
         "scale",
+        "scale_origin",
+        "grid",
+        "exact",
         *errors,
         "bias_max_error",
         "decay",
@@ -325,22 +340,24 @@ def test_report_has_stable_keys_and_is_json() -> None:
 
 
 def test_report_gives_the_errors() -> None:
-    net = single([[1.0], [0.5]], threshold=1.005, bias=np.array([0.001]), decay=0.1)
+    odd = 0.5 + 2.0**-12  # 63.53 steps
+    net = single([[1.0], [odd]], threshold=1.005, bias=np.array([0.001]), decay=0.1)
     row = quantise(net)[1].rows()[0]
-    assert row["weight_max_error_lsb"] == 0.5
-    assert row["weight_max_error"] == pytest.approx(0.5 / 127)
-    assert row["weight_rms_error"] == pytest.approx(0.5 / 127 / math.sqrt(2))
-    assert row["weight_relative_error"] == pytest.approx(0.5 / 127 / math.sqrt(1.25))
+    error = 64 - 127 * odd
+    assert row["weight_max_error_lsb"] == pytest.approx(error)
+    assert row["weight_max_error"] == pytest.approx(error / 127)
+    assert row["weight_rms_error"] == pytest.approx(error / 127 / math.sqrt(2))
+    assert row["weight_relative_error"] == pytest.approx(error / 127 / math.sqrt(1 + odd**2))
     assert row["bias_max_error"] == pytest.approx(0.001)
     assert row["threshold_error"] == pytest.approx(127 / 127 - 1.005)
     assert row["decay_relative_error"] == pytest.approx(410 / 409.6 - 1)
 
 
 def test_headroom() -> None:
-    """Sums go to 191, 9 bits; potentials to 127 + 191, 10 bits."""
-    row = quantise(single([[1.0], [0.5]]), state_bits=12, sum_bits=12)[1].rows()[0]
+    """Sums go to 192, 9 bits; potentials to 127 + 192, 10 bits."""
+    row = quantise(single([[1.0], [0.51234]]), state_bits=12, sum_bits=12)[1].rows()[0]
     assert (row["sum_headroom_bits"], row["state_headroom_bits"]) == (3, 2)
-    row = quantise(single([[1.0], [0.5]]), state_bits=12, sum_bits=12, max_count=4)[1].rows()[0]
+    row = quantise(single([[1.0], [0.51234]]), state_bits=12, sum_bits=12, max_count=4)[1].rows()[0]
     assert (row["sum_headroom_bits"], row["state_headroom_bits"]) == (1, 1)
 
 
@@ -355,7 +372,7 @@ def test_headroom() -> None:
     ],
 )
 def test_warnings(changed: dict[str, float], part: str) -> None:
-    _, report = quantise(single(1.0, **changed))
+    _, report = quantise(off_grid(1.0, **changed))
     [line] = report.warnings
     assert "'a'" in line
     assert part in line
@@ -363,7 +380,7 @@ def test_warnings(changed: dict[str, float], part: str) -> None:
 
 def test_no_warning_without_cause() -> None:
     for decay in (0.0, 1.0, 0.25, 0.1):
-        assert quantise(single(1.0, decay=decay))[1].warnings == ()
+        assert quantise(off_grid(1.0, decay=decay))[1].warnings == ()
 
 
 # Integers against floats.

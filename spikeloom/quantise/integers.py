@@ -1,0 +1,259 @@
+"""The integer network: a float network times its scales, rounded.
+
+With the scale s of a population:
+
+    weights    = rint(weight * s)          bias, leak, v_reset, v_init, v_min likewise
+    threshold  = floor(threshold * s)      where a spike needs u > threshold: for an integer u,
+                                           u > x exactly if u > floor(x)
+               = ceil(threshold * s)       where it needs u >= threshold, for the same reason
+    subtrahend = rint(threshold * s)       what a reset by subtraction takes away
+    decays     = rint(4096 * decay)
+
+rint rounds halves to even. Thresholds and resets are computed in rational numbers, so a threshold
+of a whole number of weight units stays exactly that. Only rounding is lossy. A number that does not
+fit its width is refused.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.spec import DECAY_ONE, Reset
+from spikeloom.importer.float_network import (
+    PER_NEURON,
+    AnyFloatConnection,
+    FloatConvolution,
+    FloatNetwork,
+    FloatPopulation,
+    levels,
+)
+from spikeloom.quantise.scales import MAX_SUM_BITS, Scale, Widths
+
+Schedule = Literal["layered", "pipelined"]
+
+STATE_BITS = (8, 24)
+SUM_BITS = (8, MAX_SUM_BITS)
+"""Minimum and maximum widths of states and sums that hardware can be built with."""
+
+
+def scheduled_delays(net: FloatNetwork, schedule: Schedule) -> list[int]:
+    """The delay of each connection, in steps.
+
+    Layered schedules keep the delays. Pipelined ones add the layers that a connection crosses: the
+    spikes of a population at depth l come l + 1 steps late.
+
+    Raises
+    ------
+    SpikeloomError
+        Pipelined layers leave no step for a connection that feeds back.
+    """
+    if schedule == "layered":
+        return [connection.delay for connection in net.connections]
+    depth = levels(net)
+    delays = []
+    for connection in net.connections:
+        crossed = depth[connection.target] - depth.get(connection.source, -1)
+        if connection.delay + crossed < 1:
+            raise SpikeloomError(
+                f"connection {connection.source!r} -> {connection.target!r}: it feeds back sooner "
+                'than pipelined layers allow; use schedule="layered" or a longer delay'
+            )
+        delays.append(connection.delay + crossed)
+    return delays
+
+
+def to_integers(
+    net: FloatNetwork,
+    scales: Mapping[str, Scale],
+    widths: Widths,
+    schedule: Schedule = "layered",
+    max_count: int = 1,
+) -> Network:
+    """Round `net` at these `scales`.
+
+    Raises
+    ------
+    SpikeloomError
+        A number does not fit its width, a sum could overflow, or an option is out of range.
+    """
+    depth = levels(net)
+    delays = scheduled_delays(net, schedule)
+    sum_bits = widths.sum_bits or MAX_SUM_BITS
+    network = Network(
+        tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs),
+        tuple(
+            _population(
+                population,
+                scales[population.name],
+                depth[population.name] if schedule == "layered" else 0,
+                widths.state_bits,
+                sum_bits,
+            )
+            for population in net.populations
+        ),
+        tuple(
+            part
+            for connection, delay in zip(net.connections, delays, strict=True)
+            for part in _connections(connection, scales[connection.target], delay, widths)
+        ),
+        weight_bits=widths.weight_bits,
+        state_bits=widths.state_bits,
+        sum_bits=sum_bits,
+    )
+    if widths.sum_bits is not None:
+        return network
+    return dataclasses.replace(network, sum_bits=narrowest_sum_bits(network))
+
+
+def narrowest_sum_bits(network: Network) -> int:
+    """The narrowest width of sums and biases in which nothing can overflow."""
+    needed = [SUM_BITS[0]]
+    if any(connection.high for connection in network.connections):
+        needed.append(2 * network.weight_bits)
+    for population in network.populations:
+        low, high = worst_sums(population, network)
+        extremes = low, high, int(population.bias.min()), int(population.bias.max())
+        needed.append(max(bits_of(value) for value in extremes))
+    return max(needed)
+
+
+def worst_sums(population: Population, network: Network) -> tuple[int, int]:
+    """Minimum and maximum sum of weights that one step can bring to any neuron."""
+    low = np.zeros(population.size, np.int64)
+    high = np.zeros(population.size, np.int64)
+    for connection in network.into(population.name):
+        lowest, highest = network.sum_range(connection)
+        low += lowest
+        high += highest
+    return int(low.min()), int(high.max())
+
+
+def bits_of(value: int) -> int:
+    """Width of the narrowest two's-complement number that holds `value`."""
+    return (value if value >= 0 else ~value).bit_length() + 1
+
+
+def _connections(
+    trained: AnyFloatConnection, scale: Scale, delay: int, widths: Widths
+) -> Iterator[AnyConnection]:
+    """The integer connection, or with pairs the two of the lower and of the upper halves."""
+    weights = np.rint(trained.weights * float(scale.value)).astype(np.int64)
+    if not widths.weight_pairs:
+        yield _connection(trained, weights, delay, high=False)
+        return
+    half = 1 << (widths.weight_bits - 1)
+    low = (weights + half) % (2 * half) - half
+    yield _connection(trained, low, delay, high=False)
+    yield _connection(trained, (weights - low) // (2 * half), delay, high=True)
+
+
+def _connection(
+    trained: AnyFloatConnection, weights: Integers, delay: int, high: bool
+) -> AnyConnection:
+    if not isinstance(trained, FloatConvolution):
+        return Connection(trained.source, trained.target, weights, delay, high)
+    kernel = trained.kernel
+    return Convolution(
+        trained.source,
+        trained.target,
+        weights,
+        delay,
+        high,
+        kernel.stride,
+        kernel.padding,
+        kernel.dilation,
+        kernel.groups,
+        kernel.pool,
+    )
+
+
+def _population(
+    population: FloatPopulation, scale: Scale, phase: int, state_bits: int, sum_bits: int
+) -> Population:
+    if population.restores:
+        raise SpikeloomError(
+            f"population {population.name!r}: snnTorch's subtraction without delay restores "
+            "what it took from a potential that stays above the threshold, which integer neurons "
+            "do not; train with reset_delay=True (snnTorch's default), or allow a plain "
+            "subtraction with restore=False"
+        )
+    threshold, subtrahend = _threshold(population, scale, state_bits)
+
+    def potential(name: str) -> int:
+        value = population.shared(name) if name in PER_NEURON else getattr(population, name)
+        scaled = round(Fraction(value) * scale.value)
+        _check_fits(population, name, scaled, state_bits, value)
+        return scaled
+
+    def array(name: str, bits: int) -> Integers:
+        values = getattr(population, name)
+        for value in (values.min(), values.max()):
+            _check_fits(population, name, round(Fraction(value) * scale.value), bits, value)
+        integers: Integers = np.rint(values * float(scale.value)).astype(np.int64)
+        return integers
+
+    synaptic = None
+    if population.synaptic_decay is not None:
+        synaptic = round(DECAY_ONE * population.shared("synaptic_decay"))
+    return Population(
+        population.name,
+        population.size,
+        array("bias", sum_bits),
+        phase=phase,
+        decay=round(DECAY_ONE * population.shared("decay")),
+        threshold=threshold,
+        inclusive=population.inclusive,
+        spiking=population.spiking,
+        reset=population.reset,
+        v_reset=potential("v_reset"),
+        v_init=potential("v_init"),
+        image=population.image,
+        synaptic_decay=synaptic,
+        leak=None if population.leak is None else array("leak", state_bits),
+        subtrahend=subtrahend,
+        delayed_reset=population.delayed_reset,
+        v_min=None if population.v_min is None else potential("v_min"),
+        max_spikes=population.max_spikes,
+    )
+
+
+def _threshold(
+    population: FloatPopulation, scale: Scale, state_bits: int
+) -> tuple[int, int | None]:
+    """The integer threshold, and what a reset subtracts where that is another number."""
+    trained = population.shared("threshold")
+    exact = Fraction(trained) * scale.value
+    rounded = scale.whole(trained)
+    if rounded is None:
+        rounded = math.ceil(exact) if population.inclusive else math.floor(exact)
+    # With "u > threshold", a threshold at the upper end of the range could never be exceeded.
+    reached = rounded if population.inclusive or not population.spiking else rounded + 1
+    _check_fits(population, "threshold", reached, state_bits, trained)
+    subtracts = population.reset is Reset.SUBTRACT and population.spiking
+    return rounded, round(exact) if subtracts and round(exact) != rounded else None
+
+
+def _check_fits(
+    population: FloatPopulation, name: str, value: int, bits: int, trained: float
+) -> None:
+    needed = bits_of(value)
+    if needed <= bits:
+        return
+    width, (_, widest) = ("sum_bits", SUM_BITS) if name == "bias" else ("state_bits", STATE_BITS)
+    remedy = (
+        f"raise {width} to {needed} or lower weight_bits"
+        if needed <= widest
+        else "it is too large for the weights: check dt and r, or rescale the layer"
+    )
+    raise SpikeloomError(
+        f"population {population.name!r}: {name} {trained:g} needs {needed} bits at the scale of "
+        f"the weights, and {width} is {bits}; {remedy}"
+    )

@@ -1,0 +1,172 @@
+"""The records of a report on a quantisation: per connection, per population, for the network."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from spikeloom.quantise.integers import Schedule
+from spikeloom.quantise.scales import Origin
+
+
+@dataclass(frozen=True)
+class WeightError:
+    """The rounding errors of some weights: integer weight / scale - weight.
+
+    Parameters
+    ----------
+    max_error, rms_error
+        Largest and root-mean-square error, in the unit of the weights.
+    max_error_lsb, rms_error_lsb
+        The same in steps of the integer weights (rounding alone gives up to 0.5).
+    relative_error
+        Root-mean-square error over root-mean-square weight; 0 where all weights are 0.
+    """
+
+    max_error: float
+    rms_error: float
+    max_error_lsb: float
+    rms_error_lsb: float
+    relative_error: float
+
+
+@dataclass(frozen=True)
+class ConnectionReport:
+    """How one connection was quantised.
+
+    Parameters
+    ----------
+    source, target, synapses, delay
+        Of the integer connection; zero weights count.
+    weight
+        Errors of its weights.
+    """
+
+    source: str
+    target: str
+    synapses: int
+    delay: int
+    weight: WeightError
+
+
+@dataclass(frozen=True)
+class PopulationReport:
+    """How one population was quantised.
+
+    Parameters
+    ----------
+    population, size, phase
+        Of the integer population.
+    scale, scale_origin
+        s: integer potential = s * potential; the rule that chose it: "given", "grid", "range" or
+        "calibration".
+    grid
+        The grid on which the weights lie and stay exact, such as "1/8"; None without one.
+    exact
+        Weights, biases, thresholds and resets are all exact, because they lie on a grid.
+    weight
+        Errors of all weights into it.
+    bias_max_error
+        Largest error of a bias, in the unit of the potential.
+    decay, decay_integer, decay_relative_error
+        Fraction of the potential lost per step; k in 1/4096; k / 4096 / decay - 1 (0 for an IF).
+    threshold, threshold_integer, threshold_error
+        As trained; in integer units; integer / scale - trained. It changes no comparison, only a
+        reset by subtraction.
+    sum_headroom_bits
+        Bits of `sum_bits` beyond those that the worst input needs.
+    state_headroom_bits
+        Bits of `state_bits` beyond those that the threshold (of a spiking population), reset and
+        initial potential need with the worst input of one step on top; where it is negative, one
+        step can saturate the potential.
+    synaptic_decay, synaptic_decay_integer
+        Likewise for the synaptic current; None without one.
+    weight_limit
+        Fraction of their range that the weights use.
+    saturations
+        Updates that saturated on the calibration events; None without calibration.
+    """
+
+    population: str
+    size: int
+    phase: int
+    scale: float
+    scale_origin: Origin
+    grid: str | None
+    exact: bool
+    weight: WeightError
+    bias_max_error: float
+    decay: float
+    decay_integer: int
+    decay_relative_error: float
+    threshold: float
+    threshold_integer: int
+    threshold_error: float
+    sum_headroom_bits: int
+    state_headroom_bits: int
+    synaptic_decay: float | None
+    synaptic_decay_integer: int | None
+    weight_limit: float
+    saturations: int | None
+
+
+@dataclass(frozen=True)
+class QuantisationReport:
+    """How a network was quantised.
+
+    Parameters
+    ----------
+    weight_bits, weight_pairs, state_bits, sum_bits, schedule
+        Widths and schedule of the integer network.
+    populations, connections
+        In the order of the network.
+    notes
+        Choices worth knowing, such as a grid on which a population is exact; one line each.
+    warnings
+        Losses that are hardly intended, each with its remedy; one line each.
+    """
+
+    weight_bits: int
+    weight_pairs: bool
+    state_bits: int
+    sum_bits: int
+    schedule: Schedule
+    populations: tuple[PopulationReport, ...]
+    connections: tuple[ConnectionReport, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict for each population, with keys in a fixed order."""
+        return [_flat(population) for population in self.populations]
+
+    def connection_rows(self) -> list[dict[str, Any]]:
+        """A flat dict for each connection, with keys in a fixed order."""
+        return [_flat(connection) for connection in self.connections]
+
+    def to_json(self) -> str:
+        """The whole report, with the rows as lists of objects."""
+        contents = {
+            "weight_bits": self.weight_bits,
+            "weight_pairs": self.weight_pairs,
+            "state_bits": self.state_bits,
+            "sum_bits": self.sum_bits,
+            "schedule": self.schedule,
+            "populations": self.rows(),
+            "connections": self.connection_rows(),
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+        }
+        return json.dumps(contents, indent=2)
+
+
+def _flat(report: PopulationReport | ConnectionReport) -> dict[str, Any]:
+    """The fields of a report, with those of its weight error as weight_max_error and so on."""
+    row: dict[str, Any] = {}
+    for field in dataclasses.fields(report):
+        value = getattr(report, field.name)
+        if isinstance(value, WeightError):
+            row |= {f"weight_{key}": v for key, v in dataclasses.asdict(value).items()}
+        else:
+            row[field.name] = value
+    return row

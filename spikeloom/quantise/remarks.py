@@ -1,0 +1,80 @@
+"""Lines of the report: notes on choices, and warnings of losses that are hardly intended."""
+
+from collections.abc import Iterator
+
+from spikeloom.golden.spec import DECAY_ONE
+from spikeloom.quantise.records import PopulationReport
+
+DECAY_TOLERANCE = 0.05
+"""Relative change of a decay, or of what it retains, above which the report warns."""
+
+WEIGHT_LIMIT = 0.5
+"""Fraction of their range that weights use below which the report warns."""
+
+THRESHOLD_STEPS = 32
+"""Steps of the weights in a threshold below which the report warns."""
+
+
+def notes(report: PopulationReport) -> Iterator[str]:
+    """Choices that a user may want to know."""
+    where = f"population {report.population!r}"
+    if report.exact:
+        yield f"{where}: exact on a grid of {report.grid}"
+    elif report.grid is not None:
+        yield f"{where}: weights exact on a grid of {report.grid}, biases or potentials rounded"
+
+
+def warnings(report: PopulationReport) -> Iterator[str]:
+    """Losses that are hardly intended, each with its remedy."""
+    where = f"population {report.population!r}"
+    yield from _decay_warnings(where, "decay", report.decay, report.decay_integer)
+    if report.synaptic_decay is not None and report.synaptic_decay_integer is not None:
+        decays = report.synaptic_decay, report.synaptic_decay_integer
+        yield from _decay_warnings(where, "synaptic decay", *decays)
+    yield from _threshold_warnings(where, report)
+    if report.state_headroom_bits < 0:
+        yield (
+            f"{where}: the strongest input of one step saturates the potential; raise state_bits, "
+            "or give events for calibration"
+        )
+    if report.saturations:
+        yield (
+            f"{where}: {report.saturations} updates saturated on the calibration events; raise "
+            "state_bits, or lower its scale"
+        )
+    if report.weight_limit < WEIGHT_LIMIT and report.scale_origin == "calibration":
+        yield (
+            f"{where}: potentials or sums leave its weights {report.weight_limit:.2g} of their "
+            "range; raise state_bits and sum_bits, or lower weight_bits"
+        )
+
+
+def relative(value: float, reference: float) -> float:
+    """`value` / `reference` - 1; 0 where the reference is 0."""
+    return value / reference - 1 if reference else 0.0
+
+
+def _decay_warnings(where: str, name: str, decay: float, integer: int) -> Iterator[str]:
+    became = f"{where}: a {name} of {decay:g} became {integer}/{DECAY_ONE}"
+    if decay > 0 and integer == 0:
+        yield f"{became}, so it never leaks; raise dt, or shorten the time constant"
+    elif decay < 1 and integer == DECAY_ONE:
+        yield f"{became}, so it keeps nothing; lower dt, or lengthen the time constant"
+    else:
+        changes = (
+            relative(integer / DECAY_ONE, decay),
+            relative(1 - integer / DECAY_ONE, 1 - decay),
+        )
+        if max(abs(change) for change in changes) > DECAY_TOLERANCE:
+            yield f"{became}; choose dt or the time constant so that the decay is nearer to n/4096"
+
+
+def _threshold_warnings(where: str, report: PopulationReport) -> Iterator[str]:
+    """Of a positive threshold that is few steps of the weights; one on a grid is meant to be."""
+    if report.exact or report.threshold <= 0:
+        return
+    became = f"{where}: a threshold of {report.threshold:g} became {report.threshold_integer}"
+    if report.threshold_integer <= 0:
+        yield f"{became}; it is less than one step of the weights; raise weight_bits"
+    elif report.threshold_integer < THRESHOLD_STEPS:
+        yield f"{became} steps of the weights, which is coarse; raise weight_bits"

@@ -1,0 +1,367 @@
+"""Scales: how many integer units stand for 1 in each population of a float network.
+
+All numbers of a population, its incoming weights, biases and potentials, are multiplied by the same
+scale, which changes no spike; what rounding then loses is smaller the larger the scale is. Its
+scale is the first of these that applies:
+
+1. the one the user gives;
+2. that of a common grid: weights k * g with whole k (quantisation-aware training) are exact with a
+   scale of n / g. n is the smallest that makes biases and potentials whole, too, or, where none
+   does or the potential leaks, the largest that fits;
+3. largest integer weight / largest weight: the weights use their whole range;
+4. without weights, half the range of the states / the largest potential or bias.
+
+With calibration, 2 to 4 are lowered until on its events no potential saturates, and no sum can
+overflow.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.spec import DECAY_ONE, Reset
+from spikeloom.importer.float_network import (
+    AnyFloatConnection,
+    FloatConvolution,
+    FloatNetwork,
+    FloatPopulation,
+)
+from spikeloom.importer.linear_maps import Floats, magnitude
+from spikeloom.quantise.grid import grid_scale, on_grid, whole_multiple
+
+Origin = Literal["given", "grid", "range", "calibration"]
+"""Why a scale is what it is."""
+
+MAX_SUM_BITS = 32
+"""Widest sum that hardware can be built with."""
+
+HEADROOM = Fraction(31, 32)
+"""Part of its range that a state may use on the calibration events; rounding may add to it."""
+
+HALF = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Widths of the integers.
+
+    Parameters
+    ----------
+    weight_bits
+        Of a weight: 2, 4 or 8.
+    state_bits
+        Of a membrane potential and of a synaptic current.
+    sum_bits
+        Of a sum; None for the narrowest that cannot overflow.
+    weight_pairs
+        A weight is a pair of `weight_bits` each.
+    """
+
+    weight_bits: int = 8
+    state_bits: int = 16
+    sum_bits: int | None = None
+    weight_pairs: bool = False
+
+    @property
+    def largest_weight(self) -> int:
+        """The largest integer weight used; its negative exists, too."""
+        largest = (1 << (self.weight_bits - 1)) - 1
+        return largest * ((1 << self.weight_bits) + 1) if self.weight_pairs else largest
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a population's numbers become integers.
+
+    Parameters
+    ----------
+    value
+        Integer units per unit of the float potential.
+    origin
+        The rule that chose it.
+    grid
+        The grid on which the weights lie, where they lie on one and `value` keeps them exact.
+    """
+
+    value: Fraction
+    origin: Origin
+    grid: Fraction | None = None
+
+    def whole(self, number: float) -> int | None:
+        """`number` in integer units, where it is whole: exactly or, on a grid, to float32."""
+        if self.grid is not None:
+            return whole_multiple(number, self.value)
+        exact = Fraction(number) * self.value
+        return int(exact) if exact.denominator == 1 else None
+
+
+def choose_scales(
+    net: FloatNetwork,
+    widths: Widths,
+    max_count: int = 1,
+    given: Mapping[str, float | Fraction] | None = None,
+    peaks: Mapping[str, float] | None = None,
+) -> dict[str, Scale]:
+    """The scale of each population, by name.
+
+    Parameters
+    ----------
+    max_count
+        Maximum number of events of an input axon in a step.
+    given
+        Scales of some populations, by name.
+    peaks
+        Largest magnitude of a potential or synaptic current of each population on the calibration
+        events; without calibration None.
+
+    Raises
+    ------
+    SpikeloomError
+        A given scale names no population, is not a positive number, or takes a weight out of its
+        range; a layer cannot be scaled to integers; or calibration leaves no room.
+    """
+    given = _check_given(net, given or {})
+    scales = {}
+    for population in net.populations:
+        weights = [connection.weights for connection in net.into(population.name)]
+        if population.name in given:
+            scale = Scale(given[population.name], "given", _grid_of(weights, given, population))
+            _check_range(population, weights, scale.value, widths.largest_weight)
+        else:
+            limit = None
+            if peaks is not None:
+                limit = _calibrated_limit(net, population, peaks, widths, max_count)
+            scale = _automatic_scale(net, population, weights, widths, max_count, limit)
+        scales[population.name] = _with_whole_threshold(population, scale)
+    return scales
+
+
+def potentials(population: FloatPopulation) -> list[float]:
+    """Every potential that a population's update names; the largest magnitude of arrays."""
+    named = [
+        magnitude(np.asarray(population.threshold)),
+        magnitude(np.asarray(population.v_reset)),
+        population.v_init,
+    ]
+    if population.v_min is not None:
+        named.append(population.v_min)
+    if population.leak is not None:
+        named.append(magnitude(population.leak))
+    return named
+
+
+def exact_numbers(population: FloatPopulation) -> Floats:
+    """The numbers besides the weights that must be whole for its potentials to be exact.
+
+    A threshold belongs to them only where a reset subtracts it: comparing an integer with it is the
+    same as comparing with it rounded.
+    """
+    numbers = [population.bias, np.array([population.v_init])]
+    if population.leak is not None:
+        numbers.append(population.leak)
+    if population.v_min is not None:
+        numbers.append(np.array([population.v_min]))
+    if population.spiking and population.reset is Reset.SUBTRACT:
+        numbers.append(np.atleast_1d(population.threshold))
+    if population.spiking and population.reset is Reset.VALUE:
+        numbers.append(np.atleast_1d(population.v_reset))
+    return np.unique(np.concatenate(numbers))
+
+
+def leaks(population: FloatPopulation) -> bool:
+    """Whether a potential or synaptic current decays by a fraction, and so is truncated."""
+    decays = [population.decay]
+    if population.synaptic_decay is not None:
+        decays.append(population.synaptic_decay)
+    factors = np.rint(DECAY_ONE * np.concatenate([np.atleast_1d(decay) for decay in decays]))
+    return bool(((factors > 0) & (factors < DECAY_ONE)).any())
+
+
+# Given scales.
+
+
+def _check_given(net: FloatNetwork, given: Mapping[str, float | Fraction]) -> dict[str, Fraction]:
+    if not isinstance(given, Mapping):
+        raise SpikeloomError(f"scales must map names to numbers, not {given!r}")
+    names = [population.name for population in net.populations]
+    checked = {}
+    for name, value in given.items():
+        if name not in names:
+            raise SpikeloomError(
+                f"scales: no population is called {name!r}; there are {', '.join(names)}"
+            )
+        number = isinstance(value, (int, float, Fraction, np.integer, np.floating))
+        if isinstance(value, bool) or not number or not math.isfinite(value) or value <= 0:
+            raise SpikeloomError(f"scales: that of {name!r} must be a number > 0, not {value!r}")
+        checked[name] = Fraction(value) if isinstance(value, Fraction) else Fraction(float(value))
+    return checked
+
+
+def _grid_of(
+    weights: list[Floats], given: Mapping[str, Fraction], population: FloatPopulation
+) -> Fraction | None:
+    """1 / the given scale, if all weights are multiples of it."""
+    scale = given[population.name]
+    return 1 / scale if all(on_grid(array, scale) for array in weights) else None
+
+
+def _check_range(
+    population: FloatPopulation, weights: list[Floats], scale: Fraction, largest: int
+) -> None:
+    top = max((magnitude(array) for array in weights), default=0.0)
+    if top and round(Fraction(top) * scale) > largest:
+        raise SpikeloomError(
+            f"population {population.name!r}: a scale of {float(scale):g} makes "
+            f"{round(Fraction(top) * scale)} of its largest weight {top:g}, and weights reach "
+            f"{largest}; give at most {float(largest / Fraction(top)):g}, or raise weight_bits"
+        )
+
+
+# Automatic scales.
+
+
+def _automatic_scale(
+    net: FloatNetwork,
+    population: FloatPopulation,
+    weights: list[Floats],
+    widths: Widths,
+    max_count: int,
+    limit: Fraction | None,
+) -> Scale:
+    """The scale by rules 2 to 4, at most `limit`."""
+    full = _full_range(population, weights, widths)
+    lowered = full if limit is None or limit >= full else limit
+    base = grid_scale(weights, widths.largest_weight)
+    if base is not None:
+        steps = round(max(magnitude(array) for array in weights) * float(base))
+        fits = _stated_limit(net, population, widths, max_count)
+        if limit is not None:
+            fits = min(fits, limit)
+        most = min(widths.largest_weight // steps, math.floor(fits / base))
+        multiple = _grid_multiple(population, base, most)
+        if multiple:
+            return Scale(base * multiple, "grid", 1 / base)
+    return Scale(lowered, "range" if lowered == full else "calibration")
+
+
+def _full_range(population: FloatPopulation, weights: list[Floats], widths: Widths) -> Fraction:
+    """The scale that fills the range of the weights, or half that of the states without any."""
+    largest = max((magnitude(array) for array in weights), default=0.0)
+    steps = widths.largest_weight
+    if largest == 0:
+        largest = max(magnitude(population.bias), *(abs(v) for v in potentials(population)))
+        narrowest = min(widths.state_bits, widths.sum_bits or widths.state_bits)
+        steps = signed_range(narrowest - 1)[1]
+    if largest and steps / largest == math.inf:
+        raise SpikeloomError(
+            f"population {population.name!r}: its largest weight is {largest:g}, which cannot be "
+            "scaled to integers; rescale the layer"
+        )
+    return steps / Fraction(largest) if largest else Fraction(1)
+
+
+def _grid_multiple(population: FloatPopulation, base: Fraction, most: int) -> int:
+    """The multiple of `base`, 1..`most`, to scale a population with; 0 if `most` is 0."""
+    values = exact_numbers(population)
+    smallest = next((n for n in range(1, most + 1) if on_grid(values, base * n)), None)
+    if smallest is None:
+        return most
+    # Truncation of a decay loses less in finer units.
+    return most // smallest * smallest if leaks(population) else smallest
+
+
+def _stated_limit(
+    net: FloatNetwork, population: FloatPopulation, widths: Widths, max_count: int
+) -> Fraction:
+    """The largest scale at which all sums and stated potentials of a grid keep to their range."""
+    low, high, _ = _worst_sums(net, population, max_count)
+    needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
+    reach = Fraction(max(abs(value) for value in potentials(population)))
+    limits = [Fraction(1 << MAX_SUM_BITS)]
+    if needed:
+        limits.append(signed_range(widths.sum_bits or MAX_SUM_BITS)[1] / needed)
+    if reach:
+        limits.append((signed_range(widths.state_bits)[1] - 1) / reach)
+    return min(limits)
+
+
+def _calibrated_limit(
+    net: FloatNetwork,
+    population: FloatPopulation,
+    peaks: Mapping[str, float],
+    widths: Widths,
+    max_count: int,
+) -> Fraction:
+    """The largest scale at which states with these peaks, and all sums, keep to their range."""
+    low, high, events = _worst_sums(net, population, max_count)
+    sum_bits = widths.sum_bits or MAX_SUM_BITS
+    needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
+    # Rounding takes a weight further from 0 by up to a half. In a pair the lower half can have the
+    # opposite sign, which the upper half makes up for.
+    lower_half = 1 << (widths.weight_bits - 1) if widths.weight_pairs else 0
+    room = signed_range(sum_bits)[1] - Fraction(magnitude(events)) * (lower_half + HALF) - 1
+    reach = Fraction(max(peaks[population.name], *(abs(v) for v in potentials(population))))
+    rail = signed_range(widths.state_bits)[1] * HEADROOM - 1
+    limits = [room / needed] if needed else []
+    limits += [rail / reach] if reach else []
+    limit = min(limits, default=Fraction(1 << MAX_SUM_BITS))
+    if limit <= 0:
+        raise SpikeloomError(
+            f"population {population.name!r}: {magnitude(events):g} events can arrive in a step, "
+            f"too many for sums of {sum_bits} bits; raise sum_bits"
+        )
+    return limit
+
+
+def _worst_sums(
+    net: FloatNetwork, population: FloatPopulation, max_count: int
+) -> tuple[Floats, Floats, Floats]:
+    """Of each neuron the minimum and maximum sum of a step, and the most events."""
+    counts = {node.name: max_count for node in net.inputs}
+    counts |= {p.name: p.max_spikes for p in net.populations}
+    low, high, events = (np.zeros(population.size) for _ in range(3))
+    for connection in net.into(population.name):
+        count = counts[connection.source]
+        low += count * _sum_over_sources(connection, np.minimum(connection.weights, 0))
+        high += count * _sum_over_sources(connection, np.maximum(connection.weights, 0))
+        events += count * _sum_over_sources(connection, np.ones_like(connection.weights))
+    return low, high, events
+
+
+def _sum_over_sources(connection: AnyFloatConnection, weights: Floats) -> Floats:
+    """The sum at each target if every source spikes once, with `weights` in place of its own."""
+    if isinstance(connection, FloatConvolution):
+        kernel = dataclasses.replace(connection.kernel, weights=weights)
+        sums: Floats = kernel.apply(np.ones(math.prod(kernel.image)))
+        return sums
+    columns: Floats = weights.sum(axis=0)
+    return columns
+
+
+def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
+    """The scale, lowered until a threshold that several spikes of a step share is whole."""
+    if population.max_spikes == 1:
+        return scale
+    threshold = Fraction(population.shared("threshold"))
+    if scale.whole(population.shared("threshold")):
+        return scale
+    if scale.origin == "given":
+        raise SpikeloomError(
+            f"population {population.name!r}: with several spikes in a step its threshold must "
+            f"be a whole number of units, and at a scale of {float(scale.value):g} it is "
+            f"{float(threshold * scale.value):g}; give Fraction(units) / Fraction(threshold)"
+        )
+    steps = math.floor(threshold * scale.value)
+    if steps == 0:
+        raise SpikeloomError(
+            f"population {population.name!r}: its threshold {float(threshold):g} is less than "
+            "one step of the weights; raise weight_bits"
+        )
+    return Scale(steps / threshold, scale.origin)
