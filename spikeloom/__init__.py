@@ -1,4 +1,4 @@
-"""Spikeloom: a spiking network from NIR to RTL that is proved equal to its golden model.
+"""Spikeloom: a spiking network from NIR to RTL, compared with its golden model on every clock.
 
 A network from a file, run on the RTL:
 
