@@ -1,4 +1,4 @@
-"""Cycle-level golden model of the collector; see the section Mesh of `docs/hardware.md`."""
+"""Cycle-level golden model of the collector: the section Mesh of `docs/hardware.md`."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ INPUTS = 3
 """Inputs of a node, in the order of its arbitration: own, EAST, SOUTH."""
 
 DEPTH = 2
-"""Places of a node's queue."""
+"""Entries of a node's queue."""
 
 
 class Collector:
-    """Brings the packets of all tiles to the host: a node for each tile.
+    """Carries the packets of all tiles to the host through a tree with a node for each tile.
 
-    Packets are packed `config.host_out` payloads. `held` counts those in all nodes.
+    Packets are packed `config.host_out` payloads. `held` is the number of packets in all nodes.
     """
 
     __slots__ = ("feeds", "held", "next", "queues", "turns")
@@ -25,8 +25,8 @@ class Collector:
         self.queues: list[deque[int]] = [deque() for _ in tiles]
         self.turns = [0 for _ in tiles]
         self.held = 0
-        # The node that each leads to, and the queues that lead to it from EAST and SOUTH: one that
-        # is always empty where there is no such input.
+        # For each node the next node towards the host, and the queues at its inputs EAST and SOUTH:
+        # an empty queue stands for a missing input.
         self.next: list[int | None] = []
         self.feeds: list[tuple[deque[int], deque[int]]] = []
         for tile in tiles:
@@ -43,18 +43,28 @@ class Collector:
 
     @property
     def output(self) -> int | None:
-        """The packet that is valid at `host_out`, if any."""
+        """The packet valid at `host_out`, if any."""
         queue = self.queues[0]
         return queue[0] if queue else None
 
     def clock(self, offered: Mapping[int, int], host_ready: bool) -> list[int]:
-        """One clock with the packets that tiles offer, and whether the host takes one.
+        """Advance by one clock.
 
-        Returns the tiles whose packets transfer.
+        Parameters
+        ----------
+        offered
+            The packet that each tile offers, by tile.
+        host_ready
+            Whether the host accepts a packet.
+
+        Returns
+        -------
+        list of int
+            The tiles whose packets transfer.
         """
         if not offered and not self.held:
             return []
-        # Nodes that have a packet at an input, and what they grant.
+        # Nodes with a packet at an input, and the input that each grants.
         nodes = set(offered)
         nodes.update(
             after
@@ -69,7 +79,7 @@ class Collector:
                 order = (n % INPUTS for n in range(turn, turn + INPUTS))
                 grants.append((node, next(n for n in order if valid[n])))
 
-        # The edge. Nothing that a node takes now is the first place of a queue that is emptied now.
+        # The edge. A packet popped here was at the head of its queue before the edge.
         if host_ready and self.queues[0]:
             self.queues[0].popleft()
             self.held -= 1

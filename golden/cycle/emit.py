@@ -1,4 +1,4 @@
-"""Cycle-level golden model of emit; see `docs/hardware.md`."""
+"""Cycle-level golden model of emit: the section Emit of `docs/hardware.md`."""
 
 from collections import deque
 
@@ -7,17 +7,17 @@ from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import FabricConfig, PacketKind
 
 Target = tuple[int, int, int]
-"""Row of the target table: host, delay, and a packed event with its route and connection."""
+"""Row of the target table: host, delay, and a packed event with route and connection filled in."""
 
 Beat = tuple[int, int, int, Target | None]
-"""What stage B holds: index and place, population, value, and the target row, or None for a state
-beat."""
+"""Contents of stage B: index and position, population, value, and the target row (None for a state
+beat)."""
 
 
 class Emit:
-    """Sends every spike along its population's fan-out, to tiles or to the host.
+    """Sends a packet for each entry of a spike's fan-out, to the tiles or the host.
 
-    `idle` is `emit.idle`: nothing in the spike queue, in B or in C.
+    `idle` is `emit.idle`: the spike queue, B and C are empty.
     """
 
     __slots__ = (
@@ -44,7 +44,7 @@ class Emit:
         self.packet_shifts = at["population"], at["index"], at["value"]
         self.value_mask = (1 << config.state_bits) - 1
         self.targets: list[Target] = [(0, 0, 0)] * config.targets
-        # The spike queue; credits see to it that it never overflows.
+        # The spike queue; credits keep it from overflowing.
         self.memory: deque[Spike] = deque()
         self.head: Spike | None = None
         self.beat = self.round = 0
@@ -63,14 +63,24 @@ class Emit:
         self.targets[address] = host, delay, event
 
     def push(self, spike: Spike) -> None:
-        """Put `spike` into the queue; after the `clock` of the same clock."""
+        """Push `spike` into the queue; call after `clock`."""
         self.memory.append(spike)
         self.idle = False
 
     def clock(self, event_taken: bool, host_taken: bool, ahead: int, slot: int) -> bool:
-        """One clock with what transfers from C in it, and the command being fired.
+        """Advance by one clock.
 
-        Returns whether a spike was popped.
+        Parameters
+        ----------
+        event_taken, host_taken
+            Whether `emit_event` and `emit_host` transfer from C.
+        ahead, slot
+            Fields of the command being fired.
+
+        Returns
+        -------
+        bool
+            Whether a spike was popped from the queue.
         """
         # Stage C.
         if event_taken:

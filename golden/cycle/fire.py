@@ -1,6 +1,6 @@
-"""Cycle-level golden model of fire; see `docs/hardware.md`.
+"""Cycle-level golden model of fire: the section Fire of `docs/hardware.md`.
 
-`Fire` is what every fabric has, `FullFire` what one has that is built for more.
+`Fire` does the plain update; `FullFire` adds images and every option of the neuron update.
 """
 
 from collections import deque
@@ -17,17 +17,17 @@ Command = tuple[int, int, int, int]
 """Payload of `fire`: restart, first, ahead, slot."""
 
 ENTERED = 2
-"""Clocks from a neuron entering the pipeline to its sum leaving the buffer."""
+"""Clocks from a neuron entering the pipeline until its sum leaves the buffer."""
 
 Result = tuple[int, int, int, "Spike | None", int]
-"""What a neuron brings to the last stage: state row, value to write, how often it spiked, what to
-push if anything; and the synaptic current that it wrote on the way."""
+"""A neuron at the last stage: state row, potential to write, number of spikes, spike to push (if
+any), and the synaptic current written on the way."""
 
 
 class PopulationRow(NamedTuple):
     """Row of the population table; fields as in `FabricConfig.population_row`.
 
-    Fields that are not built have values that change nothing.
+    The defaults of fields that the fabric is built without have no effect.
     """
 
     number: int = 0
@@ -62,7 +62,7 @@ class PopulationRow(NamedTuple):
 class Spike:
     """Payload of the spike queue; fields as in `FabricConfig.spike`.
 
-    The place lies above the index in every word that has one: here `index` is both.
+    `index` also holds the position, which lies above the index in every packed word.
     """
 
     population: int
@@ -118,7 +118,7 @@ class Fire:
         self.state_range = -1 << (config.state_bits - 1), (1 << (config.state_bits - 1)) - 1
         self.index_mask = (1 << config.index_width) - 1
         self.counter_mask = (1 << config.counter_bits) - 1
-        # `row` wraps at the end of its field, so the table has a row for each of its values.
+        # `row` wraps at the end of its field, so the table has a row for each value of the field.
         empty = PopulationRow()
         self.populations = [empty] * (1 << index_bits(config.populations))
         self.population = empty  # the row read last
@@ -128,14 +128,15 @@ class Fire:
         self.row = 0
         self.first = self.ahead = self.slot = 0
         self.left = self.entering = self.fetch_address = 0
-        self.begun = 0  # neurons of the row that is fetched in this clock; 0: `fetch.valid` is 0
-        self.arriving = 0  # neurons of the row fetched in the clock before
-        self.neuron = self.neuron_address = 0  # of the neuron whose sum leaves the buffer next
+        self.begun = 0  # neurons of the row fetched in this clock; 0: `fetch.valid` is 0
+        self.arriving = 0  # neurons of the row fetched in the previous clock
+        # Index and state row of the neuron whose sum leaves the buffer next.
+        self.neuron = self.neuron_address = 0
         self.buffer = self.held = 0
         self.credits = config.queue
         self.enough = False
         self.returned = 0
-        # Stages from when a sum left the buffer to the last, the oldest first.
+        # Stages from the buffer to the last, oldest first.
         self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
         self.spikes = 0
 
@@ -144,30 +145,38 @@ class Fire:
         self.biases[address] = bias
 
     def begins(self) -> int:
-        """The neurons of the group that begins in this clock, or 0."""
+        """Number of neurons in the group that begins in this clock; 0 if none begins."""
         if self.entering > 1 or not self.enough:
             return 0
         return min(self.lanes, self.left)
 
     def rest(self) -> None:
-        """One clock in IDLE."""
+        """Advance by one clock in IDLE."""
         self.enough = self.credits >= self.lanes
         self.credits += self.returned
         self.returned = 0
 
     def start(self, command: Command) -> None:
-        """The clock in which `command` is valid: the state is IDLE."""
+        """Latch `command` in the clock in which it is valid; the state is IDLE."""
         restart, self.first, self.ahead, self.slot = command
         if restart:
             self.row = 0
         self.state = LOOKUP
 
     def clock(self, fetched: int) -> Spike | None:
-        """One clock in a state other than IDLE; returns what is pushed to the spike queue.
+        """Advance by one clock in a state other than IDLE.
 
-        `fetched`: the row of sums that integrate gives, if there was a fetch in the clock before.
+        Parameters
+        ----------
+        fetched
+            Row of sums from integrate, valid if there was a fetch in the previous clock.
+
+        Returns
+        -------
+        Spike or None
+            What is pushed to the spike queue.
         """
-        # From when a group begins until its neurons are in `pipeline` it is in one of these.
+        # A group that has begun is in one of these until its neurons are in `pipeline`.
         before = self.entering or self.begun or self.arriving or self.held
         drained = self.state == DRAIN and not before and not any(self.pipeline)
         credits = self.credits
@@ -231,10 +240,10 @@ class Fire:
         return spike
 
     def update(self) -> Result:
-        """The neuron whose sum leaves the buffer: what it brings to the last stage.
+        """Update the neuron whose sum leaves the buffer; see section 'Pipeline' for the equation.
 
-        All is computed in this clock: the population row and the command hold until the pipeline is
-        empty, and no neuron is updated twice in a walk.
+        All stages are computed at once. This is exact because the population row and the command
+        hold until the pipeline is empty, and a walk updates no neuron twice.
         """
         population = self.population
         low, high = self.state_range
@@ -271,11 +280,11 @@ class Fire:
 
 
 class FullFire(Fire):
-    """Fire of a fabric that is built for more than the plain update.
+    """Fire of a fabric with images or options of the neuron update.
 
-    Without images, a row of the population table is walked as an image of one place whose channels
-    are its neurons. A group of neurons is (`group`, `y`, `x`), the `fetches`-th of its population;
-    `origins` are those that have begun and not arrived in the buffer.
+    Without images, a row of the population table is walked as a 1 x 1 image whose channels are its
+    neurons. The group that begins next is (`group`, `y`, `x`), number `fetches` of its population.
+    `origins` holds the groups that have begun and are not yet in the buffer.
     """
 
     __slots__ = (
@@ -288,8 +297,8 @@ class FullFire(Fire):
         "images",
         "leaks",
         "origins",
-        "place_shifts",
         "position",
+        "position_shifts",
         "spike_clocks",
         "width",
         "x",
@@ -299,9 +308,9 @@ class FullFire(Fire):
     def __init__(self, config: FabricConfig) -> None:
         super().__init__(config)
         self.images = config.images
-        # From the index on.
+        # Relative to the index.
         at = offsets(config.spike)
-        self.place_shifts = (
+        self.position_shifts = (
             (at["y"] - at["index"], at["x"] - at["index"]) if config.images else (0, 0)
         )
         self.spike_clocks = config.spike_clocks
@@ -314,7 +323,7 @@ class FullFire(Fire):
 
     @staticmethod
     def needed(config: FabricConfig) -> bool:
-        """Whether `Fire` cannot do what the fabric is built for."""
+        """Whether the fabric has images or options that `Fire` does not model."""
         return (
             config.images
             or config.synaptic_current
@@ -329,13 +338,13 @@ class FullFire(Fire):
         self.leaks[address] = leak
 
     def begins(self) -> int:
-        """The neurons of the group that begins in this clock, or 0."""
+        """Number of neurons in the group that begins in this clock; 0 if none begins."""
         if not super().begins():
             return 0
         return min(self.lanes, self.channels - self.group * self.lanes)
 
     def clock(self, fetched: int) -> Spike | None:
-        """One clock in a state other than IDLE; as without images."""
+        """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
         arriving, setup = self.arriving, self.state == SETUP
         spike = super().clock(fetched)
         if arriving:
@@ -354,10 +363,10 @@ class FullFire(Fire):
         return spike
 
     def _arrive(self) -> None:
-        """A row that was fetched goes into the buffer."""
+        """Set index, rows and position of the group that enters the buffer."""
         population = self.population
         group, y, x, fetches = self.origins.popleft()
-        y_shift, x_shift = self.place_shifts
+        y_shift, x_shift = self.position_shifts
         self.position = y << y_shift | x << x_shift
         self.neuron = group * self.lanes
         self.neuron_address = population.neuron_base + fetches * self.lanes
@@ -369,7 +378,7 @@ class FullFire(Fire):
             self.bias_address = population.bias_base + fetches * self.lanes
 
     def _step(self) -> None:
-        """A group begins: on to the next one."""
+        """Record the group that begins and advance to the next one."""
         self.origins.append((self.group, self.y, self.x, self.fetches))
         self.fetches += 1
         self.x += 1
@@ -381,10 +390,10 @@ class FullFire(Fire):
                 self.group += 1
 
     def update(self) -> Result:
-        """The neuron whose sum leaves the buffer: what it brings to the last stage.
+        """Update the neuron whose sum leaves the buffer, as in `Fire.update`.
 
-        The clocks are those of a fabric that has all; nobody looks at synaptic currents before the
-        walk ends, so they are written at once.
+        The comments name the clocks of a fabric with every option. Synaptic currents are written at
+        once, because nothing reads them before the walk ends.
         """
         population = self.population
         low, high = self.state_range
@@ -412,7 +421,7 @@ class FullFire(Fire):
         self.currents[address] = current
         # m + 7.
         u = max(u, population.v_min)
-        # m + 8 and following. `w` is short of what the bits but the lowest found.
+        # From m + 8 on. `w` is `u` less the shares of the bits set so far, the lowest excepted.
         spiked = 0
         w = u
         for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
@@ -441,6 +450,6 @@ class FullFire(Fire):
         return address, u, spiked, spike, current
 
     def _over(self, potential: int, bit: int) -> bool:
-        """Whether a potential is above (`inclusive`: at) 2**`bit` times the threshold."""
+        """Whether a potential is above (`inclusive`: at or above) 2**`bit` times the threshold."""
         threshold = self.population.threshold << bit
         return potential >= threshold if self.population.inclusive else potential > threshold

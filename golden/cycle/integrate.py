@@ -1,6 +1,6 @@
-"""Cycle-level golden model of integrate; see `docs/hardware.md`.
+"""Cycle-level golden model of integrate: the section Integrate of `docs/hardware.md`.
 
-`Integrate` is the section of that name, `ImageIntegrate` with what its part Images adds.
+`ImageIntegrate` adds the subsection Images.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from spikeloom.golden.spec import FabricConfig, index_bits
 
 
 class ConnectionRow(NamedTuple):
-    """Row of the connection table; fields as in `FabricConfig.connection_row`, 0 if not built."""
+    """Row of the connection table; fields as in `FabricConfig.connection_row`, 0 if absent."""
 
     weight_base: int = 0
     sources: int = 0
@@ -45,17 +45,17 @@ class CoordinateRow:
 
 
 class Integrate:
-    """Adds the weights of events to the accumulators.
+    """Adds the weights of events to the accumulators, a group of `lanes` synapses per clock.
 
-    A row of sums is one integer, its lanes packed in two's complement as in the memory. All lanes
-    are added at once: their lower bits in one addition, which cannot carry from a lane into the
-    next because the sign bits are left out; then the sign bit, the sum of two bits and a carry,
-    by exclusive or. That wraps in every lane, as the hardware does. Weight rows are kept sign
-    extended to lanes of sums, split into (lower bits, sign bits); a second time, if the fabric has
-    weight pairs, as they count in a row with `high`.
+    A row of sums is one integer with its lanes packed in two's complement, as in the memory. All
+    lanes are added at once. The bits below the sign bits take one addition, which cannot carry
+    into the next lane because the sign bits are masked out; an exclusive or of both sign bits and
+    that carry then gives the sign. Every lane wraps, as in hardware. Weight rows are stored sign
+    extended to the lanes of a row of sums, split into (lower bits, sign bits). With weight pairs
+    they are stored a second time, scaled for connections with `high`.
 
-    `x_more` says that another segment follows the one in X, and `described` that an event in D can
-    be taken: both are for images.
+    `x_more`: another segment follows the one in X. `described`: the event in D has its addresses
+    and can leave. Only images change them.
     """
 
     __slots__ = (
@@ -81,7 +81,7 @@ class Integrate:
         "stalls",
         "sums",
         "synops",
-        "waiting",
+        "w_event",
         "weights",
         "x_begins",
         "x_groups",
@@ -109,11 +109,11 @@ class Integrate:
         self.sums = [0] * config.sum_words
         self.weights = [(0, 0)] * config.weight_words
         self.high_weights = [(0, 0)] * config.weight_words if config.weight_pairs else []
-        # Rows beyond the table read as unused, so that no event can leave it.
+        # A power of two of rows, so that any connection number can be read; the rest stay unused.
         unused = ConnectionRow()
         self.connections = [unused] * (1 << index_bits(config.connections))
         self.connection = unused  # the row read last
-        self.waiting: int | None = None  # the event in W, packed
+        self.w_event: int | None = None  # packed; None if W is empty
         self.d_valid = False
         self.d_index = self.d_slot = 0
         self.described = True
@@ -122,13 +122,13 @@ class Integrate:
         self.x_sum_stride = config.slots
         self.x_synapses = 0
         self.x_weights = self.weights
-        # Stages R and A: accumulator row of the operation issued in the clock before, and in that
-        # before it, and the weights to add to it (None: a fetch).
+        # Stages R and A: accumulator rows of the operations issued one and two clocks ago, and the
+        # weights to add (None: a fetch).
         self.r_address: int | None = None
         self.r_weights: tuple[int, int] | None = None
         self.a_address: int | None = None
         self.a_weights: tuple[int, int] | None = None
-        self.dropped = False  # an event in the clock before
+        self.dropped = False  # in the previous clock
         self.synops = self.stalls = self.errors = 0
 
     def write_weights(self, address: int, word: int) -> None:
@@ -139,7 +139,7 @@ class Integrate:
             self.high_weights[address] = self._extended(word, weight_bits)
 
     def _extended(self, word: int, shift: int) -> tuple[int, int]:
-        """Packed weights times 2**`shift`, as lanes of sums."""
+        """Packed weights times 2**`shift`, sign extended: (lower bits, sign bits) of all lanes."""
         lanes, weight_bits, sum_bits = self.row_bits
         sign = 1 << (weight_bits - 1)
         row = 0
@@ -149,17 +149,17 @@ class Integrate:
         return row & self.lower, row & self.signs
 
     def pending(self, slot: int) -> bool:
-        """Whether an event for `slot` has groups that are not yet issued."""
-        if self.waiting is not None:
+        """Whether W, D or X holds an event due in `slot`."""
+        if self.w_event is not None:
             _, _, slot_shift = self.event_shifts
             _, _, slot_mask = self.event_masks
-            if self.waiting >> slot_shift & slot_mask == slot:
+            if self.w_event >> slot_shift & slot_mask == slot:
                 return True
         return (self.d_valid and self.d_slot == slot) or (self.x_valid and self.x_slot == slot)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in any stage, and nothing left to be counted."""
+        """Whether D, X, R and A are empty and no dropped event is left to count."""
         return (
             not self.d_valid
             and not self.x_valid
@@ -169,16 +169,26 @@ class Integrate:
         )
 
     def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
-        """One clock in which `event` (if any) transfers; returns the row `fetched` (if any).
+        """Advance by one clock.
 
-        `event`: packed, as in `FabricConfig.event`; it may only transfer where `waiting` is None.
+        Parameters
+        ----------
+        event
+            Packed `FabricConfig.event` that transfers in this clock, if any; W must be empty.
+        fetching, fetch_address
+            `fetch.valid` (nonzero) and `fetch.address`.
+
+        Returns
+        -------
+        int
+            `fetched`: the row of sums read by a fetch in the previous clock, else 0.
         """
         if self.dropped:
             self.errors = self.errors + 1 & self.counter_mask
             self.dropped = False
 
-        # Stage A. Every operation reads and writes in one go here, in order: that is what
-        # forwarding makes of the memory.
+        # Stage A. Here each operation reads and writes at once, in order; in hardware forwarding
+        # has the same effect.
         address = self.a_address
         if address is not None:
             if self.a_weights is None:
@@ -225,16 +235,16 @@ class Integrate:
             self.take()
         if self.d_valid:
             if event is not None:
-                self.waiting = event
-        elif self.waiting is not None:
-            self.describe(self.waiting)
-            self.waiting = None
+                self.w_event = event
+        elif self.w_event is not None:
+            self.accept(self.w_event)
+            self.w_event = None
         elif event is not None:
-            self.describe(event)
+            self.accept(event)
         return fetched
 
-    def describe(self, event: int) -> None:
-        """The clock in which `event` goes into D."""
+    def accept(self, event: int) -> None:
+        """Move `event` into D and read its row of the connection table."""
         self.d_valid = True
         connection, index, slot = self.event_shifts
         connection_mask, index_mask, slot_mask = self.event_masks
@@ -243,7 +253,7 @@ class Integrate:
         self.d_slot = event >> slot & slot_mask
 
     def take(self) -> None:
-        """The clock with `d_take`: the event in D goes to X, which is free, or is dropped."""
+        """`d_take`: move the event in D to X, which is free, or drop it."""
         row = self.connection
         if self.d_index >= row.sources or row.groups == 0:
             self.dropped = True
@@ -258,15 +268,15 @@ class Integrate:
         self.x_weights = self.high_weights if row.high else self.weights
 
     def next_segment(self) -> None:
-        """Issue of the last group of a segment, if another one follows; only images have those."""
+        """Start the segment that follows the one in X; only images have several."""
         raise NotImplementedError
 
 
 class ImageIntegrate(Integrate):
     """Integrate of a fabric with images.
 
-    Of an image in X, `x_row` is its row of the connection table, and `x_segment` and `x_width` are
-    what `x_groups` and `x_columns` become at the beginning of a segment and of a row.
+    For a convolution in X, `x_row` is its row of the connection table; `x_groups` restarts from
+    `x_segment` with each segment, `x_columns` from `x_width` with each kernel row.
     """
 
     __slots__ = (
@@ -277,14 +287,14 @@ class ImageIntegrate(Integrate):
         "a_sum",
         "a_synapses",
         "a_weight",
-        "axis",
         "c_sum",
         "c_weight",
+        "coordinate_row",
         "coordinates",
         "d_x",
         "d_y",
-        "place_mask",
-        "place_shifts",
+        "position_mask",
+        "position_shifts",
         "r_sum",
         "r_weight",
         "slots",
@@ -301,13 +311,13 @@ class ImageIntegrate(Integrate):
         super().__init__(config)
         self.slots = config.slots
         at = offsets(config.event)
-        self.place_shifts = at["y"], at["x"]
-        self.place_mask = (1 << config.position[0][1]) - 1
+        self.position_shifts = at["y"], at["x"]
+        self.position_mask = (1 << config.position[0][1]) - 1
         self.weight_mask = (1 << index_bits(config.weight_words)) - 1
         self.sum_mask = (1 << index_bits(config.sum_words)) - 1
-        # An event beyond its image, which is dropped in the end, may read beyond the table.
+        # A power of two of rows: an event outside its image may read any, and is dropped later.
         self.coordinates = [CoordinateRow()] * (1 << index_bits(config.coordinates))
-        self.axis = CoordinateRow()  # the row read last
+        self.coordinate_row = CoordinateRow()  # the row read last
         self.d_y = self.d_x = 0
         self.a_clock = self.a_weight = self.a_sum = 0
         self.a_rows = self.a_columns = self.a_groups = self.a_synapses = 0
@@ -316,55 +326,55 @@ class ImageIntegrate(Integrate):
         self.c_weight = self.c_sum = self.r_weight = self.r_sum = 0
 
     def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
-        """One clock; as without images."""
+        """Advance by one clock, as in `Integrate.clock`."""
         looking_up = self.d_valid and not self.described
         fetched = super().clock(event, fetching, fetch_address)
         if looking_up:
             self._look_up()
         return fetched
 
-    def describe(self, event: int) -> None:
-        """The clock in which `event` goes into D."""
-        super().describe(event)
-        y, x = self.place_shifts
-        self.d_y = event >> y & self.place_mask
-        self.d_x = event >> x & self.place_mask
+    def accept(self, event: int) -> None:
+        """Move `event` into D and read its row of the connection table."""
+        super().accept(event)
+        y, x = self.position_shifts
+        self.d_y = event >> y & self.position_mask
+        self.d_x = event >> x & self.position_mask
         self.a_clock = 0
         self.described = not self.connection.image
 
     def _look_up(self) -> None:
-        """A clock in which an event of a row with `image` is in D and not yet described."""
+        """One clock of address generation for an event of a convolution in D."""
         row = self.connection
         if self.a_clock == 0:
             self.a_weight = row.weight_base + (0 if row.grouped else self.d_index)
             self.a_sum = row.sum_base + self.d_slot
-            self._read_axis(row.row_coordinates + self.d_y)
+            self._read_coordinate(row.row_coordinates + self.d_y)
         elif self.a_clock == 1:
-            self.a_rows = self._add_axis()
-            self._read_axis(row.column_coordinates + self.d_x)
+            self.a_rows = self._add_coordinate()
+            self._read_coordinate(row.column_coordinates + self.d_x)
         elif self.a_clock == 2:
-            self.a_columns = self._add_axis()
-            self._read_axis(row.channel_coordinates + self.d_index)
+            self.a_columns = self._add_coordinate()
+            self._read_coordinate(row.channel_coordinates + self.d_index)
             if not row.grouped:
                 self.a_groups, self.a_synapses = row.groups, row.synapses
                 self.described = True
         else:
-            self.a_synapses = self.axis.synapses
-            self.a_groups = self._add_axis()
+            self.a_synapses = self.coordinate_row.synapses
+            self.a_groups = self._add_coordinate()
             self.described = True
         self.a_clock += 1
 
-    def _read_axis(self, address: int) -> None:
-        self.axis = self.coordinates[address & len(self.coordinates) - 1]
+    def _read_coordinate(self, address: int) -> None:
+        self.coordinate_row = self.coordinates[address & len(self.coordinates) - 1]
 
-    def _add_axis(self) -> int:
-        """The row of a coordinate is there; returns its `count`."""
-        self.a_weight = self.a_weight + self.axis.weight & self.weight_mask
-        self.a_sum = self.a_sum + self.axis.sum & self.sum_mask
-        return self.axis.count
+    def _add_coordinate(self) -> int:
+        """Add the offsets of the coordinate row read last; returns its `count`."""
+        self.a_weight = self.a_weight + self.coordinate_row.weight & self.weight_mask
+        self.a_sum = self.a_sum + self.coordinate_row.sum & self.sum_mask
+        return self.coordinate_row.count
 
     def take(self) -> None:
-        """The clock with `d_take`."""
+        """`d_take`: move the event in D to X, which is free, or drop it."""
         row = self.connection
         if not row.image:
             super().take()
@@ -375,7 +385,7 @@ class ImageIntegrate(Integrate):
             self.dropped = True
             return
         if self.a_rows == 0 or self.a_columns == 0 or self.a_groups == 0:
-            return  # it leads nowhere
+            return  # no targets
         self.x_valid = self.x_begins = True
         self.x_slot = self.d_slot
         self.x_weight_address = self.c_weight = self.r_weight = self.a_weight
@@ -391,7 +401,7 @@ class ImageIntegrate(Integrate):
         self.x_more = self.x_columns != 1 or self.x_rows != 1
 
     def next_segment(self) -> None:
-        """Issue of the last group of a segment, if another one follows."""
+        """Start the segment that follows the one in X: next kernel column, or next kernel row."""
         row = self.x_row
         if self.x_columns != 1:
             self.x_columns -= 1

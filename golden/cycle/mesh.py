@@ -1,4 +1,4 @@
-"""Cycle-level golden model of a mesh of routers, in a fabric or alone; see `docs/hardware.md`."""
+"""Cycle-level golden model of a mesh, in a fabric or alone: section Mesh of `docs/hardware.md`."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ WEST = int(Port.WEST)
 
 
 def mesh_probe(config: FabricConfig) -> Layout:
-    """What a cycle-by-cycle bench sees of a mesh of routers alone.
+    """Layout of the probe word of a mesh without tiles, for cycle-by-cycle benches.
 
-    For each tile t the streams into its router from its neighbours or the host (`links`), out of it
-    to the tile (`t.event`) and into it from the tile (`t.emit_event`), in the order and under the
-    names of `FabricConfig.probe`; then the packets each router dropped.
+    For each tile t: the streams into its router from neighbours or the host (`links`), to the tile
+    (`t.event`) and from the tile (`t.emit_event`), in the order and with the names of
+    `FabricConfig.probe`. Then, for each router, the number of packets it dropped.
     """
     fields: list[tuple[str, int]] = []
     for tile in range(config.tiles):
@@ -40,16 +40,17 @@ class Mesh:
     Attributes
     ----------
     flying
-        For each slot, L registers, queue places and outputs that hold a packet due in it.
+        For each slot, the number of L registers, queue entries and output registers that hold a
+        packet due in it.
     taken
-        For each tile, whether the packet it offered in the last clock was accepted in it.
+        For each tile, whether the packet it offered in the last clock was accepted.
     host_taken
-        The same of the host's packet.
+        Whether the host's packet was accepted in the last clock.
     delivered
-        For each tile, the packet it took in the last clock, or None.
+        For each tile, the packet it accepted in the last clock, or None.
     streams
-        With `trace`, for each tile the links, `event` and `emit_event` of the last clock, packed as
-        in the probe word, from the first of them on.
+        With `trace`, for each tile its links, `event` and `emit_event` in the last clock, packed as
+        in the probe word from the first link on.
     """
 
     __slots__ = (
@@ -72,7 +73,7 @@ class Mesh:
         tiles = range(config.tiles)
         self.routers = [Router(config, tile, self.flying) for tile in tiles]
         self.active: set[int] = set()  # tiles whose routers hold a packet
-        # For each tile and output, the tile and input that it leads to; LOCAL leads to the tile.
+        # The tile and input at the other end of each output but LOCAL, by tile.
         self.links: list[list[tuple[int, int]]] = []
         for tile in tiles:
             neighbours = [config.neighbour(tile, port) for port in FACING]
@@ -88,7 +89,7 @@ class Mesh:
 
         self.trace = trace
         self.streams: list[int] = []
-        # Positions of the streams of a tile: into its router by port, and `event`.
+        # Offsets of the streams of a tile: the inputs of its router by port, and `event`.
         at = offsets(mesh_probe(config))
         self.inputs: list[dict[int, int]] = []
         self.event_shifts: list[int] = []
@@ -106,22 +107,22 @@ class Mesh:
     def clock(
         self, offered: Sequence[int | None], ready: Sequence[bool], host: int | None = None
     ) -> None:
-        """One clock.
+        """Advance by one clock.
 
         Parameters
         ----------
         offered
             The packet that each tile offers, if any.
         ready
-            Whether each tile takes a packet.
+            Whether each tile accepts a packet.
         host
-            The packet that is offered at the WEST port of tile 0, if any.
+            The packet offered at the WEST port of tile 0, if any.
         """
         routers, links = self.routers, self.links
         if self.trace:
             self.streams = self._streams(offered, ready, host)
 
-        # Signals that registers decide: what transfers.
+        # Transfers depend on registers alone.
         delivered: list[int | None] = [None] * len(routers)
         accepted: list[tuple[int, int, int]] = []  # tile, port, packet
         leaving: list[tuple[Router, int]] = []
@@ -163,7 +164,7 @@ class Mesh:
     def _streams(
         self, offered: Sequence[int | None], ready: Sequence[bool], host: int | None
     ) -> list[int]:
-        """What `streams` is after a clock, from the registers before it."""
+        """The value of `streams` after a clock, from the registers before it."""
         streams = [
             bits | taking << shift + 1
             for bits, taking, shift in zip(self.ready_bits, ready, self.event_shifts, strict=True)
@@ -191,24 +192,29 @@ class Mesh:
 class MeshModel:
     """A mesh of routers without tiles, clock by clock.
 
-    Each tile is a source and a sink; a further source is the host, at the WEST port of tile 0.
+    Each tile is a source and a sink; the host is one more source, at the WEST port of tile 0.
     Packets are packed `config.event` payloads.
 
     Parameters
     ----------
     config
-        The sizes of the fabric; two tiles or more.
+        Sizes of the fabric, of two tiles or more.
     trace
-        Make `clock` return the probe word, which takes longer.
+        Make `clock` return the probe word, which is slower.
 
     Attributes
     ----------
     taken
-        For each tile, whether the packet it offered in the last clock was accepted in it.
+        For each tile, whether the packet it offered in the last clock was accepted.
     host_taken
-        The same of the host's packet.
+        Whether the host's packet was accepted in the last clock.
     delivered
-        For each tile, the packet it took in the last clock, or None.
+        For each tile, the packet it accepted in the last clock, or None.
+
+    Raises
+    ------
+    SpikeloomError
+        The fabric is a single tile, which has no router.
     """
 
     __slots__ = (
@@ -235,7 +241,7 @@ class MeshModel:
         self.delivered = self.mesh.delivered
         self.counter_mask = (1 << config.counter_bits) - 1
         at = offsets(mesh_probe(config))
-        # Of each tile, the first stream and the counter.
+        # For each tile the offsets of its first stream and its counter.
         self.shifts = [
             (
                 at[f"{tile}.{config.links(tile)[0].name.lower()}.valid"],
@@ -246,16 +252,16 @@ class MeshModel:
 
     @property
     def empty(self) -> bool:
-        """Whether no packet is anywhere."""
+        """Whether no router holds a packet."""
         return not self.mesh.active
 
     @property
     def errors(self) -> list[int]:
-        """For each tile, the packets that its router dropped, wrapped at `counter_bits`."""
+        """For each tile, the number of packets its router dropped, wrapped at `counter_bits`."""
         return [router.errors & self.counter_mask for router in self.mesh.routers]
 
     def write(self, tile: int, route: int, ports: int) -> None:
-        """Write a packed `config.route_row` to the route table of a router, in no time."""
+        """Write a packed `config.route_row` to a route table without advancing the clock."""
         self.mesh.routers[tile].table[route] = ports
 
     def clock(
@@ -268,7 +274,7 @@ class MeshModel:
         offered
             The packet that each tile offers in this clock, if any.
         ready
-            Whether each tile takes a packet in this clock.
+            Whether each tile accepts a packet in this clock.
         host
             The packet that the host offers in this clock, if any.
 

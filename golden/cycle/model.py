@@ -1,7 +1,8 @@
 """Cycle-level golden model: what every port of a fabric does in every clock.
 
-Written from `docs/hardware.md`, to be read beside it: a class is a section of the page, an
-attribute is a register or memory, with the same name. Here the parts are joined.
+Written from `docs/hardware.md`, to be read beside it: each class is a section of the page, each
+attribute a register or memory of the same name. This file joins the blocks and models the sections
+Load port, Arbiter, Counters and Probe.
 """
 
 from collections import deque
@@ -25,19 +26,19 @@ from spikeloom.golden.spec import (
 )
 
 WATCHDOG = 1 << 18
-"""Clocks in which `CycleModel.run` must see some progress. The longest legal silence, one event or
+"""Clocks within which `CycleModel.run` must see progress. The longest legal silence, one event or
 one population of the largest tile, is about 2**16 clocks."""
 
 STEP_PACKET = int(PacketKind.STEP)
-"""The STEP packet: its other fields are 0."""
+"""The STEP packet; all its other fields are 0."""
 
 T = TypeVar("T")
 
 
 class ProbeShifts:
-    """Positions in the probe word: of the first field of a stream, and of the first counter.
+    """Bit offsets in the probe word of the first field of each stream and of the first counter.
 
-    `tiles` has, for each tile, those of its first stream and of `event`.
+    `tiles` has two offsets for each tile: its first stream and `event`.
     """
 
     __slots__ = ("counters", "fire", "host_in", "host_out", "tiles")
@@ -55,11 +56,11 @@ class ProbeShifts:
 
 
 class Interconnect:
-    """What lies between the sequencer and the tiles of a mesh.
+    """Mesh, collector and register trees between the sequencer and the tiles.
 
-    Each line holds what entered a tree of registers, the latest last: the command, the slot and
-    load words on their way to the tiles, `busy` and `collecting` on their way back. `active` are
-    the tiles that are not at rest.
+    Each deque is a tree of `tree_depth` registers, the newest value last: command, slot and load
+    word on the way to the tiles, `busy` and `collecting` on the way back. `active` is the set of
+    tiles that are not at rest.
     """
 
     __slots__ = ("active", "busy", "collecting", "collector", "commands", "loads", "mesh", "slots")
@@ -77,7 +78,7 @@ class Interconnect:
 
 
 def through(line: deque[T], value: T) -> T:
-    """What leaves a line of registers in the clock in which `value` enters it."""
+    """Shift `value` into a line of registers; returns the value that leaves it in this clock."""
     line.append(value)
     return line.popleft()
 
@@ -88,9 +89,9 @@ class CycleModel:
     Parameters
     ----------
     config
-        The sizes of the fabric.
+        Sizes and options of the fabric.
     trace
-        Make `clock` return the probe word, which takes longer.
+        Make `clock` return the probe word, which is slower.
 
     Attributes
     ----------
@@ -149,12 +150,12 @@ class CycleModel:
         return values
 
     def load(self, image: MemoryImage) -> None:
-        """Write all rows of `image`, in no time."""
+        """Write all rows of `image` without advancing the clock."""
         for word in image.load_words():
             self._write(word)
 
     def row(self, target: ReadTarget, tile: int, address: int) -> int:
-        """A row of a memory of a fabric at rest, packed as in `config.readable_memories`."""
+        """A row of a memory, packed as in `config.readable_memories`; the fabric is at rest."""
         fire = self.tiles[tile].fire
         loaded = self.loaded.get((tile, target, address), 0)
         if target == ReadTarget.SUM:
@@ -169,15 +170,14 @@ class CycleModel:
         return loaded
 
     def run(self, words: Sequence[int]) -> list[tuple[int, int]]:
-        """Offer `words` back to back, to a host that is always ready to take packets.
+        """Offer `words` back to back with `host_out` always ready.
 
-        Runs until every word was taken and as many STEP packets came out as step marks went in.
+        Runs until every word is taken and every step mark is answered by a STEP packet.
 
         Returns
         -------
         list of (clock, packet)
-            Every packet with the number of the clock in which it was transferred; 0 is the first
-            clock of this call.
+            Every packet with the clock in which it transferred, counted from 0 at this call.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class CycleModel:
                 if now == progress:
                     raise RuntimeError(
                         f"no progress in {WATCHDOG} clocks: {taken} of {len(words)} words taken, "
-                        f"{steps} steps not complete; does the image fit the host's words?"
+                        f"{steps} steps not complete; do the words match the loaded image?"
                     )
                 progress = now
         return packets
@@ -217,11 +217,11 @@ class CycleModel:
         Parameters
         ----------
         host_in
-            Packed `config.host_in` payload that is offered in this clock, if any.
+            Packed `config.host_in` payload offered in this clock, if any.
         host_out_ready
-            Whether the host takes a packet in this clock.
+            Whether the host accepts a packet in this clock.
         load
-            Packed `config.load` payload that is transferred in this clock, if any.
+            Packed `config.load` payload transferred in this clock, if any.
 
         Returns
         -------
@@ -237,20 +237,20 @@ class CycleModel:
         return probe | counters
 
     def _clock_one(self, host_in: int | None, host_out_ready: bool, load: int | None) -> int:
-        """One clock of a single tile."""
+        """Advance a single tile by one clock."""
         tile, sequencer = self.tiles[0], self.sequencer
         emit = tile.emit
 
-        # Signals that registers decide. Nobody looks at `busy` before a step's input is complete.
+        # Signals that depend on registers alone. `busy` is unused until a step's input is complete.
         busy = sequencer.lead != 0 and tile.busy(sequencer.fire_slot)
         fetching = tile.fire.begun
-        event_ready = tile.integrate.waiting is None
+        event_ready = tile.integrate.w_event is None
         emit_event = emit.c_event
         emit_host = emit.c_packet
         reporting = sequencer.state == DONE
         host_out = STEP_PACKET if reporting else emit_host
 
-        # Arbiter, and the sequencer's input side. The step mark is the lowest bit of a host word.
+        # Arbiter and the sequencer's input side. Bit 0 of a host word marks the end of a step.
         event = emit_event
         mark = None
         taken = False
@@ -290,21 +290,17 @@ class CycleModel:
             part |= (1 | emit_event << 2) << shift.emit_event
         if emit_host is not None:
             part |= (1 | emit_host << 2) << shift.emit_host
-        _, place = self.probe_shifts.tiles[0]
-        return part << place | self._pack_ends(host_in, taken, host_out, host_out_ready, command)
+        _, offset = self.probe_shifts.tiles[0]
+        return part << offset | self._pack_ends(host_in, taken, host_out, host_out_ready, command)
 
     def _clock_mesh(
         self, between: Interconnect, host_in: int | None, host_out_ready: bool, load: int | None
     ) -> int:
-        """One clock of two tiles or more."""
-        tiles, sequencer, mesh, collector = (
-            self.tiles,
-            self.sequencer,
-            between.mesh,
-            between.collector,
-        )
+        """Advance a fabric of two tiles or more by one clock."""
+        tiles, sequencer = self.tiles, self.sequencer
+        mesh, collector = between.mesh, between.collector
 
-        # Signals that registers decide. A tile at rest is ready and offers nothing.
+        # Signals that depend on registers alone. A tile at rest is ready and offers nothing.
         slot = through(between.slots, sequencer.fire_slot)
         busy = mesh.flying[slot] != 0
         ready = [True] * len(tiles)
@@ -315,7 +311,7 @@ class CycleModel:
             tile = tiles[number]
             busy = busy or tile.busy(slot)
             fetching[number] = tile.fire.begun
-            ready[number] = tile.integrate.waiting is None
+            ready[number] = tile.integrate.w_event is None
             offered[number] = tile.emit.c_event
             if tile.emit.c_packet is not None:
                 packets[number] = tile.emit.c_packet
@@ -355,12 +351,7 @@ class CycleModel:
                 arriving,
             )
         between.active = {number for number in awake if not tiles[number].resting}
-        if load is not None and self._unpack_load(load)[1] == LoadTarget.CONTROL:
-            self._write(load)
-            load = None
-        written = through(between.loads, load)
-        if written is not None:
-            self._write(written)
+        self._load_mesh(between, load)
 
         self.host_in_taken = taken
         self.host_out = host_out if host_out_ready else None
@@ -372,11 +363,20 @@ class CycleModel:
         for number, packet in packets.items():
             parts[number] |= (1 | (number in sent) << 1 | packet << 2) << emit_host
         probe = self._pack_ends(host_in, taken, host_out, host_out_ready, command)
-        for (first, place), streams, part in zip(
+        for (first, offset), streams, part in zip(
             self.probe_shifts.tiles, mesh.streams, parts, strict=True
         ):
-            probe |= streams << first | part << place
+            probe |= streams << first | part << offset
         return probe
+
+    def _load_mesh(self, between: Interconnect, load: int | None) -> None:
+        """Take a load word: CONTROL is written at once, others `tree_depth` clocks later."""
+        if load is not None and self._unpack_load(load)[1] == LoadTarget.CONTROL:
+            self._write(load)
+            load = None
+        arriving = through(between.loads, load)
+        if arriving is not None:
+            self._write(arriving)
 
     def _pack_ends(
         self,
@@ -386,7 +386,7 @@ class CycleModel:
         host_out_ready: bool,
         command: Command | None,
     ) -> int:
-        """The host's streams and `fire` at their places in the probe word."""
+        """The host's streams and `fire`, shifted to their offsets in the probe word."""
         shift = self.probe_shifts
         probe = taken << shift.host_in + 1 | host_out_ready << shift.host_out + 1
         if host_in is not None:
@@ -395,12 +395,12 @@ class CycleModel:
             probe |= (1 | host_out << 2) << shift.host_out
         if command is not None:
             fields = zip(command, self.command_shifts, strict=True)
-            payload = sum(value << place for value, place in fields)
+            payload = sum(value << offset for value, offset in fields)
             probe |= (1 | payload << 1) << shift.fire
         return probe
 
     def _counts(self, tile: int) -> tuple[int, int, int, int]:
-        """The counters of a tile, as in `TILE_COUNTERS`."""
+        """The counters of a tile, in the order of `TILE_COUNTERS`."""
         integrate = self.tiles[tile].integrate
         errors = integrate.errors
         if self.interconnect is not None:
@@ -409,15 +409,15 @@ class CycleModel:
         return integrate.synops, spikes, integrate.stalls, errors & self.counter_mask
 
     def _pack_counters(self) -> int:
-        """The counters at their place in the probe word."""
+        """The counters, shifted to their offset in the probe word."""
         bits = self.config.counter_bits
         word = self.cycles
-        place = bits
+        offset = bits
         for tile in range(len(self.tiles)):
             synops, spikes, stalls, errors = self._counts(tile)
             counts = synops | spikes << bits | stalls << 2 * bits | errors << 3 * bits
-            word |= counts << place
-            place += 4 * bits
+            word |= counts << offset
+            offset += 4 * bits
         return word << self.probe_shifts.counters
 
     def _unpack_load(self, word: int) -> tuple[int, int, int, int]:

@@ -1,23 +1,23 @@
-"""Where the fields of a packed word lie."""
+"""Bit offsets and masks of the fields of a packed word, as laid out in `docs/hardware.md`."""
 
 from spikeloom.golden.spec import Layout
 
 
 def shifts(layout: Layout) -> list[int]:
-    """Position of the least significant bit of every field."""
-    positions, shift = [], 0
+    """Bit offset of every field, in order."""
+    offset, result = 0, []
     for field in layout.fields:
-        positions.append(shift)
-        shift += field.width
-    return positions
+        result.append(offset)
+        offset += field.width
+    return result
 
 
 def masks(layout: Layout) -> list[int]:
-    """For every field, ones in its width (not shifted)."""
+    """Mask of every field, in order, not shifted."""
     return [(1 << field.width) - 1 for field in layout.fields]
 
 
 def offsets(layout: Layout) -> dict[str, int]:
-    """Position of the least significant bit of every field, by its name."""
+    """Bit offset of every field, by name."""
     names = (field.name for field in layout.fields)
     return dict(zip(names, shifts(layout), strict=True))

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of the read port; see `docs/hardware.md`."""
+"""Cycle-level golden model of the read port: the section Read port of `docs/hardware.md`."""
 
 from collections import deque
 
@@ -7,7 +7,7 @@ from spikeloom.golden.spec import ReadTarget
 
 
 class ReadPort:
-    """What the read port gives in each clock, while the memories stay as they are.
+    """Output of the read port on every clock, while the memories do not change.
 
     Parameters
     ----------
@@ -20,9 +20,18 @@ class ReadPort:
         self.words: deque[int | None] = deque(maxlen=model.config.read_clocks + 1)
 
     def clock(self, word: int | None) -> int | None:
-        """`data` in a clock with `word` (packed `config.read`) at the port, None if not `active`.
+        """Advance by one clock; returns `data` in this clock.
 
-        Returns None where nothing is said of it: the word has not held for long enough.
+        Parameters
+        ----------
+        word
+            Packed `config.read` at the port; None if not `active`.
+
+        Returns
+        -------
+        int or None
+            The byte, or 0 while not `active`; None where `data` is unspecified, because the port's
+            inputs have not held for `read_clocks`.
         """
         self.words.append(word)
         if self.words.count(word) != self.words.maxlen:

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of a router; see the section Mesh of `docs/hardware.md`."""
+"""Cycle-level golden model of a router: the section Mesh of `docs/hardware.md`."""
 
 from collections import deque
 
@@ -8,10 +8,10 @@ from spikeloom.golden.spec import TURNS, FabricConfig, Port, index_bits
 PORTS = len(Port)
 
 MEMBERS = [tuple(port for port in range(PORTS) if ports >> port & 1) for ports in range(1 << PORTS)]
-"""The ports of a set of ports; a set is an integer with a bit for each, as in a table row."""
+"""The members of every set of ports; a set is an integer with a bit per port, as in a table row."""
 
 CYCLIC = [tuple((turn + n) % PORTS for n in range(PORTS)) for turn in range(PORTS)]
-"""All ports in cyclic order, beginning with each of them."""
+"""All ports in cyclic order, once for each port to start from."""
 
 
 class Router:
@@ -20,10 +20,10 @@ class Router:
     Parameters
     ----------
     tile
-        Its place, which says where it has neighbours.
+        Number of its tile, which decides which neighbours it has.
     flying
-        For each slot, L registers, queue places and output registers of the whole mesh that hold a
-        packet due in it; the routers keep it up to date.
+        For each slot, the number of L registers, queue entries and output registers of the whole
+        mesh that hold a packet due in it; the routers keep it up to date.
     """
 
     __slots__ = (
@@ -51,18 +51,18 @@ class Router:
         self.buffer = config.buffer
         self.route_mask = masks(config.event)[0]
         self.slot_shift = shifts(config.event)[-1]
-        leads = [
+        outputs = [
             port for port in Port if port == Port.LOCAL or config.neighbour(tile, port) is not None
         ]
-        # For each input, the set of outputs that its packets may leave through.
-        self.allowed = [sum(1 << out for out in leads if out in TURNS[port]) for port in Port]
-        # Rows beyond the table read as 0.
+        # For each input, the set of outputs that its packets may take.
+        self.allowed = [sum(1 << out for out in outputs if out in TURNS[port]) for port in Port]
+        # A power of two of rows, so that any route can be read; the rest stay 0.
         self.table = [0] * (1 << index_bits(config.routes))
         self.l_valid = 0  # a set of ports
         self.l_packet = [0] * PORTS
         self.l_ports = [0] * PORTS
-        # Packets with all their outputs; `heads`: the outputs that the first one still has to leave
-        # through, 0 if there is none.
+        # Packets, each with its set of outputs; `heads`: the outputs that the head packet has still
+        # to take, 0 if the queue is empty.
         self.queues: list[deque[tuple[int, int]]] = [deque() for _ in Port]
         self.heads = [0] * PORTS
         self.o_valid = 0  # a set of ports
@@ -82,20 +82,20 @@ class Router:
         return len(self.queues[port]) + (self.l_valid >> port & 1) < self.buffer
 
     def accept(self, port: int, packet: int) -> None:
-        """The clock in which `packet` transfers into an input; goes after `clock`."""
+        """Transfer `packet` into an input; call after `clock`."""
         self.l_valid |= 1 << port
         self.l_packet[port] = packet
         self.l_ports[port] = self.table[packet & self.route_mask] & self.allowed[port]
         self.flying[packet >> self.slot_shift] += 1
 
     def clock(self, leaving: int) -> None:
-        """One clock in which the packets of the outputs `leaving` (a set) transfer."""
+        """Advance by one clock in which the packets of the outputs `leaving` (a set) transfer."""
         heads, queues, flying, slot_shift = self.heads, self.queues, self.flying, self.slot_shift
         for output in MEMBERS[leaving]:
             flying[self.o_packet[output] >> slot_shift] -= 1
         self.o_valid &= ~leaving
 
-        # Output units. A head that is done leaves its queue when all outputs have chosen.
+        # Output units. A head with no outputs left is popped once all outputs have chosen.
         granted = 0
         requested = heads[0] | heads[1] | heads[2] | heads[3] | heads[4]
         for output in MEMBERS[requested & ~self.o_valid]:

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of the sequencer; see `docs/hardware.md`."""
+"""Cycle-level golden model of the sequencer: the section Sequencer of `docs/hardware.md`."""
 
 from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
@@ -9,7 +9,7 @@ WAIT, START, BUSY, DONE = range(4)
 
 
 class Sequencer:
-    """Turns host words into events and steps, and fires the phases of every step."""
+    """Turns host words into events and steps, and fires the phases of each step."""
 
     __slots__ = (
         "busy",
@@ -39,7 +39,7 @@ class Sequencer:
         self.round_trip = 2 * config.tree_depth + 1
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
-        # Route, connection, index and place lie side by side in a host word as in an event.
+        # Route, connection, index and position are adjacent in a host word, as in an event.
         self.event_shift = offsets(config.host_in)["route"]
         self.slot_shift = offsets(config.event)["slot"]
         self.event_mask = (1 << self.slot_shift) - 1
@@ -48,17 +48,17 @@ class Sequencer:
         self.commands = [(0, 0)] * config.slots  # first, ahead
         self.command = 0, 0  # the row read last
         self.open = self.open_after_mark = True
-        self.busy = False  # what was busy in the clock before
+        self.busy = False  # registered: of the previous clock
         self.state = WAIT
 
     def event(self, word: int) -> int:
-        """The packed event that an event word of the host stands for."""
+        """The packed event of a host word."""
         ahead = word >> self.field_shifts[2] & self.field_masks[2]
         slot = (self.in_slot + ahead) % self.slots
         return word >> self.event_shift & self.event_mask | slot << self.slot_shift
 
     def mark(self, word: int) -> None:
-        """The clock in which a step mark transfers; goes after `clock`."""
+        """Accept a step mark; call after `clock`."""
         _, first, ahead = self.field_shifts
         self.commands[self.in_slot] = word >> first & 1, word >> ahead & self.field_masks[2]
         self.in_slot = (self.in_slot + 1) % self.slots
@@ -66,9 +66,19 @@ class Sequencer:
         self.lead += 1
 
     def clock(self, busy: bool, reported: bool) -> Command | None:
-        """One clock of the fire side; returns the command that is valid in it (if any).
+        """Advance the fire side by one clock.
 
-        `busy`: what comes from the tiles; `reported`: the STEP packet transfers.
+        Parameters
+        ----------
+        busy
+            Whether any tile or router is busy, as it arrives from the tiles.
+        reported
+            Whether the STEP packet transfers.
+
+        Returns
+        -------
+        tuple or None
+            The command that is valid in this clock, if any.
         """
         self.open = self.lead <= self.window
         self.open_after_mark = self.lead < self.window

@@ -1,8 +1,8 @@
-"""Cycle-level golden model of one tile: integrate, fire and emit, joined.
+"""Cycle-level golden model of a tile: joins the sections Integrate, Fire and Emit of
+`docs/hardware.md`.
 
-Written from `docs/hardware.md`, to be read beside it: a class is a section of the page, an
-attribute is a register or memory, with the same name. A method called `clock` takes what a unit's
-inputs are in a clock, and leaves its registers as they are in the next one.
+A method `clock` takes a unit's inputs in one clock and leaves its registers as they are in the next
+clock.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 
 class TileShifts(NamedTuple):
-    """Positions in the part of the probe word that begins with a tile's `event`.
+    """Bit offsets in the part of the probe word that begins with a tile's `event`.
 
-    They are those of the first field of a stream or memory, and of data; 0 where there is none.
+    Each is the offset of the first field of a stream or memory, or of its data; 0 if absent.
     """
 
     emit_event: int
@@ -33,7 +33,7 @@ class TileShifts(NamedTuple):
 
     @classmethod
     def of(cls, config: FabricConfig) -> "TileShifts":
-        """The positions in a `config.probe`."""
+        """The offsets in `config.probe`."""
         at = offsets(config.probe)
         first = at["0.event.valid"]
         names = (
@@ -64,7 +64,7 @@ class Tile:
         self.emit = Emit(config)
         self.trace = trace
         self.shifts = TileShifts.of(config)
-        # Clocks from a sum leaving fire's buffer to the write of the synaptic current.
+        # Clocks from a sum leaving fire's buffer until its synaptic current is written.
         self.current_clocks = 2 + config.product_clocks
         self.spike_shifts = offsets(config.spike)
         self.row_layouts = {target: memory.row for target, memory in config.memories.items()}
@@ -75,11 +75,11 @@ class Tile:
 
     @property
     def resting(self) -> bool:
-        """Whether clocks change nothing until an event or a command comes."""
+        """Whether no register changes until an event or a command arrives."""
         return self.fire.state == IDLE and self.emit.idle and self.integrate.empty
 
     def write(self, target: LoadTarget, address: int, data: int) -> None:
-        """Write a packed row to one of the tile's memories."""
+        """Write a packed row to a memory of the tile."""
         if target == LoadTarget.WEIGHT:
             self.integrate.write_weights(address, data)
             return
@@ -103,29 +103,31 @@ class Tile:
         host_taken: bool,
         command: Command | None,
     ) -> int:
-        """One clock in which `event` (if any) transfers into integrate.
+        """Advance by one clock.
 
         Parameters
         ----------
+        event
+            Packed event that transfers into integrate, if any.
         fetching
             Nonzero if `fetch.valid`: `fire.begun`.
         event_taken, host_taken
             Whether `emit_event` and `emit_host` transfer.
         command
-            What is valid on `fire`, if anything.
+            The command that is valid on `fire`, if any.
 
         Returns
         -------
         int
-            With `trace`, spike, fetch and the memory writes at their places in the probe word, from
-            the tile's `event` on; else 0.
+            With `trace`, the tile's part of the probe word from `event` on, with spike, fetch and
+            memory writes filled in; else 0.
         """
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
         sum_address = integrate.a_address
         result, current = fire.pipeline[0], fire.pipeline[-self.current_clocks]
 
-        # Each unit changes its registers when no other will look at them any more.
+        # Each unit updates its registers once no other unit reads them any more.
         popped = not emit.idle and emit.clock(event_taken, host_taken, fire.ahead, fire.slot)
         fetched = integrate.clock(event, fetching, fetch_address)
         spike = None
@@ -142,8 +144,7 @@ class Tile:
         if not self.trace:
             return 0
 
-        # The fields of a stream are adjacent: valid, (ready,) payload; so are those of a memory:
-        # write, address, data.
+        # Fields are adjacent: valid, (ready,) payload of a stream; write, address, data of memory.
         shift = self.shifts
         probe = 0
         if spike is not None:

@@ -199,9 +199,9 @@ FAULTS = {
         ),
         golden=(
             "cycle/integrate",
-            "elif event is not None:\n            self.describe(event)",
+            "elif event is not None:\n            self.accept(event)",
             "elif event is not None and event >> self.event_shifts[1] & self.event_masks[1] != 1:\n"
-            "            self.describe(event)",
+            "            self.accept(event)",
         ),
         image=PAIR,
         words=[event(1), mark()],
