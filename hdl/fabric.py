@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.spec import FabricConfig, Port
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
-from spikeloom.hdl.common.tree import any_of, delayed
+from spikeloom.hdl.common.tree import any_of
 from spikeloom.hdl.core.tile import Tile
 from spikeloom.hdl.mesh.collector import Collector
 from spikeloom.hdl.mesh.mesh import Mesh

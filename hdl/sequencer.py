@@ -1,23 +1,14 @@
 """Sequencer: lets input in, starts each phase, and waits until the fabric is quiet."""
 
 from amaranth import Module, Mux, Signal, unsigned
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
 from spikeloom.hdl.common.arithmetic import add_modulo
 from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.shapes import memory, struct
-from spikeloom.hdl.core.fire import Command
-
-
-class State(enum.Enum, shape=unsigned(2)):
-    """Where the step being fired is."""
-
-    WAIT = 0
-    START = 1
-    BUSY = 2
-    DONE = 3
+from spikeloom.hdl.core.ports import Command
 
 
 class Sequencer(wiring.Component):
@@ -111,46 +102,47 @@ class Sequencer(wiring.Component):
             is_open.eq(Mux(marked, lead < control.window, lead <= control.window)),
         ]
 
-        # Clocks until `busy` speaks of the present slot and command: there and back.
+        # Clocks until `busy` answers for the present slot and command: there and back.
         settling = 2 * config.tree_depth + 1
         settle = Signal(count_bits(settling))
         busy = Signal()
+        quiet = Signal()
         m.d.sync += busy.eq(self.busy)
+        m.d.comb += quiet.eq((settle == 0) & ~busy)
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
-        quiet = Signal()
-        state = Signal(State)
-        m.d.comb += [
-            quiet.eq((settle == 0) & ~busy),
-            self.fire.valid.eq(state == State.START),
-            self.fire.p.restart.eq(phase == 0),
-            self.fire.p.first.eq(command_read.data[0]),
-            self.fire.p.ahead.eq(command_read.data[1:]),
-            self.fire.p.slot.eq(self.slot),
-            self.done.valid.eq((state == State.DONE) & ~self.collecting),
-            self.done.p.kind.eq(PacketKind.STEP),
-            finished.eq(self.done.valid & self.done.ready),
-        ]
-        with m.Switch(state):
-            with m.Case(State.WAIT):
+        with m.FSM() as fsm:
+            with m.State("WAIT"):
                 with m.If(lead == 0):
                     m.d.sync += settle.eq(settling)
                 with m.Elif(quiet):
-                    m.d.sync += state.eq(State.START)
-            with m.Case(State.START):
-                m.d.sync += [settle.eq(settling), state.eq(State.BUSY)]
-            with m.Case(State.BUSY):
+                    m.next = "START"
+            with m.State("START"):
+                m.d.sync += settle.eq(settling)
+                m.next = "BUSY"
+            with m.State("BUSY"):
                 with m.If(quiet):
                     with m.If(phase == control.last_phase):
-                        m.d.sync += state.eq(State.DONE)
+                        m.next = "DONE"
                     with m.Else():
-                        m.d.sync += [phase.eq(phase + 1), state.eq(State.START)]
-            with m.Case(State.DONE):
+                        m.d.sync += phase.eq(phase + 1)
+                        m.next = "START"
+            with m.State("DONE"):
                 with m.If(finished):
                     m.d.sync += [
                         settle.eq(settling),
                         self.slot.eq(add_modulo(self.slot, 1, config.slots)),
                         phase.eq(0),
-                        state.eq(State.WAIT),
                     ]
+                    m.next = "WAIT"
+        m.d.comb += [
+            self.fire.valid.eq(fsm.ongoing("START")),
+            self.fire.p.restart.eq(phase == 0),
+            self.fire.p.first.eq(command_read.data[0]),
+            self.fire.p.ahead.eq(command_read.data[1:]),
+            self.fire.p.slot.eq(self.slot),
+            self.done.valid.eq(fsm.ongoing("DONE") & ~self.collecting),
+            self.done.p.kind.eq(PacketKind.STEP),
+            finished.eq(self.done.valid & self.done.ready),
+        ]
         return m

@@ -1,27 +1,19 @@
-"""Trees of registers between the sequencer and the tiles."""
+"""The tree of registers from the tiles to the sequencer."""
 
 from functools import reduce
 from operator import or_
 
-from amaranth import Module, Signal, Value
+from amaranth import Module, Value
 
 from spikeloom.golden.spec import TREE_FAN_IN
-
-
-def delayed(m: Module, value: Value, clocks: int) -> Value:
-    """`value` as it was `clocks` clocks before: what goes from the sequencer to the tiles."""
-    for _ in range(clocks):
-        register = Signal.like(value)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+from spikeloom.hdl.common.delay import delayed
 
 
 def any_of(m: Module, values: list[Value], clocks: int) -> Value:
-    """Whether any of `values` was 1, bit by bit, `clocks` clocks before, the same for all.
+    """Bitwise OR of `values`, all as they were `clocks` clocks ago.
 
-    A register stands after every `TREE_FAN_IN` signals that are combined, so `clocks` is at least
-    the logarithm of their number.
+    A register follows each OR of up to `TREE_FAN_IN` signals, so `clocks` must be at least the
+    number of levels, ceil(log(len(values)) / log(TREE_FAN_IN)), for no OR to be wider than that.
     """
     for _ in range(clocks):
         groups = range(0, len(values), TREE_FAN_IN)

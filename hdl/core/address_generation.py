@@ -1,4 +1,4 @@
-"""AddressGeneration: finds out where an event leads."""
+"""Address generation: from an event to the memory rows of its synapses."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -13,16 +13,16 @@ from spikeloom.hdl.common.shapes import memory, struct
 
 
 def segments(config: FabricConfig) -> data.StructLayout:
-    """Where an event leads: its first segment, and the way to those that follow.
+    """The synapses of an event: its first segment, and the steps to those that follow.
 
-    `leads`: anywhere at all. `weight`, `sum`: addresses of the first group. `stride`, with images
-    also `sum_stride`: from each group of a segment to the next; `groups` of them, in which
-    `synapses` real synapses lie. With images: `columns` segments make a row of `rows`; the steps
-    from segment to segment are those of `FabricConfig.connection_row`. `high`: as there.
+    `has_targets`: 0 for an event without synapses. `weight`, `sum`: addresses of the first group.
+    `stride`, with images also `sum_stride`: from group to group of a segment, which has `groups`
+    groups and `synapses` real synapses. With images there are `rows` rows of `columns` segments;
+    the steps from segment to segment are those of `FabricConfig.connection_row`, as is `high`.
     """
     row = struct(config.connection_row).members
     fields = {
-        "leads": 1,
+        "has_targets": 1,
         "slot": config.slot_width,
         "weight": row["weight_base"],
         "sum": row["sum_base"],
@@ -41,32 +41,35 @@ def segments(config: FabricConfig) -> data.StructLayout:
 
 
 class AddressGeneration(wiring.Component):
-    """Looks up an event's connection, and with images where the event's place leads.
+    """Looks up an event's connection and, with images, the kernel overlaps of its position.
 
-    Timing: an event taken in clock n is described in clock n + 1. That of an image takes until
-    clock n + 4, or n + 5 where the convolution is grouped: a look-up for its row, its column and
-    its channel. Another event may be taken while this one is here; it waits.
+    Timing: an event taken in clock n has its segments on the output from clock n + `latency` on.
+    In a row with `image` they come 3 clocks later, or 4 if the convolution is grouped: a look-up
+    each for the row, the column and the channel. A second event may be taken meanwhile; it waits
+    in the skid register.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     contents
-        Rows that its memories start with.
+        Initial rows of its memories.
 
     Members
     -------
     event : In(stream.Signature(config.event))
-        Packets, due in a slot.
+        Packets for this tile, each due in a slot.
     segments : Out(stream.Signature(segments(config)))
-        Where they lead; also for those that do not.
+        Their synapses; also of events that have none, or are dropped.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
-    slot : In, pending : Out(1)
-        Whether an event that is due in `slot` is here.
+    slot : In
+        Slot that `pending` is about.
+    pending : Out(1)
+        An event due in `slot` is in the skid register or in stage D.
     error : Out(1)
-        An event is dropped in this clock, because its connection or axon is not there.
+        An event is dropped in this clock, because its connection or axon does not exist.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -84,6 +87,11 @@ class AddressGeneration(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the transfer of an event to its segments, in a row without `image`."""
+        return 1
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -94,15 +102,15 @@ class AddressGeneration(wiring.Component):
         )
         connect_load(m, self.load, LoadTarget.CONNECTION, connections)
         connection_read = connections.read_port()
+        row = connection_read.data
 
-        # Stage D: the event, and beside it its connection's row.
+        # Stage D: an event, and beside it the row of its connection. W: the skid register.
         d_valid = Signal()
         d_event = Signal(struct(config.event))
         d_take, d_free = Signal(), Signal()
         w_valid = Signal()
         w_event, next_event = Signal.like(d_event), Signal.like(d_event)
-        row = connection_read.data
-        known = Signal()
+        exists = Signal()  # connection and axon do
         m.d.comb += [
             d_take.eq(self.segments.valid & self.segments.ready),
             d_free.eq(~d_valid | d_take),
@@ -114,7 +122,7 @@ class AddressGeneration(wiring.Component):
                 (d_valid & (d_event.slot == self.slot)) | (w_valid & (w_event.slot == self.slot))
             ),
         ]
-        m.d.sync += self.error.eq(d_take & ~known)
+        m.d.sync += self.error.eq(d_take & ~exists)
         with m.If(~w_valid):
             m.d.sync += w_event.eq(self.event.p)
         with m.If(d_free):
@@ -126,108 +134,117 @@ class AddressGeneration(wiring.Component):
         with m.Elif(~w_valid):
             m.d.sync += w_valid.eq(self.event.valid)
 
-        # A dense matrix: one segment, and all is in the row.
-        found = self.segments.p
+        # A dense matrix is one segment, and the connection's row has all of it.
+        segment = self.segments.p
         m.d.comb += [
             self.segments.valid.eq(d_valid),
-            known.eq((d_event.index < row.sources) & (row.groups != 0)),
-            found.leads.eq(known),
-            found.slot.eq(d_event.slot),
-            found.weight.eq(row.weight_base + d_event.index),
-            found.sum.eq(row.sum_base + d_event.slot),
-            found.stride.eq(row.sources),
-            found.groups.eq(row.groups),
-            found.synapses.eq(row.synapses),
+            exists.eq((d_event.index < row.sources) & (row.groups != 0)),
+            segment.has_targets.eq(exists),
+            segment.slot.eq(d_event.slot),
+            segment.weight.eq(row.weight_base + d_event.index),
+            segment.sum.eq(row.sum_base + d_event.slot),
+            segment.stride.eq(row.sources),
+            segment.groups.eq(row.groups),
+            segment.synapses.eq(row.synapses),
         ]
         if config.weight_pairs:
-            m.d.comb += found.high.eq(row.high)
+            m.d.comb += segment.high.eq(row.high)
         readable = {ReadTarget.CONNECTION: connection_read}
         if config.images:
-            m.d.comb += [found.sum_stride.eq(config.slots), found.rows.eq(1), found.columns.eq(1)]
-            readable[ReadTarget.COORDINATE] = self._describe_image(
-                m, d_valid, d_free, d_event, row, known
+            m.d.comb += [
+                segment.sum_stride.eq(config.slots),
+                segment.rows.eq(1),
+                segment.columns.eq(1),
+            ]
+            readable[ReadTarget.COORDINATE] = self._look_up(
+                m, d_valid, d_free, d_event, row, exists
             )
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
 
-    def _describe_image(
+    def _look_up(
         self,
         m: Module,
         d_valid: Signal,
         d_free: Signal,
         event: data.View,
         row: data.View,
-        known: Signal,
+        exists: Signal,
     ) -> ReadPort:
-        """What is different for an event of a row with `image`: it is described step by step.
+        """For an event of a row with `image`, adds up the rows of its coordinates.
 
-        Returns the port of the coordinate table.
+        `clock` counts the event's clocks in stage D. It is a counter and no `m.FSM`, because the
+        look-ups follow each other without a branch, and each adds the row that the last one read.
+
+        Returns
+        -------
+        The read port of the coordinate table.
         """
         config = self.config
-        found = self.segments.p
+        segment = self.segments.p
         m.submodules.coordinates = coordinates = memory(
             struct(config.coordinate_row),
             1 << index_bits(config.coordinates),
             self.contents.get(LoadTarget.COORDINATE, ()),
         )
         connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
-        axis_read = coordinates.read_port()
-        axis = axis_read.data
+        coordinate_read = coordinates.read_port()
+        coordinate = coordinate_read.data
 
-        a_clock = Signal(range(5))
-        a_weight = Signal.like(found.weight)
-        a_sum = Signal.like(found.sum)
-        a_rows = Signal.like(found.rows)
-        a_columns = Signal.like(found.columns)
-        a_groups = Signal.like(found.groups)
-        a_synapses = Signal.like(found.synapses)
-        described = Signal()
-        m.d.comb += described.eq(~row.image | (a_clock == Mux(row.grouped, 4, 3)))
+        clock = Signal(range(5))
+        weight = Signal.like(segment.weight)
+        sum_ = Signal.like(segment.sum)
+        rows = Signal.like(segment.rows)
+        columns = Signal.like(segment.columns)
+        groups = Signal.like(segment.groups)
+        synapses = Signal.like(segment.synapses)
+        complete = Signal()
+        m.d.comb += complete.eq(~row.image | (clock == Mux(row.grouped, 4, 3)))
         with m.If(d_free):
-            m.d.sync += a_clock.eq(0)
-        with m.Elif(~described):
-            m.d.sync += a_clock.eq(a_clock + 1)
-            # What the address presented in the clock before gave.
-            m.d.sync += [a_weight.eq(a_weight + axis.weight), a_sum.eq(a_sum + axis.sum)]
-        with m.Switch(a_clock):
+            m.d.sync += clock.eq(0)
+        with m.Elif(~complete):
+            m.d.sync += clock.eq(clock + 1)
+            # The row whose address was presented in the clock before; clock 0 overrides this.
+            m.d.sync += [weight.eq(weight + coordinate.weight), sum_.eq(sum_ + coordinate.sum)]
+        with m.Switch(clock):
             with m.Case(0):
-                m.d.comb += axis_read.addr.eq(row.row_coordinates + event.y)
+                m.d.comb += coordinate_read.addr.eq(row.row_coordinates + event.y)
                 m.d.sync += [
-                    a_weight.eq(row.weight_base + Mux(row.grouped, 0, event.index)),
-                    a_sum.eq(row.sum_base + event.slot),
+                    weight.eq(row.weight_base + Mux(row.grouped, 0, event.index)),
+                    sum_.eq(row.sum_base + event.slot),
                 ]
             with m.Case(1):
-                m.d.comb += axis_read.addr.eq(row.column_coordinates + event.x)
-                m.d.sync += a_rows.eq(axis.count)
+                m.d.comb += coordinate_read.addr.eq(row.column_coordinates + event.x)
+                m.d.sync += rows.eq(coordinate.count)
             with m.Case(2):
-                m.d.comb += axis_read.addr.eq(row.channel_coordinates + event.index)
+                m.d.comb += coordinate_read.addr.eq(row.channel_coordinates + event.index)
                 m.d.sync += [
-                    a_columns.eq(axis.count),
-                    a_groups.eq(row.groups),
-                    a_synapses.eq(row.synapses),
+                    columns.eq(coordinate.count),
+                    groups.eq(row.groups),
+                    synapses.eq(row.synapses),
                 ]
             with m.Case(3):
                 with m.If(row.grouped):
-                    m.d.sync += [a_groups.eq(axis.count), a_synapses.eq(axis.synapses)]
+                    m.d.sync += [groups.eq(coordinate.count), synapses.eq(coordinate.synapses)]
 
-        m.d.comb += self.segments.valid.eq(d_valid & described)
+        m.d.comb += self.segments.valid.eq(d_valid & complete)
         with m.If(row.image):
             inside = (event.y < row.height) & (event.x < row.width)
             m.d.comb += [
-                known.eq((event.index < row.sources) & (row.groups != 0) & inside),
-                found.leads.eq(known & (a_rows != 0) & (a_columns != 0) & (a_groups != 0)),
-                found.weight.eq(a_weight),
-                found.sum.eq(a_sum),
-                found.stride.eq(row.stride),
-                found.groups.eq(a_groups),
-                found.synapses.eq(a_synapses),
-                found.rows.eq(a_rows),
-                found.columns.eq(a_columns),
-                found.sum_stride.eq(row.sum_stride),
-                found.row_weights.eq(row.row_weights),
-                found.column_weights.eq(row.column_weights),
-                found.row_sums.eq(row.row_sums),
-                found.column_sums.eq(row.column_sums),
+                exists.eq((event.index < row.sources) & (row.groups != 0) & inside),
+                segment.has_targets.eq(exists & (rows != 0) & (columns != 0) & (groups != 0)),
+                segment.weight.eq(weight),
+                segment.sum.eq(sum_),
+                segment.stride.eq(row.stride),
+                segment.groups.eq(groups),
+                segment.synapses.eq(synapses),
+                segment.rows.eq(rows),
+                segment.columns.eq(columns),
+                segment.sum_stride.eq(row.sum_stride),
+                segment.row_weights.eq(row.row_weights),
+                segment.column_weights.eq(row.column_weights),
+                segment.row_sums.eq(row.row_sums),
+                segment.column_sums.eq(row.column_sums),
             ]
-        return axis_read
+        return coordinate_read

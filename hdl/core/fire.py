@@ -1,74 +1,119 @@
 """Fire: walks the populations of a phase and updates their neurons."""
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import enum, wiring
+from typing import NamedTuple
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.contents import NO_ROWS, Rows
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
-from spikeloom.hdl.common.tree import delayed
-from spikeloom.hdl.core.integrate import Fetch, MemoryWrite
 from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
 from spikeloom.hdl.core.walk import ImageWalk
 
 BIAS = 1
 """Clocks from a neuron entering the pipeline to the read of its bias."""
 
 
-class State(enum.Enum, shape=unsigned(3)):
-    """What the walker does."""
+class _Walk(NamedTuple):
+    """The walk over a population, group by group.
 
-    IDLE = 0
-    LOOKUP = 1
-    SETUP = 2
-    WALK = 3
-    DRAIN = 4
+    Parameters
+    ----------
+    setup
+        The population's row has arrived; the walk over it starts in the next clock.
+    begins
+        A group begins.
+    count
+        Neurons of the next group.
+    entering
+        Neurons of the group begun last that have not yet entered the pipeline.
+    left
+        Neurons of groups not yet begun.
+    first
+        The step is the first one of a sample.
+    """
+
+    setup: Value
+    begins: Signal
+    count: Signal
+    entering: Signal
+    left: Signal
+    first: Signal
 
 
-class Command(wiring.Signature):
-    """What the sequencer tells fire to do, in the clock in which it is `valid`."""
+class _Addresses(NamedTuple):
+    """Memory rows of the neurons in the pipeline, each in the stage that uses it.
 
-    def __init__(self, config: FabricConfig) -> None:
-        super().__init__({"valid": Out(1), "p": Out(struct(config.fire))})
+    Parameters
+    ----------
+    read
+        State and current to be read.
+    bias
+        Bias to be read.
+    current, state
+        Synaptic current and membrane potential to be written.
+    index
+        Index of the neuron in the last stage.
+    """
+
+    read: Value
+    bias: Value
+    current: Value
+    state: Value
+    index: Value
 
 
 class Fire(wiring.Component):
-    """Updates every neuron of one phase, in order, and hands on the spikes.
+    """Updates every neuron of one phase, in order, and pushes spikes to the spike queue.
 
-    Timing: a population of n neurons takes n + 4 + `config.fire_clocks` clocks if the spike queue
-    never fills; one neuron per clock while it walks. A group begins only when the spike queue has
-    room for a whole one's spikes, so that the pipeline never stalls.
+    Timing: a population of n > 0 neurons takes n + `latency` clocks if the spike queue never fills,
+    and an empty one 4; one neuron enters per clock. A group begins only when the spike queue has
+    room for a spike of each of its neurons, so the pipeline never stalls.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     contents
-        Rows that its memories start with.
+        Initial rows of its memories.
 
     Members
     -------
     command : In(Command(config))
         Fire the next phase; comes only when idle.
     fetch : Out(Fetch(config))
-        Reads and clears rows of sums.
+        Reads and clears rows of accumulators.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
-    spike_valid : Out(1), spike : Out(config.spike)
-        To the spike queue, which always has room.
+    spike_valid : Out(1)
+        Pushes `spike` to the spike queue, which always has room.
+    spike : Out(config.spike)
+    routed : Out(1)
+        With the spike: the neuron spiked and has a fan-out.
+    single : Out(1)
+        With the spike: it becomes exactly one packet.
+    short : Out(1)
+        With the spike: the fan-out of its population has one row.
     popped : In(1)
         The spike queue gave up a spike.
     idle : Out(1)
+        No phase is being fired.
     slot, ahead : Out
         Of the command being fired.
     fired : Out(config.spike_clocks)
         Spikes of a neuron in this clock.
-    state_write, current_write : Out(MemoryWrite)
-        What goes to the membrane potentials and, with `synaptic_current`, to the synaptic currents.
+    state_write : Out(MemoryWrite)
+        Writes to the membrane potentials.
+    current_write : Out(MemoryWrite)
+        With `synaptic_current` only: writes to the synaptic currents.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -96,6 +141,11 @@ class Fire(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from a command to the clock in which the phase is over, beyond one per neuron."""
+        return 4 + self.config.fire_clocks
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -116,140 +166,35 @@ class Fire(wiring.Component):
         state_read = states.read_port()
         state_write = states.write_port()
         population = population_read.data
+        readable = {
+            ReadTarget.POPULATION: population_read,
+            ReadTarget.BIAS: bias_read,
+            ReadTarget.STATE: state_read,
+        }
 
-        first = Signal()
-        row = Signal(index_bits(config.populations))
-        state = Signal(State)
-        left = Signal.like(population.neurons)
-        some = Signal()  # left != 0
-        count = Signal(range(config.lanes + 1))  # neurons of the next group
-        entering = Signal.like(count)  # of the group begun last that have not yet entered
-        begins = Signal()
-        credits = Signal(count_bits(config.queue), init=config.queue)
-        enough = Signal()  # credits for a group
-        returned = Signal(2)
         moving = Signal()  # a neuron is in the pipeline
+        enough = Signal()  # credits for a group
+        walk = self._walk(m, population_read, moving, enough)
 
-        m.d.comb += [
-            self.idle.eq(state == State.IDLE),
-            population_read.addr.eq(row),
-            population_read.en.eq(state == State.LOOKUP),
-            begins.eq((state == State.WALK) & some & ~entering[1:].any() & enough),
-        ]
-        m.d.sync += self.fetch.valid.eq(begins)
-        with m.If(self.fetch.valid):
-            m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
-        with m.If(begins):
-            m.d.sync += [left.eq(left - count), some.eq(left != count), entering.eq(count)]
-        with m.Elif(entering != 0):
-            m.d.sync += entering.eq(entering - 1)
-        with m.Switch(state):
-            with m.Case(State.IDLE):
-                with m.If(self.command.valid):
-                    m.d.sync += [
-                        first.eq(self.command.p.first),
-                        self.ahead.eq(self.command.p.ahead),
-                        self.slot.eq(self.command.p.slot),
-                        state.eq(State.LOOKUP),
-                    ]
-                    with m.If(self.command.p.restart):
-                        m.d.sync += row.eq(0)
-            with m.Case(State.LOOKUP):
-                # Nothing looks at the next row before the next LOOKUP.
-                m.d.sync += [row.eq(row + 1), state.eq(State.SETUP)]
-            with m.Case(State.SETUP):
-                m.d.sync += [
-                    left.eq(population.neurons),
-                    some.eq(population.neurons != 0),
-                    self.fetch.address.eq(population.sum_base + self.slot),
-                    state.eq(State.WALK),
-                ]
-            with m.Case(State.WALK):
-                with m.If(~some):
-                    m.d.sync += state.eq(State.DRAIN)
-            with m.Case(State.DRAIN):
-                with m.If((entering == 0) & ~moving):
-                    m.d.sync += state.eq(Mux(population.more, State.LOOKUP, State.IDLE))
-
-        # Which neuron is in the pipeline, by the clocks since it entered.
-        last = config.fire_clocks
-        current = 4 + config.product_clocks  # when the synaptic current is written
-        occupied: list[Value] = [entering != 0]
-        for _ in range(last):
+        # Whether a neuron is in the pipeline, by the clocks since it entered.
+        occupied: list[Value] = [walk.entering != 0]
+        for _ in range(config.fire_clocks):
             occupied.append(delayed(m, occupied[-1], 1))
         m.d.comb += moving.eq(Cat(occupied[1:]).any())
-        done = occupied[last]
+        done = occupied[config.fire_clocks]
         if config.images:
-            # A group's place and addresses come from the walk, and go along with its neurons.
-            m.submodules.walk = walk = ImageWalk(config)
-            m.d.comb += [
-                walk.population.eq(population),
-                walk.start.eq(state == State.SETUP),
-                walk.advance.eq(begins),
-                count.eq(walk.neurons),
-            ]
-            place = {name: Signal(width) for name, width in config.position}
-            address, bias, index = (
-                Signal.like(walk.address),
-                Signal.like(walk.bias_address),
-                Signal.like(walk.index),
-            )
-            with m.If(begins):
-                m.d.sync += [
-                    address.eq(walk.address),
-                    bias.eq(walk.bias_address),
-                    index.eq(walk.index),
-                ]
-                m.d.sync += [place[name].eq(getattr(walk, name)) for name in place]
-            with m.Else():
-                m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
-            read_address = address
-            bias_address = delayed(m, bias, BIAS)
-            current_address = delayed(m, address, current)
-            write_address = delayed(m, current_address, last - current)
-            done_index = delayed(m, index, last)
-            for name, register in place.items():
-                m.d.comb += self.spike[name].eq(delayed(m, register, last))
+            rows = self._image_addresses(m, walk, population)
         else:
-            # Neurons come in order, so that each stage can count them for itself.
-            with m.If(state == State.SETUP):
-                m.d.sync += count.eq(
-                    Mux(population.neurons < config.lanes, population.neurons, config.lanes)
-                )
-            with m.Elif(begins):
-                m.d.sync += count.eq(
-                    Mux(left >= 2 * config.lanes, config.lanes, left - config.lanes)
-                )
-
-            def counted(base: Value, stage: int) -> Value:
-                counter = Signal.like(base)
-                with m.If(state == State.SETUP):
-                    m.d.sync += counter.eq(base)
-                with m.Elif(occupied[stage]):
-                    m.d.sync += counter.eq(counter + 1)
-                return counter
-
-            read_address = counted(population.neuron_base, 0)
-            bias_address = delayed(m, read_address, BIAS)
-            current_address = counted(population.neuron_base, current)
-            write_address = counted(population.neuron_base, last)
-            done_index = counted(population.index_base, last)
-
-        # The sums wait for their neurons.
-        buffer = Signal(lanes(config.lanes, config.sum_bits))
-        arriving = delayed(m, self.fetch.valid, 1)
-        for lane in range(config.lanes):
-            above = buffer[(lane + 1) % config.lanes]
-            m.d.sync += buffer[lane].eq(Mux(arriving, self.fetch.sums[lane], above))
+            rows = self._addresses(m, walk, population, occupied)
 
         m.submodules.update = update = NeuronUpdate(config)
         m.d.comb += [
-            state_read.addr.eq(read_address),
-            bias_read.addr.eq(bias_address),
+            state_read.addr.eq(rows.read),
+            bias_read.addr.eq(rows.bias),
             update.row.eq(population),
-            update.v.eq(Mux(first, population.v_init, state_read.data)),
-            update.x.eq(buffer[0] + bias_read.data.bias),
-            state_write.addr.eq(write_address),
+            update.v.eq(Mux(walk.first, population.v_init, state_read.data)),
+            update.x.eq(self._sum(m) + bias_read.data.bias),
+            state_write.addr.eq(rows.state),
             state_write.data.eq(update.v_next),
             state_write.en.eq(done),
             self.state_write.valid.eq(state_write.en),
@@ -261,18 +206,163 @@ class Fire(wiring.Component):
             current_read = currents.read_port()
             current_write = currents.write_port()
             m.d.comb += [
-                current_read.addr.eq(read_address),
-                update.i.eq(Mux(first, 0, current_read.data)),
+                current_read.addr.eq(rows.read),
+                update.i.eq(Mux(walk.first, 0, current_read.data)),
                 update.leak.eq(bias_read.data.leak),
-                current_write.addr.eq(current_address),
+                current_write.addr.eq(rows.current),
                 current_write.data.eq(update.i_next),
-                current_write.en.eq(occupied[current]),
+                current_write.en.eq(occupied[self._current_stage]),
                 self.current_write.valid.eq(current_write.en),
                 self.current_write.address.eq(current_write.addr),
                 self.current_write.data.eq(current_write.data),
             ]
+            readable[ReadTarget.CURRENT] = current_read
 
-        # What the row says of all its neurons is there long before the first one is done.
+        self._push(m, population, update, done, rows.index)
+        self._lend(m, walk, done, enough)
+        if config.readable:
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
+        return m
+
+    @property
+    def _current_stage(self) -> int:
+        """Clocks from a neuron entering the pipeline to the write of its synaptic current."""
+        return 4 + self.config.product_clocks
+
+    def _walk(self, m: Module, population_read: ReadPort, moving: Signal, enough: Signal) -> _Walk:
+        """Reads the phase's populations one after the other and fetches their sums by group."""
+        config = self.config
+        population = population_read.data
+        first = Signal()
+        row = Signal(population_read.addr.shape())
+        left = Signal.like(population.neurons)
+        some = Signal()  # left != 0
+        count = Signal(range(config.lanes + 1))
+        entering = Signal.like(count)
+        begins = Signal()
+        m.d.sync += self.fetch.valid.eq(begins)
+        with m.If(self.fetch.valid):
+            m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
+        with m.If(begins):
+            m.d.sync += [left.eq(left - count), some.eq(left != count), entering.eq(count)]
+        with m.Elif(entering != 0):
+            m.d.sync += entering.eq(entering - 1)
+        with m.FSM() as fsm:
+            with m.State("IDLE"):
+                with m.If(self.command.valid):
+                    m.d.sync += [
+                        first.eq(self.command.p.first),
+                        self.ahead.eq(self.command.p.ahead),
+                        self.slot.eq(self.command.p.slot),
+                    ]
+                    with m.If(self.command.p.restart):
+                        m.d.sync += row.eq(0)
+                    m.next = "LOOKUP"
+            with m.State("LOOKUP"):
+                m.d.sync += row.eq(row + 1)  # unused before the next LOOKUP
+                m.next = "SETUP"
+            with m.State("SETUP"):
+                m.d.sync += [
+                    left.eq(population.neurons),
+                    some.eq(population.neurons != 0),
+                    self.fetch.address.eq(population.sum_base + self.slot),
+                ]
+                m.next = "WALK"
+            with m.State("WALK"):
+                with m.If(~some):
+                    m.next = "DRAIN"
+            with m.State("DRAIN"):
+                with m.If((entering == 0) & ~moving):
+                    with m.If(population.more):
+                        m.next = "LOOKUP"
+                    with m.Else():
+                        m.next = "IDLE"
+        walks = fsm.ongoing("WALK")
+        m.d.comb += [
+            self.idle.eq(fsm.ongoing("IDLE")),
+            population_read.addr.eq(row),
+            population_read.en.eq(fsm.ongoing("LOOKUP")),
+            begins.eq(walks & some & ~entering[1:].any() & enough),
+        ]
+        return _Walk(fsm.ongoing("SETUP"), begins, count, entering, left, first)
+
+    def _image_addresses(self, m: Module, walk: _Walk, population: data.View) -> _Addresses:
+        """With images: a group's position and addresses travel along with its neurons."""
+        config = self.config
+        m.submodules.walk = images = ImageWalk(config)
+        m.d.comb += [
+            images.population.eq(population),
+            images.start.eq(walk.setup),
+            images.advance.eq(walk.begins),
+            walk.count.eq(images.neurons),
+        ]
+        position = {name: Signal(width, name=name) for name, width in config.position}
+        address = Signal.like(images.address)
+        bias = Signal.like(images.bias_address)
+        index = Signal.like(images.index)
+        with m.If(walk.begins):
+            m.d.sync += [
+                address.eq(images.address),
+                bias.eq(images.bias_address),
+                index.eq(images.index),
+            ]
+            m.d.sync += [position[name].eq(getattr(images, name)) for name in position]
+        with m.Else():
+            m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
+        for name, register in position.items():
+            m.d.comb += self.spike[name].eq(delayed(m, register, config.fire_clocks))
+        current = delayed(m, address, self._current_stage)
+        return _Addresses(
+            read=address,
+            bias=delayed(m, bias, BIAS),
+            current=current,
+            state=delayed(m, current, config.fire_clocks - self._current_stage),
+            index=delayed(m, index, config.fire_clocks),
+        )
+
+    def _addresses(
+        self, m: Module, walk: _Walk, population: data.View, occupied: list[Value]
+    ) -> _Addresses:
+        """Without images neurons come in order of their rows, so each stage counts for itself."""
+        config = self.config
+        size = config.lanes
+        with m.If(walk.setup):
+            m.d.sync += walk.count.eq(Mux(population.neurons < size, population.neurons, size))
+        with m.Elif(walk.begins):
+            m.d.sync += walk.count.eq(Mux(walk.left >= 2 * size, size, walk.left - size))
+
+        def counted(base: Value, stage: int) -> Signal:
+            counter = Signal.like(base)
+            with m.If(walk.setup):
+                m.d.sync += counter.eq(base)
+            with m.Elif(occupied[stage]):
+                m.d.sync += counter.eq(counter + 1)
+            return counter
+
+        read = counted(population.neuron_base, 0)
+        return _Addresses(
+            read,
+            bias=delayed(m, read, BIAS),
+            current=counted(population.neuron_base, self._current_stage),
+            state=counted(population.neuron_base, config.fire_clocks),
+            index=counted(population.index_base, config.fire_clocks),
+        )
+
+    def _sum(self, m: Module) -> Value:
+        """The sum of the neuron that needs it now: fetched rows shift by one lane per clock."""
+        config = self.config
+        buffer = Signal(lanes(config.lanes, config.sum_bits))
+        arriving = delayed(m, self.fetch.valid, 1)
+        for lane in range(config.lanes):
+            above = buffer[(lane + 1) % config.lanes]
+            m.d.sync += buffer[lane].eq(Mux(arriving, self.fetch.sums[lane], above))
+        return buffer[0]
+
+    def _push(
+        self, m: Module, population: data.View, update: NeuronUpdate, done: Value, index: Value
+    ) -> None:
+        """Pushes the neuron in the last stage to the spike queue if it becomes a packet."""
+        # Fields of the row have settled long before the first neuron is done.
         sends = delayed(m, population.fan_out != 0, 1)
         reads = delayed(m, population.readout & (self.ahead == 0), 1)
         short = delayed(m, population.fan_out == 1, 1)
@@ -283,7 +373,7 @@ class Fire(wiring.Component):
             self.single.eq(~self.routed | ((update.spiked == 1) & short & ~reads)),
             self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
-            self.spike.index.eq(done_index),
+            self.spike.index.eq(index),
             self.spike.spiked.eq(update.spiked),
             self.spike.target_base.eq(population.target_base),
             self.spike.fan_out.eq(population.fan_out),
@@ -291,21 +381,15 @@ class Fire(wiring.Component):
             self.spike.value.eq(update.v_next),
         ]
 
-        # A group borrows room for its spikes; what is not needed is given back at once.
+    def _lend(self, m: Module, walk: _Walk, done: Value, enough: Signal) -> None:
+        """Lends each group a credit per neuron; a neuron that pushes nothing returns its own."""
+        config = self.config
+        credits = Signal(count_bits(config.queue), init=config.queue)
+        returned = Signal(2)
         unused = Signal()
         m.d.comb += unused.eq(done & ~self.spike_valid)
         m.d.sync += [
             returned.eq(unused + self.popped),
-            credits.eq(credits + returned - Mux(begins, count, 0)),
-            enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
+            credits.eq(credits + returned - Mux(walk.begins, walk.count, 0)),
+            enough.eq(credits >= Mux(walk.begins, 2 * config.lanes, config.lanes)),
         ]
-        if config.readable:
-            readable = {
-                ReadTarget.POPULATION: population_read,
-                ReadTarget.BIAS: bias_read,
-                ReadTarget.STATE: state_read,
-            }
-            if config.synaptic_current:
-                readable[ReadTarget.CURRENT] = current_read
-            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
-        return m

@@ -1,7 +1,10 @@
 """Integrate: adds the weights of events to the accumulators."""
 
+from typing import NamedTuple
+
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import ReadPort, WritePort
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
@@ -10,79 +13,84 @@ from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.read import ask, connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
 from spikeloom.hdl.core.address_generation import AddressGeneration, segments
+from spikeloom.hdl.core.ports import Fetch, MemoryWrite
 
 
-class Fetch(wiring.Signature):
-    """A request for one row of accumulators, which is always granted.
+class _Segment(NamedTuple):
+    """Stage X: the event being issued, and how far it has got.
 
-    Members
-    -------
-    valid, address : Out
-        Read and clear accumulator row `address`.
-    sums : In
-        The row, in the clock after.
+    Parameters
+    ----------
+    event
+        The event's segments, as address generation gave them.
+    taken
+        Stage X takes another event at the end of this clock.
+    issue
+        A group is issued in this clock: that of the two addresses.
+    weight_address, sum_address
+        Rows of the next group.
+    groups
+        Groups of the segment not yet issued.
+    one
+        `groups` == 1.
+    begins
+        The next group is the first of its segment.
+    ends
+        No segment follows.
     """
 
-    def __init__(self, config: FabricConfig) -> None:
-        super().__init__(
-            {
-                "valid": Out(1),
-                "address": Out(index_bits(config.sum_words)),
-                "sums": In(lanes(config.lanes, config.sum_bits)),
-            }
-        )
-
-
-class MemoryWrite(wiring.Signature):
-    """What is written to a memory in this clock, for a bench to see.
-
-    Members
-    -------
-    valid : Out(1)
-    address, data : Out
-    """
-
-    def __init__(self, address: int, data: int) -> None:
-        super().__init__({"valid": Out(1), "address": Out(address), "data": Out(data)})
+    event: data.View
+    taken: Signal
+    issue: Signal
+    weight_address: Signal
+    sum_address: Signal
+    groups: Signal
+    one: Signal
+    begins: Signal
+    ends: Signal
 
 
 class Integrate(wiring.Component):
-    """Walks the synapses of each event, one group of `lanes` in every clock.
+    """Adds the weights of each event's synapses, one group of `lanes` per clock.
 
         sum[target] += weight[source, target]        for every target of the event's connection
 
-    With images there is a segment of groups for each kernel row and column that the event's place
-    meets.
+    With images there is a segment of groups for each overlap of the kernel with the event's
+    position.
 
-    Timing: an event taken in clock n issues its first group in clock n + 2 if nothing is before it,
-    and its sums are written two clocks after each issue. Groups, segments, events and connections
-    follow each other without a bubble; a fetch takes the place of one group. Events of images need
-    some clocks more to be described: see `AddressGeneration`.
+    Timing: an event taken in clock n issues its first group in clock n + `latency` - 2 if none is
+    before it, and its sums are written two clocks after each issue. Groups, segments, events and
+    connections follow each other without a bubble; a fetch takes the place of one group. Events of
+    images need more clocks for address generation: see `AddressGeneration`.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     contents
-        Rows that its memories start with.
+        Initial rows of its memories.
 
     Members
     -------
     event : In(stream.Signature(config.event))
-        Packets, due in a slot.
+        Packets for this tile, each due in a slot.
     fetch : In(Fetch(config))
-        Fire reads and clears a row; not in the two clocks after another operation on it.
+        Fire reads and clears a row; not in the two clocks after another operation on that row.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
-    slot : In, pending : Out(1)
-        Whether an event that is due in `slot` has a group not yet issued.
+    slot : In
+        Slot that `pending` is about.
+    pending : Out(1)
+        An event due in `slot` has a group that is not yet issued.
     synapses : Out
         Synapses of the segment that begins in this clock, 0 if none does.
-    stalled, error : Out(1)
-        A group waits for a fetch; an event is dropped, because its connection or axon is not there.
+    stalled : Out(1)
+        A group waits for a fetch.
+    error : Out(1)
+        An event is dropped, because its connection or axon does not exist.
     sum_write : Out(MemoryWrite)
-        What goes to the accumulators.
+        Writes to the accumulators.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -103,6 +111,11 @@ class Integrate(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the transfer of a dense matrix's event to the write of its first sums."""
+        return 4
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -119,99 +132,21 @@ class Integrate(wiring.Component):
         sum_write = sums.write_port()
 
         # Stage D.
-        m.submodules.describe = describe = AddressGeneration(config, self.contents)
-        connect(m, flipped(self.event), describe.event)
-        connect(m, flipped(self.load), describe.load)
-        found = describe.segments
-        taken = Signal()
+        m.submodules.generation = generation = AddressGeneration(config, self.contents)
+        connect(m, flipped(self.event), generation.event)
+        connect(m, flipped(self.load), generation.load)
+        m.d.comb += [generation.slot.eq(self.slot), self.error.eq(generation.error)]
 
-        # Stage X: what was described, and how far it has been issued.
-        x_valid = Signal()
-        x = Signal(segments(config))
-        x_weight_address = Signal.like(x.weight)
-        x_sum_address = Signal.like(x.sum)
-        x_groups = Signal.like(x.groups)
-        x_begins = Signal()  # the next issue is the first of a segment
-        x_one = Signal()  # x_groups == 1
-        issue = Signal()
-        x_ends = Signal()  # no segment follows
-        x_last = Signal()
-        m.d.comb += [
-            issue.eq(x_valid & ~self.fetch.valid),
-            x_ends.eq(1),
-            x_last.eq(issue & x_one & x_ends),
-            found.ready.eq(~x_valid | x_last),
-            taken.eq(found.valid & found.ready),
-            self.stalled.eq(x_valid & self.fetch.valid),
-            self.synapses.eq(Mux(issue & x_begins, x.synapses, 0)),
-            self.error.eq(describe.error),
-            describe.slot.eq(self.slot),
-            self.pending.eq(describe.pending | (x_valid & (x.slot == self.slot))),
-        ]
-        with m.If(taken):
-            m.d.sync += [
-                x_valid.eq(found.p.leads),
-                x.eq(found.p),
-                x_weight_address.eq(found.p.weight),
-                x_sum_address.eq(found.p.sum),
-                x_groups.eq(found.p.groups),
-                x_one.eq(found.p.groups == 1),
-                x_begins.eq(1),
-            ]
-        with m.Elif(issue):
-            m.d.sync += [
-                x_valid.eq(~x_last),
-                x_weight_address.eq(x_weight_address + x.stride),
-                x_sum_address.eq(x_sum_address + (x.sum_stride if config.images else config.slots)),
-                x_groups.eq(x_groups - 1),
-                x_one.eq(x_groups == 2),
-                x_begins.eq(0),
-            ]
-        if config.images:
-            # Segment by segment along a row, and row by row, from the bases of the present ones.
-            x_rows = Signal.like(x.rows)
-            x_columns = Signal.like(x.columns)
-            r_weight, c_weight = Signal.like(x.weight), Signal.like(x.weight)
-            r_sum, c_sum = Signal.like(x.sum), Signal.like(x.sum)
-            next_weight, next_sum = Signal.like(x.weight), Signal.like(x.sum)
-            row_ends = Signal()
-            m.d.comb += [
-                row_ends.eq(x_columns == 1),
-                x_ends.eq(row_ends & (x_rows == 1)),
-                next_weight.eq(
-                    Mux(row_ends, r_weight + x.row_weights, c_weight + x.column_weights)
-                ),
-                next_sum.eq(Mux(row_ends, r_sum - x.row_sums, c_sum - x.column_sums)),
-            ]
-            with m.If(taken):
-                m.d.sync += [x_rows.eq(found.p.rows), x_columns.eq(found.p.columns)]
-                m.d.sync += [r_weight.eq(found.p.weight), c_weight.eq(found.p.weight)]
-                m.d.sync += [r_sum.eq(found.p.sum), c_sum.eq(found.p.sum)]
-            with m.Elif(issue & x_one):
-                m.d.sync += [
-                    x_weight_address.eq(next_weight),
-                    x_sum_address.eq(next_sum),
-                    c_weight.eq(next_weight),
-                    c_sum.eq(next_sum),
-                    x_columns.eq(x_columns - 1),
-                    x_groups.eq(x.groups),
-                    x_one.eq(x.groups == 1),
-                    x_begins.eq(1),
-                ]
-                with m.If(row_ends):
-                    m.d.sync += [
-                        r_weight.eq(next_weight),
-                        r_sum.eq(next_sum),
-                        x_columns.eq(x.columns),
-                        x_rows.eq(x_rows - 1),
-                    ]
+        # Stage X.
+        x = self._issue(m, generation)
 
-        # What is issued, or fetched: the memories are asked.
+        # An issue or a fetch presents its addresses. The weights have one port, which loading
+        # takes.
         address = Signal(index_bits(config.sum_words))
         weight_address = Signal.like(weight_read.addr)
         m.d.comb += [
-            address.eq(Mux(self.fetch.valid, self.fetch.address, x_sum_address)),
-            weight_address.eq(Mux(weight_write.en, self.load.word.address, x_weight_address)),
+            address.eq(Mux(self.fetch.valid, self.fetch.address, x.sum_address)),
+            weight_address.eq(Mux(weight_write.en, self.load.word.address, x.weight_address)),
             weight_write.addr.eq(weight_address),
             weight_write.data.eq(self.load.word.data),
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
@@ -220,21 +155,147 @@ class Integrate(wiring.Component):
             self.fetch.sums.eq(sum_read.data),
         ]
 
-        # Stage R: the rows are there, but for what the two operations before are still to write.
+        # Stages R and A.
+        self._accumulate(m, x, address, weight_read, sum_read, sum_write)
+
+        if config.readable:
+            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
+            byte = connect_read(m, self.read, readable)
+            with m.If(self.read.active):  # the weights have one address
+                m.d.comb += weight_write.addr.eq(self.read.word.address)
+            table_byte = ask(m, [generation.read], self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | table_byte)
+        return m
+
+    def _issue(self, m: Module, generation: AddressGeneration) -> _Segment:
+        """Stage X: issues one group of an event's segments in every clock without a fetch."""
+        config = self.config
+        segment = generation.segments
+        x_valid = Signal()
+        event = Signal(segments(config), name="x")
+        taken = Signal()
+        issue = Signal()
+        last = Signal()
+        x = _Segment(
+            event,
+            taken,
+            issue,
+            weight_address=Signal.like(event.weight, name="x_weight_address"),
+            sum_address=Signal.like(event.sum, name="x_sum_address"),
+            groups=Signal.like(event.groups, name="x_groups"),
+            one=Signal(name="x_one"),
+            begins=Signal(name="x_begins"),
+            ends=Signal(name="x_ends"),
+        )
+        m.d.comb += [
+            issue.eq(x_valid & ~self.fetch.valid),
+            x.ends.eq(1),
+            last.eq(issue & x.one & x.ends),
+            segment.ready.eq(~x_valid | last),
+            taken.eq(segment.valid & segment.ready),
+            self.stalled.eq(x_valid & self.fetch.valid),
+            self.synapses.eq(Mux(issue & x.begins, event.synapses, 0)),
+            self.pending.eq(generation.pending | (x_valid & (event.slot == self.slot))),
+        ]
+        with m.If(taken):
+            m.d.sync += [
+                x_valid.eq(segment.p.has_targets),
+                event.eq(segment.p),
+                x.weight_address.eq(segment.p.weight),
+                x.sum_address.eq(segment.p.sum),
+                x.groups.eq(segment.p.groups),
+                x.one.eq(segment.p.groups == 1),
+                x.begins.eq(1),
+            ]
+        with m.Elif(issue):
+            sum_stride = event.sum_stride if config.images else config.slots
+            m.d.sync += [
+                x_valid.eq(~last),
+                x.weight_address.eq(x.weight_address + event.stride),
+                x.sum_address.eq(x.sum_address + sum_stride),
+                x.groups.eq(x.groups - 1),
+                x.one.eq(x.groups == 2),
+                x.begins.eq(0),
+            ]
+        if config.images:
+            self._next_segment(m, x, segment.p)
+        return x
+
+    def _next_segment(self, m: Module, x: _Segment, taken: data.View) -> None:
+        """Images: goes on to the next segment of the row, or to the first one of the next row.
+
+        The bases of the row and of the column are kept, because a segment's last address says
+        nothing of the next segment's first one.
+        """
+        event = x.event
+        rows = Signal.like(event.rows)
+        columns = Signal.like(event.columns)
+        row_weight, column_weight = Signal.like(event.weight), Signal.like(event.weight)
+        row_sum, column_sum = Signal.like(event.sum), Signal.like(event.sum)
+        next_weight, next_sum = Signal.like(event.weight), Signal.like(event.sum)
+        row_ends = Signal()
+        m.d.comb += [
+            row_ends.eq(columns == 1),
+            x.ends.eq(row_ends & (rows == 1)),
+            next_weight.eq(
+                Mux(row_ends, row_weight + event.row_weights, column_weight + event.column_weights)
+            ),
+            next_sum.eq(Mux(row_ends, row_sum - event.row_sums, column_sum - event.column_sums)),
+        ]
+        with m.If(x.taken):
+            m.d.sync += [
+                rows.eq(taken.rows),
+                columns.eq(taken.columns),
+                row_weight.eq(taken.weight),
+                column_weight.eq(taken.weight),
+                row_sum.eq(taken.sum),
+                column_sum.eq(taken.sum),
+            ]
+        with m.Elif(x.issue & x.one):
+            m.d.sync += [
+                x.weight_address.eq(next_weight),
+                x.sum_address.eq(next_sum),
+                column_weight.eq(next_weight),
+                column_sum.eq(next_sum),
+                columns.eq(columns - 1),
+                x.groups.eq(event.groups),
+                x.one.eq(event.groups == 1),
+                x.begins.eq(1),
+            ]
+            with m.If(row_ends):
+                m.d.sync += [
+                    row_weight.eq(next_weight),
+                    row_sum.eq(next_sum),
+                    columns.eq(event.columns),
+                    rows.eq(rows - 1),
+                ]
+
+    def _accumulate(
+        self,
+        m: Module,
+        x: _Segment,
+        address: Signal,
+        weight_read: ReadPort,
+        sum_read: ReadPort,
+        sum_write: WritePort,
+    ) -> None:
+        """Stages R and A: adds the weights to the accumulators; a fetch clears them."""
+        config = self.config
+        # Stage R: the rows are there, except for the writes of the two operations before.
         r_valid, r_clears = Signal(), Signal()
         r_address = Signal.like(address)
         r_after_last, r_after_next_to_last = Signal(), Signal()
-        # Stage A: add, write. `written` is what the operation before wrote.
+        # Stage A: add and write. `written` is the write of the operation before.
         a_valid, a_after_last = Signal(), Signal()
         a_address = Signal.like(address)
         row, written = Signal.like(sum_write.data), Signal.like(sum_write.data)
         weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
-            r_valid.eq(issue | self.fetch.valid),
+            r_valid.eq(x.issue | self.fetch.valid),
             r_clears.eq(self.fetch.valid),
             r_address.eq(address),
-            r_after_last.eq(r_valid & (r_address == x_sum_address)),
-            r_after_next_to_last.eq(a_valid & (a_address == x_sum_address)),
+            r_after_last.eq(r_valid & (r_address == x.sum_address)),
+            r_after_next_to_last.eq(a_valid & (a_address == x.sum_address)),
             a_valid.eq(r_valid),
             a_address.eq(r_address),
             a_after_last.eq(r_after_last),
@@ -247,11 +308,11 @@ class Integrate(wiring.Component):
             m.d.comb += sum_write.data[lane].eq(before + weight[lane])
         if config.weight_pairs:
             r_high = Signal()
-            m.d.sync += r_high.eq(x.high)
+            m.d.sync += r_high.eq(x.event.high)
             with m.If(r_high):
                 for lane in range(config.lanes):
                     m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
-        # A fetched row is emptied: nothing is added to nothing.
+        # A fetch writes 0: a sum of 0, a weight of 0, and nothing forwarded.
         with m.If(r_clears):
             m.d.sync += [row.as_value().eq(0), weight.as_value().eq(0), a_after_last.eq(0)]
         m.d.comb += [
@@ -261,11 +322,3 @@ class Integrate(wiring.Component):
             self.sum_write.address.eq(sum_write.addr),
             self.sum_write.data.eq(sum_write.data),
         ]
-        if config.readable:
-            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
-            byte = connect_read(m, self.read, readable)
-            with m.If(self.read.active):  # the weights have one address
-                m.d.comb += weight_write.addr.eq(self.read.word.address)
-            described = ask(m, [describe.read], self.read.active, self.read.word)
-            m.d.comb += self.read.data.eq(byte | described)
-        return m

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
 from spikeloom.hdl.common.arithmetic import add_carry, saturate
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
-from spikeloom.hdl.common.tree import delayed
 
 _DIGIT = 3
 """Bits of a factor that are multiplied in one clock without multipliers: two additions."""

@@ -10,8 +10,9 @@ from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.emit import Emit
-from spikeloom.hdl.core.fire import Command, Fire
-from spikeloom.hdl.core.integrate import Integrate, MemoryWrite
+from spikeloom.hdl.core.fire import Fire
+from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.core.ports import Command, MemoryWrite
 
 
 class Tile(wiring.Component):

@@ -9,9 +9,10 @@ from amaranth.hdl import Assert, Assume, Cover
 from specs import holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
-from spikeloom.hdl.common.tree import any_of, delayed
-from spikeloom.hdl.sequencer import Sequencer, State
+from spikeloom.hdl.common.tree import any_of
+from spikeloom.hdl.sequencer import Sequencer
 from spikeloom.sim.formal import Mode, fixed, free, verify
 
 SLOTS = 3
@@ -49,7 +50,7 @@ class BarrierSpec(Elaboratable):
     ) -> None:
         self.config = config
         hooks = {
-            "state = Signal(State)": "state = self.state = Signal(State)",
+            "m.FSM() as fsm:": "m.FSM() as fsm:\n            self.fsm = fsm",
             "lead = Signal(": "lead = self.lead = Signal(",
         }
         self.dut = opened(Sequencer, {**hooks, **dict([fault] if fault else [])})(config)
@@ -109,19 +110,18 @@ class BarrierSpec(Elaboratable):
             dut.collecting.eq(any_of(m, list(reports), self.up)),
         ]
 
-        state = dut.state.as_value()
+        waits, starts, ends = (dut.fsm.ongoing(state) for state in ("WAIT", "START", "DONE"))
         here = Signal()
         m.d.comb += here.eq(working.any() | (everywhere & (1 << dut.slot)).any())
-        goes_on = (state == State.START.value) | (state == State.DONE.value)
         m.d.comb += [
-            Assert(~goes_on | ~here, "the step goes on only when nothing of it is left"),
+            Assert(~(starts | ends) | ~here, "the step goes on only when nothing of it is left"),
             Assert(~(start & working.any()), "a command comes to tiles at rest"),
             Assert(~dut.done.valid | ~reports.any(), "a step ends after its last report"),
             Assert(holds(m, dut.event), "valid and payload hold"),
             Assert(holds(m, dut.done), "valid and payload hold"),
             Assert(dut.lead <= control.window + 1, "input is at most window + 1 steps ahead"),
             Assert(
-                (state == State.WAIT.value) | ~transfer(dut.event) | (dut.event.p.slot != dut.slot),
+                waits | ~transfer(dut.event) | (dut.event.p.slot != dut.slot),
                 "input due now comes before the step is fired",
             ),
         ]
@@ -199,7 +199,7 @@ FAULTS = {
         "settling = 2 * config.tree_depth",
     ),
     "does not look": ("quiet.eq((settle == 0) & ~busy)", "quiet.eq(settle == 0)"),
-    "forgets reports": ("(state == State.DONE) & ~self.collecting", "state == State.DONE"),
+    "forgets reports": ('fsm.ongoing("DONE") & ~self.collecting', 'fsm.ongoing("DONE")'),
     "opens too far": ("Mux(marked, lead < control.window, ", "Mux(0, 0, "),
     "fires a step without its mark": ("with m.If(lead == 0):", "with m.If(lead > 7):"),
     "commands in the wrong row": ("command_write.addr.eq(in_slot)", "command_write.addr.eq(lead)"),

@@ -16,7 +16,7 @@ from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.emit import Emit
-from spikeloom.hdl.core.fire import Fire, State
+from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
 from spikeloom.hdl.mesh.collector import CollectorNode
 from spikeloom.hdl.sequencer import Sequencer
@@ -61,7 +61,9 @@ class FireSpec(Elaboratable):
     def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
         self.config = config
         hooks = {
-            "state = Signal(State)": "state = self.state = Signal(State)",
+            'walks = fsm.ongoing("WALK")': (
+                'walks = self.walks = fsm.ongoing("WALK"); self.drains = fsm.ongoing("DRAIN")'
+            ),
             "entering = Signal.like(": "entering = self.entering = Signal.like(",
             "left = Signal.like(": "left = self.left = Signal.like(",
             "some = Signal()": "some = self.some = Signal()",
@@ -113,10 +115,8 @@ class FireSpec(Elaboratable):
             Cover((inside == config.queue) & (dut.credits == 0), "full"),
         ]
         if self.with_lemmas:
-            state = dut.state.as_value()
             moving = dut.entering + sum(dut.occupied[1:])
-            walks = state == State.WALK.value
-            drains = state == State.DRAIN.value
+            walks, drains = dut.walks, dut.drains
             m.d.comb += [
                 Assert(dut.credits + dut.returned + moving + inside == config.queue),
                 Assert(walks | drains | (moving == 0)),
@@ -217,14 +217,16 @@ class IntegrateSpec(Elaboratable):
             Integrate: {
                 "issue = Signal()": "issue = self.issue = Signal()",
                 "taken = Signal()": "taken = self.taken = Signal()",
-                "found = describe.segments": "found = self.found = describe.segments",
-                "describe = AddressGeneration(": "describe = self.describe = AddressGeneration(",
+                "segment = generation.segments": "segment = self.segment = generation.segments",
+                "generation = AddressGeneration(": (
+                    "generation = self.generation = AddressGeneration("
+                ),
             },
         }
         if fault:
             hooks[fault[0]][fault[1]] = fault[2]
-        describe = opened(AddressGeneration, hooks[AddressGeneration])
-        self.dut = opened(Integrate, hooks[Integrate], AddressGeneration=describe)(config)
+        generation = opened(AddressGeneration, hooks[AddressGeneration])
+        self.dut = opened(Integrate, hooks[Integrate], AddressGeneration=generation)(config)
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
@@ -243,18 +245,18 @@ class IntegrateSpec(Elaboratable):
         waits = Signal()
         described = Signal()
         slot = Signal(config.slot_width)
-        found = dut.found.p
-        groups = found.groups
+        segment = dut.segment.p
+        groups = segment.groups
         if config.images:
-            groups = found.rows * found.columns * groups
+            groups = segment.rows * segment.columns * groups
         left = Signal(groups.shape())
         with m.If(~here & transfer(dut.event) & free(m, 1, "choose")):
             m.d.sync += [here.eq(1), described.eq(0), slot.eq(dut.event.p.slot)]
-            m.d.sync += waits.eq(dut.describe.d_valid & ~dut.taken)
+            m.d.sync += waits.eq(dut.generation.d_valid & ~dut.taken)
         with m.Elif(here & waits & dut.taken):
             m.d.sync += waits.eq(0)
         with m.Elif(here & ~described & dut.taken):
-            m.d.sync += [here.eq(found.leads), described.eq(1), left.eq(groups)]
+            m.d.sync += [here.eq(segment.has_targets), described.eq(1), left.eq(groups)]
         with m.Elif(here & described & dut.issue):
             m.d.sync += [left.eq(left - 1), here.eq(left != 1)]
         m.d.comb += [
@@ -389,7 +391,7 @@ def test_broken_sums(fault: str) -> None:
 
 
 FIRE_FAULTS = {
-    "one credit is enough": ("Mux(begins, 2 * config.lanes, config.lanes)", "1"),
+    "one credit is enough": ("Mux(walk.begins, 2 * config.lanes, config.lanes)", "1"),
     "credits given twice": ("unused + self.popped", "unused + self.popped + done"),
     "a credit too many": (
         "count_bits(config.queue), init=config.queue)",
@@ -405,11 +407,11 @@ EMIT_FAULTS = {
     "does not hold": ("with m.If(c_free):", "with m.If(1):"),
 }
 INTEGRATE_FAULTS = {
-    "forgets X": (Integrate, "| (x_valid & (x.slot == self.slot))", ""),
+    "forgets X": (Integrate, "| (x_valid & (event.slot == self.slot))", ""),
     "forgets D": (AddressGeneration, "d_valid & (d_event.slot == self.slot)", "0"),
     "forgets W": (AddressGeneration, "w_valid & (w_event.slot == self.slot)", "0"),
     "W overwritten": (AddressGeneration, "self.event.ready.eq(~w_valid)", "self.event.ready.eq(1)"),
-    "overwritten": (Integrate, "found.ready.eq(~x_valid | x_last)", "found.ready.eq(1)"),
+    "overwritten": (Integrate, "segment.ready.eq(~x_valid | last)", "segment.ready.eq(1)"),
 }
 
 
@@ -421,7 +423,7 @@ def test_broken_fire(fault: str) -> None:
 
 def test_broken_fire_of_one_lane() -> None:
     # Only groups of one neuron follow each other so closely.
-    fault = "Mux(begins, 2 * config.lanes, config.lanes)", "config.lanes"
+    fault = "Mux(walk.begins, 2 * config.lanes, config.lanes)", "config.lanes"
     spec = FireSpec(tiny(neurons=4, queue=2), fault)
     assert verify(spec, Mode.BMC, depth=24).status == "FAIL"
 

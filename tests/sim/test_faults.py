@@ -176,8 +176,8 @@ FAULTS = {
     "weight address off by one": Fault(
         rtl=(
             "core/address_generation",
-            "found.weight.eq(row.weight_base + d_event.index)",
-            "found.weight.eq(row.weight_base + d_event.index + BAD)",
+            "segment.weight.eq(row.weight_base + d_event.index)",
+            "segment.weight.eq(row.weight_base + d_event.index + BAD)",
         ),
         golden=(
             "cycle/integrate",
@@ -312,8 +312,8 @@ FAULTS = {
     "the initial potential is forgotten": Fault(
         rtl=(
             "core/fire",
-            "Mux(first, population.v_init, state_read.data)",
-            "Mux(first & ~BAD, population.v_init, state_read.data)",
+            "Mux(walk.first, population.v_init, state_read.data)",
+            "Mux(walk.first & ~BAD, population.v_init, state_read.data)",
         ),
         golden=(
             "cycle/fire",
