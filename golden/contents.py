@@ -1,4 +1,4 @@
-"""Contents that a fabric is built with, instead of being loaded with them."""
+"""Baked contents: rows that memories of a fabric start with, without being loaded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from types import MappingProxyType
 from spikeloom.golden.spec import LoadTarget
 
 Rows = Mapping[LoadTarget, Sequence[int]]
-"""Packed rows of memories of a tile, from row 0 on; rows beyond are 0."""
+"""Packed rows of each memory of a tile, from row 0 on; further rows are 0."""
 
 NO_ROWS: Rows = MappingProxyType({})
-"""Those of a tile that is built without contents."""
+"""The rows of a tile without baked contents."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What memories and the control register of a fabric start with. See docs/hardware.md.
+    """Initial contents of memories and control register; see `docs/hardware.md`, Load port.
 
     Parameters
     ----------
     tiles
-        For each tile the rows of each memory that has contents, the same memories in every tile;
-        empty if the fabric is built without contents.
+        For each tile, the rows of each memory with contents, the same memories in every tile;
+        empty if the fabric has no baked contents.
     control
         The reset value of the control register, packed with `FabricConfig.control_row`.
     """
@@ -35,9 +35,9 @@ class Contents:
 
     @property
     def targets(self) -> tuple[LoadTarget, ...]:
-        """What has contents, in the order of its numbers, the control register included."""
+        """The targets with contents, CONTROL included, in ascending order."""
         return tuple(sorted((*self.tiles[0], LoadTarget.CONTROL))) if self.tiles else ()
 
 
 NOTHING = Contents()
-"""A fabric that is built without contents."""
+"""No baked contents."""

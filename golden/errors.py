@@ -1,9 +1,9 @@
-"""The one exception a user can cause."""
+"""The exception for errors that a user can cause."""
 
 
 class SpikeloomError(ValueError):
-    """Something the user gave cannot be used.
+    """Input from the user cannot be used.
 
-    The message is one line: what is wrong, where, and the remedy. The command line prints it and
+    The message is one line: the problem, its place, and the remedy. The command line prints it and
     exits with status 2.
     """

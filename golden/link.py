@@ -1,4 +1,4 @@
-"""Numbers of the link between host and board, and what a board says it is. See docs/link.md."""
+"""Constants of the link between host and board, and the identity of a board; see `docs/link.md`."""
 
 import dataclasses
 import enum
@@ -11,28 +11,28 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 PROTOCOL = 2
-"""Version of docs/link.md; it changes with every change there that the other side would notice."""
+"""Version of docs/link.md; it changes with every change that the other side can observe."""
 
 LARGEST = 254
-"""Most bytes of content and CRC in a frame."""
+"""Maximum bytes of content and CRC in a frame."""
 CRC_BYTES = 4
 HOST_HEADER = 3
 """Bytes before the body in a frame to the board: session, sequence, command."""
 BOARD_HEADER = 5
 """Bytes before the body in a frame to the host: session, sequence, kind, executed, expected."""
 MOST_READ = LARGEST - BOARD_HEADER - CRC_BYTES
-"""Most bytes that one READ asks for."""
+"""Maximum bytes that one READ requests."""
 
 MASK = 0x80
-"""A code with this bit says which of the next `MASK_POSITIONS` positions there are."""
+"""A code with this bit has a bit for each of the next `MASK_POSITIONS` positions."""
 MASK_POSITIONS = 7
 SINGLE = 0x40
-"""A code with this bit, and not the one above, says one position up to `SINGLE_REACH` on."""
+"""A code with this bit and not `MASK` names one position, up to `SINGLE_REACH` ahead."""
 SINGLE_REACH = 63
 
 
 class Command(enum.IntEnum):
-    """What the host asks for."""
+    """Commands of the host."""
 
     RESET = 0
     IDENTIFY = 1
@@ -44,7 +44,7 @@ class Command(enum.IntEnum):
 
 
 class Kind(enum.IntEnum):
-    """What a frame of the board is."""
+    """Kinds of frames from the board."""
 
     STATUS = 0
     READY = 1
@@ -66,7 +66,7 @@ class Refusal(enum.IntEnum):
 
 
 class Fault(enum.IntEnum):
-    """Why a frame could not be executed."""
+    """Why a frame cannot be executed."""
 
     COMMAND = 1
     CODE = 2
@@ -74,17 +74,17 @@ class Fault(enum.IntEnum):
 
 
 class EventCode(enum.IntEnum):
-    """Codes of EVENTS that are no positions."""
+    """Codes of EVENTS that are not positions."""
 
     SKIP = 0x02
     ENTRY = 0x03
     AGAIN = 0x04
     MARK = 0x20
-    """With `first` in bit 4 and `ahead` in the bits below."""
+    """`first` is in bit 4, `ahead` in the bits below."""
 
 
 class ResultCode(enum.IntEnum):
-    """Codes of RESULTS that are no positions."""
+    """Codes of RESULTS that are not positions."""
 
     STEP = 0x01
     SKIP = 0x02
@@ -103,24 +103,29 @@ NO_DIGEST = "0" * 32
 
 @dataclass(frozen=True)
 class LinkConfig:
-    """What a board's link is built with.
+    """Parameters that a board's link is built with.
 
     Parameters
     ----------
     board
         Name of the board, at most 16 ASCII characters.
     clock_hz
-        Clock of fabric and link.
+        Clock frequency of fabric and link.
     clocks_per_bit
-        Clocks of a bit on the serial line, 4..65535.
+        Clocks per bit on the serial line, 4..65535.
     buffer
-        Bytes of the receive buffer: a power of two, 512..32768.
+        Size of the receive buffer in bytes: a power of two, 512..32768.
     build
-        What the hardware was made from, as 32 hexadecimal digits.
+        Digest of the sources of the hardware, 32 hexadecimal digits.
     baked
-        What the board is built with contents of; `CONTROL` among them unless there is nothing.
+        Targets with baked contents; they include `CONTROL` unless there are none.
     contents
-        Digest of these contents, 32 hexadecimal digits; zeros if there are none.
+        Digest of the baked contents, 32 hexadecimal digits; zeros if there are none.
+
+    Raises
+    ------
+    SpikeloomError
+        `board`, `clocks_per_bit` or `buffer` is out of range.
     """
 
     board: str
@@ -146,17 +151,17 @@ class LinkConfig:
 
     @property
     def baud(self) -> int:
-        """Bits per second on the line, rounded."""
+        """Baud rate of the serial line, rounded."""
         return round(self.clock_hz / self.clocks_per_bit)
 
     def with_contents(self, contents: Contents, fabric: FabricConfig) -> "LinkConfig":
-        """What the link says of a board whose `fabric` has these contents."""
+        """The link of a board whose `fabric` has these baked contents."""
         digest = contents_digest(contents, fabric)
         return dataclasses.replace(self, baked=contents.targets, contents=digest)
 
 
 def contents_digest(contents: Contents, fabric: FabricConfig) -> str:
-    """The digest of contents in hexadecimal, as docs/link.md has it; zeros if there are none."""
+    """Hexadecimal digest of baked contents as docs/link.md defines it; zeros if there are none."""
     if not contents.targets:
         return NO_DIGEST
     sizes = {target: whole_bytes(memory.row.width) for target, memory in fabric.memories.items()}
@@ -170,19 +175,19 @@ def contents_digest(contents: Contents, fabric: FabricConfig) -> str:
 
 
 _SIZES_AT = 58
-"""Where the sizes of the fabric begin in an identity."""
+"""Offset of the sizes of the fabric in an identity, in bytes."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a board says it is.
+    """What a board reports about itself.
 
     Parameters
     ----------
     protocol
         The `PROTOCOL` that it speaks.
     link, fabric
-        What it was built with.
+        The parameters that it was built with.
     """
 
     protocol: int
@@ -193,9 +198,9 @@ class Identity:
 def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
     """The body of IDENTITY.
 
-    In this order: protocol (1 byte), board (16, zeros behind), clock_hz (4), clocks_per_bit (2),
+    In order: protocol (1 byte), board (16, padded with zeros), clock_hz (4), clocks_per_bit (2),
     buffer (2), build (16), baked (1, bit n for target n), contents (16), and the fields of
-    `FabricConfig` in the order of their declaration (4 each).
+    `FabricConfig` in order of declaration (4 each). Numbers are little-endian.
     """
     sizes = dataclasses.asdict(fabric).values()
     return b"".join(
@@ -214,12 +219,12 @@ def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
 
 
 def parse_identity(body: bytes) -> Identity:
-    """The inverse of `identity`.
+    """Parse the body of IDENTITY, the inverse of `identity`.
 
     Raises
     ------
     SpikeloomError
-        Another version of the protocol, or no identity.
+        The protocol has another version, or the body has the wrong length.
     """
     protocol = body[0] if body else -1
     if protocol != PROTOCOL:

@@ -1,4 +1,4 @@
-"""The contents of a fabric's memories: a network after it was mapped, as hardware is given it."""
+"""Memory image: a mapped network as the contents of a fabric's memories."""
 
 import dataclasses
 from collections.abc import Collection, Iterator
@@ -17,15 +17,15 @@ class Sender:
     Parameters
     ----------
     name, size
-        The population, and its number of neurons, on however many tiles.
+        The population and its number of neurons, over all tiles.
     recorded
         Its spikes are sent to the host.
     readout
         Its membrane potentials are sent to the host after the last step of a sample.
     max_spikes
-        Most spikes of a neuron in a step.
+        Maximum spikes per step of a neuron.
     image
-        What its neurons are, where they are sent with a place.
+        Image shape of its neurons, if packets carry positions.
     """
 
     name: str
@@ -38,17 +38,17 @@ class Sender:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where events of an input go: one for every connection from it.
+    """How the host sends the events of an input to one connection.
 
     Parameters
     ----------
     input
         Name of the input.
     route, connection, delay
-        What the host puts into the words of its events.
+        Fields of the host's event words.
     image
-        What the axons are, where events have a place: axon (channel, y, x) has the channel for
-        its index. Without, the index is the axon's number and the place (0, 0).
+        Image shape of the axons, if events carry positions: the index of axon (channel, y, x) is
+        its channel. Otherwise the index is the axon's number, at position (0, 0).
     """
 
     input: str
@@ -60,11 +60,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class TileImage:
-    """Packed rows of every loadable memory of a tile, from row 0 on; rows beyond are 0.
+    """Packed rows of every loadable memory of a tile, from row 0 on; further rows are 0.
 
     Parameters
     ----------
-    weights, biases, populations, connections, targets, routes, axes
+    weights, biases, populations, connections, targets, routes, coordinates
         Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
         `connection_row`, `target_row`, `route_row`, `coordinate_row`.
     """
@@ -79,7 +79,7 @@ class TileImage:
 
     @property
     def tables(self) -> dict[LoadTarget, tuple[int, ...]]:
-        """The rows of each memory."""
+        """The rows of each memory, by target."""
         return {
             LoadTarget.WEIGHT: self.weights,
             LoadTarget.BIAS: self.biases,
@@ -93,20 +93,20 @@ class TileImage:
 
 @dataclass(frozen=True)
 class MemoryImage:
-    """The contents of all memories.
+    """The contents of all memories of a fabric.
 
     Parameters
     ----------
     config
-        The fabric whose layouts the rows have.
+        The fabric that the rows are packed for.
     tiles
-        One for each tile.
+        The memories of each tile.
     control
         The control register, packed with `config.control_row`.
     entries
-        Where events of the inputs go.
+        Every connection from an input.
     senders
-        The populations, by number.
+        The populations that send packets, by number.
     """
 
     config: FabricConfig
@@ -118,8 +118,8 @@ class MemoryImage:
     def load_words(self) -> Iterator[int]:
         """Payloads for the load port (`config.load`) that write the whole image.
 
-        A memory keeps what it held in rows that the image does not have: load into a fabric fresh
-        from reset, or over an image with no more rows.
+        Rows that the image does not have keep their contents: load into a fabric whose memories are
+        0, or over an image with no more rows.
         """
         pack = self.config.load.pack
         for number, tile in enumerate(self.tiles):
@@ -129,9 +129,12 @@ class MemoryImage:
         yield pack({"target": LoadTarget.CONTROL, "data": self.control})
 
     def check_fits(self, fabric: FabricConfig, name: str) -> None:
-        """Raise `SpikeloomError` where `name` has another `fabric` than the image is for.
+        """Check that the image is for the `fabric` of `name`; `readable` may differ.
 
-        Whether memories can be read is nothing to an image.
+        Raises
+        ------
+        SpikeloomError
+            The fabrics differ.
         """
         fabric = dataclasses.replace(fabric, readable=self.config.readable)
         ours, theirs = dataclasses.asdict(self.config), dataclasses.asdict(fabric)
@@ -144,7 +147,7 @@ class MemoryImage:
             )
 
     def contents(self, targets: Collection[LoadTarget]) -> Contents:
-        """What a fabric starts with if `targets`, and always `CONTROL`, are built into it."""
+        """The baked contents of a fabric with `targets`, and always `CONTROL`, built in."""
         return Contents(
             tuple(
                 {target: rows for target, rows in tile.tables.items() if target in targets}

@@ -1,7 +1,7 @@
 """Every width and bit layout of the hardware, derived in one place from `FabricConfig`.
 
-Golden model and RTL both read this package and share nothing else: it holds widths and field
-orders, and computes nothing of a run. In reading order: `numbers`, `words`, `sizes` (what a fabric
+The golden model and the RTL share this package and nothing else: it holds widths and field orders,
+and computes nothing of a run. In reading order: `numbers`, `words`, `sizes` (what a fabric
 is built with), `rows` (its memories), `payloads` (its streams), `config` (all together).
 """
 

@@ -1,4 +1,4 @@
-"""`FabricConfig`: sizes, rows and payloads of a fabric, its counters, its probe, and JSON."""
+"""`FabricConfig`: the whole specification of a fabric, with its counters, probe and JSON form."""
 
 import dataclasses
 import json
@@ -12,32 +12,32 @@ from spikeloom.golden.spec.words import Layout, index_bits, layout
 
 @dataclass(frozen=True)
 class FabricConfig(Payloads):
-    """Sizes and options of a fabric, fixed when the hardware is built, and all that follows.
+    """Sizes and options of a fabric, and the widths and layouts that follow from them.
 
-    `Sizes` documents every parameter with its range; `Rows` has the rows of the memories,
-    `Payloads` the payloads of the streams.
+    `Sizes` documents every parameter and its range; `Rows` lays out the memories, `Payloads` the
+    streams.
     """
 
     @property
     def counters(self) -> Layout:
-        """The counters; they start at 0 on reset and wrap.
+        """The counters, which start at 0 on reset and wrap.
 
-        `cycles`: clocks since reset. Then for each tile t, under the name `<counter>.<t>`:
-        `synops`: real synapses (no padding) of the segments begun. `spikes`: spikes of neurons.
-        `stalls`: clocks in which a group of synapses was ready and had to wait for a group being
-        fired. `errors`: events dropped because they name an unused connection or an axon it does
-        not have, and packets that no port of the router may take.
+        `cycles`: clocks since reset. Then for each tile t, named `<counter>.<t>`: `synops`:
+        synapses of the segments begun, padding excluded. `spikes`: spikes of neurons. `stalls`:
+        clocks in which a group of synapses waited for a fetch. `errors`: events dropped because
+        their connection is unused or lacks their axon, and packets dropped because their route has
+        no valid output.
         """
         names = [f"{name}.{tile}" for tile in range(self.tiles) for name in TILE_COUNTERS]
         return layout(*((name, self.counter_bits) for name in ("cycles", *names)))
 
     @property
     def probe(self) -> Layout:
-        """What a cycle-by-cycle bench sees of a fabric in one clock.
+        """Every signal of a fabric that a cycle-by-cycle bench compares, in one clock.
 
-        For every stream its `valid`, `ready` and `payload`, for every memory `write`, `address`
-        and `data`; payload, address and data read as 0 in a clock without valid or write. What
-        belongs to tile t has the prefix `t.`. The counters are their values during the clock.
+        For every stream `valid`, `ready` and `payload`; for every memory `write`, `address` and
+        `data`. Payload, address and data are 0 in a clock without valid or write. Signals of tile t
+        have the prefix `t.`. Counters have their values during the clock.
         """
         fields: list[tuple[str, int]] = []
 
@@ -84,7 +84,13 @@ class FabricConfig(Payloads):
 
     @classmethod
     def from_json(cls, text: str) -> "FabricConfig":
-        """The inverse of `to_json`; raises `SpikeloomError` on anything else."""
+        """The configuration that `to_json` wrote.
+
+        Raises
+        ------
+        SpikeloomError
+            The text is no JSON object with exactly these keys, or a value is out of range.
+        """
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:

@@ -3,9 +3,9 @@
 import enum
 
 DECAY_BITS = 12
-"""A decay is given in units of 1/4096."""
+"""Decays are in units of 1/4096."""
 DECAY_ONE = 1 << DECAY_BITS
-"""The decay that forgets everything."""
+"""The decay that leaves nothing of a state."""
 RETAIN_BITS = DECAY_BITS + 1
 """Width of the factor 4096 - k, which runs from 0 to 4096."""
 
@@ -13,25 +13,25 @@ WEIGHT_BITS = (2, 4, 8)
 
 
 class Reset(enum.IntEnum):
-    """What a membrane potential becomes after a spike."""
+    """What a spike does to the membrane potential."""
 
     VALUE = 0
     """It becomes `v_reset`."""
     SUBTRACT = 1
-    """The threshold, or another number in its place, is subtracted, saturating."""
+    """The threshold, or another subtrahend, is subtracted, with saturation."""
     NONE = 2
-    """It is left as it is."""
+    """It is unchanged."""
 
 
 class PacketKind(enum.IntEnum):
-    """What a packet to the host says."""
+    """Kinds of packets to the host."""
 
     SPIKE = 0
-    """Neuron `index` of table entry `population` spiked in the running step."""
+    """Neuron `index` of population `population` spiked in the current step."""
     STATE = 1
-    """Its membrane potential after the last step of the sample is `value`."""
+    """That neuron's membrane potential after the last step of the sample is `value`."""
     STEP = 2
-    """The running step is complete; every packet of it came before."""
+    """The current step is complete; all its packets came before."""
 
 
 class LoadTarget(enum.IntEnum):
@@ -48,7 +48,7 @@ class LoadTarget(enum.IntEnum):
 
 
 class ReadTarget(enum.IntEnum):
-    """The memories that the read port reads; what is loaded has the number of its `LoadTarget`."""
+    """The memories that the read port reads; loaded ones have the number of their `LoadTarget`."""
 
     WEIGHT = LoadTarget.WEIGHT
     BIAS = LoadTarget.BIAS
@@ -71,7 +71,7 @@ class Port(enum.IntEnum):
     EAST = 0
     """To tile + 1."""
     WEST = 1
-    """To tile - 1; at tile 0 it is where the host's events come in."""
+    """To tile - 1; at tile 0 the input for the host's events."""
     NORTH = 2
     """To tile - columns."""
     SOUTH = 3
@@ -86,7 +86,7 @@ FACING = {
     Port.NORTH: Port.SOUTH,
     Port.SOUTH: Port.NORTH,
 }
-"""The input of the neighbour that an output leads to."""
+"""For each output, the input of the neighbour that it is connected to."""
 
 TURNS = {
     Port.EAST: (Port.WEST, Port.NORTH, Port.SOUTH, Port.LOCAL),
@@ -95,14 +95,14 @@ TURNS = {
     Port.SOUTH: (Port.NORTH, Port.LOCAL),
     Port.LOCAL: (Port.EAST, Port.WEST, Port.NORTH, Port.SOUTH, Port.LOCAL),
 }
-"""Outputs that a packet may leave through, by the port through which it came in: first along the
-row, then along the column. Others are not there, so that no table can make a deadlock."""
+"""For each input, the outputs that its packets may take: first along the row, then the column.
+Other turns do not exist in hardware, so no route table can cause a deadlock."""
 
 TILE_COUNTERS = ("synops", "spikes", "stalls", "errors")
-"""The counters that each tile has."""
+"""The counters of each tile, in order."""
 
 SPIKES_PER_STEP = (1, 3, 7, 15, 31)
-"""Most spikes of a neuron in a step that hardware can be built for."""
+"""The maximum spikes per step that hardware can be built for."""
 
 TREE_FAN_IN = 4
-"""Signals that are combined, or copies that are made, between two registers of a tree."""
+"""Inputs combined, or copies driven, between two registers of a tree."""

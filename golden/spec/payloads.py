@@ -9,12 +9,12 @@ class Payloads(Rows):
 
     @property
     def host_in(self) -> Layout:
-        """From the host: an input event, or (`step`) the end of a step's input.
+        """From the host: an input event, or (`step`) the mark that ends a step's input.
 
-        An event is for axon `index` (at place `y`, `x`) of `connection`, along `route` from tile 0,
-        due `ahead` steps after the step being filled. At the end of a step, `first` says that the
-        step opens a sample (every state reads as its initial value) and `ahead` how many steps of
-        the sample follow, saturated to the field.
+        An event is for axon `index` (at position `y`, `x`) of `connection`, takes `route` from
+        tile 0, and is due `ahead` steps after the step being filled. In a mark, `first`: the step
+        is the first of a sample, so every state reads as its initial value; `ahead`: steps of the
+        sample that follow, saturated to the field.
         """
         return layout(
             ("step", 1),
@@ -28,7 +28,7 @@ class Payloads(Rows):
 
     @property
     def host_out(self) -> Layout:
-        """To the host: a `PacketKind` and its fields; those a kind does not use are 0."""
+        """To the host: a `PacketKind` and its fields; unused fields are 0."""
         return layout(
             ("kind", 2),
             ("population", self.population_width),
@@ -39,7 +39,7 @@ class Payloads(Rows):
 
     @property
     def event(self) -> Layout:
-        """A packet: axon `index` of `connection`, due in `slot`, for every tile of `route`."""
+        """An event: axon `index` of `connection`, due in `slot`, to all tiles of `route`."""
         return layout(
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
@@ -50,9 +50,9 @@ class Payloads(Rows):
 
     @property
     def fire(self) -> Layout:
-        """From the sequencer to a tile: fire the next phase.
+        """From the sequencer to the tiles: fire the next phase.
 
-        `restart`: it is the first phase of a step. `first`, `ahead`: as in `host_in`.
+        `restart`: the phase is the first of a step. `first`, `ahead`: as in `host_in`.
         """
         return layout(
             ("restart", 1), ("first", 1), ("ahead", self.slot_width), ("slot", self.slot_width)
@@ -60,9 +60,9 @@ class Payloads(Rows):
 
     @property
     def spike(self) -> Layout:
-        """From fire to emit: a neuron that spiked, or whose state is to be read out, or both.
+        """From fire to emit: a neuron that spiked, or whose potential is to be read out, or both.
 
-        `spiked`: how often.
+        `spiked`: number of spikes.
         """
         return layout(
             ("population", self.population_width),
@@ -77,7 +77,10 @@ class Payloads(Rows):
 
     @property
     def load(self) -> Layout:
-        """To the load port: write `data` to row `address` of a `LoadTarget` of `tile`."""
+        """To the load port: write `data` to row `address` of memory `target` of `tile`.
+
+        `target` is a `LoadTarget`.
+        """
         depth = max(memory.depth for memory in self.memories.values())
         data = max(memory.row.width for memory in self.memories.values())
         return layout(
@@ -89,7 +92,10 @@ class Payloads(Rows):
 
     @property
     def read(self) -> Layout:
-        """To the read port: byte `byte`, 0 the lowest, of row `address` of a `ReadTarget`."""
+        """To the read port: read byte `byte` (0 is the lowest) of row `address` of `target`.
+
+        `target` is a `ReadTarget` of `tile`.
+        """
         width = max(memory.row.width for memory in self.readable_memories.values())
         depth = max(memory.depth for memory in self.readable_memories.values())
         return layout(

@@ -1,4 +1,4 @@
-"""Rows of the memories: those that the host loads, the state, and the depth of each."""
+"""Row layout and depth of each memory: loaded tables, accumulators and neuron states."""
 
 from typing import NamedTuple
 
@@ -24,10 +24,10 @@ class Rows(Sizes):
 
     @property
     def bias_row(self) -> Layout:
-        """One word of the bias memory: what is added in every step.
+        """One row of the bias memory: constants added in every step.
 
-        `bias` goes to the input of a neuron; `leak`, which is there with `synaptic_current`, to its
-        membrane potential.
+        `bias` is added to a neuron's input; `leak`, with `synaptic_current` only, to its membrane
+        potential.
         """
         leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
         return layout(("bias", self.sum_bits, True), *leak)
@@ -36,21 +36,21 @@ class Rows(Sizes):
     def population_row(self) -> Layout:
         """One row of the population table; rows are in firing order.
 
-        A row holds neurons `index_base` and following of population `number`; `neurons` may be 0.
-        `neuron_base` is the first row in state and bias memory; `sum_base` the accumulator row of
-        the first group at slot 0. `retain` is 4096 - k. `spiking` neurons
-        compare with `threshold` (`inclusive`: >= instead of >); a population with `readout` sends
-        its membrane potentials after the last step of a sample. A spike is sent along
-        `fan_out` entries of the target table from row `target_base`. `more`: the next row fires in
-        the same phase. `v_reset` is what the potential becomes, or what is subtracted from it.
+        A row holds `neurons` neurons (0 allowed) of population `number`, from `index_base` on.
+        `neuron_base` is their first row in the state and bias memories, `sum_base` the accumulator
+        row of their first group at slot 0. `retain` is 4096 - k. `spiking` neurons compare their
+        potential with `threshold` (`inclusive`: >= instead of >). A spike sets the potential to
+        `v_reset` or subtracts `v_reset` from it, as `reset` says, and is sent to the `fan_out` rows
+        of the target table from `target_base` on. With `readout` the membrane potentials are sent
+        after the last step of a sample. `more`: the next row fires in the same phase.
 
-        With images a row holds the neurons of `channels` channels, `index_base` and following, at
-        each place of an image of `height` x `width`: channels in groups of `lanes`, and in each
-        group the places row by row. Biases begin at `bias_base`; with `shared` a channel has one.
+        With images a row holds `channels` channels, from `index_base` on, at each position of a
+        `height` x `width` image: channels in groups of `lanes`, and in each group the positions row
+        by row. Biases start at `bias_base`; with `shared` each channel has one.
 
-        `synaptic`: there is a synaptic current, which keeps `retain_synaptic` / 4096. `delayed`: a
-        spike resets in the next step. `v_min`: least potential. `max_spikes`: as in the
-        configuration, at most that.
+        `synaptic`: the neurons have a synaptic current, of which a step retains
+        `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
+        the potential. `max_spikes`: maximum spikes per step, up to that of the configuration.
         """
         images = [
             ("height", count_bits(self.extent)),
@@ -88,19 +88,20 @@ class Rows(Sizes):
     def connection_row(self) -> Layout:
         """One row of the table of incoming connections.
 
-        A dense matrix: source `index` adds weight words `weight_base + index + g * sources` to
-        accumulator rows `sum_base + slot + g * slots`, for g in 0..`groups`-1: a segment.
-        `synapses` real synapses lie in those groups. A row with `sources` 0 is unused.
+        A dense matrix adds, for source `index`, weight words `weight_base + index + g * sources` to
+        accumulator rows `sum_base + slot + g * slots`, for g in 0..`groups`-1: one segment.
+        `synapses` is the number of synapses in those groups, padding excluded. A row with `sources`
+        0 is unused.
 
-        With images, `image` marks a convolution: a segment for each pair of a kernel row and a
-        kernel column that the source's position meets, as given by rows of the coordinate table:
-        `row_coordinates + y` and `column_coordinates + x`, for a position in `height` x `width`,
-        and, where the convolution is `grouped`, `channel_coordinates + index`. `stride` and
-        `sum_stride` lead from one group of a segment to the next. The next kernel
-        column is `column_weights` words further on and `column_sums` rows back; the next kernel
-        row likewise.
+        With images, `image` marks a convolution: one segment for each pair of a kernel row and a
+        kernel column that overlap the source's position (y, x) in `height` x `width`. They are
+        given by rows `row_coordinates + y` and `column_coordinates + x` of the coordinate table
+        and, if the convolution is `grouped`, `channel_coordinates + index`. `stride` and
+        `sum_stride` are the steps from one group of a segment to the next. The next kernel column
+        is `column_weights` words ahead and `column_sums` rows back; the next kernel row
+        `row_weights` ahead and `row_sums` back.
 
-        `high`: its weights count 2**`weight_bits`.
+        `high`: weights are scaled by 2**`weight_bits`.
         """
         weights = ("weight_base", index_bits(self.weight_words))
         sums = ("sum_base", index_bits(self.sum_words))
@@ -132,11 +133,11 @@ class Rows(Sizes):
 
     @property
     def coordinate_row(self) -> Layout:
-        """One row of the coordinate table: where a coordinate leads.
+        """One row of the coordinate table: the targets of one y, x or channel of a source.
 
         `weight` words and `sum` accumulator rows are added to the bases of the connection. `count`
-        is that of kernel rows or columns met, or, of a channel, that of groups in a segment, in
-        which `synapses` real synapses lie. With a count of 0 the event leads nowhere.
+        is the number of overlapping kernel rows or columns; for a channel, the number of groups in
+        a segment, which hold `synapses` synapses. With a count of 0 the event has no targets.
         """
         return layout(
             ("weight", index_bits(self.weight_words)),
@@ -147,7 +148,7 @@ class Rows(Sizes):
 
     @property
     def target_row(self) -> Layout:
-        """One fan-out entry: to the host, or along `route` to `connection` with `delay`."""
+        """One fan-out entry: to the `host`, or to `connection` by `route` after `delay` steps."""
         return layout(
             ("host", 1),
             ("route", index_bits(self.routes)),
@@ -157,29 +158,29 @@ class Rows(Sizes):
 
     @property
     def route_row(self) -> Layout:
-        """One row of a router's table: the ports through which packets of this route leave."""
+        """One row of a router's table: the outputs that packets of this route take."""
         return layout(*((port.name.lower(), 1) for port in Port))
 
     @property
     def control_row(self) -> Layout:
-        """The control register: phases of a step - 1, and steps that input may run ahead."""
+        """The control register: last phase of a step, and steps that input may run ahead."""
         return layout(("last_phase", index_bits(self.populations)), ("window", self.slot_width))
 
     @property
     def sum_row(self) -> Layout:
-        """One word of the accumulator memory: a sum per lane."""
+        """One row of the accumulator memory: a sum per lane."""
         return layout(*((f"lane{n}", self.sum_bits, True) for n in range(self.lanes)))
 
     @property
     def state_row(self) -> Layout:
-        """One row of the memory of membrane potentials, and of that of synaptic currents."""
+        """One row of the memory of membrane potentials, or of synaptic currents."""
         return layout(("value", self.state_bits, True))
 
     @property
     def route_copies(self) -> Layout:
-        """One row of the tables of a router as they are read: a byte for each port.
+        """One row of the route tables of a router as the read port reads them: a byte per port.
 
-        It is the row of the table at that input, 0 where there is no input.
+        The byte is the row of that input's copy of the table; 0 if the input does not exist.
         """
         return layout(*((port.name.lower(), 8) for port in Port))
 
@@ -187,8 +188,8 @@ class Rows(Sizes):
     def memories(self) -> dict[LoadTarget, Memory]:
         """Row layout and depth of every memory that the load port writes.
 
-        Without images there is no coordinate table: its depth is 0. A single tile has no router, so
-        it ignores what is written to ROUTE.
+        Without images there is no coordinate table: its depth is 0. A single tile has no router and
+        ignores words for ROUTE.
         """
         return {
             LoadTarget.WEIGHT: Memory(self.weight_row, self.weight_words),
@@ -205,7 +206,7 @@ class Rows(Sizes):
 
     @property
     def built_memories(self) -> dict[LoadTarget, Memory]:
-        """Those of `memories` that the fabric has."""
+        """The entries of `memories` that the fabric has."""
         absent = set()
         if self.tiles == 1:
             absent.add(LoadTarget.ROUTE)
@@ -217,7 +218,7 @@ class Rows(Sizes):
     def readable_memories(self) -> dict[ReadTarget, Memory]:
         """Row layout and depth of every memory of a tile that the read port reads."""
         built = self.built_memories
-        # In hardware the cases are in this order: first the memories that every fabric has.
+        # The hardware decodes them in this order: first the memories that every fabric has.
         memories = {ReadTarget(n): row for n, row in built.items() if n < LoadTarget.CONTROL}
         memories[ReadTarget.SUM] = Memory(self.sum_row, self.sum_words)
         memories[ReadTarget.STATE] = Memory(self.state_row, self.neurons)

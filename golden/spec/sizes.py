@@ -10,61 +10,67 @@ from spikeloom.golden.spec.words import count_bits, index_bits
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of a fabric; they are fixed when the hardware is built.
+    """Sizes and options of a fabric, fixed when the hardware is built.
 
     Parameters
     ----------
     columns, rows
-        Tiles of the mesh, 1..8 each. The sizes below are those of one tile.
+        Tiles of the mesh, 1..8 each. All sizes below are per tile.
     lanes
-        Synapses accumulated per clock, 1..16; also the neurons of one group.
+        Synapses accumulated per clock, 1..16; also the size of a group of neurons.
     weight_bits
         Width of a signed weight: 2, 4 or 8.
     state_bits
         Width of a signed membrane potential, 8..24.
     sum_bits
-        Width of a signed accumulator and of a bias, 8..32. A network whose sums could leave it
-        is refused when it is compiled.
+        Width of a signed accumulator and of a bias, 8..32. The compiler refuses a network whose
+        sums could overflow it.
     neurons
         Neurons of a tile, 1..65536.
     weight_words
         Words of `lanes` weights in a tile, 1..2**24.
     slots
-        Accumulators per neuron, 1..16: longest delay + 1, or steps that input may run ahead + 1.
+        Accumulators per neuron, 1..16: maximum delay + 1, or steps that input may run ahead + 1.
     axons
-        Most sources (inputs or neurons) that one connection can have, 1..65536.
+        Maximum sources (axons of an input, or neurons) of one connection, 1..65536.
     populations, connections, targets
         Rows of the population table, of the table of incoming connections and of the table of
         fan-out entries, 1..256, 1..1024, 1..1024.
     queue
-        Spikes that can wait to be sent, `lanes`..1024. Below about `lanes` + `fire_clocks` + 3
-        fire waits for room between groups even when nothing spikes.
+        Depth of the spike queue, `lanes`..1024. Below about `lanes` + `fire_clocks` + 3 fire waits
+        for credits between groups even if nothing spikes.
     counter_bits
-        Width of the counters, 16..64; they wrap.
+        Width of the counters, which wrap, 16..64.
     routes
-        Rows of the table in each router, 1..1024; not used by a single tile.
+        Rows of each router's table, 1..1024; unused in a single tile.
     buffer
-        Packets that wait at each input of a router, 3..16; not used by a single tile.
+        Depth of the queue at each input of a router, 3..16; unused in a single tile.
     extent
-        Most rows or columns of an image, 1..256. With 1 there are no images, so no convolutions:
-        an axon or neuron has an index, and no place (y, x).
+        Maximum height and width of an image, 1..256. With 1 there are no images, so no
+        convolutions: axons and neurons have an index and no position (y, x).
     coordinates
-        Rows of the coordinate table, 1..4096; not used where `extent` is 1.
+        Rows of the coordinate table, 1..4096; unused if `extent` is 1.
     synaptic_current
         Neurons can have a synaptic current.
     weight_pairs
-        A weight can count 2**`weight_bits`, so that two make one of twice the width.
+        A connection can scale its weights by 2**`weight_bits`, so that two connections make weights
+        of twice the width.
     delayed_reset
-        A spike can reset its neuron in the next step.
+        A spike can reset its neuron one step late.
     lower_clamp
-        A membrane potential can have a least value.
+        The membrane potential can have a lower limit.
     max_spikes
-        Most spikes of a neuron in a step: 1, 3, 7, 15 or 31.
+        Maximum spikes per step of a neuron: 1, 3, 7, 15 or 31.
     readable
-        The memories of a fabric at rest can be read.
+        The fabric has a read port for its memories.
     multipliers
-        The part has multipliers for the decay. Without them it is made of logic, and takes a clock
-        more.
+        The decay uses the part's multipliers. Without, it is built from logic and takes one more
+        clock.
+
+    Raises
+    ------
+    SpikeloomError
+        A value has the wrong type or is out of range.
     """
 
     columns: int = 1
@@ -153,14 +159,14 @@ class Sizes:
 
     @property
     def tree_depth(self) -> int:
-        """Registers between the sequencer and every tile, each way; 0 for a single tile."""
+        """Registers between the sequencer and each tile, in each direction; 0 in a single tile."""
         depth = 0
         while TREE_FAN_IN**depth < self.tiles:
             depth += 1
         return depth
 
     def neighbour(self, tile: int, port: Port) -> int | None:
-        """The tile that `port` of `tile`'s router leads to; None at an edge, and for LOCAL."""
+        """The tile at the other end of `port` of `tile`; None at an edge and for LOCAL."""
         row, column = divmod(tile, self.columns)
         match port:
             case Port.EAST:
@@ -175,9 +181,9 @@ class Sizes:
                 return None
 
     def sources(self, tile: int, port: Port) -> int:
-        """How many tiles send packets that come through `port` into the router of `tile`.
+        """The number of tiles whose packets enter the router of `tile` through `port`.
 
-        At tile 0, WEST has one source: the host. At other edges a port has none.
+        WEST of tile 0 has one source, the host; ports at other edges have none.
         """
         row, column = divmod(tile, self.columns)
         match port:
@@ -193,10 +199,7 @@ class Sizes:
                 return 1
 
     def links(self, tile: int) -> tuple[Port, ...]:
-        """The ports of `tile`'s router through which packets come from another router or the host.
-
-        A single tile has no router.
-        """
+        """The inputs of `tile`'s router from neighbours or the host; none in a single tile."""
         if self.tiles == 1:
             return ()
         sides = (Port.EAST, Port.WEST, Port.NORTH, Port.SOUTH)
@@ -213,7 +216,7 @@ class Sizes:
 
     @property
     def sum_words(self) -> int:
-        """Rows of `lanes` accumulators: `slots` of them for each group."""
+        """Rows of the accumulator memory: `slots` for each group."""
         return self.groups * self.slots
 
     @property
@@ -223,23 +226,23 @@ class Sizes:
 
     @property
     def images(self) -> bool:
-        """Whether axons and neurons have a place (y, x) in an image, besides an index."""
+        """Whether axons and neurons have a position (y, x) besides an index."""
         return self.extent > 1
 
     @property
     def position(self) -> tuple[tuple[str, int], ...]:
-        """The fields of a place in an image; none without images."""
+        """The fields of a position; none without images."""
         width = index_bits(self.extent)
         return (("y", width), ("x", width)) if self.images else ()
 
     @property
     def spike_clocks(self) -> int:
-        """Clocks in which the spikes of a neuron are counted, one for each bit of the count."""
+        """Clocks that fire takes to count the spikes of a neuron: one for each bit of the count."""
         return count_bits(self.max_spikes)
 
     @property
     def product_clocks(self) -> int:
-        """Clocks that a product takes in fire's pipeline."""
+        """Latency of a product in fire's pipeline, in clocks."""
         return 1 if self.multipliers else 2
 
     @property
@@ -250,12 +253,12 @@ class Sizes:
 
     @property
     def read_clocks(self) -> int:
-        """Clocks from a word at the read port to its byte: to the tile, in it, and back."""
+        """Clocks from a word at the read port to its byte: to the tile, through it, and back."""
         return 2 * self.tree_depth + 3
 
     @property
     def population_width(self) -> int:
-        """Width of a population's number: each tile may hold `populations` others."""
+        """Width of a population's number: each tile may hold `populations` different ones."""
         return index_bits(self.populations * self.tiles)
 
     @property

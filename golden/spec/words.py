@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 
 def index_bits(count: int) -> int:
-    """Width of an index 0..count-1; at least 1, so that every field exists."""
+    """Width of an index 0..count-1, at least 1, so that every field exists."""
     return max(1, (count - 1).bit_length())
 
 
 def count_bits(limit: int) -> int:
-    """Width of a count 0..limit; at least 1."""
+    """Width of a count 0..limit, at least 1."""
     return max(1, limit.bit_length())
 
 
@@ -31,13 +31,16 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Bits of the whole word."""
+        """Width of the word in bits."""
         return sum(field.width for field in self.fields)
 
     def pack(self, values: Mapping[str, int]) -> int:
-        """The word that holds `values`; a field not named is 0.
+        """Pack `values` into a word; fields without a value are 0.
 
-        Raises `ValueError` where a name is unknown or a value does not fit its field.
+        Raises
+        ------
+        ValueError
+            A name is unknown, or a value does not fit its field.
         """
         unknown = set(values) - {field.name for field in self.fields}
         if unknown:
@@ -54,7 +57,7 @@ class Layout:
         return word
 
     def unpack(self, word: int) -> dict[str, int]:
-        """The values of all fields of `word`."""
+        """The value of every field of `word`."""
         values = {}
         for field in self.fields:
             value = word & ((1 << field.width) - 1)
