@@ -1,6 +1,6 @@
-"""What the host says to a fabric and what it hears: events in, packets out.
+"""The host's side of a run: encodes events into host words, decodes packets into spikes and states.
 
-The format is the layouts `host_in` and `host_out` of `golden.spec`; a word is one payload.
+A word is one payload of `FabricConfig.host_in`, a packet one of `FabricConfig.host_out`.
 """
 
 from collections.abc import Mapping
@@ -18,25 +18,29 @@ Words = NDArray[np.uint64]
 
 
 def host_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> list[Words]:
-    """The words that run each sample, from its first event to its last step mark.
+    """Encode each sample as host words, from its first event to its last step mark.
 
     Parameters
     ----------
     counts
-        Per input, events of each axon, (samples, steps, size), as `check_inputs` gives.
+        For each input the number of events of each axon, shape (samples, steps, size), as returned
+        by `check_inputs`.
 
-    Events of a step are in the order of inputs, connections and axons. Events that would be due
-    after the last step are left out.
+    Returns
+    -------
+    list of array
+        The words of each sample. Events of a step are in order of inputs, connections and axons;
+        events that would be due after the last step are left out.
     """
     config = image.config
     samples, steps = next(iter(counts.values())).shape[:2]
-    most = (1 << config.slot_width) - 1
+    max_ahead = (1 << config.slot_width) - 1
     marks = [
-        config.host_in.pack({"step": 1, "first": t == 0, "ahead": min(steps - 1 - t, most)})
+        config.host_in.pack({"step": 1, "first": t == 0, "ahead": min(steps - 1 - t, max_ahead)})
         for t in range(steps)
     ]
-    # A row per event, then a row per mark; a stable sort by step puts each mark after its events.
-    position: list[NDArray[np.int64]] = []
+    # Events first, then marks; a stable sort by step puts each mark after its events.
+    event_steps: list[NDArray[np.int64]] = []
     words: list[Words] = []
     for entry in image.entries:
         base = config.host_in.pack(
@@ -45,18 +49,18 @@ def host_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> l
         events = counts[entry.input][:, : max(steps - entry.delay, 0)]
         sample, step, index = np.nonzero(events)
         times = events[sample, step, index]
-        position.append(np.repeat(sample * steps + step, times))
-        placed = _placed(config, index, entry.image or (counts[entry.input].shape[2], 1, 1))
-        words.append(np.repeat(np.uint64(base) | placed, times))
-    steps_of = np.concatenate([*position, np.arange(samples * steps)])
+        event_steps.append(np.repeat(sample * steps + step, times))
+        address = _address(config, index, entry.image or (counts[entry.input].shape[2], 1, 1))
+        words.append(np.repeat(np.uint64(base) | address, times))
+    steps_of = np.concatenate([*event_steps, np.arange(samples * steps)])
     played = np.concatenate([*words, np.tile(np.array(marks, np.uint64), samples)])
     by_step = np.argsort(steps_of, kind="stable")
     starts = np.searchsorted(steps_of[by_step], np.arange(1, samples) * steps)
     return np.split(played[by_step], starts)
 
 
-def _placed(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) -> Words:
-    """The fields of the index and the place of each axon."""
+def _address(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) -> Words:
+    """The packed index and position of each axon."""
     coordinates = zip(("index", "y", "x"), np.unravel_index(axons, image), strict=True)
     word = np.zeros(axons.shape, np.uint64)
     for name, values in coordinates:
@@ -66,7 +70,7 @@ def _placed(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) -
 
 
 class FaultyDevice(RuntimeError):
-    """What a device sent cannot be: it is broken, or not what the image was made for."""
+    """A device sent impossible packets: it is broken, or built for another image."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,12 @@ class DecodedRun:
     Parameters
     ----------
     spikes
-        For each population that sends its spikes, of shape (samples, steps, size): bool, or, where
-        a neuron can spike several times in a step, how often.
+        For each recorded population, shape (samples, steps, size): bool, or uint8 counts if its
+        neurons can spike several times per step.
     states
-        For each population that is read out, int64 (samples, size).
+        For each population with readout, int64, shape (samples, size).
     clocks
-        Clock in which each step was reported complete, int64 (samples, steps).
+        Clock in which each step was reported complete, int64, shape (samples, steps).
     """
 
     spikes: dict[str, Spikes]
@@ -97,8 +101,8 @@ def decode_packets(
     Raises
     ------
     FaultyDevice
-        The packets are not those of that many whole steps, or one names a neuron that is not
-        there, comes too often, or is missing: a fault of what sent them.
+        The number of complete steps is wrong, or a packet names a neuron that does not exist,
+        arrives too often, or is missing: a fault of the device.
     """
     fields = _unpack(image.config.host_out, packets)
     ends = fields["kind"] == PacketKind.STEP
@@ -111,38 +115,40 @@ def decode_packets(
     states: dict[str, NDArray[np.int64]] = {}
     expected = int(np.count_nonzero(ends))
     for number, node in enumerate(image.senders):
-        here = fields["population"] == number
+        own = fields["population"] == number
         if node.recorded:
-            chosen = here & (fields["kind"] == PacketKind.SPIKE)
+            chosen = own & (fields["kind"] == PacketKind.SPIKE)
             neurons = _neurons(node, fields, chosen)
-            often = _count(node, samples * steps, step[chosen], neurons, node.max_spikes)
-            raster = often > 0 if node.max_spikes == 1 else often.astype(np.uint8)
+            counts = _count(node, samples * steps, step[chosen], neurons, node.max_spikes)
+            raster = counts > 0 if node.max_spikes == 1 else counts.astype(np.uint8)
             spikes[node.name] = raster.reshape(samples, steps, node.size)
             expected += neurons.size
         if node.readout:
-            chosen = here & (fields["kind"] == PacketKind.STATE)
+            chosen = own & (fields["kind"] == PacketKind.STATE)
             neurons = _neurons(node, fields, chosen)
-            seen = _count(node, samples * steps, step[chosen], neurons, 1)
-            if not (seen[steps - 1 :: steps].all() and neurons.size == samples * node.size):
-                raise FaultyDevice(f"population {node.name!r}: not every state came once a sample")
-            values = np.zeros(seen.shape, np.int64)
+            counts = _count(node, samples * steps, step[chosen], neurons, 1)
+            if not (counts[steps - 1 :: steps].all() and neurons.size == samples * node.size):
+                raise FaultyDevice(
+                    f"population {node.name!r}: not every state arrived once per sample"
+                )
+            values = np.zeros(counts.shape, np.int64)
             values[step[chosen], neurons] = fields["value"][chosen]
             states[node.name] = values[steps - 1 :: steps]
             expected += neurons.size
     if expected != packets.size:
-        raise FaultyDevice(f"{packets.size - expected} packets of no population that sends them")
+        raise FaultyDevice(f"{packets.size - expected} packets that no population sends")
     return DecodedRun(spikes, states, clocks[ends].astype(np.int64).reshape(samples, steps))
 
 
 def _neurons(
     node: Sender, fields: Mapping[str, NDArray[np.int64]], chosen: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """The neuron, counted through the population, that each chosen packet names."""
+    """The index in the population of the neuron that each chosen packet names."""
     image = node.image or (node.size, 1, 1)
     neurons = np.zeros(np.count_nonzero(chosen), np.int64)
     parts = "neuron" if node.image is None else "channel", "row", "column"
     for name, part, size in zip(("index", "y", "x"), parts, image, strict=True):
-        # Without images there is but one place.
+        # Without images there is only position (0, 0).
         values = fields[name][chosen] if name in fields else np.zeros_like(neurons)
         if values.size and values.max() >= size:
             raise FaultyDevice(f"population {node.name!r} has no {part} {values.max()}")
@@ -151,13 +157,13 @@ def _neurons(
 
 
 def _count(
-    node: Sender, steps: int, step: NDArray[np.int64], neurons: NDArray[np.int64], most: int
+    node: Sender, steps: int, step: NDArray[np.int64], neurons: NDArray[np.int64], limit: int
 ) -> NDArray[np.int64]:
-    """How many packets of each neuron came in each step."""
+    """Number of packets of each neuron in each step, at most `limit`; shape (steps, size)."""
     counts = np.bincount(step * node.size + neurons, minlength=steps * node.size)
-    if counts.size and counts.max() > most:
-        times = "twice" if most == 1 else f"more than {most} times"
-        raise FaultyDevice(f"population {node.name!r}: a packet came {times}")
+    if counts.size and counts.max() > limit:
+        times = "twice" if limit == 1 else f"more than {limit} times"
+        raise FaultyDevice(f"population {node.name!r}: a packet arrived {times}")
     return counts.reshape(steps, node.size)
 
 

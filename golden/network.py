@@ -1,7 +1,7 @@
-"""An integer spiking network: what is computed, whatever hardware computes it.
+"""The integer spiking network: what is computed, independent of any hardware.
 
-The numbers mean what the update equation says (see `golden.step.run`); nothing here knows of tiles,
-lanes or memories.
+Its parameters are those of the update equation (see `golden.step.run`); tiles, lanes and memories
+play no role.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, WEIGHT_BITS, Reset
 
 MAX_SIZE = 1 << 16
-"""Most axons of an input and neurons of a population that hardware can address."""
+"""Maximum axons of an input, or neurons of a population, that hardware can address."""
 
 MAX_DELAY = 15
-"""Longest delay of a connection, in steps: one less than the most slots that hardware can have."""
+"""Maximum delay of a connection in steps: the maximum number of slots less one."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Input:
     size
         Number of axons, >= 1.
     max_count
-        Most events one axon can have in one step, 1..255. It bounds the sums.
+        Maximum events per step of an axon, 1..255. It bounds the sums.
     image
-        What the axons are where convolutions start here; its product is `size`.
+        Image shape of the axons, of `size` elements; needed where a convolution starts here.
     """
 
     name: str
@@ -61,29 +61,30 @@ class Population:
     decay
         k_mem in units of 1/4096: 0 keeps the potential (IF), 4096 forgets it.
     threshold
-        A neuron spikes where its potential is above it (`inclusive`: at or above it).
+        A neuron spikes if its potential is above it (`inclusive`: at or above it).
     inclusive
         Compare with >= instead of >.
     spiking
-        False for LI: never spikes, is read out.
+        False for LI neurons, which never spike and are read out.
     reset, v_reset
-        What a spike makes of the potential.
+        What a spike does to the potential.
     v_init
         Potential before the first step of a sample.
     image
-        What the neurons are where convolutions start or end here; its product is `size`.
+        Image shape of the neurons, of `size` elements; needed where a convolution starts or ends
+        here.
     synaptic_decay
-        k_syn in units of 1/4096 where there is a synaptic current, which starts a sample at 0.
+        k_syn in units of 1/4096; None: no synaptic current. The current starts each sample at 0.
     leak
         b_mem, shape (size,); only with a synaptic current, and 0 if None.
     subtrahend
         What `Reset.SUBTRACT` subtracts for each spike; `threshold` if None.
     delayed_reset
-        A spike resets its neuron in the next step, when that has decayed.
+        A spike resets its neuron in the next step, after the decay.
     v_min
-        Least potential; as low as its width allows if None.
+        Lower limit of the potential; that of its width if None.
     max_spikes
-        Most spikes in a step: 1, 3, 7, 15 or 31. Where more than one, the threshold is positive.
+        Maximum spikes per step: 1, 3, 7, 15 or 31. Above 1 the threshold must be positive.
     """
 
     name: str
@@ -113,14 +114,14 @@ class Connection:
     Parameters
     ----------
     source, target
-        Name of an input or population; name of a population.
+        Name of an input or population, and name of a population.
     weights
         Shape (size of source, size of target), integers of the network's `weight_bits`.
     delay
         Steps from the spike to its arrival, >= 0.
     high
-        A weight counts 2**`weight_bits`. With a second connection for the lower half, weights have
-        twice the width.
+        Weights are scaled by 2**`weight_bits`. With a second connection for the lower half this
+        gives weights of twice the width.
     """
 
     source: str
@@ -135,7 +136,7 @@ AnyConnection = Connection | Convolution
 
 @dataclass(frozen=True)
 class Network:
-    """Populations joined by connections, checked when made.
+    """Populations joined by connections, checked on construction.
 
     Parameters
     ----------
@@ -147,8 +148,8 @@ class Network:
     Raises
     ------
     SpikeloomError
-        A name is unknown or used twice, a type, shape or range does not fit, a delay of 0 leads to
-        the same or an earlier phase, or the weights into a neuron could overflow its sum.
+        A name is unknown or used twice; a type, shape or range is wrong; a connection with delay 0
+        does not end in a later phase; or the weights into a neuron could overflow its sum.
     """
 
     inputs: tuple[Input, ...]
@@ -170,7 +171,7 @@ class Network:
             if names.count(name) > 1:
                 raise SpikeloomError(f"{name!r}: two nodes have this name; rename one")
         if not self.populations:
-            raise SpikeloomError("network: it has no population; add one")
+            raise SpikeloomError("network: there is no population; add one")
         for node in self.inputs:
             self._check_input(node)
         for population in self.populations:
@@ -198,11 +199,11 @@ class Network:
         return next(node.size for node in self._nodes if node.name == name)
 
     def image(self, name: str) -> ImageShape | None:
-        """The image of an input or population, if it has one."""
+        """The image shape of an input or population, if it has one."""
         return next(node.image for node in self._nodes if node.name == name)
 
     def max_events(self, name: str) -> int:
-        """Most events of an axon or neuron in a step."""
+        """Maximum events per step of an axon or neuron."""
         counts = {node.name: node.max_count for node in self.inputs}
         counts |= {node.name: node.max_spikes for node in self.populations}
         return counts[name]
@@ -213,12 +214,12 @@ class Network:
 
     @property
     def phases(self) -> int:
-        """Phases of a step."""
+        """Number of phases of a step."""
         return 1 + max(population.phase for population in self.populations)
 
     @property
     def max_delay(self) -> int:
-        """Longest delay of any connection."""
+        """Maximum delay of all connections, in steps."""
         return max((connection.delay for connection in self.connections), default=0)
 
     @property
@@ -227,21 +228,21 @@ class Network:
         return sum(int(self.fan_out(connection).sum()) for connection in self.connections)
 
     def fan_out(self, connection: AnyConnection) -> Integers:
-        """How many synapses of `connection` each axon or neuron of its source has."""
+        """Synapses of `connection` from each axon or neuron of its source, shape (size,)."""
         if isinstance(connection, Convolution):
             return connection.fan_out(self._images(connection)[0])
         sources, targets = connection.weights.shape
         return np.full(sources, targets)
 
     def sum_range(self, connection: AnyConnection) -> tuple[Integers, Integers]:
-        """Least and greatest sum that `connection` can bring to each of its targets in a step."""
+        """Minimum and maximum sum that `connection` can add to each of its targets in a step."""
         count = self.max_events(connection.source) << (self.weight_bits * connection.high)
         lowest, highest = (limit(connection.weights, 0) for limit in (np.minimum, np.maximum))
         if isinstance(connection, Convolution):
             image, _ = self._images(connection)
-            everything = np.ones(self.size(connection.source), np.bool_)
+            all_axons = np.ones(self.size(connection.source), np.bool_)
             lowest, highest = (
-                ConvolutionSums(dataclasses.replace(connection, weights=part), image, 1)(everything)
+                ConvolutionSums(dataclasses.replace(connection, weights=part), image, 1)(all_axons)
                 for part in (lowest, highest)
             )
             return lowest.astype(np.int64) * count, highest.astype(np.int64) * count
@@ -285,19 +286,19 @@ class Network:
                     f"{where}: leak is for a synaptic current; without one add it to bias"
                 )
             _check_array(f"{where}: leak", population.leak, (population.size,), self.state_bits)
-        self._check_burst(where, population)
+        self._check_max_spikes(where, population)
 
-    def _check_burst(self, where: str, population: Population) -> None:
-        """Refuse a number of spikes in a step that does not go with the other options."""
-        burst = population.max_spikes
-        if isinstance(burst, bool) or not isinstance(burst, int) or burst not in SPIKES_PER_STEP:
+    def _check_max_spikes(self, where: str, population: Population) -> None:
+        """Check that the maximum spikes per step is legal and compatible with the other options."""
+        limit = population.max_spikes
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit not in SPIKES_PER_STEP:
             raise SpikeloomError(
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
             )
         if population.max_spikes > 1:
             if population.threshold < 1:
                 raise SpikeloomError(
-                    f"{where}: with several spikes in a step the threshold must be positive, "
+                    f"{where}: with several spikes per step the threshold must be positive, "
                     f"not {population.threshold}"
                 )
             if population.delayed_reset or population.subtrahend not in (
@@ -305,18 +306,18 @@ class Network:
                 population.threshold,
             ):
                 raise SpikeloomError(
-                    f"{where}: with several spikes in a step each subtracts the threshold at once; "
+                    f"{where}: with several spikes per step each subtracts the threshold at once; "
                     "leave out delayed_reset and subtrahend"
                 )
 
     def _images(self, connection: Convolution) -> tuple[ImageShape, ImageShape]:
-        """The images of its source and target."""
+        """The image shapes of the source and the target."""
         source, target = self.image(connection.source), self.image(connection.target)
         if source is None or target is None:
             missing = connection.source if source is None else connection.target
             raise SpikeloomError(
-                f"connection {connection.source!r} -> {connection.target!r}: a convolution joins "
-                f"images, and {missing!r} has none; give it one"
+                f"connection {connection.source!r} -> {connection.target!r}: a convolution "
+                f"connects images, and {missing!r} has no image shape; give it one"
             )
         return source, target
 
@@ -336,10 +337,10 @@ class Network:
         if not isinstance(connection.high, bool):
             raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
         _check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
-        # An input is before every phase.
+        # Inputs come before every phase.
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
             raise SpikeloomError(
-                f"{where}: delay 0 must lead to a later phase; give it a delay of 1 or more"
+                f"{where}: delay 0 must end in a later phase; give it a delay of 1 or more"
             )
 
     def _check_convolution(self, where: str, convolution: Convolution) -> None:
@@ -354,8 +355,8 @@ class Network:
         _check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
         if channels % convolution.groups or target[0] % convolution.groups:
             raise SpikeloomError(
-                f"{where}: {convolution.groups} groups do not divide {channels} and {target[0]} "
-                "channels"
+                f"{where}: {channels} and {target[0]} channels cannot be divided into "
+                f"{convolution.groups} groups"
             )
         kernel = convolution.weights
         if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
@@ -364,18 +365,18 @@ class Network:
         _check_array(f"{where}: weights", kernel, expected, self.weight_bits)
         if convolution.output(source) != target:
             raise SpikeloomError(
-                f"{where}: it makes {convolution.output(source)} of {source}, "
-                f"and the target is {target}"
+                f"{where}: its output for {source} is {convolution.output(source)}, "
+                f"not the target's {target}"
             )
 
     def _check_sums(self, population: Population) -> None:
-        """Refuse weights whose exact sum could leave `sum_bits`."""
+        """Check that no exact sum of weights can overflow `sum_bits`."""
         highest = np.zeros(population.size, np.int64)
         lowest = np.zeros(population.size, np.int64)
         for connection in self.into(population.name):
-            least, greatest = self.sum_range(connection)
-            lowest += least
-            highest += greatest
+            minimum, maximum = self.sum_range(connection)
+            lowest += minimum
+            highest += maximum
         low, high = signed_range(self.sum_bits)
         if highest.max() > high or lowest.min() < low:
             neuron = int(np.argmax(np.maximum(highest - high, low - lowest)))
@@ -386,13 +387,13 @@ class Network:
             )
 
 
-def network_equal(one: Network, other: Network) -> bool:
-    """Whether two networks are the same in every number and name."""
+def network_equal(first: Network, second: Network) -> bool:
+    """Whether two networks have the same names and parameters."""
 
     def plain(network: Network) -> object:
         return _plain(dataclasses.asdict(network))
 
-    return bool(plain(one) == plain(other))
+    return bool(plain(first) == plain(second))
 
 
 def _plain(value: object) -> object:
@@ -412,11 +413,11 @@ def _check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
 
 
-def _check_pair(where: str, pair: Pair, least: int) -> None:
+def _check_pair(where: str, pair: Pair, minimum: int) -> None:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
     for value in pair:
-        _check_integer(where, value, least, MAX_SIZE)
+        _check_integer(where, value, minimum, MAX_SIZE)
 
 
 def _check_image(where: str, node: Input | Population) -> None:
@@ -428,7 +429,7 @@ def _check_image(where: str, node: Input | Population) -> None:
     for value in image:
         _check_integer(f"{where}: image", value, 1, MAX_SIZE)
     if image[0] * image[1] * image[2] != node.size:
-        raise SpikeloomError(f"{where}: an image {image} has not {node.size} elements")
+        raise SpikeloomError(f"{where}: image {image} does not have {node.size} elements")
 
 
 def _check_array(where: str, values: Integers, shape: tuple[int, ...], bits: int) -> None:

@@ -1,4 +1,4 @@
-"""What the host says and hears, decoded by a reader written for this test alone."""
+"""Host words and packets, against an encoder and a decoder written for this test alone."""
 
 import dataclasses
 from typing import Any
@@ -38,7 +38,7 @@ def cut(word: int, *widths: int) -> list[int]:
 
 
 def bits_for(count: int) -> int:
-    """Bits that numbers below `count` take, at least one."""
+    """Width of numbers below `count`, at least one bit."""
     return max(1, len(f"{count - 1:b}"))
 
 
@@ -59,8 +59,8 @@ def decoded(words: NDArray[np.uint64], config: FabricConfig) -> list[tuple[int, 
 
 
 def test_words_by_hand() -> None:
-    # Two connections from the same input, the second with a delay of 1, so that its events of the
-    # last step would be due too late.
+    # Two connections from one input, the second with a delay of 1: its events of the last step
+    # would be due after the sample.
     counts = np.zeros((1, 2, 12), np.uint8)
     counts[0, 0, [3, 11]] = 1
     counts[0, 1, 5] = 2
@@ -85,7 +85,7 @@ def test_without_events_there_are_only_marks() -> None:
     assert [[word[:3] for word in decoded(sample, CONFIG)] for sample in words] == [expected] * 3
 
 
-def test_an_input_without_connections_says_nothing() -> None:
+def test_an_input_without_connections_has_no_events() -> None:
     (words,) = host_words(image(), {"in": np.ones((1, 2, 12), np.uint8)})
     assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
 
@@ -95,7 +95,7 @@ def test_a_sample_shorter_than_a_delay_gets_no_event() -> None:
     assert [word[0] for word in decoded(words, CONFIG)] == [1, 1]
 
 
-def test_axons_of_an_image_have_a_place() -> None:
+def test_axons_of_an_image_have_a_position() -> None:
     config = dataclasses.replace(CONFIG, extent=4)
     # 2 channels of 3 rows and 2 columns: axon 9 is in channel 1, row 1, column 1.
     pictured = Entry("in", 5, 4, 0, image=(2, 3, 2))
@@ -106,7 +106,7 @@ def test_axons_of_an_image_have_a_place() -> None:
     fields = [cut(int(word), 1, 1, 2, 3, 3, 4, 2, 2) for word in words]
     assert [tuple(word[3:]) for word in fields[:-1]] == [
         *((5, 4, 0, 0, 0), (5, 4, 0, 1, 1), (5, 4, 1, 1, 1), (5, 4, 1, 1, 1), (5, 4, 1, 2, 0)),
-        # Without an image the index says all.
+        # Without an image the index is the axon's number.
         *((2, 1, 0, 0, 0), (2, 1, 3, 0, 0), (2, 1, 9, 0, 0), (2, 1, 9, 0, 0), (2, 1, 10, 0, 0)),
     ]
     assert fields[-1] == [1, 1, 0, 0, 0, 0, 0, 0]
@@ -149,9 +149,9 @@ def test_words_are_the_events_in_order_and_a_mark_after_each_step(
 ) -> None:
     config, played, counts = play
     samples, steps, _ = next(iter(counts.values())).shape
-    heard = host_words(played, counts)
-    assert len(heard) == samples
-    most = 2 ** bits_for(config.slots) - 1
+    words = host_words(played, counts)
+    assert len(words) == samples
+    max_ahead = 2 ** bits_for(config.slots) - 1
     for sample in range(samples):
         expected: list[tuple[int, ...]] = []
         for step in range(steps):
@@ -160,8 +160,8 @@ def test_words_are_the_events_in_order_and_a_mark_after_each_step(
                     for axon, count in enumerate(counts[entry.input][sample, step]):
                         word = (0, 0, entry.delay, entry.route, entry.connection, axon)
                         expected += [word] * int(count)
-            expected.append((1, int(step == 0), min(steps - 1 - step, most), 0, 0, 0))
-        assert decoded(heard[sample], config) == expected
+            expected.append((1, int(step == 0), min(steps - 1 - step, max_ahead), 0, 0, 0))
+        assert decoded(words[sample], config) == expected
 
 
 # Packets from the fabric.
@@ -178,7 +178,7 @@ def packet(kind: int, population: int = 0, index: int = 0, value: int = 0) -> in
     return kind + 4 * population + 16 * index + 256 * (value % 65536)
 
 
-def hear_packets(
+def decode(
     *packets: int, samples: int = 1, steps: int = 2, senders: tuple[Sender, ...] = SENDERS
 ) -> Any:
     clocks = np.arange(100, 100 + len(packets), dtype=np.uint64)
@@ -191,7 +191,7 @@ FINAL = [packet(STATE, 0, n, value) for n, value in enumerate((-32768, -1, 32767
 
 
 def test_packets_by_hand() -> None:
-    heard = hear_packets(
+    run = decode(
         packet(SPIKE, 2, 9),
         packet(SPIKE, 0, 1),
         packet(STEP),
@@ -199,18 +199,18 @@ def test_packets_by_hand() -> None:
         *FINAL,
         packet(STEP),
     )
-    assert heard.spikes.keys() == {"both", "spikes"}
-    assert np.argwhere(heard.spikes["both"]).tolist() == [[0, 0, 1]]
-    assert np.argwhere(heard.spikes["spikes"]).tolist() == [[0, 0, 9], [0, 1, 0]]
-    assert heard.states.keys() == {"both"}
-    assert heard.states["both"].tolist() == [[-32768, -1, 32767]]
-    assert heard.clocks.tolist() == [[102, 107]]
-    assert (heard.spikes["both"].shape, heard.spikes["spikes"].shape) == ((1, 2, 3), (1, 2, 10))
+    assert run.spikes.keys() == {"both", "spikes"}
+    assert np.argwhere(run.spikes["both"]).tolist() == [[0, 0, 1]]
+    assert np.argwhere(run.spikes["spikes"]).tolist() == [[0, 0, 9], [0, 1, 0]]
+    assert run.states.keys() == {"both"}
+    assert run.states["both"].tolist() == [[-32768, -1, 32767]]
+    assert run.clocks.tolist() == [[102, 107]]
+    assert (run.spikes["both"].shape, run.spikes["spikes"].shape) == ((1, 2, 3), (1, 2, 10))
 
 
 def test_order_within_a_step_does_not_matter() -> None:
-    one = hear_packets(*FINAL, packet(SPIKE, 0, 0), packet(SPIKE, 2, 5), packet(STEP), steps=1)
-    other = hear_packets(
+    one = decode(*FINAL, packet(SPIKE, 0, 0), packet(SPIKE, 2, 5), packet(STEP), steps=1)
+    other = decode(
         packet(SPIKE, 2, 5), *reversed(FINAL), packet(SPIKE, 0, 0), packet(STEP), steps=1
     )
     for name in one.spikes:
@@ -219,14 +219,14 @@ def test_order_within_a_step_does_not_matter() -> None:
 
 
 def test_samples_follow_each_other() -> None:
-    heard = hear_packets(
+    run = decode(
         *(packet(STEP), packet(SPIKE, 2, 7), *FINAL, packet(STEP)),
         *(packet(SPIKE, 2, 8), packet(STEP), *reversed(FINAL), packet(STEP)),
         samples=2,
     )
-    assert np.argwhere(heard.spikes["spikes"]).tolist() == [[0, 1, 7], [1, 0, 8]]
-    assert heard.states["both"].tolist() == [[-32768, -1, 32767]] * 2
-    assert heard.clocks.shape == (2, 2)
+    assert np.argwhere(run.spikes["spikes"]).tolist() == [[0, 1, 7], [1, 0, 8]]
+    assert run.states["both"].tolist() == [[-32768, -1, 32767]] * 2
+    assert run.clocks.shape == (2, 2)
 
 
 GOOD = [packet(SPIKE, 2, 9), packet(STEP), packet(SPIKE, 0, 2), *FINAL, packet(STEP)]
@@ -239,26 +239,26 @@ GOOD = [packet(SPIKE, 2, 9), packet(STEP), packet(SPIKE, 0, 2), *FINAL, packet(S
         (GOOD[:-1], "expected 2 complete steps, got 1"),
         ([*GOOD, packet(STEP)], "expected 2 complete steps, got 3"),
         ([*GOOD, packet(SPIKE, 2, 1)], "expected 2 complete steps"),
-        ([packet(SPIKE, 2, 9), *GOOD], "population 'spikes': a packet came twice"),
+        ([packet(SPIKE, 2, 9), *GOOD], "population 'spikes': a packet arrived twice"),
         ([packet(SPIKE, 0, 3), *GOOD], "population 'both' has no neuron 3"),
         ([packet(SPIKE, 2, 10), *GOOD], "population 'spikes' has no neuron 10"),
-        ([packet(SPIKE, 1, 0), *GOOD], "1 packets of no population that sends them"),
-        ([packet(SPIKE, 3, 0), *GOOD], "1 packets of no population that sends them"),
-        ([packet(3), *GOOD], "1 packets of no population that sends them"),
-        ([packet(STATE, 2, 0), *GOOD], "1 packets of no population that sends them"),
-        ([packet(STATE, 1, 0), *GOOD], "1 packets of no population that sends them"),
-        # A state that is missing, comes twice, comes too early, or is of no neuron.
-        ([*GOOD[:-2], GOOD[-1]], "'both': not every state came once a sample"),
-        ([*GOOD[:-1], FINAL[0], GOOD[-1]], "'both': a packet came twice"),
-        ([FINAL[0], *GOOD], "'both': not every state came once a sample"),
-        ([FINAL[2], *GOOD[:-2], GOOD[-1]], "'both': not every state came once a sample"),
+        ([packet(SPIKE, 1, 0), *GOOD], "1 packets that no population sends"),
+        ([packet(SPIKE, 3, 0), *GOOD], "1 packets that no population sends"),
+        ([packet(3), *GOOD], "1 packets that no population sends"),
+        ([packet(STATE, 2, 0), *GOOD], "1 packets that no population sends"),
+        ([packet(STATE, 1, 0), *GOOD], "1 packets that no population sends"),
+        # A state that is missing, arrives twice or too early, or belongs to no neuron.
+        ([*GOOD[:-2], GOOD[-1]], "'both': not every state arrived once per sample"),
+        ([*GOOD[:-1], FINAL[0], GOOD[-1]], "'both': a packet arrived twice"),
+        ([FINAL[0], *GOOD], "'both': not every state arrived once per sample"),
+        ([FINAL[2], *GOOD[:-2], GOOD[-1]], "'both': not every state arrived once per sample"),
         ([*GOOD[:-1], packet(STATE, 0, 3), GOOD[-1]], "'both' has no neuron 3"),
     ],
 )
-def test_packets_that_no_right_fabric_sends_are_refused(packets: list[int], message: str) -> None:
-    hear_packets(*GOOD)
+def test_impossible_packets_are_refused(packets: list[int], message: str) -> None:
+    decode(*GOOD)
     with pytest.raises(FaultyDevice, match=message):
-        hear_packets(*packets)
+        decode(*packets)
 
 
 @pytest.mark.parametrize("max_spikes", [3, 31])
@@ -266,56 +266,58 @@ def test_several_packets_of_a_neuron_are_counted(max_spikes: int) -> None:
     senders = (Sender("often", 4, recorded=True, readout=False, max_spikes=max_spikes),)
     many = [packet(SPIKE, 0, 2)] * max_spikes
     words = [packet(SPIKE, 0, 1), *many, packet(STEP), packet(SPIKE, 0, 2), packet(STEP)]
-    heard = hear_packets(*words, senders=senders)
-    assert heard.spikes["often"].dtype == np.uint8
-    assert heard.spikes["often"].tolist() == [[[0, 1, max_spikes, 0], [0, 0, 1, 0]]]
-    with pytest.raises(FaultyDevice, match=f"'often': a packet came more than {max_spikes} times"):
-        hear_packets(packet(SPIKE, 0, 2), *words, senders=senders)
+    run = decode(*words, senders=senders)
+    assert run.spikes["often"].dtype == np.uint8
+    assert run.spikes["often"].tolist() == [[[0, 1, max_spikes, 0], [0, 0, 1, 0]]]
+    with pytest.raises(
+        FaultyDevice, match=f"'often': a packet arrived more than {max_spikes} times"
+    ):
+        decode(packet(SPIKE, 0, 2), *words, senders=senders)
 
 
-def placed(kind: int, population: int, index: int, y: int, x: int, value: int = 0) -> int:
-    """A packet of a fabric with places of 2 bits."""
+def positioned(kind: int, population: int, index: int, y: int, x: int, value: int = 0) -> int:
+    """A packet of a fabric whose positions have 2 bits for each of y and x."""
     return packet(kind, population, index) + (y << 8) + (x << 10) + ((value % 65536) << 12)
 
 
-def hear_places(*packets: int) -> Any:
+def decode_positions(*packets: int) -> Any:
     senders = (
         Sender("image", 12, recorded=True, readout=True, image=(2, 3, 2)),
         Sender("flat", 3, recorded=True, readout=False),
     )
     config = dataclasses.replace(CONFIG, extent=4)
-    states = [placed(STATE, 0, n // 6, n // 2 % 3, n % 2, n - 5) for n in range(12)]
-    words = np.array([*packets, *states, placed(STEP, 0, 0, 0, 0)], np.uint64)
+    states = [positioned(STATE, 0, n // 6, n // 2 % 3, n % 2, n - 5) for n in range(12)]
+    words = np.array([*packets, *states, positioned(STEP, 0, 0, 0, 0)], np.uint64)
     return decode_packets(image(senders=senders, config=config), words, words, 1, 1)
 
 
-def test_places_become_neurons() -> None:
-    heard = hear_places(
-        placed(SPIKE, 0, 1, 1, 1), placed(SPIKE, 0, 0, 2, 0), placed(SPIKE, 1, 2, 0, 0)
+def test_positions_become_neurons() -> None:
+    run = decode_positions(
+        positioned(SPIKE, 0, 1, 1, 1), positioned(SPIKE, 0, 0, 2, 0), positioned(SPIKE, 1, 2, 0, 0)
     )
     # (1, 1, 1) is 1 * 6 + 1 * 2 + 1, (0, 2, 0) is 4.
-    assert np.flatnonzero(heard.spikes["image"]).tolist() == [4, 9]
-    assert np.flatnonzero(heard.spikes["flat"]).tolist() == [2]
-    assert heard.spikes["image"].dtype == np.bool_
-    assert heard.states["image"].tolist() == [list(range(-5, 7))]
+    assert np.flatnonzero(run.spikes["image"]).tolist() == [4, 9]
+    assert np.flatnonzero(run.spikes["flat"]).tolist() == [2]
+    assert run.spikes["image"].dtype == np.bool_
+    assert run.states["image"].tolist() == [list(range(-5, 7))]
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (placed(SPIKE, 0, 2, 0, 0), "'image' has no channel 2"),
-        (placed(SPIKE, 0, 0, 3, 0), "'image' has no row 3"),
-        (placed(SPIKE, 0, 0, 0, 2), "'image' has no column 2"),
-        (placed(STATE, 0, 0, 0, 3), "'image' has no column 3"),
-        (placed(SPIKE, 1, 3, 0, 0), "'flat' has no neuron 3"),
-        (placed(SPIKE, 1, 0, 1, 0), "'flat' has no row 1"),
-        (placed(SPIKE, 1, 0, 0, 1), "'flat' has no column 1"),
-        (placed(STATE, 0, 1, 1, 1), "'image': a packet came twice"),
+        (positioned(SPIKE, 0, 2, 0, 0), "'image' has no channel 2"),
+        (positioned(SPIKE, 0, 0, 3, 0), "'image' has no row 3"),
+        (positioned(SPIKE, 0, 0, 0, 2), "'image' has no column 2"),
+        (positioned(STATE, 0, 0, 0, 3), "'image' has no column 3"),
+        (positioned(SPIKE, 1, 3, 0, 0), "'flat' has no neuron 3"),
+        (positioned(SPIKE, 1, 0, 1, 0), "'flat' has no row 1"),
+        (positioned(SPIKE, 1, 0, 0, 1), "'flat' has no column 1"),
+        (positioned(STATE, 0, 1, 1, 1), "'image': a packet arrived twice"),
     ],
 )
-def test_places_that_are_not_there_are_refused(wrong: int, message: str) -> None:
+def test_positions_outside_the_image_are_refused(wrong: int, message: str) -> None:
     with pytest.raises(FaultyDevice, match=message):
-        hear_places(wrong)
+        decode_positions(wrong)
 
 
 # Load words.

@@ -83,7 +83,7 @@ def test_a_name_used_twice_is_refused(parts: dict[str, Any]) -> None:
 
 
 def test_a_network_without_populations_is_refused() -> None:
-    assert refusal(populations=(), connections=()) == "network: it has no population; add one"
+    assert refusal(populations=(), connections=()) == "network: there is no population; add one"
 
 
 def test_unknown_ends_of_a_connection_are_refused() -> None:
@@ -216,7 +216,7 @@ def test_range_of_weights(bits: int) -> None:
         ([1, 2, 3], "image must be (channels, height, width), not [1, 2, 3]"),
         ((1, 2, 0), "image must be 1..65536, not 0"),
         ((1, 2, 3.0), "image must be an integer, not 3.0"),
-        ((1, 2, 2), "an image (1, 2, 2) has not 6 elements"),
+        ((1, 2, 2), "image (1, 2, 2) does not have 6 elements"),
     ],
 )
 def test_an_image_is_three_sizes_that_make_up_the_node(image: Any, message: str) -> None:
@@ -259,7 +259,7 @@ def test_a_convolution_that_fits_is_accepted() -> None:
 @pytest.mark.parametrize("name", ["in", "a"])
 def test_a_convolution_joins_images(name: str) -> None:
     image = None if name == "in" else (1, 2, 1)
-    with pytest.raises(SpikeloomError, match=f"joins images, and '{name}' has none; give it one"):
+    with pytest.raises(SpikeloomError, match=f"connects images, and '{name}' has no image shape"):
         network(
             (Input("in", 2, image=image),),
             (population(size=2, image=(1, 2, 1) if name == "in" else None),),
@@ -270,7 +270,10 @@ def test_a_convolution_joins_images(name: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"target": (3, 3, 3)}, "it makes (3, 3, 4) of (2, 5, 6), and the target is (3, 3, 3)"),
+        (
+            {"target": (3, 3, 3)},
+            "its output for (2, 5, 6) is (3, 3, 4), not the target's (3, 3, 3)",
+        ),
         ({"target": (4, 3, 4)}, "weights must have shape (4, 2, 3, 3), not (3, 2, 3, 3)"),
         ({"shape": (3, 1, 3, 3)}, "weights must have shape (3, 2, 3, 3), not (3, 1, 3, 3)"),
         ({"shape": (3, 2, 3)}, "weights must be an array of 4 dimensions, none empty"),
@@ -279,9 +282,12 @@ def test_a_convolution_joins_images(name: str) -> None:
         ({"weights": np.ones((3, 2, 3, 3))}, "weights must be of type int64, not float64"),
         ({"weights": np.full((3, 2, 3, 3), 128)}, "weights must be -128..127, not 128..128"),
         # The kernel is larger than the padded image.
-        ({"shape": (3, 2, 6, 3)}, "it makes (3, 0, 4) of (2, 5, 6), and the target is (3, 3, 4)"),
-        ({"groups": 2}, "2 groups do not divide 2 and 3 channels"),
-        ({"groups": 3}, "3 groups do not divide 2 and 3 channels"),
+        (
+            {"shape": (3, 2, 6, 3)},
+            "its output for (2, 5, 6) is (3, 0, 4), not the target's (3, 3, 4)",
+        ),
+        ({"groups": 2}, "2 and 3 channels cannot be divided into 2 groups"),
+        ({"groups": 3}, "2 and 3 channels cannot be divided into 3 groups"),
         ({"groups": 0}, "groups must be 1..65536, not 0"),
         ({"stride": (1, 0)}, "stride must be 1..65536, not 0"),
         ({"dilation": (0, 1)}, "dilation must be 1..65536, not 0"),
@@ -379,16 +385,16 @@ def test_high_is_a_bool(value: Any) -> None:
         ({"max_spikes": 0}, "max_spikes must be 1, 3, 7, 15 or 31, not 0"),
         (
             {"max_spikes": 3, "threshold": 0},
-            "with several spikes in a step the threshold must be positive, not 0",
+            "with several spikes per step the threshold must be positive, not 0",
         ),
         (
             {"max_spikes": 3, "threshold": 5, "delayed_reset": True},
-            "with several spikes in a step each subtracts the threshold at once; "
+            "with several spikes per step each subtracts the threshold at once; "
             "leave out delayed_reset and subtrahend",
         ),
         (
             {"max_spikes": 3, "threshold": 5, "subtrahend": 4},
-            "with several spikes in a step each subtracts the threshold at once; "
+            "with several spikes per step each subtracts the threshold at once; "
             "leave out delayed_reset and subtrahend",
         ),
     ],
@@ -440,7 +446,7 @@ def test_delay_0_leads_to_a_later_phase_only(source: str, target: str, least: in
     for delay in (least, 1, 15):
         joined(delay)
     if least:
-        with pytest.raises(SpikeloomError, match="delay 0 must lead to a later phase; give it a"):
+        with pytest.raises(SpikeloomError, match="delay 0 must end in a later phase; give it a"):
             joined(0)
 
 
