@@ -1,4 +1,4 @@
-"""Everything that knows a pin: boards, clocking, bitstreams."""
+"""Everything that depends on a pin: board descriptions, clocking, bitstreams."""
 
 import os
 

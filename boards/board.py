@@ -14,37 +14,37 @@ from spikeloom.sim.toolchain import REMEDY
 
 @dataclass(frozen=True)
 class Board:
-    """A board, and what is built for it unless something else is asked for.
+    """A board, with the fabric and the clock that are built for it by default.
 
     Parameters
     ----------
     name
-        As it is asked for; at most 16 ASCII characters, because the link tells it.
+        By which users select it; at most 16 ASCII characters, because the link reports it.
     description
-        One line: the part, and what has to be connected by hand.
+        One line: the part, and connections to be made by hand.
     platform
         Module and class of `amaranth_boards` with the pins.
     family, part
-        The tools, and the options of nextpnr for the part; also `--router router2`, where the
-        router that nextpnr takes by itself finds no end.
+        The tools, and the options of nextpnr for the part; also `--router router2`, where
+        nextpnr's default router does not terminate.
     clock_mhz
-        Clock of the fabric that it is built for.
+        Default clock of the fabric.
     fabric
-        Sizes that fit the part.
+        Default sizes, which fit the part.
     loader
-        Its name in openFPGALoader.
+        The board's name in openFPGALoader.
     oscillator
-        Resource with the clock that comes in, where it is not the platform's default.
+        Resource of the input clock, if it is not the platform's default.
     pll_pin
-        The clock comes in on the PLL's own pin (iCE40).
+        The input clock is on the PLL's own pin (iCE40).
     resources
-        What the platform lacks, such as a "uart" on the pins of a connector.
+        Resources that the platform lacks, such as a "uart" on the pins of a connector.
     led
-        Resource of a light, if there is one to spare.
+        Resource of a spare LED, if there is one.
     baud
-        Of the serial line.
+        Default bit rate of the serial line.
     in_luts
-        Memories of a tile that are made of LUTs, where the part can and block RAM is short.
+        Memories of a tile that are built from LUTs, because block RAM is short.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Board:
     in_luts: tuple[str, ...] = ()
 
     def make_platform(self) -> Any:
-        """The platform of Amaranth, with `resources`.
+        """The Amaranth platform, extended by `resources`.
 
         Raises
         ------

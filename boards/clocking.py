@@ -1,4 +1,4 @@
-"""The clock of the fabric: a PLL, and the reset that it comes up with."""
+"""The clock of the fabric: a PLL, and the power-on reset."""
 
 from math import ceil
 from typing import Any
@@ -19,27 +19,28 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.boards.pll import MHZ, Setting
 
 HOLD_US = 20
-"""Microseconds of reset after the PLL is locked. Block RAM of iCE40 reads as zeros for about three
-microseconds after configuration, by a timer of the part that nothing can see."""
+"""Microseconds of reset after the PLL locks. Block RAM of iCE40 reads as zeros for about three
+microseconds after configuration, timed inside the part and visible nowhere."""
 
 
 class ResetHold(wiring.Component):
-    """Reset until the clock has been good for a while.
+    """Holds the reset until the PLL has been locked for a while.
 
-    `reset` is 1 from configuration until `locked` has been 1 for `clocks` + 2 clocks without a
-    break, and again from 3 clocks after `locked` becomes 0. It changes with the clock. Two of the
-    clocks are those of the synchroniser.
+    `reset` is 1 from configuration until `locked` has been 1 for `clocks` + 2 consecutive clocks,
+    and again from 3 clocks after `locked` falls. It is a register. Two of the clocks are those of
+    the synchroniser.
 
     Parameters
     ----------
     clocks
-        Of the domain `sync`, at least 1.
+        Length of the hold in clocks of the domain `sync`, at least 1.
 
     Members
     -------
     locked : In(1)
-        From the PLL, at any time.
+        From the PLL, asynchronous.
     reset : Out(1)
+        Active high.
     """
 
     def __init__(self, clocks: int) -> None:
@@ -47,7 +48,7 @@ class ResetHold(wiring.Component):
         super().__init__({"locked": In(1), "reset": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
-        """Count."""
+        """Count clocks while locked."""
         m = Module()
         locked = Signal()
         left = Signal(range(self.clocks), init=self.clocks - 1)
@@ -62,23 +63,23 @@ class ResetHold(wiring.Component):
 
 
 class Clocking(wiring.Component):
-    """Makes clock and reset of the domain `sync` from a clock that comes in on a pin.
+    """Generates clock and reset of the domain `sync` from the clock on a pin.
 
     Parameters
     ----------
     family
         Name of the family: "ice40", "ecp5" or "gowin".
     pin
-        Port with the clock.
+        Port of the input clock.
     setting
-        Of the PLL.
+        Setting of the PLL.
     own_pin
-        The pin is the PLL's own, which on iCE40 nothing else can use while the PLL works.
+        The pin is the PLL's own, which on iCE40 nothing else can use while the PLL is active.
 
     Members
     -------
     clk, rst : Out(1)
-        See `ResetHold` for the reset.
+        Clock and reset; `ResetHold` gives the timing of the reset.
     """
 
     def __init__(self, family: str, pin: Any, setting: Setting, own_pin: bool = False) -> None:
@@ -89,7 +90,7 @@ class Clocking(wiring.Component):
         super().__init__({"clk": Out(1), "rst": Out(1, init=1)})
 
     def elaborate(self, platform: Any) -> Module:
-        """Connect PLL and reset."""
+        """Connect the PLL and the reset."""
         m = Module()
         clock = self.clk
         locked = Signal()
@@ -100,7 +101,7 @@ class Clocking(wiring.Component):
             source = buffer.i
         make = {"ice40": self._ice40, "ecp5": self._ecp5, "gowin": self._gowin}[self.family]
         m.submodules.pll = make(source, clock, locked)
-        # The clock without the reset, for what makes the reset.
+        # The reset generator runs on the same clock, without reset.
         m.domains.free = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("free").eq(clock)
         hold = ResetHold(ceil(HOLD_US * self.setting.frequency / MHZ))
@@ -110,7 +111,7 @@ class Clocking(wiring.Component):
 
     def _ice40(self, source: Any, clock: Signal, locked: Signal) -> Instance:
         setting = self.setting
-        # By the frequency of the detector, as the vendor's tool chooses it.
+        # Chosen by the detector's frequency, as in the vendor's tool.
         limits = (17, 26, 44, 66, 101)
         filter_range = 1 + sum(setting.detector >= limit * MHZ for limit in limits)
         return Instance(
@@ -132,7 +133,7 @@ class Clocking(wiring.Component):
         setting = self.setting
         return Instance(
             "EHXPLLL",
-            # The loop filter, as the vendor's tool sets it.
+            # The loop filter, as in the vendor's tool.
             ("a", "ICP_CURRENT", "12"),
             ("a", "LPF_RESISTOR", "8"),
             ("a", "MFG_ENABLE_FILTEROPAMP", "1"),

@@ -1,4 +1,4 @@
-"""Families of parts: how their tools are called, and what their resources are called."""
+"""Families of parts: the commands of their tools and the names of their resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ class Family:
     pins
         Its option for the file with the pins.
     result
-        Its option for what the packer reads, if that is not the routed netlist.
+        Its option for the packer's input, if that is not the routed netlist.
     packer
-        What makes the file `bitstream`, with its arguments.
+        The program that writes the file `bitstream`, with its arguments.
     bitstream
         Suffix of the bitstream.
     cells
-        What a report calls resources, and the cells after synthesis (by prefix) that are counted.
+        For each resource in a report, the cells after synthesis (by prefix) that count as it.
     sites
-        The same, and the names under which nextpnr counts what is used and what there is.
+        For each resource in a report, the name under which nextpnr counts used and available sites.
     baked
-        The memories that a bitstream can have contents of.
+        The memories whose contents a bitstream can hold.
     """
 
     name: str

@@ -9,24 +9,28 @@ from spikeloom.golden.errors import SpikeloomError
 
 
 def flash(board: Board, directory: Path, *, permanent: bool = False, tools: Tools = WHEELS) -> str:
-    """Write what `spikeloom build` put into `directory`; returns what openFPGALoader said.
+    """Write the bitstream that `spikeloom build` put into `directory`.
 
     Parameters
     ----------
     board
-        The board that is connected.
+        The connected board.
     directory
-        With the bitstream and `report.json`.
+        Holds the bitstream and `report.json`.
     permanent
-        Into the board's flash memory, from which the part configures itself; else into the part,
-        until it loses power. A board with an iCE40 has it in its flash memory either way.
+        Write to the board's flash memory, from which the part configures itself; otherwise into
+        the part, until it loses power. Boards with an iCE40 use their flash memory either way.
     tools
         The tools.
+
+    Returns
+    -------
+    The output of openFPGALoader.
 
     Raises
     ------
     SpikeloomError
-        There is no such build, it is for another board, or openFPGALoader is missing or fails.
+        There is no build, it is for another board, or openFPGALoader is missing or fails.
     """
     bitstream = directory / f"{board.name}{board.family.bitstream}"
     try:

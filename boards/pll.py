@@ -1,8 +1,8 @@
-"""Settings of the PLLs, by the rules of their vendors: the best of all that there are.
+"""Chooses PLL settings by exhaustive search within the vendors' limits.
 
 A PLL divides its input by `reference`, locks an oscillator to `feedback` times that, and divides
-the oscillator's frequency for its output. All numbers are exact, so that no setting is missed by a
-rounding.
+the oscillator's frequency for its output. Frequencies are exact fractions, so rounding excludes no
+setting.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,18 +27,18 @@ class Range:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a PLL divides by, and what comes out.
+    """The dividers of a PLL, and the resulting frequencies.
 
     Parameters
     ----------
     reference
         Divisor of the input.
     feedback
-        Factor of the loop.
+        Multiplier of the loop.
     output
         Divisor of the oscillator.
     frequency, oscillator, detector
-        In Hz: of the output, of the oscillator, and of the divided input.
+        In Hz: output, oscillator, and divided input.
     """
 
     reference: int
@@ -51,16 +51,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a PLL can do.
+    """The limits of a PLL.
 
     Parameters
     ----------
     references, feedbacks, outputs
-        The divisors and factors that it has.
+        Available divisors and multipliers.
     detector, oscillator, frequency
-        Where its parts work.
+        Allowed frequencies of the divided input, the oscillator, and the output.
     loop
-        The output is fed back, so that `feedback` counts it; else the oscillator is.
+        The output is fed back, so `feedback` multiplies the output frequency; otherwise the
+        oscillator is fed back.
     """
 
     references: Iterable[int]
@@ -72,7 +73,7 @@ class Rules:
     loop: bool
 
     def settings(self, source: int) -> Iterator[Setting]:
-        """Every setting that is allowed for an input of `source` Hz."""
+        """Every allowed setting for an input of `source` Hz."""
         for reference in self.references:
             detector = Fraction(source, reference)
             if detector not in self.detector:
@@ -117,28 +118,32 @@ RULES = {
         loop=True,
     ),
 }
-"""The PLL of each family, for the slowest grade."""
+"""The PLL of each family, for the slowest speed grade."""
 
 
 def setting(family: str, source: int, wanted: int) -> Setting:
-    """The setting with the highest output up to `wanted` Hz, and of these the fastest detector.
+    """The setting with the highest output frequency up to `wanted` Hz.
 
-    A fast detector means little jitter.
+    Among equal ones, that with the fastest detector, which means the least jitter.
 
     Raises
     ------
     SpikeloomError
-        There is none.
+        There is no such setting.
     """
     best = max(
-        (found for found in RULES[family].settings(source) if found.frequency <= wanted),
-        key=lambda found: (found.frequency, found.detector, found.oscillator),
+        (
+            candidate
+            for candidate in RULES[family].settings(source)
+            if candidate.frequency <= wanted
+        ),
+        key=lambda choice: (choice.frequency, choice.detector, choice.oscillator),
         default=None,
     )
     if best is None:
-        lowest = min(found.frequency for found in RULES[family].settings(source))
+        lowest = min(choice.frequency for choice in RULES[family].settings(source))
         raise SpikeloomError(
-            f"the PLL makes no {wanted / MHZ:g} MHz or less of {source / MHZ:g} MHz: "
+            f"the PLL cannot make {wanted / MHZ:g} MHz or less from {source / MHZ:g} MHz: "
             f"ask for {float(lowest) / MHZ:g} MHz or more"
         )
     return best

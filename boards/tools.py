@@ -1,4 +1,4 @@
-"""The tools that make bitstreams: those of wheels, or native ones where they are asked for."""
+"""The tools that make bitstreams: those of wheels, or native ones on request."""
 
 import functools
 import shutil
@@ -25,17 +25,18 @@ _WHEELS = {
 """Package and program of each tool."""
 
 _NATIVE = {"nextpnr-himbaechel-gowin": "nextpnr-himbaechel"}
-"""Names of native tools that differ."""
+"""Native tools whose name differs."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Where tools come from.
+    """The source of the tools.
 
     Parameters
     ----------
     native
-        Those on the search path; else those of the packages from PyPI. They give different results.
+        Use the tools on the search path, not those of the packages from PyPI. Versions differ, and
+        with them the results.
     """
 
     native: bool = False
@@ -47,10 +48,10 @@ class Tools:
         directory: Path | None = None,
         minutes: float | None = None,
     ) -> str:
-        """Run `tool` in `directory`, of which it may see nothing but what lies in it.
+        """Run `tool` in `directory`; tools of wheels may not see files outside it.
 
-        Returns what it printed. Raises `SpikeloomError` where it is missing or fails, `OutOfTime`
-        where it takes more than so many minutes.
+        Returns its output. Raises `SpikeloomError` if it is missing or fails, `OutOfTime` if it
+        takes more than `minutes`.
         """
         command = [self.program(tool), *arguments]
         return toolchain.run(command, directory=directory, minutes=minutes)
@@ -65,14 +66,14 @@ class Tools:
         return toolchain.wheel_program(*_WHEELS[tool])
 
     def version(self, tool: str) -> str:
-        """What `tool` says about its version, or its package."""
+        """The version of `tool` as it prints it, or that of its package."""
         if self.native:
             return _native_version(self.program(tool))
         return toolchain.wheel_version(_WHEELS[tool][0])
 
 
 WHEELS = Tools()
-"""Those of the packages."""
+"""The tools of the packages."""
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What goes into the part: clock, fabric, link, and the pins."""
+"""The top level of a board: clock, fabric with link, and pins."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from spikeloom.hdl.fabric_with_link import FabricWithLink
 
 
 class Top(wiring.Component):
-    """A fabric with its link between the pins of a board.
+    """A fabric with its link, connected to the pins of a board.
 
-    The light, if there is one, blinks about once a second as long as the clock runs.
+    The LED, if there is one, blinks about once a second while the clock runs.
 
     Parameters
     ----------
     board
         The board.
     fabric, link
-        Sizes of the fabric, and what its link says.
+        Sizes of the fabric, and the identity and bit rate of its link.
     setting
-        Of the PLL.
+        Setting of the PLL.
     contents
-        What the fabric is built with.
+        Initial contents of the memories.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Top(wiring.Component):
         super().__init__({})
 
     def elaborate(self, platform: Any) -> Module:
-        """Connect it to what `platform` gives."""
+        """Connect the fabric to the resources of `platform`."""
         board = self.board
         m = Module()
         clock = platform.request(board.oscillator or platform.default_clk, dir="-")
@@ -70,5 +70,5 @@ class Top(wiring.Component):
 
 
 def _as_ports(platform: Any, name: str) -> dict[str, str]:
-    """The directions with which a resource of several signals is requested as bare ports."""
+    """The `dir` argument that requests each signal of a resource as a bare port."""
     return {part.name: "-" for part in platform.lookup(name, 0).ios}

@@ -1,4 +1,4 @@
-"""The hardware made to run: Verilog, compiled models, and benches beside the golden model."""
+"""Runs the hardware: Verilog, compiled models, benches against the golden model, proofs."""
 
 import os
 

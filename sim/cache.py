@@ -1,4 +1,4 @@
-"""Results kept on disk under the hash of everything that they were made from.
+"""An on-disk cache: each result is stored under the hash of everything it was made from.
 
 The directory is the environment variable `SPIKELOOM_CACHE`, or else the user's cache directory.
 It may be deleted at any time.
@@ -17,12 +17,12 @@ from spikeloom.golden.errors import SpikeloomError
 
 
 def directory() -> Path:
-    """Where results are kept."""
+    """The directory of the cache."""
     return Path(os.environ.get("SPIKELOOM_CACHE") or platformdirs.user_cache_dir("spikeloom"))
 
 
 def digest(*parts: str) -> str:
-    """A name for `parts`: different sequences of strings have different names."""
+    """A hash of `parts`, 32 hexadecimal digits; different sequences of strings differ in it."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode()
@@ -31,20 +31,25 @@ def digest(*parts: str) -> str:
 
 
 def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The directory that `make` filled for `key`; made now if it is not there yet.
+    """The directory that `make` filled for `key`; filled now if it is not in the cache.
 
-    Any number of processes may ask for the same key at once: each works in a directory of its
-    own, the first to finish gives its result the final name, and the others use that one. When
-    `make` raises, nothing is left behind.
+    Any number of processes may request the same key at once: each works in its own directory, the
+    first to finish renames its result to the final name, and the others use that one. If `make`
+    raises, nothing is left behind.
 
     Parameters
     ----------
     kind
-        Subdirectory of the cache: what sort of result it is.
+        Subdirectory of the cache, one for each kind of result.
     key
-        Digest of everything that the result depends on.
+        Digest of everything the result depends on.
     make
-        Fills the empty directory that it is given.
+        Fills an empty directory.
+
+    Raises
+    ------
+    SpikeloomError
+        The cache is not writable.
     """
     final = directory() / kind / key
     if final.is_dir():

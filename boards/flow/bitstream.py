@@ -24,7 +24,7 @@ _TRIALS = 4
 
 @dataclass(frozen=True)
 class Build:
-    """A board's bitstream that meets its clock, and what is to be said of it."""
+    """A bitstream that meets its clock, with its Verilog and its report."""
 
     design: Design
     placed: Placed
@@ -50,18 +50,19 @@ def build(
     Parameters
     ----------
     board, fabric, clock_mhz, baud, image
-        As for `design`.
+        As for `elaborate`.
     seeds, minutes
-        Of the placements, and how long each may take, as for `place_all`.
+        Seeds and time limit of the placements, as for `place_all`.
     tools
         The tools.
     progress
-        Hears of each placement.
+        Called with each placement when it is routed.
 
     Raises
     ------
     SpikeloomError
-        No placement meets the clock, it does not fit the part, or a tool is missing or fails.
+        No placement meets the clock, the design does not fit the part, or a tool is missing or
+        fails.
     """
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(design, tools)
@@ -70,7 +71,7 @@ def build(
     if not meets(design, best):
         raise SpikeloomError(
             f"{board.name}: the best of {len(placements)} placements reaches "
-            f"{best.fmax_mhz:.2f} MHz, {design.clock_mhz:g} MHz is wanted: "
+            f"{best.fmax_mhz:.2f} MHz, below the clock of {design.clock_mhz:g} MHz: "
             f"lower --clock, or try more --seeds"
         )
     return Build(
@@ -93,17 +94,17 @@ def build_fastest(
     tools: Tools = WHEELS,
     progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
-    """As `build`, at the highest clock of the PLL that the placements support.
+    """As `build`, at the highest clock of the PLL that the placements meet.
 
-    Another clock is another design, whose placements come out differently; so this goes down from
-    what the placements for the board's own clock promise, until one keeps its promise.
+    A different clock makes a different design with other placements. So this starts at the fmax of
+    the placements for the board's own clock and goes down, until a placement meets its clock.
     """
     clock_mhz = board.clock_mhz
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     for _ in range(_TRIALS):
         placements = place_all(design, synthesise(design, tools), seeds, tools, progress, minutes)
-        promised = max(placed.fmax_mhz for placed in placements)
-        design = elaborate(board, fabric, clock_mhz=promised, baud=baud, image=image)
+        fmax = max(placed.fmax_mhz for placed in placements)
+        design = elaborate(board, fabric, clock_mhz=fmax, baud=baud, image=image)
         with contextlib.suppress(SpikeloomError):
             return build(
                 board,
@@ -118,12 +119,12 @@ def build_fastest(
             )
     raise SpikeloomError(
         f"{board.name}: no clock was met in {_TRIALS} trials, the last {design.clock_mhz:g} MHz: "
-        "say one with --clock, or try more --seeds"
+        "give one with --clock, or try more --seeds"
     )
 
 
 def _pack(design: Design, placed: Placed, tools: Tools) -> bytes:
-    """The bitstream."""
+    """The bitstream of a placement."""
     tool, *arguments = design.board.family.packer
 
     def make(directory: Path) -> None:

@@ -1,5 +1,5 @@
-// Models of the cells that the libraries of Yosys only name. What they leave out, boards/flow/netlist.py
-// refuses: registers in pins and multipliers, output registers of block RAM, LUTs joined into wide ones.
+// Models of the cells that the libraries of Yosys only declare. boards/flow/netlist.py refuses the uses they
+// do not cover: registers in pins and multipliers, output registers of block RAM, LUTs joined into wide ones.
 
 module WIRE(input I, output O);
   assign O = I;
@@ -10,7 +10,7 @@ module INVERTER(input I, output O);
 endmodule
 
 // iCE40 logic cell: a LUT, the carry beside it, and a register that may follow it. The model of Yosys
-// looks for inputs that are not connected, which Verilator does not know.
+// tests for unconnected inputs, which Verilator does not support.
 module ICE40_LOGIC_CELL #(
   parameter [15:0] LUT_INIT = 0,
   parameter [0:0] NEG_CLK = 0,

@@ -24,20 +24,20 @@ from spikeloom.sim import cache
 
 @dataclass(frozen=True)
 class Design:
-    """What is synthesised: a board with everything that is built into it.
+    """An elaborated board: the input of synthesis.
 
     Parameters
     ----------
     board, fabric, link, setting
-        The board, sizes of its fabric, what its link says, and the PLL.
+        The board, its fabric sizes, the identity and bit rate of its link, the PLL setting.
     source
         RTLIL of the module `top`.
     constraints
-        The file with the pins, for nextpnr.
+        The pin constraints, for nextpnr.
     pins
-        Names of the ports of `top` that are the clock, `rx` and `tx`.
+        The ports of `top` for "clk", "rx" and "tx".
     contents
-        What the fabric is built with.
+        Initial contents of the memories.
     """
 
     board: Board
@@ -51,7 +51,7 @@ class Design:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock of the fabric."""
+        """Clock of the fabric, in MHz."""
         return float(self.setting.frequency) / MHZ
 
 
@@ -70,21 +70,21 @@ def elaborate(
     board
         The board.
     fabric
-        Sizes; the board's if not given.
+        Sizes; default: the board's.
     clock_mhz
-        Clock of the fabric, of which the PLL makes the highest frequency that is not above it; the
-        board's if not given.
+        Upper limit of the fabric's clock; the PLL makes the highest frequency up to it. Default:
+        the board's.
     baud
-        Of the serial line, which gets the nearest that divides the clock; the board's if not given.
+        Bit rate of the serial line, rounded to the nearest divisor of the clock. Default: the
+        board's.
     image
-        What the memories hold from the start, as far as those of the part can.
+        Initial contents, for those memories of the part that can have any.
 
     Raises
     ------
     SpikeloomError
-        The PLL makes no such clock, the clock is too slow for the baud rate, the image is not for
-        these sizes or the part cannot hold any of it, or Amaranth's package with the boards is
-        missing.
+        The PLL cannot make the clock, the clock is too slow for the baud rate, the image is for
+        other sizes or the part can hold none of it, or the package amaranth-boards is missing.
     """
     fabric = fabric or board.fabric
     contents = NOTHING if image is None else _contents(board, fabric, image)
@@ -106,26 +106,26 @@ def elaborate(
             text = plan.files[name]
             (directory / name).write_bytes(text.encode() if isinstance(text, str) else text)
 
-    made = cache.cached("design", key, make)
+    files = cache.cached("design", key, make)
     return Design(
         board,
         fabric,
         link,
         setting,
-        (made / "top.il").read_text(encoding="utf-8"),
-        (made / pins).read_text(encoding="utf-8"),
+        (files / "top.il").read_text(encoding="utf-8"),
+        (files / pins).read_text(encoding="utf-8"),
         {"clk": f"{oscillator}_0__io", "rx": "uart_0__rx__io", "tx": "uart_0__tx__io"},
         contents,
     )
 
 
 def _contents(board: Board, fabric: FabricConfig, image: MemoryImage) -> Contents:
-    """What of `image` the part can be configured with."""
+    """The part of `image` that a bitstream can hold."""
     image.check_fits(fabric, board.name)
     if not board.family.baked:
         raise SpikeloomError(
             f"{board.name}: no Program can be baked into a part of {board.family.name}: "
-            "leave out --bake, the board is loaded when it runs"
+            "leave out --bake, and the board is loaded when it runs"
         )
     return image.contents(board.family.baked)
 

@@ -1,12 +1,12 @@
-"""Netlists for simulation: what synthesis made, or what place and route made of it.
+"""Rewrites netlists for simulation, after synthesis or after place and route.
 
 nextpnr writes the cells of the part as they are configured, not as the vendors' libraries describe
-them: a bus is one port for each bit, and a constant is no connection but a setting, or what the
-part does with an input that is not connected. `simulated` takes that back, so that the models of
-Yosys fit; `cells.v` beside this file has models of the cells that Yosys has none of.
+them: a bus is one port per bit, and a constant is not a connection but a setting, or the part's
+default for an unconnected input. `simulated` reverts that, so that the models of Yosys fit;
+`cells.v` beside this file models the cells that Yosys lacks.
 
-The PLL becomes a wire: it passes the clock of its pin and is always locked, so that a clock of
-the pin is a clock of the domain `sync`. The ports are those of the module `board`: the pins.
+The PLL becomes a wire: it passes the clock of its pin and is always locked, so a clock of the pin
+is a clock of the domain `sync`. The ports of the module `board` are the pins.
 """
 
 import itertools
@@ -31,7 +31,7 @@ LIBRARIES = {
     "ice40": ("ice40/cells_sim.v",),
     "ecp5": ("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
 }
-"""The models of Yosys that go with `CELLS`, in its folder `share`."""
+"""The models of Yosys that complement `CELLS`, in its folder `share`."""
 
 _MODELS = {
     "ICESTORM_LC": "ICE40_LOGIC_CELL",
@@ -42,7 +42,7 @@ _MODELS = {
     "DP16KD": "ECP5_RAM",
     "MULT18X18D": "ECP5_MULTIPLIER",
 }
-"""What cells become."""
+"""The model of each kind of cell."""
 
 _WITH_BUSES = {"ICESTORM_DSP", "ICESTORM_RAM", "ICESTORM_SPRAM", "DP16KD", "MULT18X18D"}
 """Cells with a port for each bit of a bus, whose models have buses."""
@@ -54,7 +54,7 @@ _PULLED_UP = {
     "TRELLIS_COMB": {"A", "B", "C", "D"},
     "TRELLIS_FF": {"CE"},
 }
-"""Inputs that are 1 where nothing is connected; others are 0."""
+"""Inputs that are 1 when unconnected; others are 0."""
 
 _NEGATED = {"NEG_CLK_R": "RCLK", "NEG_CLK_W": "WCLK"}
 """Settings of iCE40 block RAM that invert an input."""
@@ -63,7 +63,7 @@ _BUFFERS = {
     "SB_GB": ("USER_SIGNAL_TO_GLOBAL_BUFFER", "GLOBAL_BUFFER_OUTPUT"),
     "DCCA": ("CLKI", "CLKO"),
 }
-"""Input and output of what drives a clock net."""
+"""Input and output of the buffers that drive clock nets."""
 
 _PLLS = {"SB_PLL40_PAD", "SB_PLL40_CORE", "ICESTORM_PLL", "EHXPLLL"}
 _PLL_CLOCKS = {"PLLOUTGLOBAL", "PLLOUT_A", "PLLOUT_A_GLOBAL", "CLKOP"}
@@ -73,20 +73,20 @@ _PADS = {
     "SB_GB_IO": ("PACKAGE_PIN", "GLOBAL_BUFFER_OUTPUT", "D_OUT_0"),
     "TRELLIS_IO": ("B", "O", "I"),
 }
-"""Pin, what comes in from it, and what goes out to it; one of the two is connected."""
+"""Pin, input from it, and output to it; one of the two is connected."""
 
 _DIRECTIONS = {"clk": "input", "rx": "input", "tx": "output"}
 
 
 def simulated(netlist: str, pins: Mapping[str, str]) -> str:
-    """The netlist (JSON of Yosys) with cells that `LIBRARIES` and `CELLS` have models of.
+    """The netlist (JSON of Yosys) in cells that `LIBRARIES` and `CELLS` model.
 
     Parameters
     ----------
     netlist
         JSON from Yosys or nextpnr, with the module `top`.
     pins
-        The names in it of the ports `clk`, `rx` and `tx`. Its other ports are dropped.
+        Its ports for "clk", "rx" and "tx". Other ports are dropped.
 
     Raises
     ------
@@ -99,8 +99,8 @@ def simulated(netlist: str, pins: Mapping[str, str]) -> str:
     numbers = itertools.count(1 + max(bit for bit in used if isinstance(bit, int)))
     cells: dict[str, Cell] = {}
     for name, cell in module["cells"].items():
-        for number, made in enumerate(_modelled(name, cell, ports["clk"][0], numbers)):
-            cells[f"{name}${number}"] = made
+        for number, modelled in enumerate(_modelled(name, cell, ports["clk"][0], numbers)):
+            cells[f"{name}${number}"] = modelled
     result = {
         "attributes": {"top": "1"},
         "ports": {
@@ -114,7 +114,7 @@ def simulated(netlist: str, pins: Mapping[str, str]) -> str:
 
 
 def _modelled(name: str, cell: Cell, clock: Bit, numbers: Iterator[int]) -> Iterator[Cell]:
-    """What a cell becomes. `clock` is the pin, and `numbers` are those of new nets."""
+    """The cells that model a cell. `clock` is the net of the pin, `numbers` number new nets."""
     kind = cell["type"]
     connected = {port: bits[0] for port, bits in cell["connections"].items() if bits}
     if kind in _PLLS:
@@ -133,22 +133,22 @@ def _modelled(name: str, cell: Cell, clock: Bit, numbers: Iterator[int]) -> Iter
             yield _gate("WIRE", outward, pin)
     elif kind in _BUFFERS:
         source, sink = map(connected.get, _BUFFERS[kind])
-        # One without input is behind the PLL, by a wire that is not in the netlist.
+        # A buffer without input is driven by the PLL, over a wire missing in the netlist.
         assert sink is not None
         yield _gate("WIRE", clock if source is None else source, sink)
     elif kind == "$scopeinfo" or cell["parameters"].get("MODE") == "RAMW_BLOCK":
-        pass  # nothing there
+        pass  # no logic
     elif all(len(bits) <= 1 for bits in cell["connections"].values()):
         yield from _library_cell(name, cell, numbers)
     else:
-        yield cell  # from synthesis, as the library has it
+        yield cell  # from synthesis, already in the form of the library
 
 
 def _library_cell(name: str, cell: Cell, numbers: Iterator[int]) -> Iterator[Cell]:
-    """The cell with every input connected, buses as buses, and no settings of inputs."""
+    """The cell with every input connected, buses joined, and no settings of inputs."""
     kind = cell["type"]
     directions = cell["port_directions"]
-    # nextpnr ends a text with a space where it could be taken for a number.
+    # nextpnr appends a space to texts that look like numbers.
     settings = {setting: value.rstrip() for setting, value in cell["parameters"].items()}
     inverted = {port for setting, port in _NEGATED.items() if settings.pop(setting, "0") == "1"}
     ports: dict[str, Bit] = {}
@@ -168,7 +168,7 @@ def _library_cell(name: str, cell: Cell, numbers: Iterator[int]) -> Iterator[Cel
             ports[port] = "1" if port in _PULLED_UP.get(kind, ()) else "0"
     if kind == "TRELLIS_FF":
         ports.setdefault("CE", settings.get("CEMUX", "1"))
-        settings["CEMUX"] = "CE"  # for the model, which has it at 1 otherwise
+        settings["CEMUX"] = "CE"  # the model defaults to 1
         if settings.pop("SD", "1") == "0":
             ports["DI"] = ports["M"]
     for port in inverted:
@@ -194,11 +194,11 @@ def _library_cell(name: str, cell: Cell, numbers: Iterator[int]) -> Iterator[Cel
 
 
 def _buses(ports: Mapping[str, Bit]) -> dict[str, list[Bit]]:
-    """Ports such as A0, A1 or A_0, A_1 as buses."""
+    """Joins ports such as A0, A1 or A_0, A_1 into buses."""
     buses: dict[str, dict[int, Bit]] = {}
     for port, bit in ports.items():
-        found = re.fullmatch(r"(.*?)_?(\d+)", port)
-        bus, index = (found[1], int(found[2])) if found else (port, 0)
+        match = re.fullmatch(r"(.*?)_?(\d+)", port)
+        bus, index = (match[1], int(match[2])) if match else (port, 0)
         buses.setdefault(bus, {})[index] = bit
     return {
         bus: [bits.get(index, "0") for index in range(max(bits) + 1)] for bus, bits in buses.items()
@@ -206,7 +206,7 @@ def _buses(ports: Mapping[str, Bit]) -> dict[str, list[Bit]]:
 
 
 def _ram_settings(name: str, settings: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the model of ECP5 block RAM: its contents are one number of 1024 x 18 bits."""
+    """Settings for the model of ECP5 block RAM, whose contents are one number of 1024 x 18 bits."""
     if any(settings.get(f"REGMODE_{port}", "NOREG") != "NOREG" for port in "AB"):
         raise SpikeloomError(f"{name}: there is no model of a block RAM with output registers")
     rows = []
@@ -222,7 +222,7 @@ def _ram_settings(name: str, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _gate(kind: str, source: Bit, sink: Bit) -> Cell:
-    """A cell with one input and one output."""
+    """A cell with one input and one output, each one bit."""
     return {
         "type": kind,
         "parameters": {},

@@ -30,18 +30,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Placed:
-    """One placement, routed.
+    """A placement, routed.
 
     Parameters
     ----------
     seed
-        Of the placement.
+        Seed of the placement.
     fmax_mhz
-        Fastest clock by nextpnr's model of the part at its slowest.
+        Highest clock by nextpnr's worst-case model of the part.
     sites
-        What is used, and what there is, by nextpnr's names.
+        Used and available sites, by nextpnr's names.
     directory
-        In the cache: what the packer reads, and `routed.json.gz`.
+        Directory in the cache with the packer's input and `routed.json.gz`.
     """
 
     seed: int
@@ -57,17 +57,17 @@ class Placed:
 def place(
     design: Design, synthesised: str, seed: int, tools: Tools, minutes: float | None = None
 ) -> Placed:
-    """Place and route a netlist, in so many minutes at most if there is a limit.
+    """Place and route a netlist, in at most `minutes` if given.
 
     Raises
     ------
     SpikeloomError
         It does not fit the part.
     OutOfTime
-        It took longer.
+        The limit was reached.
     """
     family = design.board.family
-    # --freq is for Gowin, for which nextpnr does not derive the clock of a PLL from its input.
+    # Gowin needs --freq: there nextpnr does not derive a PLL's clock from its input.
     arguments = [
         *("--json", "netlist.json", *family.pins, *design.board.part),
         *("--freq", str(design.clock_mhz), "--seed", str(seed), "--timing-allow-fail", "--quiet"),
@@ -106,23 +106,23 @@ def place_all(
     progress: Callable[[Placed], None] = lambda placed: None,
     minutes: float | None = None,
 ) -> list[Placed]:
-    """A placement for each seed, some at a time.
+    """One placement per seed, two at a time.
 
-    A router now and then never ends. A placement that takes too long is ended and left out, with a
-    warning in the log.
+    nextpnr's router sometimes never terminates. A placement that exceeds the time limit is ended
+    and left out, with a warning in the log.
 
     Parameters
     ----------
     design, synthesised
         The design, and its netlist.
     seeds
-        Of the placements.
+        Seeds of the placements.
     tools
         The tools.
     progress
-        Hears of each placement.
+        Called with each placement when it is routed.
     minutes
-        Most that one may take; if not given 30, or a minute for every 500 cells if that is more.
+        Time limit of a placement. Default: 30, or one per 500 cells if that is more.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def place_all(
         cells = len(json.loads(synthesised)["modules"]["top"]["cells"])
         minutes = max(_MIN_MINUTES, cells / _CELLS_PER_MINUTE)
 
-    def one(seed: int) -> Placed | None:
+    def place_seed(seed: int) -> Placed | None:
         try:
             placed = place(design, synthesised, seed, tools, minutes)
         except OutOfTime:
@@ -142,7 +142,7 @@ def place_all(
         return placed
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        ended = dict(zip(seeds, pool.map(one, seeds), strict=True))
+        ended = dict(zip(seeds, pool.map(place_seed, seeds), strict=True))
     placements = [placed for placed in ended.values() if placed is not None]
     late = ", ".join(str(seed) for seed, placed in ended.items() if placed is None)
     if not placements:
@@ -161,13 +161,13 @@ def place_all(
 
 
 def meets(design: Design, placed: Placed) -> bool:
-    """Whether a placement is fast enough for the clock of its design."""
+    """Whether a placement meets the clock of its design."""
     return placed.fmax_mhz >= design.clock_mhz
 
 
 def _fmax(design: Design, report: dict[str, Any]) -> float:
-    """The fastest clock of the fabric, in MHz."""
-    # nextpnr rounds periods, also that of the oscillator in a PLL.
+    """The highest clock of the fabric, in MHz."""
+    # nextpnr rounds periods, including that of the oscillator in a PLL.
     clocks = [
         float(clock["achieved"])
         for clock in report["fmax"].values()

@@ -13,7 +13,7 @@ from spikeloom.boards.tools import Tools
 
 
 def resources(design: Design, synthesised: str, placed: Placed) -> dict[str, dict[str, int]]:
-    """What the design takes of the part: `used`, and `available` where nextpnr says so."""
+    """Resources by name: `used` by the design, and `available` where nextpnr reports it."""
     kinds = [cell["type"] for cell in json.loads(synthesised)["modules"]["top"]["cells"].values()]
     counted = {
         name: {"used": sum(kind.startswith(prefixes) for kind in kinds)}
@@ -26,7 +26,7 @@ def resources(design: Design, synthesised: str, placed: Placed) -> dict[str, dic
 def report(
     design: Design, synthesised: str, placements: Sequence[Placed], tools: Tools
 ) -> dict[str, Any]:
-    """What `report.json` says."""
+    """The contents of `report.json`."""
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     family = design.board.family
     names = ("yosys", family.placer, family.packer[0])

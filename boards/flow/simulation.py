@@ -10,34 +10,40 @@ from spikeloom.sim import cache, toolchain
 
 
 def simulation(design: Design, text: str, tools: Tools) -> str:
-    """A netlist as Verilog with the module `board`, ports `clk`, `rx` and `tx`, and all models.
+    """A netlist as Verilog, with the models of all its cells.
 
-    A clock of the pin is a clock of the fabric; see `spikeloom.boards.flow.netlist`.
+    The top module is `board`, with the ports `clk`, `rx` and `tx`. A clock of the pin is a clock of
+    the fabric (see `spikeloom.boards.flow.netlist`).
 
     Parameters
     ----------
     design
         The design.
     text
-        Its netlist: what `synthesise` returned, or `netlist` of a placement.
+        Its netlist, from `synthesise` or from `Placed.netlist`.
     tools
         The tools.
+
+    Raises
+    ------
+    SpikeloomError
+        There are no models of the family's cells, or Yosys is missing or fails.
     """
     family = design.board.family.name
     if family not in netlist.LIBRARIES:
         raise SpikeloomError(f"{design.board.name}: there are no models of {family} to simulate")
-    given = netlist.simulated(text, design.pins)
+    rewritten = netlist.simulated(text, design.pins)
     script = "read_json netlist.json; write_verilog -noattr netlist.v"
 
     def make(directory: Path) -> None:
-        (directory / "netlist.json").write_text(given, encoding="utf-8")
+        (directory / "netlist.json").write_text(rewritten, encoding="utf-8")
         tools.run("yosys", "-q", "-p", script, directory=directory)
         (directory / "netlist.json").unlink()
 
-    key = cache.digest(given, script, tools.version("yosys"))
+    key = cache.digest(rewritten, script, tools.version("yosys"))
     verilog = cache.cached("simulation", key, make) / "netlist.v"
     share = toolchain.cell_models()
     libraries = [share / name for name in netlist.LIBRARIES[family]]
     parts = [path.read_text(encoding="utf-8") for path in (*libraries, netlist.CELLS, verilog)]
-    # The libraries are one file each that way.
+    # Without their includes, the libraries fit into one text.
     return "\n".join(["`define NO_INCLUDES", *parts])

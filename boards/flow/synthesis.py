@@ -8,11 +8,11 @@ from spikeloom.sim import cache
 from spikeloom.sim.verilog import blank
 
 _COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
-"""A read in the clock of a write gives no specified row (`hdl.common.shapes.memory`)."""
+"""Reading a row in the clock of its write is unspecified and unused."""
 
 
 def synthesise(design: Design, tools: Tools) -> str:
-    """The netlist of a design after synthesis: JSON of Yosys."""
+    """The netlist of a design after synthesis, as JSON of Yosys."""
     in_luts = "".join(
         f'setattr -set ram_style "distributed" m:{name}; ' for name in design.board.in_luts
     )
@@ -31,7 +31,7 @@ def synthesise(design: Design, tools: Tools) -> str:
 
 
 def verilog(design: Design, tools: Tools) -> str:
-    """The design before synthesis."""
+    """The Verilog of a design, before synthesis."""
     script = (
         "read_rtlil top.il; proc -nomux -norom; memory_collect; "
         "attrmap -remove generator -remove src; write_verilog -norename top.v"

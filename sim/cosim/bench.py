@@ -1,4 +1,4 @@
-"""The cocotb test itself: golden model and RTL in the same clock.
+"""The cocotb test: golden model and RTL on the same clock.
 
 Runs in the simulator's process, in the directory where `sim.cosim.check` left `setup.json`.
 """
@@ -19,14 +19,14 @@ from spikeloom.golden.cycle.read import ReadPort
 from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
 
 RESTING = 100
-"""Clocks without input after the last step after which a fabric is at rest."""
+"""Clocks without input after the last step until the fabric is at rest."""
 PAUSE = 0.1
-"""Probability that the read port is let go for a time, instead of reading a byte."""
+"""Probability that the read port is released for a time, instead of reading a byte."""
 
 
 @cocotb.test()
 async def compare(dut: Any) -> None:
-    """Play the scenario and compare the probe of every clock with the model's."""
+    """Play the scenario and compare the probe with the model's on every clock."""
     setup = json.loads(Path("setup.json").read_text(encoding="utf-8"))
     config = FabricConfig.from_json(setup["config"])
     scenario = setup["scenario"]
@@ -55,10 +55,9 @@ async def compare(dut: Any) -> None:
 class Bench:
     """Drives the fabric and its model with the same values.
 
-    Inputs change, and outputs are looked at, on the falling edge: everything that the rising edge
-    set off has settled. The probe is registered, so that what it shows on a falling edge is the
-    clock that ended with the rising edge before, with the inputs driven on the falling edge
-    before that.
+    Inputs are driven and outputs sampled on the falling edge, when everything that the rising edge
+    caused has settled. The probe is registered: on a falling edge it shows the clock that ended
+    with the preceding rising edge, with the inputs driven on the falling edge before that.
     """
 
     def __init__(self, dut: Any, config: FabricConfig, rng: random.Random) -> None:
@@ -74,7 +73,7 @@ class Bench:
         self._edge = FallingEdge(dut.clk)
 
     async def reset(self) -> None:
-        """Start the clock, and leave reset just after a falling edge."""
+        """Start the clock, and release the reset just after a falling edge."""
         for name in ("host_in__valid", "host_in__payload", "host_out__ready"):
             self._drive(name, 0)
         for name in ("load__valid", "load__payload"):
@@ -129,10 +128,10 @@ class Bench:
             if model.host_out is not None and model.host_out & 3 == PacketKind.STEP:
                 self.steps += 1
             if silent > limit:
-                raise RuntimeError(f"nothing came or went for {limit} clocks")
+                raise RuntimeError(f"no transfer at the host ports for {limit} clocks")
 
     async def read(self, count: int) -> None:
-        """Read `count` bytes of the memories, once the fabric is at rest."""
+        """Read `count` bytes of the memories when the fabric is at rest."""
         config, rng = self.config, self.rng
         self._drive("host_in__valid", 0)
         for _ in range(RESTING):
@@ -149,7 +148,7 @@ class Bench:
             }
             word = None if rng.random() < PAUSE else config.read.pack(fields)
             for _ in range(config.read_clocks + rng.randrange(1, 4)):
-                # It depends on registers alone, so it is there before the word of this clock.
+                # Depends on registers alone, so it is valid before the word of this clock.
                 expected = port.clock(word)
                 got = int(self.dut.read__data.value)
                 self._drive("read__active", word is not None)

@@ -1,8 +1,8 @@
-"""The cycle-by-cycle check: RTL under cocotb and Verilator beside the cycle-level golden model.
+"""The cycle-by-cycle check: RTL under cocotb and Verilator against the cycle-level golden model.
 
-In every clock the bench compares the whole probe word: every stream's valid, ready and payload,
+On every clock the bench compares the whole probe word: every stream's valid, ready and payload,
 every memory write, every counter. Host input has random gaps and host output random backpressure;
-both come from a seed, which is printed and replays.
+both derive from a seed, which is reported and replays the run.
 """
 
 import dataclasses
@@ -22,22 +22,22 @@ from spikeloom.sim.verilog import TOP, emit
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a bench plays.
+    """The stimuli of a bench.
 
     Parameters
     ----------
     words
         Host words in order, packed as `host_in`.
     seed
-        Of the random gaps and backpressure.
+        Seed of the random gaps and backpressure.
     gap, backpressure
-        Probability that in a clock no new word is offered; that the host does not listen.
+        Probability per clock that no new word is offered; that the host is not ready. 0..1.
     load_gap
-        Probability that in a clock of the loading phase no word is loaded.
+        Probability per clock of the loading phase that no word is loaded.
     limit
-        Clocks after the last word was taken in which the last step must have been completed.
+        Maximum number of clocks without a transfer at either host port.
     reads
-        Bytes to read from the memories at the end, chosen at random, where they are readable.
+        Bytes to read back at the end from random memory positions, if the fabric is readable.
     """
 
     words: Sequence[int]
@@ -70,22 +70,22 @@ class Difference:
 
 @dataclass(frozen=True)
 class Report:
-    """What a bench compared.
+    """The result of a bench.
 
     Parameters
     ----------
     cycles
-        Clocks compared, loading included; every one of them with all signals of the probe.
+        Clocks compared, loading included, each with all signals of the probe.
     steps, packets, events
-        Steps completed, packets heard, and host words taken meanwhile.
+        Steps completed, packets received by the host, and host words accepted.
     reads
-        Bytes of the memories that were read and compared.
+        Bytes of the memories that were read back and compared.
     seconds
-        Time that the clocks took, without start-up.
+        Time of the simulation, without start-up.
     seed
         Replays the run.
     difference
-        None if RTL and golden model agree.
+        The first difference; None if RTL and golden model agree.
     """
 
     cycles: int
@@ -101,21 +101,21 @@ class Report:
 def check(
     image: MemoryImage, scenario: Scenario, verilog: str | None = None, *, waveform: bool = True
 ) -> Report:
-    """Load `image`, play `scenario`, and compare every clock.
+    """Load `image`, play `scenario`, and compare on every clock.
 
     Parameters
     ----------
     verilog
-        The fabric with probe, if not the one that `spikeloom.sim.verilog.emit` gives.
+        The fabric with probe; default: that of `spikeloom.sim.verilog.emit`.
     waveform
-        On a difference repeat the run with a waveform, which the report names.
+        On a difference, repeat the run and write a waveform; the report names its file.
 
     Raises
     ------
     SpikeloomError
         A tool is missing.
     RuntimeError
-        The bench did not run to its end, or compared nothing.
+        The bench did not finish, or compared nothing.
     """
     source = verilog if verilog is not None else emit(image.config, probe=True)
     report = _run(build_bench(source), image, scenario, None)
@@ -126,7 +126,7 @@ def check(
     path = directory / f"{cache.digest(source, repr(image), repr(scenario))}.vcd"
     again = _run(build_bench(source, trace=True), image, scenario, path)
     if again.difference is None:
-        raise RuntimeError("a difference did not come again when the run was repeated")
+        raise RuntimeError("a difference did not recur when the run was repeated")
     difference = dataclasses.replace(again.difference, waveform=str(path))
     return dataclasses.replace(again, difference=difference)
 

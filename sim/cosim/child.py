@@ -6,7 +6,7 @@ from cocotb_tools.runner import get_runner
 
 
 def main() -> None:
-    """Run the bench that `build_bench` built; a failure is an exception or exit."""
+    """Run a bench that `build_bench` built; raises or exits if it fails."""
     parser = argparse.ArgumentParser()
     for name in ("build", "directory", "top", "bench"):
         parser.add_argument(name)

@@ -6,24 +6,26 @@ from spikeloom.sim import toolchain
 
 
 def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool = False) -> str:
-    """Run a bench in a process of its own, as cocotb's runner changes its environment.
+    """Run a bench in a process of its own, because cocotb's runner changes its environment.
+
+    cocotb puts the current directory, which is then `directory`, on the module path of the bench.
 
     Parameters
     ----------
     build
-        What `spikeloom.sim.verilator.build_bench` gives.
+        The directory from `spikeloom.sim.verilator.build_bench`.
     directory
-        Where the bench runs, and leaves what it makes.
+        Working directory of the bench, which writes its files there. It holds no module.
     top
         Name of the top module.
     bench
         Name of the Python module with the tests.
     waves
-        Write a waveform; needs a build that is able to.
+        Write a waveform, `dump.vcd`; needs a build with `trace`.
 
     Returns
     -------
-    What the bench printed.
+    The output of the bench.
     """
     arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
     return toolchain.execute(

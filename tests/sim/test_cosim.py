@@ -149,7 +149,7 @@ def test_a_bench_without_steps_fails(words: list[int]) -> None:
 @pytest.mark.parametrize("deaf", [{"backpressure": 1.0}, {"gap": 1.0}])
 def test_a_bench_that_does_not_end_fails(deaf: dict[str, float]) -> None:
     words = [NARROW.host_in.pack({"step": 1})]
-    with pytest.raises(RuntimeError, match="nothing came or went for 300 clocks"):
+    with pytest.raises(RuntimeError, match="no transfer at the host ports for 300 clocks"):
         check(mapped(NARROW), Scenario(words, seed=1, limit=300, **deaf))
 
 
