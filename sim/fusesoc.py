@@ -1,18 +1,18 @@
-"""Describes emitted Verilog as a core for FuseSoC."""
+"""Describes emitted Verilog as a FuseSoC core."""
 
 import importlib.metadata
 import json
 
 
 def fusesoc_core(file: str, top: str) -> str:
-    """The text of a `.core` file (CAPI2); its values are JSON, which YAML includes.
+    """The text of a `.core` file (CAPI2); its values are JSON, a subset of YAML.
 
     Targets: `default`, for designs that depend on the core, and `lint`, with Verilator.
 
     Parameters
     ----------
     file
-        Name of the Verilog file, in the same folder.
+        Name of the Verilog file, in the folder of the core file.
     top
         Name of its top module, and of the core: `spikeloom:fabric:<top>`.
     """

@@ -1,7 +1,7 @@
-"""A fabric after synthesis: the cells of a part, which Verilator runs as it runs the RTL.
+"""A fabric after synthesis, as cells that Verilator simulates like the RTL.
 
-The part is an iCE40 of any size, as its library of cells comes with Yosys. What the cells do is
-what that library says, not what the RTL says.
+The part is an iCE40 of any size, because its cell library comes with Yosys. That library, not the
+RTL, defines the behaviour of the cells.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ from spikeloom.sim import toolchain, verilog
 from spikeloom.sim.toolchain import YOSYS
 from spikeloom.sim.verilog import TOP
 
-# Nets of one bit: Verilator compiles them in less time than bits of wide ones.
+# Nets of one bit compile faster in Verilator than bits of wide nets.
 _SCRIPT = f"""\
 read_rtlil fabric.il
 synth_ice40 -dsp -spram -abc9 -device u -top {TOP}
@@ -24,10 +24,10 @@ write_verilog -noattr netlist.v
 
 
 def netlist(config: FabricConfig) -> str:
-    """The Verilog of a fabric in iCE40 cells, and of those cells.
+    """The Verilog of a fabric in iCE40 cells, with the models of the cells.
 
-    The top module, its ports and what it does in every clock are those of `sim.verilog.emit`. The
-    text is kept in the cache.
+    Top module, ports and behaviour on every clock are those of `sim.verilog.emit`. The text is
+    cached.
 
     Raises
     ------
@@ -44,14 +44,14 @@ def netlist(config: FabricConfig) -> str:
 
 
 def _cells() -> str:
-    """The models of the cells; they and their parameters are not as Verilator would have them."""
+    """The models of the cells, without Verilator's warnings about their widths."""
     models = toolchain.cell_models() / "ice40" / "cells_sim.v"
     return "/* verilator lint_off WIDTH */\n" + models.read_text(encoding="utf-8")
 
 
 def _synthesise(config: FabricConfig, yosys: str) -> str:
     with tempfile.TemporaryDirectory(prefix="spikeloom-") as work:
-        # This Yosys sees the directory in which it runs.
+        # Yosys from the wheel sees only its working directory.
         directory = Path(work)
         source = verilog.intermediate(Fabric(config), TOP)
         (directory / "fabric.il").write_text(source, encoding="utf-8")

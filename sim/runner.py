@@ -26,12 +26,12 @@ from spikeloom.sim.verilog import emit
 Words = NDArray[np.uint64]
 
 PATIENCE = 1 << 22
-"""Clocks without a transfer at either host port after which a fabric counts as stuck."""
+"""Clocks without a transfer at either host port after which a fabric is taken to be stuck."""
 _SLICE = 1 << 24
-"""Clocks of one call into the model, between which Python sees a keyboard interrupt."""
+"""Clocks of one call into the model; Python handles a keyboard interrupt between calls."""
 _FOREVER = (1 << 64) - 1
 _ROOM = 1 << 16
-"""Packets that one buffer takes."""
+"""Packets per buffer."""
 
 _DONE, _FULL, _PAUSE, _STUCK = range(4)
 
@@ -56,21 +56,21 @@ class _Run(ctypes.Structure):
 
 
 class FabricStuck(FaultyDevice):
-    """A fabric stopped transferring before the run was complete."""
+    """No transfer at the host ports for too long, before the run was complete."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of one chunk.
+    """The output of one chunk.
 
     Parameters
     ----------
     clocks
-        For each packet the clock in which it was transferred; clock 0 is the first of the chunk.
+        For each packet the clock of its transfer; clock 0 is the first of the chunk.
     packets
-        Payloads of `host_out`, in the order in which they came.
+        Payloads of `host_out`, in order of arrival.
     counters
-        What each counter counted during the chunk, loading left out.
+        The increase of each counter during the chunk, loading excluded.
     """
 
     clocks: Words
@@ -86,11 +86,11 @@ class Simulation:
     config
         Sizes of the fabric.
     verilog
-        Its Verilog where that is not what `sim.verilog.emit` writes, such as a mutated text.
+        Its Verilog, such as a mutated text; default: from `sim.verilog.emit`.
     trace
-        Able to write a waveform; slower.
+        Able to write waveforms; slower.
     extra
-        C++ to append to the harness; what it exports is found in `compiled`.
+        C++ to append to the harness; `compiled` has its exported functions.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class Simulation:
         self._create()
 
     def reset(self) -> None:
-        """Begin again: registers and memories as they are after configuration."""
+        """Restart: registers and memories as after configuration."""
         self.close()
         self._create()
 
@@ -136,16 +136,16 @@ class Simulation:
         self.close()
 
     def load(self, image: MemoryImage) -> None:
-        """Write `image` through the load port, a word every clock.
+        """Write `image` through the load port, one word per clock.
 
-        Raises `SpikeloomError` where it was made for another fabric.
+        Raises `SpikeloomError` if it was made for another fabric.
         """
         self._load(_load_words(self.config, image))
 
     def run(self, words: Words, *, patience: int = PATIENCE) -> tuple[Words, Words]:
-        """Play `words` into `host_in` as fast as the fabric takes them, until it has run them.
+        """Play `words` into `host_in` as fast as the fabric accepts them, until it has run them.
 
-        That is when it reported as many complete steps as there are step marks in `words`.
+        The run ends when the fabric has reported as many complete steps as `words` has step marks.
 
         Parameters
         ----------
@@ -156,8 +156,8 @@ class Simulation:
 
         Returns
         -------
-        The packets from `host_out`, and before them for each the clock of its transfer, counted
-        from the beginning of this run.
+        For each packet from `host_out` the clock of its transfer, counted from the beginning of
+        this run; then the packets.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class Simulation:
 
     @property
     def handle(self) -> int:
-        """The model, as functions of `compiled` want it."""
+        """The model, as an argument of the functions in `compiled`."""
         if not self._finalizer.alive:
             raise ValueError("the simulation is closed")
         return self._model
@@ -187,7 +187,7 @@ class Simulation:
         """`run`, but for at most `until` clocks."""
         words = np.ascontiguousarray(words, np.uint64)
         if (words >> np.uint64(self.config.host_in.width)).any():
-            raise ValueError(f"a word of host_in has {self.config.host_in.width} bits, not more")
+            raise ValueError(f"a word of host_in has at most {self.config.host_in.width} bits")
         run = _Run(words=words.ctypes.data, length=len(words), patience=patience)
         limit = _FOREVER if until is None else until
         pieces: list[tuple[Words, Words]] = []
@@ -224,8 +224,8 @@ def run_batch(
 ) -> list[Result]:
     """Run each chunk on a fabric of its own, fresh from reset and loaded with `image`.
 
-    Results do therefore not depend on the number of workers. A chunk is loaded first, which takes a
-    clock a row, so give chunks of many samples.
+    So results do not depend on the number of workers. Loading takes one clock per row and chunk, so
+    chunks should have many samples.
 
     Parameters
     ----------
@@ -236,9 +236,9 @@ def run_batch(
     chunks
         Payloads of `host_in` that begin with a sample and end with a step mark.
     workers
-        Threads; as many as there are processors if not given.
+        Threads; default: one per processor.
     progress
-        Called in the caller's thread with the number of chunks done.
+        Called in the caller's thread with the number of completed chunks.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def run_batch(
     """
     words = _load_words(config, image)
     with Simulation(config, verilog=verilog):
-        pass  # Build once, before the workers all ask for it.
+        pass  # build once, before all workers need it
 
     def play(chunk: Words) -> Result:
         with Simulation(config, verilog=verilog) as simulation:

@@ -1,4 +1,4 @@
-"""A pseudo-terminal with a board's end of a serial line behind it, in a thread of its own."""
+"""A pseudo-terminal that a thread connects to the board's end of a serial line."""
 
 import contextlib
 import os
@@ -9,44 +9,44 @@ from types import TracebackType
 from typing import Protocol, Self
 
 _AT_REST = 0.01
-"""Seconds between looks at a machine at rest."""
+"""Polling interval of a machine at rest, in seconds."""
 _ROOM = 1 << 16
 
 
 class Machine(Protocol):
-    """What lies behind the terminal."""
+    """The board's end of the line."""
 
     @property
     def at_rest(self) -> bool:
-        """Whether it seems that nothing happens before a byte comes."""
+        """Whether the machine seems idle until the next byte arrives."""
 
     def play(self, data: bytes) -> bytes:
-        """Go on for a while; bytes in, bytes out."""
+        """Continue for a while: takes bytes from the line, returns bytes to it."""
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release all resources."""
 
 
 class Terminal:
-    """Serves `machine` until it is closed. What it says while nobody listens is lost.
+    """Serves `machine` until closed. Bytes that it sends while the buffer is full are lost.
 
     If the machine raises, the line hangs up.
 
     Parameters
     ----------
     machine
-        Only ever called in one thread at a time.
+        Called by one thread at a time.
 
     Attributes
     ----------
     port
-        Path of the terminal, which a program opens as its serial port.
+        Path of the terminal, to be opened as a serial port.
     """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._lock = threading.Lock()
-        # The other end stays open here too: the line does not hang up between two hosts.
+        # Both ends stay open here, so the line does not hang up between two hosts.
         self._ours, self._theirs = os.openpty()
         tty.setraw(self._theirs)
         os.set_blocking(self._ours, False)
@@ -57,11 +57,11 @@ class Terminal:
         self._thread.start()
 
     def paused(self) -> threading.Lock:
-        """Hold this while something else touches the machine."""
+        """The lock to hold while other code uses the machine."""
         return self._lock
 
     def close(self) -> None:
-        """Stop serving; raises what the machine raised."""
+        """Stop serving; re-raises an exception of the machine."""
         if self._over.is_set():
             return
         self._over.set()
@@ -86,11 +86,11 @@ class Terminal:
             while not self._over.is_set():
                 wait = _AT_REST if self._machine.at_rest else 0
                 ready, _, _ = select.select([self._ours], [], [], wait)
-                heard = os.read(self._ours, _ROOM) if ready else b""
+                received = os.read(self._ours, _ROOM) if ready else b""
                 with self._lock:
-                    said = self._machine.play(heard)
+                    reply = self._machine.play(received)
                 with contextlib.suppress(BlockingIOError):
-                    os.write(self._ours, said)
+                    os.write(self._ours, reply)
         except BaseException as error:
             self._failure = error
         finally:

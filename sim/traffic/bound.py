@@ -4,32 +4,32 @@ from spikeloom.golden.spec import FACING, TURNS, FabricConfig, Port
 
 
 def latency_bound(config: FabricConfig, patience: int = 1) -> int:
-    """Most clocks from the acceptance of a packet to its delivery, whatever the traffic.
+    """Maximum clocks from the acceptance of a packet to its delivery, for any traffic.
 
-    Let h(o) be the most clocks from the grant of a packet by output o to its transfer, and w(i) the
-    most clocks for which a packet is the head of input i. A sink takes a packet `patience` clocks
-    after its grant at the latest, so h(L) = `patience`. An output that is requested grants whenever
-    it is free, at most h(o) clocks after the grant before, and grants to others before input i at
-    most as often as the inputs of o other than i have sources together; that and 1 for its own is
-    n(i, o). Branches wait at the same time. So
+    Let h(o) be the maximum clocks from the grant of a packet by output o to its transfer, and w(i)
+    the maximum clocks for which a packet is the head of input i. A sink takes a packet `patience`
+    clocks after its grant at the latest, so h(L) = `patience`. An output that is requested grants
+    whenever it is free, at most h(o) clocks after the grant before, and grants to others before
+    input i at most as often as the inputs of o other than i have sources together; that and 1 for
+    its own is n(i, o). The branches of a multicast wait concurrently. So
 
-        w(i) = max n(i, o) * h(o) over the outputs o that input i leads to.
+        w(i) = max n(i, o) * h(o) over the outputs o reachable from input i.
 
-    An output into a router transfers when there is room in input i of that. If there is none the
+    An output into a router transfers when input i of that router has room. If it has none, the
     queue of i has a head, which leaves within w(i) clocks: h(o) = w(i).
 
-    A packet that is accepted has at most `buffer` - 1 packets before it in its input, so it is
-    granted at most `buffer` * w(i) clocks later, and transfers h(o) clocks after that. The bound is
-    the sum over the routers of the longest way. It follows the order of links in which nothing
-    can be locked, so it is finite. It grows geometrically with the way, because it takes the worst
-    of every head in every router, and not all of them can be the last to have their turn.
+    An accepted packet has at most `buffer` - 1 packets before it in its input, so it is granted at
+    most `buffer` * w(i) clocks later, and transfers h(o) clocks after that. The bound is the sum
+    over the routers of the longest path. The recursion follows the deadlock-free order of links, so
+    it ends. The bound grows geometrically with the path, because it assumes the worst case of every
+    head in every router, though not all of them can be last in turn.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     patience
-        Clocks after the grant in which a sink takes a packet at the latest.
+        Maximum clocks from a grant until the sink takes the packet.
     """
     entries = {tile: (*config.links(tile), Port.LOCAL) for tile in range(config.tiles)}
 
@@ -54,7 +54,7 @@ def latency_bound(config: FabricConfig, patience: int = 1) -> int:
         return max(grants(tile, entry, port) * held(tile, port) for port in exits(tile, entry))
 
     def rest(tile: int, entry: Port) -> int:
-        """Clocks from acceptance by this router to the delivery farthest away."""
+        """Clocks from acceptance by this router to the farthest delivery."""
         longest = 0
         for port in exits(tile, entry):
             following = config.neighbour(tile, port)

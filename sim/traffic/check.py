@@ -21,7 +21,7 @@ class Difference:
     signal
         Its name in `golden.cycle.mesh.mesh_probe`.
     expected, got
-        By the golden model; by the RTL.
+        Its value in the golden model, and in the RTL.
     """
 
     clock: int
@@ -34,7 +34,7 @@ class Difference:
 
 
 def golden_probes(stimuli: Stimuli) -> Iterator[int]:
-    """The probe word of each clock by the golden model, without end."""
+    """The probe words of the golden model, clock by clock, endlessly."""
     config = stimuli.config
     model = MeshModel(config, trace=True)
     for tile, rows in enumerate(stimuli.tables):
@@ -58,7 +58,7 @@ def golden_probes(stimuli: Stimuli) -> Iterator[int]:
 
 
 def check(stimuli: Stimuli, *, text: str | None = None) -> tuple[Outcome, Difference | None]:
-    """Play `stimuli` to RTL and golden model, up to the first clock in which they differ.
+    """Play `stimuli` to RTL and golden model, up to the first clock on which they differ.
 
     Every `mesh_probe` word is compared: `valid`, `ready` and `payload` of every link, from and to
     the tiles and the host, and the counters of dropped packets. `text` as for `Player`.
@@ -78,6 +78,6 @@ def check(stimuli: Stimuli, *, text: str | None = None) -> tuple[Outcome, Differ
 
 def _difference(config: FabricConfig, clock: int, expected: int, got: int) -> Difference:
     layout = mesh_probe(config)
-    theirs, ours = layout.unpack(expected), layout.unpack(got)
-    signal = next(name for name in theirs if theirs[name] != ours[name])
-    return Difference(clock, signal, theirs[signal], ours[signal])
+    wanted, seen = layout.unpack(expected), layout.unpack(got)
+    signal = next(name for name in wanted if wanted[name] != seen[name])
+    return Difference(clock, signal, wanted[signal], seen[signal])

@@ -36,18 +36,18 @@ class _Traffic(ctypes.Structure):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of stimuli.
+    """The result of playing stimuli.
 
     Parameters
     ----------
     clocks
         Clocks played.
     accepted
-        Packets of each source that were accepted.
+        Number of accepted packets of each source.
     taken
-        Of each packet the clock in which it was.
+        For each accepted packet the clock of its acceptance.
     given, given_at, given_to
-        The packets delivered, in order; the clock and the tile of each.
+        The delivered packets in order; the clock and the tile of each delivery.
     """
 
     clocks: int
@@ -59,19 +59,19 @@ class Outcome:
 
 
 class Player:
-    """A mesh, fresh from reset, to which stimuli are played.
+    """Plays stimuli to a mesh, from reset on.
 
     Parameters
     ----------
     stimuli
-        What is played.
+        The stimuli.
     text
-        Verilog where that is not what `emit` writes, such as a mutated text.
+        Verilog of the mesh, such as a mutated text; default: from `emit`.
 
     Attributes
     ----------
     over
-        Everything was offered, and nothing moves any more.
+        Everything was offered, and the mesh is at rest.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class Player:
         self._load()
 
         count = len(stimuli.packets)
-        room = int(stimuli.destinations.sum()) + count  # for what should not come, too
+        room = int(stimuli.destinations.sum()) + count  # with room for spurious deliveries
         arrays = {
             "packets": stimuli.packets,
             "births": stimuli.births,
@@ -114,11 +114,11 @@ class Player:
         self.over = False
 
     def play(self, clocks: int, *, trace: bool = False) -> NDArray[np.uint32]:
-        """Go on, for at most `clocks`.
+        """Continue for at most `clocks`.
 
         Returns
         -------
-        With `trace` the probe word of each clock as 32-bit words, lowest first.
+        uint32 (clocks, words): with `trace` the probe word of each clock, lowest bits first.
         """
         size = -(-mesh_probe(self.stimuli.config).width // 32)
         rows = np.zeros((clocks if trace else 0, size), "<u4")
@@ -129,7 +129,7 @@ class Player:
         return rows[: self._state.clock - start]
 
     def outcome(self) -> Outcome:
-        """What happened up to now."""
+        """The result so far."""
         state, arrays = self._state, self._arrays
         accepted = arrays["next"] - self.stimuli.starts[:-1]
         given, clocks, tiles = (
@@ -140,7 +140,7 @@ class Player:
         )
 
     def _load(self) -> None:
-        """Write the route tables, a row every clock."""
+        """Write the route tables, one row per clock."""
         layout = self.stimuli.config.load
         size = -(-layout.width // 32)
         data = b"".join(
@@ -155,7 +155,7 @@ class Player:
 
 
 def play(stimuli: Stimuli, clocks: int | None = None, *, text: str | None = None) -> Outcome:
-    """Play `stimuli` to the RTL, to their end or for `clocks`; `text` as for `Player`."""
+    """Play `stimuli` to the RTL, completely or for `clocks`; `text` as for `Player`."""
     player = Player(stimuli, text)
     if clocks is not None:
         player.play(clocks)

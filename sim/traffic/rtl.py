@@ -23,12 +23,12 @@ def emit(config: FabricConfig) -> str:
 
 
 def generate(config: FabricConfig) -> str:
-    """`emit`, from the classes as they are now.
+    """As `emit`, without the cache.
 
     Ports: `clk`; `offers`, a lane of 64 bits for each source with its packet, bit 63 that it is
     valid; `listening`, a bit for each tile; `load__valid` and `load__payload`; `results`, a
     lane for each source with the packet delivered to the tile, bit 63 that there is one, bit 62
-    that what it offers is accepted; `probe`, see `mesh_probe`, of this very clock.
+    that its offer is accepted; `probe`, see `mesh_probe`, of the same clock.
     """
     tiles = range(config.tiles)
     width = config.event.width

@@ -11,26 +11,26 @@ from spikeloom.sim.traffic.stimuli import Stimuli
 
 @dataclass(frozen=True)
 class Score:
-    """What the scoreboard counted.
+    """The counts of the scoreboard.
 
     Parameters
     ----------
     packets, deliveries
-        Packets offered; packets delivered, those of a multicast at every tile.
+        Packets offered; packets delivered, a multicast counted at every tile.
     stuck
         Packets that were never accepted.
     altered
-        Deliveries of what no source offered.
+        Deliveries of a packet that no source offered.
     astray
-        Deliveries to a tile to which the packet does not go.
+        Deliveries to a tile that is no destination of the packet.
     doubled
-        Deliveries to a tile that had the packet already.
+        Repeated deliveries of a packet to the same tile.
     lost
-        Deliveries that are missing, of packets that were accepted.
+        Missing deliveries of accepted packets.
     disordered
-        Deliveries that came before one of the same source and tile that was accepted earlier.
+        Deliveries that overtook one of the same source and tile that was accepted earlier.
     latency
-        Most clocks from acceptance to delivery.
+        Maximum clocks from acceptance to delivery.
     """
 
     packets: int
@@ -45,20 +45,20 @@ class Score:
 
     @property
     def faults(self) -> int:
-        """How many things are wrong."""
+        """The number of errors of all kinds."""
         return self.stuck + self.altered + self.astray + self.doubled + self.lost + self.disordered
 
 
 def numbers(stimuli: Stimuli, outcome: Outcome) -> NDArray[np.int64]:
-    """Which of the packets of `stimuli` each delivery is; any, if it is none of them."""
+    """For each delivery the index of its packet in `stimuli`; arbitrary for an unknown packet."""
     order = np.argsort(stimuli.packets)
-    place = np.searchsorted(stimuli.packets[order], outcome.given)
-    found: NDArray[np.int64] = order[place.clip(max=len(order) - 1)]
-    return found
+    rank = np.searchsorted(stimuli.packets[order], outcome.given)
+    indices: NDArray[np.int64] = order[rank.clip(max=len(order) - 1)]
+    return indices
 
 
 def score(stimuli: Stimuli, outcome: Outcome) -> Score:
-    """Look whether every packet went where it should, once, unchanged and in order."""
+    """Check that every packet reached its destinations once, unchanged and in order."""
     tiles = stimuli.config.tiles
     packets = stimuli.packets
     number = numbers(stimuli, outcome)
@@ -72,7 +72,7 @@ def score(stimuli: Stimuli, outcome: Outcome) -> Score:
     position = np.arange(len(packets)) - stimuli.starts[sources].astype(np.int64)
     accepted = position < outcome.accepted[sources]
 
-    # Deliveries of one source to one tile together, in the order in which they came.
+    # Deliveries grouped by source and tile, in order of arrival.
     flow = sources[number] * tiles + to.astype(np.int64)
     together = np.argsort(flow, kind="stable")
     backwards = np.diff(number[together]) < 0
@@ -92,7 +92,7 @@ def score(stimuli: Stimuli, outcome: Outcome) -> Score:
 
 
 def received(stimuli: Stimuli, outcome: Outcome, target: int, since: int) -> NDArray[np.int64]:
-    """For each source how many of its packets tile `target` took in clock `since` or later."""
+    """For each source the packets that tile `target` received in clock `since` or later."""
     chosen = (outcome.given_to == target) & (outcome.given_at >= since)
     sources = stimuli.sources[numbers(stimuli, outcome)[chosen]]
     return np.bincount(sources, minlength=len(stimuli.starts) - 1)

@@ -16,27 +16,27 @@ _PERIOD = 1 << 12
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """What is offered and when, and who listens.
+    """The packets of each source, and when each sink is ready.
 
-    A source offers its packets in order, each from its birth on or as soon as the one before it is
-    accepted, until it is accepted. The sources are the tiles, then the host.
+    A source offers its packets in order: each from its birth, or from the acceptance of the
+    previous one if that is later, until it is accepted. The sources are the tiles, then the host.
 
     Parameters
     ----------
     config
         Sizes of the fabric; two tiles or more.
     routes
-        For each route the tiles that it leads to.
+        For each route its destination tiles.
     tables
-        For each tile the rows of its route table that do so.
+        For each tile the rows of its route table that implement `routes`.
     packets
-        The packets of all sources, one source after another; no two are equal.
+        The packets of all sources, source by source; all differ.
     births
-        Of each packet the first clock in which it is offered if nothing is before it.
+        For each packet the first clock in which its source may offer it.
     starts
-        Where the packets of each source begin, and at last where all end.
+        Index of the first packet of each source, then the number of packets.
     listening
-        For each clock a bit for each tile that takes a packet in it. It begins again at its end.
+        For each clock a bit per tile: its sink is ready. The sequence repeats.
     """
 
     config: FabricConfig
@@ -49,13 +49,16 @@ class Stimuli:
 
     @property
     def patience(self) -> int:
-        """Clocks from the one in which a tile could take a packet to that in which it does."""
+        """The longest time, in clocks, from a grant to a tile until its sink is ready.
+
+        Raises `ValueError` if a sink is never ready.
+        """
         tiles = np.arange(self.config.tiles, dtype=np.uint64)
         open_ = (self.listening[:, None] >> tiles & np.uint64(1)).astype(bool)
         longest = 0
         for times in (np.flatnonzero(column) for column in open_.T):
             if not len(times):
-                raise ValueError("a tile never listens")
+                raise ValueError("a sink is never ready")
             around = np.append(times, times[0] + len(open_))
             longest = max(longest, int(np.diff(around).max()))
         return longest
@@ -67,7 +70,7 @@ class Stimuli:
 
     @property
     def destinations(self) -> NDArray[np.bool_]:
-        """The tiles that each packet has to reach, of shape (packets, tiles)."""
+        """The destination tiles of each packet, bool (packets, tiles)."""
         reached = np.zeros((len(self.routes), self.config.tiles), np.bool_)
         for route, tiles in enumerate(self.routes):
             reached[route, sorted(tiles)] = True
@@ -87,28 +90,27 @@ def draw(
     listening: float,
     seed: int,
 ) -> Stimuli:
-    """Bernoulli traffic.
+    """Draw Bernoulli traffic.
 
     Parameters
     ----------
     config, routes, tables
         See `Stimuli`.
     choices
-        For each source the routes of its packets, each as likely as the others; none for a source
-        that is silent.
+        For each source the routes of its packets, equally likely; empty for a silent source.
     packets
-        Packets of each source that is not.
+        Packets of each source that is not silent.
     load
-        Probability that a packet is born in a clock, 0..1, 0 left out.
+        Probability of a birth per clock and source, in (0, 1].
     listening
-        Probability that a tile takes a packet in a clock, 0..1, 0 left out.
+        Probability per clock that a sink is ready, in (0, 1].
     seed
-        The same numbers give the same stimuli.
+        The same arguments give the same stimuli.
     """
     rng = np.random.default_rng(seed)
     route_bits = config.event.fields[0].width
     counts = [packets if routes_ else 0 for routes_ in choices]
-    # What is no route is a number that no other packet has.
+    # The bits beyond the route hold a number that is unique among all packets.
     unique = rng.choice(1 << (config.event.width - route_bits), sum(counts), replace=False)
     words = unique.astype(np.uint64) << np.uint64(route_bits)
     starts = np.append(0, np.cumsum(counts))
