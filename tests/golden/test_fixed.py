@@ -14,7 +14,7 @@ from spikeloom.golden.step.neuron import update, update_type
 
 
 def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tuple[int, int, int]:
-    """How often one neuron spikes, its potential and its synaptic current after the step."""
+    """Number of spikes of one neuron, and its potential and synaptic current after the step."""
     values = {"threshold": 10, **changed}
     if "leak" in values:
         values["leak"] = np.array([values["leak"]])
@@ -38,9 +38,9 @@ def update_one(v: int, x: int, bits: int = 8, **changed: Any) -> tuple[bool, int
     ("x", "k", "expected"),
     [
         (0, 1000, 0),
-        (100, 0, 100),  # 0 keeps everything
+        (100, 0, 100),  # 0 keeps all
         (-100, 0, -100),
-        (100, 4096, 0),  # 4096 forgets everything
+        (100, 4096, 0),  # 4096 keeps nothing
         (-100, 4096, 0),
         (5, 2048, 2),  # half of 5 is 2.5, toward zero
         (-5, 2048, -2),  # and not -3, as an arithmetic shift would give
@@ -53,7 +53,7 @@ def update_one(v: int, x: int, bits: int = 8, **changed: Any) -> tuple[bool, int
         (-10, 1365, -6),
         (32767, 4095, 7),  # 32767 / 4096 = 7.9998
         (-32768, 4095, -8),
-        (-8388608, 2048, -4194304),  # the least number of 24 bits
+        (-8388608, 2048, -4194304),  # minimum of 24 bits
     ],
 )
 @pytest.mark.parametrize("sign", [1, -1])
@@ -62,12 +62,12 @@ def test_decay_truncates_toward_zero(x: int, k: int, expected: int, sign: int) -
 
 
 @given(st.integers(-(1 << 23), (1 << 23) - 1), st.integers(0, 4096))
-def test_decay_is_that_of_whole_numbers(x: int, k: int) -> None:
+def test_decay_matches_integer_division(x: int, k: int) -> None:
     magnitude = abs(x) * (4096 - k) // 4096
     assert decay(np.array([x]), k).tolist() == [magnitude if x >= 0 else -magnitude]
 
 
-def test_decay_leaves_its_argument_alone() -> None:
+def test_decay_does_not_change_its_argument() -> None:
     x = np.array([5, -5])
     decay(x, 2048)
     assert x.tolist() == [5, -5]
@@ -99,13 +99,13 @@ def test_saturation_at_both_rails(bits: int, low: int, high: int) -> None:
         (7, 6, {"decay": 1024}, (True, 0)),
         (-7, 5, {"decay": 1024}, (False, 0)),
         (100, 3, {"decay": 4096}, (False, 3)),
-        # Resets: to a value, by subtraction of the threshold, not at all.
+        # Resets: to a value, by subtraction of the threshold, none.
         (0, 25, {"v_reset": -3}, (True, -3)),
         (0, 25, {"reset": Reset.SUBTRACT}, (True, 15)),
         (0, 25, {"reset": Reset.SUBTRACT, "v_reset": -3}, (True, 15)),
         (0, 25, {"reset": Reset.NONE, "v_reset": -3}, (True, 25)),
         (0, 10, {"reset": Reset.SUBTRACT, "inclusive": True}, (True, 0)),
-        # A reset changes nothing where there is no spike.
+        # Without a spike there is no reset.
         (0, 5, {"v_reset": -3}, (False, 5)),
         (0, 5, {"reset": Reset.SUBTRACT}, (False, 5)),
         # Saturation, 8 bits: before the comparison, at both rails.
@@ -119,7 +119,7 @@ def test_saturation_at_both_rails(bits: int, low: int, high: int) -> None:
         (0, 100, {"threshold": -50, "reset": Reset.SUBTRACT}, (True, 127)),
         (0, -20, {"threshold": -30, "reset": Reset.SUBTRACT}, (True, 10)),
         (0, 0, {"threshold": -128, "reset": Reset.SUBTRACT}, (True, 127)),
-        # LI: no spike, no reset, however far above the threshold.
+        # LI: no spike and no reset, even far above the threshold.
         (0, 25, {"spiking": False}, (False, 25)),
         (100, 100, {"spiking": False, "inclusive": True}, (False, 127)),
         (40, -8, {"spiking": False, "decay": 2048}, (False, 12)),
@@ -149,7 +149,7 @@ def test_input_beyond_the_states_range_is_exact_until_it_saturates() -> None:
         # It saturates before it is added: -128 + 127, and not -128 + 200.
         (-128, 0, 200, {}, (0, -1, 127)),
         (127, 0, -200, {"threshold": 127}, (0, -1, -128)),
-        # The leak goes to the potential, not to the state, and is added after its saturation.
+        # The leak is added to the potential, after the current saturates.
         (0, 8, 1, {"leak": 2}, (0, 7, 5)),
         (0, 8, 1, {"leak": -20}, (0, -15, 5)),
         (-128, 0, 200, {"leak": 3}, (0, 2, 127)),
@@ -160,7 +160,7 @@ def test_input_beyond_the_states_range_is_exact_until_it_saturates() -> None:
         (-128, 100, 1, {"synaptic_decay": 0}, (0, -27, 101)),
     ],
 )
-def test_update_with_a_synaptic_state_by_hand(
+def test_update_with_a_synaptic_current_by_hand(
     v: int, i: int, x: int, changed: dict[str, Any], expected: tuple[int, int, int]
 ) -> None:
     assert update_all(v, x, i, **{"synaptic_decay": 2048, **changed}) == expected
@@ -201,12 +201,12 @@ def test_update_with_a_delayed_reset_by_hand(
     ("x", "subtrahend", "expected"),
     [(25, 7, 18), (25, 0, 25), (25, -100, 125), (100, -100, 127), (-20, 127, -128)],
 )
-def test_what_is_subtracted_need_not_be_the_threshold(
+def test_the_subtrahend_may_differ_from_the_threshold(
     x: int, subtrahend: int, expected: int
 ) -> None:
     changed = {"reset": Reset.SUBTRACT, "subtrahend": subtrahend, "threshold": -30}
     assert update_one(0, x, **changed) == (True, expected)
-    # It is no value to reset to, and nothing without a reset.
+    # It is unused by the other resets.
     assert update_one(0, x, **(changed | {"reset": Reset.VALUE})) == (True, 0)
     assert update_one(0, x, **(changed | {"reset": Reset.NONE})) == (True, x)
 
@@ -218,15 +218,15 @@ def test_what_is_subtracted_need_not_be_the_threshold(
         (0, -4, {"v_min": -4}, (False, -4)),
         (0, -3, {"v_min": -4}, (False, -3)),
         (0, -128, {"v_min": -128}, (False, -128)),
-        # Before the comparison, so a least potential above the threshold spikes.
+        # Before the comparison, so a lower limit above the threshold spikes.
         (0, 0, {"v_min": 11, "v_reset": 3}, (True, 3)),
         (0, 0, {"v_min": 10}, (False, 10)),
-        # A reset may lead below it.
+        # A reset may go below it.
         (0, 11, {"v_min": -4, "v_reset": -9}, (True, -9)),
         (0, 11, {"v_min": 5, "reset": Reset.SUBTRACT}, (True, 1)),
     ],
 )
-def test_update_with_a_least_potential_by_hand(
+def test_update_with_a_lower_limit_by_hand(
     v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
 ) -> None:
     assert update_one(v, x, **changed) == expected
@@ -252,27 +252,27 @@ def test_update_with_a_least_potential_by_hand(
         (20, {"inclusive": True}, (2, 0)),
         (70, {"inclusive": True}, (7, 0)),
         (80, {"inclusive": True}, (7, 10)),
-        # Other limits, and the least threshold.
+        # Other limits, and the minimum threshold.
         (127, {"max_spikes": 3}, (3, 97)),
         (127, {"max_spikes": 15}, (12, 7)),
         (100, {"max_spikes": 31, "threshold": 1}, (31, 69)),
         (31, {"max_spikes": 31, "threshold": 1}, (30, 1)),
         (31, {"max_spikes": 31, "threshold": 1, "inclusive": True}, (31, 0)),
         (127, {"max_spikes": 31, "threshold": 127, "inclusive": True}, (1, 0)),
-        # Resets that do not count.
+        # Resets that have no effect.
         (45, {"reset": Reset.VALUE, "v_reset": 4}, (4, 4)),
         (5, {"reset": Reset.VALUE, "v_reset": 4}, (0, 5)),
         (45, {"reset": Reset.NONE}, (4, 45)),
     ],
 )
-def test_several_spikes_in_a_step_by_hand(
+def test_several_spikes_per_step_by_hand(
     x: int, changed: dict[str, Any], expected: tuple[int, int]
 ) -> None:
     values = {"max_spikes": 7, "reset": Reset.SUBTRACT, **changed}
     assert update_all(0, x, **values)[:2] == expected
 
 
-# The type in which it is computed.
+# The type of the computation.
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_several_spikes_in_a_step_by_hand(
         (16, 32, np.int64),
     ],
 )
-def test_type_is_as_small_as_is_exact(state_bits: int, sum_bits: int, expected: Any) -> None:
+def test_type_is_the_smallest_exact_one(state_bits: int, sum_bits: int, expected: Any) -> None:
     assert update_type(state_bits, sum_bits) is expected
 
 

@@ -1,4 +1,4 @@
-"""Integer networks: what is refused, with which words, and exactly from where on."""
+"""Integer networks: which are refused, with which message, and the exact limits."""
 
 import dataclasses
 from typing import Any
@@ -51,7 +51,7 @@ def refusal(**parts: Any) -> str:
     return str(error.value)
 
 
-def test_a_plain_network_is_accepted_and_finds_its_parts() -> None:
+def test_a_plain_network_is_accepted_and_looks_up_its_parts() -> None:
     net = network(
         populations=(population(), population("b", 4, phase=1)),
         connections=(connection("in", "a", (2, 3)), connection("a", "b", (3, 4), 2)),
@@ -124,7 +124,7 @@ def test_max_count_out_of_range_is_refused(count: Any) -> None:
         ("delayed_reset", (0, 1, None, "no")),
     ],
 )
-def test_every_number_of_a_population_is_checked(name: str, values: tuple[Any, ...]) -> None:
+def test_every_parameter_of_a_population_is_checked(name: str, values: tuple[Any, ...]) -> None:
     for value in values:
         message = refusal(populations=(population(**{name: value}),))
         assert message.startswith(f"population 'a': {name} must be ")
@@ -180,7 +180,7 @@ def test_arrays_are_int64(kind: Any) -> None:
     assert message.startswith("connection 'in' -> 'a': weights must be of type int64, not ")
 
 
-def test_lists_are_no_arrays() -> None:
+def test_lists_are_refused_as_arrays() -> None:
     message = refusal(populations=(population(bias=[0, 0, 0]),))
     assert message == "population 'a': bias must be a NumPy array, not list"
     message = refusal(connections=(Connection("in", "a", [[0] * 3] * 2),))  # type: ignore[arg-type]
@@ -219,7 +219,9 @@ def test_range_of_weights(bits: int) -> None:
         ((1, 2, 2), "image (1, 2, 2) does not have 6 elements"),
     ],
 )
-def test_an_image_is_three_sizes_that_make_up_the_node(image: Any, message: str) -> None:
+def test_an_image_shape_has_three_sizes_and_the_elements_of_the_node(
+    image: Any, message: str
+) -> None:
     text = refusal(inputs=(Input("in", 6, image=image),), connections=())
     assert text.startswith("input 'in': ")
     assert text.endswith(message)
@@ -257,7 +259,7 @@ def test_a_convolution_that_fits_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("name", ["in", "a"])
-def test_a_convolution_joins_images(name: str) -> None:
+def test_a_convolution_connects_images(name: str) -> None:
     image = None if name == "in" else (1, 2, 1)
     with pytest.raises(SpikeloomError, match=f"connects images, and '{name}' has no image shape"):
         network(
@@ -302,7 +304,7 @@ def test_a_convolution_that_does_not_fit_is_refused(changed: dict[str, Any], mes
 
 
 def test_sums_of_a_convolution_at_the_bound() -> None:
-    # A neuron in the middle meets all 4 weights, of 2 channels: 2 * (100 + 27) is 254.
+    # A neuron in the middle sums all 4 weights, of 2 channels: 2 * (100 + 27) is 254.
     def made(weights: list[int], **changed: Any) -> Network:
         kernel = np.tile(np.array(weights).reshape(1, 1, 2, 1), (1, 2, 1, 1))
         inputs = (Input("in", 6, changed.pop("max_count", 1), (2, 3, 1)),)
@@ -322,7 +324,7 @@ def test_sums_of_a_convolution_at_the_bound() -> None:
     made([1, 20], max_count=3)  # 126
     with pytest.raises(SpikeloomError, match=r"can sum to 0\.\.132, "):
         made([2, 20], max_count=3)
-    # Without padding neuron 0 meets both as well; a pool of 2 leaves one place, met twice over.
+    # Without padding neuron 0 sums both as well; a pool of 2 leaves one position, summed twice.
     with pytest.raises(SpikeloomError, match=r"into neuron 0 can sum to 0\.\.128, "):
         Network(
             (Input("in", 2, image=(1, 2, 1)),),
@@ -333,7 +335,7 @@ def test_sums_of_a_convolution_at_the_bound() -> None:
 
 
 def test_sums_of_high_weights_and_of_pairs() -> None:
-    # With weights of 4 bits `high` counts 16.
+    # With weights of 4 bits `high` scales by 16.
     def made(high: int, low: int, sum_bits: int = 8) -> Network:
         joined = (
             Connection("in", "a", np.array([[high]]), high=True),
@@ -437,7 +439,7 @@ def test_delays_out_of_range_are_refused(delay: Any) -> None:
     ("source", "target", "least"),
     [("early", "late", 0), ("late", "early", 1), ("late", "late", 1), ("also early", "early", 1)],
 )
-def test_delay_0_leads_to_a_later_phase_only(source: str, target: str, least: int) -> None:
+def test_delay_0_ends_in_a_later_phase_only(source: str, target: str, least: int) -> None:
     nodes = (population("late", phase=1), population("early"), population("also early"))
 
     def joined(delay: int) -> Network:
@@ -504,7 +506,7 @@ def test_max_count_multiplies_the_sum() -> None:
             with_column([weight], max_count=count)
 
 
-def test_max_count_does_not_multiply_what_neurons_send() -> None:
+def test_max_count_does_not_multiply_sums_of_spikes() -> None:
     def joined(weight: int) -> Network:
         loop = Connection("a", "a", np.array([[0, weight], [0, 0]]), 1)
         return with_column([20], max_count=3, connections=(loop,))
@@ -514,7 +516,7 @@ def test_max_count_does_not_multiply_what_neurons_send() -> None:
         joined(68)
 
 
-def test_max_spikes_multiplies_what_neurons_send() -> None:
+def test_max_spikes_multiplies_sums_of_spikes() -> None:
     def joined(weight: int) -> Network:
         return Network(
             (),
@@ -528,14 +530,14 @@ def test_max_spikes_multiplies_what_neurons_send() -> None:
         joined(19)
 
 
-def test_sums_of_all_connections_count_together() -> None:
+def test_sums_of_all_connections_add_up() -> None:
     two = (Connection("in", "a", np.array([[0, 27]]), 2),)
     with_column([100], connections=two)
     with pytest.raises(SpikeloomError, match=r"can sum to 0\.\.128, "):
         with_column([101], connections=two)
 
 
-def test_bias_is_beside_the_sum_not_in_it() -> None:
+def test_the_bias_is_not_part_of_the_sum() -> None:
     wide = population("a", 1, bias=np.array([127]))
     Network((Input("in", 1),), (wide,), (Connection("in", "a", np.array([[127]])),), sum_bits=8)
 
@@ -556,7 +558,7 @@ def test_a_network_is_refused_exactly_if_some_events_overflow(
 # Equality.
 
 
-def test_network_equal_sees_every_number() -> None:
+def test_network_equal_compares_every_parameter() -> None:
     net = network()
     assert network_equal(net, network())
     for changed in (

@@ -73,9 +73,9 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     switches = {name: draw(st.booleans()) for name in SWITCHES}
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
-    bursts = draw(st.sampled_from([1, 3, 7, 15, 31]))
+    max_spikes = draw(st.sampled_from([1, 3, 7, 15, 31]))
     sizes: dict[str, Any] = {**values, **switches}
-    return FabricConfig(weight_bits=weight_bits, max_spikes=bursts, **sizes)
+    return FabricConfig(weight_bits=weight_bits, max_spikes=max_spikes, **sizes)
 
 
 @st.composite
@@ -92,7 +92,7 @@ def layouts_with_values(draw: st.DrawFn) -> tuple[Layout, dict[str, int]]:
 
 
 @given(layouts_with_values())
-def test_what_is_packed_is_unpacked(case: tuple[Layout, dict[str, int]]) -> None:
+def test_pack_and_unpack_are_inverse(case: tuple[Layout, dict[str, int]]) -> None:
     word_layout, values = case
     word = word_layout.pack(values)
     assert 0 <= word < 1 << word_layout.width
@@ -100,7 +100,7 @@ def test_what_is_packed_is_unpacked(case: tuple[Layout, dict[str, int]]) -> None
 
 
 @given(layouts_with_values(), st.data())
-def test_every_word_is_what_its_fields_pack_to(
+def test_unpack_and_pack_are_inverse(
     case: tuple[Layout, dict[str, int]], data: st.DataObject
 ) -> None:
     word_layout, _ = case
@@ -114,7 +114,7 @@ def test_first_field_is_in_the_lowest_bits() -> None:
     assert packed == 0b1_110_101
 
 
-def test_a_field_not_named_is_zero() -> None:
+def test_a_field_without_a_value_is_zero() -> None:
     assert layout(("a", 3), ("b", 3)).pack({"b": 1}) == 0b001_000
 
 
@@ -128,7 +128,7 @@ def test_a_field_not_named_is_zero() -> None:
         ({"z": 0, "y": 0}, "^no such field: y, z$"),
     ],
 )
-def test_pack_refuses_what_does_not_fit(values: dict[str, int], message: str) -> None:
+def test_pack_refuses_values_that_do_not_fit(values: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         layout(("a", 3), ("b", 3, True)).pack(values)
 
@@ -152,7 +152,7 @@ def test_configuration_comes_back_from_json(config: FabricConfig) -> None:
     "text",
     ["", "{", "[]", "null", "3", '"lanes"', "{}", '{"lanes": 8}'],
 )
-def test_json_that_is_no_configuration_is_refused(text: str) -> None:
+def test_json_without_a_configuration_is_refused(text: str) -> None:
     with pytest.raises(SpikeloomError, match=r"^FabricConfig: "):
         FabricConfig.from_json(text)
 
@@ -196,7 +196,7 @@ def test_queue_holds_at_least_a_group() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 2, 5, 8, 32, -1])
-def test_most_spikes_of_a_step_fill_their_bits(value: int) -> None:
+def test_max_spikes_is_one_less_than_a_power_of_two(value: int) -> None:
     with pytest.raises(SpikeloomError, match=f"max_spikes must be 1, 3, 7, 15 or 31, not {value}$"):
         FabricConfig(max_spikes=value)
 
@@ -312,7 +312,7 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
 
 
 @given(configs())
-def test_fields_of_an_option_are_there_only_where_it_is_built(config: FabricConfig) -> None:
+def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> None:
     rows = (config.population_row, config.connection_row, config.bias_row)
     names = {field.name for row in rows for field in row.fields}
     built = {

@@ -1,4 +1,4 @@
-"""Images written by hand, and the probe of every clock of the cycle-level model that runs them."""
+"""Memory images written by hand, and the probe of every clock of the model that runs them."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ def tile_image(
     routes: Sequence[Row] = (),
     coordinates: Sequence[Row] = (),
 ) -> TileImage:
-    """A tile's image written by hand; a row of weights is a list of lanes, a number is a bias."""
+    """Pack the memories of a tile; a row of weights is a list of lanes, an integer is a bias."""
     rows = ({"bias": row} if isinstance(row, int) else row for row in biases)
     lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in weights)
     return TileImage(
@@ -72,10 +72,10 @@ def event(
     index: int = 0,
     ahead: int = 0,
     route: int = 0,
-    **place: int,
+    **position: int,
 ) -> int:
     fields = {"connection": connection, "index": index, "ahead": ahead, "route": route}
-    return config.host_in.pack(fields | place)
+    return config.host_in.pack(fields | position)
 
 
 def mark(config: FabricConfig, first: int = 0, ahead: int = 0) -> int:
@@ -90,9 +90,9 @@ def play(
     gaps: Iterable[bool] = itertools.repeat(False),
     packets: int | None = None,
 ) -> list[Probe]:
-    """The probe of every clock, with `words` offered in turn, each once its gap is over.
+    """The probe of every clock while `words` are offered in turn, each after its gap.
 
-    It ends after `clocks`, or after `packets` packets to the host.
+    The run ends after `clocks`, or after `packets` packets to the host.
     """
     model = CycleModel(loaded.config, trace=True)
     model.load(loaded)
@@ -101,7 +101,7 @@ def play(
     probes = []
     offered = False
     for host_ready, gap in itertools.islice(zip(ready, gaps, strict=False), clocks):
-        # A word that was offered stays until it is taken.
+        # An offered word holds until it is taken.
         offered = bool(waiting) and (offered or not gap)
         probe = layout.unpack(model.clock(waiting[0] if offered else None, host_ready))
         probes.append(probe)
@@ -124,7 +124,7 @@ def clocks_of(probes: Sequence[Probe], name: str) -> list[int]:
 
 
 def transfers(probes: Sequence[Probe], stream: str) -> list[int]:
-    """The payloads that a stream transferred."""
+    """The payloads of all transfers of a stream."""
     return [
         probe[f"{stream}.payload"]
         for probe in probes
@@ -138,7 +138,7 @@ def sums(config: FabricConfig, probe: Probe, tile: int = 0) -> list[int]:
 
 
 def packets(loaded: MemoryImage, words: Sequence[int]) -> list[dict[str, int]]:
-    """What comes out of a run, without clocks."""
+    """The packets of a run, without clocks."""
     model = CycleModel(loaded.config)
     model.load(loaded)
     return [loaded.config.host_out.unpack(packet) for _, packet in model.run(words)]

@@ -1,7 +1,7 @@
-"""Any network laid out in one tile, the simple way: for tests of what the hardware can do.
+"""A simple mapper of any network to one tile, independent of the compiler's.
 
-Everything lies one after another, a table row for each connection and population; the fabric has
-what the network needs and no more.
+Memories are filled in order, with one table row for each connection and population; the fabric is
+as small as the network allows.
 """
 
 import itertools
@@ -21,7 +21,7 @@ Row = dict[str, int]
 
 
 def packed(layout: Layout, rows: list[Row]) -> tuple[int, ...]:
-    """Rows without the fields that are not built; without the option those say nothing."""
+    """Pack rows, leaving out fields that the fabric is built without."""
     names = {field.name for field in layout.fields}
     return tuple(layout.pack({name: row[name] for name in names & set(row)}) for row in rows)
 
@@ -58,15 +58,15 @@ class PlainLayout:
 
     @property
     def images(self) -> bool:
-        """Whether any node has one."""
+        """Whether any node has an image shape."""
         return any(node.image is not None for node in self.nodes)
 
     def shape(self, node: Input | Population) -> Shape:
-        """The image of a node; without, its axons or neurons are channels of one place."""
+        """The image shape of a node; without one, its elements are channels of a 1 x 1 image."""
         return node.image or (node.size, 1, 1)
 
     def image(self) -> MemoryImage:
-        """All memories, and the fabric that has them."""
+        """The memory image, with its fabric."""
         network = self.network
         order = sorted(network.populations, key=lambda p: p.phase)
         for population in order:
@@ -91,8 +91,8 @@ class PlainLayout:
             for number, c in enumerate(network.connections)
             if c.source == node.name
         )
-        longest = max((entry.delay for entry in entries), default=0)
-        control = {"last_phase": network.phases - 1, "window": self.slots - 1 - longest}
+        max_delay = max((entry.delay for entry in entries), default=0)
+        control = {"last_phase": network.phases - 1, "window": self.slots - 1 - max_delay}
         lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in self.weights)
         tile = TileImage(
             tuple(config.weight_row.pack(row) for row in lanes),
@@ -138,7 +138,7 @@ class PlainLayout:
     def _add_population(self, population: Population, number: int) -> None:
         channels, height, width = self.shape(population)
         parts = -(-channels // self.lanes)
-        places = height * width
+        positions = height * width
         self.base[population.name] = self.groups
         fan_out = [
             {"connection": n, "delay": c.delay}
@@ -153,10 +153,10 @@ class PlainLayout:
         leak = population.leak
         if leak is None:
             leak = np.zeros(population.size, np.int64)
-        pairs = np.stack([population.bias, leak]).reshape(2, channels, places)
+        pairs = np.stack([population.bias, leak]).reshape(2, channels, positions)
         shared = bool((pairs == pairs[:, :, :1]).all()) and self.images
         if not self.images:
-            # They have the neurons' addresses.
+            # Biases have the addresses of their neurons.
             self.biases += [{}] * (self.groups * self.lanes - len(self.biases))
         self.populations.append(
             {
@@ -192,31 +192,31 @@ class PlainLayout:
         if shared:
             self.biases += [{"bias": b, "leak": u} for b, u in pairs[:, :, 0].T.tolist()]
         else:
-            padded = np.zeros((2, parts * self.lanes, places), np.int64)
+            padded = np.zeros((2, parts * self.lanes, positions), np.int64)
             padded[:, :channels] = pairs
-            ordered = padded.reshape(2, parts, self.lanes, places).transpose(0, 1, 3, 2)
+            ordered = padded.reshape(2, parts, self.lanes, positions).transpose(0, 1, 3, 2)
             self.biases += [{"bias": b, "leak": u} for b, u in ordered.reshape(2, -1).T.tolist()]
-        self.groups += parts * places
+        self.groups += parts * positions
 
     def _add_matrix(self, connection: Connection) -> None:
-        """A segment with all groups of the target; from an image, a place says where it begins."""
+        """One segment with all groups of the target; a position in the source selects its start."""
         source = self._node(connection.source)
         target = self.network.population(connection.target)
         channels, height, width = self.shape(target)
         parts = -(-channels // self.lanes)
-        places = height * width
-        padded = np.zeros((source.size, parts * self.lanes, places), np.int64)
-        padded[:, :channels] = connection.weights.reshape(source.size, channels, places)
-        lanes = padded.reshape(source.size, parts, self.lanes, places).transpose(1, 3, 0, 2)
+        positions = height * width
+        padded = np.zeros((source.size, parts * self.lanes, positions), np.int64)
+        padded[:, :channels] = connection.weights.reshape(source.size, channels, positions)
+        lanes = padded.reshape(source.size, parts, self.lanes, positions).transpose(1, 3, 0, 2)
         row: Row = {
             "weight_base": len(self.weights),
             "sources": source.size,
             "sum_base": self.base[target.name] * self.slots,
-            "groups": parts * places,
+            "groups": parts * positions,
             "synapses": target.size,
             "high": connection.high,
         }
-        # An input's events have no place here; those of neurons have one if the population does.
+        # Here events of inputs carry no position; those of neurons do if they have an image shape.
         if isinstance(source, Population) and source.image is not None:
             count, rows, columns = source.image
             row |= {
@@ -231,8 +231,8 @@ class PlainLayout:
             }
             self.coordinates += [{"weight": y * columns * count, "count": 1} for y in range(rows)]
             self.coordinates += [{"weight": x * count, "count": 1} for x in range(columns)]
-            # Words of a group: by place, then by channel.
-            by_channel = lanes.reshape(parts, places, count, rows * columns, self.lanes)
+            # Words of a group: by position, then by channel.
+            by_channel = lanes.reshape(parts, positions, count, rows * columns, self.lanes)
             lanes = by_channel.transpose(0, 1, 3, 2, 4)
         self.connections.append(row)
         self.weights += lanes.reshape(-1, self.lanes).tolist()
@@ -248,7 +248,7 @@ class PlainLayout:
         kernel = convolution.weights
         rows, columns = kernel.shape[2:]
         parts = -(-outputs // self.lanes)
-        # Weights of each source channel to each output channel, 0 where they are not joined.
+        # Weights of each source channel to each output channel, 0 without a synapse.
         full = np.zeros((channels, parts * self.lanes, rows, columns), np.int64)
         part, out_part = channels // convolution.groups, outputs // convolution.groups
         for o in range(outputs):
@@ -256,7 +256,7 @@ class PlainLayout:
             full[first : first + part, o] = kernel[o]
         words = full.reshape(channels, parts, self.lanes, rows, columns).transpose(3, 4, 1, 0, 2)
         grouped = convolution.groups > 1
-        place = out_height * out_width * self.slots  # accumulator rows of a group
+        group_rows = out_height * out_width * self.slots  # accumulator rows of a group
         channel_rows: list[Row] = []
         if grouped:
             chosen: list[Integers] = []
@@ -266,7 +266,7 @@ class PlainLayout:
                 channel_rows.append(
                     {
                         "weight": sum(part_words.shape[2] for part_words in chosen),
-                        "sum": groups[0] * place,
+                        "sum": groups[0] * group_rows,
                         "count": len(groups),
                         "synapses": out_part,
                     }
@@ -288,7 +288,7 @@ class PlainLayout:
                 "column_coordinates": len(self.coordinates) + height,
                 "channel_coordinates": len(self.coordinates) + height + width if grouped else 0,
                 "stride": 1 if grouped else channels,
-                "sum_stride": place if parts > 1 else 0,
+                "sum_stride": group_rows if parts > 1 else 0,
                 "row_weights": row_steps[0] * columns * tap,
                 "row_sums": row_steps[1] * out_width * self.slots,
                 "column_weights": column_steps[0] * tap,
@@ -314,22 +314,22 @@ class PlainLayout:
     def _axis(
         self, convolution: Convolution, axis: int, extent: int, kernel: int, size: int
     ) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
-        """For each coordinate first kernel row, its output row, and how many; and the two steps."""
+        """Per coordinate: first kernel row, its output row, number of overlaps; and both steps."""
         stride, dilation = convolution.stride[axis], convolution.dilation[axis]
         pool, padding = convolution.pool[axis], convolution.padding[axis][0]
         common = math.gcd(stride, dilation)
         steps = stride // common, dilation // common
-        found = []
+        coordinates = []
         for coordinate in range(extent):
             pooled = coordinate // pool
-            met = [
+            overlaps = [
                 (k, o)
                 for k in range(kernel)
                 for o in range(size)
                 if o * stride + k * dilation - padding == pooled and pooled < extent // pool
             ]
-            for (k, o), (next_k, next_o) in itertools.pairwise(met):
+            for (k, o), (next_k, next_o) in itertools.pairwise(overlaps):
                 assert (next_k - k, o - next_o) == steps
-            found.append((*met[0], len(met)) if met else (0, 0, 0))
-        # Steps that are never taken need not fit.
-        return found, steps if any(count > 1 for _, _, count in found) else (0, 0)
+            coordinates.append((*overlaps[0], len(overlaps)) if overlaps else (0, 0, 0))
+        # Unused steps need not fit their fields.
+        return coordinates, steps if any(count > 1 for _, _, count in coordinates) else (0, 0)

@@ -1,4 +1,4 @@
-"""The cycle-level model against clocks derived by hand from the page, and the step level."""
+"""The cycle-level model against clocks derived by hand from docs/hardware.md and the step level."""
 
 import dataclasses
 import itertools
@@ -37,7 +37,7 @@ from spikeloom.golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKin
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.mapping.plan import map_network
 
-# Clock by clock, derived from the page.
+# Clock by clock, derived from docs/hardware.md.
 
 
 def test_one_event_from_host_to_step_packet() -> None:
@@ -105,7 +105,7 @@ def test_one_event_from_host_to_step_packet() -> None:
         "value": -3,
     }
     assert clocks_of(probes, "0.emit_host.valid") == [19]
-    # The ready of both streams of emit is that of the stream behind, whatever else uses that.
+    # Both streams of emit take their ready from the stream behind, even while others use it.
     assert clocks_of(probes, "0.emit_host.ready") == list(range(24))
     assert clocks_of(probes, "0.emit_event.ready") == list(range(24))
     assert clocks_of(probes, "host_out.valid") == [19, 22]
@@ -225,7 +225,7 @@ def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
     assert clocks_of(probes, "fire.valid") == [6]
 
 
-def test_a_step_waits_for_an_event_that_waits_behind_those_of_later_steps() -> None:
+def test_a_step_waits_for_its_event_behind_those_of_later_steps() -> None:
     config, loaded = three_groups()
     probes = play(loaded, [event(config, ahead=1)] * 2 + [event(config), mark(config)], 24)
     # As above, but the one in W is for slot 0: in W in 3 and 4, in D in 5, 6 and 7, in X in 8, 9
@@ -469,7 +469,7 @@ def test_a_late_event_waits_for_c() -> None:
     assert clocks_of(probes, "0.emit_event.valid") == []
 
 
-def test_events_that_name_nothing_are_counted_and_dropped() -> None:
+def test_events_of_unused_connections_and_axons_are_dropped_and_counted() -> None:
     config = SMALL
     loaded = image(
         config,
@@ -532,8 +532,8 @@ def test_load_words_take_effect_in_the_next_clock() -> None:
     nowhere = load.pack({"target": 7, "data": 1})
     model = CycleModel(config, trace=True)
     # The event of clock 0 reads the connection before it is written in clock 0; that of clock 1
-    # after. That one presents its weight in clock 3, in which it is written, so nothing is said of
-    # what it adds; the next in clock 4. They are written in 5 and 6.
+    # after. That one presents its weight in clock 3, in which it is written, so its
+    # addition is unspecified; the next in clock 4. They are written in 5 and 6.
     probes = []
     for clock, word in enumerate([connection, None, None, weight, nowhere, None, None, None]):
         probe = model.clock(event(config) if clock < 3 else None, load=word)
@@ -632,7 +632,7 @@ def test_an_empty_phase_of_two_tiles_takes_nine_clocks() -> None:
     assert clocks_of(probes, "host_out.valid") == [23, 46]
 
 
-def test_a_router_waits_for_the_waiting_place() -> None:
+def test_a_router_waits_for_the_skid_register() -> None:
     config = dataclasses.replace(PAIR, neurons=12)
     tile = tile_image(
         config,
@@ -759,7 +759,7 @@ def test_counters_wrap() -> None:
 
 def test_run_reports_a_fabric_that_makes_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "WATCHDOG", 100)
-    # Rows without neurons that all have another one after them: fire never ends.
+    # Every row is empty and has `more`: fire never ends.
     loaded = image(SMALL, populations=[{"more": 1}] * 4)
     with pytest.raises(RuntimeError, match=r"no progress in 100 clocks: 1 of 2 words"):
         packets(loaded, [mark(SMALL)] * 2)
@@ -778,7 +778,7 @@ def test_run_numbers_clocks_from_its_call() -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1), (2, 2), (3, 2), (4, 5)])
 def test_the_barrier_never_fires_early(columns: int, rows: int) -> None:
-    """In START and DONE nothing that is due is anywhere, while input runs ahead by several steps.
+    """In START and DONE no event is due anywhere, while input runs ahead by several steps.
 
     Each tile has a neuron that spikes in every step, to all tiles, with all delays.
     """
@@ -848,7 +848,7 @@ def pending(model: CycleModel, slot: int) -> list[int]:
 def potentials(
     population: Row, biases: int, *, steps: int = 1, config: FabricConfig = SMALL
 ) -> list[tuple[int, int]]:
-    """(spikes, potential) of a neuron in each step; every step says it is the last."""
+    """(spikes, potential) of a neuron in each step; every step is marked as the last."""
     row = {"neurons": 1, "readout": 1, "retain": DECAY_ONE} | dict(population)
     loaded = image(config, biases=[biases], populations=[row], targets=[TO_HOST])
     words = [mark(config, first=int(t == 0)) for t in range(steps)]
@@ -1026,7 +1026,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 @st.composite
 def fabrics(draw: st.DrawFn, network: Network) -> FabricConfig:
-    """A fabric that `network` fits; often exactly, if it is a single tile."""
+    """A fabric that holds `network`; a single tile often fits exactly."""
     columns, rows = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (1, 2), (2, 2), (3, 2)]))
     lanes = draw(st.integers(1, 16))
     groups = {p.name: -(-p.size // lanes) for p in network.populations}
@@ -1097,14 +1097,14 @@ def test_same_as_the_step_level(data: st.DataObject, network: Network) -> None:
     assert totals["errors"] == 0
     assert not any(any(tile.integrate.sums) for tile in model.tiles)
 
-    # The same with pauses: other clocks, same packets, and streams that keep their promises.
+    # The same with pauses: other clocks, same packets, and streams obey the protocol.
     flip = random.Random(data.draw(st.integers(0, 1 << 32), "pauses"))
     busy = data.draw(st.sampled_from((0.2, 0.5, 0.9, 1.0)), "host_out ready")
     slow = data.draw(st.sampled_from((0.0, 0.1, 0.5, 0.8)), "host_in gaps")
     ready = (flip.random() < busy for _ in itertools.count())
     gaps = (flip.random() < slow for _ in itertools.count())
     probes = play(loaded, words, 10 * model.cycles + 1000, ready, gaps, len(out))
-    # Packets of several tiles come in another order within a step.
+    # Packets of several tiles arrive in another order within a step.
     assert by_step(config, transfers(probes, "host_out")) == by_step(config, out.tolist())
     if config.tiles == 1:
         assert transfers(probes, "host_out") == out.tolist()

@@ -1,4 +1,4 @@
-"""What a fabric can be built for beyond the plain update: clocks derived by hand from the page."""
+"""Images and options of the neuron update: clocks derived by hand from docs/hardware.md."""
 
 import dataclasses
 from typing import Any
@@ -48,7 +48,7 @@ IMAGES = FabricConfig(
     coordinates=16,
 )
 
-# A kernel of 2x2 from 1 channel of 3 rows and 4 columns (the last leads nowhere) to 3 channels of
+# A kernel of 2x2 from 1 channel of 3 rows and 4 columns (the last has no targets) to 3 channels of
 # 2x2, in two groups: word (k * 2 + l) * 2 + g, accumulator row ((g * 2 + o) * 2 + o') * 2 + slot.
 CONVOLUTION = {
     "image": 1,
@@ -112,9 +112,9 @@ def test_an_event_in_the_middle_of_an_image() -> None:
     # 0  accepted
     # 1  D, a_clock 0: coordinate row 1 is presented. a_weight = 0, a_sum = 1 (the slot). The next
     #    event is accepted into W
-    # 2  a_clock 1: the row of y is there: a_sum = 5, a_rows = 2. Axis row 4 is presented
+    # 2  a_clock 1: the row of y is there: a_sum = 5, a_rows = 2. Coordinate row 4 is presented
     # 3  a_clock 2: the row of x is there: a_sum = 7, a_columns = 2
-    # 4  described: goes to X; the next event goes into D
+    # 4  addresses complete: goes to X; the next event goes into D
     # 5  issue of group 0 of the first segment; ..., 12 of group 1 of the last one. The next event
     #    is described from 8 on, and goes to X in 12. The third is accepted into W
     # 13 issue of the first group of the second, and ready again
@@ -169,7 +169,7 @@ def test_other_events_flow_beside_images() -> None:
     assert [clock for clock, _, _ in additions(probes)] == [4, 8, 9, 10, 11, 15, 16, 17]
 
 
-def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
+def test_an_event_without_targets_takes_its_clocks() -> None:
     nowhere = event(IMAGES, y=1, x=3)
     corner = event(IMAGES, y=0, x=0)
     rows = [ROWS[0], {"count": 0}, ROWS[2]]
@@ -192,7 +192,7 @@ def test_an_event_that_leads_nowhere_takes_its_clocks() -> None:
         ({"index": 0, "y": 3, "x": 1}, {}),
         ({"index": 0, "y": 1, "x": 3}, {"width": 3}),
         ({"index": 0, "y": 1, "x": 1}, {"groups": 0}),
-        # Before it is looked at where it leads: nowhere.
+        # Checked before its targets, of which it has none.
         ({"index": 1, "y": 1, "x": 3}, {}),
         # Beyond the coordinate table.
         ({"index": 3, "y": 3, "x": 3}, {"row_coordinates": 15, "column_coordinates": 14}),
@@ -209,8 +209,8 @@ def test_an_event_beyond_its_image_is_an_error(place: Any, connection: Any) -> N
     assert probes[-1]["counters.synops.0"] == 0
 
 
-# 2 channels of 2x2, each to 2 channels of its own at every place, with a kernel of 1x1. Lanes are
-# 2, so channel c leads to group c: row (c * 4 + place) * 2.
+# 2 channels of 2x2, each to 2 channels of its own at every position, with a kernel of 1x1. There
+# are 2 lanes, so channel c has group c: row (c * 4 + position) * 2.
 DEPTHWISE = {
     "image": 1,
     "grouped": 1,
@@ -240,7 +240,7 @@ def test_a_grouped_event_takes_five_clocks() -> None:
     words = [event(IMAGES, index=c, y=y, x=x) for c, y, x in ((0, 1, 0), (1, 1, 1), (2, 0, 0))]
     probes = play(loaded, [*words, words[0], event(IMAGES, index=3)], 34)
     # In D 1..5, to X in 5, issued in 6. The others are in W before: in D 6..10, 11..15, 16..20 and
-    # 21..25. The third leads nowhere, the fifth is an error, counted at the end of 26.
+    # 21..25. The third has no targets, the fifth is an error, counted at the end of 26.
     assert accepted(probes) == [0, 1, 6, 11, 16]
     # Words 1 + c (the index is not added).
     assert additions(probes) == [(8, 4, 2), (13, 14, 3), (23, 4, 4)]
@@ -258,7 +258,7 @@ def test_groups_of_a_grouped_segment_are_those_of_the_channel() -> None:
     assert probes[-1]["counters.synops.0"] == 4
 
 
-def test_a_fetch_stalls_segments_and_not_their_description() -> None:
+def test_a_fetch_stalls_segments_and_not_address_generation() -> None:
     loaded = picture(populations=[{"neurons": 2, "channels": 2, "height": 1, "width": 1}])
     words = [event(IMAGES, ahead=1, y=1, x=1), mark(IMAGES)]
     probes = play(loaded, words, 30)
@@ -278,14 +278,14 @@ def test_a_fetch_stalls_segments_and_not_their_description() -> None:
     assert probes[-1]["counters.stalls.0"] == 0
 
 
-def test_a_step_waits_for_an_event_that_is_being_described() -> None:
+def test_a_step_waits_for_an_event_in_address_generation() -> None:
     loaded = picture(populations=[{"neurons": 2, "channels": 2, "height": 1, "width": 1}])
     probes = play(loaded, [event(IMAGES, y=0, x=0), mark(IMAGES)], 20)
     # In D until 4, in X until 6: nothing is pending in 7, which is seen in 8; START is in 9.
     assert clocks_of(probes, "fire.valid") == [9]
 
 
-def test_places_go_through_routers_and_the_collector() -> None:
+def test_positions_pass_routers_and_the_collector() -> None:
     config = dataclasses.replace(IMAGES, columns=2)
     row = {"neurons": 4, "channels": 1, "height": 2, "width": 2, "readout": 1}
     loaded = fabric_image(
@@ -315,7 +315,7 @@ def test_places_go_through_routers_and_the_collector() -> None:
 # Weight pairs.
 
 
-def test_high_weights_count_two_to_the_weight_bits() -> None:
+def test_high_weights_are_scaled_by_two_to_the_weight_bits() -> None:
     config = FabricConfig(
         lanes=2, neurons=4, weight_bits=4, sum_bits=9, weight_words=4, weight_pairs=True
     )
@@ -419,7 +419,7 @@ def test_groups_of_one_neuron_begin_where_twice_the_lanes_are_left() -> None:
     assert clocks_of(probes, "0.state.write") == [13, 14, 16]
 
 
-def test_events_of_neurons_carry_their_place() -> None:
+def test_events_of_neurons_carry_their_position() -> None:
     loaded = picture(
         biases=[0, 1, 1],
         populations=[
@@ -431,7 +431,7 @@ def test_events_of_neurons_carry_their_place() -> None:
     sent = [IMAGES.event.unpack(word) for word in transfers(probes, "0.emit_event")]
     # One lane of two is used, so biases 0, 2, 4, 6 are read.
     assert [(e["index"], e["y"], e["x"], e["slot"]) for e in sent] == [(0, 0, 1, 1)]
-    # Column 1 is met twice by row 0.
+    # Row 0 overlaps column 1 twice.
     assert [row for _, row, data in additions(probes) if data] == [3, 11, 1, 9]
 
 
@@ -481,7 +481,7 @@ def test_credits_come_back_from_the_last_stage() -> None:
     assert clocks_of(probes, "0.fetch.valid") == [7, 20]
 
 
-def test_synaptic_states_and_potentials_by_hand() -> None:
+def test_synaptic_currents_and_potentials_by_hand() -> None:
     rows = [
         {
             "neurons": 1,
@@ -514,7 +514,7 @@ def test_synaptic_states_and_potentials_by_hand() -> None:
 
 
 def potentials(config: FabricConfig, bias: int, steps: int = 1, **row: int) -> list[list[int]]:
-    """[spikes, potential] of a neuron in each step; every step says it is the last."""
+    """[spikes, potential] of a neuron in each step; every step is marked as the last."""
     values = {"neurons": 1, "readout": 1} | PLAIN | row
     loaded = image(config, biases=[bias], populations=[values], targets=[TO_HOST])
     result = [[0, 0]]
@@ -542,7 +542,7 @@ def test_a_delayed_reset() -> None:
     assert values(v_reset=-3, spiking=0) == [[0, 6], [0, 12], [0, 18], [0, 24]]
 
 
-def test_a_least_potential() -> None:
+def test_a_lower_limit_of_the_potential() -> None:
     config = dataclasses.replace(ONE, lower_clamp=True)
     assert potentials(config, -6, 3, v_min=-10) == [[0, -6], [0, -10], [0, -10]]
     # Before the threshold; a reset may lead below.
@@ -575,11 +575,11 @@ BURST = {"threshold": 10, "v_reset": 10, "reset": int(Reset.SUBTRACT), "max_spik
         (500, {"spiking": 0}, [0, 500]),
     ],
 )
-def test_several_spikes_in_a_step(bias: int, row: Any, expected: list[int]) -> None:
+def test_several_spikes_per_step(bias: int, row: Any, expected: list[int]) -> None:
     assert potentials(SPIKES_PER_STEP, bias, **(BURST | row)) == [expected]
 
 
-def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
+def test_several_spikes_of_a_neuron_walk_the_fan_out_in_turn() -> None:
     # Two neurons, of 3 spikes and 1; each to the host and to a connection.
     row = BURST | PLAIN | {"neurons": 2, "fan_out": 2}
     loaded = image(
@@ -611,7 +611,7 @@ def test_spikes_of_a_burst_walk_the_fan_out_one_after_another() -> None:
     assert clocks_of(probes, "host_out.valid")[-1] == 29
 
 
-def test_a_state_follows_the_last_spike_of_a_burst_once() -> None:
+def test_a_state_follows_the_last_of_several_spikes_once() -> None:
     row = BURST | PLAIN | {"neurons": 2, "readout": 1}
     loaded = image(SPIKES_PER_STEP, biases=[35, 0], populations=[row], targets=[TO_HOST])
     probes = play(loaded, [mark(SPIKES_PER_STEP, first=1)], 40)

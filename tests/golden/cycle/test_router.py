@@ -1,4 +1,4 @@
-"""A mesh of routers alone: clocks derived by hand from the page, and promises under random load."""
+"""A mesh without tiles: clocks derived by hand from docs/hardware.md, and random load."""
 
 import itertools
 import random
@@ -16,7 +16,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import TURNS, FabricConfig, Port
 
 HOST = -1
-"""As a source: what comes in at the WEST port of tile 0."""
+"""The source at the WEST port of tile 0."""
 
 Tree = tuple[int, frozenset[int]]
 """A source, and the tiles it sends to."""
@@ -78,7 +78,7 @@ def packet(config: FabricConfig, route: int, number: int = 0, slot: int = 0) -> 
 
 @dataclass
 class Played:
-    """What a mesh did: (clock, packet) for each source and for each sink, and the probes."""
+    """A run of a mesh: (clock, packet) for each source and each sink, and the probes."""
 
     taken: defaultdict[int, list[tuple[int, int]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -134,7 +134,7 @@ def play(
     return played
 
 
-# Clock by clock, derived from the page.
+# Clock by clock, derived from docs/hardware.md.
 
 
 def test_three_clocks_a_hop() -> None:
@@ -172,8 +172,8 @@ def test_streams_of_one_packet() -> None:
     assert all(probe["1.west.ready"] and probe["0.west.ready"] for probe in played.probes)
 
 
-def test_branches_part_in_one_clock() -> None:
-    # From the middle to all sides and to itself: the head goes to all five outputs in clock 3.
+def test_all_branches_are_granted_in_one_clock() -> None:
+    # From the middle to all neighbours and itself: the head goes to all five outputs in clock 3.
     config = mesh(3, 3)
     model = planted(config, [(4, frozenset({1, 3, 4, 5, 7}))])
     played = play(model, {4: [packet(config, 0)]}, 50)
@@ -229,7 +229,7 @@ def test_one_packet_in_every_clock() -> None:
     assert played.delivered == {11: [(18 + n, word) for n, word in enumerate(words)]}
 
 
-def test_grants_go_round() -> None:
+def test_grants_rotate() -> None:
     # All neighbours of the middle and itself, always offering, to the middle.
     config = mesh(3, 3)
     order = [5, 3, 1, 7, 4]  # E, W, N, S, L
@@ -337,7 +337,7 @@ def test_a_single_tile_has_no_router() -> None:
         MeshModel(FabricConfig())
 
 
-# Promises under load.
+# Delivery, order, bounds and fairness under load.
 
 
 @st.composite
@@ -451,10 +451,10 @@ def test_registers_under_load(name: str, busy: float) -> None:
 
 
 class Watch(MeshModel):
-    """A mesh whose registers are looked at in every clock.
+    """A mesh whose registers are checked in every clock.
 
-    `fullest`: most packets in a queue. `longest`: most grants of an output to others while an
-    input requested it.
+    `fullest`: maximum packets in a queue. `longest`: maximum grants of an output to other inputs
+    while an input requested it.
     """
 
     def __init__(self, model: MeshModel) -> None:
@@ -497,7 +497,7 @@ class Watch(MeshModel):
 
 
 def assert_streams_hold(config: FabricConfig, played: Played) -> None:
-    """`valid` and `payload` stay until the transfer, and nothing is driven without valid."""
+    """`valid` and `payload` hold until the transfer; `payload` is 0 without valid."""
     names = [
         field.name.removesuffix(".valid")
         for field in mesh_probe(config).fields
@@ -513,7 +513,7 @@ def assert_streams_hold(config: FabricConfig, played: Played) -> None:
 
 
 def test_sources_get_equal_shares() -> None:
-    """All tiles send to the middle, which is not always free."""
+    """All tiles send to the middle, which is ready only at times."""
     config = mesh(3, 3)
     tiles = range(config.tiles)
     model = planted(config, [(source, frozenset({4})) for source in tiles])
