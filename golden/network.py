@@ -12,13 +12,16 @@ import numpy as np
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape, Pair
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, WEIGHT_BITS, Reset
+from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, Reset
 
 MAX_SIZE = 1 << 16
 """Maximum axons of an input, or neurons of a population, that hardware can address."""
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
+
+MAX_WEIGHT_BITS = 16
+"""Maximum width of a weight; hardware has 2, 4 or 8 bits, and pairs of them."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +163,7 @@ class Network:
     sum_bits: int = 16
 
     def __post_init__(self) -> None:
-        if self.weight_bits not in WEIGHT_BITS:
-            raise SpikeloomError(
-                f"network: weight_bits must be 2, 4 or 8, not {self.weight_bits!r}"
-            )
+        _check_integer("network: weight_bits", self.weight_bits, 2, MAX_WEIGHT_BITS)
         _check_integer("network: state_bits", self.state_bits, 8, 24)
         _check_integer("network: sum_bits", self.sum_bits, 8, 32)
         names = [node.name for node in self._nodes]

@@ -6,14 +6,32 @@ A network from a file, run on the RTL:
     program = spikeloom.compile(net)
     with spikeloom.open(program, backend="verilator") as device:
         run = device.run(events)
+
+A network of integers is made of `Network`, `Population`, `Connection` and so on, and compiled too.
 """
 
 from spikeloom.compiler import compile
 from spikeloom.devices.backends import open
 from spikeloom.devices.device import Run
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
-__all__ = ["FabricConfig", "Program", "Run", "SpikeloomError", "compile", "load_nir", "open"]
+__all__ = [
+    "Connection",
+    "Convolution",
+    "FabricConfig",
+    "Input",
+    "Network",
+    "Population",
+    "Program",
+    "Reset",
+    "Run",
+    "SpikeloomError",
+    "compile",
+    "load_nir",
+    "open",
+]

@@ -1,30 +1,36 @@
-"""From a float network to a Program."""
+"""From a network to a Program: choose widths, quantise, choose the fabric, map."""
 
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from spikeloom.boards.registry import board
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.network import Network
+from spikeloom.golden.spec import WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
-from spikeloom.mapping.features import with_features
+from spikeloom.mapping.sizes import choose_fabric
 from spikeloom.program import Program
 from spikeloom.quantise.integers import Schedule
 from spikeloom.quantise.quantise import quantise
+from spikeloom.quantise.records import QuantisationReport
+from spikeloom.quantise.wide import with_widths
 
 
 def compile(
-    net: FloatNetwork,
-    fabric: FabricConfig | Mapping[str, int] | str | None = None,
+    net: FloatNetwork | Network,
+    fabric: FabricConfig | Mapping[str, Any] | str | None = None,
     *,
     weight_bits: int | None = None,
     state_bits: int | None = None,
+    sum_bits: int | None = None,
     schedule: Schedule = "layered",
     max_count: int = 1,
+    scales: Mapping[str, float | Fraction] | None = None,
     calibration: Mapping[str, ArrayLike] | ArrayLike | None = None,
     record: Iterable[str] | None = None,
     readout: Iterable[str] | None = None,
@@ -34,76 +40,137 @@ def compile(
     Parameters
     ----------
     net
-        What `load_nir` gave.
+        The result of `load_nir`; or an integer network, which is mapped as it is. Its weights may
+        have up to 16 bits: those wider than the fabric's are split into pairs.
     fabric
-        The hardware. The name of a board stands for what is built for it. Of a mapping (or
-        nothing), the fields of `FabricConfig` that differ from its defaults; what else the network
-        needs hardware to be built for is added to these, such as images or synaptic currents, but
-        sizes are not.
+        The hardware: a `FabricConfig`, or the name of a board for the one that is built for it.
+        "auto", the default, chooses the smallest that the network fits. A mapping gives some fields
+        of `FabricConfig` and leaves the others to this choice.
     weight_bits, state_bits
-        Widths to quantise to: 2, 4, 8 or 16; 8..24. They are properties of the fabric, so one that
-        is given must have them; by default they are 8 and 16. Twice the width that the fabric has,
-        such as 16, is made of pairs of weights: two operations for each synapse.
+        Widths to quantise to: 2, 4, 8 or 16; 8..24. They default to those of the fabric, or 8 and
+        16. A weight of twice the fabric's width, such as 16, is a pair of weights: two synaptic
+        operations.
+    sum_bits
+        Width of sums, 8..32. Defaults to that of the fabric, or the narrowest that cannot overflow.
     schedule
         "layered" (each layer its own phase, no skew between them) or "pipelined" (one phase, each
         layer a step later than the one before).
-    max_count
-        Most events that an input axon can have in one step.
-    calibration
-        Sample events on which no state is to saturate, as for `spikeloom.quantise.quantise`.
-    record
-        Populations whose spikes are sent to the host; all if not given.
-    readout
-        Populations whose membrane potentials are sent after each sample; all if not given.
+    max_count, scales, calibration
+        As for `spikeloom.quantise.quantise`.
+    record, readout
+        Populations whose spikes are sent to the host, and whose membrane potentials are sent after
+        each sample; by default all.
 
     Raises
     ------
     SpikeloomError
-        The network cannot be quantised, its sums could overflow, or it does not fit.
+        The network cannot be quantised, its sums could overflow, or it does not fit: names
+        everything that is short, with the option for it.
     """
-    if isinstance(fabric, str):
-        fabric = board(fabric).fabric
-    widths = {"weight_bits": weight_bits, "state_bits": state_bits}
-    wanted = {name: width for name, width in widths.items() if width is not None}
-    named: Mapping[str, Any] | None = None
-    if fabric is None or isinstance(fabric, Mapping):
-        built = {**wanted, "weight_bits": 8} if weight_bits == 16 else wanted
-        named = {**built, **(fabric or {})}
-        fabric = _fabric(named)
-    if not isinstance(fabric, FabricConfig):
-        raise SpikeloomError(f"fabric must be a FabricConfig, not {fabric!r}")
-    pairs = weight_bits == 2 * fabric.weight_bits
-    for name, width in wanted.items():
-        if getattr(fabric, name) != width and not (pairs and name == "weight_bits"):
+    pinned = _pinned(fabric, weight_bits, state_bits, sum_bits)
+    about: dict[str, Any] = {}
+    if isinstance(net, Network):
+        _check_integer_options(schedule, max_count, scales, calibration)
+        bits = pinned.get("weight_bits", _hardware_bits(net.weight_bits))
+        network = with_widths(net, bits, pinned.get("sum_bits"))
+    elif isinstance(net, FloatNetwork):
+        widths = FabricConfig(**pinned)
+        network, report = quantise(
+            net,
+            weight_bits=widths.weight_bits,
+            state_bits=widths.state_bits,
+            sum_bits=pinned.get("sum_bits"),
+            schedule=schedule,
+            max_count=max_count,
+            weight_pairs=weight_bits == 2 * widths.weight_bits,
+            scales=scales,
+            calibration=calibration,
+        )
+        about = _about(net, schedule, report)
+    else:
+        raise SpikeloomError(f"net must be a result of load_nir or a Network, not {net!r}")
+    everyone = [population.name for population in network.populations]
+    recorded = frozenset(everyone if record is None else _names("record", record))
+    read = frozenset(everyone if readout is None else _names("readout", readout))
+    return Program(network, choose_fabric(network, pinned, recorded), recorded, read, about)
+
+
+def _about(net: FloatNetwork, schedule: Schedule, report: QuantisationReport) -> dict[str, Any]:
+    """How the program was made, as JSON values."""
+    return {
+        "schedule": schedule,
+        "dialect": dataclasses.asdict(net.dialect),
+        "outputs": [list(output) for output in net.outputs],
+        "quantisation": json.loads(report.to_json()),
+    }
+
+
+def _hardware_bits(weight_bits: int) -> int:
+    """The width of hardware for weights of `weight_bits`: pairs where there is none as wide."""
+    return next((bits for bits in WEIGHT_BITS if bits >= weight_bits), WEIGHT_BITS[-1])
+
+
+def _pinned(
+    fabric: FabricConfig | Mapping[str, Any] | str | None,
+    weight_bits: int | None,
+    state_bits: int | None,
+    sum_bits: int | None,
+) -> dict[str, Any]:
+    """The fields of the fabric that are not left to choice."""
+    if fabric is None or fabric == "auto":
+        fields = {}
+    elif isinstance(fabric, str):
+        fields = dataclasses.asdict(board(fabric).fabric)
+    elif isinstance(fabric, FabricConfig):
+        fields = dataclasses.asdict(fabric)
+    elif isinstance(fabric, Mapping):
+        fields = dict(fabric)
+    else:
+        raise SpikeloomError(
+            f'fabric must be a FabricConfig, some of its fields, a board or "auto", not {fabric!r}'
+        )
+    known = {field.name for field in dataclasses.fields(FabricConfig)}
+    if unknown := set(fields) - known:
+        raise SpikeloomError(
+            f"fabric: FabricConfig has no {', '.join(sorted(map(str, unknown)))}; "
+            f"it has {', '.join(sorted(known))}"
+        )
+    for name, width in (
+        ("weight_bits", weight_bits),
+        ("state_bits", state_bits),
+        ("sum_bits", sum_bits),
+    ):
+        if width is None:
+            continue
+        pair = name == "weight_bits" and width == 2 * fields.get(name, 8)
+        if name not in fields:
+            fields[name] = width // 2 if pair else width
+        elif fields[name] != width and not pair:
             raise SpikeloomError(
-                f"{name}: {width} was asked for, the fabric has {getattr(fabric, name)}; "
+                f"{name}: {width} was asked for, the fabric has {fields[name]}; "
                 "leave it out, or use a fabric that has it"
             )
-    network, report = quantise(
-        net,
-        weight_bits=fabric.weight_bits,
-        state_bits=fabric.state_bits,
-        sum_bits=fabric.sum_bits,
-        schedule=schedule,
-        max_count=max_count,
-        weight_pairs=pairs,
-        calibration=calibration,
-    )
-    if named is not None:
-        fabric = _fabric({**dataclasses.asdict(with_features(network, fabric)), **named})
-    everyone = [population.name for population in network.populations]
-    return Program(
-        network,
-        fabric,
-        frozenset(everyone if record is None else _names("record", record)),
-        frozenset(everyone if readout is None else _names("readout", readout)),
-        {
-            "schedule": schedule,
-            "dialect": dataclasses.asdict(net.dialect),
-            "outputs": [list(output) for output in net.outputs],
-            "quantisation": json.loads(report.to_json()),
-        },
-    )
+    return fields
+
+
+def _check_integer_options(
+    schedule: Schedule,
+    max_count: int,
+    scales: Mapping[str, float | Fraction] | None,
+    calibration: Mapping[str, ArrayLike] | ArrayLike | None,
+) -> None:
+    """Refuse options that quantise: integers are mapped as they are."""
+    given = {
+        "schedule": schedule != "layered",
+        "max_count": max_count != 1,
+        "scales": scales is not None,
+        "calibration": calibration is not None,
+    }
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise SpikeloomError(
+            f"{', '.join(names)}: an integer network is mapped as it is; leave out what quantises "
+            "it, and state phases, delays and max_count in the network"
+        )
 
 
 def _names(option: str, given: Iterable[str]) -> list[str]:
@@ -113,13 +180,3 @@ def _names(option: str, given: Iterable[str]) -> list[str]:
             f"{option} must be names of populations, such as ['output'], not {given!r}"
         )
     return names
-
-
-def _fabric(fields: Mapping[str, Any]) -> FabricConfig:
-    known = {field.name for field in dataclasses.fields(FabricConfig)}
-    if unknown := set(fields) - known:
-        raise SpikeloomError(
-            f"fabric: FabricConfig has no {', '.join(sorted(map(str, unknown)))}; "
-            f"it has {', '.join(sorted(known))}"
-        )
-    return FabricConfig(**fields)

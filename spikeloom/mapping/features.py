@@ -1,32 +1,32 @@
-"""What a network needs a fabric to be built for, beyond the plain update and dense matrices."""
+"""Features that a network needs of a fabric, beyond the plain update and dense matrices."""
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import Network, Population
-from spikeloom.golden.spec import FabricConfig, Reset
-from spikeloom.mapping.geometry import coordinate_rows, geometry, shapes
+from spikeloom.golden.spec import Reset
+from spikeloom.mapping.geometry import geometry, shapes
 
 EXTENT = 256
-AXES = 4096
-"""Most rows or columns of an image, and most rows of the coordinate table, of any hardware."""
+"""Maximum rows or columns of an image on any hardware."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """`what` of the network needs a field of `FabricConfig` to be at least `value`."""
+    """A field of `FabricConfig` that must be at least `value`, because of `what`.
+
+    `what` is a part of the network, or the name of the field where it is a size of all of it.
+    """
 
     what: str
     field: str
     value: int
 
 
-def needs(network: Network) -> Iterator[Need]:
-    """What `network` needs.
+def feature_needs(network: Network) -> Iterator[Need]:
+    """The features that `network` needs.
 
     Raises
     ------
@@ -62,32 +62,9 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.synaptic_decay is not None:
         yield Need(f"{where}: a synaptic current", "synaptic_current", True)
     if population.v_min is not None and population.v_min > signed_range(state_bits)[0]:
-        yield Need(f"{where}: a least potential", "lower_clamp", True)
+        yield Need(f"{where}: a minimum potential", "lower_clamp", True)
     if population.spiking and population.delayed_reset and population.reset is not Reset.NONE:
         yield Need(f"{where}: a delayed reset", "delayed_reset", True)
     if population.spiking and population.max_spikes > 1:
-        what = f"{where}: a burst of {population.max_spikes} spikes"
+        what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))
-
-
-def check_features(network: Network, config: FabricConfig) -> None:
-    """Refuse a network that needs what `config` is not built for."""
-    for need in needs(network):
-        if getattr(config, need.field) < need.value:
-            raise SpikeloomError(f"{need.what} needs FabricConfig({need.field}={need.value})")
-
-
-def with_features(network: Network, config: FabricConfig) -> FabricConfig:
-    """`config`, built for what `network` needs too, with as many axes as it takes.
-
-    Sizes that the network does not fit stay as they are.
-    """
-    built: dict[str, Any] = {}
-    for need in needs(network):
-        least = max(need.value, getattr(config, need.field))
-        built[need.field] = max(least, built.get(need.field, least))
-    nodes = shapes(network)
-    tables = {(c.target, geometry(c, nodes)) for c in network.connections}
-    coordinates = sum(coordinate_rows(joined) for _, joined in tables)
-    built["coordinates"] = max(config.coordinates, min(AXES, coordinates))
-    return dataclasses.replace(config, **built)

@@ -10,11 +10,11 @@ from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.delivery import check_delivery
-from spikeloom.mapping.features import check_features
 from spikeloom.mapping.memories import build_image
 from spikeloom.mapping.partition import Part, destinations, neuron_rows, partition
 from spikeloom.mapping.placement import Flow, cost, place, traffic
 from spikeloom.mapping.routing import links
+from spikeloom.mapping.sizes import check_fits
 
 ACTIVITY_UNIT = 1 << 20
 """Activities are rounded to parts of this, so that sums of packets are exact in any order, and a
@@ -95,7 +95,7 @@ def plan(
         fabric was not built for; or `activity` names no input or population, or is not 0..255.
     """
     _check_widths(network, config)
-    check_features(network, config)
+    check_fits(network, config, record)
     expected = _activity(network, activity or {})
     parts = partition(network, config, record, expected)
     flows = _flows(network, parts, expected)

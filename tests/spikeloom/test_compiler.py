@@ -5,18 +5,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import spikeloom
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.network import Network
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_network import (
     FloatConnection,
     FloatInput,
     FloatNetwork,
     FloatPopulation,
 )
+from spikeloom.mapping.sizes import CHOICES
 from spikeloom.quantise.quantise import quantise
 from spikeloom.quantise.records import QuantisationReport
 
@@ -37,9 +40,22 @@ def net(scale: float = 1.0) -> FloatNetwork:
     )
 
 
+SMALLEST = FabricConfig(
+    sum_bits=9,
+    neurons=16,
+    weight_words=64,
+    axons=8,
+    populations=4,
+    connections=8,
+    targets=16,
+    coordinates=64,
+)
+"""The smallest fabric for `net`."""
+
+
 def test_defaults() -> None:
     program = spikeloom.compile(net())
-    assert program.fabric == FabricConfig()
+    assert program.fabric == SMALLEST
     assert program.record == program.readout == {"a", "b"}
     assert [p.phase for p in program.network.populations] == [0, 1]
     assert program.network.input("in").max_count == 1
@@ -90,18 +106,20 @@ def options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spikeloom.compiler.quantise", with_options)
 
 
-NEEDED: dict[str, Any] = {"extent": 5, "synaptic_current": True, "lower_clamp": True}
+NEEDED: dict[str, Any] = {"extent": 8, "synaptic_current": True, "lower_clamp": True}
 
 
 @pytest.mark.usefixtures("options")
 def test_without_a_fabric_it_is_built_for_what_the_network_needs() -> None:
-    assert spikeloom.compile(net()).fabric == FabricConfig(**NEEDED)
+    smallest = dataclasses.replace(SMALLEST, neurons=64, **NEEDED)
+    assert spikeloom.compile(net()).fabric == smallest
+    assert spikeloom.compile(net(), "auto").fabric == smallest
     fabric = spikeloom.compile(net(), {"lanes": 3, "extent": 9}, state_bits=20).fabric
-    assert fabric == FabricConfig(**NEEDED | {"lanes": 3, "extent": 9, "state_bits": 20})
+    assert fabric == dataclasses.replace(smallest, neurons=16, lanes=3, extent=9, state_bits=20)
 
 
 @pytest.mark.usefixtures("options")
-def test_sizes_are_not_added() -> None:
+def test_pinned_sizes_stay() -> None:
     with pytest.raises(SpikeloomError, match=r"fabric: neurons 7 of 4 \(short by 3\); use"):
         spikeloom.compile(net(), {"lanes": 1, "neurons": 4})
 
@@ -112,14 +130,14 @@ def test_sizes_are_not_added() -> None:
     [
         (
             FabricConfig(),
-            "population 'a': a synaptic current needs FabricConfig(synaptic_current=True)",
+            "population 'a': a synaptic current needs synaptic_current=True",
         ),
         (
             FabricConfig(synaptic_current=True, lower_clamp=True),
-            "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)",
+            "input 'in': an image of 1 x 5 needs extent=5",
         ),
-        ({"extent": 4}, "input 'in': an image of 1 x 5 needs FabricConfig(extent=5)"),
-        ({"lower_clamp": False}, "population 'b': a least potential needs FabricConfig("),
+        ({"extent": 4}, "input 'in': an image of 1 x 5 needs extent=5"),
+        ({"lower_clamp": False}, "population 'b': a minimum potential needs lower_clamp=True"),
     ],
 )
 def test_what_is_given_stays_as_it_is(fabric: Any, message: str) -> None:
@@ -131,8 +149,7 @@ def test_what_is_given_stays_as_it_is(fabric: Any, message: str) -> None:
 @pytest.mark.parametrize(("weight_bits", "state_bits"), [(2, 8), (4, 12), (8, 24)])
 def test_widths_without_a_fabric_choose_one(weight_bits: int, state_bits: int) -> None:
     program = spikeloom.compile(net(0.01), weight_bits=weight_bits, state_bits=state_bits)
-    expected = FabricConfig(weight_bits=weight_bits, state_bits=state_bits)
-    assert program.fabric == expected
+    assert (program.fabric.weight_bits, program.fabric.state_bits) == (weight_bits, state_bits)
     assert program.network.weight_bits == weight_bits
     assert program.network.state_bits == state_bits
 
@@ -174,7 +191,10 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     [
         ({"weight_bits": 3}, "FabricConfig.weight_bits must be 2, 4 or 8, not 3"),
         ({"state_bits": 7}, "FabricConfig.state_bits must be 8..24, not 7"),
-        ({"fabric": 3}, "fabric must be a FabricConfig, not 3"),
+        (
+            {"fabric": 3},
+            'fabric must be a FabricConfig, some of its fields, a board or "auto", not 3',
+        ),
         ({"fabric": {"lanes": 0}}, "FabricConfig.lanes must be 1..16, not 0"),
         (
             {"fabric": {"weight_bits": 8}, "weight_bits": 4},
@@ -187,6 +207,173 @@ def test_bad_fabrics_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net(), **options)
     assert str(error.value) == message
+
+
+def test_sums_are_as_narrow_as_they_can_be() -> None:
+    program = spikeloom.compile(net())
+    width = program.network.sum_bits
+    assert program.fabric.sum_bits == width
+    with pytest.raises(SpikeloomError, match=f"raise sum_bits above {width - 1} or"):
+        spikeloom.compile(net(), sum_bits=width - 1)
+    assert spikeloom.compile(net(), sum_bits=20).fabric.sum_bits == 20
+    with pytest.raises(SpikeloomError, match="sum_bits: 20 was asked for, the fabric has 16"):
+        spikeloom.compile(net(), FabricConfig(), sum_bits=20)
+
+
+def test_scales_of_populations() -> None:
+    program = spikeloom.compile(net(), scales={"a": 20})
+    rows = program.about["quantisation"]["populations"]
+    assert [row["scale_origin"] for row in rows] == ["given", "range"]
+    assert program.network.population("a").threshold == 20
+
+
+def test_everything_that_is_short_is_named_at_once() -> None:
+    fabric = {"neurons": 6, "axons": 4, "slots": 1, "delayed_reset": False, "lanes": 4}
+    network = dataclasses.replace(
+        net(),
+        populations=(
+            dataclasses.replace(net().populations[0], delayed_reset=True),
+            net().populations[1],
+        ),
+    )
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(network, fabric, schedule="pipelined")
+    assert str(error.value) == (
+        "the network does not fit the fabric: population 'a': a delayed reset needs "
+        "delayed_reset=True, neurons 7 of 6 (short by 1), axons 5 of 4 (short by 1), slots 2 of 1 "
+        "(short by 1); use FabricConfig(delayed_reset=True, neurons=7, axons=5, slots=2), on the "
+        "command line --set delayed_reset=true --set neurons=7 --set axons=5 --set slots=2"
+    )
+    fits = {"neurons": 7, "axons": 5, "slots": 2, "delayed_reset": True, "lanes": 4}
+    assert spikeloom.compile(network, fits, schedule="pipelined").fabric.neurons == 7
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_chosen_sizes_are_the_smallest_choices(seed: int) -> None:
+    """One choice less of any size that can be short does not fit."""
+    rng = np.random.default_rng(seed)
+    inputs, hidden, outputs = (int(n) for n in rng.integers(1, 200, 3))
+    network = FloatNetwork(
+        (FloatInput("in", inputs),),
+        (
+            FloatPopulation("a", hidden, np.zeros(hidden), threshold=1.0),
+            FloatPopulation("b", outputs, np.zeros(outputs), threshold=1.0),
+        ),
+        (
+            FloatConnection("in", "a", rng.normal(size=(inputs, hidden))),
+            FloatConnection("a", "b", rng.normal(size=(hidden, outputs))),
+            FloatConnection("b", "a", rng.normal(size=(outputs, hidden)), delay=5),
+        ),
+    )
+    fabric = spikeloom.compile(network).fabric
+    assert fabric.tiles == 1
+    for name, choices in CHOICES.items():
+        smaller = [choice for choice in choices if choice < getattr(fabric, name)]
+        if smaller and name not in ("queue", "routes", "coordinates", "extent", "max_spikes"):
+            with pytest.raises(SpikeloomError, match=f"does not fit the fabric: {name} "):
+                spikeloom.compile(network, {name: smaller[-1]})
+
+
+def test_a_mesh_gets_sizes_of_its_tiles() -> None:
+    rng = np.random.default_rng(1)
+    network = FloatNetwork(
+        (FloatInput("in", 100),),
+        (FloatPopulation("a", 300, np.zeros(300), threshold=1.0),),
+        (FloatConnection("in", "a", rng.normal(size=(100, 300))),),
+    )
+    fabric = spikeloom.compile(network, {"columns": 2, "rows": 2}).fabric
+    assert (fabric.tiles, fabric.neurons, fabric.weight_words) == (4, 128, 1024)
+
+
+def test_no_hardware_is_large_enough() -> None:
+    names = [f"p{n}" for n in range(257)]
+    network = FloatNetwork(
+        (FloatInput("in", 1),),
+        tuple(FloatPopulation(name, 1, np.zeros(1), threshold=1.0) for name in names),
+        tuple(FloatConnection("in", name, np.ones((1, 1))) for name in names),
+    )
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(network)
+    assert "populations 257 of 256 (short by 1)" in str(error.value)
+    assert str(error.value).endswith(
+        "; no hardware has populations above 256: use more tiles (columns, rows) or a smaller "
+        "network"
+    )
+
+
+# Integer networks.
+
+
+def integer_network(weights: NDArray[np.int64], weight_bits: int, **more: Any) -> Network:
+    sources, targets = weights.shape
+    return Network(
+        (Input("in", sources),),
+        (Population("out", targets, np.zeros(targets, np.int64), decay=100, threshold=9000),),
+        (Connection("in", "out", weights),),
+        weight_bits=weight_bits,
+        **{"state_bits": 24, "sum_bits": 32} | more,
+    )
+
+
+@pytest.mark.parametrize("bits", range(2, 17))
+def test_integer_weights_of_any_width(bits: int) -> None:
+    """Both ends of the range are among them."""
+    rng = np.random.default_rng(bits)
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    weights = rng.integers(low, high, (12, 5), endpoint=True)
+    weights[0, :2] = low, high
+    network = integer_network(weights, bits)
+    program = spikeloom.compile(network)
+    expected = 8 if bits > 4 else 4 if bits > 2 else 2
+    assert program.fabric.weight_bits == expected
+    assert len(program.network.connections) == (1 if bits <= 8 else 3 if bits == 16 else 2)
+    whole = sum(c.weights << (8 * c.high) for c in program.network.connections)
+    assert np.array_equal(whole, weights)
+    events = rng.random((3, 20, 12)) < 0.3
+    with spikeloom.open(program, backend="golden") as device:
+        run = device.run(events)
+    reference = simulate(network, events)
+    assert np.array_equal(run.spikes["out"], reference.spikes["out"])
+    assert np.array_equal(run.states["out"], reference.states["out"])
+
+
+def test_convolutions_of_wide_weights_are_split() -> None:
+    rng = np.random.default_rng(2)
+    kernel = rng.integers(-2048, 2047, (2, 1, 3, 3))
+    network = Network(
+        (Input("in", 36, image=(1, 6, 6)),),
+        (Population("out", 32, np.zeros(32, np.int64), threshold=900, image=(2, 4, 4)),),
+        (Convolution("in", "out", kernel),),
+        weight_bits=12,
+        state_bits=20,
+        sum_bits=20,
+    )
+    program = spikeloom.compile(network)
+    assert [c.high for c in program.network.connections] == [False, True]
+    assert program.fabric.weight_pairs
+    events = rng.random((3, 20, 36)) < 0.3
+    with spikeloom.open(program, backend="golden") as device:
+        run = device.run(events)
+    assert np.array_equal(run.spikes["out"], simulate(network, events).spikes["out"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fabric": {"weight_bits": 4}}, "the network has weights of 12 bits, and pairs of 4 bits"),
+        ({"schedule": "pipelined"}, "schedule: an integer network is mapped as it is"),
+        ({"scales": {}, "max_count": 2}, "max_count, scales: an integer network is mapped as it"),
+        ({"state_bits": 16}, "state_bits: the network has 24, the fabric 16"),
+        ({"sum_bits": 12}, "raise sum_bits above 12"),
+        ({"fabric": FabricConfig(state_bits=24, sum_bits=20)}, "needs weight_pairs=True"),
+    ],
+)
+def test_integer_networks_that_are_refused(options: dict[str, Any], message: str) -> None:
+    weights = np.random.default_rng(1).integers(-2048, 2047, (12, 5))
+    weights[0, 0] = 2047
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(integer_network(weights, 12), **options)
+    assert message in str(error.value)
 
 
 def test_a_name_that_is_no_board_is_refused() -> None:
@@ -207,5 +394,6 @@ def test_a_network_that_does_not_fit_says_what_is_short() -> None:
         spikeloom.compile(net(), fabric)
     assert str(error.value) == (
         "the network does not fit the fabric: neurons 7 of 6 (short by 1), "
-        "weight_words 9 of 8 (short by 1); use a larger FabricConfig"
+        "weight_words 9 of 8 (short by 1); use FabricConfig(neurons=7, weight_words=9), "
+        "on the command line --set neurons=7 --set weight_words=9"
     )

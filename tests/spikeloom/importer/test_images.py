@@ -21,8 +21,8 @@ from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig, Reset
 from spikeloom.mapping.delivery import check_delivery
-from spikeloom.mapping.features import check_features, with_features
 from spikeloom.mapping.plan import map_network, plan
+from spikeloom.mapping.sizes import check_fits, choose_fabric
 
 MESHES: tuple[Shape, ...] = ((1, 1), (2, 1), (2, 2), (3, 2))
 LANES = (1, 4, 8)
@@ -441,7 +441,7 @@ def test_an_image_that_no_convolution_joins_is_plain() -> None:
     assert [entry["sources"] for entry in tile.connections] == [120, 360]
     assert {entry.image for entry in image.entries} == {None}
     assert image.tiles[0].coordinates == ()
-    check_features(net, fabric)
+    check_fits(net, fabric, frozenset())
 
 
 def test_one_bias_for_each_channel_is_stored_once() -> None:
@@ -493,7 +493,7 @@ ONE = Network(
     ("net", "message", "field", "value"),
     [
         (stack(flat=LIF), "population 'flat': a synaptic current", "synaptic_current", True),
-        (stack(flat={"v_min": 0}), "population 'flat': a least potential", "lower_clamp", True),
+        (stack(flat={"v_min": 0}), "population 'flat': a minimum potential", "lower_clamp", True),
         (
             stack(flat={"delayed_reset": True}),
             "population 'flat': a delayed reset",
@@ -502,7 +502,7 @@ ONE = Network(
         ),
         (
             stack(flat={"max_spikes": 7, "threshold": 1}),
-            "population 'flat': a burst of 7 spikes",
+            "population 'flat': 7 spikes per step",
             "max_spikes",
             7,
         ),
@@ -522,14 +522,12 @@ def test_what_a_fabric_is_not_built_for_is_refused_by_name(
     config = FabricConfig(lanes=4, sum_bits=net.sum_bits, neurons=400, weight_words=1 << 13)
     with pytest.raises(SpikeloomError) as error:
         map_all(net, config)
-    assert str(error.value) == f"{message} needs FabricConfig({field}={value})"
-    built = with_features(net, config)
-    assert built == dataclasses.replace(config, **{field: value})
-    map_all(net, built)
-    # More than is needed stays.
-    assert with_features(net, built) == built
-    larger = dataclasses.replace(config, extent=9, max_spikes=15, coordinates=999)
-    assert with_features(stack(SAME), larger) == larger
+    assert str(error.value) == (
+        f"the network does not fit the fabric: {message} needs {field}={value}; use "
+        f"FabricConfig({field}={value}), on the command line --set {field}={str(value).lower()}"
+    )
+    map_all(net, dataclasses.replace(config, **{field: value}))
+    assert getattr(choose_fabric(net, {}, frozenset()), field) >= value
 
 
 @pytest.mark.parametrize(
@@ -544,21 +542,20 @@ def test_what_a_fabric_is_not_built_for_is_refused_by_name(
 def test_what_makes_no_difference_needs_nothing(options: dict[str, Any]) -> None:
     net = stack(flat=options)
     config = FabricConfig(lanes=4, sum_bits=24, neurons=400)
-    assert with_features(net, config) == config
     map_all(net, config)
     map_all(net, dataclasses.replace(config, max_spikes=3, lower_clamp=True))
 
 
-def test_axes_are_made_enough() -> None:
+def test_coordinate_tables_are_made_long_enough() -> None:
     image = 1, 200, 200
     net = Network(
         (Input("in", 40000, image=image),),
         (Population("p", 40000, np.zeros(40000, np.int64), image=image),),
         (Convolution("in", "p", np.ones((1, 1, 1, 1), np.int64)),),
     )
-    built = with_features(net, FabricConfig())
-    assert (built.extent, built.coordinates) == (200, 400)
-    assert built == FabricConfig(extent=200, coordinates=400)
+    built = choose_fabric(net, {"lanes": 1}, frozenset())
+    assert (built.extent, built.coordinates, built.neurons) == (256, 512, 1 << 16)
+    map_all(net, built)
 
 
 def test_an_image_too_large_for_any_fabric() -> None:
@@ -571,10 +568,12 @@ def test_an_image_too_large_for_any_fabric() -> None:
         "input 'in': an image of 300 x 1 is too large for any fabric, which has at most 256 x 256; "
         "crop it, or pool it before"
     )
-    for check in (with_features, check_features):
-        with pytest.raises(SpikeloomError) as error:
-            check(net, FabricConfig())
-        assert str(error.value) == message
+    with pytest.raises(SpikeloomError) as error:
+        choose_fabric(net, {}, frozenset())
+    assert str(error.value) == message
+    with pytest.raises(SpikeloomError) as error:
+        check_fits(net, FabricConfig(), frozenset())
+    assert str(error.value) == message
 
 
 # Delivery.

@@ -1,0 +1,176 @@
+"""Sizes of a fabric: what a network needs, the smallest fabric that has it, and what is short."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Network
+from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
+from spikeloom.mapping.features import Need, feature_needs
+from spikeloom.mapping.geometry import coordinate_rows, geometry, positions, shapes, weight_words
+from spikeloom.mapping.partition import firing_order, groups_of, outgoing, partition, recorded
+
+
+def _powers(first: int, last: int) -> tuple[int, ...]:
+    return tuple(1 << n for n in range(first, last + 1))
+
+
+CHOICES: dict[str, tuple[int, ...]] = {
+    "neurons": _powers(3, 16),
+    "weight_words": _powers(6, 24),
+    "axons": _powers(3, 16),
+    "slots": (4, 8, 16),
+    "populations": (4, 16, 64, 256),
+    "connections": (8, 32, 128, 512, 1024),
+    "targets": (16, 64, 256, 1024),
+    "queue": (32, 64, 128),
+    "routes": (64, 256, 1024),
+    "extent": _powers(0, 8),
+    "coordinates": _powers(6, 12),
+    "max_spikes": SPIKES_PER_STEP,
+}
+"""Sizes that are chosen automatically, the last of each the maximum of any hardware.
+
+Few of them, so that similar networks run on the same hardware, whose RTL is compiled once. Memories
+that take block RAM grow in steps of 2, small tables in steps of 4. Fewer slots or a shorter queue
+than the first choice would cost clocks.
+"""
+
+DIVIDED = ("neurons", "weight_words", "populations", "targets", "coordinates")
+"""Sizes of memories whose rows the tiles share among them."""
+
+
+def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -> Iterator[Need]:
+    """The sizes that `network` needs on fabrics with the lanes and tiles of `config`.
+
+    Those of `DIVIDED` are totals over all tiles.
+    """
+    nodes = shapes(network)
+    lanes = config.lanes
+    order = firing_order(network)
+    images = [nodes[population.name] for population in order]
+    rows = [groups_of(image[0], lanes) * lanes * positions(image) for image in images]
+    # Padding after a last group takes no rows. On several tiles that may be any population's.
+    last = range(len(order) - 1 if config.tiles == 1 else 0, len(order))
+    padding = sum(-images[n][0] % lanes for n in last)
+    joined = [geometry(connection, nodes) for connection in network.connections]
+    words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
+    # Connections into a population share the coordinate tables of their geometry.
+    tables = {(c.target, g) for c, g in zip(network.connections, joined, strict=True)}
+    channels = max(image[0] for image in images)
+    sources = max((nodes[c.source][0] for c in network.connections), default=1)
+    # Packets number the channels of a whole population.
+    axons = max(sources, channels) if channels > 1 << config.index_width else sources
+    rows_sent = sum(len(outgoing(network, p)) + recorded(p, record) for p in order)
+    needs = {
+        "neurons": sum(rows) - padding,
+        "weight_words": words,
+        "axons": axons,
+        "slots": network.max_delay + 1,
+        "populations": len(order),
+        "connections": len(network.connections),
+        "targets": rows_sent,
+    }
+    yield from (Need(name, name, value) for name, value in needs.items())
+    if coordinates := sum(coordinate_rows(g) for _, g in tables):
+        yield Need("coordinates", "coordinates", coordinates)
+
+
+def choose_fabric(
+    network: Network, pinned: Mapping[str, Any], record: frozenset[str]
+) -> FabricConfig:
+    """The smallest fabric that `network` fits, with the `pinned` fields as they are.
+
+    Sizes are of `CHOICES`. The mesh has one tile unless pinned. The fabric may be too small, where
+    pinned fields are or no hardware is large enough; `check_fits` says so.
+    """
+    widths = {name: getattr(network, name) for name in ("weight_bits", "state_bits", "sum_bits")}
+    config = FabricConfig(**widths | dict(pinned))
+    free = [name for name in CHOICES if name not in pinned]
+    fields: dict[str, Any] = {name: CHOICES[name][0] for name in free}
+    for need in feature_needs(network):
+        if need.field not in pinned:
+            fields[need.field] = max(need.value, fields.get(need.field, need.value))
+    config = dataclasses.replace(config, **_rounded(fields))
+    for need in size_needs(network, config, record):
+        if need.field in free:
+            shared = config.tiles if need.field in ("neurons", "weight_words") else 1
+            fields[need.field] = -(-need.value // shared)
+    if "queue" in free:
+        # Enough that fire never waits for room while nothing spikes.
+        fields["queue"] = config.lanes + config.fire_clocks + 3
+    if "routes" in free:
+        fields["routes"] = len(network.connections)
+    config = dataclasses.replace(config, **_rounded(fields))
+    return config if config.tiles == 1 else _enlarged(network, config, free, record)
+
+
+def check_fits(network: Network, config: FabricConfig, record: frozenset[str]) -> None:
+    """Refuse a network that no mapping onto `config` could make fit, naming all that is short."""
+    largest: dict[str, Need] = {}
+    for need in (*feature_needs(network), *size_needs(network, config, record)):
+        tiles = config.tiles if need.field in DIVIDED else 1
+        lacking = need.value > tiles * getattr(config, need.field)
+        if lacking and need.value > getattr(largest.get(need.field), "value", 0):
+            largest[need.field] = need
+    if not largest:
+        return
+    short = ", ".join(_shortage(need, config) for need in largest.values())
+    fields = {
+        name: -(-need.value // (config.tiles if name in DIVIDED else 1))
+        for name, need in largest.items()
+    }
+    fields = {
+        name: bool(value) if isinstance(getattr(config, name), bool) else value
+        for name, value in fields.items()
+    }
+    settings = ", ".join(f"{name}={value}" for name, value in fields.items())
+    options = " ".join(f"--set {name}={str(value).lower()}" for name, value in fields.items())
+    beyond = [name for name, value in fields.items() if value > CHOICES.get(name, (value,))[-1]]
+    remedy = f"use FabricConfig({settings}), on the command line {options}"
+    if beyond:
+        limits = ", ".join(f"{name} above {CHOICES[name][-1]}" for name in beyond)
+        remedy = f"no hardware has {limits}: use more tiles (columns, rows) or a smaller network"
+    raise SpikeloomError(f"the network does not fit the fabric: {short}; {remedy}")
+
+
+def _shortage(need: Need, config: FabricConfig) -> str:
+    if need.what != need.field:
+        return f"{need.what} needs {need.field}={need.value}"
+    tiles = config.tiles if need.field in DIVIDED else 1
+    available = getattr(config, need.field)
+    times = f"{tiles} x " if tiles > 1 else ""
+    lacking = need.value - tiles * available
+    return f"{need.field} {need.value} of {times}{available} (short by {lacking})"
+
+
+def _rounded(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, sizes rounded up to the next of their choices."""
+    return {
+        name: next((choice for choice in CHOICES[name] if choice >= value), CHOICES[name][-1])
+        if name in CHOICES
+        else value
+        for name, value in fields.items()
+    }
+
+
+def _enlarged(
+    network: Network, config: FabricConfig, free: list[str], record: frozenset[str]
+) -> FabricConfig:
+    """`config` with neurons and weight words doubled until its tiles hold the network."""
+    activity = {node.name: 1.0 for node in network.inputs}
+    activity |= {population.name: 1.0 for population in network.populations}
+    sizes = [name for name in ("neurons", "weight_words") if name in free]
+    largest = {name: CHOICES[name][-1] for name in sizes}
+    while True:
+        try:
+            partition(network, config, record, activity)
+        except SpikeloomError:
+            sizes = [name for name in sizes if getattr(config, name) < largest[name]]
+            if not sizes:
+                return config
+            doubled = {name: 2 * getattr(config, name) for name in sizes}
+            config = dataclasses.replace(config, **doubled)
+        else:
+            return config
