@@ -15,7 +15,7 @@ from locking import one_at_a_time
 
 import spikeloom
 from spikeloom.cli import cli
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.demo import mnist_program
 from spikeloom.sim.runner import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,10 +32,10 @@ WITH_EXAMPLES = [page for page in PAGES if blocks(page.read_text(encoding="utf-8
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a trained network as model.nir; the default fabric is compiled already."""
+    """A folder with a trained network as model.nir; its fabric is compiled already."""
     shutil.copy(ROOT / "examples" / "mnist" / "mnist.nir", tmp_path / "model.nir")
     monkeypatch.chdir(tmp_path)
-    with one_at_a_time("default fabric"), Simulation(FabricConfig()):
+    with one_at_a_time("default fabric"), Simulation(mnist_program().fabric):
         pass
     return tmp_path
 

@@ -1,6 +1,7 @@
 """Commands that make a Program, or show one: compile, info."""
 
 import dataclasses
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile
 from spikeloom.devices.device import predict_clocks
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.dialect import DIALECTS
 from spikeloom.importer.load import load_nir
@@ -52,13 +54,25 @@ from spikeloom.program import Program
 )
 @click.option("--weight-bits", type=int, help="2, 4, 8 or 16 (pairs of 8); default: the fabric's.")
 @click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
+@click.option("--sum-bits", type=int, help="8..32; default: the fabric's, or the fewest.")
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="POPULATION=NUMBER",
+    help="Integer units per unit of a population's float potential; may be repeated.",
+)
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="EVENTS",
     help="Events (as for `sim`) on which no state is to saturate.",
 )
-@click.option("--board", "board_name", help="Sizes of a board's fabric, changed by --set.")
+@click.option(
+    "--board",
+    "board_name",
+    help="Sizes of a board's fabric, changed by --set; default: the smallest that fits.",
+)
 @SIZES
 @JSON
 def compile_command(
@@ -73,6 +87,8 @@ def compile_command(
     max_count: int,
     weight_bits: int | None,
     state_bits: int | None,
+    sum_bits: int | None,
+    scales: tuple[str, ...],
     calibration: Path | None,
     board_name: str | None,
     sizes: tuple[str, ...],
@@ -83,7 +99,7 @@ def compile_command(
     net = load_nir(model, dialect, **options)
     fabric = (
         fabric_sizes(sizes)
-        if board_name is None
+        if board_name in (None, "auto")
         else dataclasses.replace(board_named(board_name).fabric, **fabric_sizes(sizes))
     )
     program = compile(
@@ -91,6 +107,8 @@ def compile_command(
         fabric,
         weight_bits=weight_bits,
         state_bits=state_bits,
+        sum_bits=sum_bits,
+        scales=_scales(scales) or None,
         schedule=schedule,
         max_count=max_count,
         calibration=None if calibration is None else read_events(calibration),
@@ -101,6 +119,18 @@ def compile_command(
     write_json(json_path, values)
     _print_info(values)
     click.echo(f"wrote {target}")
+
+
+def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
+    """Scales from POPULATION=NUMBER, a decimal number or a fraction."""
+    scales = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            scales[name] = Fraction(number)
+        except (ValueError, ZeroDivisionError):
+            raise SpikeloomError(f"--scale {text}: {number!r} is not a number") from None
+    return scales
 
 
 @click.command()
@@ -189,6 +219,8 @@ def _print_info(values: dict[str, Any]) -> None:
         if isinstance(name := row.get("population"), str):
             click.echo(f"\nquantised {plain(name)}")
             print_table({k: v for k, v in row.items() if k != "population"})
+    for note in _each(quantisation.get("notes"), str):
+        click.echo(f"note: {plain(note)}")
     for warning in _each(quantisation.get("warnings"), str):
         click.echo(f"warning: {plain(warning)}")
 

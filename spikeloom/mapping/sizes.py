@@ -8,7 +8,14 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
 from spikeloom.mapping.features import Need, feature_needs
-from spikeloom.mapping.geometry import coordinate_rows, geometry, positions, shapes, weight_words
+from spikeloom.mapping.geometry import (
+    coordinate_rows,
+    geometry,
+    least_words,
+    positions,
+    shapes,
+    weight_words,
+)
 from spikeloom.mapping.partition import firing_order, groups_of, outgoing, partition, recorded
 
 
@@ -55,7 +62,10 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     last = range(len(order) - 1 if config.tiles == 1 else 0, len(order))
     padding = sum(-images[n][0] % lanes for n in last)
     joined = [geometry(connection, nodes) for connection in network.connections]
-    words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
+    if config.tiles == 1:
+        words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
+    else:
+        words = sum(least_words(g, lanes) for g in joined)
     # Connections into a population share the coordinate tables of their geometry.
     tables = {(c.target, g) for c, g in zip(network.connections, joined, strict=True)}
     channels = max(image[0] for image in images)

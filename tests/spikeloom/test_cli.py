@@ -158,7 +158,7 @@ def test_compile(run: Commands) -> None:
     assert "quantised neurons" in outcome.out
     assert run.files() - before == {"model.loom", "report.json"}
     program = Program.load("model.loom")
-    assert program.fabric == FabricConfig()
+    assert program.fabric.neurons == 8
     report = read_json("report.json")
     assert report["digest"] == program.digest
     assert report["synapses"] == 12
@@ -175,7 +175,8 @@ def test_compile_with_every_option(run: Commands) -> None:
     )
     assert (outcome.status, outcome.err) == (0, "")
     program = Program.load("other")
-    assert program.fabric == FabricConfig(lanes=3, slots=2, lower_clamp=True)
+    fabric = program.fabric
+    assert (fabric.lanes, fabric.slots, fabric.lower_clamp) == (3, 2, True)
     (population,) = program.network.populations
     assert population.inclusive
     assert population.reset == 1
@@ -190,7 +191,18 @@ def test_compile_to_other_widths(run: Commands) -> None:
     assert (program.fabric.weight_bits, program.fabric.state_bits) == (8, 24)
     assert [c.high for c in program.network.connections] == [False, True]
     assert run("compile", "model.nir", "--dt=1e-3", "--weight-bits=4").status == 0
-    assert Program.load("model.loom").fabric == FabricConfig(weight_bits=4)
+    assert Program.load("model.loom").fabric.weight_bits == 4
+    command = ["compile", "model.nir", "--dt=1e-3", "--sum-bits=20", "--scale=neurons=25/2"]
+    assert run(*command, "--board=auto", "--json=report.json").status == 0
+    assert Program.load("model.loom").fabric.sum_bits == 20
+    (row,) = read_json("report.json")["quantisation"]["populations"]
+    assert (row["scale"], row["scale_origin"]) == (12.5, "given")
+
+
+def test_compile_prints_warnings_and_notes(run: Commands) -> None:
+    outcome = run("compile", "model.nir", "--dt=1e-3", "--scale=neurons=5")
+    assert outcome.status == 0
+    assert "\nwarning: population 'neurons': a threshold of 1 became 5 steps of" in outcome.out
 
 
 def test_compile_with_calibration(run: Commands) -> None:
@@ -517,10 +529,12 @@ BAD = {
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
-    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are coordinates, axons, ",
+    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are axons, ",
     f"{COMPILE} --set lanes=17": "FabricConfig.lanes must be 1..16, not 17",
     f"{COMPILE} --set delayed_reset=1": "--set delayed_reset=1: '1' is neither true nor false",
     f"{COMPILE} --set neurons=2": "neurons 3 of 2 (short by 1)",
+    f"{COMPILE} --scale neurons=x": "--scale neurons=x: 'x' is not a number",
+    f"{COMPILE} --scale other=1": "scales: no population is called 'other'; there are neurons",
     f"{COMPILE} -o folder": "cannot write folder: Is a directory",
     f"{COMPILE} -o no/model.loom": "cannot write no/model.loom: No such file or directory",
     "info missing.loom": "cannot read missing.loom: No such file or directory",

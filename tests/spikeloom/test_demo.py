@@ -14,7 +14,6 @@ from spikeloom import cli, demo
 from spikeloom import compare as comparing
 from spikeloom.golden import step
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.sim.runner import Simulation
 from spikeloom.sim.verilog import emit
@@ -24,7 +23,7 @@ IMAGES = 20
 
 @pytest.fixture(scope="module", autouse=True)
 def _rtl_built() -> None:
-    with one_at_a_time("default fabric"), Simulation(FabricConfig()):
+    with one_at_a_time("default fabric"), Simulation(demo.mnist_program().fabric):
         pass
 
 

@@ -206,7 +206,7 @@ def test_a_fabric_of_just_what_was_used_is_enough(
     except SpikeloomError as error:
         refused = str(error)
     if refused:
-        assert re.fullmatch(r"[^\n]* \(short by \d+\); use a larger FabricConfig", refused)
+        assert re.fullmatch(r"[^\n]* \(short by \d+\); use [^\n]*FabricConfig[^\n]*", refused)
     else:
         assert all(used[name] <= getattr(smaller, name) for used in less.report.used)
 
@@ -544,7 +544,8 @@ def test_a_size_too_small_is_named_with_what_is_short(name: str, short: int) -> 
         map_all(network(), FabricConfig(lanes=4, **{**NEEDS, name: have}))
     assert str(error.value) == (
         f"the network does not fit the fabric: {name} {NEEDS[name]} of {have} "
-        f"(short by {NEEDS[name] - have}); use a larger FabricConfig"
+        f"(short by {NEEDS[name] - have}); use FabricConfig({name}={NEEDS[name]}), "
+        f"on the command line --set {name}={NEEDS[name]}"
     )
 
 
