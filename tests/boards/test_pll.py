@@ -62,7 +62,9 @@ def test_nothing_better_was_missed() -> None:
 
 
 def test_a_clock_that_is_too_slow_is_refused_with_one_that_is_not() -> None:
-    with pytest.raises(SpikeloomError, match=r"make 5 MHz .* from 12 MHz: ask for 16\.125 MHz or more"):
+    with pytest.raises(
+        SpikeloomError, match=r"make 5 MHz .* from 12 MHz: ask for 16\.125 MHz or more"
+    ):
         setting("ice40", 12 * MHZ, 5 * MHZ)
 
 
