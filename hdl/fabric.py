@@ -1,4 +1,4 @@
-"""Fabric: tiles, what carries packets between them, the sequencer and the ports of the host."""
+"""Fabric: tiles, the network between them, the sequencer and the host's ports."""
 
 from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
@@ -24,9 +24,9 @@ class Fabric(wiring.Component):
     config
         Sizes of the fabric.
     probe
-        Add the output `probe`, with which a bench sees every stream, memory write and counter.
+        Add the output `probe`, which shows every stream, memory write and counter to a bench.
     contents
-        What its memories and its control register start with.
+        Initial contents of its memories and of the control register.
 
     Members
     -------
@@ -35,12 +35,12 @@ class Fabric(wiring.Component):
     host_out : Out(stream.Signature(config.host_out))
         Spikes, states, completed steps.
     load : In(stream.Signature(config.load))
-        Writes the memories; always ready; meant for a fabric at rest.
+        Writes the memories and the control register of a fabric at rest; always ready.
     read : In(read_signature(config))
         With `readable` only: reads the memories of a fabric at rest.
     counters : Out(config.counters)
     probe : Out(config.probe.width)
-        With `probe` only: what happened in the clock before.
+        With `probe` only: the streams, writes and counters of the clock before.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Fabric(wiring.Component):
         m.d.comb += self.load.ready.eq(1)
         m.d.comb += [sequencer.load.valid.eq(self.load.valid), sequencer.load.word.eq(self.load.p)]
 
-        # To the tiles: load words, commands and the slot, all `depth` clocks later.
+        # Load words, commands and the slot reach all tiles `depth` clocks later.
         load_valid = delayed(m, self.load.valid, depth)
         load_word = delayed(m, self.load.p, depth)
         fire_valid = delayed(m, sequencer.fire.valid, depth)
@@ -87,7 +87,7 @@ class Fabric(wiring.Component):
                 tile.slot.eq(slot),
             ]
 
-        # What reads the memories of each tile.
+        # The parts of each tile whose memories can be read.
         reads = [[tile.read] for tile in tiles] if config.readable else []
 
         links: dict[tuple[int, Port], stream.Interface] = {}
@@ -135,8 +135,8 @@ class Fabric(wiring.Component):
         return m
 
     def _loop_back(self, m: Module, sequencer: Sequencer, tile: Tile) -> None:
-        """Spikes of the only tile, and the host's events, into that tile."""
-        # Spikes go first: the step waits for them.
+        """Merges the single tile's events and the host's into that tile."""
+        # Its own events have priority, because the step waits for them.
         m.d.comb += [
             tile.event.valid.eq(tile.emit_event.valid | sequencer.event.valid),
             tile.event.p.eq(Mux(tile.emit_event.valid, tile.emit_event.p, sequencer.event.p)),
@@ -146,7 +146,7 @@ class Fabric(wiring.Component):
         self._to_host(m, sequencer, tile.emit_host)
 
     def _to_host(self, m: Module, sequencer: Sequencer, packets: stream.Interface) -> None:
-        """Packets of the tiles, and STEP packets when there are none left, to the host."""
+        """Merges the tiles' packets and STEP packets, which come when no other is left."""
         m.d.comb += [
             self.host_out.valid.eq(packets.valid | sequencer.done.valid),
             self.host_out.p.eq(Mux(sequencer.done.valid, sequencer.done.p, packets.p)),
@@ -155,15 +155,15 @@ class Fabric(wiring.Component):
         ]
 
     def _read(self, m: Module, reads: list[list[wiring.PureInterface]]) -> None:
-        """A byte from a tile: the word takes the way of load words, the byte that of `busy`."""
+        """Reads a byte of a tile: the word travels like load words, the byte like `busy`."""
         depth = self.config.tree_depth
         active = delayed(m, self.read.active, depth)
         word = delayed(m, self.read.word, depth)
-        found = [
+        tile_bytes = [
             delayed(m, ask(m, parts, active & (word.tile == number), word), 1)
             for number, parts in enumerate(reads)
         ]
-        m.d.comb += self.read.data.eq(any_of(m, found, depth))
+        m.d.comb += self.read.data.eq(any_of(m, tile_bytes, depth))
 
     def _probe(
         self,
@@ -171,7 +171,7 @@ class Fabric(wiring.Component):
         tiles: list[Tile],
         links: dict[tuple[int, Port], stream.Interface],
     ) -> Value:
-        """Everything a bench compares, as one word; what is not valid reads as 0."""
+        """All that a bench compares, as one word; payloads without `valid` read as 0."""
         parts = [*_stream(self.host_in), *_stream(self.host_out)]
         parts += _event(sequencer.fire.valid, sequencer.fire.p)
         for number, tile in enumerate(tiles):

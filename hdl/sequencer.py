@@ -1,4 +1,4 @@
-"""Sequencer: lets input in, starts each phase, and waits until the fabric is quiet."""
+"""Sequencer: admits input, starts each phase, and waits until the fabric is quiescent."""
 
 from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
@@ -12,10 +12,10 @@ from spikeloom.hdl.core.ports import Command
 
 
 class Sequencer(wiring.Component):
-    """Runs steps: input may be up to `window` steps ahead of the step being fired.
+    """Runs steps; input may run up to `window` steps ahead of the step being fired.
 
-    Timing, with D = `config.tree_depth`: a phase takes START, and goes on D + 2 clocks after the
-    last event landed; a step adds WAIT (2 D + 2 clocks) and DONE.
+    Timing, with D = `config.tree_depth`: a phase starts with one clock of START and ends D + 2
+    clocks after its last event is added; a step adds WAIT (2 D + 2 clocks) and DONE.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ class Sequencer(wiring.Component):
     host_in : In(stream.Signature(config.host_in))
         Events and step marks.
     event : Out(stream.Signature(config.event))
-        The events, with their slot.
+        The events, with the slot in which they are due.
     fire : Out(Command(config))
         Starts a phase.
     done : Out(stream.Signature(config.host_out))
         STEP packets.
     slot : Out
-        The step being fired.
+        Slot of the step being fired.
     busy : In(1)
-        D clocks before, a tile was firing or sending, or an event due in its slot was on its way.
+        D clocks ago a tile was firing or emitting, or an event due in its slot was pending.
     collecting : In(1)
-        D clocks before, a packet was on its way to the host.
+        D clocks ago a packet was on its way to the host.
     load : In(load_signature(config))
     """
 
@@ -68,7 +68,7 @@ class Sequencer(wiring.Component):
         with m.If(self.load.valid & (self.load.word.target == LoadTarget.CONTROL)):
             m.d.sync += control.eq(self.load.word.data)
 
-        # One command per slot: its step's input is complete, and it waits to be fired.
+        # The commands of the steps whose input is complete, one per slot.
         m.submodules.commands = commands = memory(unsigned(1 + config.slot_width), config.slots)
         command_write = commands.write_port()
         command_read = commands.read_port()

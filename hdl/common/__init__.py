@@ -1,1 +1,1 @@
-"""Blocks that every room uses: shapes, arithmetic, queues, arbiters, load and read ports."""
+"""Shared building blocks: shapes, arithmetic, delays, queues, arbiters, load and read ports."""

@@ -1,14 +1,14 @@
-"""Combinational pieces shared by the blocks."""
+"""Combinational arithmetic."""
 
 from amaranth import Cat, Const, Mux, Value
 
 
 def saturate(value: Value, bits: int) -> Value:
-    """`value` (signed) clipped to `bits` bits in two's complement."""
+    """`value` (signed) saturated to `bits` bits in two's complement."""
     width = len(value)
     if width <= bits:
         return value
-    # It fits where all bits from the new sign upwards are equal.
+    # It fits if all bits from the new sign upwards are equal.
     upper = value[bits - 1 :]
     fits = upper.all() | ~upper.any()
     sign = value[-1]

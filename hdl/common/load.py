@@ -1,4 +1,4 @@
-"""The load port: how a network gets into the memories."""
+"""The load port, which writes a network into the memories."""
 
 from amaranth import Module, Value
 from amaranth.lib import wiring
@@ -10,17 +10,17 @@ from spikeloom.hdl.common.shapes import struct
 
 
 def load_signature(config: FabricConfig) -> wiring.Signature:
-    """A word that is written in the clock in which it is `valid`; nobody can refuse it."""
+    """A word to be written in the clock in which it is `valid`; there is no `ready`."""
     return wiring.Signature({"valid": Out(1), "word": Out(struct(config.load))})
 
 
 def loads(load: wiring.PureInterface, target: LoadTarget) -> Value:
-    """Whether there is a word for `target` in this clock."""
+    """Whether this clock has a word for `target`."""
     return load.valid & (load.word.target == target)
 
 
 def connect_load(m: Module, load: wiring.PureInterface, target: LoadTarget, memory: Memory) -> None:
-    """Give `memory` a write port that takes the words for `target`."""
+    """Add a write port to `memory` for the words of `target`."""
     write = memory.write_port()
     m.d.comb += [
         write.addr.eq(load.word.address),

@@ -1,4 +1,4 @@
-"""A queue that cannot refuse what it is given."""
+"""A queue whose writer knows that there is room."""
 
 from amaranth import Module, Signal
 from amaranth.hdl import ShapeLike
@@ -10,27 +10,32 @@ from spikeloom.hdl.common.shapes import memory
 
 
 class Queue(wiring.Component):
-    """Keeps what is pushed in order; whoever pushes sees to it that there is room.
+    """A FIFO without backpressure: the writer must not push more than `depth` items ahead.
 
-    A memory, and before its output register a row that is the head.
+    A memory, whose output register holds the head.
 
-    Timing: what is pushed in clock n into an empty queue is the head in clock n + 2; one push and
-    one pop per clock.
+    Timing: an item pushed in clock n into an empty queue is the head in clock n + `latency`; one
+    push and one pop per clock.
 
     Parameters
     ----------
     shape
-        Of what it holds.
+        Shape of an item.
     depth
-        How many it has room for.
+        Items that it has room for.
 
     Members
     -------
-    push : In(1), item : In(shape)
-    valid : Out(1), head : Out(shape)
+    push : In(1)
+        Appends `item`.
+    item : In(shape)
+    valid : Out(1)
+        There is a head.
+    head : Out(shape)
     pop : In(1)
-        Take the head away, if there is one.
+        Removes the head, if there is one.
     empty : Out(1)
+        The queue holds nothing.
     """
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
@@ -47,16 +52,21 @@ class Queue(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the push of an item into an empty queue until it is the head."""
+        return 2
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # The head is beside the memory, so that this is never full.
+        # The head is not in the memory, so the memory is never full.
         bits = index_bits(self.depth)
         m.submodules.storage = storage = memory(self.shape, 1 << bits)
         write = storage.write_port()
         read = storage.read_port()
-        written, taken = Signal(bits), Signal(bits)  # places: of the next one in, and out
+        written, taken = Signal(bits), Signal(bits)  # rows of the next push, and of the next head
         after = Signal(bits, init=1)  # taken + 1
-        stored = Signal()  # the memory holds something
+        stored = Signal()  # the memory is not empty
         m.d.comb += [
             write.addr.eq(written),
             write.data.eq(self.item),
@@ -66,7 +76,7 @@ class Queue(wiring.Component):
             self.head.eq(read.data),
             self.empty.eq(~stored & ~self.valid),
         ]
-        # Sums, and no enables: with a reset that would be one more LUT on the longest path.
+        # Sums instead of enables: an enable beside a reset costs a LUT on the longest path.
         m.d.sync += [taken.eq(taken + read.en), after.eq(after + read.en)]
         with m.If(self.push):
             m.d.sync += [written.eq(written + 1), stored.eq(1)]

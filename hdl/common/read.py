@@ -1,4 +1,4 @@
-"""The read port: how what the memories hold gets out."""
+"""The read port, which reads the memories of a fabric at rest."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -15,22 +15,22 @@ from spikeloom.hdl.common.shapes import struct
 
 
 def read_signature(config: FabricConfig) -> wiring.Signature:
-    """A byte of a memory, asked for as long as it takes.
+    """One byte of one memory; the request must hold until the byte has come.
 
     Members
     -------
     active : Out(1)
-        The read ports of the memories belong to the host; the fabric is at rest.
+        The host owns the read ports of the memories; the fabric must be at rest.
     word : Out(config.read)
-        What is asked for.
+        Memory, row and byte.
     data : In(8)
-        The byte; 0 from memories that are not asked for.
+        The byte; 0 from memories that are not addressed.
     """
     return wiring.Signature({"active": Out(1), "word": Out(struct(config.read)), "data": In(8)})
 
 
 def read_member(config: FabricConfig) -> dict[str, Any]:
-    """The member `read` of a component with readable memories, where they are readable."""
+    """The member `read` of a component whose memories are readable, if the fabric is `readable`."""
     return {"read": In(read_signature(config))} if config.readable else {}
 
 
@@ -39,13 +39,13 @@ def connect_read(
 ) -> Value:
     """Lend the read ports of `memories` to the host while it is `active`.
 
-    Call it after what drives the ports otherwise.
+    Call it after the statements that drive the ports otherwise.
 
     Returns
     -------
-    The byte that is asked for, two clocks after the word that asks.
+    The byte, two clocks after the word that addresses it; 0 if no memory of these is addressed.
     """
-    found = []
+    read_bytes = []
     for target, port in memories.items():
         row = Value.cast(port.data)
         count = -(-len(row) // 8)
@@ -55,14 +55,14 @@ def connect_read(
             m.d.comb += [port.addr.eq(read.word.address), port.en.eq(1)]
         m.d.sync += byte.eq(0)
         with m.If(read.active & (read.word.target == target)):
-            place = read.word.byte[: index_bits(count)] if count > 1 else Const(0)
-            m.d.sync += byte.eq(padded.word_select(place, 8))
-        found.append(byte)
-    return reduce(or_, found)
+            position = read.word.byte[: index_bits(count)] if count > 1 else Const(0)
+            m.d.sync += byte.eq(padded.word_select(position, 8))
+        read_bytes.append(byte)
+    return reduce(or_, read_bytes)
 
 
 def ask(m: Module, parts: Sequence[wiring.PureInterface], active: Value, word: Value) -> Value:
-    """Ask all `parts` for the same byte, which one of them has at most; what they give."""
+    """Send the same request to all `parts`, at most one of which has the byte; the byte."""
     for part in parts:
         m.d.comb += [part.active.eq(active), part.word.eq(word)]
     return reduce(or_, (part.data for part in parts))

@@ -1,4 +1,4 @@
-"""RegisterSlice: a place between two streams."""
+"""RegisterSlice: registers between two streams."""
 
 from amaranth import Module, Signal
 from amaranth.hdl import ShapeLike
@@ -7,24 +7,31 @@ from amaranth.lib.wiring import In, Out
 
 
 class RegisterSlice(wiring.Component):
-    """Keeps one payload, so that nothing on one side depends on the other in the same clock.
+    """Half-bandwidth register slice: no combinational path between its sides, in any direction.
 
-    Timing: a payload is handed on in the clock after it was taken; one every two clocks.
+    Timing: a payload taken in clock n is offered from clock n + `latency` on; one payload every two
+    clocks.
 
     Parameters
     ----------
     shape
-        Of the payload.
+        Shape of the payload.
 
     Members
     -------
-    before : In(stream.Signature(shape)), after : Out(stream.Signature(shape))
+    before : In(stream.Signature(shape))
+    after : Out(stream.Signature(shape))
     """
 
     def __init__(self, shape: ShapeLike) -> None:
         super().__init__(
             {"before": In(stream.Signature(shape)), "after": Out(stream.Signature(shape))}
         )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from taking a payload to offering it."""
+        return 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

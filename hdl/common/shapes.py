@@ -11,7 +11,7 @@ from spikeloom.golden.spec import Layout
 
 
 def struct(layout: Layout) -> data.StructLayout:
-    """The structure with the fields of `layout`."""
+    """A structure with the fields of `layout`, the first one in the least significant bits."""
     return data.StructLayout(
         {
             field.name: signed(field.width) if field.signed else unsigned(field.width)
@@ -26,12 +26,12 @@ def lanes(count: int, width: int) -> data.ArrayLayout:
 
 
 def memory(shape: ShapeLike, depth: int, rows: Sequence[int] = ()) -> Memory:
-    """A memory of `depth` rows that starts with `rows`, which are packed, and with 0 beyond.
+    """A memory of `depth` rows whose first rows start as `rows` (packed), the others as 0.
 
-    Nobody looks at a row that was read in the clock in which it is written: synthesis is told so,
-    and needs no logic to make that the old one.
+    A read of the row that is written in the same clock is unspecified and unused. The attribute
+    tells synthesis so, which saves the logic that would return the old row.
 
-    It has two rows at least: the address of a single row has no bits, which Verilog cannot say.
+    It has at least two rows: the address of a single row has no bits, which Verilog cannot express.
     """
     init = [shape.from_bits(row) for row in rows]
     return Memory(shape=shape, depth=max(2, depth), init=init, attrs={"no_rw_check": 1})

@@ -1,5 +1,6 @@
 """The neuron core: events in, spikes out.
 
-In: events. Out: events for other tiles, packets for the host.
-On the way: address generation -> integrate -> fire (neuron update) -> emit; `tile` joins them.
+In: events. Out: events for tiles, packets for the host.
+In between: address generation -> integrate -> fire (walk, neuron update) -> emit. `tile` joins
+them, `ports` has the signatures between them.
 """

@@ -14,28 +14,33 @@ from spikeloom.hdl.common.shapes import memory, struct
 
 
 class Emit(wiring.Component):
-    """Turns spikes into packets: one for each fan-out entry, and one for a state read out.
+    """Turns spikes into packets: one per row of the fan-out, and one for a state that is read out.
 
-    Where a neuron spiked several times the fan-out is walked as often.
+    The fan-out is walked once for each of the neuron's spikes in the step.
 
-    Timing: a spike pushed in clock n has its first packet on an output in clock n + 4 if nothing is
-    before it; one packet per clock.
+    Timing: a spike pushed in clock n has its first packet on an output in clock n + `latency` if
+    nothing is ahead of it; one packet per clock.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     contents
-        Rows that its memories start with.
+        Initial rows of its memories.
 
     Members
     -------
-    spike_valid : In(1), spike : In(config.spike)
-        Into the spike queue; fire's credits see to it that there is room.
-    routed, single, short : In(1)
-        The spike goes along a fan-out; it becomes a single packet; its fan-out has one row.
+    spike_valid : In(1)
+        Pushes `spike` to the spike queue; fire's credits guarantee that there is room.
+    spike : In(config.spike)
+    routed : In(1)
+        With the spike: the neuron spiked and has a fan-out.
+    single : In(1)
+        With the spike: it becomes exactly one packet.
+    short : In(1)
+        With the spike: its fan-out has one row.
     popped : Out(1)
-        The queue gave up a spike.
+        The spike queue gave up a spike.
     slot, ahead : In
         Of the command being fired.
     load : In(load_signature(config))
@@ -46,6 +51,7 @@ class Emit(wiring.Component):
     host : Out(stream.Signature(config.host_out))
         Packets to the host.
     idle : Out(1)
+        Emit holds neither a spike nor a packet.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -69,6 +75,11 @@ class Emit(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the push of a spike into an empty queue to its first packet."""
+        return 4
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -86,18 +97,18 @@ class Emit(wiring.Component):
         target_read = targets.read_port()
         target = target_read.data
 
-        # Stage A: which row of the target table comes next.
+        # Stage A: presents the next row of the target table, one per beat.
         head = queue.head.spike
         beat = Signal.like(head.fan_out)
         second = Signal.like(beat, init=2 % (1 << len(beat)))  # beat + 2
-        walked = Signal()  # the fan-out: the state is left
-        begun = Signal()  # a beat of the head is gone
-        ends = Signal()  # where one is gone: the beat that comes now is the last
-        row_ends = Signal()  # the last row of the fan-out
-        row_ended = Signal()  # row_ends, where a beat is gone
+        walked = Signal()  # the fan-out: only the state remains
+        begun = Signal()  # the head has had its first beat
+        ends = Signal()  # if so: this beat is the last
+        row_ends = Signal()  # this beat is the last row of the fan-out
+        row_ended = Signal()  # row_ends, if the head has had its first beat
         routed = Signal()
         last = Signal()
-        again = Signal()  # another spike of the neuron goes the same way
+        again = Signal()  # the fan-out is walked again, for another spike of the neuron
         step = Signal()
         b_free = Signal()
         m.d.comb += [
@@ -118,7 +129,7 @@ class Emit(wiring.Component):
         row_follows = Mux(row_ends, queue.head.short, second == head.fan_out)
         again_follows: Value = Const(0)
         if config.max_spikes > 1:
-            rounds = Signal.like(head.spiked)  # spikes of the neuron that are sent
+            rounds = Signal.like(head.spiked)  # spikes of the neuron already sent
             m.d.comb += again.eq(rounds + 1 < head.spiked)
             again_follows = rounds + row_ends + 1 < head.spiked
             with m.If(step & routed & row_ends):
@@ -135,7 +146,7 @@ class Emit(wiring.Component):
             with m.If(row_ends | ~routed):
                 m.d.sync += [beat.eq(0), second.eq(second.init)]
 
-        # Stage B: the row is there; where does the packet go?
+        # Stage B: the target row has arrived and says where the packet goes.
         b_valid = Signal()
         b_state = Signal()
         b_packet = Signal(struct(config.host_out))
@@ -157,7 +168,7 @@ class Emit(wiring.Component):
             for name, _ in config.position:
                 m.d.sync += b_packet[name].eq(head[name])
 
-        # Stage C: registered outputs, so that the way into the fabric is short.
+        # Stage C: registered outputs, which keep the paths into the fabric short.
         c_valid = Signal()
         c_host = Signal()
         c_packet = Signal(struct(config.host_out))

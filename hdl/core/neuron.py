@@ -1,4 +1,4 @@
-"""The neuron update."""
+"""The neuron update, as a pipeline."""
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
@@ -10,11 +10,11 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
 
 _DIGIT = 3
-"""Bits of a factor that are multiplied in one clock without multipliers: two additions."""
+"""Bits of a factor that a clock handles without multipliers: two additions."""
 
 
 class NeuronUpdate(wiring.Component):
-    """One neuron per clock through the update, by the parameters in a population's row.
+    """Updates one neuron per clock, with the parameters of a population's row.
 
         i' = sat(sign(i) * floor(|i| * retain_synaptic / 4096) + x)     x' = i' + leak
         r  = spiking and delayed and v > threshold
@@ -23,13 +23,12 @@ class NeuronUpdate(wiring.Component):
         s  = greatest n <= max_spikes with u > n * threshold, if spiking
         v' = v_reset, u - s * threshold, sat(u - v_reset) or u on a spike; else u
 
-    Comparisons are >= if `inclusive`. What the configuration has not is not there: the plain update
-    has x' = x, r = 0 and one spike.
+    Comparisons are >= if `inclusive`. Options that the configuration leaves out have no logic: the
+    plain update has x' = x, r = 0 and at most one spike.
 
     Timing: `v` and `i` of clock n, and `x` and `leak` of clock n + 1, give `i_next` in clock
-    n + 3 + `config.product_clocks`, `spiked` and `v_next` in clock n + `config.fire_clocks` - 1;
-    one neuron per clock. The row must hold all the while. The comments name clocks as
-    docs/hardware.md does: n is clock 1.
+    n + `current_latency`, `spiked` and `v_next` in clock n + `latency`; one neuron per clock. The
+    row must hold all the while. The comments number clocks as docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -43,12 +42,14 @@ class NeuronUpdate(wiring.Component):
         Membrane potential before the step.
     x : In(signed(sum_bits + 1))
         Exact input, bias included.
-    i, leak : In(signed(state_bits))
-        With `synaptic_current`: the synaptic current before the step, and what is added to it.
+    i : In(signed(state_bits))
+        With `synaptic_current` only: the synaptic current before the step.
+    leak : In(signed(state_bits))
+        With `synaptic_current` only: the leak potential, added to the synaptic current.
     i_next : Out(signed(state_bits))
-        With `synaptic_current`: the synaptic current after the step.
+        With `synaptic_current` only: the synaptic current after the step.
     spiked : Out(config.spike_clocks)
-        How often.
+        Spikes of the neuron in this step.
     v_next : Out(signed(state_bits))
         Membrane potential after the step.
     """
@@ -68,6 +69,16 @@ class NeuronUpdate(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from `v` to `spiked` and `v_next`."""
+        return self.config.fire_clocks - 1
+
+    @property
+    def current_latency(self) -> int:
+        """Clocks from `i` to `i_next`."""
+        return 3 + self.config.product_clocks
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         bits = config.state_bits
@@ -79,7 +90,7 @@ class NeuronUpdate(wiring.Component):
             # potential - threshold - 1 + inclusive >= 0
             return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
-        # Clocks 1 and 2; what meets a product waits for it.
+        # Clocks 1 and 2. Operands of a product's sum are delayed as long as the product.
         v = delayed(m, self.v, 1)
         product, negative = self._product(m, v, row.retain)
         drive = delayed(m, self.x, multiply)
@@ -87,7 +98,7 @@ class NeuronUpdate(wiring.Component):
         if config.delayed_reset:
             resets = delayed(m, row.spiking & row.delayed & reaches(v, row.threshold), multiply)
 
-        # Clocks 3 and 4, if built: the synaptic current stands between the input and the potential.
+        # Clocks 3 and 4, if built: the input drives the synaptic current, and that the potential.
         if config.synaptic_current:
             before, below = self._product(m, delayed(m, self.i, 1), row.retain_synaptic)
             i = saturate(delayed(m, _decayed(before, below, drive), 1), bits)
@@ -113,21 +124,21 @@ class NeuronUpdate(wiring.Component):
             u = delayed(m, Mux(u < row.v_min, row.v_min, u), 1)
 
         # Clock 8 and one more for each further bit of the spike count, the highest bit first.
-        # `left` is what the bits already found leave of the potential.
+        # `left` is the potential minus the shares of the bits that are already known.
         left = u
         higher: Value = Cat()
         for bit in range(config.spike_clocks - 1, 0, -1):
             share = (row.threshold << bit).as_signed()
-            found = Signal(name=f"found{bit}")
-            m.d.comb += found.eq(row.spiking & row.max_spikes[bit] & reaches(left, share))
+            count_bit = Signal(name=f"count_bit{bit}")
+            m.d.comb += count_bit.eq(row.spiking & row.max_spikes[bit] & reaches(left, share))
             rest = Signal(signed(bits), name=f"rest{bit}")
-            m.d.sync += rest.eq(Mux(found, left - share, left))
-            left, u, higher = rest, delayed(m, u, 1), delayed(m, Cat(found, higher), 1)
+            m.d.sync += rest.eq(Mux(count_bit, left - share, left))
+            left, u, higher = rest, delayed(m, u, 1), delayed(m, Cat(count_bit, higher), 1)
         lowest = row.spiking & reaches(left, row.threshold)
         drop = row.v_reset
         if config.max_spikes > 1:
-            # The highest bits' shares are gone already. A row with one spike may subtract something
-            # else than its threshold.
+            # The shares of the higher bits are already subtracted. In a row with one spike per step
+            # the subtrahend may differ from the threshold.
             lowest = lowest & row.max_spikes[0]
             drop = Mux(lowest, row.v_reset, 0)
         m.d.sync += self.spiked.eq(Cat(lowest, higher))
@@ -145,16 +156,16 @@ class NeuronUpdate(wiring.Component):
         return m
 
     def _product(self, m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
-        """`value` * `retain` of `product_clocks` before, and whether `value` was negative then.
+        """`value` * `retain` of `product_clocks` clocks ago, and the sign that `value` had then.
 
-        Without multipliers a clock multiplies by a few bits of `retain` at a time, and the next one
-        adds up to two halves, which whoever takes the product adds. No register of a product has a
-        reset, so that it can be the multiplier's own.
+        Without multipliers, one clock multiplies by a few bits of `retain` at a time, and the next
+        one adds these products up to two halves; the user of the product adds the halves. No
+        register of a product has a reset, so that synthesis can use the multiplier's own.
         """
         negative = delayed(m, value[-1], self.config.product_clocks)
         if self.config.multipliers:
             return _register(m, value * retain), negative
-        # From a memory to as many adders is a long way; a row is there long before its neurons.
+        # A register shortens the path from the memory to so many adders; the row settles early.
         retain = delayed(m, retain, 1)
         digits = [
             _register(m, value * retain[at : at + _DIGIT]) << at
@@ -165,7 +176,7 @@ class NeuronUpdate(wiring.Component):
 
 
 def _register(m: Module, value: Value) -> Value:
-    """`value` of the clock before."""
+    """`value` of the clock before, without a reset."""
     register = Signal.like(value, reset_less=True)
     m.d.sync += register.eq(value)
     return register
@@ -174,9 +185,9 @@ def _register(m: Module, value: Value) -> Value:
 def _decayed(product: Value, negative: Value, other: Value) -> Value:
     """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
 
-    A division rounds down; that of a negative number has to round up, where there is a rest: there
-    4095 is added before. (Not by the sign of the product: Yosys, where it puts the sum into the
-    multiplier of an iCE40, takes no notice that the product has another user.)
+    A shift rounds down, but a negative value must round toward zero: 4095 is added to it first.
+    (The sign is not taken from the product: when Yosys packs the sum into the multiplier of an
+    iCE40, it ignores that the product has another user.)
     """
     rest = negative.replicate(DECAY_BITS)
     return (product + Cat(rest, other).as_signed()) >> DECAY_BITS

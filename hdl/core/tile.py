@@ -1,4 +1,4 @@
-"""Tile: a neuron core."""
+"""Tile: a neuron core made of integrate, fire and emit."""
 
 from amaranth import Module
 from amaranth.lib import stream, wiring
@@ -16,14 +16,14 @@ from spikeloom.hdl.core.ports import Command, MemoryWrite
 
 
 class Tile(wiring.Component):
-    """Integrate, fire and emit, working at the same time.
+    """A neuron core: integrate, fire and emit work at the same time.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     contents
-        Rows that its memories start with.
+        Initial rows of its memories.
 
     Members
     -------
@@ -35,15 +35,17 @@ class Tile(wiring.Component):
         Packets of its neurons to the host.
     fire : In(Command(config))
         Commands of the sequencer.
-    slot : In, busy : Out(1)
-        Whether fire or emit works, or an event due in `slot` has not been added yet.
+    slot : In
+        The step being fired.
+    busy : Out(1)
+        Fire or emit is not idle, or an event due in `slot` has groups not yet issued.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
-    synapses, fired : Out; stalled, error : Out(1)
-        What is to be counted in this clock.
+    synapses, fired, stalled, error : Out
+        Increments of the counters in this clock.
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
-        What happens inside, for a bench to see; `current_write` with `synaptic_current` only.
+        Internal ports, for a bench to observe; `current_write` with `synaptic_current` only.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:

@@ -1,4 +1,4 @@
-"""The walk over a population that is an image."""
+"""The order in which the neurons of an image are updated."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -9,12 +9,12 @@ from spikeloom.hdl.common.shapes import struct
 
 
 class ImageWalk(wiring.Component):
-    """The rows of sums of an image, in order: channel group by channel group, each place by place.
+    """Walks the rows of sums of an image: channel group by channel group, in each all positions.
 
-    A row holds the channels of a group, `lanes` of them or the rest, at one place.
+    A row holds the sums of a group's channels, `lanes` of them or the rest, at one position.
 
-    Timing: outputs are those of the first row in the clock after `start`, those of the next in the
-    clock after `advance`.
+    Timing: the outputs describe the first row from the clock after `start` on, and the next one
+    from the clock after each `advance` on.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ class ImageWalk(wiring.Component):
     Members
     -------
     population : In(config.population_row)
-        Holds from `start` on.
+        Must hold from `start` on.
     start, advance : In(1)
     neurons : Out
         Neurons of the row.
     index, address, bias_address : Out
-        Of the row's first neuron; those of the others follow.
+        Of the row's first neuron; the others follow in steps of 1.
     y, x : Out
-        Place of all of them.
+        Position of all of them.
     """
 
     def __init__(self, config: FabricConfig) -> None:
@@ -53,7 +53,7 @@ class ImageWalk(wiring.Component):
         lanes = self.config.lanes
         population = self.population
         m = Module()
-        channels = Signal.like(population.channels)  # of this group and those that follow
+        channels = Signal.like(population.channels)  # of this group and all that follow
         x_ends, y_ends = Signal(), Signal()
         m.d.comb += [
             self.neurons.eq(Mux(channels < lanes, channels, lanes)),

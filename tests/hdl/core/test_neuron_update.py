@@ -119,7 +119,7 @@ def test_update(
 ) -> None:
     built = config(synaptic, delayed, clamp, max_spikes, multipliers)
     dut = NeuronUpdate(built)
-    latency = built.fire_clocks - 1
+    latency = dut.latency
     seen = set()
 
     async def bench(ctx) -> None:  # noqa: ANN001
@@ -145,7 +145,7 @@ def test_update(
             np.testing.assert_array_equal(v_next[there], expected[1], str(p))
             if synaptic:
                 kept = np.zeros(NEURONS) if p.synaptic_decay is None else expected[2]
-                first = 3 + built.product_clocks
+                first = dut.current_latency
                 np.testing.assert_array_equal(i_next[first : first + NEURONS], kept, str(p))
             seen.update(expected[0].tolist())
 
