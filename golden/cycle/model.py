@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from spikeloom.golden.cycle.collector import Collector
-from spikeloom.golden.cycle.fire import Command, FullFire
+from spikeloom.golden.cycle.fire import Command
+from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.mesh import Mesh
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
 from spikeloom.golden.cycle.sequencer import DONE, Sequencer

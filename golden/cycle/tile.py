@@ -8,7 +8,8 @@ clock.
 from typing import NamedTuple
 
 from spikeloom.golden.cycle.emit import Emit
-from spikeloom.golden.cycle.fire import IDLE, Command, Fire, FullFire, PopulationRow, Spike
+from spikeloom.golden.cycle.fire import IDLE, Command, Fire, PopulationRow, Spike
+from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.integrate import ConnectionRow, CoordinateRow, ImageIntegrate, Integrate
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import FabricConfig, LoadTarget

@@ -105,15 +105,15 @@ class Rows(Sizes):
         """
         weights = ("weight_base", index_bits(self.weight_words))
         sums = ("sum_base", index_bits(self.sum_words))
-        axis = index_bits(self.coordinates)
+        coordinate = index_bits(self.coordinates)
         images = [
             ("image", 1),
             ("grouped", 1),
             ("height", count_bits(self.extent)),
             ("width", count_bits(self.extent)),
-            ("row_coordinates", axis),
-            ("column_coordinates", axis),
-            ("channel_coordinates", axis),
+            ("row_coordinates", coordinate),
+            ("column_coordinates", coordinate),
+            ("channel_coordinates", coordinate),
             ("stride", weights[1]),
             ("sum_stride", sums[1]),
             ("row_weights", weights[1]),

@@ -1,0 +1,183 @@
+"""Cycle-level golden model of fire, images and options: section Fire of `docs/hardware.md`."""
+
+from collections import deque
+
+from spikeloom.golden.cycle.fire import SETUP, Fire, Result, Spike
+from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
+
+
+class FullFire(Fire):
+    """Fire of a fabric with images or options of the neuron update.
+
+    Without images, a row of the population table is walked as a 1 x 1 image whose channels are its
+    neurons. The group that begins next is (`group`, `y`, `x`), number `fetches` of its population.
+    `origins` holds the groups that have begun and are not yet in the buffer.
+    """
+
+    __slots__ = (
+        "bias_address",
+        "channels",
+        "currents",
+        "fetches",
+        "group",
+        "height",
+        "images",
+        "leaks",
+        "origins",
+        "position",
+        "position_shifts",
+        "spike_clocks",
+        "width",
+        "x",
+        "y",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__(config)
+        self.images = config.images
+        # Relative to the index.
+        at = offsets(config.spike)
+        self.position_shifts = (
+            (at["y"] - at["index"], at["x"] - at["index"]) if config.images else (0, 0)
+        )
+        self.spike_clocks = config.spike_clocks
+        self.leaks = [0] * config.neurons
+        self.currents = [0] * config.neurons
+        self.height = self.width = self.channels = 0
+        self.group = self.y = self.x = self.fetches = 0
+        self.origins: deque[tuple[int, int, int, int]] = deque()
+        self.position = self.bias_address = 0
+
+    @staticmethod
+    def needed(config: FabricConfig) -> bool:
+        """Whether the fabric has images or options that `Fire` does not model."""
+        return (
+            config.images
+            or config.synaptic_current
+            or config.delayed_reset
+            or config.lower_clamp
+            or config.max_spikes > 1
+        )
+
+    def write_bias(self, address: int, bias: int, leak: int = 0) -> None:
+        """Write a row of the bias memory."""
+        super().write_bias(address, bias)
+        self.leaks[address] = leak
+
+    def begins(self) -> int:
+        """Number of neurons in the group that begins in this clock; 0 if none begins."""
+        if not super().begins():
+            return 0
+        return min(self.lanes, self.channels - self.group * self.lanes)
+
+    def clock(self, fetched: int) -> Spike | None:
+        """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
+        arriving, setup = self.arriving, self.state == SETUP
+        spike = super().clock(fetched)
+        if arriving:
+            self._arrive()
+        if self.begun:
+            self._step()
+        elif setup:
+            population = self.population
+            if self.images:
+                self.height, self.width = population.height, population.width
+                self.channels = population.channels
+            else:
+                self.height = self.width = 1
+                self.channels = population.neurons
+            self.group = self.y = self.x = self.fetches = 0
+        return spike
+
+    def _arrive(self) -> None:
+        """Set index, rows and position of the group that enters the buffer."""
+        population = self.population
+        group, y, x, fetches = self.origins.popleft()
+        y_shift, x_shift = self.position_shifts
+        self.position = y << y_shift | x << x_shift
+        self.neuron = group * self.lanes
+        self.neuron_address = population.neuron_base + fetches * self.lanes
+        if not self.images:
+            self.bias_address = self.neuron_address
+        elif population.shared:
+            self.bias_address = population.bias_base + group * self.lanes
+        else:
+            self.bias_address = population.bias_base + fetches * self.lanes
+
+    def _step(self) -> None:
+        """Record the group that begins and advance to the next one."""
+        self.origins.append((self.group, self.y, self.x, self.fetches))
+        self.fetches += 1
+        self.x += 1
+        if self.x == self.width:
+            self.x = 0
+            self.y += 1
+            if self.y == self.height:
+                self.y = 0
+                self.group += 1
+
+    def update(self) -> Result:
+        """Update the neuron whose sum leaves the buffer, as in `Fire.update`.
+
+        The comments name the clocks of a fabric with every option. Synaptic currents are written at
+        once, because nothing reads them before the walk ends.
+        """
+        population = self.population
+        low, high = self.state_range
+        address = self.neuron_address
+        subtracts = population.reset == Reset.SUBTRACT
+
+        # m + 1.
+        v = population.v_init if self.first else self.states[address]
+        i = 0 if self.first else self.currents[address]
+        total = self.buffer & 2 * self.sum_sign - 1
+        x = (total ^ self.sum_sign) - self.sum_sign + self.biases[self.bias_address]
+        resets = bool(population.spiking and population.delayed) and self._over(v, 0)
+        # m + 2 to m + 4.
+        current = 0
+        if population.synaptic:
+            kept = abs(i) * population.retain_synaptic >> DECAY_BITS
+            current = min(max((kept if i >= 0 else -kept) + x, low), high)
+            x = current + self.leaks[self.bias_address]
+        # m + 5 and m + 6.
+        kept = abs(v) * population.retain >> DECAY_BITS
+        drop = population.v_reset if resets and subtracts else 0
+        u = min(max((kept if v >= 0 else -kept) + x - drop, low), high)
+        if resets and population.reset == Reset.VALUE:
+            u = population.v_reset
+        self.currents[address] = current
+        # m + 7.
+        u = max(u, population.v_min)
+        # From m + 8 on. `w` is `u` less the shares of the bits set so far, the lowest excepted.
+        spiked = 0
+        w = u
+        for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
+            if population.max_spikes >> bit & 1 and self._over(w, bit):
+                spiked |= 1 << bit
+                if bit:
+                    w -= population.threshold << bit
+        if spiked and not population.delayed:
+            if population.reset == Reset.VALUE:
+                u = population.v_reset
+            elif subtracts:
+                u = min(max(w - (population.v_reset if spiked & 1 else 0), low), high)
+        readout = bool(population.readout) and self.ahead == 0
+        spike = None
+        if (spiked and population.fan_out) or readout:
+            spike = Spike(
+                population=population.number,
+                index=population.index_base + self.neuron & self.index_mask | self.position,
+                spiked=spiked,
+                target_base=population.target_base,
+                fan_out=population.fan_out,
+                readout=readout,
+                value=u,
+            )
+        self.bias_address += 1
+        return address, u, spiked, spike, current
+
+    def _over(self, potential: int, bit: int) -> bool:
+        """Whether a potential is above (`inclusive`: at or above) 2**`bit` times the threshold."""
+        threshold = self.population.threshold << bit
+        return potential >= threshold if self.population.inclusive else potential > threshold
