@@ -1,9 +1,9 @@
-"""Every board built: sizes, clock, and what that makes of MNIST. Takes hours for all of them.
+"""Builds every board: sizes, clock, and the resulting speed on MNIST. Takes hours for all.
 
-The clock of the figures is the one that the board is built for, which the best placement has to
-meet; the fastest clock is nextpnr's, for the part at its slowest. Peak is `lanes` operations in
-every clock of every tile. Clocks of an image are those of the cycle-level model, which the RTL
-takes exactly, for images back to back that are already on the board.
+The figures use the clock that the board is built for, which the best placement has to meet; fmax
+is nextpnr's, for the worst case of the part. The peak is `lanes` operations per clock and tile.
+Clocks per image are those of the cycle-level model, which the RTL takes exactly, for images back to
+back that are already on the board.
 """
 
 import argparse
@@ -37,34 +37,34 @@ MARKS = ("<!-- boards: begin, written by make boards -->", "<!-- boards: end -->
 
 def measure(known: Board, seeds: range) -> dict[str, Any]:
     """The figures of one board."""
-    made = elaborate(known)
-    synthesised = synthesise(made, WHEELS)
-    placements = place_all(made, synthesised, seeds, WHEELS)
+    design = elaborate(known)
+    synthesised = synthesise(design, WHEELS)
+    placements = place_all(design, synthesised, seeds, WHEELS)
     clocks = [placed.fmax_mhz for placed in placements]
     best = max(placements, key=lambda placed: placed.fmax_mhz)
-    fabric = made.fabric
+    fabric = design.fabric
     figures = {
         "lanes": fabric.lanes,
         "tiles": fabric.tiles,
         "neurons": fabric.neurons * fabric.tiles,
         "synapses": fabric.weight_words * fabric.lanes * fabric.tiles,
-        "resources": resources(made, synthesised, best),
+        "resources": resources(design, synthesised, best),
         "fmax_median_mhz": statistics.median(clocks),
         "fmax_best_mhz": max(clocks),
         "seeds": list(seeds),
-        "clock_mhz": made.clock_mhz,
-        "met": meets(made, best),
-        "peak_gsops": fabric.lanes * fabric.tiles * made.clock_mhz / 1000,
+        "clock_mhz": design.clock_mhz,
+        "met": meets(design, best),
+        "peak_gsops": fabric.lanes * fabric.tiles * design.clock_mhz / 1000,
     }
     if (image := clocks_per_image(fabric)) is not None:
         figures["clocks_per_image"] = image
-        figures["us_per_image"] = image / made.clock_mhz
-        figures["images_per_second"] = made.clock_mhz * 1e6 / image
+        figures["us_per_image"] = image / design.clock_mhz
+        figures["images_per_second"] = design.clock_mhz * 1e6 / image
     return figures
 
 
 def clocks_per_image(fabric: FabricConfig) -> float | None:
-    """Of the MNIST network, whose weights fit or not."""
+    """Clocks per image of the MNIST network; None if it does not fit."""
     try:
         program = mnist_program(fabric)
         image = program.image
@@ -109,15 +109,15 @@ def main() -> None:
     """Build, write `--output`, and with all boards the table in the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="placements of each board")
-    parser.add_argument("board", nargs="*", help="all if none is named")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="placements per board")
+    parser.add_argument("board", nargs="*", help="default: all boards")
     arguments = parser.parse_args()
     measured = {}
     wanted = arguments.board or list(boards())
     for name in wanted:
         try:
             measured[name] = measure(board(name), range(1, arguments.seeds + 1))
-        except SpikeloomError as error:  # the hours of the others are not lost with it
+        except SpikeloomError as error:  # keep the results of the other boards
             print(error, file=sys.stderr)
             continue
         print(table({name: measured[name]}).splitlines()[-1])
@@ -130,12 +130,12 @@ def main() -> None:
 
 
 def write_table(path: Path, text: str) -> None:
-    """Put the table between the marks of a file."""
+    """Replace the table between the marks of a file."""
     begin, end = map(re.escape, MARKS)
     old = path.read_text(encoding="utf-8")
     new, count = re.subn(
         f"({begin}\n).*?({end})",
-        lambda found: f"{found[1]}{text}\n{found[2]}",
+        lambda marks: f"{marks[1]}{text}\n{marks[2]}",
         old,
         flags=re.DOTALL,
     )

@@ -28,6 +28,18 @@ ROOMS = {
         ("axi", "link"),
         ("fabric_with_link",),
     ),
+    "sim": (
+        ("cache", "toolchain", "merge", "terminal", "fusesoc"),
+        ("verilog", "formal"),
+        ("netlist", "verilator"),
+        ("runner", "cosim", "traffic", "virtual_board"),
+    ),
+    "boards": (
+        ("tools", "family", "pll"),
+        ("board", "clocking"),
+        ("catalogue", "top", "flash"),
+        ("registry", "flow"),
+    ),
     "spikeloom": (
         ("files", "events"),
         ("importer",),

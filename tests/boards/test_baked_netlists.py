@@ -1,4 +1,4 @@
-"""Boards that are built with a Program keep it in the block RAM that synthesis makes."""
+"""A Program baked into a board survives synthesis, in the contents of its block RAM."""
 
 import dataclasses
 import json
@@ -53,16 +53,16 @@ def program() -> Program:
 RAM = ("SB_RAM40_4K", "DP16KD", "TRELLIS_DPR16X4")
 
 
-def ones(made: Design) -> Counter[str]:
-    """Ones in the initial contents of the RAM that synthesis made of each memory of the tile."""
-    cells = json.loads(synthesise(made, WHEELS))["modules"]["top"]["cells"]
-    found: Counter[str] = Counter()
+def ones(baked_design: Design) -> Counter[str]:
+    """For each memory of the tile the ones in the initial contents of its RAM."""
+    cells = json.loads(synthesise(baked_design, WHEELS))["modules"]["top"]["cells"]
+    counts: Counter[str] = Counter()
     for name, cell in cells.items():
         memory = re.fullmatch(r"linked\.fabric\.tile0\.(?:\w+\.)*(\w+)\.\d+\.\d+", name)
         if memory and cell["type"] in RAM:
             contents = (v for key, v in cell["parameters"].items() if key.startswith("INIT"))
-            found[memory[1]] += "".join(contents).count("1")
-    return found
+            counts[memory[1]] += "".join(contents).count("1")
+    return counts
 
 
 def baked(name: str, program: Program) -> Design:
@@ -72,22 +72,22 @@ def baked(name: str, program: Program) -> Design:
 @pytest.mark.soak
 @pytest.mark.parametrize("name", [HX8K, "ulx3s_12f"])
 def test_synthesis_keeps_the_contents(name: str, program: Program) -> None:
-    found = ones(baked(name, program))
+    counts = ones(baked(name, program))
     (tile,) = program.image.tiles
     for memory in ("weights", "biases"):
         rows = getattr(tile, memory)
-        assert found[memory] == sum(row.bit_count() for row in rows) > 0
-    assert found["states"] == found["sums"] == 0
+        assert counts[memory] == sum(row.bit_count() for row in rows) > 0
+    assert counts["states"] == counts["sums"] == 0
 
 
 @pytest.mark.soak
 def test_weights_of_ultraplus_start_with_anything(program: Program) -> None:
-    made = baked("icebreaker", program)
-    assert LoadTarget.WEIGHT not in made.link.baked
-    assert set(made.link.baked) == set(LoadTarget) - {LoadTarget.WEIGHT}
-    found = ones(made)
-    assert found["weights"] == 0
-    assert found["biases"] > 0
+    baked_design = baked("icebreaker", program)
+    assert LoadTarget.WEIGHT not in baked_design.link.baked
+    assert set(baked_design.link.baked) == set(LoadTarget) - {LoadTarget.WEIGHT}
+    counts = ones(baked_design)
+    assert counts["weights"] == 0
+    assert counts["biases"] > 0
 
 
 @pytest.mark.soak
@@ -164,10 +164,10 @@ def test_the_commands_bake(
 
 def test_what_is_baked_is_part_of_the_identity(program: Program) -> None:
     plain = elaborate(board(HX8K), CONFIG, baud=BAUD).link
-    made = baked(HX8K, program).link
+    baked_link = baked(HX8K, program).link
     weights = tuple(dataclasses.replace(c, weights=-c.weights) for c in program.network.connections)
     network = dataclasses.replace(program.network, connections=weights)
     other = baked(HX8K, dataclasses.replace(program, network=network)).link
-    assert len({plain.build, made.build, other.build}) == 3
-    assert len({plain.contents, made.contents, other.contents}) == 3
+    assert len({plain.build, baked_link.build, other.build}) == 3
+    assert len({plain.contents, baked_link.contents, other.contents}) == 3
     assert plain.baked == ()

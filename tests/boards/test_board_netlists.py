@@ -1,4 +1,4 @@
-"""Boards built for real, with tiny fabrics, and their netlists beside the design in Verilator."""
+"""Boards built with real tools and tiny fabrics; their netlists against the design."""
 
 import json
 import math
@@ -107,36 +107,36 @@ def line(seed: int) -> str:
         if number % 5 == 4:
             frame = frame[:3] + bytes([frame[3] ^ 1]) + frame[4:] + frame
         bits += "".join("0" + f"{byte:08b}"[::-1] + "1" for byte in frame)
-        # The identity is the longest answer.
+        # The identity is the longest reply.
         bits += "1" * (2000 if number < 2 else chance.randrange(300))
     return bits
 
 
 @pytest.mark.parametrize("name", ["icebreaker", pytest.param("ulx3s_12f", marks=pytest.mark.soak)])
 def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Path) -> None:
-    """What goes out of the pin is the same in every clock: design, synthesis, place and route."""
+    """The output pin is equal on every clock: design, after synthesis, after routing."""
     seed = 1
     print(f"seed {seed}")
     built = build(board(name), TINY, clock_mhz=CLOCKS[name], baud=BAUD, seeds=[1])
     check_build(built)
-    made = built.design
-    synthesised = synthesise(made, WHEELS)
+    design = built.design
+    synthesised = synthesise(design, WHEELS)
     routed = built.placed.netlist()
     sources = {
-        "linked.v": generate("Linked fabric", TINY, FabricWithLink(TINY, made.link), "linked"),
+        "linked.v": generate("Linked fabric", TINY, FabricWithLink(TINY, design.link), "linked"),
         "bench.v": BENCH,
     }
     for stage, text in {"synthesised": synthesised, "routed": routed}.items():
-        verilog = simulation(made, text, WHEELS)
-        # The models are there once.
+        verilog = simulation(design, text, WHEELS)
+        # Each model occurs once.
         models, _, rest = verilog.partition("module board(")
         sources["models.v"] = models
         sources[f"{stage}.v"] = f"module board_{stage}(" + rest
     for file, text in sources.items():
         (tmp_path / file).write_text(text)
     files = [str(tmp_path / file) for file in sources]
-    hold = math.ceil(HOLD_US * made.clock_mhz)
-    driver = MAIN.replace("CLOCKS_PER_BIT", str(made.link.clocks_per_bit))
+    hold = math.ceil(HOLD_US * design.clock_mhz)
+    driver = MAIN.replace("CLOCKS_PER_BIT", str(design.link.clocks_per_bit))
     (tmp_path / "main.cpp").write_text(driver.replace("RESET", str(hold + 2)))
     work = tmp_path / "work"
     toolchain.verilator(
@@ -157,8 +157,8 @@ def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Pa
         ]
     )
     (tmp_path / "line").write_text(line(seed))
-    told = toolchain.run([str(tmp_path / "bench"), str(tmp_path / "line")])
-    clocks, differences, falls = map(int, told.split())
+    output = toolchain.run([str(tmp_path / "bench"), str(tmp_path / "line")])
+    clocks, differences, falls = map(int, output.split())
     assert clocks > 30_000
     assert falls > 500, "the board never spoke"
     assert differences == 0

@@ -1,4 +1,4 @@
-"""How a build is put together, with tools that do nothing but say that they ran."""
+"""The steps of a build, with stand-ins for the tools that only log their calls."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ TINY = FabricConfig(
     counter_bits=16,
 )
 
-# A stand-in writes the files that its arguments name, and its name into the log.
+# A stand-in writes the files that its arguments name, and logs its call.
 STAND_IN = """\
 #!{python}
 import json, re, sys
@@ -75,22 +75,22 @@ elif name == "icepack":
 
 @pytest.fixture
 def speeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that says how fast the placement of each seed is; the tools are stand-ins."""
+    """The file with the fmax of each seed's placement, for stand-ins of the tools."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    told = tmp_path / "speeds.json"
-    told.write_text(json.dumps({"1": 20.5, "2": 30.25, "3": 25.0}))
-    text = STAND_IN.format(python=sys.executable, log=tmp_path / "log", speeds=told)
+    speeds_file = tmp_path / "speeds.json"
+    speeds_file.write_text(json.dumps({"1": 20.5, "2": 30.25, "3": 25.0}))
+    text = STAND_IN.format(python=sys.executable, log=tmp_path / "log", speeds=speeds_file)
     for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
-    return told
+    return speeds_file
 
 
 def ran(tmp_path: Path) -> list[str]:
-    """Names of the stand-ins that ran since the last time."""
+    """Names of the stand-ins that ran since the last call."""
     log = tmp_path / "log"
     names = [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
@@ -103,30 +103,30 @@ def icebreaker() -> Board:
 
 
 def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
-    heard = []
-    made = build(
+    seeds = []
+    built = build(
         icebreaker,
         TINY,
         clock_mhz=24,
         tools=NATIVE,
-        progress=lambda placed: heard.append(placed.seed),
+        progress=lambda placed: seeds.append(placed.seed),
     )
-    assert made.bitstream == b"bits, placed by seed 2"
-    assert sorted(heard) == [1, 2, 3]
-    assert made.report["seed"] == 2
-    assert made.report["fmax_mhz"] == {
+    assert built.bitstream == b"bits, placed by seed 2"
+    assert sorted(seeds) == [1, 2, 3]
+    assert built.report["seed"] == 2
+    assert built.report["fmax_mhz"] == {
         "best": 30.25,
         "median": 25.0,
         "seeds": {"1": 20.5, "2": 30.25, "3": 25.0},
     }
-    assert made.report["clock_mhz"] == 24
-    assert made.report["resources"]["lut"] == {"used": 1}
-    assert made.report["resources"]["spram"] == {"used": 1, "available": 2}
-    assert made.report["fabric"] == dataclasses.asdict(TINY)
-    assert made.report["tools"]["yosys"] == "yosys of a test"
-    assert made.design.link.clock_hz == 24_000_000
-    assert made.design.link.clocks_per_bit == 24
-    assert made.report["build"] == made.design.link.build != "0" * 32
+    assert built.report["clock_mhz"] == 24
+    assert built.report["resources"]["lut"] == {"used": 1}
+    assert built.report["resources"]["spram"] == {"used": 1, "available": 2}
+    assert built.report["fabric"] == dataclasses.asdict(TINY)
+    assert built.report["tools"]["yosys"] == "yosys of a test"
+    assert built.design.link.clock_hz == 24_000_000
+    assert built.design.link.clocks_per_bit == 24
+    assert built.report["build"] == built.design.link.build != "0" * 32
     # Yosys for the netlist and for the Verilog.
     assert ran(tmp_path) == ["icepack", *["nextpnr-ice40"] * 3, "yosys", "yosys"]
 
@@ -161,9 +161,9 @@ def test_a_clock_that_nothing_constrained_fails(
 
 
 def test_the_fastest_clock_is_what_the_placements_support(icebreaker: Board, speeds: Path) -> None:
-    made = build_fastest(icebreaker, TINY, tools=NATIVE)
-    assert made.design.clock_mhz == 30
-    assert made.placed.fmax_mhz == 30.25
+    built = build_fastest(icebreaker, TINY, tools=NATIVE)
+    assert built.design.clock_mhz == 30
+    assert built.placed.fmax_mhz == 30.25
 
 
 def test_a_tool_that_fails_is_told_in_one_line(
@@ -178,7 +178,7 @@ def test_a_tool_that_fails_is_told_in_one_line(
 
 
 def sleep(tmp_path: Path, seeds: list[int]) -> None:
-    """Make the placements of these seeds take ten minutes."""
+    """Let the placements of these seeds take ten minutes."""
     tool = tmp_path / "bin" / "nextpnr-ice40"
     places = "    speeds = json"
     waits = f"    __import__('time').sleep(600 * (int(after['--seed']) in {seeds}))\n"
@@ -192,15 +192,15 @@ def test_a_placement_without_end_is_left_out(
     before = tool.read_text()
     sleep(tmp_path, [2])
     start = time.monotonic()
-    made = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, tools=NATIVE)
+    built = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, tools=NATIVE)
     assert time.monotonic() - start < 30
-    assert made.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
-    assert made.placed.seed == 3
+    assert built.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
+    assert built.placed.seed == 3
     (record,) = caplog.records
     assert record.getMessage() == (
         "icebreaker: left out, as it did not end within 0.2 minutes: the placement of seed 2"
     )
-    # Nothing is kept of it: where it ends, it counts.
+    # Nothing of it is cached: when it ends next time, it counts.
     tool.write_text(before)
     assert build(icebreaker, TINY, clock_mhz=24, tools=NATIVE).placed.seed == 2
 
@@ -278,7 +278,7 @@ def test_the_command_bakes_a_program(tmp_path: Path) -> None:
         links.append(json.loads((output / "report.json").read_text())["link"])
     assert links[0]["baked"] == []
     assert links[0]["contents"] == "0" * 32
-    # Not the weights: they go to the large RAMs.
+    # Not the weights: they are in single-port RAM.
     targets = {"bias", "population", "connection", "target", "control", "route", "coordinate"}
     assert set(links[1]["baked"]) == targets
     assert "population, connection" in done.output
@@ -305,7 +305,7 @@ def test_flash_calls_the_loader(icebreaker: Board, speeds: Path, tmp_path: Path)
 
 
 def test_flash_without_a_board_fails_in_one_line(icebreaker: Board, tmp_path: Path) -> None:
-    """The loader of the wheel, on a machine without the board (or without libusb)."""
+    """The wheel's loader, on a machine without the board (or without libusb)."""
     (tmp_path / "report.json").write_text('{"board": "icebreaker"}')
     (tmp_path / "icebreaker.bin").write_bytes(b"bits")
     with pytest.raises(SpikeloomError, match="^cannot write to icebreaker: .*failed: ") as caught:
@@ -318,17 +318,17 @@ def test_every_board_has_its_pins_and_the_options_of_its_part(name: str, tmp_pat
     """Amaranth's own script for the platform names the same part."""
     known = board(name)
     platform = known.make_platform()
-    made = elaborate(known, TINY)
-    for pin in made.pins.values():
-        assert f"{pin}" in made.constraints
-        assert f" \\{pin} " in made.source
+    design = elaborate(known, TINY)
+    for pin in design.pins.values():
+        assert f"{pin}" in design.constraints
+        assert f" \\{pin} " in design.source
     platform = known.make_platform()
     if known.family.name != "gowin":
-        plan = platform.prepare(Top(known, TINY, made.link, made.setting), "top")
+        plan = platform.prepare(Top(known, TINY, design.link, design.setting), "top")
         part, _, _ = " ".join(known.part).partition(" --router")
         assert f" {part} " in str(plan.files["build_top.sh"])
     assert len(known.name) <= 16
-    assert abs(made.link.baud / known.baud - 1) < 0.02
+    assert abs(design.link.baud / known.baud - 1) < 0.02
 
 
 def test_a_board_is_a_preset_of_the_compiler() -> None:

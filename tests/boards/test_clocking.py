@@ -1,4 +1,4 @@
-"""The reset that the clock comes up with, clock by clock."""
+"""The power-on reset, clock by clock."""
 
 from typing import Any
 

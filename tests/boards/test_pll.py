@@ -12,23 +12,23 @@ from spikeloom.golden.errors import SpikeloomError
 SOURCES = {"ice40": (12, 16, 48), "ecp5": (12, 25, 48), "gowin": (27,)}
 
 
-def by_registers(family: str, source: float, found: Setting) -> float:
-    """What comes out, by the formula of the data sheet, from the values of the registers."""
+def by_registers(family: str, source: float, chosen: Setting) -> float:
+    """The output frequency by the data sheet's formula, from the register values."""
     if family == "ice40":
-        divr, divf, divq = found.reference - 1, found.feedback - 1, math.log2(found.output)
+        divr, divf, divq = chosen.reference - 1, chosen.feedback - 1, math.log2(chosen.output)
         return source * (divf + 1) / (2**divq * (divr + 1))
-    return source * found.feedback / found.reference
+    return source * chosen.feedback / chosen.reference
 
 
 @pytest.mark.parametrize("family", SOURCES)
 def test_the_formula_of_the_data_sheet_gives_the_frequency(family: str) -> None:
     for source in SOURCES[family]:
         for wanted in (17, 20, 24, 36, 50, 61.5, 75, 100):
-            found = setting(family, source * MHZ, round(wanted * MHZ))
-            assert math.isclose(by_registers(family, source, found), found.frequency / MHZ)
-            assert found.frequency <= wanted * MHZ
-            assert found.detector == Fraction(source * MHZ, found.reference)
-            assert found.oscillator == found.frequency * found.output
+            chosen = setting(family, source * MHZ, round(wanted * MHZ))
+            assert math.isclose(by_registers(family, source, chosen), chosen.frequency / MHZ)
+            assert chosen.frequency <= wanted * MHZ
+            assert chosen.detector == Fraction(source * MHZ, chosen.reference)
+            assert chosen.oscillator == chosen.frequency * chosen.output
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_the_formula_of_the_data_sheet_gives_the_frequency(family: str) -> None:
 def test_settings_of_the_field(
     family: str, source: int, wanted: float, registers: tuple[int, int, int]
 ) -> None:
-    found = setting(family, source * MHZ, round(wanted * MHZ))
-    divq = found.output.bit_length() - 1
-    assert (found.reference - 1, found.feedback - 1, divq) == registers
+    chosen = setting(family, source * MHZ, round(wanted * MHZ))
+    divq = chosen.output.bit_length() - 1
+    assert (chosen.reference - 1, chosen.feedback - 1, divq) == registers
 
 
 def test_nothing_better_was_missed() -> None:
-    """A search of its own, over the registers of ECP5, by floating point."""
+    """An independent search over the registers of ECP5, in floating point."""
     for wanted in (33.3, 62.5, 77.7, 101):
         best = max(
             25 / i * f

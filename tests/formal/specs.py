@@ -1,4 +1,4 @@
-"""What the proofs share."""
+"""Building blocks of the specifications: sizes, faults, claims about streams and arbiters."""
 
 import inspect
 import sys
@@ -14,7 +14,7 @@ from spikeloom.sim.formal import fixed
 
 
 def tiny(**sizes: int) -> FabricConfig:
-    """The smallest fabric: what the packets say beyond route and slot does not steer them."""
+    """The smallest fabric; packet contents beyond route and slot do not steer packets."""
     return FabricConfig(
         **{
             "lanes": 1,
@@ -40,7 +40,7 @@ def tiny(**sizes: int) -> FabricConfig:
 def broken(component: type, right: str, wrong: str, **names: Any) -> Any:
     """`component` with one fault: `wrong` instead of `right`, once, in the text of its module.
 
-    `names` are global names of that module to be replaced too.
+    `names` replaces global names of that module, too.
     """
     module = sys.modules[component.__module__]
     text = inspect.getsource(module)
@@ -69,7 +69,7 @@ def transfer(port: stream.Interface) -> Any:
 
 
 def holds(m: Module, port: stream.Interface) -> Any:
-    """Valid and payload are as in the clock before, if that had no transfer."""
+    """Valid and payload are stable since the previous clock, unless it had a transfer."""
     waiting = Signal()
     before = Signal(len(port.p.as_value()))
     m.d.sync += [waiting.eq(port.valid & ~port.ready), before.eq(port.p)]
@@ -77,10 +77,11 @@ def holds(m: Module, port: stream.Interface) -> Any:
 
 
 def in_turn(m: Module, requests: Value, grant: Value, weights: Sequence[int]) -> None:
-    """Claims that grants go round and that every turn is as long as its weight.
+    """Claims that grants rotate and that every turn is as long as its weight.
 
-    Any one request is followed. `waited` counts the grants to others while it asks; `run` its own,
-    one after the other and while it asks, since another had one: that is where a turn begins.
+    Follows an arbitrary request. `waited` counts the grants to others while it requests. `run`
+    counts its own consecutive grants while it requests, since the last grant to another, where a
+    turn begins.
     """
     count = len(weights)
     chosen = fixed(m, range(count), "chosen")
@@ -113,9 +114,9 @@ def in_turn(m: Module, requests: Value, grant: Value, weights: Sequence[int]) ->
 
 
 class ConstantTable(wiring.Component):
-    """In place of a router's table: a table that does not change, with any content.
+    """Replaces a router's table by a constant one with arbitrary contents.
 
-    All of it is what the load word's data says, row 0 in the lowest bits.
+    The data of the load word holds the whole table, row 0 in the lowest bits.
     """
 
     def __init__(self, shape: Any, depth: int, contents: Sequence[int]) -> None:
@@ -147,7 +148,7 @@ class ConstantTable(wiring.Component):
 
 
 def opened(component: type, hooks: dict[str, str], **names: Any) -> Any:
-    """`component` whose inside a proof can see: elaborated when it is made, with text replaced."""
+    """`component` with internals visible to a proof: elaborated on creation, with text replaced."""
     text = inspect.getsource(sys.modules[component.__module__])
     for plain, hooked in hooks.items():
         if text.count(plain) != 1:

@@ -1,4 +1,4 @@
-"""The cycle-by-cycle bench: RTL and model agree under gaps and backpressure, and it can fail."""
+"""The cycle-by-cycle bench: RTL and model agree under gaps and backpressure, and faults show."""
 
 import dataclasses
 
@@ -93,7 +93,7 @@ def mapped(config: FabricConfig) -> MemoryImage:
 
 
 def check(image: MemoryImage, scenario: Scenario, verilog: str | None = None) -> cosim.Report:
-    """The bench, which test processes build one after the other."""
+    """Run the bench, which test processes build one at a time."""
     with one_at_a_time(f"cosim-{image.config.lanes}"):
         return cosim.check(image, scenario, verilog)
 
@@ -117,7 +117,7 @@ def test_every_clock_agrees(name: str, pauses: str) -> None:
     assert spikes > 0
     assert report.packets == report.steps + spikes + expected.states["b"].size
 
-    # Loading takes a clock a word, and what follows as many as the model says.
+    # Loading takes one clock per word; the model predicts the rest.
     model = CycleModel(image.config)
     model.load(image)
     model.run(words)
@@ -154,7 +154,7 @@ def test_a_bench_that_does_not_end_fails(deaf: dict[str, float]) -> None:
 
 
 def test_a_probe_of_another_width_fails() -> None:
-    """All is 0 in the first clock but what does not change place: only the width differs."""
+    """In the first clock all signals that differ in position are 0; only the width differs."""
     other = dataclasses.replace(NARROW, counter_bits=17)
     assert other.probe.width > NARROW.probe.width
     words = [NARROW.host_in.pack({"step": 1})]
@@ -172,7 +172,7 @@ def test_first_difference_names_the_field() -> None:
     probe = NARROW.probe
     expected = probe.pack({"0.fetch.valid": 1, "counters.cycles": 9})
     got = probe.pack({"0.fetch.valid": 1, "counters.cycles": 8, "counters.errors.0": 1})
-    found = {"signal": "counters.cycles", "expected": 9, "got": 8}
-    assert first_difference(probe, expected, got) == found
+    difference = {"signal": "counters.cycles", "expected": 9, "got": 8}
+    assert first_difference(probe, expected, got) == difference
     with pytest.raises(ValueError, match="do not differ"):
         first_difference(probe, expected, expected)

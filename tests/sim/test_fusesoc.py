@@ -1,4 +1,4 @@
-"""The core that FuseSoC reads."""
+"""FuseSoC accepts the core file."""
 
 import importlib.util
 import json

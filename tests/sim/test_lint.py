@@ -1,4 +1,4 @@
-"""Other tools take the emitted Verilog as it is, without a warning."""
+"""Third-party tools accept the emitted Verilog without a warning."""
 
 import shutil
 import subprocess

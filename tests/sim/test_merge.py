@@ -1,4 +1,4 @@
-"""One module for all that are the same, and only for those."""
+"""Equal modules are merged, and only those."""
 
 import dataclasses
 import re
@@ -24,7 +24,7 @@ USE = """\
 
 
 def design(*leaves: tuple[str, int, str]) -> str:
-    """A top with these modules in it: name, width, and name of the output."""
+    """A top module with these submodules: name, width, and name of the output."""
     uses = [
         USE.format(kind=rf"\top.{name}", name=name, port=port, net=rf"\y{number}")
         for number, (name, _, port) in enumerate(leaves)

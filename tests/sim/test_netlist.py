@@ -1,4 +1,4 @@
-"""The fabric after synthesis is the fabric; and where it is not, that is seen."""
+"""The fabric after synthesis behaves like the RTL; a fault in the netlist shows."""
 
 import json
 import re
@@ -84,7 +84,7 @@ def test_the_commands_run_it(
 
 
 def test_a_fault_in_a_cell_is_seen(program: Program, cells: str) -> None:
-    """Of one look-up table before the states all bits are flipped."""
+    """All bits of one look-up table in front of the states are flipped."""
     tables = list(re.finditer(r"LUT_INIT\(16'h([0-9a-f]+)\)\n  \) (\S*fire\.states\S*) ", cells))
     table = tables[np.random.default_rng(1).integers(len(tables))]
     flipped = f"{int(table[1], 16) ^ 0xFFFF:04x}"

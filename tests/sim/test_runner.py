@@ -1,4 +1,4 @@
-"""The fast runner: its own workings on a small stand-in, and the RTL against the golden model."""
+"""The fast runner: its mechanics on a small stand-in, and the RTL against the golden model."""
 
 import re
 import sys
@@ -141,7 +141,7 @@ def words_of(values: list[int]) -> Words:
 EVENT, MARK = 0b1100, 1
 
 
-# The runner's own workings.
+# The mechanics of the runner.
 
 
 def test_words_go_back_to_back_and_packets_carry_their_clock() -> None:
@@ -399,13 +399,13 @@ def test_rtl_does_what_the_golden_model_does(name: str) -> None:
         expected = simulate(net, inputs)
         words = host_words(image, check_inputs(net, inputs))
         (result,) = run_batch(config, image, [np.concatenate(words)])
-        heard = decode_packets(image, result.clocks, result.packets, 4, 6)
-        assert heard.spikes.keys() == {"first", "second"}, seed
-        assert heard.states.keys() == {"first", "sum"}, seed
-        for which in heard.spikes:
-            assert np.array_equal(heard.spikes[which], expected.spikes[which]), (seed, which)
-        for which in heard.states:
-            assert np.array_equal(heard.states[which], expected.states[which]), (seed, which)
+        decoded = decode_packets(image, result.clocks, result.packets, 4, 6)
+        assert decoded.spikes.keys() == {"first", "second"}, seed
+        assert decoded.states.keys() == {"first", "sum"}, seed
+        for which in decoded.spikes:
+            assert np.array_equal(decoded.spikes[which], expected.spikes[which]), (seed, which)
+        for which in decoded.states:
+            assert np.array_equal(decoded.states[which], expected.states[which]), (seed, which)
         assert result.counters["cycles"] == int(result.clocks[-1]) + 1
         assert result.counters["synops.0"] == expected.synops.sum()
         assert result.counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())
@@ -424,7 +424,7 @@ def test_rtl_result_does_not_depend_on_workers() -> None:
 
     one = plain(run_batch(SMALL, image, chunks, workers=1))
     assert one == plain(run_batch(SMALL, image, chunks, workers=4))
-    # A chunk does not feel the ones before it.
+    # A chunk is independent of those before it.
     assert one[2:] == plain(run_batch(SMALL, image, chunks[2:], workers=1))
 
 

@@ -1,4 +1,4 @@
-"""The RTL of the mesh under load: against the golden model in every clock, and on a scoreboard.
+"""The RTL of the mesh under load: against the golden model on every clock, and a scoreboard.
 
 `SPIKELOOM_PACKETS` and `SPIKELOOM_SEED` choose how much and which traffic; `make soak` sets them.
 """
@@ -24,7 +24,7 @@ from spikeloom.sim.traffic.score import received, score
 from spikeloom.sim.traffic.stimuli import Stimuli, draw
 
 PACKETS = int(os.environ.get("SPIKELOOM_PACKETS", "20000"))
-"""Of all cases together, at least."""
+"""Minimum over all cases together."""
 SEED = int(os.environ.get("SPIKELOOM_SEED", "1"))
 
 SIZES = ("2x2", "3x2", "1x4", "4x4")
@@ -73,12 +73,12 @@ def stimuli(size: str, pattern: str, packets: int, seed: int, **sizes: int) -> S
     config = mesh(size, **sizes)
     choose, load, listening = PATTERNS[pattern]
     choices = choose(config)
-    ways = routes(config, seed)
+    route_list = routes(config, seed)
     active = sum(bool(choice) for choice in choices)
     return draw(
         config,
-        ways,
-        route_rows(config, ways),
+        route_list,
+        route_rows(config, route_list),
         choices,
         packets=-(-packets // active),
         load=load,
@@ -123,7 +123,7 @@ def test_any_table_leads_to_the_same() -> None:
     played = draw(config, none, rows, choices, packets=300, load=0.8, listening=0.6, seed=SEED)
     outcome, difference = check(played)
     assert difference is None
-    # The room for deliveries is as much as was expected, so nothing but the clocks is looked at.
+    # The room for deliveries is as much as was expected, so only the clocks are compared.
     assert outcome.clocks > 300
 
 
@@ -149,7 +149,7 @@ def test_births_keep_to_the_load() -> None:
 
 @pytest.mark.parametrize("patience", [1, 5])
 def test_latency_bound_by_hand(patience: int) -> None:
-    # In 3x2 the longest way is from tile 2 through 1 and 0 to 3. Heads: N of 3 waits at L for E,
+    # In 3x2 the longest path is from tile 2 through 1 and 0 to 3. Heads: N of 3 waits at L for E,
     # with two sources, and L: 4 p. E of 0 waits at S for W (the host) and L: 3 * 4 p = 12 p. E of 1
     # waits at W for L: 2 * 12 p = 24 p. L of 2 is alone at W: 24 p. Four of them in each router,
     # and from there to the next: 4 * 24 p + 24 p, 4 * 24 p + 12 p, 4 * 12 p + 4 p, 4 * 4 p + p.
@@ -159,14 +159,14 @@ def test_latency_bound_by_hand(patience: int) -> None:
 @pytest.mark.parametrize("spot", [0, 5])
 @pytest.mark.parametrize("others", [0, 1])
 def test_no_source_falls_behind_its_share(spot: int, others: int) -> None:
-    """Of a tile that all send to (with `others`, as much goes to all tiles): one for each."""
+    """All sources send to one tile (with `others`, as much to all tiles) and get equal shares."""
     config = mesh("4x4")
-    ways = [frozenset({tile}) for tile in range(config.tiles)]
+    route_list = [frozenset({tile}) for tile in range(config.tiles)]
     choice = [spot] * config.tiles + list(range(config.tiles)) * others
     played = draw(
         config,
-        ways,
-        route_rows(config, ways),
+        route_list,
+        route_rows(config, route_list),
         [choice] * config.tiles + [[]],
         packets=8000,
         load=1.0,
@@ -182,7 +182,7 @@ def test_no_source_falls_behind_its_share(spot: int, others: int) -> None:
 
 
 def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
-    """The module with a fault, beside the real one."""
+    """A copy of the module with a fault."""
     assert module.__file__
     source = Path(module.__file__).read_text(encoding="utf-8")
     assert source.count(old) == 1, old
@@ -227,7 +227,7 @@ UNFAIR = {
     "the grant does not go round": PAIR,
     "an input has one turn for all its sources": "3x1",
 }
-"""Faults by which nothing goes wrong, and the mesh that shows them."""
+"""Faults that lose nothing, only fairness, and the mesh that shows them."""
 
 
 @pytest.mark.parametrize("name", FAULTS)

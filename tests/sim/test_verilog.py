@@ -1,4 +1,4 @@
-"""The Verilog that is written for a fabric."""
+"""The emitted Verilog of a fabric."""
 
 import os
 import re
@@ -19,7 +19,7 @@ CONFIG = FabricConfig(
 
 
 def _emit_elsewhere(checkout: Path, work: Path, seed: str) -> bytes:
-    """What `emit` gives in a copy of the sources, with an empty cache."""
+    """The output of `emit` in a copy of the sources, with an empty cache."""
     shutil.copytree(ROOT / "spikeloom", checkout / "spikeloom")
     work.mkdir()
     program = (
