@@ -44,7 +44,7 @@ def golden_beside(
     warm, counted = rounds
     with threadpool_limits(1):
         pairs = [
-            (_seconds(lambda: simulate(network, events)), _seconds(theirs))
+            (_seconds(lambda: simulate(network, events, workers=1)), _seconds(theirs))
             for _ in range(warm + counted)
         ][warm:]
     ours, reference = (len(events) / statistics.median(times) for times in zip(*pairs, strict=True))

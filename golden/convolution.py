@@ -1,5 +1,7 @@
 """Convolutions: what they join, and the exact sums that they bring."""
 
+import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,86 +92,120 @@ class Convolution:
         return counts
 
 
-BLOCK = 1 << 20
-"""Elements of unfolded input at once, to bound the memory used."""
+BLOCK = 1 << 18
+"""Elements of unfolded input at once: few enough to stay in the cache."""
 
-
-class ConvolutionSums:
-    """The sums that a convolution's events bring to its targets.
-
-    The input is unfolded, a row for each place of the output, and multiplied with the kernel in
-    the smallest float type whose integers are exact up to the largest possible sum.
-
-    Parameters
-    ----------
-    convolution
-        Its kernel counts as it is, without `high`.
-    image
-        Of the source.
-    max_count
-        Most events of an axon or neuron at once.
-    """
-
-    def __init__(self, convolution: Convolution, image: ImageShape, max_count: int) -> None:
-        self._convolution = convolution
-        self._image = image
-        kernel = convolution.weights.reshape(convolution.groups, -1, _taps(convolution))
-        most = max_count * convolution.pool[0] * convolution.pool[1]
-        self._counts = np.uint16 if most < 1 << 16 else np.uint32
-        bits = (most * int(np.abs(kernel).sum(axis=2).max())).bit_length() + 1
-        # By part: (taps, channels of the target's part).
-        self._kernel = kernel.transpose(0, 2, 1).astype(np.float32 if bits <= 25 else np.float64)
-
-    def __call__(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources)."""
-        _, height, width = self._convolution.output(self._image)
-        flat = events.reshape(-1, *self._image)
-        block = max(1, BLOCK // (height * width * self._kernel.shape[1]))
-        sums = [self._sums(flat[start : start + block]) for start in range(0, len(flat), block)]
-        result: Signed = np.concatenate(sums).reshape(*events.shape[:-1], -1)
-        return result
-
-    def _sums(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
-        pooled = _pooled(self._convolution, events, self._counts)
-        windows = _unfold(self._convolution, pooled.astype(self._kernel.dtype))
-        moments, channels, height, width = windows.shape[:4]
-        each = channels // self._convolution.groups
-        sums = []
-        for part, kernel in enumerate(self._kernel):
-            places = windows[:, part * each : (part + 1) * each].transpose(0, 2, 3, 1, 4, 5)
-            rows = places.reshape(moments * height * width, -1)
-            with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
-                sums.append((rows @ kernel).reshape(moments, height * width, -1))
-        by_place = np.concatenate(sums, axis=2)
-        return by_place.transpose(0, 2, 1).reshape(moments, -1).astype(np.int64)
+Events = NDArray[np.bool_] | NDArray[np.uint8]
+"""Whether an axon or neuron has an event, or how many."""
 
 
 Counts = NDArray[np.unsignedinteger[Any]]
 """How many events a pool has."""
 
 
-def _taps(convolution: Convolution) -> int:
-    return int(np.prod(convolution.weights.shape[1:]))
+class ConvolutionSums:
+    """The exact sums that the events of a convolution's source add to its targets.
+
+    The kernel is multiplied with the unfolded input, a column for each position of the output, in
+    the smallest float type in which every partial sum is an exact integer.
+
+    Parameters
+    ----------
+    convolution
+        Its kernel counts as it is, without `high`.
+    image
+        Image shape of the source.
+    max_count
+        Maximum number of events of an axon or neuron in a step.
+    """
+
+    def __init__(self, convolution: Convolution, image: ImageShape, max_count: int) -> None:
+        self._convolution = convolution
+        self._image = image
+        self._output = convolution.output(image)
+        # By group: (channels of the target's group, taps).
+        taps = math.prod(convolution.weights.shape[1:])
+        kernel = convolution.weights.reshape(convolution.groups, -1, taps)
+        max_pooled = max_count * math.prod(convolution.pool)
+        self._counts = np.uint16 if max_pooled < 1 << 16 else np.uint32
+        bits = (max_pooled * int(np.abs(kernel).sum(axis=2).max())).bit_length() + 1
+        self._kernel = kernel.astype(np.float32 if bits <= 25 else np.float64)
+        self._integer = np.int32 if bits <= 32 else np.int64
+        self._block = max(1, BLOCK // (kernel[:, 0].size * math.prod(self._output[1:])))
+        self._buffers = _Buffers(convolution, image, self._block, self._kernel.dtype)
+
+    def __call__(self, events: Events) -> Signed:
+        """Sums of shape (..., targets) for events (..., sources)."""
+        flat = events.reshape(-1, *self._image)
+        sums = np.empty((len(flat), *self._output), self._integer)
+        for start in range(0, len(flat), self._block):
+            pooled = _pooled(self._convolution, flat[start : start + self._block], self._counts)
+            product = self._product(self._buffers.unfold(pooled))
+            sums[start : start + self._block] = product.reshape(-1, *self._output)
+        return sums.reshape(*events.shape[:-1], -1)
+
+    def _product(self, unfolded: NDArray[Any]) -> NDArray[Any]:
+        """Sums as floats, moments first, then in the order of the target's neurons."""
+        groups, _, taps = self._kernel.shape
+        matrices = unfolded.reshape(len(unfolded), groups, taps, -1)
+        with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
+            if matrices.shape[3] == 1:  # one product with a matrix, not many with vectors
+                rows = matrices[..., 0].transpose(1, 0, 2) @ self._kernel.transpose(0, 2, 1)
+                product: NDArray[Any] = rows.transpose(1, 0, 2)
+            else:
+                product = self._kernel @ matrices
+        return product
+
+
+class _Buffers(threading.local):
+    """Memory in which a thread unfolds one block of input after the other.
+
+    Fresh memory for each block would cost a page fault every 4 KiB.
+    """
+
+    def __init__(
+        self, convolution: Convolution, image: ImageShape, block: int, dtype: np.dtype[Any]
+    ) -> None:
+        channels, *extents = image
+        (top, bottom), (left, right) = convolution.padding
+        height, width = (
+            extent // pool for extent, pool in zip(extents, convolution.pool, strict=True)
+        )
+        # Only the image is ever written, so the padding stays 0.
+        padded = np.zeros((block, channels, top + height + bottom, left + width + right), dtype)
+        self._inner = padded[:, :, top : top + height, left : left + width]
+        rows, columns = convolution.weights.shape[2:]
+        down, right = convolution.dilation
+        reach = (rows - 1) * down + 1, (columns - 1) * right + 1
+        windows = sliding_window_view(padded, reach, axis=(2, 3))
+        rows, columns = convolution.stride
+        windows = windows[:, :, ::rows, ::columns, ::down, ::right]
+        self._windows = windows.transpose(0, 1, 4, 5, 2, 3)
+        self._unfolded = np.empty(self._windows.shape, dtype)
+
+    def unfold(self, pooled: Counts | Events) -> NDArray[Any]:
+        """The input of each kernel tap for each position of the output.
+
+        Shape (moments, channels, kernel rows, kernel columns, output rows, output columns).
+        """
+        moments = len(pooled)
+        self._inner[:moments] = pooled
+        self._unfolded[:moments] = self._windows[:moments]
+        return self._unfolded[:moments]
 
 
 def _pooled(
-    convolution: Convolution,
-    events: NDArray[np.bool_] | NDArray[np.uint8],
-    counts: type[np.uint16] | type[np.uint32],
-) -> Counts:
-    """Events summed over pools, and padded; (moments, channels, rows, columns)."""
-    moments, channels, height, width = events.shape
+    convolution: Convolution, events: Events, counts: type[np.uint16] | type[np.uint32]
+) -> Events | Counts:
+    """Events summed over pools, (moments, channels, rows, columns)."""
     rows, columns = convolution.pool
-    whole = events[:, :, : height // rows * rows, : width // columns * columns]
-    pools = whole.reshape(moments, channels, height // rows, rows, width // columns, columns)
-    summed: Counts = pools.sum(axis=(3, 5), dtype=counts)
-    return np.pad(summed, ((0, 0), (0, 0), *convolution.padding))
-
-
-def _unfold(convolution: Convolution, x: NDArray[Any]) -> NDArray[Any]:
-    """A view (moments, channels, output rows, output columns, kernel rows, kernel columns)."""
-    rows, columns = convolution.weights.shape[2:]
-    down, right = convolution.dilation
-    reach = (rows - 1) * down + 1, (columns - 1) * right + 1
-    windows = sliding_window_view(x, reach, axis=(2, 3))
-    return windows[:, :, :: convolution.stride[0], :: convolution.stride[1], ::down, ::right]
+    if rows == columns == 1:
+        return events
+    height, width = (
+        extent // pool * pool
+        for extent, pool in zip(events.shape[2:], convolution.pool, strict=True)
+    )
+    summed = np.zeros((*events.shape[:2], height // rows, width // columns), counts)
+    for y, x in np.ndindex(rows, columns):
+        summed += events[:, :, y:height:rows, x:width:columns]
+    return summed

@@ -29,10 +29,16 @@ def decay(x: Signed, k: int) -> Signed:
     k
         0..4096.
     """
-    kept: Signed = (np.abs(x) * (DECAY_ONE - k)) >> DECAY_BITS
-    return np.sign(x) * kept
+    kept: Signed = np.abs(x)
+    kept *= DECAY_ONE - k
+    kept >>= DECAY_BITS
+    kept *= np.sign(x)
+    return kept
 
 
-def saturate(x: Signed, bits: int) -> Signed:
-    """Clip `x` to the two's-complement range of `bits` bits."""
-    return np.clip(x, *signed_range(bits))
+def saturate(x: Signed, bits: int, out: Signed | None = None) -> Signed:
+    """Clip `x` to the two's-complement range of `bits` bits, into `out` if given."""
+    # Bounds in the type of x: NumPy takes 20 us to check Python integers against it.
+    low, high = (x.dtype.type(bound) for bound in signed_range(bits))
+    clipped: Signed = x.clip(low, high, out=out)
+    return clipped

@@ -45,31 +45,36 @@ def update(
     subtrahend = population.threshold if population.subtrahend is None else population.subtrahend
     drive = x
     if population.synaptic_decay is not None:
-        drive = i = saturate(decay(i, population.synaptic_decay) + x, state_bits)
+        i = decay(i, population.synaptic_decay)
+        i += x
+        drive = saturate(i, state_bits, out=i)
         if population.leak is not None:
             drive = drive + population.leak.astype(x.dtype)
-    delayed = population.delayed_reset and population.spiking
-    before = _reaches(population, v, 1) if delayed else np.False_
-    if delayed and population.reset is Reset.SUBTRACT:
-        drive = drive - subtrahend * before
-    u: Signed = saturate(decay(v, population.decay) + drive, state_bits)
-    if delayed and population.reset is Reset.VALUE:
-        u[before] = population.v_reset
+    before = None
+    if population.delayed_reset and population.spiking:
+        before = _reaches(population, v, 1)
+    if before is not None and population.reset is Reset.SUBTRACT:
+        drive = drive - before * x.dtype.type(subtrahend)
+    u = decay(v, population.decay)
+    u += drive
+    saturate(u, state_bits, out=u)
+    if before is not None and population.reset is Reset.VALUE:
+        _assign(u, before, population.v_reset)
     if population.v_min is not None:
-        u = np.maximum(u, population.v_min)
+        np.maximum(u, population.v_min, out=u)
     if not population.spiking:
         return np.zeros(u.shape, np.bool_), u, i
     spikes: Spikes = _reaches(population, u, 1)
     for count in range(2, population.max_spikes + 1):
-        spikes = spikes.astype(np.uint8) + _reaches(population, u, count)
+        spikes = spikes.astype(np.uint8, copy=False)
+        spikes += _reaches(population, u, count)
     if not population.delayed_reset:
         match population.reset:
             case Reset.VALUE:
-                np.putmask(u, spikes.astype(np.bool_, copy=False), population.v_reset)
+                _assign(u, spikes.astype(np.bool_, copy=False), population.v_reset)
             case Reset.SUBTRACT:
-                fired = spikes.astype(np.bool_, copy=False)
-                drop = spikes[fired].astype(u.dtype) * subtrahend
-                u[fired] = saturate(u[fired] - drop, state_bits)
+                u -= spikes * u.dtype.type(subtrahend)
+                saturate(u, state_bits, out=u)
             case Reset.NONE:
                 pass
     return spikes, u, i
@@ -79,6 +84,13 @@ def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]
     """Whether `u` is above (`inclusive`: at) `count` times the threshold."""
     threshold = count * population.threshold
     return u >= threshold if population.inclusive else u > threshold
+
+
+def _assign(u: Signed, where: NDArray[np.bool_], value: int) -> None:
+    """u[where] = value, by arithmetic: several times as fast as NumPy's masked assignment."""
+    u *= ~where
+    if value:
+        u += where * u.dtype.type(value)
 
 
 def update_type(state_bits: int, sum_bits: int) -> type[np.int32] | type[np.int64]:

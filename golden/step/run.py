@@ -6,7 +6,9 @@ that is this step's spikes of an earlier phase or of an input. The sums are exac
 does not matter.
 """
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +18,15 @@ from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Signed
 from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.step.neuron import Spikes, update, update_type
+from spikeloom.golden.step.batch import Batch, firing_groups
+from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.sums import WeightSums
 
-BATCH_ELEMENTS = 1 << 23
-"""Samples are run in batches of about this many input elements, to bound the memory used."""
+NEURONS = 1 << 17
+"""Neurons of a population, times samples, that are updated at once: they stay in the cache."""
+
+THREADED = 1 << 20
+"""Updates of a neuron below which threads do not pay."""
 
 
 @dataclass(frozen=True)
@@ -108,69 +114,59 @@ def check_inputs(
     return counts
 
 
-def simulate(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> Run:
-    """Run every sample of `inputs` (see `check_inputs`) from the initial state."""
+def simulate(
+    network: Network,
+    inputs: Mapping[str, ArrayLike] | ArrayLike,
+    workers: int | None = None,
+) -> Run:
+    """Run every sample of `inputs` (see `check_inputs`) from the initial state.
+
+    Parameters
+    ----------
+    workers
+        Maximum number of threads, >= 1; one for each core if None. The result is the same.
+    """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
-    widest = sum(node.size for node in network.inputs)
-    widest += sum(population.size for population in network.populations)
-    batch = max(1, BATCH_ELEMENTS // (steps * widest))
-    runs = [
-        _simulate_batch(network, {name: c[start : start + batch] for name, c in counts.items()})
-        for start in range(0, samples, batch)
-    ]
-    if len(runs) == 1:
-        return runs[0]
-    return Run(
-        {name: np.concatenate([run.spikes[name] for run in runs]) for name in runs[0].spikes},
-        {name: np.concatenate([run.states[name] for run in runs]) for name in runs[0].states},
-        np.concatenate([run.synops for run in runs]),
-    )
-
-
-def _simulate_batch(network: Network, counts: Mapping[str, NDArray[np.uint8]]) -> Run:
-    samples, steps = next(iter(counts.values())).shape[:2]
-    integer = update_type(network.state_bits, network.sum_bits)
+    sizes = [population.size for population in network.populations]
+    if samples * steps * sum(sizes) < THREADED:
+        workers = 1
+    workers = workers or os.cpu_count() or 1
+    # Steps first: what is read and written in one step is contiguous.
+    events: dict[str, Spikes] = {name: array.swapaxes(0, 1) for name, array in counts.items()}
+    for p in network.populations:
+        if p.spiking:
+            count_type = np.bool_ if p.max_spikes == 1 else np.uint8
+            events[p.name] = np.empty((steps, samples, p.size), count_type)
     sums = {id(c): connection_sums(network, c) for c in network.connections}
-    # What inputs bring is known beforehand, for all steps.
-    driven = {
-        id(c): sums[id(c)](counts[c.source]) for c in network.connections if c.source in counts
-    }
-    emitted: dict[str, Spikes] = {}
-    v: dict[str, Signed] = {}
-    i: dict[str, Signed] = {}
-    for population in network.populations:
-        shape = samples, steps, population.size
-        emitted[population.name] = np.zeros(
-            shape, np.bool_ if population.max_spikes == 1 else np.uint8
-        )
-        v[population.name] = np.full((samples, population.size), population.v_init, integer)
-        i[population.name] = np.zeros((samples, population.size), integer)
+    groups = firing_groups(network)
+    size = max(1, min(NEURONS // max(sizes), samples // workers))
+    batches = [
+        {name: array[:, start : start + size] for name, array in events.items()}
+        for start in range(0, samples, size)
+    ]
+    # Threads share the batches or, where there are fewer batches than threads, the sums in one.
+    by_batch = len(batches) >= workers
 
-    firing_order = sorted(network.populations, key=lambda population: population.phase)
-    for t in range(steps):
-        for population in firing_order:
-            name = population.name
-            x: Signed = np.tile(population.bias.astype(integer), (samples, 1))
-            for connection in network.into(name):
-                then = t - connection.delay
-                if then < 0:
-                    continue
-                if connection.source in counts:
-                    arriving = driven[id(connection)][:, then]
-                else:
-                    arriving = sums[id(connection)](emitted[connection.source][:, then])
-                if connection.high:
-                    arriving = arriving * integer(1 << network.weight_bits)
-                x += arriving
-            emitted[name][:, t], v[name], i[name] = update(
-                population, v[name], i[name], x, network.state_bits
-            )
+    def run(part: Mapping[str, Spikes], executor: Executor | None) -> dict[str, Signed]:
+        batch = Batch(network, sums, part, executor, workers)
+        return {name: v for group in groups for name, v in batch.run(group).items()}
 
+    if workers == 1:
+        states = [run(part, None) for part in batches]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            if by_batch:
+                states = list(pool.map(lambda part: run(part, None), batches))
+            else:
+                states = [run(part, pool) for part in batches]
     return Run(
-        {p.name: emitted[p.name] for p in network.populations if p.spiking},
-        {p.name: v[p.name].astype(np.int64) for p in network.populations},
-        _synaptic_operations(network, counts, emitted),
+        {p.name: events[p.name].swapaxes(0, 1) for p in network.populations if p.spiking},
+        {
+            p.name: np.concatenate([v[p.name] for v in states]).astype(np.int64)
+            for p in network.populations
+        },
+        _synaptic_operations(network, events),
     )
 
 
@@ -184,20 +180,18 @@ def connection_sums(network: Network, connection: AnyConnection) -> WeightSums |
     return WeightSums(connection.weights, count)
 
 
-def _synaptic_operations(
-    network: Network,
-    counts: Mapping[str, NDArray[np.uint8]],
-    emitted: Mapping[str, Spikes],
-) -> NDArray[np.int64]:
-    samples, steps = next(iter(counts.values())).shape[:2]
+def _synaptic_operations(network: Network, events: Mapping[str, Spikes]) -> NDArray[np.int64]:
+    """Of each sample; `events` are (steps, samples, size)."""
+    steps, samples = next(iter(events.values())).shape[:2]
     synops = np.zeros(samples, np.int64)
     for connection in network.connections:
-        source = connection.source
-        events = counts[source] if source in counts else emitted[source]
-        arriving = events[:, : max(steps - connection.delay, 0)]
-        if isinstance(connection, Convolution):
-            synops += arriving.sum(axis=1, dtype=np.int64) @ network.fan_out(connection)
-        else:
-            total = arriving.sum(axis=(1, 2), dtype=np.int64)
-            synops += total * network.size(connection.target)
+        if connection.source in events:
+            arriving = events[connection.source][: max(steps - connection.delay, 0)]
+            if isinstance(connection, Convolution):
+                # Exact in float64, and far faster than a product of integers.
+                counts = arriving.sum(axis=0, dtype=np.uint32).astype(np.float64)
+                synops += (counts @ network.fan_out(connection)).astype(np.int64)
+            else:
+                counts = arriving.sum(axis=2, dtype=np.uint32).sum(axis=0, dtype=np.int64)
+                synops += counts * network.size(connection.target)
     return synops

@@ -8,7 +8,10 @@ from spikeloom.golden.fixed import Signed
 SPARSE = 1 / 16
 """Fraction of axons with an event below which adding rows beats a matrix product."""
 
-BLOCK = 1000
+LARGE = 1 << 24
+"""Products of a matrix product below which looking for the events takes longer."""
+
+BLOCK = 4000
 """Moments summed up together; few enough for their sums to stay in the cache."""
 
 
@@ -32,20 +35,24 @@ class WeightSums:
         highest = int(np.maximum(weights, 0).sum(axis=0).max()) * max_count
         bits = max(highest.bit_length(), (-lowest - 1).bit_length()) + 1
         self._matrix = weights.astype(np.float32 if bits <= 25 else np.float64, order="C")
-        self._rows = weights.astype(np.int16 if bits <= 16 else np.int64, order="C")
+        self._rows = weights.astype(
+            np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64, order="C"
+        )
+        self._integer = np.int32 if bits <= 32 else np.int64
         self._single = max_count == 1
 
     def __call__(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> Signed:
         """Sums of shape (..., targets) for events (..., sources)."""
         flat = events.reshape(-1, events.shape[-1])
-        if self._single:
-            present = np.flatnonzero(flat.view(np.bool_))
-            if present.size < SPARSE * flat.size:
-                return self._add_rows(present, flat.shape).reshape(*events.shape[:-1], -1)
+        if self._single and flat.size * self._rows.shape[1] > LARGE:
+            present = flat.view(np.bool_)
+            if np.count_nonzero(present) < SPARSE * flat.size:
+                rows = self._add_rows(np.flatnonzero(present), flat.shape)
+                return rows.reshape(*events.shape[:-1], -1)
         # BLAS may raise the flag for what lies beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
             product = flat.astype(self._matrix.dtype) @ self._matrix
-        sums: Signed = product.astype(self._rows.dtype)
+        sums: Signed = product.astype(self._integer)
         return sums.reshape(*events.shape[:-1], -1)
 
     def _add_rows(self, present: NDArray[np.int64], shape: tuple[int, ...]) -> Signed:

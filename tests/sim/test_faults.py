@@ -28,6 +28,7 @@ import pytest
 from locking import one_at_a_time
 
 import spikeloom.golden.fixed
+import spikeloom.golden.step.batch
 import spikeloom.golden.step.neuron
 import spikeloom.golden.step.run
 from spikeloom.compare import Mismatch, compare
@@ -706,9 +707,9 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
             EXTRA_SPIKE,
         ),
         (
-            spikeloom.golden.step.run,
-            "then = t - connection.delay",
-            "then = t - connection.delay - 1",
+            spikeloom.golden.step.batch,
+            "delay = connection.delay",
+            "delay = connection.delay + 1",
             {},
             EXTRA_SPIKE,
         ),
@@ -721,16 +722,16 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
         ),
         (
             spikeloom.golden.step.neuron,
-            "saturate(decay(v, population.decay) + drive, state_bits)",
-            "decay(v, population.decay) + drive",
+            "    u += drive\n    saturate(u, state_bits, out=u)",
+            "    u += drive",
             # 60, 120, 180: over the threshold, which is the upper rail.
             LEAK,
             Mismatch(0, 2, "spike", "p[2]", expected=1, got=0),
         ),
         (
             spikeloom.golden.fixed,
-            "return np.sign(x) * kept",
-            "return (x * (DECAY_ONE - k)) >> DECAY_BITS",
+            "    kept *= np.sign(x)\n    return kept",
+            "    return (x * (DECAY_ONE - k)) >> DECAY_BITS",
             # -11 -> -5 -> -2 -> -1 -> 0 -> 0 instead of -11 -> -6 -> -3 -> -2 -> -1 -> -1
             {"v_init": -11, "decay": 2048},
             Mismatch(0, None, "state", "p[0]", expected=-1, got=0),
@@ -750,8 +751,10 @@ def test_fault_in_the_step_level_model(
     bad = mutant(module, old, new)
     if module is spikeloom.golden.step.run:
         monkeypatch.setattr(devices, "simulate", bad.simulate)
+    elif module is spikeloom.golden.step.batch:
+        monkeypatch.setattr(spikeloom.golden.step.run, "Batch", bad.Batch)
     elif module is spikeloom.golden.step.neuron:
-        monkeypatch.setattr(spikeloom.golden.step.run, "update", bad.update)
+        monkeypatch.setattr(spikeloom.golden.step.batch, "update", bad.update)
     else:
         monkeypatch.setattr(spikeloom.golden.step.neuron, "decay", bad.decay)
     with one_at_a_time("faults-fast"):

@@ -1,0 +1,136 @@
+"""The loop over steps, for samples that run together."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloom.golden.convolution import ConvolutionSums
+from spikeloom.golden.fixed import Signed
+from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.step.neuron import Spikes, update, update_type
+from spikeloom.golden.step.sums import WeightSums
+
+ELEMENTS = 1 << 18
+"""Axons or neurons, times samples and steps, that are summed at once, to bound the memory used."""
+
+
+def firing_groups(network: Network) -> list[list[Population]]:
+    """The populations in groups that drive each other through loops, most of them of one.
+
+    A group comes after all those that drive it, so it can run through all its steps at once.
+    Within a group, populations are in firing order.
+    """
+    populations = sorted(network.populations, key=lambda population: population.phase)
+    number = {population.name: n for n, population in enumerate(populations)}
+    drives = np.eye(len(populations), dtype=np.bool_)
+    for connection in network.connections:
+        if connection.source in number:
+            drives[number[connection.source], number[connection.target]] = True
+    for between in range(len(populations)):  # Warshall's transitive closure
+        drives |= drives[:, between, np.newaxis] & drives[between]
+    groups: dict[bytes, list[Population]] = {}
+    # A group is driven by more populations than any group that drives it.
+    for n in np.argsort(drives.sum(axis=0), kind="stable"):
+        groups.setdefault((drives[n] & drives[:, n]).tobytes(), []).append(populations[n])
+    return list(groups.values())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples that run together.
+
+    Parameters
+    ----------
+    network
+        The network.
+    sums
+        For each connection, by its `id`, the sums that its events add to its targets.
+    events
+        Of each input and spiking population, (steps, samples, size). `run` writes those of
+        populations.
+    executor, workers
+        Threads that share the sums of a group's input, and their number; None for no threads.
+    """
+
+    network: Network
+    sums: Mapping[int, WeightSums | ConvolutionSums]
+    events: Mapping[str, Spikes]
+    executor: Executor | None = None
+    workers: int = 1
+
+    def run(self, group: Sequence[Population]) -> dict[str, Signed]:
+        """Run a firing group from the first step to the last.
+
+        Returns
+        -------
+        dict
+            The potentials of its populations after the last step, (samples, size).
+        """
+        steps, samples = next(iter(self.events.values())).shape[:2]
+        names = {population.name for population in group}
+        inside: dict[str, list[AnyConnection]] = {name: [] for name in names}
+        outside: dict[str, list[AnyConnection]] = {name: [] for name in names}
+        for connection in self.network.connections:
+            if connection.target in names and connection.source in self.events:
+                where = inside if connection.source in names else outside
+                where[connection.target].append(connection)
+        v = {p.name: np.full((samples, p.size), p.v_init, self._integer) for p in group}
+        i = {p.name: np.zeros((samples, p.size), self._integer) for p in group}
+        sizes = [array.shape[2] for array in self.events.values()]
+        largest = max(*sizes, *(population.size for population in group))
+        stretch = max(1, ELEMENTS // (samples * largest))
+        for start in range(0, steps, stretch):
+            stop = min(start + stretch, steps)
+            x = {p.name: self._input(p, outside[p.name], start, stop) for p in group}
+            for t in range(start, stop):
+                for population in group:
+                    name = population.name
+                    now = x[name][t - start]
+                    for connection in inside[name]:
+                        self._add(now[np.newaxis], connection, t)
+                    spikes, v[name], i[name] = update(
+                        population, v[name], i[name], now, self.network.state_bits
+                    )
+                    if population.spiking:
+                        self.events[name][t] = spikes
+        return v
+
+    @property
+    def _integer(self) -> type[np.int32] | type[np.int64]:
+        return update_type(self.network.state_bits, self.network.sum_bits)
+
+    def _input(
+        self, population: Population, connections: Sequence[AnyConnection], start: int, stop: int
+    ) -> Signed:
+        """Bias and what `connections` bring in steps start..stop-1, (steps, samples, size)."""
+        samples = next(iter(self.events.values())).shape[1]
+        x = np.empty((stop - start, samples, population.size), self._integer)
+
+        def fill(part: slice) -> None:
+            x[part] = population.bias
+            for connection in connections:
+                self._add(x[part], connection, start + part.start)
+
+        if self.executor is None:
+            fill(slice(0, len(x)))
+        else:
+            size = -(-len(x) // self.workers)
+            parts = [slice(first, first + size) for first in range(0, len(x), size)]
+            tuple(self.executor.map(fill, parts))
+        return x
+
+    def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
+        """Add to the input `x` of steps start, start + 1, ... what a connection brings."""
+        delay = connection.delay
+        stop = start + len(x)
+        first = max(start, delay)  # before, nothing has arrived
+        if first >= stop:
+            return
+        arriving = self.sums[id(connection)](
+            self.events[connection.source][first - delay : stop - delay]
+        )
+        if connection.high:
+            arriving = arriving * self._integer(1 << self.network.weight_bits)
+        x[first - start :] += arriving
