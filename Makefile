@@ -40,9 +40,9 @@ demo: .venv/demo
 test: .venv/test lint
 	$(BIN)/pytest -n 2 --dist worksteal
 
-# Networks built, run and exported by snnTorch and Norse, imported and compared spike for spike.
+# Networks built, run and exported by each framework, imported and compared spike for spike.
 frameworks: .venv/frameworks
-	$(BIN)/pytest -rs tests/spikeloom/importer/test_frameworks.py
+	$(BIN)/pytest -rs tests/spikeloom/importer/frameworks
 
 # What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults

@@ -56,7 +56,9 @@ def test_recordings_held_out(name: str, example: ModuleType, shared_data: Path) 
 @pytest.mark.parametrize("backend", ["golden", "verilator"])
 def test_the_recurrent_network_that_snntorch_ran(backend: str, shared_data: Path) -> None:
     """The hidden raster of the NIR paper's Braille network, with 16-bit weights in pairs."""
-    net = spikeloom.load_nir(shared_data / "nir" / "braille_zero.nir", dialect="snntorch")
+    net = spikeloom.load_nir(
+        shared_data / "nir" / "braille_zero.nir", "snntorch", reset="zero", reset_delay=False
+    )
     made = spikeloom.compile(net, {"sum_bits": 24}, weight_bits=16, state_bits=20)
     events = np.load(shared_data / "nir" / "braille_input.npy", allow_pickle=False)
     raster = np.load(shared_data / "nir" / "braille_zero_hidden_snntorch.npy", allow_pickle=False)

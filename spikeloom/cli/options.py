@@ -14,7 +14,7 @@ from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.importer.dialect import check_options
+from spikeloom.importer.dialects import check_options
 
 PROGRAM = click.argument("program", type=click.Path(path_type=Path))
 EVENTS = click.argument("events", type=click.Path(path_type=Path))

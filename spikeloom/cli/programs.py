@@ -14,7 +14,7 @@ from spikeloom.compiler import compile
 from spikeloom.devices.device import predict_clocks
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import check_inputs
-from spikeloom.importer.dialect import DIALECTS
+from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
@@ -26,7 +26,7 @@ from spikeloom.program import Program
 @click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
 @click.option(
     "--reset",
-    type=click.Choice(["value", "subtract", "none"]),
+    type=click.Choice(["value", "zero", "subtract", "none"]),
     help="What a spike makes of the potential; default: the dialect's.",
 )
 @click.option(

@@ -14,7 +14,8 @@ from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
 from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
-from spikeloom.importer.dialect import DIALECTS, Dialect
+from spikeloom.importer.assumptions import Assumption
+from spikeloom.importer.dialect import NIR, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel
 
 PerNeuron = float | Floats
@@ -184,6 +185,10 @@ class FloatNetwork:
         For each output of the network its name and the population it reads.
     dialect
         The options under which the network was imported, its time step among them.
+    assumptions
+        Those of these options that change spikes and that the user did not give.
+    warnings
+        Results of the import that are hardly meant, each with a remedy.
 
     Raises
     ------
@@ -196,7 +201,9 @@ class FloatNetwork:
     populations: tuple[FloatPopulation, ...]
     connections: tuple[AnyFloatConnection, ...]
     outputs: tuple[tuple[str, str], ...] = ()
-    dialect: Dialect = DIALECTS["nir"]
+    dialect: Dialect = NIR
+    assumptions: tuple[Assumption, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         nodes: dict[str, FloatInput | FloatPopulation] = {}

@@ -34,6 +34,9 @@ NODES = (
 )
 """Every kind of node but NIRGraph."""
 
+NEURON_NODES = (nir.IF, nir.LIF, nir.CubaLIF)
+"""Kinds that spike and reset."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -54,10 +57,14 @@ class Wiring:
         those of the whole; others are `Port`.
     sources
         For each node the names of those that feed it, sorted.
+    used, warnings
+        Options of the dialect that mattered, and remarks on edges that are hardly meant.
     """
 
     nodes: dict[str, Any]
     sources: dict[str, list[str]]
+    used: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def read(source: "str | os.PathLike[str] | nir.NIRGraph") -> nir.NIRGraph:
@@ -87,16 +94,53 @@ def read(source: "str | os.PathLike[str] | nir.NIRGraph") -> nir.NIRGraph:
     return graph
 
 
-def wiring(graph: nir.NIRGraph) -> Wiring:
-    """A graph as one flat graph whose edges all make sense."""
+def wiring(graph: nir.NIRGraph, past_loop: bool = False) -> Wiring:
+    """A graph as one flat graph whose edges all make sense.
+
+    With `past_loop` the input of a nested graph that leads only to the weight of a loop around a
+    neuron node goes past that weight, to the neuron node (`loop_entry` of a dialect).
+    """
     flat = _flatten(graph, "", (), _Flat())
     sources: dict[str, list[str]] = {name: [] for name in sorted(flat.nodes)}
     for source, target in flat.edges:
         if source in sources[target]:
             raise SpikeloomError(f"edge {source!r} -> {target!r} is there twice; remove one")
         sources[target].append(source)
+    used, warnings = [], []
+    for port, weight, neuron in _loop_entries(flat.nodes, sources):
+        used.append("loop_entry")
+        if past_loop:
+            sources[weight].remove(port)
+            sources[neuron].append(port)
+        else:
+            warnings.append(
+                f"node {weight!r}: the weight of the loop around {neuron!r} is the only way into "
+                'it; for a file of Spyx pass dialect="spyx", which reads the edge past that weight'
+            )
     _check_ends(flat.nodes, sources)
-    return Wiring(flat.nodes, {name: sorted(feeding) for name, feeding in sources.items()})
+    ordered = {name: sorted(feeding) for name, feeding in sources.items()}
+    return Wiring(flat.nodes, ordered, tuple(used), tuple(warnings))
+
+
+def _loop_entries(
+    nodes: dict[str, Any], sources: dict[str, list[str]]
+) -> list[tuple[str, str, str]]:
+    """Inputs of nested graphs that lead to the weight of a loop only, with weight and neuron."""
+    entries = []
+    for weight, feeding in sources.items():
+        if not isinstance(nodes[weight], (nir.Linear, nir.Affine)) or len(feeding) != 2:
+            continue
+        for port, neuron in (feeding, feeding[::-1]):
+            leads_to = [name for name, feeds in sources.items() if port in feeds]
+            if (
+                isinstance(nodes[port], Port)
+                and nodes[port].end == "input"
+                and leads_to == [weight]
+                and isinstance(nodes[neuron], NEURON_NODES)
+                and sources[neuron] == [weight]
+            ):
+                entries.append((port, weight, neuron))
+    return entries
 
 
 def names(listed: list[str]) -> str:
@@ -130,6 +174,13 @@ def _flatten(graph: nir.NIRGraph, prefix: str, path: tuple[int, ...], flat: _Fla
             nested[name] = _ports(full, node)
             _flatten(node, f"{full}.", (*path, id(graph)), flat)
             continue
+        if node is None:
+            raise SpikeloomError(
+                f"node {full!r}: the exporter left this layer out, because NIR or the exporter has "
+                "no node for it (such as MaxPool2d, BatchNorm2d or Dropout); fold a BatchNorm into "
+                "the weights before it, replace a MaxPool of spikes by a SumPool2d and a Threshold "
+                "of 0.5, remove a Dropout, and export again"
+            )
         if type(node) not in NODES:
             known = ", ".join(kind.__name__ for kind in NODES)
             raise SpikeloomError(

@@ -29,6 +29,9 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 BLOCK = 1 << 22
 """Elements of unit vectors at once, to bound the memory used."""
 
+ROUNDING = 1e-6
+"""Relative difference that storing a number as float32, and computing with it, can make."""
+
 
 @dataclass(frozen=True)
 class Diagonal:
@@ -243,6 +246,21 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Permute:
+    """y = x[order]; order of shape (elements,)."""
+
+    order: NDArray[np.intp]
+
+    def apply(self, x: Floats) -> Floats:
+        """Y of x, of shape (..., elements)."""
+        return x[..., self.order]
+
+    def after(self, earlier: Map) -> Map | None:
+        """None: no structure survives another order."""
+        return None
+
+
+@dataclass(frozen=True)
 class Convolve:
     """What a `Kernel` does, to a signal."""
 
@@ -264,7 +282,7 @@ class Convolve:
         return None
 
 
-Operation = Scale | Linear | Convolve
+Operation = Scale | Linear | Permute | Convolve
 
 
 def follow(earlier: Map, operation: Operation) -> Map:
@@ -348,17 +366,25 @@ def _ungrouped(weights: Floats, groups: int) -> Floats:
     return full
 
 
+def same(values: Floats, others: Floats | float) -> bool:
+    """Whether all values equal others up to float32 rounding."""
+    larger = np.maximum(np.abs(values), np.abs(others))
+    with np.errstate(invalid="ignore"):  # infinities
+        near = (np.abs(values - others) <= ROUNDING * larger) & np.isfinite(larger)
+    return bool((near | (values == others)).all())
+
+
 def magnitude(values: Floats) -> float:
     """Largest magnitude; 0 of nothing."""
     return float(np.abs(values).max(initial=0.0))
 
 
 def by_channel(gains: Floats, image: ImageShape) -> Floats | None:
-    """The gain of each channel, where all places of it have the same."""
+    """The gain of each channel, where all its positions have the same."""
     if gains.size != math.prod(image):
         return None
-    places = gains.reshape(image[0], -1)
-    return places[:, 0] if (places == places[:, :1]).all() else None
+    channels = gains.reshape(image[0], -1)
+    return channels[:, 0] if same(channels, channels[:, :1]) else None
 
 
 def add(maps: tuple[Map, ...], others: tuple[Map, ...]) -> tuple[Map, ...]:

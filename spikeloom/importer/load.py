@@ -1,7 +1,7 @@
 """From a NIR graph to a float network.
 
 Between neurons a graph is linear: what arrives at a neuron node is a sum of spike trains, each
-through a chain of maps and delays, plus constants. Every node gets its output as such a `_Signal`;
+through a chain of maps and delays, plus constants. Every node gets its output as such a `Signal`;
 a map makes a new one of it (`importer.maps`), and a neuron node starts a new one. When all
 are there, what arrives at each neuron node becomes its connections and its bias.
 
@@ -14,9 +14,7 @@ import dataclasses
 import heapq
 import math
 import os
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import nir
@@ -24,25 +22,38 @@ import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY, MAX_SIZE
-from spikeloom.importer.dialect import Dialect, resolve
-from spikeloom.importer.float_network import FloatInput, FloatNetwork, FloatPopulation, levels
+from spikeloom.golden.spec import Reset
+from spikeloom.importer.assumptions import Assumption, assumptions
+from spikeloom.importer.cycles import closing
+from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.dialects import resolve
+from spikeloom.importer.float_network import (
+    AnyFloatConnection,
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+    levels,
+)
 from spikeloom.importer.graph import Port, Wiring, names, read, wiring
 from spikeloom.importer.images import Link, choose_images, connections
+from spikeloom.importer.inputs import input_dimensions, input_shape
 from spikeloom.importer.linear_maps import (
     Diagonal,
     Floats,
     Kernel,
+    Linear,
     Map,
     Operation,
+    Permute,
     Scale,
-    add,
     by_channel,
-    follow,
     matrix_size,
 )
 from spikeloom.importer.maps import MAPS, delay_steps
-from spikeloom.importer.neurons import NEURONS, own_shape
+from spikeloom.importer.neurons import NEURONS, own_shape, reset_timing
 from spikeloom.importer.node import Node, Shape
+from spikeloom.importer.signals import Signal
 
 MAX_SYNAPSES = 1 << 28
 """Most weights of one connection: all that the largest tile could hold."""
@@ -76,90 +87,37 @@ def load_nir(
         node and the remedy.
     """
     meaning = resolve(dialect, **options)
-    flat = wiring(read(source))
+    given = {option for option, value in options.items() if value is not None}
+    if isinstance(dialect, Dialect):
+        given |= {field.name for field in dataclasses.fields(Dialect)}
+    flat = wiring(read(source), meaning.loop_entry == "neuron")
     # Numbers beyond float64 are found where they end up, in a weight or a bias that is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
-        return _Importer(meaning, flat).network()
-
-
-Source = tuple[str, int]
-"""An input or population, and the steps of delay on the way from it."""
-
-
-@dataclass(frozen=True)
-class _Signal:
-    """What flows along an edge: bias + sum over sources of maps of their spikes.
-
-    Parameters
-    ----------
-    shape
-        Shape of the signal; all else is flattened in C order.
-    terms
-        By source the maps to add up.
-    bias
-        Shape (elements,).
-    """
-
-    shape: Shape
-    terms: dict[Source, tuple[Map, ...]]
-    bias: Floats
-
-    @classmethod
-    def spikes_of(cls, name: str, shape: Shape) -> "_Signal":
-        size = math.prod(shape)
-        return cls(shape, {(name, 0): (Diagonal(np.ones(size)),)}, np.zeros(size))
-
-    @property
-    def sources(self) -> list[str]:
-        return sorted({name for name, _ in self.terms})
-
-    def through(self, operation: Operation, shape: Shape) -> "_Signal":
-        terms = {
-            source: tuple(follow(one, operation) for one in maps)
-            for source, maps in self.terms.items()
-        }
-        return _Signal(shape, terms, operation.apply(self.bias[np.newaxis])[0])
-
-    def plus(self, bias: Floats) -> "_Signal":
-        return dataclasses.replace(self, bias=self.bias + bias)
-
-    def delayed(self, steps: int) -> "_Signal":
-        """The signal later; its bias is constant, and was there before step 0."""
-        terms = {(name, delay + steps): maps for (name, delay), maps in self.terms.items()}
-        return dataclasses.replace(self, terms=terms)
-
-    def __add__(self, other: "_Signal") -> "_Signal":
-        terms = dict(self.terms)
-        for source, maps in other.terms.items():
-            terms[source] = add(terms.get(source, ()), maps)
-        return _Signal(self.shape, terms, self.bias + other.bias)
-
-    def unchanged_source(self) -> str | None:
-        """The one source whose spikes this signal is, or None where it is anything more."""
-        if len(self.terms) != 1 or self.bias.any():
-            return None
-        [((name, delay), maps)] = self.terms.items()
-        match maps:
-            case (Diagonal(gains),) if delay == 0 and (gains == 1).all():
-                return name
-        return None
+        return _Importer(meaning, flat, given).network()
 
 
 class _Importer:
     """Finds the signal behind every node, then makes the network of them."""
 
-    def __init__(self, dialect: Dialect, flat: Wiring) -> None:
+    def __init__(self, dialect: Dialect, flat: Wiring, given: Collection[str]) -> None:
         self.dialect = dialect
+        self.given = given
+        self.used: set[str] = set(flat.used)
+        self.assumptions: list[Assumption] = []
+        self.warnings: list[str] = list(flat.warnings)
         self.sources = flat.sources
         self.nodes = {name: self._node(name, node) for name, node in flat.nodes.items()}
         self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
         self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
-        self.signals: dict[str, _Signal] = {}
+        self.signals: dict[str, Signal] = {}
+        self.gains: dict[str, Floats] = {}
+        """Gain of the input of each neuron node."""
         self.ignored: list[str] = []
         """Neuron nodes of which the framework does not read v_reset."""
 
     def _node(self, name: str, node: Any) -> Node:
-        return Node(name, node.node if isinstance(node, Port) else node, self.dialect)
+        inner = node.node if isinstance(node, Port) else node
+        return Node(name, inner, self.dialect, self.used, self.warnings)
 
     def network(self) -> FloatNetwork:
         """The network of all nodes."""
@@ -183,21 +141,78 @@ class _Importer:
                     f"it is driven by the {self.nodes[link.source].kind} node {link.source!r}, "
                     "which sends no spikes; make that an LIF or IF node, or an output"
                 )
-        links = [self._check_delay(link) for link in self._close_cycles(links)]
+        loops = {link.source for link in links if link.source == link.target}
+        for name, population in populations.items():
+            populations[name] = reset_timing(self.nodes[name], population, name in loops)
+        closes = closing(links, [node.name for node in inputs])
+        if any(closes):
+            self.used.add("recurrent_delay")
+        later = self._later_biases(populations, links, closes)
+        links = [
+            self._check_delay(self._recurrent(link) if recurrent else link)
+            for link, recurrent in zip(links, closes, strict=True)
+        ]
         images = choose_images(links)
+        imaged = [
+            dataclasses.replace(population, image=images.get(name))
+            for name, population in populations.items()
+        ]
+        joined: list[AnyFloatConnection] = [*connections(links, images, self._check_matrix)]
+        if later:
+            starter = self._starter()
+            imaged.append(starter)
+            joined += [
+                FloatConnection(starter.name, name, bias[np.newaxis], 1)
+                for name, bias in later.items()
+            ]
         network = FloatNetwork(
             tuple(dataclasses.replace(node, image=images.get(node.name)) for node in inputs),
-            tuple(
-                dataclasses.replace(populations[name], image=images.get(name))
-                for name in self.neurons
-            ),
-            tuple(connections(links, images, self._check_matrix)),
+            tuple(imaged),
+            tuple(joined),
             tuple(self._outputs()),
             self._dialect(),
+            (*self.assumptions, *assumptions(self.dialect, self.used, self.given)),
+            tuple(self.warnings),
         )
         depth = levels(network)
         in_order = sorted(network.populations, key=lambda p: (depth[p.name], p.name))
         return dataclasses.replace(network, populations=tuple(in_order))
+
+    def _later_biases(
+        self,
+        populations: dict[str, FloatPopulation],
+        links: list[Link],
+        closes: list[bool],
+    ) -> dict[str, Floats]:
+        """The biases of recurrent connections, by target, taken out of the populations.
+
+        None where they act from the first step on.
+        """
+        recurrent = {
+            (link.source, link.target) for link, is_so in zip(links, closes, strict=True) if is_so
+        }
+        later = {}
+        for name in sorted({target for _, target in recurrent}):
+            parts = [self.signals[source] for source in self.sources[name]]
+            biases = [
+                part.bias
+                for part in parts
+                if part.terms and all((source, name) in recurrent for source in part.sources)
+            ]
+            total = sum(biases, np.zeros(populations[name].size))
+            if not total.any() or not self.nodes[name].option("recurrent_bias_from"):
+                continue
+            later[name] = total * self.gains[name]
+            bias = populations[name].bias - later[name]
+            populations[name] = dataclasses.replace(populations[name], bias=bias)
+        return later
+
+    def _starter(self) -> FloatPopulation:
+        """A neuron that spikes in every step, and so brings a bias one step late."""
+        name = "from step 1"
+        while name in self.nodes:
+            name += "'"
+        return FloatPopulation(name, 1, np.ones(1), decay=1.0, threshold=0.5, reset=Reset.NONE)
 
     def _is(self, name: str, kind: type) -> bool:
         return name not in self.ports and isinstance(self.nodes[name].node, kind)
@@ -240,18 +255,18 @@ class _Importer:
             "neuron node has a known shape; put one between them, or remove an edge"
         )
 
-    def _signal(self, name: str) -> _Signal:
+    def _signal(self, name: str) -> Signal:
         """The output of a node whose sources are there (of a neuron, any of them)."""
         node = self.nodes[name]
         if self._is(name, nir.Input):
-            return _Signal.spikes_of(name, self._input_shape(node))
+            return Signal.spikes_of(name, self._input_shape(node))
         if name in self.neurons:
             known = (self.signals[s].shape for s in self.sources[name] if s in self.signals)
             shape = own_shape(node) or next(known)
             if math.prod(shape) > MAX_SIZE:
                 node.refuse(f"it has {math.prod(shape)} neurons, more than {MAX_SIZE}; split it")
-            return _Signal.spikes_of(name, shape)
-        x = self._arriving(name)
+            return Signal.spikes_of(name, shape)
+        x = self._arriving(name, keeps_order=name in self.ports or _is_dense(node))
         if name in self.ports:
             node.expect(self.ports[name], x.shape)
             return x
@@ -259,28 +274,43 @@ class _Importer:
             return x.delayed(delay_steps(node, x.shape))
         step = MAPS[type(node.node)](node, x.shape)
         if step.operation is None:
-            return dataclasses.replace(x, shape=step.shape)
+            return dataclasses.replace(x, shape=step.shape, order=step.order)
+        if x.order is not None and isinstance(step.operation, Linear):
+            weights = np.empty_like(step.operation.weights)
+            weights[:, x.order] = step.operation.weights
+            x = dataclasses.replace(x, order=None)
+            step = dataclasses.replace(step, operation=Linear(weights))
+        assert step.operation is not None
         y = self._through(node, x, step.operation, step.shape)
         return y if step.bias is None else y.plus(step.bias)
 
     def _input_shape(self, node: Node) -> Shape:
-        shape = node.declared_shape("input")
-        if shape is None:
-            node.refuse("it states no shape; export the network with one")
-        if math.prod(shape) > MAX_SIZE:
-            node.refuse(f"it has {math.prod(shape)} elements, more than {MAX_SIZE}; split it")
+        shape, notes = input_shape(node, self._dimensions(node.name))
+        self.assumptions += notes
         return shape
 
-    def _through(self, node: Node, x: _Signal, operation: Operation, shape: Shape) -> _Signal:
+    def _dimensions(self, name: str) -> int | None:
+        """Dimensions of the signal that the nodes behind an Input take; None for any."""
+        for after, feeding in self.sources.items():
+            if name in feeding:
+                through = self._dimensions(after) if after in self.ports else None
+                dimensions = through or input_dimensions(self.nodes[after])
+                if dimensions is not None:
+                    return dimensions
+        return None
+
+    def _through(self, node: Node, x: Signal, operation: Operation, shape: Shape) -> Signal:
         for (source, _), maps in x.terms.items():
             for one in maps:
                 self._check_synapses(node, source, matrix_size(one, operation, math.prod(shape)))
         return x.through(operation, shape)
 
-    def _arriving(self, name: str) -> _Signal:
-        """The sum of what leads into a node."""
+    def _arriving(self, name: str, keeps_order: bool = False) -> Signal:
+        """The sum of the signals into a node, in their own order unless it `keeps_order`."""
         node, sources = self.nodes[name], self.sources[name]
-        first, *others = (self.signals[source] for source in sources)
+        if len(sources) == 1 and keeps_order:
+            return self.signals[sources[0]]
+        first, *others = (self._in_order(node, self.signals[source]) for source in sources)
         total = first
         for other in others:
             if other.shape != first.shape:
@@ -293,9 +323,15 @@ class _Importer:
             total = total + other
         return total
 
+    def _in_order(self, node: Node, x: Signal) -> Signal:
+        if x.order is None:
+            return x
+        plain = dataclasses.replace(x, order=None)
+        return self._through(node, plain, Permute(x.order), x.shape)
+
     # Populations and connections.
 
-    def _population(self, name: str) -> tuple[FloatPopulation, _Signal]:
+    def _population(self, name: str) -> tuple[FloatPopulation, Signal]:
         """A population, and what arrives at it in the unit of its potential."""
         node, x = self.nodes[name], self._arriving(name)
         shape = self.signals[name].shape
@@ -305,6 +341,7 @@ class _Importer:
                 "make them equal"
             )
         neurons = NEURONS[type(node.node)](node, shape)
+        self.gains[name] = neurons.gain
         current = self._through(node, x, Scale(neurons.gain), shape)
         bias = neurons.population.bias + current.bias
         if neurons.ignored:
@@ -325,8 +362,12 @@ class _Importer:
         return dataclasses.replace(self.dialect, differences=differences)
 
     def _delay(self, source: str, delay: int) -> int:
-        from_input = self._is(source, nir.Input)
-        return delay + (self.dialect.input_delay if from_input else self.dialect.forward_delay)
+        option = "input_delay" if self._is(source, nir.Input) else "forward_delay"
+        steps: int = self.nodes[source].option(option)
+        return delay + steps
+
+    def _recurrent(self, link: Link) -> Link:
+        return dataclasses.replace(link, delay=self.dialect.recurrent_delay)
 
     def _imaged(self, source: str, maps: tuple[Map, ...]) -> tuple[Map, ...]:
         """Maps in which a diagonal of an image is a kernel where its matrix would be too large."""
@@ -340,33 +381,6 @@ class _Importer:
             return one if gains is None else Kernel.pointwise(image, gains)
 
         return tuple(imaged(one) for one in maps)
-
-    def _close_cycles(self, links: list[Link]) -> list[Link]:
-        """The links with a step on those that close a cycle without delay."""
-        distance = self._distances(links)
-        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
-        for link in links:
-            if link.delay == 0:
-                onward[link.source].append(link.target)
-
-        def closes(link: Link) -> bool:
-            if link.delay or distance[link.target] > distance[link.source]:
-                return False
-            return link.source in _reach([link.target], onward)
-
-        return [
-            dataclasses.replace(link, delay=self.dialect.recurrent_delay) if closes(link) else link
-            for link in links
-        ]
-
-    def _distances(self, links: list[Link]) -> dict[str, int]:
-        """Neuron nodes on the shortest way from an input to each."""
-        onward: dict[str, list[str]] = {name: [] for name in self.nodes}
-        for link in links:
-            onward[link.source].append(link.target)
-        starts = [name for name in self.nodes if self._is(name, nir.Input)]
-        far = len(self.nodes)
-        return dict.fromkeys(self.nodes, far) | _reach(starts, onward)
 
     def _check_delay(self, link: Link) -> Link:
         if link.delay > MAX_DELAY:
@@ -402,14 +416,5 @@ class _Importer:
             yield name, source
 
 
-def _reach(starts: list[str], onward: dict[str, list[str]]) -> dict[str, int]:
-    """Everything that can be reached, with the number of steps that takes."""
-    found = dict.fromkeys(starts, 0)
-    queue = deque(starts)
-    while queue:
-        name = queue.popleft()
-        for after in onward[name]:
-            if after not in found:
-                found[after] = found[name] + 1
-                queue.append(after)
-    return found
+def _is_dense(node: Node) -> bool:
+    return isinstance(node.node, (nir.Linear, nir.Affine)) and node.array("weight").ndim == 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import nir
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import Pair
 from spikeloom.golden.network import MAX_SIZE
@@ -20,6 +21,7 @@ from spikeloom.importer.linear_maps import (
     Operation,
     Padding,
     Scale,
+    same,
 )
 from spikeloom.importer.node import Node, Shape
 
@@ -31,11 +33,15 @@ STEP_ROUNDING = 1e-3
 
 @dataclass(frozen=True)
 class Step:
-    """What a node makes of a signal: y = operation(x) + bias, of `shape`."""
+    """The output of a node without a state: y = operation(x) + bias, of `shape`.
+
+    `order` is that of a `Signal`, where the node changes nothing else.
+    """
 
     shape: Shape
     operation: Operation | None = None
     bias: Floats | None = None
+    order: NDArray[np.intp] | None = None
 
 
 def _linear(node: Node, shape: Shape) -> Step:
@@ -78,7 +84,11 @@ def _flatten(node: Node, shape: Shape) -> Step:
             "NIR counts them without the batch (start_dim=0)"
         )
     merged = math.prod(shape[first : last + 1])
-    return Step((*shape[:first], merged, *shape[last + 1 :]))
+    flat = (*shape[:first], merged, *shape[last + 1 :])
+    if len(shape) == 3 and len(flat) == 1 and node.option("flatten") == "channels_last":
+        indices = np.arange(merged).reshape(shape)
+        return Step(flat, order=indices.transpose(1, 2, 0).reshape(-1))
+    return Step(flat)
 
 
 def _convolution(node: Node, shape: Shape) -> Step:
@@ -109,7 +119,7 @@ def _convolution(node: Node, shape: Shape) -> Step:
             )
     weight = weight[:, :, np.newaxis] if flat else weight
     stride, dilation = node.pair("stride", 1, flat), node.pair("dilation", 1, flat)
-    padding = _padding(node, weight.shape[2:], stride, dilation, flat)
+    padding = _padding(node, image[1:], weight.shape[2:], stride, dilation, flat)
     kernel = _kernel(node, Kernel(image, weight, stride, padding, dilation, groups))
     channels, height, width = kernel.output
     step = Step((channels, width) if flat else (channels, height, width), Convolve(kernel))
@@ -118,7 +128,22 @@ def _convolution(node: Node, shape: Shape) -> Step:
     return dataclasses.replace(step, bias=np.repeat(node.each("bias", (outputs,)), height * width))
 
 
-def _padding(node: Node, taps: Shape, stride: Pair, dilation: Pair, flat: bool) -> Padding:
+def same_padding(size: Pair, reach: Pair, stride: Pair) -> Padding:
+    """Zeros that make an output of ceil(size / stride); an odd one goes to the end.
+
+    For a stride of 1 PyTorch and JAX agree; PyTorch has no other.
+    """
+    total = [
+        max(0, (-(-size[axis] // stride[axis]) - 1) * stride[axis] + reach[axis] - size[axis])
+        for axis in (0, 1)
+    ]
+    rows, columns = total
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+
+
+def _padding(
+    node: Node, size: Pair, taps: Shape, stride: Pair, dilation: Pair, flat: bool
+) -> Padding:
     """Zeros above and below; left and right."""
     value = getattr(node.node, "padding", None)
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -128,11 +153,10 @@ def _padding(node: Node, taps: Shape, stride: Pair, dilation: Pair, flat: bool) 
         rows, columns = node.pair("padding", 0, flat)
         return (rows, rows), (columns, columns)
     if text == "same":
-        if stride != (1, 1):
+        if stride != (1, 1) and node.option("padding") != "same":
             node.refuse(f"padding 'same' needs stride 1, not {stride}; state it in numbers")
-        # As PyTorch does it: what cannot be halved goes to the right.
-        rows, columns = (dilation[axis] * (taps[axis] - 1) for axis in (0, 1))
-        return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+        reach = [dilation[axis] * (taps[axis] - 1) + 1 for axis in (0, 1)]
+        return same_padding(size, (reach[0], reach[1]), stride)
     if text != "valid":
         node.refuse(f"padding must be 'same', 'valid' or numbers, not {brief(text)}")
     return NO_PADDING
@@ -155,7 +179,9 @@ def _pool(node: Node, shape: Shape) -> Step:
         kernel = _kernel(node, Kernel(image, gains, groups=image[0], pool=size))
     else:
         taps = np.broadcast_to(gains, (image[0], 1, *size))
-        padding = (rows, rows), (columns, columns)
+        padding: Padding = (rows, rows), (columns, columns)
+        if (rows or columns) and node.option("padding") == "same":
+            padding = same_padding(image[1:], size, stride)
         kernel = _kernel(node, Kernel(image, taps, stride, padding, groups=image[0]))
     return Step(kernel.output, Convolve(kernel))
 
@@ -200,7 +226,7 @@ def delay_steps(node: Node, shape: Shape) -> int:
     """Steps of a Delay node."""
     delay = node.each("delay", shape)
     low, high = float(delay.min()), float(delay.max())
-    if low != high:
+    if not same(delay, low):
         node.refuse(
             f"delay differs between elements ({low:g}..{high:g}), and a connection has one; "
             "use one Delay node per value"

@@ -22,10 +22,11 @@ import nir
 import numpy as np
 
 from spikeloom.golden.spec import Reset
-from spikeloom.importer.dialect import DIALECTS
+from spikeloom.importer.dialect import SPIKING
+from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
 from spikeloom.importer.linear_maps import Floats
-from spikeloom.importer.node import ROUNDING, Node, Shape
+from spikeloom.importer.node import SPREAD, Node, Shape
 
 
 @dataclass(frozen=True)
@@ -48,55 +49,64 @@ class Neurons:
 
 
 def _leaky(node: Node, shape: Shape) -> Neurons:
-    dialect, size = node.dialect, math.prod(shape)
+    size = math.prod(shape)
     decay = node.decay("tau", shape)
-    if node.kind == "LI" and dialect.synaptic_gain == "decayed":
-        gain = np.full(size, 1 - decay)
-    elif dialect.gain == "one":
-        gain = np.ones(size)
+    if node.kind == "LI" and node.option("synaptic_gain") == "decayed":
+        gain = 1 - decay
     else:
-        gain = node.gain("r", decay, shape)
+        gain = _membrane_gain(node, decay, shape)
     v_leak = node.each("v_leak", shape)
-    population = FloatPopulation(node.name, size, decay * v_leak, decay=decay, spiking=False)
+    population = FloatPopulation(
+        node.name, size, decay * v_leak, decay=node.per_neuron(decay), spiking=False
+    )
     return _spiking(node, shape, Neurons(population, gain), v_leak)
 
 
+def _membrane_gain(node: Node, decay: Floats, shape: Shape) -> Floats:
+    match node.option("gain"):
+        case "one":
+            return np.ones(decay.shape)
+        case "decay":
+            return decay
+    return node.gain("r", decay, shape)
+
+
 def _current_based(node: Node, shape: Shape) -> Neurons:
-    dialect, size = node.dialect, math.prod(shape)
+    size = math.prod(shape)
     decay, synaptic_decay = node.decay("tau_mem", shape), node.decay("tau_syn", shape)
-    gain = np.ones(size) if dialect.gain == "one" else node.gain("r", decay, shape)
-    match dialect.synaptic_gain:
+    gain = _membrane_gain(node, decay, shape)
+    match node.option("synaptic_gain"):
         case "euler":
             into_synapse = node.gain("w_in", synaptic_decay, shape)
         case "one":
             into_synapse = np.ones(size)
-        case "decayed":
-            into_synapse = np.full(size, 1 - synaptic_decay)
+        case _:
+            into_synapse = 1 - synaptic_decay
     v_leak = node.each("v_leak", shape)
     leak = decay * v_leak
-    if dialect.synaptic_leak:
+    if v_leak.any() and node.option("synaptic_leak"):
         # A current that leaks to v_leak and starts there is v_leak plus one that leaks to 0.
         leak = leak + gain * v_leak
     population = FloatPopulation(
         node.name,
         size,
         np.zeros(size),
-        decay=decay,
+        decay=node.per_neuron(decay),
         spiking=False,
-        synaptic_decay=synaptic_decay,
+        synaptic_decay=node.per_neuron(synaptic_decay),
         leak=leak,
     )
-    if synaptic_decay == 1:  # the current is the input
+    if (synaptic_decay == 1).all():  # the current is the input
         population = dataclasses.replace(population, bias=leak, synaptic_decay=None, leak=None)
     return _spiking(node, shape, Neurons(population, gain * into_synapse), v_leak)
 
 
 def _integrator(node: Node, shape: Shape) -> Neurons:
-    dialect, size = node.dialect, math.prod(shape)
-    if dialect.gain == "one":
+    size = math.prod(shape)
+    if node.option("gain") != "euler":
         gain = np.ones(size)
     else:
-        per_step = 1.0 if dialect.integrator == "step" else node.time_step()
+        per_step = 1.0 if node.option("integrator") == "step" else node.time_step()
         gain = node.gain("r", per_step, shape)
     population = FloatPopulation(node.name, size, np.zeros(size), spiking=False)
     return _spiking(node, shape, Neurons(population, gain), np.zeros(size))
@@ -104,30 +114,27 @@ def _integrator(node: Node, shape: Shape) -> Neurons:
 
 def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neurons:
     """The same with initial potential, threshold and reset, where the node has them."""
-    dialect = node.dialect
-    v_init = v_leak if dialect.start == "leak" else np.zeros(1)
+    v_init = v_leak if v_leak.any() and node.option("start") == "leak" else np.zeros(1)
     if node.kind in ("I", "LI", "CubaLI"):
-        population = dataclasses.replace(neurons.population, v_init=node.same("v_leak", v_init))
+        population = dataclasses.replace(neurons.population, v_init=node.shared("v_leak", v_init))
         return Neurons(population, neurons.gain)
-    thresholds = node.each("v_threshold", shape)
-    if thresholds.min() <= 0:
+    thresholds = node.each("v_threshold", shape, infinite=True)
+    low, threshold = float(thresholds.min()), float(thresholds.max())
+    if low == np.inf:  # a neuron that never spikes
+        population = dataclasses.replace(neurons.population, v_init=node.shared("v_leak", v_init))
+        return Neurons(population, neurons.gain)
+    if low <= 0 or threshold == np.inf:
         node.refuse(
-            f"v_threshold must be positive, not {thresholds.min():g}; "
-            "state potentials relative to rest"
+            f"v_threshold must be positive, and finite unless it is infinite for every neuron; it "
+            f"is {low:g}..{threshold:g}; state potentials relative to rest"
         )
-    reset = Reset[dialect.reset.upper()]
-    threshold = float(thresholds.max())
+    if low * SPREAD <= threshold:
+        node.warn(
+            f"v_threshold differs between neurons by a factor of {threshold / low:g} "
+            f"({low:g}..{threshold:g}); check the array"
+        )
     scale = threshold / thresholds
-    v_reset = node.each("v_reset", shape)
-    ignored = reset is not Reset.VALUE and bool(v_reset.any())
-    if ignored:
-        known = DIALECTS.get(dialect.name)
-        if known is None or known.reset == "value":
-            node.refuse(
-                f"v_reset is not 0, and reset={dialect.reset!r} does not read it; set it to 0, or "
-                'import with reset="value"'
-            )
-        v_reset = np.zeros(1)
+    reset, v_reset, ignored = _reset(node, shape)
     population, leak = neurons.population, neurons.population.leak
     population = dataclasses.replace(
         population,
@@ -135,15 +142,61 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         leak=None if leak is None else leak * scale,
         spiking=True,
         threshold=threshold,
-        inclusive=dialect.compare == ">=",
+        inclusive=node.option("compare") == ">=",
         reset=reset,
-        v_reset=node.same("v_reset (in units of v_threshold)", v_reset * scale, ROUNDING),
-        v_init=node.same("v_leak (in units of v_threshold)", v_init * scale, ROUNDING),
-        delayed_reset=dialect.resets_late(node.kind),
-        v_min=-threshold if dialect.clamps(node.kind) else None,
-        max_spikes=dialect.max_spikes,
+        v_reset=node.per_neuron(v_reset * scale),
+        v_init=node.shared("v_leak (in units of v_threshold)", v_init * scale),
+        v_min=_lower_bound(node, scale, threshold),
+        max_spikes=node.option("max_spikes"),
     )
     return Neurons(population, neurons.gain * scale, ignored)
+
+
+def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
+    """Kind of reset and potential after one; whether the framework ignores the file's."""
+    name = node.option("reset")
+    v_reset = node.each("v_reset", shape)
+    if name == "value" or not v_reset.any():
+        return RESETS[name], v_reset, False
+    known = DIALECTS.get(node.dialect.name)
+    if known is None or known.reset == "value":
+        node.refuse(
+            f"v_reset is not 0, and reset={name!r} does not read it; set it to 0, or "
+            'import with reset="value"'
+        )
+    return RESETS[name], np.zeros(1), True
+
+
+def _lower_bound(node: Node, scale: Floats, threshold: float) -> float | None:
+    bound = node.dialect.lower_bound(node.kind)
+    node.used.add("clamp")
+    if bound is False:
+        return None
+    if bound is True:
+        return -threshold
+    return node.shared("clamp (in units of v_threshold)", bound * scale)
+
+
+RESETS = {
+    "value": Reset.VALUE,
+    "zero": Reset.VALUE,
+    "subtract": Reset.SUBTRACT,
+    "none": Reset.NONE,
+}
+
+
+def reset_timing(node: Node, population: FloatPopulation, recurrent: bool) -> FloatPopulation:
+    """The population with the time at which it resets; `recurrent` if it drives itself."""
+    if node.kind not in SPIKING or not population.spiking or population.reset is Reset.NONE:
+        return population
+    node.used.add("reset_delay")
+    late = node.dialect.resets_late(node.kind)
+    if late and population.reset is Reset.VALUE and node.dialect.reset_first:
+        late = recurrent or node.kind == "CubaLIF"
+    restores = not late and population.reset is Reset.SUBTRACT and node.dialect.restore
+    if restores:
+        node.used.add("restore")
+    return dataclasses.replace(population, delayed_reset=late, restores=restores)
 
 
 def _threshold(node: Node, shape: Shape) -> Neurons:
@@ -155,7 +208,7 @@ def _threshold(node: Node, shape: Shape) -> Neurons:
         threshold - thresholds,
         decay=1.0,
         threshold=threshold,
-        inclusive=node.dialect.compare == ">=",
+        inclusive=node.option("compare") == ">=",
         reset=Reset.NONE,
     )
     return Neurons(population, np.ones(thresholds.size))

@@ -1,7 +1,7 @@
 """One node of a NIR graph, with access to its parameters that checks them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,22 +9,40 @@ import numpy as np
 from spikeloom.golden.convolution import Pair
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.float_network import PerNeuron
 from spikeloom.importer.graph import brief
-from spikeloom.importer.linear_maps import Floats
+from spikeloom.importer.linear_maps import ROUNDING, Floats, same
 
 Shape = tuple[int, ...]
 
-ROUNDING = 1e-6
-"""Relative difference that storing time constants as float32 can make."""
+SPREAD = 1e3
+"""Ratio between neurons of one node above which a parameter is hardly meant."""
+
+FORGETS = 0.98
+"""Fraction forgotten per step above which a time constant is hardly meant."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node, and access to its parameters that checks them."""
+    """A node, and access to its parameters that checks them.
+
+    Parameters
+    ----------
+    name, node
+        Its name in the flat graph, and the node of NIR.
+    dialect
+        The choices that the file leaves open.
+    used
+        Options of the dialect that nodes asked for, added to by `option`.
+    warnings
+        Remarks on values that are hardly meant, added to by `warn`.
+    """
 
     name: str
     node: Any
     dialect: Dialect
+    used: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def kind(self) -> str:
@@ -35,8 +53,17 @@ class Node:
         """Raise an error that names the node."""
         raise SpikeloomError(f"node {self.name!r} ({self.kind}): {problem}")
 
-    def array(self, parameter: str) -> Floats:
-        """A parameter as finite float64 numbers, of whatever shape."""
+    def warn(self, problem: str) -> None:
+        """Note a value that is hardly meant, and its remedy."""
+        self.warnings.append(f"node {self.name!r} ({self.kind}): {problem}")
+
+    def option(self, name: str) -> Any:
+        """An option of the dialect, which is noted as one that matters."""
+        self.used.add(name)
+        return getattr(self.dialect, name)
+
+    def array(self, parameter: str, infinite: bool = False) -> Floats:
+        """A parameter as float64 numbers, of whatever shape: finite, or + infinity if allowed."""
         value = getattr(self.node, parameter, None)
         try:
             values = np.asarray(value)
@@ -45,44 +72,58 @@ class Node:
         if values.dtype.kind not in "biuf":
             self.refuse(f"{parameter} must be an array of numbers, not {brief(value)}")
         values = values.astype(np.float64)
-        if not np.isfinite(values).all():
+        allowed = np.isfinite(values)
+        if infinite:
+            allowed |= values == np.inf
+        if not allowed.all():
             self.refuse(f"{parameter} has NaN or infinite elements; export the network again")
         return values
 
-    def each(self, parameter: str, shape: Shape) -> Floats:
+    def each(self, parameter: str, shape: Shape, infinite: bool = False) -> Floats:
         """A parameter of every element of a signal of `shape`, flattened.
 
-        A scalar (of shape ()) is repeated, as frameworks export what all neurons share; one element
-        of any other shape is not, because NIR repeats nothing.
+        A scalar (of shape ()) is repeated, as frameworks export a parameter that all neurons share.
+        One element of any other shape is repeated where the dialect says so; NIR itself does not.
         """
-        values = self.array(parameter)
-        if values.shape not in ((), shape) and (values.size, math.prod(shape)) != (1, 1):
-            scalar = ", or make the parameter a scalar" if values.size == 1 else ""
+        values = self.array(parameter, infinite)
+        if values.size == 1 and values.shape not in ((), shape) and math.prod(shape) > 1:
+            if not self.option("repeat"):
+                self.refuse(
+                    f"{parameter} has shape {values.shape}, but its input has shape {shape}; make "
+                    "them equal or the parameter a scalar, or pass repeat=True"
+                )
+            values = values.reshape(())
+        if values.shape not in ((), shape) and values.size != 1:
             self.refuse(
-                f"{parameter} has shape {values.shape}, but what arrives has shape {shape}; "
-                f"make them equal{scalar}"
+                f"{parameter} has shape {values.shape}, but its input has shape {shape}; "
+                "make them equal"
             )
         expected = self.dialect.only(self.kind, parameter)
-        if expected is not None and (values != expected).any():
+        if expected is not None and not same(values, expected):
             self.refuse(
                 f"{parameter} must be {expected:g}, the only value {self.dialect.name} knows; "
                 'set it so, or import with dialect="nir" and a dt'
             )
-        return np.broadcast_to(values.reshape(-1), math.prod(shape))
+        return self.level(np.broadcast_to(values.reshape(-1), math.prod(shape)))
 
-    def one(self, parameter: str, shape: Shape) -> float:
-        """A parameter that all neurons share."""
-        return self.same(parameter, self.each(parameter, shape))
+    def level(self, values: Floats) -> Floats:
+        """The values, all the same where they differ by float32 rounding only."""
+        first = values[:1]
+        return np.broadcast_to(first, values.shape) if same(values, first) else values
 
-    def same(self, parameter: str, values: Floats, tolerance: float = 0.0) -> float:
+    def shared(self, parameter: str, values: Floats) -> float:
         """The value that all `values` of a parameter have."""
         low, high = float(values.min()), float(values.max())
-        if high - low > tolerance * max(abs(low), abs(high)):
+        if not same(values, values[:1]):
             self.refuse(
-                f"{parameter} differs between neurons ({low:g}..{high:g}), and the hardware keeps "
-                "one for a population; make it uniform, or use one node per value"
+                f"{parameter} differs between neurons ({low:g}..{high:g}), and a population has "
+                "one; make it uniform, or use one node per value"
             )
         return low
+
+    def per_neuron(self, values: Floats) -> PerNeuron:
+        """The number that all values are, or the values."""
+        return float(values[0]) if same(values, values[:1]) else values.copy()
 
     def declared_shape(self, end: str) -> Shape | None:
         """The shape that the node declares for its "input" or "output", if it does."""
@@ -105,11 +146,11 @@ class Node:
     def expect(self, end: str, shape: Shape) -> None:
         """Refuse a signal of another shape than the one declared."""
         expected = self.declared_shape(end)
-        # Exporters of scalar parameters write an end of no dimension.
-        if expected not in (None, (), shape):
-            self.refuse(
-                f"it expects {expected}, but what arrives has shape {shape}; make them equal"
-            )
+        # Exporters of scalar parameters write an end of no dimension, or of one element.
+        if expected in (None, (), shape) or (self.dialect.repeat and expected == (1,)):
+            return
+        if without_batch(expected) != without_batch(shape):
+            self.refuse(f"it expects {expected}, but its input has shape {shape}; make them equal")
 
     def integers(self, parameter: str, count: int, least: int) -> tuple[int, ...]:
         """A parameter of `count` integers; one is repeated."""
@@ -137,28 +178,57 @@ class Node:
 
     def time_step(self) -> float:
         """The time step of the dialect."""
-        if self.dialect.dt is None:
+        dt: float | None = self.option("dt")
+        if dt is None:
             self.refuse("its meaning depends on the time step, which NIR does not store; pass dt=")
-        return self.dialect.dt
+        return dt
 
-    def decay(self, parameter: str, shape: Shape) -> float:
-        """Fraction that a time constant forgets per step."""
-        tau, dt = self.one(parameter, shape), self.time_step()
-        if tau <= 0:
-            self.refuse(f"{parameter} must be positive, not {tau:g}; an IF node has no leak")
-        if self.dialect.decay == "exponential":
-            return -math.expm1(-dt / tau)
-        decay = dt / tau
-        if decay > 1 + ROUNDING:
-            self.refuse(
-                f"{parameter} ({tau:g}) is shorter than dt ({dt:g}); pass a dt of at most that"
+    def decay(self, parameter: str, shape: Shape) -> Floats:
+        """Fraction that a time constant forgets per step; 0 for an infinite one."""
+        tau, dt = self.each(parameter, shape, infinite=True), self.time_step()
+        shortest, longest = float(tau.min()), float(tau.max())
+        if shortest <= 0:
+            self.refuse(f"{parameter} must be positive, not {shortest:g}; an IF node has no leak")
+        if shortest * SPREAD <= longest < math.inf:
+            self.warn(
+                f"{parameter} differs between neurons by a factor of {longest / shortest:g} "
+                f"({shortest:g}..{longest:g}); check the array"
             )
-        return min(decay, 1.0)
+        if self.option("decay") == "exponential":
+            decay = -np.expm1(-dt / tau)
+        else:
+            decay = dt / tau
+            if decay.max() > 1 + ROUNDING:
+                self.refuse(
+                    f"{parameter} ({shortest:g}) is shorter than dt ({dt:g}); pass a dt of at most "
+                    "that"
+                )
+            decay = np.minimum(decay, 1.0)
+        # An exporter writes tau_syn = dt for a neuron without a synaptic current.
+        if decay.max() >= FORGETS and not (parameter == "tau_syn" and same(tau, dt)):
+            self.warn(
+                f"{parameter} ({shortest:g}) is no longer than dt ({dt:g}) allows: nothing of a "
+                "step is left in the next; pass the dt of the training"
+            )
+        return decay
 
-    def gain(self, parameter: str, per_step: float, shape: Shape) -> Floats:
+    def gain(self, parameter: str, per_step: Floats | float, shape: Shape) -> Floats:
         """A gain; exporters choose it to be 1 per step, which float32 gives only nearly."""
-        gain = self.each(parameter, shape) * per_step
+        factor = self.each(parameter, shape, infinite=True)
+        steps = np.broadcast_to(per_step, factor.shape)
+        endless = factor == np.inf
+        if (endless & (steps != 0)).any():
+            self.refuse(f"{parameter} has infinite elements, but the time constant has not")
+        # Both are infinite where an exporter divided by a decay of 0 to make the gain 1.
+        gain = np.where(endless, 1.0, np.where(endless, 0.0, factor) * steps)
         return np.where(np.abs(gain - 1) <= ROUNDING, 1.0, gain)
+
+
+def without_batch(shape: Shape) -> Shape:
+    """A shape without leading dimensions of 1, which exporters write for the batch."""
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
 
 
 def _integers(count: int) -> str:

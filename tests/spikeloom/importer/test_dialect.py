@@ -11,7 +11,8 @@ from nir_graphs import chain, graph, make
 from numpy.typing import NDArray
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.importer.dialect import DIALECTS, Dialect, resolve
+from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.dialects import DIALECTS, resolve
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 
@@ -48,7 +49,8 @@ def test_sinabs_lif_spikes_several_times() -> None:
         v = v - n * 0.25
         expected.append(n)
     # r and v_reset are not read.
-    found = spikes_of(make(nir.LIF, 2, v_threshold=0.25, r=7.0, v_reset=0.1), "sinabs")
+    node = make(nir.LIF, 2, v_threshold=0.25, r=7.0, v_reset=0.1)
+    found = spikes_of(node, "sinabs", gain="one")
     assert np.array_equal(found, expected)
     assert found.max() > 2
 
@@ -61,12 +63,13 @@ def test_sinabs_if_is_clamped() -> None:
         v = np.maximum(v - n * 0.5, -0.5)
         expected.append(n)
     affine = nir.Affine(WEIGHT, np.array([-0.1, -0.1]))
-    network = load_nir(chain(affine, make(nir.IF, 2, v_threshold=0.5), size=3, out=2), "sinabs")
-    assert np.array_equal(simulate_float(network, EVENTS).spikes["n1"][0], expected)
-    free = load_nir(
-        chain(affine, make(nir.IF, 2, v_threshold=0.5), size=3, out=2), "sinabs", clamp=False
-    )
-    assert not np.array_equal(simulate_float(free, EVENTS).spikes["n1"][0], expected)
+    net = chain(affine, make(nir.IF, 2, v_threshold=0.5), size=3, out=2)
+    for clamp in (True, ("IF",), -0.5, ("LIF", ("IF", -0.5))):
+        network = load_nir(net, "sinabs", clamp=clamp)
+        assert np.array_equal(simulate_float(network, EVENTS).spikes["n1"][0], expected)
+    for clamp in (None, ("LIF",), -0.25, (("IF", -0.75),)):
+        network = load_nir(net, "sinabs", clamp=clamp)
+        assert not np.array_equal(simulate_float(network, EVENTS).spikes["n1"][0], expected)
 
 
 def test_rockpool_lif_with_synapse() -> None:
@@ -186,11 +189,14 @@ def test_every_dialect_says_what_it_is() -> None:
 def test_options_override() -> None:
     every = {
         "dt": 2.0, "decay": "exponential", "gain": "one", "synaptic_gain": "decayed",
-        "integrator": "step", "reset": "subtract", "reset_delay": ("LIF",), "compare": ">=",
-        "start": "leak", "synaptic_leak": True, "clamp": True, "max_spikes": 1, "input_delay": 1,
-        "forward_delay": 2, "recurrent_delay": 3, "fixed": (("r", 1.0),),
+        "integrator": "step", "reset": "subtract", "reset_delay": ("LIF",), "reset_first": True,
+        "restore": True, "compare": ">=", "start": "leak", "synaptic_leak": True, "clamp": True,
+        "max_spikes": 1, "input_delay": 1, "forward_delay": 2, "recurrent_delay": 3,
+        "recurrent_bias_from": 1, "repeat": True, "flatten": "channels_last", "padding": "same",
+        "loop_entry": "neuron", "fixed": (("r", 1.0),),
     }  # fmt: skip
-    assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - {"name", "differences"}
+    described = {"name", "differences", "unstated"}
+    assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - described
     assert resolve("nir", **every) == Dialect("nir", **every)
     assert resolve("nir", **dict.fromkeys(every)) == DIALECTS["nir"]
 
@@ -201,7 +207,10 @@ def test_options_override() -> None:
         ({"decay": "half"}, "decay must be 'euler' or"),
         ({"gain": 1}, "gain must be"),
         ({"reset_delay": "LIF"}, "reset_delay must be True, False or a tuple"),
-        ({"clamp": ("LI",)}, "clamp must be True, False or a tuple"),
+        ({"clamp": ("LI",)}, "clamp must be True, False, a number"),
+        ({"clamp": 0.5}, "clamp must be True, False, a number <= 0"),
+        ({"clamp": (("IF", 0.5),)}, "clamp must be True, False, a number <= 0"),
+        ({"clamp": "IF"}, "clamp must be True, False, a number <= 0"),
         ({"max_spikes": 2}, "max_spikes must be 1 or 3"),
         ({"max_spikes": 3}, 'max_spikes above 1 needs reset="subtract"'),
         ({"input_delay": -1}, "input_delay must be 0..15"),
@@ -211,7 +220,7 @@ def test_options_override() -> None:
         ({"name": "x"}, "name: no such option"),
         ({"gain": ["one"]}, "gain must be"),
         ({"reset_delay": (("LIF",),)}, "reset_delay must be True, False or a tuple"),
-        ({"clamp": (["LIF"],)}, "clamp must be True, False or a tuple"),
+        ({"clamp": (["LIF"],)}, "clamp must be True, False, a number"),
         ({"fixed": 1}, "fixed must be a tuple of pairs"),
         ({"fixed": ("a",)}, "fixed must be a tuple of pairs"),
         ({"fixed": (("r", "1"),)}, "fixed must be a tuple of pairs"),

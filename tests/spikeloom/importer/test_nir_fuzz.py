@@ -13,7 +13,7 @@ from nir_graphs import conv1d, conv2d, graph, make, pool
 from nir_interpreter import NEURONS, Interpreter
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.importer.dialect import DIALECTS
+from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.graph import Wiring, wiring

@@ -16,6 +16,7 @@ from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_network import FloatConnection, FloatConvolution, FloatNetwork, Floats
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
+from spikeloom.quantise import quantise
 
 
 def arriving(network: FloatNetwork, x: Floats) -> Floats:
@@ -502,10 +503,24 @@ def test_what_never_spikes_drives_nothing(kind: type) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["tau_syn", "tau_mem"])
-def test_decays_of_each_neuron_are_refused(parameter: str) -> None:
+def test_decays_may_differ_between_neurons(parameter: str) -> None:
     node = make(nir.CubaLIF, 2, **{parameter: [4.0, 5.0]})
-    message = refusal(chain(node, size=2, out=2))
-    assert f"{parameter} differs between neurons (4..5)" in message
+    network = load_nir(chain(node, size=2, out=2), dt=1.0)
+    [population] = network.populations
+    field = {"tau_syn": "synaptic_decay", "tau_mem": "decay"}[parameter]
+    assert getattr(population, field).tolist() == [0.25, 0.2]
+    events = np.random.default_rng(3).random((1, 200, 2)) < 0.6
+    for neuron, tau in enumerate((4.0, 5.0)):
+        alone = load_nir(chain(make(nir.CubaLIF, **{parameter: tau})), dt=1.0)
+        gain = alone.connections[0].weights.item() / network.connections[0].weights[neuron, neuron]
+        assert gain == 1.0
+        found = simulate_float(network, events).spikes["n0"][..., neuron]
+        assert np.array_equal(
+            found, simulate_float(alone, events[..., [neuron]]).spikes["n0"][..., 0]
+        )
+        assert found.any()
+    with pytest.raises(SpikeloomError, match=f"'n0': {field} differs between neurons"):
+        quantise(network)
 
 
 def test_a_large_image_without_a_kernel_is_one_to_one() -> None:
