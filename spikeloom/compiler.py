@@ -100,6 +100,8 @@ def _about(net: FloatNetwork, schedule: Schedule, report: QuantisationReport) ->
     return {
         "schedule": schedule,
         "dialect": dataclasses.asdict(net.dialect),
+        "assumptions": [str(assumption) for assumption in net.assumptions],
+        "warnings": list(net.warnings),
         "outputs": [list(output) for output in net.outputs],
         "quantisation": json.loads(report.to_json()),
     }

@@ -211,9 +211,14 @@ def _print_info(values: dict[str, Any]) -> None:
     dialect = _mapping(values.get("dialect"))
     if isinstance(name := dialect.get("name"), str):
         click.echo(f"\ndialect {plain(name)}")
-        print_table({k: v for k, v in dialect.items() if k not in ("name", "differences")})
+        lists = ("name", "differences", "unstated")
+        print_table({k: v for k, v in dialect.items() if k not in lists})
         for difference in _each(dialect.get("differences"), str):
             click.echo(f"  differs: {plain(difference)}")
+        for feature in _each(dialect.get("unstated"), str):
+            click.echo(f"  not in a file: {plain(feature)}")
+    for assumption in _each(values.get("assumptions"), str):
+        click.echo(f"assumed: {plain(assumption)}")
     quantisation = _mapping(values.get("quantisation"))
     for row in _each(quantisation.get("populations"), dict):
         if isinstance(name := row.get("population"), str):
@@ -221,7 +226,8 @@ def _print_info(values: dict[str, Any]) -> None:
             print_table({k: v for k, v in row.items() if k != "population"})
     for note in _each(quantisation.get("notes"), str):
         click.echo(f"note: {plain(note)}")
-    for warning in _each(quantisation.get("warnings"), str):
+    warnings = [values.get("warnings"), quantisation.get("warnings")]
+    for warning in (text for texts in warnings for text in _each(texts, str)):
         click.echo(f"warning: {plain(warning)}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.dialect import NIR, Dialect
 
 MEANINGS = {
     "dt": "time step, in the unit of the file's time constants",
@@ -29,6 +29,19 @@ MEANINGS = {
     "loop_entry": "where the input of a recurrent layer goes",
 }
 """Every option of a dialect that a file leaves open."""
+
+ALWAYS = {
+    "dt",
+    "gain",
+    "synaptic_gain",
+    "integrator",
+    "reset",
+    "reset_delay",
+    "compare",
+    "clamp",
+    "recurrent_delay",
+}
+"""Options on which frameworks differ most. Others are named where they are not those of NIR."""
 
 FLAGS = ("dt", "reset", "compare")
 """Options that the command line has by their own name."""
@@ -64,7 +77,7 @@ class Assumption:
 def assumptions(
     dialect: Dialect, used: Collection[str], given: Collection[str]
 ) -> tuple[Assumption, ...]:
-    """The options that an import used and nobody gave, in the order of `MEANINGS`."""
+    """The options that an import used and the user did not give, in the order of `MEANINGS`."""
     return tuple(
         Assumption(
             option,
@@ -74,5 +87,7 @@ def assumptions(
             f"--{option}" if option in FLAGS else f"--option {option}=",
         )
         for option, meaning in MEANINGS.items()
-        if option in used and option not in given
+        if option in used
+        and option not in given
+        and (option in ALWAYS or getattr(dialect, option) != getattr(NIR, option))
     )

@@ -51,7 +51,8 @@ class Neurons:
 def _leaky(node: Node, shape: Shape) -> Neurons:
     size = math.prod(shape)
     decay = node.decay("tau", shape)
-    if node.kind == "LI" and node.option("synaptic_gain") == "decayed":
+    if node.kind == "LI" and node.dialect.synaptic_gain == "decayed":
+        node.used.add("synaptic_gain")
         gain = 1 - decay
     else:
         gain = _membrane_gain(node, decay, shape)

@@ -261,9 +261,23 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert "dialect norse" in outcome.out
     assert re.search(r"recurrent delay +2", outcome.out)
     assert re.search(r"start +zero", outcome.out)
-    assert "differs: a bias on a recurrent connection" in outcome.out
+    assert "differs: to_nir multiplies time constants" in outcome.out
+    assert "not in a file: reset_method: reset='value'" in outcome.out
     message = run(*network, "--option", "recurrence=2").error()
     assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+
+
+def test_compile_names_every_assumption_and_the_option_that_changes_it(run: Commands) -> None:
+    stated = ["--option", "reset_delay=false", "--reset", "zero"]
+    outcome = run("compile", "model.nir", "--dialect", "snntorch", "--dt", "1e-3", *stated)
+    assert outcome.status == 0
+    lines = [line for line in outcome.out.splitlines() if line.startswith("assumed: ")]
+    assert (
+        "assumed: compare = '>': a neuron spikes where its potential is this to the " in lines[-3]
+    )
+    assert lines[-3].endswith("to change it: compare= or --compare")
+    assert not any(f"assumed: {name} " in outcome.out for name in ("dt", "reset", "reset_delay"))
+    assert run("info", "model.loom").out.count("assumed: ") == len(lines)
 
 
 JSON = st.recursive(
