@@ -23,7 +23,7 @@ from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.demo import digits, mnist_program
-from spikeloom.devices.device import predict_clocks
+from spikeloom.devices.prediction import predict_clocks
 from spikeloom.examples.mnist import encode
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig

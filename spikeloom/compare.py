@@ -1,4 +1,4 @@
-"""The comparison that everything is for: RTL against the golden model, spike by spike."""
+"""Compares hardware with the golden model: spikes, states, clocks and counters."""
 
 import dataclasses
 import math
@@ -10,19 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.devices.device import (
-    CHUNK,
-    Device,
-    Events,
-    GoldenDevice,
-    Progress,
-    Run,
-    VerilatorDevice,
-    chunk_words,
-    golden_clocks,
-)
+from spikeloom.devices.chunks import chunk_of, chunk_words
+from spikeloom.devices.device import Device, Events, Progress, Run
+from spikeloom.devices.prediction import golden_clocks
 from spikeloom.devices.readback import table_rows
 from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice, host_words
 from spikeloom.golden.step.run import check_inputs, simulate
@@ -33,21 +26,21 @@ from spikeloom.sim.cosim import check as cosim
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The first thing in which two runs differ.
+    """A difference between two runs.
 
     Parameters
     ----------
     sample
-        Sample, from 0; None for what belongs to the whole run.
+        Sample, from 0; None for a quantity of the whole run.
     step
-        Step of a spike; None for what belongs to the whole sample.
+        Step of a spike; None for a quantity of the whole sample.
     what
         "spike", "state", "potential" (a state read from its memory), "clocks", "synops" or
         "error counter".
     where
-        Population and neuron; empty for what has none.
+        Population and neuron; empty where the quantity has none.
     expected, got
-        By the golden model; by the RTL.
+        Value of the golden model, and of the device.
     """
 
     sample: int | None
@@ -58,35 +51,35 @@ class Mismatch:
     got: int
 
     def __str__(self) -> str:
-        place = "whole run" if self.sample is None else f"sample {self.sample}"
+        scope = "whole run" if self.sample is None else f"sample {self.sample}"
         if self.step is not None:
-            place += f", step {self.step}"
-        thing = f"{self.what} of {self.where}" if self.where else self.what
-        return f"{place}: {thing} is {self.got}, expected {self.expected}"
+            scope += f", step {self.step}"
+        quantity = f"{self.what} of {self.where}" if self.where else self.what
+        return f"{scope}: {quantity} is {self.got}, expected {self.expected}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, and what differs.
+    """The result of a comparison.
 
     Parameters
     ----------
     samples, steps
-        Samples, and steps over all samples, compared with the step-level model: every spike of
-        every recorded population, and the final state of every population read out.
+        Number of samples, and of steps over all samples, compared with the step-level model: every
+        spike of every recorded population, and the final state of every population read out.
     clocked
-        Samples whose clock count was compared with the cycle-level model.
+        Number of samples whose clocks were compared with the cycle-level model.
     mismatches
-        Spikes, states and counts that differ.
+        Number of spikes, states and counts that differ.
     first
-        The first of them.
+        The first mismatch.
     waveform
-        File that shows the sample with the first mismatch; the first sample, if that belongs to
+        Waveform file of the sample with the first mismatch; of sample 0 if the mismatch concerns
         the whole run.
     golden, rtl
-        The two runs; `rtl` is that of the device.
+        The runs of the golden model and of the device.
     rows
-        Rows of tables that were read back, and are as they were loaded.
+        Number of table rows that were read back and match those loaded.
     """
 
     samples: int
@@ -113,11 +106,11 @@ def compare(
     Parameters
     ----------
     waveform
-        File to write where there is a mismatch.
+        File to write on a mismatch.
     verilog
-        Another RTL than the program's.
+        Verilog to run instead of that of the program's fabric.
     progress
-        Called with the number of samples done by the RTL.
+        Called with the number of samples that the RTL has run.
 
     Raises
     ------
@@ -156,7 +149,7 @@ def compare_device(
     *,
     verify: bool = False,
 ) -> Comparison:
-    """Run `events` on a device, such as a board, and compare all but its clocks with golden.
+    """Run `events` on a device such as a board, and compare all but its clocks with golden.
 
     Parameters
     ----------
@@ -165,15 +158,15 @@ def compare_device(
     progress
         Called with the number of samples that the device has run.
     verify
-        Of a board: read its tables back beforehand, and the potentials of all neurons after the
-        last sample.
+        Also read a board's tables back before the run, and the membrane potentials of all neurons
+        after the last sample.
 
     Raises
     ------
     SpikeloomError
         The events do not fit, the device is gone, or its memories cannot be read.
     FaultyDevice
-        A table is not as it was loaded.
+        A table differs from what was loaded.
     """
     counts = check_inputs(program.network, events)
     golden = GoldenDevice(program).run(counts)
@@ -182,10 +175,10 @@ def compare_device(
         raise SpikeloomError("only the memories of a board can be verified")
     rows = check_tables(program, board) if board else 0
     got = device.run(counts, progress)
-    found = [*_mismatches(golden, got)]
+    differences = [*_mismatches(golden, got)]
     if board:
-        found += _wrong_potentials(program, counts, board)
-    mismatches = sorted(found, key=_when)
+        differences += _wrong_potentials(program, counts, board)
+    mismatches = sorted(differences, key=_when)
     samples, steps = next(iter(counts.values())).shape[:2]
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
@@ -193,12 +186,12 @@ def compare_device(
 
 
 def check_tables(program: Program, device: SerialDevice) -> int:
-    """Read every table of a board back; returns how many rows they have.
+    """Read back every table of a board, and return the total number of rows.
 
     Raises
     ------
     FaultyDevice
-        A row is not as it was loaded: the first is named.
+        A row differs from what was loaded; the message names the first one.
     SpikeloomError
         The board was built without a read port, or is gone.
     """
@@ -221,13 +214,13 @@ def check_tables(program: Program, device: SerialDevice) -> int:
 def _wrong_potentials(
     program: Program, counts: dict[str, NDArray[np.uint8]], device: SerialDevice
 ) -> Iterator[tuple[Mismatch, int]]:
-    """What differs of the potentials that the last sample leaves in the memories."""
+    """Mismatches of the membrane potentials that the last sample leaves in the memories."""
     samples = len(next(iter(counts.values())))
     last = {name: array[-1:] for name, array in counts.items()}
     got = device.final_states(last)
     for name, expected in simulate(program.network, last).states.items():
-        for found, number in _differing("potential", name, expected, got[name][None]):
-            yield dataclasses.replace(found, sample=samples - 1), number
+        for mismatch, number in _differing("potential", name, expected, got[name][None]):
+            yield dataclasses.replace(mismatch, sample=samples - 1), number
 
 
 def check_cycles(
@@ -240,8 +233,8 @@ def check_cycles(
 ) -> cosim.Report:
     """Compare every clock of the RTL with the cycle-level model while it runs `events`.
 
-    `gap` and `backpressure` are the probabilities that in a clock the host offers no new word, and
-    that it does not listen.
+    `gap` is the probability per clock that the host offers no new word, `backpressure` that it does
+    not accept a packet.
     """
     counts = check_inputs(program.network, events)
     words = np.concatenate(host_words(program.image, counts))
@@ -250,7 +243,7 @@ def check_cycles(
 
 
 def _mismatches(golden: Run, rtl: Run) -> Iterator[tuple[Mismatch, int]]:
-    """The first mismatch of each kind and population, and how many there are."""
+    """The first mismatch of each kind and population, with the number of such mismatches."""
     for name, expected in golden.spikes.items():
         yield from _differing("spike", name, expected, rtl.spikes[name])
     for name, potentials in golden.states.items():
@@ -292,8 +285,8 @@ def _show(
 ) -> None:
     """Write the waveform of one sample."""
     assert rtl.cycles is not None
-    chunk = sample // CHUNK
-    ends = rtl.cycles[chunk * CHUNK : sample + 1].cumsum()
+    chunk, first = chunk_of(sample)
+    ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
     words = list(chunk_words(program.image, counts))[chunk]
     runner.waveform(

@@ -28,7 +28,7 @@ from random_networks import (
     sizes,
 )
 
-from spikeloom.devices.device import VerilatorDevice
+from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.host import DecodedRun, decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage

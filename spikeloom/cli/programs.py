@@ -11,7 +11,7 @@ from spikeloom.boards.registry import board as board_named
 from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile
-from spikeloom.devices.device import predict_clocks
+from spikeloom.devices.prediction import predict_clocks
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.dialects import DIALECTS

@@ -1,4 +1,5 @@
-"""Where a Program runs: golden model, compiled RTL, netlist, board.
+"""Running a Program: on the golden model, the compiled RTL, a netlist or a board.
 
-In: a `Program` and events. Out: a `Run`, the same from every backend.
+In: a `Program` and events. Out: a `Run`, of the same form from every backend.
+Events -> host words, in chunks (or codes, in batches) -> device -> packets -> `Run`.
 """

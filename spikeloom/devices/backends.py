@@ -1,4 +1,4 @@
-"""Backends by name: where a Program can run."""
+"""Opens devices by the name of their backend."""
 
 from collections.abc import Callable
 
@@ -9,38 +9,39 @@ from spikeloom.boards.flow.simulation import simulation
 from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
-from spikeloom.devices.device import Device, GoldenDevice, NetlistDevice, VerilatorDevice
+from spikeloom.devices.device import Device
 from spikeloom.devices.serial_device import BAUD, SerialDevice
+from spikeloom.devices.simulated import GoldenDevice, NetlistDevice, VerilatorDevice
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.program import Program
 from spikeloom.sim.virtual_board import VirtualBoard
 
 STAGES = ("virtual", "netlist", "routed")
-"""What can stand in for a board: its RTL, its netlist after synthesis, or after routing."""
+"""Forms of a virtual board: its RTL, its netlist after synthesis, its netlist after routing."""
 
 _NAMES = "golden, verilator, netlist, serial:PORT, virtual:BOARD, netlist:BOARD, routed:BOARD"
 
 
 def open(program: Program, backend: str = "golden") -> Device:
-    """A device that runs `program`.
+    """Open a device that runs `program`.
 
     Parameters
     ----------
     backend
-        "golden": the step-level model. "verilator": the RTL, compiled. "netlist": what synthesis
-        makes of it, compiled; takes minutes to build the first time. "serial:PORT": a board on a
-        serial port. "virtual:BOARD": the RTL of a board with its link, behind a pseudo-terminal.
-        "netlist:BOARD", "routed:BOARD": the same for the board's netlist after synthesis, and after
-        place and route, whatever clock that reaches. A PORT or BOARD may end in "@" and a baud
-        rate.
+        "golden": the step-level model. "verilator": the compiled RTL. "netlist": the compiled
+        netlist after synthesis, which takes minutes to build the first time. "serial:PORT": a board
+        on a serial port. "virtual:BOARD": the RTL of a board with its link, behind a
+        pseudo-terminal. "netlist:BOARD", "routed:BOARD": the same with the board's netlist after
+        synthesis, or after place and route, whatever clock that reaches. PORT and BOARD may be
+        followed by "@" and a baud rate.
 
     Raises
     ------
     SpikeloomError
         The backend is unknown, its tools are missing, or there is no such board.
     """
-    kind, _, place = backend.partition(":")
-    name, _, rate = place.partition("@")
+    kind, _, target = backend.partition(":")
+    name, _, rate = target.partition("@")
     simple: dict[str, Callable[[Program], Device]] = {
         "golden": GoldenDevice,
         "verilator": VerilatorDevice,
@@ -49,8 +50,8 @@ def open(program: Program, backend: str = "golden") -> Device:
     if backend in simple:
         return simple[backend](program)
     if not name or kind not in ("serial", *STAGES):
-        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {_NAMES}")
-    if "@" in place and not (rate.isascii() and rate.isdigit()):
+        raise SpikeloomError(f"backend {backend!r} is unknown; choose from {_NAMES}")
+    if "@" in target and not (rate.isascii() and rate.isdigit()):
         raise SpikeloomError(f"backend {backend!r}: {rate!r} is no baud rate")
     baud = int(rate) if rate else None
     if kind == "serial":
@@ -66,31 +67,31 @@ def open_board(
     baud: int | None = None,
     bake: bool = False,
 ) -> SerialDevice:
-    """A board on a port, or what stands in for it.
+    """Open a board on a port, or a virtual board.
 
     Parameters
     ----------
     name
-        Of the board.
+        Name of the board.
     port
         Its serial port; None for a virtual board.
     stage
-        One of `STAGES`, for a virtual board.
+        For a virtual board, one of `STAGES`.
     baud
-        Bits per second; the board's if not given.
+        Bits per second; by default the board's.
     bake
-        Whether a virtual board is built with the program.
+        Whether to build a virtual board with the program in its memories.
 
     Raises
     ------
     SpikeloomError
-        There is no such board, or another one on the port.
+        There is no such board, or the port has another one.
     """
     if port is None:
         return VirtualDevice(program, name, stage, baud, bake)
     if bake:
         raise SpikeloomError(
-            "--bake is for a virtual board: what is in that on the port, `spikeloom build` says"
+            "--bake is for a virtual board; a real one is baked by `spikeloom build --bake`"
         )
     device = SerialDevice(program, port, baud or board(name).baud)
     if device.board.board != name:
@@ -100,21 +101,21 @@ def open_board(
 
 
 class VirtualDevice(SerialDevice):
-    """A board in simulation, of the program's fabric; see `spikeloom.sim.virtual_board`.
+    """A simulated board with the program's fabric; see `spikeloom.sim.virtual_board`.
 
     Parameters
     ----------
     program
-        Loaded at once.
+        Loaded on construction.
     name
-        Of the board.
+        Name of the board.
     stage
         One of `STAGES`.
     baud
-        Bits per second, which the clock divided by an integer comes near to; the board's if not
-        given. A simulation takes fewer clocks with more of them.
+        Bits per second, approximated by the clock divided by an integer; by default the board's. A
+        higher rate takes fewer clocks to simulate.
     bake
-        Whether the board is built with the program, as far as its part can be.
+        Whether to build the board with the program in those memories that its part can initialise.
 
     Attributes
     ----------
@@ -131,27 +132,27 @@ class VirtualDevice(SerialDevice):
         bake: bool = False,
     ) -> None:
         image = program.image if bake else None
-        made = elaborate(board(name), program.fabric, baud=baud, image=image)
+        built = elaborate(board(name), program.fabric, baud=baud, image=image)
         if stage == "virtual":
-            self.virtual = VirtualBoard(program.fabric, made.link, contents=made.contents)
+            self.virtual = VirtualBoard(program.fabric, built.link, contents=built.contents)
         else:
-            family = made.board.family.name
+            family = built.board.family.name
             if family not in netlist.LIBRARIES:
-                raise SpikeloomError(f"{name}: there are no models of the cells of {family}")
-            text = synthesise(made, WHEELS)
+                raise SpikeloomError(f"{name}: no simulation models for the cells of {family}")
+            text = synthesise(built, WHEELS)
             if stage == "routed":
-                placements = place_all(made, text, SEEDS, WHEELS)
+                placements = place_all(built, text, SEEDS, WHEELS)
                 best = max(placements, key=lambda placed: placed.fmax_mhz)
                 text = best.netlist()
-            text = simulation(made, text, WHEELS)
-            self.virtual = VirtualBoard(program.fabric, made.link, text)
+            text = simulation(built, text, WHEELS)
+            self.virtual = VirtualBoard(program.fabric, built.link, text)
         try:
-            super().__init__(program, self.virtual.port, made.link.baud, self.virtual.patience)
+            super().__init__(program, self.virtual.port, built.link.baud, self.virtual.patience)
         except BaseException:
             self.virtual.close()
             raise
 
     def close(self) -> None:
-        """Give the port back, and end the simulation."""
+        """Release the port, and end the simulation."""
         super().close()
         self.virtual.close()

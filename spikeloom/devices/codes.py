@@ -1,4 +1,4 @@
-"""Codes of events and results, between arrays and the bytes of docs/link.md."""
+"""Codes of events and results: conversion between arrays and the bytes of docs/link.md."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,42 +22,42 @@ _SKIP_REACH = 256
 
 
 def event_codes(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], sample: int) -> bytes:
-    """The codes that run one sample, whatever was said before.
+    """The codes that run one sample, independent of the codes sent before.
 
     Parameters
     ----------
     image
-        What the fabric was loaded with.
+        The memory image loaded into the fabric.
     counts
-        Per input, events of each axon, (samples, steps, size), as `check_inputs` gives.
+        Events of each axon, (samples, steps, size), by input, as returned by `check_inputs`.
     sample
-        Which of them.
+        Index of the sample.
 
-    Events that would be due after the last step are left out.
+    Events due after the last step are left out.
     """
     config = image.config
-    most = (1 << config.slot_width) - 1
-    happening = {name: _by_step(events[sample]) for name, events in counts.items()}
-    steps = len(next(iter(happening.values())))
+    max_ahead = (1 << config.slot_width) - 1
+    axons = {name: _by_step(events[sample]) for name, events in counts.items()}
+    steps = len(next(iter(axons.values())))
     codes = bytearray()
     current: Entry | None = None
     for step in range(steps):
         for entry in image.entries:
             if step + entry.delay >= steps:
                 continue
-            for positions in happening[entry.input][step]:
+            for positions in axons[entry.input][step]:
                 codes += bytes([EventCode.AGAIN]) if entry is current else _entry(config, entry)
                 current = entry
                 _append_positions(codes, positions)
-        codes.append(EventCode.MARK | (step == 0) << 4 | min(steps - 1 - step, most))
+        codes.append(EventCode.MARK | (step == 0) << 4 | min(steps - 1 - step, max_ahead))
     return bytes(codes)
 
 
 def _by_step(events: NDArray[np.uint8]) -> list[list[list[int]]]:
-    """For each step the axons with an event, then those with another one, and so on."""
+    """For each step: the axons with at least one event, those with at least two, and so on."""
     rounds = range(int(events.max(initial=0)))
     return [
-        [axons for often in rounds if (axons := np.flatnonzero(row > often).tolist())]
+        [axons for count in rounds if (axons := np.flatnonzero(row > count).tolist())]
         for row in events
     ]
 
@@ -73,18 +73,18 @@ def _entry(config: FabricConfig, entry: Entry) -> bytes:
 
 
 def _append_positions(codes: bytearray, positions: Sequence[int]) -> None:
-    """Say rising positions, from cursor 0 on: a mask where it says two or more."""
+    """Append rising positions, starting at cursor 0; a mask where it covers at least two."""
     cursor = at = 0
     while at < len(positions):
-        mask, beyond = 0, at
-        while beyond < len(positions) and positions[beyond] < cursor + MASK_POSITIONS:
-            mask |= 1 << (positions[beyond] - cursor)
-            beyond += 1
+        mask, end = 0, at
+        while end < len(positions) and positions[end] < cursor + MASK_POSITIONS:
+            mask |= 1 << (positions[end] - cursor)
+            end += 1
         distance = positions[at] - cursor
-        if beyond - at > 1:
+        if end - at > 1:
             codes.append(MASK | mask)
             cursor += MASK_POSITIONS
-            at = beyond
+            at = end
         elif distance <= SINGLE_REACH:
             codes.append(SINGLE | distance)
             cursor += distance + 1
@@ -95,17 +95,17 @@ def _append_positions(codes: bytearray, positions: Sequence[int]) -> None:
             cursor += skipped
 
 
-class NoCode(ValueError):
-    """Bytes that are no code of RESULTS, or say what the fabric cannot."""
+class InvalidCode(ValueError):
+    """Bytes that are no code of RESULTS, or a value that the fabric cannot send."""
 
 
 class ResultCodes:
-    """The codes of RESULTS in a session, as packets of the layout `host_out`.
+    """Decodes the codes of RESULTS of a session into packets of the layout `host_out`.
 
     Parameters
     ----------
     config
-        The fabric that sends them.
+        The fabric that sends the codes.
     """
 
     def __init__(self, config: FabricConfig) -> None:
@@ -125,7 +125,7 @@ class ResultCodes:
         if config.images:
             self._lengths[ResultCode.PLACE] = 3
         self._population = 0
-        self._base = 0  # the fields of the current population and place
+        self._base = 0  # the fields of the current population and position
         self._cursor = 0
         self._rest = b""
         self._packets: list[int] = []
@@ -137,7 +137,7 @@ class ResultCodes:
         return len(self._clocks)
 
     def take(self) -> tuple[Words, Words]:
-        """The packets so far, as `decode_packets` takes them: their clocks, and the words."""
+        """Remove and return the packets, as for `decode_packets`: their clocks, and the words."""
         packets = np.array(self._packets, np.uint64)
         clocks = np.zeros_like(packets)
         clocks[packets == self._step] = self._clocks
@@ -145,7 +145,7 @@ class ResultCodes:
         return clocks, packets
 
     def feed(self, codes: bytes) -> None:
-        """Take the body of the next frame; raises `NoCode`."""
+        """Decode the body of the next frame; raises `InvalidCode`."""
         data = self._rest + codes
         packets, unit, limit = self._packets, self._unit["index"], self._limit["index"]
         base, cursor = self._base, self._cursor
@@ -154,7 +154,7 @@ class ResultCodes:
             code = data[at]
             if code & MASK:
                 if cursor + (code & ~MASK).bit_length() > limit:
-                    raise NoCode(f"a spike of neuron {cursor} or later, of {limit}")
+                    raise InvalidCode(f"a spike of neuron {cursor} or above, but there are {limit}")
                 for _ in range(MASK_POSITIONS):
                     if code & 1:
                         packets.append(base | cursor * unit)
@@ -165,14 +165,14 @@ class ResultCodes:
             if code & SINGLE:
                 cursor += code & SINGLE_REACH
                 if cursor >= limit:
-                    raise NoCode(f"a spike of neuron {cursor}, of {limit}")
+                    raise InvalidCode(f"a spike of neuron {cursor}, but there are {limit}")
                 packets.append(base | cursor * unit)
                 cursor += 1
                 at += 1
                 continue
             length = self._lengths.get(code)
             if length is None:
-                raise NoCode(f"code {code:#04x}")
+                raise InvalidCode(f"unknown code {code:#04x}")
             if at + length > len(data):
                 break
             body = data[at + 1 : at + length]
@@ -199,12 +199,12 @@ class ResultCodes:
         value = int.from_bytes(body, "little", signed=True)
         bound = self._limit["value"] >> 1
         if not -bound <= value < bound:
-            raise NoCode(f"a state of {value}, of {self._config.state_bits} bits")
+            raise InvalidCode(f"a state of {value}, but states have {self._config.state_bits} bits")
         value = self._config.host_out.pack({"value": value})
         return self._state | base | self._field("index", cursor) | value
 
     def _field(self, name: str, value: int) -> int:
-        """The field with this value, in its place."""
+        """The packet in which this field has this value and all others are 0."""
         if value >= self._limit[name]:
-            raise NoCode(f"{name} {value}, of {self._limit[name]}")
+            raise InvalidCode(f"{name} {value}, but there are {self._limit[name]}")
         return value * self._unit[name]

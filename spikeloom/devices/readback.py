@@ -1,4 +1,4 @@
-"""What is read from the memories of a board that holds an image: which rows, and where."""
+"""Which rows of a board's memories to read back, and what they must hold."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from spikeloom.golden.spec import Port, ReadTarget
 
 
 def table_rows(image: MemoryImage) -> Iterator[tuple[ReadTarget, int, list[int]]]:
-    """For each table of each tile, the rows that it has from row 0 on, as they are read."""
+    """For each table of each tile, its rows from row 0 on, as the read port returns them."""
     config = image.config
     for tile, contents in enumerate(image.tiles):
         inputs = [port.name.lower() for port in (*config.links(tile), Port.LOCAL)]
@@ -21,24 +21,25 @@ def table_rows(image: MemoryImage) -> Iterator[tuple[ReadTarget, int, list[int]]
             yield target, tile, read
 
 
-def neuron_places(
+def neuron_addresses(
     image: MemoryImage,
 ) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.int64]]]:
-    """Where neurons are: population, tile, neurons of it, and their rows in the memory of states.
+    """Where neurons are: population, tile, neuron indices, and their rows in the state memory.
 
-    A population lies channel group by channel group, in each place by place: rows of `lanes`.
+    A population is stored channel group by channel group (`lanes` channels each), and each group
+    position by position.
     """
     config = image.config
     for tile, contents in enumerate(image.tiles):
         for packed in contents.populations:
             row = config.population_row.unpack(packed)
-            places = row["height"] * row["width"] if config.images else 1
+            positions = row["height"] * row["width"] if config.images else 1
             channels = row["channels"] if config.images else row["neurons"]
-            channel, place = np.indices((channels, places)).reshape(2, -1)
+            channel, position = np.indices((channels, positions)).reshape(2, -1)
             group, lane = np.divmod(channel, config.lanes)
             yield (
                 image.senders[row["number"]].name,
                 tile,
-                (row["index_base"] + channel) * places + place,
-                row["neuron_base"] + (group * places + place) * config.lanes + lane,
+                (row["index_base"] + channel) * positions + position,
+                row["neuron_base"] + (group * positions + position) * config.lanes + lane,
             )

@@ -1,4 +1,4 @@
-"""The host's end of the link of docs/link.md: frames, sessions, and sending again."""
+"""The host's end of the link of docs/link.md: frames, sessions and retransmission."""
 
 import random
 import time
@@ -19,13 +19,13 @@ from spikeloom.golden.link import (
     Refusal,
 )
 
-_REMINDERS = 4
-"""How often a board is reminded, in vain, before a session counts as lost."""
+_MAX_REMINDERS = 4
+"""Reminders without progress after which a session counts as lost."""
 _SEQUENCES = 256
-_BEFORE = 128
-"""Frames before the expected one that count as heard before."""
-_OUTSTANDING = 127
-"""Most frames on the way: so many that the board still knows one that is sent again."""
+_DUPLICATES = 128
+"""A frame up to this many sequence numbers behind the expected one is a duplicate."""
+_MAX_OUTSTANDING = 127
+"""Maximum number of unexecuted frames: the board still recognises each one when it is resent."""
 _SMALLEST_BUFFER = 512
 
 
@@ -34,21 +34,21 @@ class Line(Protocol):
 
     @property
     def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
+        """Number of bytes that can be read without waiting."""
 
     def read(self, size: int = 1) -> bytes:
-        """Up to `size` bytes; fewer after the timeout."""
+        """Read up to `size` bytes; fewer after the timeout."""
 
     def write(self, data: bytes, /) -> int | None:
-        """Send `data`, all of it."""
+        """Send all of `data`."""
 
 
 class LinkLost(Exception):
-    """A session that cannot go on. What was asked in it, and not answered, is to be asked again."""
+    """The session cannot go on. Requests that it left unanswered have to be repeated."""
 
 
 class Frames:
-    """Frames out of a byte stream, cut anywhere; what is no whole frame is left out."""
+    """Splits a byte stream, received in any pieces, into frames; drops invalid ones."""
 
     def __init__(self) -> None:
         self._partial = b""
@@ -56,20 +56,20 @@ class Frames:
     def feed(self, data: bytes) -> list[bytes]:
         """The contents of the frames that end in `data`."""
         *whole, rest = (self._partial + data).split(b"\0")
-        # No frame is longer, so what is cut off does not make one of what is none.
+        # Longer input is no frame, and truncating it cannot turn it into a valid one.
         self._partial = rest[: LARGEST + 2]
         contents = (decoded(frame) for frame in whole if frame)
         return [content for content in contents if content is not None]
 
 
 def encoded(content: bytes) -> bytes:
-    """The frame with this content, its ending 0 included."""
+    """The frame with this content, including the terminating 0."""
     data = content + zlib.crc32(content).to_bytes(CRC_BYTES, "little")
     return bytes(cobs.encode(data)) + b"\0"
 
 
 def decoded(frame: bytes) -> bytes | None:
-    """The content of a frame, without its ending 0; None where it was changed on the way."""
+    """The content of a frame without its terminating 0; None if the frame is corrupt."""
     try:
         data = bytes(cobs.decode(frame))
     except cobs.DecodeError:
@@ -81,10 +81,10 @@ def decoded(frame: bytes) -> bytes | None:
 
 
 class Session:
-    """Sends frames so that each is executed once and in order, and hears all that is answered.
+    """Sends frames such that each is executed exactly once and in order; collects the answers.
 
-    As many frames are on the way as the board's buffer holds. `send` returns when there was room
-    for the frame, `wait` when something was heard; whatever is heard meanwhile goes to `heard`.
+    Up to a receive buffer's worth of frames is in flight. `send` returns once there was room for
+    its frame, `wait` once something was received; answers that arrive meanwhile go to `received`.
 
     Parameters
     ----------
@@ -95,40 +95,40 @@ class Session:
 
     Attributes
     ----------
-    heard
-        What came in IDENTITY, COUNTERS, RESULTS and MEMORY, in order, for the caller to take.
+    received
+        Bodies of IDENTITY, COUNTERS, RESULTS and MEMORY, in order, for the caller to take.
     buffer
         Bytes of the board's receive buffer.
     refused, resent, sessions
-        Refusals heard, frames sent again, and sessions begun.
+        Number of refusals received, frames resent, and sessions started.
 
     Raises
     ------
     LinkLost
-        By every method: results are missing, the board began again, or does not answer.
+        By every method: results are missing, the board restarted, or it does not answer.
     """
 
     def __init__(self, line: Line, patience: float) -> None:
         self.line = line
         self.patience = patience
-        self.heard: deque[tuple[Kind, bytes]] = deque()
+        self.received: deque[tuple[Kind, bytes]] = deque()
         self.buffer = _SMALLEST_BUFFER
         self.refused = self.resent = self.sessions = 0
         self._session = random.randrange(1, 256)
         self._begun = False
-        self._known: int | None = None  # the last session that is known to have begun
+        self._known: int | None = None  # the last session known to have begun
         self._frames = Frames()
         self._outstanding: deque[tuple[Command, bytes]] = deque()  # not yet executed
-        self._cost = 0
-        self._first = 1  # number of the first of them
-        self._accepted = 0  # of them, as the board last said
-        self._sequence = 1  # of the next frame of the board
-        self._heard_at = 0.0
-        self._vain = 0  # reminders since something happened
+        self._cost = 0  # bytes of the board's buffer that they take
+        self._first = 1  # sequence number of the first of them
+        self._accepted = 0  # how many of them the board has reported as accepted
+        self._sequence = 1  # sequence number of the board's next frame
+        self._last_received = 0.0  # time
+        self._reminders = 0  # since the last progress
 
     @property
     def largest_body(self) -> int:
-        """Bytes of body that are sent at once: four frames fill a small buffer."""
+        """Maximum size of a body in bytes, chosen so that four frames fill a small buffer."""
         return min(LARGEST, self.buffer // 4 - 1) - HOST_HEADER - CRC_BYTES
 
     @property
@@ -137,24 +137,24 @@ class Session:
         return not self._outstanding
 
     def begin(self) -> bool:
-        """Begin a session.
+        """Start a session.
 
         Returns
         -------
-        Whether the board still was in the last session of this link, so that its memories are as
-        they were.
+        Whether the board was still in this object's last session, so that its memories are
+        unchanged.
         """
         self._begun = False
         self._session = self._session % 255 + 1
-        self.heard.clear()
+        self.received.clear()
         self._outstanding.clear()
-        self._cost = self._accepted = self._vain = 0
+        self._cost = self._accepted = self._reminders = 0
         self._first, self._sequence = 1, 1
-        # The first 0 ends what may have been left of a byte, the second that of a frame.
+        # The first 0 completes a byte that may have been cut short, the second one a frame.
         self.line.write(b"\0\0" + encoded(bytes([self._session, 0, Command.RESET])))
         self.sessions += 1
-        self._heard_at = time.monotonic()
-        while time.monotonic() - self._heard_at < self.patience:
+        self._last_received = time.monotonic()
+        while time.monotonic() - self._last_received < self.patience:
             before = self._ready()
             if before is not None:
                 kept = before == self._known
@@ -164,24 +164,24 @@ class Session:
         raise LinkLost("no answer")
 
     def _ready(self) -> int | None:
-        """What READY says, once it is heard."""
+        """The board's previous session, from READY; None until that was received."""
         header = bytes([self._session, 0, Kind.READY, 1, 1])
         contents = self._frames.feed(self._read())
         for n, content in enumerate(contents):
             if content[:BOARD_HEADER] == header and len(content) == BOARD_HEADER + 1:
                 for later in contents[n + 1 :]:
-                    self._hear(later)
+                    self._receive(later)
                 return content[BOARD_HEADER]
         return None
 
     def send(self, command: Command, body: bytes = b"") -> None:
-        """Send a frame, as soon as there is room for it."""
+        """Send a frame as soon as there is room for it."""
         if not self._outstanding:
-            self._heard_at = time.monotonic()
-        self._listen(wait=False)
+            self._last_received = time.monotonic()
+        self._poll(wait=False)
         cost = HOST_HEADER + len(body) + CRC_BYTES + 1
-        while self._cost + cost > self.buffer or len(self._outstanding) == _OUTSTANDING:
-            self._listen()
+        while self._cost + cost > self.buffer or len(self._outstanding) == _MAX_OUTSTANDING:
+            self._poll()
         number = (self._first + len(self._outstanding)) % _SEQUENCES
         frame = encoded(bytes([self._session, number, command]) + body)
         self._outstanding.append((command, frame))
@@ -189,26 +189,25 @@ class Session:
         self.line.write(frame)
 
     def wait(self) -> None:
-        """Listen until something comes, or for a while."""
-        self._listen()
+        """Receive until bytes arrive or the line's timeout passes."""
+        self._poll()
 
     def _read(self) -> bytes:
         return self.line.read(max(1, self.line.in_waiting))
 
-    def _listen(self, wait: bool = True) -> None:
+    def _poll(self, wait: bool = True) -> None:
         if not self._begun:
             raise LinkLost("no session")
-        waiting = self.line.in_waiting
-        if wait or waiting:
-            for content in self._frames.feed(self.line.read(max(1, waiting))):
-                self._hear(content)
-        if time.monotonic() - self._heard_at > self.patience:
+        if wait or self.line.in_waiting:
+            for content in self._frames.feed(self._read()):
+                self._receive(content)
+        if time.monotonic() - self._last_received > self.patience:
             self._remind()
 
     def _remind(self) -> None:
-        """Make the board say something: what is missing then shows."""
-        self._struggle()
-        self._heard_at = time.monotonic()
+        """Make the board send a frame, which shows whatever is missing."""
+        self._count_reminder()
+        self._last_received = time.monotonic()
         if not self._outstanding:
             self.send(Command.POLL)
         elif self._accepted < len(self._outstanding):
@@ -217,19 +216,19 @@ class Session:
             self.line.write(b"\0" + self._outstanding[-1][1])
             self.resent += 1
 
-    def _struggle(self) -> None:
-        self._vain += 1
-        if self._vain > _REMINDERS:
+    def _count_reminder(self) -> None:
+        self._reminders += 1
+        if self._reminders > _MAX_REMINDERS:
             raise LinkLost("no progress")
 
     def _resend(self) -> None:
-        """Send what was not accepted once more, after a 0 that ends what is left of a frame."""
-        again = [frame for _, frame in self._outstanding][self._accepted :]
-        self.resent += len(again)
-        self.line.write(b"".join((b"\0", *again)))
+        """Resend the frames not accepted, after a 0 that terminates a partial frame."""
+        frames = [frame for _, frame in self._outstanding][self._accepted :]
+        self.resent += len(frames)
+        self.line.write(b"".join((b"\0", *frames)))
 
-    def _hear(self, content: bytes) -> None:
-        """Take a frame of the board."""
+    def _receive(self, content: bytes) -> None:
+        """Process a frame from the board."""
         if len(content) < BOARD_HEADER:
             return
         session, sequence, kind, executed, expected = content[:BOARD_HEADER]
@@ -241,45 +240,45 @@ class Session:
         if kind == Kind.READY and body == bytes([session]):
             raise LinkLost("the session began twice")
         missing = (sequence - self._sequence) % _SEQUENCES
-        if missing >= _SEQUENCES - _BEFORE:
-            return  # heard before
+        if missing >= _SEQUENCES - _DUPLICATES:
+            return
         if missing:
-            raise LinkLost(f"{missing} frames of the board are missing")
+            raise LinkLost(f"{missing} frames from the board are missing")
         self._sequence = (sequence + 1) % _SEQUENCES
-        self._heard_at = time.monotonic()
-        self._note(executed, expected)
+        self._last_received = time.monotonic()
+        self._acknowledge(executed, expected)
         match kind:
             case Kind.IDENTITY | Kind.COUNTERS | Kind.RESULTS | Kind.MEMORY:
-                self._vain = 0
-                self.heard.append((Kind(kind), body))
+                self._reminders = 0
+                self.received.append((Kind(kind), body))
             case Kind.REFUSED:
                 self.refused += 1
-                self._struggle()
+                self._count_reminder()
                 self._resend()
             case Kind.FAULT:
                 raise LinkLost(f"the board could not execute a frame ({_reason(body)})")
             case Kind.STATUS:
                 pass
             case _:
-                raise LinkLost(f"the board says {kind}, which is nothing")
+                raise LinkLost(f"the board sent a frame of unknown kind {kind}")
 
-    def _note(self, executed: int, expected: int) -> None:
-        """Forget the frames that were executed."""
+    def _acknowledge(self, executed: int, expected: int) -> None:
+        """Drop the frames that were executed."""
         done = (executed - self._first) % _SEQUENCES
         accepted = (expected - self._first) % _SEQUENCES
         if not done <= accepted <= len(self._outstanding):
-            raise LinkLost(f"the board expects frame {expected}, which is not next")
+            raise LinkLost(f"the board expects frame {expected}, which is not the next one")
         for _ in range(done):
             command, frame = self._outstanding.popleft()
             self._cost -= _cost(frame)
             if command != Command.POLL:
-                self._vain = 0
+                self._reminders = 0
         self._first = executed
         self._accepted = accepted - done
 
 
 def _cost(frame: bytes) -> int:
-    """What a frame takes of the board's buffer: all but the byte of COBS."""
+    """Bytes that a frame takes in the board's buffer: all but the overhead byte of COBS."""
     return len(frame) - 1
 
 

@@ -18,8 +18,8 @@ from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.backends import VirtualDevice
-from spikeloom.devices.device import GoldenDevice
 from spikeloom.devices.session import Session
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.link import Command
 from spikeloom.golden.spec import FabricConfig, LoadTarget
@@ -153,7 +153,7 @@ def test_the_commands_bake(
     program.save(tmp_path / "small.loom")
     np.save(tmp_path / "events.npy", EVENTS)
     files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
-    monkeypatch.setattr("spikeloom.devices.serial_device.load_bodies", lambda *_: iter(()))
+    monkeypatch.setattr("spikeloom.devices.requests.load_bodies", lambda *_: iter(()))
     options = ["--board", HX8K, "--baud", str(BAUD)]
     done = CliRunner().invoke(cli, ["compare", *files, *options, "--bake"])
     assert done.exit_code == 0, done.output

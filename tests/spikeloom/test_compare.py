@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloom import compare as comparing
 from spikeloom.compare import check_cycles, compare
-from spikeloom.devices import device as devices
+from spikeloom.devices import chunks, device, prediction, simulated
 from spikeloom.golden import step
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import Run, simulate
@@ -26,7 +26,7 @@ Events = NDArray[np.uint8]
 
 def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[Run], Run]) -> None:
     """Make the step-level model, as the comparison uses it, give something else."""
-    monkeypatch.setattr(devices, "simulate", lambda *a: change(simulate(*a)))
+    monkeypatch.setattr(simulated, "simulate", lambda *a: change(simulate(*a)))
 
 
 def flipping(*places: tuple[str, int, int, int]) -> Callable[[Run], Run]:
@@ -57,8 +57,7 @@ def test_a_single_sample_and_progress(small: Program, small_events: Events) -> N
 def test_chunks_change_nothing(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (devices, comparing):
-        monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     assert compare(small, small_events).mismatches == 0
 
 
@@ -93,7 +92,7 @@ def test_a_state_is_located(
 def test_a_clock_is_located(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clocks = devices.golden_clocks
+    clocks = prediction.golden_clocks
 
     def late(*arguments: Any) -> NDArray[np.int64]:
         return clocks(*arguments) + np.array([0, 0, 0, 1, 0])
@@ -129,7 +128,7 @@ def test_the_error_counter_counts(
 ) -> None:
     run = comparing.VerilatorDevice.run
 
-    def with_errors(*arguments: Any) -> devices.Run:
+    def with_errors(*arguments: Any) -> device.Run:
         return dataclasses.replace(run(*arguments), errors=2)
 
     monkeypatch.setattr(comparing.VerilatorDevice, "run", with_errors)
@@ -166,8 +165,7 @@ def test_a_wrong_comparison_in_the_model_is_found(
 def test_a_waveform_shows_the_sample(
     small: Program, small_events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (devices, comparing):
-        monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     plant(monkeypatch, flipping(("last", 3, 4, 2)))
     path = tmp_path / "mismatch.vcd"
     with one_at_a_time("small fabric traced"):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.devices.device import GoldenDevice, Run
+from spikeloom.devices.device import Run
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.session import encoded
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice
 from spikeloom.sim.terminal import Machine

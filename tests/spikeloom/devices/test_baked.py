@@ -11,9 +11,10 @@ from line_faults import FaultyLine, campaign, differs
 from locking import one_at_a_time
 from small_program import SMALL
 
-from spikeloom.devices.device import GoldenDevice
-from spikeloom.devices.serial_device import SerialDevice, load_bodies
+from spikeloom.devices.requests import load_bodies
+from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.session import Session
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden.contents import Contents
 from spikeloom.golden.link import Command, LinkConfig, whole_bytes
 from spikeloom.golden.spec import LoadTarget

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_program import SMALL
 
-from spikeloom.devices.codes import NoCode, ResultCodes, event_codes
+from spikeloom.devices.codes import InvalidCode, ResultCodes, event_codes
 from spikeloom.golden.host import Words
 from spikeloom.golden.memory_image import Entry, MemoryImage
 from spikeloom.golden.spec import FabricConfig
@@ -120,13 +120,13 @@ def test_places_and_their_states() -> None:
     ],
 )
 def test_what_is_no_code_is_refused(said: str) -> None:
-    with pytest.raises(NoCode):
+    with pytest.raises(InvalidCode):
         packets(SMALL, said)
 
 
 @pytest.mark.parametrize("said", ["04 10 00", "04 00 10", "05 00 08"])
 def test_places_and_states_that_cannot_be_are_refused(said: str) -> None:
-    with pytest.raises(NoCode):
+    with pytest.raises(InvalidCode):
         packets(PLACED, said)
 
 

@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 import spikeloom
-from spikeloom.devices import device as devices
-from spikeloom.devices.device import GoldenDevice, Run, VerilatorDevice, golden_clocks
+from spikeloom.devices import chunks
+from spikeloom.devices.device import Run
+from spikeloom.devices.prediction import golden_clocks
+from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.step.run import simulate
@@ -96,7 +98,7 @@ def test_chunks_change_nothing_but_clocks_across_samples(
     small: Program, small_events: Events, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = VerilatorDevice(small).run(small_events)
-    monkeypatch.setattr(devices, "CHUNK", chunk)
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
     done: list[int] = []
     run = VerilatorDevice(small, workers=1).run(small_events, done.append)
     assert equal(run, whole)
@@ -109,7 +111,7 @@ def test_chunks_change_nothing_but_clocks_across_samples(
 def test_workers_change_nothing(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     runs = [VerilatorDevice(small, workers=n).run(small_events) for n in (1, 4)]
     assert equal(*runs)
     assert runs[0].cycles is not None
@@ -120,7 +122,7 @@ def test_workers_change_nothing(
 def test_golden_clocks_report_their_progress(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     done: list[int] = []
     golden_clocks(small.image, {"in": small_events}, workers=2, progress=done.append)
     assert done == [2, 4, 5]

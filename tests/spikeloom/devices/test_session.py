@@ -26,9 +26,9 @@ from small_program import SMALL
 
 from spikeloom.compare import compare_device
 from spikeloom.devices import serial_device, session
-from spikeloom.devices.device import GoldenDevice
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.session import Frames, decoded, encoded
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden import link as numbers
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError

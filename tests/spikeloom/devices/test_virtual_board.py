@@ -22,10 +22,10 @@ from spikeloom.boards.registry import board
 from spikeloom.cli import cli
 from spikeloom.compare import compare_device
 from spikeloom.demo import digits, mnist_program
-from spikeloom.devices import serial_device, session
+from spikeloom.devices import requests, session
 from spikeloom.devices.backends import open_board
-from spikeloom.devices.device import GoldenDevice
 from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.examples.mnist import encode
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import FaultyDevice
@@ -210,7 +210,7 @@ def test_a_virtual_board_is_verified(
     assert summary["mismatches"] == 0
     assert summary["rows_verified"] > 100
 
-    bodies = serial_device.load_bodies
+    bodies = requests.load_bodies
 
     def flipped(image: MemoryImage, room: int, held: Sequence[LoadTarget]) -> Iterator[bytes]:
         first, *others = bodies(image, room, held)
@@ -220,7 +220,7 @@ def test_a_virtual_board_is_verified(
         yield first[:at] + bytes([first[at] ^ 0x10]) + first[at + 1 :]
         yield from others
 
-    monkeypatch.setattr(serial_device, "load_bodies", flipped)
+    monkeypatch.setattr(requests, "load_bodies", flipped)
     done = CliRunner().invoke(cli, ["compare", *readable_files, *options])
     assert isinstance(done.exception, FaultyDevice)  # status 1 in `main`
     assert "icebreaker: weight row 3 of tile 0 is 0x" in str(done.exception)

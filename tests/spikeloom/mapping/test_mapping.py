@@ -15,7 +15,7 @@ from memory_walker import Walker
 from mesh_walker import LOCAL, MESHES, NAMES, WEST, Shape, meshes, walk
 
 import spikeloom
-from spikeloom.devices.device import golden_clocks, predict_clocks
+from spikeloom.devices.prediction import golden_clocks, predict_clocks
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import decode_packets, host_words

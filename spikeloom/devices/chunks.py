@@ -1,0 +1,37 @@
+"""Chunks: samples that run back to back on one fabric, starting from reset."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.golden.host import Words, host_words
+from spikeloom.golden.memory_image import MemoryImage
+
+CHUNK = 500
+"""Samples per chunk. It is the same on every machine, because results must not depend on how many
+processors a machine has."""
+
+
+def chunk_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
+    """The host words of each chunk of samples."""
+    samples = next(iter(counts.values())).shape[0]
+    for start in range(0, samples, CHUNK):
+        part = {name: events[start : start + CHUNK] for name, events in counts.items()}
+        yield np.concatenate(host_words(image, part))
+
+
+def chunk_sizes(samples: int) -> list[int]:
+    """The number of samples in each chunk."""
+    return [min(CHUNK, samples - start) for start in range(0, samples, CHUNK)]
+
+
+def chunk_of(sample: int) -> tuple[int, int]:
+    """The number of the chunk that holds a sample, and the first sample of that chunk."""
+    number = sample // CHUNK
+    return number, number * CHUNK
+
+
+def sample_clocks(step_ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Clocks of each sample of a chunk, from the clocks (samples, steps) at which its steps end."""
+    return np.diff(step_ends[:, -1] + 1, prepend=0)

@@ -1,0 +1,99 @@
+"""Devices that run on the host computer: the golden model, the RTL, the netlist."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spikeloom.devices.chunks import chunk_sizes, chunk_words, sample_clocks
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined
+from spikeloom.golden.host import decode_packets
+from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.program import Program
+from spikeloom.sim import runner
+from spikeloom.sim.netlist import netlist
+
+
+class GoldenDevice(ProgramDevice):
+    """The step-level golden model; it has no clock."""
+
+    def run(self, events: Events, progress: Progress | None = None) -> Run:
+        """See `Device.run`."""
+        program = self.program
+        senders = program.image.senders
+        counts = check_inputs(program.network, events)
+        run = simulate(program.network, counts)
+        if progress:
+            progress(len(run.synops))
+        return Run(
+            {node.name: run.spikes[node.name] for node in senders if node.recorded},
+            {node.name: run.states[node.name] for node in senders if node.readout},
+            None,
+            int(run.synops.sum()),
+            0,
+        )
+
+
+class VerilatorDevice(ProgramDevice):
+    """The RTL, compiled by Verilator.
+
+    Parameters
+    ----------
+    program
+        Its fabric is compiled, or taken from the cache, on construction.
+    workers
+        Threads; by default one per processor.
+    verilog
+        Verilog to run instead of that of the program's fabric.
+    """
+
+    def __init__(
+        self, program: Program, workers: int | None = None, verilog: str | None = None
+    ) -> None:
+        super().__init__(program)
+        self.workers = workers
+        self.verilog = verilog
+        runner.Simulation(program.fabric, verilog=verilog).close()
+
+    def run(self, events: Events, progress: Progress | None = None) -> Run:
+        """See `Device.run`."""
+        image = self.program.image
+        counts = check_inputs(self.program.network, events)
+        samples, steps = next(iter(counts.values())).shape[:2]
+        sizes = chunk_sizes(samples)
+        results = runner.run_batch(
+            image.config,
+            image,
+            list(chunk_words(image, counts)),
+            workers=self.workers,
+            verilog=self.verilog,
+            progress=progress and (lambda done: progress(sum(sizes[:done]))),
+        )
+        decoded = [
+            decode_packets(image, result.clocks, result.packets, size, steps)
+            for result, size in zip(results, sizes, strict=True)
+        ]
+        return Run(
+            joined([chunk.spikes for chunk in decoded]),
+            joined([chunk.states for chunk in decoded]),
+            np.concatenate([sample_clocks(chunk.clocks) for chunk in decoded]),
+            sum(_over_tiles(result.counters, "synops") for result in results),
+            sum(_over_tiles(result.counters, "errors") for result in results),
+        )
+
+
+class NetlistDevice(VerilatorDevice):
+    """The fabric after synthesis to iCE40 cells, compiled by Verilator.
+
+    Parameters
+    ----------
+    program
+        Its fabric is synthesised and compiled, or taken from the cache, on construction.
+    """
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, verilog=netlist(program.fabric))
+
+
+def _over_tiles(counters: Mapping[str, int], name: str) -> int:
+    """The sum over all tiles of one of their counters."""
+    return sum(count for key, count in counters.items() if key.partition(".")[0] == name)
