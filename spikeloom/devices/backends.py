@@ -50,7 +50,7 @@ def open(program: Program, backend: str = "golden") -> Device:
     if backend in simple:
         return simple[backend](program)
     if not name or kind not in ("serial", *STAGES):
-        raise SpikeloomError(f"backend {backend!r} is unknown; choose from {_NAMES}")
+        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {_NAMES}")
     if "@" in target and not (rate.isascii() and rate.isdigit()):
         raise SpikeloomError(f"backend {backend!r}: {rate!r} is no baud rate")
     baud = int(rate) if rate else None

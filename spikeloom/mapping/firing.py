@@ -1,15 +1,15 @@
-"""What a tile holds of the neurons that fire in it: population table, fan-out, biases."""
+"""Rows of the neurons that fire in a tile: population table, target table, biases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import Network, Population
+from spikeloom.golden.network import AnyConnection, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.mapping.geometry import positions
-from spikeloom.mapping.partition import groups_of, outgoing, recorded
+from spikeloom.mapping.parts import groups_of, recorded
 from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 
@@ -23,40 +23,45 @@ class FiringRows:
 
 
 def firing_rows(
-    network: Network,
     config: FabricConfig,
-    residents: Sequence[TilePart],
+    parts: Sequence[TilePart],
+    phases: int,
+    outgoing: Mapping[str, list[tuple[int, AnyConnection]]],
     routes: Sequence[int],
     record: frozenset[str],
     readout: frozenset[str],
 ) -> FiringRows:
-    """The rows of a tile.
+    """The rows of the tile with these `parts`.
 
     Parameters
     ----------
+    phases
+        Phases of a step.
+    outgoing
+        The connections that carry the events of each population, with their numbers.
     routes
-        Of each connection.
+        Route of each connection, by its number.
     record, readout
         Populations whose spikes, and whose final membrane potentials, are sent to the host.
     """
-    phases: list[list[dict[str, int]]] = [[] for _ in range(network.phases)]
+    rows: list[list[dict[str, int]]] = [[] for _ in range(phases)]
     targets: list[int] = []
     biases: list[int] = []
-    for resident in residents:
-        population = resident.population
-        # Connections first: the step waits for these, not for the host.
+    for tile_part in parts:
+        population = tile_part.population
+        # Connections first: the step waits for their events, but not for the host.
         fan_out = [
             {"route": routes[number], "connection": number, "delay": c.delay}
-            for number, c in outgoing(network, population)
+            for number, c in outgoing[population.name]
         ]
         if recorded(population, record):
             fan_out.append({"host": 1})
         row = {
-            "number": resident.number,
-            "index_base": resident.part.start,
-            "neurons": resident.part.neurons,
-            "neuron_base": resident.group * config.lanes,
-            "sum_base": sum_base(resident, config),
+            "number": tile_part.number,
+            "index_base": tile_part.part.start,
+            "neurons": tile_part.part.neurons,
+            "neuron_base": tile_part.group * config.lanes,
+            "sum_base": sum_base(tile_part, config),
             "readout": population.name in readout,
             # A population without targets never reads the table.
             "target_base": len(targets) if fan_out else 0,
@@ -66,30 +71,30 @@ def firing_rows(
         if not config.images:
             # Biases have the addresses of their neurons.
             biases += [0] * (row["neuron_base"] - len(biases))
-            biases += _bias_rows(resident, config, shared=False)
+            biases += _bias_rows(tile_part, config, shared=False)
         else:
-            shared = all(_per_channel(resident, values) for values in _offsets(population))
+            shared = all(_per_channel(tile_part, values) for values in _offsets(population))
             row |= {
-                "height": resident.image[1],
-                "width": resident.image[2],
-                "channels": resident.part.size,
+                "height": tile_part.image[1],
+                "width": tile_part.image[2],
+                "channels": tile_part.part.size,
                 "bias_base": len(biases),
                 "shared": shared,
             }
-            biases += _bias_rows(resident, config, shared)
-        phases[population.phase].append(row)
+            biases += _bias_rows(tile_part, config, shared)
+        rows[population.phase].append(row)
         targets += [config.target_row.pack(entry) for entry in fan_out]
-    # A phase in which the tile fires nothing has an empty row: all tiles fire the same phases.
-    rows = (
+    # All tiles fire the same phases; one in which this tile fires nothing has an empty row.
+    packed = (
         config.population_row.pack(row | {"more": n + 1 < len(phase)})
-        for phase in phases
+        for phase in rows
         for n, row in enumerate(phase or [{}])
     )
-    return FiringRows(tuple(rows), tuple(targets), tuple(biases))
+    return FiringRows(tuple(packed), tuple(targets), tuple(biases))
 
 
 def _update(population: Population, config: FabricConfig) -> dict[str, int]:
-    """What the update of its neurons takes, in the fields that the fabric was built with."""
+    """The parameters of its neurons' update, in the fields that the fabric was built with."""
     v_reset = population.v_reset
     if population.reset is Reset.SUBTRACT:
         subtrahend = population.subtrahend
@@ -116,21 +121,21 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
 
 
 def _offsets(population: Population) -> tuple[Integers, Integers]:
-    """What is added in every step to the input, and to the potential."""
+    """The constants added in every step to the input and to the membrane potential."""
     if population.leak is None:
         return population.bias, np.zeros_like(population.bias)
     return population.bias, population.leak
 
 
-def _per_channel(resident: TilePart, values: Integers) -> bool:
-    """Whether the neurons of a channel all have the same value."""
-    by_channel = values.reshape(resident.image[0], -1)
+def _per_channel(tile_part: TilePart, values: Integers) -> bool:
+    """Whether all neurons of each channel have the same value."""
+    by_channel = values.reshape(tile_part.image[0], -1)
     return bool((by_channel == by_channel[:, :1]).all())
 
 
-def _bias_rows(resident: TilePart, config: FabricConfig, shared: bool) -> list[int]:
-    """Rows of the bias memory: one for each channel if `shared`, else one for each neuron."""
-    values = [_in_order(resident, v, config.lanes, shared) for v in _offsets(resident.population)]
+def _bias_rows(tile_part: TilePart, config: FabricConfig, shared: bool) -> list[int]:
+    """Rows of the bias memory: one per channel if `shared`, else one per neuron."""
+    values = [_in_order(tile_part, v, config.lanes, shared) for v in _offsets(tile_part.population)]
     names = ["bias", "leak"] if config.synaptic_current else ["bias"]
     return [
         config.bias_row.pack(dict(zip(names, row, strict=False)))
@@ -138,16 +143,16 @@ def _bias_rows(resident: TilePart, config: FabricConfig, shared: bool) -> list[i
     ]
 
 
-def _in_order(resident: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:
-    """Values of a part's channels, or neurons, in the order of the memory, padding between them."""
-    part = resident.part
-    chosen = values.reshape(-1, positions(resident.image))[part.start :][: part.size]
+def _in_order(tile_part: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:
+    """Values of a part's channels, or neurons, in the order of the memory, with inner padding."""
+    part = tile_part.part
+    chosen = values.reshape(-1, positions(tile_part.image))[part.start :][: part.size]
     if shared:
         chosen = chosen[:, :1]
     groups = groups_of(part.size, lanes)
     padded = np.zeros((groups * lanes, chosen.shape[1]), np.int64)
     padded[: part.size] = chosen
-    # Group by group, place by place; what pads the last row is not there.
+    # Group by group, position by position; the padding at the end is left out.
     ordered = padded.reshape(groups, lanes, -1).transpose(0, 2, 1).reshape(-1)
     result: list[int] = ordered[: ordered.size - len(padded) + part.size].tolist()
     return result

@@ -10,7 +10,7 @@ from spikeloom.golden.network import AnyConnection, Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
 from spikeloom.mapping.geometry import Geometry, geometry, spans
-from spikeloom.mapping.partition import Part
+from spikeloom.mapping.parts import Part
 from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 Rows = tuple[int, ...]
@@ -20,28 +20,28 @@ def incoming_rows(
     network: Network,
     config: FabricConfig,
     nodes: dict[str, ImageShape],
-    residents: Sequence[TilePart],
+    parts: Sequence[TilePart],
 ) -> tuple[Rows, Rows, Rows]:
-    """The connection table, the weights and the coordinate table.
+    """The connection table, the weights and the coordinate table of the tile with these `parts`.
 
     The connection table has unused rows for connections to other tiles. The weights of a connection
     are stored lane group by lane group, in each the taps of the kernel, in each the channels of the
     source: channel c reads words c, c + s, c + 2s, ... of the s channels.
     """
-    at_home = {resident.population.name: resident for resident in residents}
+    by_population = {part.population.name: part for part in parts}
     rows: list[int] = []
     weights: list[int] = []
     coordinates = CoordinateTable(config)
     for connection in network.connections:
-        resident = at_home.get(connection.target)
-        if resident is None:
+        target = by_population.get(connection.target)
+        if target is None:
             rows.append(0)
             continue
-        joined, part = geometry(connection, nodes), resident.part
+        joined, part = geometry(connection, nodes), target.part
         row: Row = {
             "weight_base": len(weights),
             "sources": joined.source[0],
-            "sum_base": sum_base(resident, config),
+            "sum_base": sum_base(target, config),
         }
         if joined.placed:
             row |= coordinates.fields(joined, part)
@@ -54,40 +54,56 @@ def incoming_rows(
     return tuple(rows), tuple(weights), tuple(coordinates.rows)
 
 
-def _kernel(connection: AnyConnection, joined: Geometry) -> Integers:
-    """The weights as (channels of target, copies, channels of source / groups, taps)."""
+def _kernel(connection: AnyConnection, joined: Geometry, part: Part) -> Integers:
+    """Weights into a part: (channels of target, copies, channels of source / groups, taps)."""
     weights = connection.weights
-    if not isinstance(connection, Convolution):
-        weights = weights.T
-    return weights.reshape(joined.target[0], joined.copies, joined.sources, joined.taps)
+    # Cut before reshaping, which copies a transposed matrix.
+    if isinstance(connection, Convolution):
+        weights = weights[part.start : part.start + part.size]
+    else:
+        first = part.start * joined.copies
+        weights = weights[:, first : first + part.size * joined.copies].T
+    return weights.reshape(part.size, joined.copies, joined.sources, joined.taps)
 
 
 def _stored(connection: AnyConnection, joined: Geometry, part: Part, lanes: int) -> Integers:
     """The weights of a part of the target in the order of the memory, shape (words, lanes).
 
-    Where the geometry is grouped, only channels of the source that lead to the part have words, and
-    each only for the lane groups from the first that it meets on.
+    Where the geometry is grouped, only channels of the source with targets in the part have words,
+    and each of them only from the first lane group in which it has targets.
     """
-    met = spans(joined, part.start, part.size, lanes)
-    first = first_channel(joined, met)
-    groups = max(span.count for span in met)
-    shape = groups, joined.copies, joined.taps, channels(joined, met), lanes
+    in_part = spans(joined, part.start, part.size, lanes)
+    first = first_channel(joined, in_part)
+    groups = max(span.count for span in in_part)
+    shape = groups, joined.copies, joined.taps, channels(joined, in_part), lanes
     stored = np.zeros(shape, np.int64)
-    kernel = _kernel(connection, joined)
-    for number, span in enumerate(met):
+    kernel = _kernel(connection, joined, part).transpose(0, 1, 3, 2)
+    for number, span in enumerate(in_part):
         if not span.count:
             continue
-        start = max(part.start, number * joined.targets)
-        group, lane = np.divmod(np.arange(span.channels) + start - part.start, lanes)
+        start = max(0, number * joined.targets - part.start)
         source = number * joined.sources - first
-        weights = kernel[start : start + span.channels].transpose(0, 1, 3, 2)
+        group, lane = np.divmod(np.arange(start, start + span.channels), lanes)
+        weights = kernel[start : start + span.channels]
         stored[group - span.first, :, :, source : source + joined.sources, lane] = weights
     return stored.reshape(-1, lanes)
 
 
 def _words(weights: Integers, config: FabricConfig) -> list[int]:
-    mask = (1 << config.weight_bits) - 1
-    return [
-        sum(weight << (lane * config.weight_bits) for lane, weight in enumerate(word))
-        for word in (weights & mask).tolist()
+    """Packed rows of the weight memory, from weights (words, lanes); layout `weight_row`."""
+    bits, lanes = config.weight_bits, config.lanes
+    unsigned = (weights & ((1 << bits) - 1)).astype(np.uint64)
+    in_64_bits = min(lanes, 64 // bits)
+    shifts = np.arange(in_64_bits, dtype=np.uint64) * np.uint64(bits)
+    pieces = [
+        np.bitwise_or.reduce(piece << shifts[: piece.shape[1]], axis=1).tolist()
+        for piece in np.split(unsigned, range(in_64_bits, lanes, in_64_bits), axis=1)
     ]
+    return (
+        [
+            sum(value << (64 * n) for n, value in enumerate(values))
+            for values in zip(*pieces, strict=True)
+        ]
+        if len(pieces) > 1
+        else pieces[0]
+    )

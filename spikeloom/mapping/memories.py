@@ -1,4 +1,4 @@
-"""What every memory of every tile holds, once it is known which neurons each tile has."""
+"""Contents of every memory of every tile, for a network already cut into parts."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.firing import firing_rows
 from spikeloom.mapping.geometry import positions, shapes
 from spikeloom.mapping.incoming import incoming_rows
-from spikeloom.mapping.partition import Part, destinations, firing_order, outgoing, recorded
+from spikeloom.mapping.parts import Part, destinations, firing_order, outgoing, recorded
 from spikeloom.mapping.routing import route_rows
 from spikeloom.mapping.tile_parts import tile_parts
 
@@ -21,29 +21,32 @@ def build_image(
     record: frozenset[str],
     readout: frozenset[str],
 ) -> MemoryImage:
-    """The image of a network whose `parts` fit their tiles.
+    """The memory image of a network whose `parts` fit their tiles.
 
     In a tile, populations take whole groups of `lanes` neurons, in firing order.
     """
     nodes = shapes(network)
     order = firing_order(network)
     reached = destinations(network, parts)
-    distinct = list(dict.fromkeys(reached))
+    route_numbers = {tiles: number for number, tiles in enumerate(dict.fromkeys(reached))}
     # A single tile has no router, and its packets have no route.
     routed = config.tiles > 1
-    routes = [distinct.index(tiles) if routed else 0 for tiles in reached]
-    tables = route_rows(config, distinct) if routed else [()]
+    routes = [route_numbers[tiles] if routed else 0 for tiles in reached]
+    tables = route_rows(config, list(route_numbers)) if routed else [()]
     entries = tuple(
-        Entry(node.name, routes[number], number, c.delay, _placed(nodes[node.name]))
+        Entry(node.name, routes[number], number, c.delay, _image(nodes[node.name]))
         for node in network.inputs
         for number, c in outgoing(network, node)
     )
+    fan_out = {population.name: outgoing(network, population) for population in order}
+    on_tile: list[list[Part]] = [[] for _ in tables]
+    for part in parts:
+        on_tile[part.tile].append(part)
     tiles = []
-    for tile, table in enumerate(tables):
-        here = [part for part in parts if part.tile == tile]
-        at_home = list(tile_parts(order, nodes, here, config.lanes))
-        fired = firing_rows(network, config, at_home, routes, record, readout)
-        connections, weights, coordinates = incoming_rows(network, config, nodes, at_home)
+    for table, local_parts in zip(tables, on_tile, strict=True):
+        local = list(tile_parts(order, nodes, local_parts, config.lanes))
+        fired = firing_rows(config, local, network.phases, fan_out, routes, record, readout)
+        connections, weights, coordinates = incoming_rows(network, config, nodes, local)
         tiles.append(
             TileImage(
                 weights,
@@ -68,13 +71,13 @@ def build_image(
                 recorded(p, record),
                 p.name in readout,
                 p.max_spikes,
-                _placed(nodes[p.name]),
+                _image(nodes[p.name]),
             )
             for p in order
         ),
     )
 
 
-def _placed(image: ImageShape) -> ImageShape | None:
-    """The image of what is sent with a place."""
-    return image if positions(image) > 1 else None
+def _image(shape: ImageShape) -> ImageShape | None:
+    """The image shape of a sender whose packets carry a position; None for others."""
+    return shape if positions(shape) > 1 else None

@@ -1,120 +1,142 @@
-"""Which neurons share a tile: populations cut into parts of whole groups of `lanes` channels.
+"""Which neurons share a tile: cuts populations into parts of whole groups of `lanes` channels.
 
-A channel group is there with all its places (see `mapping.geometry`); a plain population has one
-place, so that its groups are of `lanes` neurons. Every population is spread over as many tiles as
-its groups allow, group by group to the tile with the least work in the population's phase, so that
-in every phase all tiles are busy for about the same time. Where that takes too many table rows,
-every population is kept to fewer tiles, and to more only where those are full.
+A channel group stays together at all its positions (see `mapping.geometry`); a plain population has
+one position, so its groups are groups of `lanes` neurons. Every population is spread over as many
+tiles as its groups allow, group by group to the tile with the least work in the population's phase,
+so that in every phase all tiles are busy for about the same time. Where that takes too many table
+rows, every population is limited to fewer tiles, and exceeds that limit only where those are full.
 """
 
+import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.network import AnyConnection, Input, Network, Population
+from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.geometry import (
     Geometry,
     additions,
     coordinate_rows,
     geometry,
-    least_words,
+    min_words,
     positions,
     shapes,
     weight_words,
 )
-
-
-@dataclass(frozen=True)
-class Part:
-    """Channels `start`..`start + size - 1` of a population at all its places, all on `tile`.
-
-    Only the part with the population's last channel has a size that is no multiple of `lanes`.
-    """
-
-    population: str
-    tile: int
-    start: int
-    size: int
-    places: int = 1
-
-    @property
-    def neurons(self) -> int:
-        """Neurons in all."""
-        return self.size * self.places
-
-    def groups(self, lanes: int) -> int:
-        """Groups of `lanes` neurons in the memories of its tile."""
-        return groups_of(self.size, lanes) * self.places
+from spikeloom.mapping.parts import (
+    Part,
+    destinations,
+    firing_order,
+    groups_of,
+    neuron_rows,
+    outgoing,
+    recorded,
+)
 
 
 @dataclass(frozen=True)
 class _Demand:
-    """What a population asks of the tiles that hold it.
+    """What a population takes of the tiles that hold it.
 
     Parameters
     ----------
     population
         The population.
-    channels, places
-        What it is on the fabric.
+    channels, positions
+        Its shape on the fabric.
     geometries
-        Of the connections into it.
+        Geometries of the connections into it.
     words
-        Weight words that it takes at least, however it is cut into parts.
-    targets, axes
-        Rows of the target table and of the coordinate table of each part.
+        Minimum number of weight words in all, however it is cut into parts.
+    targets, coordinates
+        Rows of the target table and of the coordinate table that each part takes.
     work
-        Clocks that a channel group takes in a step: one for each neuron fired and each word added.
-    least
-        Parts that it takes at least.
+        Clocks per step and channel group: one for each neuron fired and each word added.
+    min_parts
+        Minimum number of parts.
     """
 
     population: Population
     channels: int
-    places: int
+    positions: int
     geometries: tuple[Geometry, ...]
     words: int
     targets: int
     coordinates: int
     work: float
-    least: int
+    min_parts: int
 
 
 class _Tile:
-    """The channels that a tile holds of each population, by its place in firing order."""
+    """The channels that a tile holds of each population, by its number, and what they take.
+
+    All totals are updated with each addition: computing them anew would make the partition of n
+    groups on a tile with p populations take n * p steps.
+    """
 
     def __init__(self, demands: list[_Demand], config: FabricConfig) -> None:
         self.demands = demands
         self.lanes = config.lanes
-        self.phases = len({demand.population.phase for demand in demands})
         self.sizes: dict[int, int] = {}
-        self.work = dict.fromkeys(range(self.phases), 0.0)
+        self.work = dict.fromkeys((demand.population.phase for demand in demands), 0.0)
+        self.total_work = 0.0
+        self._empty_phases = set(self.work)
+        self._last = 0  # the highest population number
+        self._groups = self._words = self._targets = self._coordinates = 0
 
     def needs(self, number: int, size: int) -> dict[str, int]:
         """Rows of each memory with `size` more channels of population `number`."""
-        sizes = {**self.sizes, number: self.sizes.get(number, 0) + size}
-        groups = {n: groups_of(channels, self.lanes) for n, channels in sizes.items()}
-        phases = {self.demands[n].population.phase for n in sizes}
+        demand = self.demands[number]
+        before = self.sizes.get(number, 0)
+        after = before + size
+        last = max(self._last, number)
+        first_part = not before
         return {
             "neurons": neuron_rows(
-                [(sizes[n], self.demands[n].places) for n in sorted(sizes)], self.lanes
+                self._groups + self._added_groups(number, size),
+                after if last == number else self.sizes[last],
+                self.lanes,
             ),
-            "weight_words": sum(
-                weight_words(joined, count, self.lanes)
-                for n, count in groups.items()
-                for joined in self.demands[n].geometries
-            ),
+            "weight_words": self._words + self._added_words(number, size),
             # Every phase has a row, even where it fires nothing.
-            "populations": len(sizes) + self.phases - len(phases),
-            "targets": sum(self.demands[n].targets for n in sizes),
-            "coordinates": sum(self.demands[n].coordinates for n in sizes),
+            "populations": len(self.sizes)
+            + first_part
+            + len(self._empty_phases)
+            - (demand.population.phase in self._empty_phases),
+            "targets": self._targets + first_part * demand.targets,
+            "coordinates": self._coordinates + first_part * demand.coordinates,
         }
 
     def add(self, number: int, size: int) -> None:
-        self.sizes[number] = self.sizes.get(number, 0) + size
         demand = self.demands[number]
-        self.work[demand.population.phase] += demand.work
+        phase = demand.population.phase
+        self._groups += self._added_groups(number, size)
+        self._words += self._added_words(number, size)
+        if number not in self.sizes:
+            self._targets += demand.targets
+            self._coordinates += demand.coordinates
+        self._empty_phases.discard(phase)
+        self._last = max(self._last, number)
+        self.sizes[number] = self.sizes.get(number, 0) + size
+        self.work[phase] += demand.work
+        self.total_work = sum(self.work.values())
+
+    def _added_groups(self, number: int, size: int) -> int:
+        """Groups of neurons in the memories that the channels add."""
+        before = self.sizes.get(number, 0)
+        groups = groups_of(before + size, self.lanes) - groups_of(before, self.lanes)
+        return groups * self.demands[number].positions
+
+    def _added_words(self, number: int, size: int) -> int:
+        """Weight words that the channels add."""
+        before = self.sizes.get(number, 0)
+        return sum(
+            weight_words(joined, groups_of(before + size, self.lanes), self.lanes)
+            - weight_words(joined, groups_of(before, self.lanes), self.lanes)
+            for joined in self.demands[number].geometries
+        )
 
 
 def partition(
@@ -127,18 +149,18 @@ def partition(
     record
         Populations whose spikes are sent to the host.
     activity
-        Events expected in a step from an axon or neuron of each input and population.
+        Expected events per step of an axon or neuron of each input and population.
 
     Returns
     -------
     parts
         In firing order, those of a population in the order of their channels; a tile has at most
-        one of each population.
+        one part of each population.
 
     Raises
     ------
     SpikeloomError
-        The network does not fit: every memory that is short, and by how much.
+        The network does not fit: names every memory that is short, and by how much.
     """
     demands = list(_demands(network, config, record, activity))
     _check_totals(network, demands, config)
@@ -155,72 +177,30 @@ def partition(
         spread = spread * 3 // 4
 
 
-def firing_order(network: Network) -> list[Population]:
-    """The populations by phase; their place here is their number in packets."""
-    return sorted(network.populations, key=lambda population: population.phase)
-
-
-def outgoing(network: Network, node: Input | Population) -> list[tuple[int, AnyConnection]]:
-    """The connections that carry events of `node`, with their numbers."""
-    if isinstance(node, Population) and not node.spiking:
-        return []
-    return [(n, c) for n, c in enumerate(network.connections) if c.source == node.name]
-
-
-def recorded(population: Population, record: frozenset[str]) -> bool:
-    """Whether the population sends spikes to the host."""
-    return population.spiking and population.name in record
-
-
-def groups_of(size: int, lanes: int) -> int:
-    """Groups of `lanes` channels that hold `size` channels."""
-    return -(-size // lanes)
-
-
-def neuron_rows(parts: Sequence[tuple[int, int]], lanes: int) -> int:
-    """Rows of the state memory that hold parts of so many (channels, places), in this order.
-
-    Each begins with a group of its own; behind the last group nothing follows.
-    """
-    if not parts:
-        return 0
-    groups = sum(groups_of(channels, lanes) * places for channels, places in parts)
-    padding = -parts[-1][0] % lanes
-    return groups * lanes - padding
-
-
-def destinations(network: Network, parts: Sequence[Part]) -> list[frozenset[int]]:
-    """Tiles that have a part of the target of each connection, by the connection's number."""
-    tiles: dict[str, set[int]] = {}
-    for part in parts:
-        tiles.setdefault(part.population, set()).add(part.tile)
-    return [frozenset(tiles[c.target]) for c in network.connections]
-
-
 def _demands(
     network: Network,
     config: FabricConfig,
     record: frozenset[str],
     activity: Mapping[str, float],
 ) -> Iterator[_Demand]:
-    """What each population asks of the tiles, in firing order."""
+    """The demand of each population, in firing order."""
     nodes = shapes(network)
     lanes = config.lanes
     for population in firing_order(network):
         image = nodes[population.name]
-        into = [(c.source, geometry(c, nodes)) for c in network.into(population.name)]
-        words = sum(least_words(joined, lanes) for _, joined in into)
+        incoming = [(c.source, geometry(c, nodes)) for c in network.into(population.name)]
+        words = sum(min_words(joined, lanes) for _, joined in incoming)
         groups = groups_of(image[0], lanes)
-        added = sum(additions(joined, lanes) * activity[source] for source, joined in into)
+        added = sum(additions(joined, lanes) * activity[source] for source, joined in incoming)
         yield _Demand(
             population,
             image[0],
             positions(image),
-            tuple(joined for _, joined in into),
+            tuple(joined for _, joined in incoming),
             words,
             len(outgoing(network, population)) + recorded(population, record),
             # Connections of the same geometry share their coordinate tables.
-            sum(coordinate_rows(joined) for joined in {joined for _, joined in into}),
+            sum(coordinate_rows(joined) for joined in {joined for _, joined in incoming}),
             lanes * positions(image) + added / groups,
             max(
                 -(-groups * positions(image) // config.groups),
@@ -232,38 +212,47 @@ def _demands(
 def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Tile]:
     """Give every group a tile; a population has more than `spread` parts only if it must."""
     tiles = [_Tile(demands, config) for _ in range(config.tiles)]
+    parts = Counter[int]()  # of each population
 
     def words(number: int) -> float:
-        """Of a channel group."""
+        """Weight words of a channel group."""
         return demands[number].words / groups_of(demands[number].channels, config.lanes)
 
     for number in sorted(range(len(demands)), key=words, reverse=True):
-        left = demands[number].channels
-        while left:
-            size = min(left, config.lanes)
-            _choose(tiles, number, size, config, spread).add(number, size)
-            left -= size
+        remaining = demands[number].channels
+        while remaining:
+            size = min(remaining, config.lanes)
+            full = parts[number] >= max(spread, demands[number].min_parts)
+            tile = _choose(tiles, number, size, config, full)
+            parts[number] += number not in tile.sizes
+            tile.add(number, size)
+            remaining -= size
     return tiles
 
 
-def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, spread: int) -> _Tile:
-    """The tile with the least work that has room for `size` channels of population `number`."""
+def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, full: bool) -> _Tile:
+    """The tile with the least work that has room for `size` channels of population `number`.
+
+    If the population is `full`, meaning that it has as many parts as it should, tiles that hold one
+    of them come first.
+    """
     demand = tiles[0].demands[number]
     phase = demand.population.phase
-    full = sum(number in tile.sizes for tile in tiles) >= max(spread, demand.least)
-    order = sorted(
-        tiles,
-        key=lambda t: (full and number not in t.sizes, t.work[phase], sum(t.work.values())),
-    )
+    order = [
+        (full and number not in tile.sizes, tile.work[phase], tile.total_work, index)
+        for index, tile in enumerate(tiles)
+    ]
+    heapq.heapify(order)
     closest = ""
-    for tile in order:
+    while order:
+        tile = tiles[heapq.heappop(order)[-1]]
         short = _shortages(tile.needs(number, size), config)
         if not short:
             return tile
         if not closest or short.count(",") < closest.count(","):
             closest = short
     raise _does_not_fit(
-        f"no tile has room for {size * demand.places} more neurons of "
+        f"no tile has room for {size * demand.positions} more neurons of "
         f"{demand.population.name!r}; in the closest, {closest}"
     )
 
@@ -271,26 +260,31 @@ def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, sp
 def _parts(demands: list[_Demand], tiles: list[_Tile]) -> Iterator[Part]:
     for number, demand in enumerate(demands):
         holders = [n for n, tile in enumerate(tiles) if number in tile.sizes]
-        # The part that ends with a group that is not full comes last.
+        # The part that ends with an incomplete group comes last.
         holders.sort(key=lambda n: tiles[n].sizes[number] % tiles[n].lanes)
         start = 0
         for n in holders:
             size = tiles[n].sizes[number]
-            yield Part(demand.population.name, n, start, size, demand.places)
+            yield Part(demand.population.name, n, start, size, demand.positions)
             start += size
 
 
 def _check_totals(network: Network, demands: list[_Demand], config: FabricConfig) -> None:
-    """Refuse what no partition could make fit, with everything that is short."""
+    """Refuse a network that no partition could make fit, naming everything that is short."""
     whole = _Tile(demands, config)
     for number, demand in enumerate(demands[:-1]):
         whole.add(number, demand.channels)
     last = len(demands) - 1
     totals = whole.needs(last, demands[last].channels)
     if config.tiles > 1:
-        # On several tiles, other populations than the last may end with a group that is not full.
+        # On several tiles, any population may end with an incomplete group that takes no padding.
         totals["neurons"] = sum(
-            neuron_rows([(demand.channels, demand.places)], config.lanes) for demand in demands
+            neuron_rows(
+                groups_of(demand.channels, config.lanes) * demand.positions,
+                demand.channels,
+                config.lanes,
+            )
+            for demand in demands
         )
         totals["weight_words"] = sum(demand.words for demand in demands)
     nodes = shapes(network)
@@ -316,12 +310,12 @@ def _check_routes(network: Network, parts: Sequence[Part], config: FabricConfig)
 
 
 def _shortages(needs: dict[str, int], config: FabricConfig, tiles: int = 1) -> str:
-    """What is short, with `tiles` memories of each kind together."""
+    """The sizes that are exceeded by `needs`, with `tiles` memories of each kind together."""
     times = f"{tiles} x " if tiles > 1 else ""
     return ", ".join(
-        f"{name} {need} of {times}{have} (short by {need - tiles * have})"
+        f"{name} {need} of {times}{size} (short by {need - tiles * size})"
         for name, need in needs.items()
-        if need > tiles * (have := getattr(config, name))
+        if need > tiles * (size := getattr(config, name))
     )
 
 

@@ -1,12 +1,12 @@
-"""Which share of the network on which tile, so that packets go short ways and share few links.
+"""Which share of the network goes to which tile, for short paths and few packets per link.
 
 The cost of a placement is in packets per step:
 
     cost = packets over the busiest link + packets over an average link
 
-The first bounds how fast a step can be; the second, times the number of links, is how many links
-all packets of a step take together. The links are those between routers; what goes to the host is
-left out, as all of it passes tile 0 wherever it is from.
+The first term bounds the rate of steps; the second, times the number of links, is the number of
+hops of all packets of a step. Only links between routers count. Packets to the host are left out:
+all of them pass tile 0, whatever their origin.
 """
 
 import itertools
@@ -18,27 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.routing import ways
+from spikeloom.mapping.routing import paths
 
 MOVES = 10_000
-"""Most swaps that the search tries."""
+"""Maximum number of exchanges that the search tries."""
 
 Loads = NDArray[np.float64]
-"""Packets in a step over each of `spikeloom.mapping.routing.links`."""
+"""Packets per step over each of `spikeloom.mapping.routing.links`."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Packets that take the same way.
+    """Packets with the same source and the same destinations.
 
     Parameters
     ----------
     source
         The share of the network that sends them; None for the host, which sends into tile 0.
     destinations
-        The shares that all of them go to, at least one.
+        The shares that receive each of them, at least one.
     packets
-        Packets expected in a step. Multiples of a power of two are added without rounding.
+        Expected packets per step. Multiples of a power of two are added without rounding.
     """
 
     source: int | None
@@ -46,9 +46,9 @@ class Flow:
     packets: float
 
 
-def traffic(config: FabricConfig, flows: Sequence[Flow], places: Sequence[int]) -> Loads:
-    """Packets in a step over each of `links`, with share n of the network on tile `places[n]`."""
-    return _Search(config, flows, places).loads()
+def traffic(config: FabricConfig, flows: Sequence[Flow], tiles: Sequence[int]) -> Loads:
+    """Packets per step over each of `links`, with share n of the network on tile `tiles[n]`."""
+    return _Search(config, flows, tiles).loads()
 
 
 def cost(loads: Loads) -> float:
@@ -57,10 +57,10 @@ def cost(loads: Loads) -> float:
 
 
 def place(config: FabricConfig, flows: Sequence[Flow], seed: int = 0) -> tuple[int, ...]:
-    """The tile of each share of the network: a local optimum of `cost`, never above reading order.
+    """The tile of each share of the network: a local minimum of `cost`, never above reading order.
 
     Starts in reading order (share n on tile n) and exchanges two shares wherever that lowers the
-    cost, in an order that `seed` decides, until no exchange does or `MOVES` were tried.
+    cost, in an order that depends on `seed`, until no exchange does or `MOVES` were tried.
     """
     search = _Search(config, flows, range(config.tiles))
     pairs = list(itertools.combinations(range(config.tiles), 2))
@@ -72,57 +72,57 @@ def place(config: FabricConfig, flows: Sequence[Flow], seed: int = 0) -> tuple[i
     while improved:
         improved = False
         generator.shuffle(pairs)
-        for one, other in pairs:
-            changed = search.affected(one, other)
+        for first, second in pairs:
+            changed = search.affected(first, second)
             if not moves or not changed.size:
                 continue
             moves -= 1
-            search.exchange(one, other)
+            search.exchange(first, second)
             taken = search.route(changed)
             after = loads + search.packets[changed] @ (taken - search.taken[changed])
             if cost(after) < lowest:
                 loads, lowest, improved = after, cost(after), True
                 search.taken[changed] = taken
             else:
-                search.exchange(one, other)
-    return tuple(search.places[: config.tiles].tolist())
+                search.exchange(first, second)
+    return tuple(search.tiles[: config.tiles].tolist())
 
 
 class _Search:
     """The links that each flow takes in a placement."""
 
-    def __init__(self, config: FabricConfig, flows: Sequence[Flow], places: Sequence[int]) -> None:
-        all_ways = ways(config)
-        self.links = all_ways.shape[2]
-        self.ways = np.packbits(all_ways, axis=2)
+    def __init__(self, config: FabricConfig, flows: Sequence[Flow], tiles: Sequence[int]) -> None:
+        all_paths = paths(config)
+        self.links = all_paths.shape[2]
+        self.paths = np.packbits(all_paths, axis=2)
         self.packets = np.array([flow.packets for flow in flows], np.float64)
-        # The host is one more share, which never moves.
-        self.places = np.append(places, 0)
+        # The host counts as one more share, which never moves.
+        self.tiles = np.append(tiles, 0)
         host = config.tiles
         self.sources = np.array([host if f.source is None else f.source for f in flows], np.int64)
-        self.goes_to = np.zeros((len(flows), config.tiles + 1), np.bool_)
+        self.reaches = np.zeros((len(flows), config.tiles + 1), np.bool_)
         for n, flow in enumerate(flows):
-            self.goes_to[n, list(flow.destinations)] = True
+            self.reaches[n, list(flow.destinations)] = True
         self.taken = self.route(np.arange(len(flows)))
 
     def loads(self) -> Loads:
         """Packets over each link."""
         return self.packets @ self.taken
 
-    def affected(self, one: int, other: int) -> NDArray[np.int64]:
-        """The flows that take other links if two shares are exchanged."""
-        sends = (self.sources == one) | (self.sources == other)
-        return np.flatnonzero(sends | (self.goes_to[:, one] != self.goes_to[:, other]))
+    def affected(self, first: int, second: int) -> NDArray[np.int64]:
+        """The flows whose links change if two shares are exchanged."""
+        sends = (self.sources == first) | (self.sources == second)
+        return np.flatnonzero(sends | (self.reaches[:, first] != self.reaches[:, second]))
 
-    def exchange(self, one: int, other: int) -> None:
+    def exchange(self, first: int, second: int) -> None:
         """Exchange the tiles of two shares."""
-        self.places[[one, other]] = self.places[[other, one]]
+        self.tiles[[first, second]] = self.tiles[[second, first]]
 
     def route(self, flows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """For each of `flows` the links that are on the way to any of its destinations: 1, or 0."""
-        number, share = np.nonzero(self.goes_to[flows])
-        sources = self.places[self.sources[flows]]
-        on_the_way = self.ways[sources[number], self.places[share]]
+        """For each of `flows`, 1 for every link on the path to any of its destinations, else 0."""
+        number, share = np.nonzero(self.reaches[flows])
+        sources = self.tiles[self.sources[flows]]
+        by_destination = self.paths[sources[number], self.tiles[share]]
         starts = np.flatnonzero(np.diff(number, prepend=-1))
-        links = np.bitwise_or.reduceat(on_the_way, starts)
+        links = np.bitwise_or.reduceat(by_destination, starts)
         return np.unpackbits(links, axis=1, count=self.links).astype(np.float64)

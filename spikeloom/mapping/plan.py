@@ -11,19 +11,20 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.delivery import check_delivery
 from spikeloom.mapping.memories import build_image
-from spikeloom.mapping.partition import Part, destinations, neuron_rows, partition
+from spikeloom.mapping.partition import partition
+from spikeloom.mapping.parts import Part, destinations, neuron_rows
 from spikeloom.mapping.placement import Flow, cost, place, traffic
 from spikeloom.mapping.routing import links
 from spikeloom.mapping.sizes import check_fits
 
 ACTIVITY_UNIT = 1 << 20
-"""Activities are rounded to parts of this, so that sums of packets are exact in any order, and a
-network is mapped alike on every machine."""
+"""Activities are rounded to multiples of 1 / this, so that sums of packets are exact in any order
+and every machine maps a network alike."""
 
 
 @dataclass(frozen=True)
 class LinkTraffic:
-    """Packets expected in a step over the link from `tile` through `port` of its router."""
+    """Expected packets per step over the link at `port` of the router of `tile`."""
 
     tile: int
     port: str
@@ -32,20 +33,20 @@ class LinkTraffic:
 
 @dataclass(frozen=True)
 class Report:
-    """What a mapping takes of the fabric.
+    """The resources of the fabric that a mapping uses.
 
     Parameters
     ----------
     available
         Rows of each memory in a tile.
     used
-        Rows that each tile uses of them.
+        Rows of each memory that each tile uses.
     routes
-        Routes; the rows of the table in every router.
+        Number of routes: rows of the table in every router.
     links
         Traffic of each link between routers.
     cost, reading_order_cost
-        What the placement costs (see `mapping.placement`), and what it would without a search.
+        Cost of the placement (see `mapping.placement`), and of reading order.
     """
 
     available: dict[str, int]
@@ -58,7 +59,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Plan:
-    """An image, and the report about it."""
+    """A memory image, and the report about it."""
 
     image: MemoryImage
     report: Report
@@ -78,36 +79,36 @@ def plan(
     readout: frozenset[str],
     activity: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Lay out `network` in the memories of a fabric, and report what that takes.
+    """Lay out `network` in the memories of a fabric, and report the resources used.
 
     Parameters
     ----------
     record, readout
         Populations whose spikes, and whose final membrane potentials, are sent to the host.
     activity
-        Events expected in a step from each axon of an input or neuron of a population; 1 where not
-        given. It decides what is placed where, never what is computed.
+        Expected events per step from each axon of an input or neuron of a population, 0..255; by
+        default 1. It affects the placement, never the results.
 
     Raises
     ------
     SpikeloomError
-        The network does not fit: every memory that is short, and by how much; or it needs what the
-        fabric was not built for; or `activity` names no input or population, or is not 0..255.
+        The network does not fit (the message names every memory that is short, and by how much),
+        needs a feature that the fabric lacks, or `activity` has an unknown name or is out of range.
     """
     _check_widths(network, config)
     check_fits(network, config, record)
     expected = _activity(network, activity or {})
     parts = partition(network, config, record, expected)
     flows = _flows(network, parts, expected)
-    places = place(config, flows)
-    parts = tuple(dataclasses.replace(part, tile=places[part.tile]) for part in parts)
+    tiles = place(config, flows)
+    parts = tuple(dataclasses.replace(part, tile=tiles[part.tile]) for part in parts)
     image = build_image(network, config, parts, record, readout)
     check_delivery(network, image)
-    return Plan(image, _report(image, parts, flows, places))
+    return Plan(image, _report(image, parts, flows, tiles))
 
 
 def _activity(network: Network, given: Mapping[str, float]) -> dict[str, float]:
-    """Events expected in a step from an axon or neuron of each input and population."""
+    """Expected events per step from an axon or neuron of each input and population."""
     activity = {node.name: 1.0 for node in network.inputs}
     activity |= {node.name: float(node.spiking) for node in network.populations}
     for name, value in given.items():
@@ -122,27 +123,32 @@ def _activity(network: Network, given: Mapping[str, float]) -> dict[str, float]:
 def _flows(
     network: Network, parts: tuple[Part, ...], activity: Mapping[str, float]
 ) -> tuple[Flow, ...]:
-    """The packets between tiles, those of the same way together."""
-    senders: list[tuple[str, int | None, int]] = [
-        (node.name, None, node.size) for node in network.inputs
-    ]
-    senders += [(part.population, part.tile, part.neurons) for part in parts]
+    """The packets between tiles, summed over equal source and destinations."""
+    senders: defaultdict[str, list[tuple[int | None, int]]] = defaultdict(list)
+    for node in network.inputs:
+        senders[node.name].append((None, node.size))
+    for part in parts:
+        senders[part.population].append((part.tile, part.neurons))
     packets: defaultdict[tuple[int | None, frozenset[int]], float] = defaultdict(float)
     for connection, tiles in zip(network.connections, destinations(network, parts), strict=True):
-        for name, tile, size in senders:
-            if name == connection.source:
-                packets[tile, tiles] += size * activity[name]
+        for tile, size in senders[connection.source]:
+            packets[tile, tiles] += size * activity[connection.source]
     return tuple(Flow(tile, tiles, count) for (tile, tiles), count in packets.items())
 
 
 def _report(
-    image: MemoryImage, parts: tuple[Part, ...], flows: tuple[Flow, ...], places: tuple[int, ...]
+    image: MemoryImage, parts: tuple[Part, ...], flows: tuple[Flow, ...], tiles: tuple[int, ...]
 ) -> Report:
     config = image.config
+    on_tile: list[list[Part]] = [[] for _ in image.tiles]
+    for part in parts:
+        on_tile[part.tile].append(part)
     used = tuple(
         {
             "neurons": neuron_rows(
-                [(part.size, part.places) for part in parts if part.tile == number], config.lanes
+                sum(part.groups(config.lanes) for part in on_tile[number]),
+                on_tile[number][-1].size if on_tile[number] else 0,
+                config.lanes,
             ),
             "weight_words": len(tile.weights),
             "populations": len(tile.populations),
@@ -153,7 +159,7 @@ def _report(
         | ({"coordinates": len(tile.coordinates)} if config.images else {})
         for number, tile in enumerate(image.tiles)
     )
-    packets = traffic(config, flows, places)
+    packets = traffic(config, flows, tiles)
     reading_order = traffic(config, flows, range(config.tiles))
     return Report(
         {name: getattr(config, name) for name in used[0]},

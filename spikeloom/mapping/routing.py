@@ -1,10 +1,10 @@
-"""The ways of packets through the mesh, and the route tables that make them go there.
+"""Paths of packets through the mesh, and the route tables that implement them.
 
-A packet goes along its row first and then along the column of its destination. One for several
-destinations takes all these ways at once and branches where they part. So what a router has to do
-depends on the destinations alone: a port is in the row of its table if a destination lies behind
-it. Where the packet came from does not matter, because no router sends a packet back or from a
-column into a row (`golden.spec.TURNS`). One route therefore serves every source, the host too.
+A packet goes along its row first, then along the column of its destination. A multicast packet
+follows the paths to all its destinations and branches where they part. The action of a router
+therefore depends on the destinations alone: the row of its table names a port if a destination lies
+beyond it. The origin of the packet does not matter, because no router sends a packet back, or from
+a column into a row (`golden.spec.TURNS`). One route thus serves every source, including the host.
 """
 
 import functools
@@ -29,8 +29,8 @@ def links(config: FabricConfig) -> tuple[Link, ...]:
     )
 
 
-def way_out(config: FabricConfig, tile: int, destination: int) -> Port:
-    """The port through which the router of `tile` sends what is for `destination`."""
+def output_port(config: FabricConfig, tile: int, destination: int) -> Port:
+    """The output port at the router of `tile` for packets to `destination`."""
     row, column = divmod(tile, config.columns)
     to_row, to_column = divmod(destination, config.columns)
     if to_column != column:
@@ -45,7 +45,7 @@ def route_rows(config: FabricConfig, routes: Sequence[frozenset[int]]) -> list[t
     return [
         tuple(
             config.route_row.pack(
-                {way_out(config, tile, destination).name.lower(): 1 for destination in route}
+                {output_port(config, tile, destination).name.lower(): 1 for destination in route}
             )
             for route in routes
         )
@@ -54,13 +54,13 @@ def route_rows(config: FabricConfig, routes: Sequence[frozenset[int]]) -> list[t
 
 
 @functools.lru_cache(maxsize=4)
-def ways(config: FabricConfig) -> NDArray[np.bool_]:
-    """Which of `links` a packet takes, of shape (sources, destinations, links)."""
+def paths(config: FabricConfig) -> NDArray[np.bool_]:
+    """Whether a packet takes each of `links`, shape (sources, destinations, links)."""
     number = {link: n for n, link in enumerate(links(config))}
     taken = np.zeros((config.tiles, config.tiles, len(number)), np.bool_)
     for source, destination in np.ndindex(config.tiles, config.tiles):
         tile = source
-        while (port := way_out(config, tile, destination)) is not Port.LOCAL:
+        while (port := output_port(config, tile, destination)) is not Port.LOCAL:
             taken[source, destination, number[tile, port]] = True
             following = config.neighbour(tile, port)
             assert following is not None

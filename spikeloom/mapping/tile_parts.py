@@ -1,4 +1,4 @@
-"""The parts of populations in a tile, and where they lie in its memories."""
+"""The parts in a tile, and their addresses in its memories."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.network import Population
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.partition import Part
+from spikeloom.mapping.parts import Part
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class TilePart:
     Parameters
     ----------
     number
-        Of its population in packets.
+        Number of its population in packets.
     population, part
-        What it is.
+        The population and the part.
     image
-        The population on the fabric.
+        Image shape of the population on the fabric.
     group
         Its first group of neurons in the tile's memories.
     """
@@ -35,15 +35,15 @@ class TilePart:
 def tile_parts(
     order: Sequence[Population], nodes: dict[str, ImageShape], parts: Sequence[Part], lanes: int
 ) -> Iterator[TilePart]:
-    """The `parts` of one tile, one after the other in firing `order`."""
+    """The `parts` of one tile, at most one of each population, one after another in `order`."""
+    by_population = {part.population: part for part in parts}
     group = 0
     for number, population in enumerate(order):
-        for part in parts:
-            if part.population == population.name:
-                yield TilePart(number, population, part, nodes[population.name], group)
-                group += part.groups(lanes)
+        if part := by_population.get(population.name):
+            yield TilePart(number, population, part, nodes[population.name], group)
+            group += part.groups(lanes)
 
 
-def sum_base(resident: TilePart, config: FabricConfig) -> int:
-    """Its first row of accumulators."""
-    return resident.group * config.slots
+def sum_base(tile_part: TilePart, config: FabricConfig) -> int:
+    """First row of its accumulators."""
+    return tile_part.group * config.slots

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from spikeloom import compare as comparing
 from spikeloom.compare import check_cycles, compare
 from spikeloom.devices import chunks, device, prediction, simulated
-from spikeloom.golden import step
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.step import run as step
 from spikeloom.golden.step.run import Run, simulate
 from spikeloom.program import Program
 from spikeloom.sim.verilog import emit

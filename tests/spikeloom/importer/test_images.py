@@ -624,11 +624,11 @@ def broken_images() -> dict[str, tuple[Network, MemoryImage, str]]:
         "an image less wide": (connection(width=4), whole),
         "no groups": (connection(groups=0), whole),
         "a channel less": (connection(sources=3), whole),
-        "fires fewer places": (population(height=5), "does not fire each place of 'conv'"),
+        "fires fewer places": (population(height=5), "does not fire each position of 'conv'"),
         "fires another image": (population(height=5, width=6), "is in exactly one tile"),
         "the host sends no places": (
             dataclasses.replace(image, entries=entries),
-            "events of 'in' do not have the places",
+            "events of 'in' do not have the positions",
         ),
     }
     return {name: (net, broken, message) for name, (broken, message) in cases.items()}

@@ -13,7 +13,8 @@ from mesh_walker import Shape, meshes
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.partition import Part, destinations, firing_order, outgoing, partition
+from spikeloom.mapping.partition import partition
+from spikeloom.mapping.parts import Part, destinations, firing_order, outgoing
 
 ROOMY: dict[str, Any] = {"lanes": 4, "neurons": 512, "weight_words": 1 << 16}
 

@@ -1,4 +1,4 @@
-"""Route tables and ways against a walk by the rules of the page."""
+"""Route tables and paths against a walk by the rules of the page."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mesh_walker import LOCAL, MESHES, NAMES, WEST, Shape, may_turn, meshes, next_tile, walk
 
 from spikeloom.golden.spec import TURNS, FabricConfig, Port
-from spikeloom.mapping.routing import links, route_rows, way_out, ways
+from spikeloom.mapping.routing import links, output_port, paths, route_rows
 
 
 def mesh(shape: Shape) -> FabricConfig:
@@ -40,17 +40,17 @@ def test_a_route_reaches_exactly_its_tiles_from_everywhere(
     wanted = data.draw(routes(shape))
     tables = route_rows(config, wanted)
     assert len(tables) == config.tiles
-    taken = ways(config)
+    taken = paths(config)
     numbers = {link: n for n, link in enumerate(links(config))}
     sources = [(tile, LOCAL) for tile in range(config.tiles)]
     for route, destinations in enumerate(wanted):
         for tile, entry in [*sources, (0, WEST)]:
             delivered, tree = walk(shape, tables, tile, entry, route)
             assert sorted(delivered) == sorted(destinations)
-            # Each link once, and just those of the ways to the destinations.
+            # Each link once, and just those of the paths to the destinations.
             assert len(set(tree)) == len(tree)
-            of_ways = taken[tile, sorted(destinations)].any(axis=0)
-            assert {numbers[a, Port(b)] for a, b in tree} == set(np.flatnonzero(of_ways).tolist())
+            of_paths = taken[tile, sorted(destinations)].any(axis=0)
+            assert {numbers[a, Port(b)] for a, b in tree} == set(np.flatnonzero(of_paths).tolist())
 
 
 @given(meshes(), st.data())
@@ -61,7 +61,7 @@ def test_a_way_goes_along_the_row_and_then_along_the_column(
     tiles = st.integers(0, config.tiles - 1)
     source, destination = data.draw(tiles), data.draw(tiles)
     every = links(config)
-    way = [every[n] for n in np.flatnonzero(ways(config)[source, destination])]
+    way = [every[n] for n in np.flatnonzero(paths(config)[source, destination])]
     row, column = divmod(source, config.columns)
     to_row, to_column = divmod(destination, config.columns)
     assert len(way) == abs(row - to_row) + abs(column - to_column)
@@ -95,8 +95,8 @@ def test_links_are_all_pairs_of_neighbours(shape: Shape) -> None:
     assert len(set(every)) == len(every) == 2 * ((columns - 1) * rows + columns * (rows - 1))
 
 
-def test_way_out_of_its_own_tile() -> None:
+def test_the_output_port_at_its_own_tile() -> None:
     config = FabricConfig(columns=2, rows=2)
-    assert way_out(config, 3, 3) is Port.LOCAL
-    assert way_out(config, 3, 0) is Port.WEST
-    assert way_out(config, 3, 1) is Port.NORTH
+    assert output_port(config, 3, 3) is Port.LOCAL
+    assert output_port(config, 3, 0) is Port.WEST
+    assert output_port(config, 3, 1) is Port.NORTH
