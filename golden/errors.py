@@ -1,4 +1,4 @@
-"""The exception for errors that a user can cause."""
+"""The exception for errors that a user can cause, and a warning."""
 
 
 class SpikeloomError(ValueError):
@@ -6,4 +6,11 @@ class SpikeloomError(ValueError):
 
     The message is one line: the problem, its place, and the remedy. The command line prints it and
     exits with status 2.
+    """
+
+
+class SpikeloomWarning(UserWarning):
+    """A result that is hardly what the user meant.
+
+    The message is one line: what is odd, where, and the remedy. The command line prints it.
     """

@@ -1,6 +1,6 @@
 """Spikeloom: a spiking network from NIR to RTL, compared with its golden model on every clock.
 
-A network from a file, run on the RTL:
+Load a network, compile it and run it on the RTL:
 
     net = spikeloom.load_nir("model.nir", dt=1e-3)
     program = spikeloom.compile(net)
@@ -14,7 +14,7 @@ from spikeloom.compiler import compile
 from spikeloom.devices.backends import open
 from spikeloom.devices.device import Run
 from spikeloom.golden.convolution import Convolution
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.importer.load import load_nir
@@ -31,6 +31,7 @@ __all__ = [
     "Reset",
     "Run",
     "SpikeloomError",
+    "SpikeloomWarning",
     "compile",
     "load_nir",
     "open",

@@ -1,23 +1,82 @@
-"""Events of a sensor, as the counts per time step that networks take."""
+"""Events as the counts per time step that networks take: binning, and checks."""
 
 import math
 import numbers
 import operator
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.network import Network
+from spikeloom.golden.step.run import check_inputs
 
 Shape = tuple[int, int, int]
 """Polarities (channels), rows, columns."""
 
-MOST = 255
-"""Greatest count of an axon in a step."""
+MAX_COUNT = 255
+"""Maximum count of an axon in a step."""
 
 MAX_CELLS = 1 << 31
-"""Most steps times axons of a result."""
+"""Maximum steps times axons of a result."""
+
+_EXCERPT = 64
+"""Samples, and steps, in which to look for the order of axes."""
+_MIN_EXCERPT = 4
+"""Fewer samples or steps tell nothing about it."""
+_ALIKE, _DIFFERENT = 1.5, 4.0
+"""Ratios of variances: no more than chance, and clearly more."""
+
+
+def event_counts(
+    network: Network, events: Mapping[str, ArrayLike] | ArrayLike
+) -> dict[str, NDArray[np.uint8]]:
+    """The events of every input as (samples, steps, axons); see `golden.step.run.check_inputs`.
+
+    Warns (`SpikeloomWarning`) about an array that looks as if its first axis were time.
+    """
+    counts = check_inputs(network, events)
+    for name, array in counts.items():
+        if _time_first(array):
+            first, second, axons = array.shape
+            warnings.warn(
+                f"events of {name!r}: {first} samples of {second} steps were given, but the array "
+                f"looks as if it held {first} steps of {second} samples; if so, use "
+                f"events.transpose(1, 0, 2), of shape ({second}, {first}, {axons})",
+                SpikeloomWarning,
+                stacklevel=2,
+            )
+    return counts
+
+
+def _time_first(counts: NDArray[np.uint8]) -> bool:
+    """Whether an array of shape (samples, steps, axons) looks like (steps, samples, axons).
+
+    It does if its samples have one step each, or if the rates of axons differ along the second axis
+    and are the same along the first: an analysis of variance over a part of the array.
+    """
+    samples, steps, _ = counts.shape
+    if steps == 1:
+        return bool(samples >= _MIN_EXCERPT)
+    if min(samples, steps) < _MIN_EXCERPT:
+        return False
+    part = counts[:_EXCERPT, :_EXCERPT].astype(np.float64)
+    part -= part.mean(axis=(0, 1))
+    samples, steps, axons = part.shape
+    of_samples = steps * float((part.mean(axis=1) ** 2).sum())
+    of_steps = samples * float((part.mean(axis=0) ** 2).sum())
+    rest = max(0.0, float((part**2).sum()) - of_samples - of_steps)
+    between_samples = of_samples / (samples - 1)
+    between_steps = of_steps / (steps - 1)
+    chance = rest / ((samples - 1) * (steps - 1))
+    # Sums of squares that are 0 in exact arithmetic are rarely 0 here.
+    tolerance = 1e-9 * axons
+    samples_alike = between_samples <= _ALIKE * chance + tolerance
+    steps_differ = between_steps > _DIFFERENT * chance + tolerance
+    return bool(samples_alike and steps_differ)
 
 
 def bin_events(
@@ -44,27 +103,28 @@ def bin_events(
         Polarities, rows and columns of the sensor. Axon (p, y, x) has number
         (p * rows + y) * columns + x: the order in which an Input of this shape is flattened.
     steps
-        Number of steps; later events are left out. As many as the last event needs, if None.
+        Number of steps; later events are left out. By default, up to the last event.
     max_count
-        Greater counts become this, 1..255; with 1 the result says whether there was an event.
+        Greater counts are clipped to this, 1..255; 1 gives whether there was an event.
 
     Returns
     -------
     numpy.ndarray
-        uint8 of shape (steps, polarities * rows * columns).
+        uint8 of shape (steps, polarities * rows * columns). Warns (`SpikeloomWarning`) if there are
+        events, but none in these steps.
 
     Raises
     ------
     SpikeloomError
-        Lengths or types differ from these, an event lies outside the sensor or before time 0, or
-        an option is out of range.
+        Lengths or types are others than these, an event lies outside the sensor or before time 0,
+        or an option is out of range.
     """
     length = _positive(dt)
     if length is None:
         raise SpikeloomError(f"dt must be a positive number, not {dt!r}")
-    most = _integer(max_count)
-    if not 1 <= most <= MOST:
-        raise SpikeloomError(f"max_count must be 1..{MOST}, not {max_count!r}")
+    limit = _integer(max_count)
+    if not 1 <= limit <= MAX_COUNT:
+        raise SpikeloomError(f"max_count must be 1..{MAX_COUNT}, not {max_count!r}")
     sizes = [_integer(size) for size in shape] if isinstance(shape, (tuple, list)) else []
     if len(sizes) != 3 or min(sizes) < 1:
         raise SpikeloomError(f"shape must be (polarities, rows, columns), not {shape!r}")
@@ -84,22 +144,32 @@ def bin_events(
     if steps is not None and _integer(steps) < 1:
         raise SpikeloomError(f"steps must be a positive integer, not {steps!r}")
     axons = sizes[0] * sizes[1] * sizes[2]
-    wanted = step.max(initial=0) + 1 if steps is None else _integer(steps)
-    if wanted > MAX_CELLS // axons:
+    needed = step.max(initial=0) + 1 if steps is None else _integer(steps)
+    if needed > MAX_CELLS // axons:
         raise SpikeloomError(
-            f"events: {wanted:g} steps of {axons:g} axons are too many; "
+            f"events: {needed:g} steps of {axons:g} axons are too many; "
             "give steps, and dt in the unit of t"
         )
-    count = int(wanted)
+    count = int(needed)
     kept = step < count
-    place = np.ravel_multi_index([values[kept].astype(np.int64) for values in axes.values()], sizes)
-    cells = step[kept].astype(np.int64) * axons + place
+    if kept.size and not kept.any():
+        warnings.warn(
+            f"events: all {kept.size} lie after the last of {count} steps of {dt:g}, so none is "
+            f"left; the first is at t = {times.min():g}: give dt in the unit of t, subtract the "
+            "first time, or raise steps",
+            SpikeloomWarning,
+            stacklevel=2,
+        )
+    position = np.ravel_multi_index(
+        [values[kept].astype(np.int64) for values in axes.values()], sizes
+    )
+    cells = step[kept].astype(np.int64) * axons + position
     counts = np.bincount(cells, minlength=count * axons)
-    return np.minimum(counts, most).astype(np.uint8).reshape(count, axons)
+    return np.minimum(counts, limit).astype(np.uint8).reshape(count, axons)
 
 
 def _positive(value: Any) -> float | None:
-    """The finite number > 0 that `value` is, if any."""
+    """`value` as a float if it is a finite number > 0, else None."""
     try:
         number = float(value) if isinstance(value, numbers.Real) else 0.0
     except OverflowError:
@@ -108,7 +178,7 @@ def _positive(value: Any) -> float | None:
 
 
 def _integer(value: Any) -> int:
-    """The integer that `value` is; -1 where it is none."""
+    """`value` as an int if it is an integer, else -1."""
     try:
         return -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -116,7 +186,7 @@ def _integer(value: Any) -> int:
 
 
 def _numbers(name: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
-    """An array of numbers of these kinds, or an empty one."""
+    """`values` as an array of one of these dtype kinds, or empty."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -124,6 +194,6 @@ def _numbers(name: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in kinds:
-        wanted = "numbers" if "f" in kinds else "integers"
-        raise SpikeloomError(f"events: {name} must be {wanted}, not {array.dtype}")
+        expected = "numbers" if "f" in kinds else "integers"
+        raise SpikeloomError(f"events: {name} must be {expected}, not {array.dtype}")
     return array

@@ -62,6 +62,8 @@ class Device(Protocol):
         ------
         SpikeloomError
             The events do not fit the network.
+
+        Warns (`SpikeloomWarning`) about events that look as if their first axis were time.
         """
 
     def close(self) -> None:

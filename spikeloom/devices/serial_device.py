@@ -15,11 +15,11 @@ from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joine
 from spikeloom.devices.readback import neuron_addresses
 from spikeloom.devices.requests import control_body, counters, identify, load, read
 from spikeloom.devices.session import LinkLost, Session
+from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
 from spikeloom.golden.spec import LoadTarget, ReadTarget
-from spikeloom.golden.step.run import check_inputs
 from spikeloom.program import Program
 
 BAUD = 1_000_000
@@ -106,7 +106,7 @@ class SerialDevice(ProgramDevice):
 
     def run(self, events: Events, progress: Progress | None = None) -> Run:
         """See `Device.run`."""
-        counts = check_inputs(self.program.network, events)
+        counts = event_counts(self.program.network, events)
         samples = len(next(iter(counts.values())))
         batches: list[_Batch] = []
         size, done = BATCH, 0
@@ -160,7 +160,7 @@ class SerialDevice(ProgramDevice):
             As `read` and `run`.
         """
         self._check_readable()
-        counts = check_inputs(self.program.network, events)
+        counts = event_counts(self.program.network, events)
         last = len(next(iter(counts.values()))) - 1
 
         def action() -> dict[str, NDArray[np.int64]]:

@@ -6,8 +6,9 @@ import numpy as np
 
 from spikeloom.devices.chunks import chunk_sizes, chunk_words, sample_clocks
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined
+from spikeloom.events import event_counts
 from spikeloom.golden.host import decode_packets
-from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
 from spikeloom.sim import runner
 from spikeloom.sim.netlist import netlist
@@ -20,7 +21,7 @@ class GoldenDevice(ProgramDevice):
         """See `Device.run`."""
         program = self.program
         senders = program.image.senders
-        counts = check_inputs(program.network, events)
+        counts = event_counts(program.network, events)
         run = simulate(program.network, counts)
         if progress:
             progress(len(run.synops))
@@ -57,7 +58,7 @@ class VerilatorDevice(ProgramDevice):
     def run(self, events: Events, progress: Progress | None = None) -> Run:
         """See `Device.run`."""
         image = self.program.image
-        counts = check_inputs(self.program.network, events)
+        counts = event_counts(self.program.network, events)
         samples, steps = next(iter(counts.values())).shape[:2]
         sizes = chunk_sizes(samples)
         results = runner.run_batch(

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikeloom.devices.backends import open
 from spikeloom.events import bin_events
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.program import Program
 
 
 def test_by_hand() -> None:
@@ -98,3 +100,51 @@ def test_real_recordings(shared_data: Path) -> None:
     assert events.shape[1] == 2312
     assert events.sum() == len(t)
     assert events.reshape(-1, 2, 34, 34).sum(axis=(0, 2, 3)).tolist() == np.bincount(p).tolist()
+
+
+def test_events_that_are_all_too_late_are_a_warning() -> None:
+    zeros = np.zeros(3, np.int64)
+    late = {"dt": 1e-3, "shape": (1, 1, 1), "steps": 5}
+    message = (
+        r"all 3 lie after the last of 5 steps of 0\.001, so none is left; the first is at t = 6: "
+        "give dt in the unit of t"
+    )
+    with pytest.warns(SpikeloomWarning, match=message):
+        events = bin_events([6, 7, 8], zeros, zeros, zeros, **late)
+    assert not events.any()
+    bin_events([0.0049, 7, 8], zeros, zeros, zeros, **late)
+
+
+def rate_coded(samples: int, steps: int) -> np.ndarray[Any, Any]:
+    """Samples whose axons have rates of their own, and spikes by chance; (samples, steps, 6)."""
+    rng = np.random.default_rng(4)
+    rates = rng.choice([0.05, 0.9], (samples, 1, 6))
+    return (rng.random((samples, steps, 6)) < rates).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("samples", "steps"), [(12, 30), (30, 12), (1, 25), (80, 100)])
+def test_an_array_with_time_first_is_a_warning(small: Program, samples: int, steps: int) -> None:
+    right = rate_coded(samples, steps)
+    wrong = right.transpose(1, 0, 2)
+    with open(small) as device:
+        device.run(right)
+        message = (
+            rf"events of 'in': {steps} samples of {samples} steps were given, .* "
+            rf"events.transpose\(1, 0, 2\), of shape \({samples}, {steps}, 6\)"
+        )
+        with pytest.warns(SpikeloomWarning, match=message):
+            device.run(wrong)
+
+
+def test_arrays_that_say_nothing_about_their_axes_are_no_warning(small: Program) -> None:
+    rng = np.random.default_rng(5)
+    quiet = [
+        np.zeros((9, 9, 6), np.uint8),
+        (rng.random((20, 20, 6)) < 0.3).astype(np.uint8),  # all alike
+        rng.integers(0, 3, (3, 1, 6)),  # too few
+        # Each axon of a sample spikes once, at a time of its own.
+        np.eye(10, dtype=np.uint8)[rng.integers(0, 10, (15, 6))].transpose(0, 2, 1),
+    ]
+    with open(small) as device:
+        for events in quiet:
+            device.run(events)
