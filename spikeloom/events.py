@@ -41,13 +41,13 @@ def event_counts(
     counts = check_inputs(network, events)
     for name, array in counts.items():
         if _time_first(array):
-            first, second, axons = array.shape
+            first, second, _ = array.shape
             warnings.warn(
-                f"events of {name!r}: {first} samples of {second} steps were given, but the array "
-                f"looks as if it held {first} steps of {second} samples; if so, use "
-                f"events.transpose(1, 0, 2), of shape ({second}, {first}, {axons})",
+                f"events of {name!r}: shape {array.shape} means {first} samples x {second} steps, "
+                f"but the array looks like {first} steps x {second} samples; if so, use "
+                "events.transpose(1, 0, 2)",
                 SpikeloomWarning,
-                stacklevel=2,
+                stacklevel=1,  # a place of ours, so that several devices warn once
             )
     return counts
 

@@ -1,4 +1,4 @@
-"""Writes files that appear whole or not at all."""
+"""Writes files atomically: they appear complete or not at all."""
 
 import io
 import os
@@ -14,14 +14,14 @@ from spikeloom.golden.errors import SpikeloomError
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Make `data` the contents of a file; a file that was there stays whole if that fails.
+    """Write `data` to a file; on failure an existing file is unchanged.
 
     Raises `SpikeloomError` where the file cannot be written.
     """
     target = Path(path)
     try:
         if target.is_symlink() or (target.exists() and not target.is_file()):
-            # A device or pipe is not to be replaced, and a link is to stay one.
+            # Write through links, devices and pipes instead of replacing them.
             target.write_bytes(data)
             return
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
@@ -38,12 +38,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """`write_bytes` of `text` in UTF-8."""
+    """Write `text` in UTF-8; see `write_bytes`."""
     write_bytes(path, text.encode())
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """`write_bytes` of a compressed .npz; the name is `path` as it is, whatever its suffix."""
+    """Write a compressed .npz to exactly `path`, whatever its suffix; see `write_bytes`."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getvalue())

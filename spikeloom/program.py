@@ -1,4 +1,4 @@
-"""A Program: an integer network and the fabric it was compiled for, as one file of plain data."""
+"""Programs: an integer network and the fabric it is compiled for, in one file of plain data."""
 
 import dataclasses
 import functools
@@ -27,7 +27,7 @@ FORMAT = "spikeloom program"
 VERSION = 2
 
 MAX_DEPTH = 64
-"""Deepest nesting of `about` in a file: what reads or shows it may be recursive."""
+"""Maximum nesting depth of `about` in a file, because code that reads it may be recursive."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,21 @@ class Program:
     Parameters
     ----------
     network
-        What is computed.
+        The network.
     fabric
-        Sizes of the hardware.
+        Sizes and options of the hardware.
     record
         Populations whose spikes are sent to the host.
     readout
         Populations whose membrane potentials are sent after the last step of a sample.
     about
-        How it was made (dialect, quantisation report, ...), for people to read; JSON values.
+        How it was made (dialect, quantisation report, ...), for human readers; JSON values.
 
     Raises
     ------
     SpikeloomError
-        The network does not fit the fabric, or `record` or `readout` names no population.
+        The network does not fit the fabric, or `record` or `readout` has a name that is no
+        population.
     """
 
     network: Network
@@ -64,11 +65,11 @@ class Program:
         for option, names in (("record", self.record), ("readout", self.readout)):
             if unknown := sorted(names - populations):
                 raise SpikeloomError(f"{option}: no population is called {', '.join(unknown)}")
-        self.image  # noqa: B018 - a Program that exists fits
+        self.image  # noqa: B018 - maps the network, which raises if it does not fit
 
     @functools.cached_property
     def plan(self) -> Plan:
-        """What is where in the fabric, and what that takes."""
+        """The memory image, and a report of the resources that it uses."""
         return plan(self.network, self.fabric, self.record, self.readout)
 
     @property
@@ -78,14 +79,14 @@ class Program:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that decides what the program computes."""
+        """SHA-256 of everything that determines the program's results."""
         header, arrays = self._contents()
         return _digest(header, arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the program; the file appears whole or not at all.
+        """Write the program atomically.
 
-        Raises `SpikeloomError` where the file cannot be written.
+        Raises `SpikeloomError` if the file cannot be written.
         """
         header, arrays = self._contents()
         header |= {"about": self.about, "digest": self.digest}
@@ -94,9 +95,9 @@ class Program:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":
-        """Read a program. The file is data: nothing in it is executed.
+        """Read a program. The file is pure data: nothing in it is executed.
 
-        Raises `SpikeloomError` where the file is missing, truncated, altered, or no program.
+        Raises `SpikeloomError` if the file is missing, truncated, altered, or no program.
         """
         try:
             data = Path(path).read_bytes()
@@ -107,14 +108,14 @@ class Program:
         except SpikeloomError:
             raise
         except Exception:
-            # Bytes that are no program make the readers of zip, NumPy arrays and JSON raise almost
-            # anything: zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError.
+            # On arbitrary bytes the readers of zip, NumPy arrays and JSON raise almost anything:
+            # zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError.
             raise SpikeloomError(
-                f"{path} is not a whole Spikeloom program; compile it again"
+                f"{path} is not a complete Spikeloom program; compile it again"
             ) from None
 
     def _contents(self) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
-        """Everything that decides what the program computes: plain values, and arrays."""
+        """Everything that determines the program's results: plain values, and arrays."""
         network = self.network
         header = {
             "format": FORMAT,
@@ -139,7 +140,7 @@ class Program:
 
 
 KINDS: dict[str, type[AnyConnection]] = {"dense": Connection, "convolution": Convolution}
-"""Kinds of connections, as the file names them."""
+"""Kinds of connections, by their names in the file."""
 
 
 def _kind(connection: AnyConnection) -> str:
@@ -160,9 +161,9 @@ def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str
 
 
 def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
-    """The program in `data`; raises anything where there is none."""
+    """The program in `data`; may raise any exception if there is none."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        # Read whole first, so that its checksum is looked at before its contents.
+        # Read completely first, so that checksums are verified before any contents are parsed.
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
     arrays = {
         name: np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
@@ -228,7 +229,7 @@ def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _with_tuples(node: dict[str, Any]) -> dict[str, Any]:
-    """A node as it was: JSON has no tuples."""
+    """A node with its tuples restored, which JSON has as lists."""
 
     def restored(value: Any) -> Any:
         return tuple(map(restored, value)) if isinstance(value, list) else value

@@ -28,23 +28,27 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
 )
-@click.option("--axi", is_flag=True, help="With AXI4-Stream and AXI4-Lite (docs/integration.md).")
 @click.option(
-    "--core", is_flag=True, help="Also write a FuseSoC core beside it, OUTPUT with .core."
+    "--axi", is_flag=True, help="Use AXI4-Stream and AXI4-Lite ports (docs/integration.md)."
+)
+@click.option(
+    "--core",
+    is_flag=True,
+    help="Also write a FuseSoC core file, named as OUTPUT with suffix .core.",
 )
 @SIZES
 def verilog(
     program: Path | None, output: Path, axi: bool, core: bool, sizes: tuple[str, ...]
 ) -> None:
-    """Write the Verilog of a Program's fabric, or of one with the given sizes.
+    """Write the Verilog of a Program's fabric, or of a fabric with the given sizes.
 
-    The network is not in it: a fabric is loaded at run time.
+    It does not contain the network, which is loaded at run time.
     """
     if program is not None and sizes:
-        raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+        raise SpikeloomError("--set cannot be combined with a Program, which fixes the sizes")
     described = output.with_suffix(".core")
     if core and output == described:
-        raise SpikeloomError(f"--core writes {described}: give the Verilog another name")
+        raise SpikeloomError(f"--core writes {described} too: give the Verilog another name")
     config = (
         Program.load(program).fabric if program is not None else FabricConfig(**fabric_sizes(sizes))
     )
@@ -56,29 +60,39 @@ def verilog(
 
 
 @click.command("build")
-@click.option("--board", "board_name", required=True, help=f"{', '.join(boards())}.")
+@click.option("--board", "board_name", required=True, help=f"One of {', '.join(boards())}.")
 @click.argument("program", type=click.Path(path_type=Path), required=False)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write."
 )
 @click.option(
-    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Placements to try."
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Number of placements to try.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="Most that a placement may take. Default: 30, or one for every 500 cells if that is more.",
+    help="Time limit per placement; default: 30, or one per 500 cells if that is more.",
 )
 @click.option(
     "--clock",
     metavar="MHZ|auto",
-    help="Of the fabric; auto: the fastest that is met. Default: the board's.",
+    help="Clock of the fabric; auto: the fastest that meets timing; default: the board's.",
 )
-@click.option("--baud", type=click.IntRange(min=1), help="Of the serial line.")
+@click.option(
+    "--baud", type=click.IntRange(min=1), help="Rate of the serial line; default: the board's."
+)
 @click.option(
     "--bake", is_flag=True, help="Put PROGRAM into the memories that can have initial contents."
 )
-@click.option("--native", is_flag=True, help="Tools on the search path, not those of packages.")
+@click.option(
+    "--native",
+    is_flag=True,
+    help="Use the tools on the search path, not those from Python packages.",
+)
 @SIZES
 def build_command(
     board_name: str,
@@ -92,47 +106,55 @@ def build_command(
     native: bool,
     sizes: tuple[str, ...],
 ) -> None:
-    """Make a bitstream for a board.
+    """Build a bitstream for a board.
 
-    It is for the sizes of the board, changed by --set, or for those of PROGRAM. A board is loaded
-    at run time; with --bake the network is in it, and only what the memories of the part cannot
-    start with is loaded.
+    The fabric has the sizes of the board, changed by --set, or those of PROGRAM. The network is
+    loaded at run time; with --bake it is part of the bitstream, and only memories that the part
+    cannot initialise are loaded.
     """
     board = board_named(board_name)
     loaded = None if program is None else Program.load(program)
     if loaded is not None and sizes:
-        raise SpikeloomError("--set and a Program exclude each other: a Program has its sizes")
+        raise SpikeloomError("--set cannot be combined with a Program, which fixes the sizes")
     if bake and loaded is None:
-        raise SpikeloomError("--bake: say which Program is to be in the bitstream")
+        raise SpikeloomError("--bake needs a PROGRAM to put into the bitstream")
     fabric = (
         loaded.fabric
         if loaded is not None
         else dataclasses.replace(board.fabric, **fabric_sizes(sizes))
     )
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "baud": baud,
         "image": loaded.image if loaded is not None and bake else None,
         "seeds": range(1, seeds + 1),
         "minutes": minutes,
         "tools": Tools(native),
-        "progress": _tell_placed,
+        "progress": _show_placed,
     }
     if clock == "auto":
-        made = build_fastest(board, fabric, **asked)
+        result = build_fastest(board, fabric, **options)
     else:
-        made = build(board, fabric, clock_mhz=_megahertz(clock), **asked)
-    _write_build(output, made)
-    print_table(_build_summary(made))
+        result = build(board, fabric, clock_mhz=_megahertz(clock), **options)
+    _write_build(output, result)
+    print_table(_build_summary(result))
     click.echo(f"wrote {output}")
 
 
 @click.command("flash")
-@click.option("--board", "board_name", required=True, help=f"{', '.join(boards())}.")
+@click.option("--board", "board_name", required=True, help=f"One of {', '.join(boards())}.")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--permanent", is_flag=True, help="Into the flash memory of the board.")
-@click.option("--native", is_flag=True, help="Tools on the search path, not those of packages.")
+@click.option(
+    "--permanent",
+    is_flag=True,
+    help="Write to the board's flash memory, so that it survives power-off.",
+)
+@click.option(
+    "--native",
+    is_flag=True,
+    help="Use the tools on the search path, not those from Python packages.",
+)
 def flash_command(board_name: str, directory: Path, permanent: bool, native: bool) -> None:
-    """Write the bitstream that `build` put into DIRECTORY to a board."""
+    """Write the bitstream in DIRECTORY, made by `build`, to a board."""
     board = board_named(board_name)
     flash(board, directory, permanent=permanent, tools=Tools(native))
     click.echo(f"wrote {directory} to {board.description}")
@@ -146,34 +168,34 @@ def _megahertz(clock: str | None) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise SpikeloomError(f"--clock {clock}: it must be megahertz, or auto")
+        raise SpikeloomError(f"--clock {clock}: must be a number of megahertz, or auto")
     return value
 
 
-def _tell_placed(placed: Placed) -> None:
+def _show_placed(placed: Placed) -> None:
     click.echo(f"  seed {placed.seed}: {placed.fmax_mhz:.2f} MHz")
 
 
-def _write_build(output: Path, made: Build) -> None:
-    board = made.design.board
+def _write_build(output: Path, result: Build) -> None:
+    board = result.design.board
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpikeloomError(f"cannot write {output}: {error.strerror}") from None
-    write_bytes(output / f"{board.name}{board.family.bitstream}", made.bitstream)
-    write_text(output / f"{board.name}.v", made.verilog)
-    write_json(output / "report.json", made.report)
+    write_bytes(output / f"{board.name}{board.family.bitstream}", result.bitstream)
+    write_text(output / f"{board.name}.v", result.verilog)
+    write_json(output / "report.json", result.report)
 
 
-def _build_summary(made: Build) -> dict[str, Any]:
+def _build_summary(result: Build) -> dict[str, Any]:
     used = {
         name: f"{count['used']} of {count['available']}" if "available" in count else count["used"]
-        for name, count in made.report["resources"].items()
+        for name, count in result.report["resources"].items()
     }
     return {
-        "board": made.design.board.description,
-        "clock": f"{made.design.clock_mhz:g} MHz, {made.placed.fmax_mhz:.2f} MHz reached",
-        "serial line": f"{made.design.link.baud} baud",
-        "baked": ", ".join(target.name.lower() for target in made.design.link.baked) or "nothing",
+        "board": result.design.board.description,
+        "clock": f"{result.design.clock_mhz:g} MHz, {result.placed.fmax_mhz:.2f} MHz reached",
+        "serial line": f"{result.design.link.baud} baud",
+        "baked": ", ".join(target.name.lower() for target in result.design.link.baked) or "nothing",
         **used,
     }

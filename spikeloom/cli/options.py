@@ -1,4 +1,4 @@
-"""What several commands take: their arguments, and what becomes of them."""
+"""Arguments and options that several commands share, and their parsing."""
 
 import dataclasses
 import io
@@ -19,42 +19,52 @@ from spikeloom.importer.dialects import check_options
 PROGRAM = click.argument("program", type=click.Path(path_type=Path))
 EVENTS = click.argument("events", type=click.Path(path_type=Path))
 JSON = click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Also write the result as JSON."
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    help="Also write the result to this file, as JSON.",
 )
 BACKEND = click.option(
     "--backend",
     type=click.Choice(["golden", "verilator", "netlist"]),
     default="verilator",
     show_default=True,
-    help="The step-level model, the RTL, or what synthesis makes of it.",
+    help="The step-level model, the RTL, or the netlist after synthesis.",
 )
 RESULT = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write spikes and states (.npz)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write spikes and states to this .npz file.",
 )
 SIZES = click.option(
     "--set",
     "sizes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A size of the fabric, such as lanes=4 or delayed_reset=true; may be repeated.",
+    help="Set a size or option of the fabric, such as lanes=4 or delayed_reset=true; repeatable.",
 )
 
 
 def board_options(required: bool) -> Callable[[Any], Any]:
-    """The options that say on which board, or what stands in for it."""
+    """The options that select a board, real or virtual."""
     options = (
         click.option("--board", required=required, metavar="NAME", help="Run on this board."),
-        click.option("--port", help="Serial port of the board; without, it is a virtual one."),
+        click.option("--port", help="Serial port of the board; default: a virtual board."),
         click.option(
             "--stage",
             type=click.Choice(STAGES),
             default=STAGES[0],
             show_default=True,
-            help="Of a virtual board: its RTL, or its netlist after synthesis or routing.",
+            help="Run a virtual board's RTL, or its netlist after synthesis or routing.",
         ),
-        click.option("--baud", type=click.IntRange(min=1), help="Default: the board's."),
         click.option(
-            "--bake", is_flag=True, help="Build a virtual board with PROGRAM in its memories."
+            "--baud",
+            type=click.IntRange(min=1),
+            help="Rate of the serial line; default: the board's.",
+        ),
+        click.option(
+            "--bake", is_flag=True, help="Build the virtual board with PROGRAM in its memories."
         ),
     )
 
@@ -67,7 +77,7 @@ def board_options(required: bool) -> Callable[[Any], Any]:
 
 
 def dialect_options(given: tuple[str, ...]) -> dict[str, Any]:
-    """Options of a dialect: numbers, true, false, lists as in JSON; anything else is text."""
+    """Options of a dialect; numbers, true, false and lists are parsed as JSON, the rest is text."""
     options = {}
     for option in given:
         name, _, text = option.partition("=")
@@ -80,7 +90,7 @@ def dialect_options(given: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _with_tuples(value: Any) -> Any:
-    """The value with tuples for lists, so that it can be part of a record."""
+    """The value with tuples in place of lists, which makes it hashable."""
     return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
@@ -91,7 +101,9 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
     for size in sizes:
         name, _, value = size.partition("=")
         if name not in defaults:
-            raise SpikeloomError(f"--set {size}: the sizes are {', '.join(sorted(defaults))}")
+            raise SpikeloomError(
+                f"--set {size}: no such size; choose from {', '.join(sorted(defaults))}"
+            )
         if isinstance(defaults[name], bool):
             if value not in ("true", "false"):
                 raise SpikeloomError(f"--set {size}: {value!r} is neither true nor false")
@@ -105,7 +117,7 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_events(path: Path) -> Events:
-    """Events from a file: one array, or one for each input."""
+    """Events from a file: one array, or one per input."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -117,5 +129,5 @@ def read_events(path: Path) -> Events:
         with loaded:
             return {name: np.asarray(loaded[name]) for name in loaded.files}
     except Exception:
-        # See `Program.load`: the readers raise almost anything.
-        raise SpikeloomError(f"{path} is no whole .npy or .npz file of numbers") from None
+        # As in `Program.load`, the readers may raise almost anything.
+        raise SpikeloomError(f"{path} is not a complete .npy or .npz file of numbers") from None

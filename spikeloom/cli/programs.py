@@ -1,4 +1,4 @@
-"""Commands that make a Program, or show one: compile, info."""
+"""Commands that create or show a Program: compile, info."""
 
 import dataclasses
 from fractions import Fraction
@@ -21,7 +21,12 @@ from spikeloom.program import Program
 
 @click.command("compile")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL with .loom.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write; default: MODEL with suffix .loom.",
+)
 @click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")
 @click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
 @click.option(
@@ -47,12 +52,10 @@ from spikeloom.program import Program
     type=click.Choice(["layered", "pipelined"]),
     default="layered",
     show_default=True,
-    help="Each layer its own phase, or all in one and each a step later.",
+    help="Layers fire in phases of one step, or all at once with a step of delay each.",
 )
-@click.option(
-    "--max-count", default=1, show_default=True, help="Most events that an axon has in one step."
-)
-@click.option("--weight-bits", type=int, help="2, 4, 8 or 16 (pairs of 8); default: the fabric's.")
+@click.option("--max-count", default=1, show_default=True, help="Maximum events per axon and step.")
+@click.option("--weight-bits", type=int, help="2, 4, 8, or 16 (pairs of 8); default: the fabric's.")
 @click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
 @click.option("--sum-bits", type=int, help="8..32; default: the fabric's, or the fewest.")
 @click.option(
@@ -66,12 +69,12 @@ from spikeloom.program import Program
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="EVENTS",
-    help="Events (as for `sim`) on which no state is to saturate.",
+    help="Sample events (as for `sim`) on which no state may saturate.",
 )
 @click.option(
     "--board",
     "board_name",
-    help="Sizes of a board's fabric, changed by --set; default: the smallest that fits.",
+    help="Compile for a board's fabric, changed by --set; default: the smallest that fits.",
 )
 @SIZES
 @JSON
@@ -94,7 +97,7 @@ def compile_command(
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
-    """Turn a NIR file into a Program."""
+    """Compile a NIR file to a Program."""
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
     net = load_nir(model, dialect, **options)
     fabric = (
@@ -138,11 +141,11 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
 @click.option(
     "--events",
     type=click.Path(path_type=Path),
-    help="Predict the clocks that these events take (as for `sim`).",
+    help="Also predict the clocks for these events (as for `sim`).",
 )
 @JSON
 def info(program: Path, events: Path | None, json_path: Path | None) -> None:
-    """Show what a Program holds, what it needs and what quantisation changed."""
+    """Show the contents of a Program, its resources, and its quantisation."""
     loaded = Program.load(program)
     values = _info(loaded)
     if events is not None:
@@ -155,7 +158,7 @@ def info(program: Path, events: Path | None, json_path: Path | None) -> None:
 
 
 def _info(program: Program) -> dict[str, Any]:
-    """What `info` says; what `about` calls by the same names does not count."""
+    """The output of `info`; entries of `about` with the same names are dropped."""
     network, fabric, report = program.network, program.fabric, program.plan.report
     values = {
         "digest": program.digest,
@@ -170,12 +173,13 @@ def _info(program: Program) -> dict[str, Any]:
         "used": {name: max(used[name] for used in report.used) for name in report.available},
         "mapping": dataclasses.asdict(report),
     }
-    ours = {*values, "predicted"}
-    return values | {name: told for name, told in program.about.items() if name not in ours}
+    reserved = {*values, "predicted"}
+    about = {name: value for name, value in program.about.items() if name not in reserved}
+    return values | about
 
 
 def _predicted(program: Program, events: Path) -> dict[str, Any]:
-    """Clocks by the cycle-level model: what the RTL takes, if the host keeps up."""
+    """Clocks from the cycle-level model: those of the RTL with a host that keeps up."""
     counts = check_inputs(program.network, read_events(events))
     samples = len(next(iter(counts.values())))
     with bar("predicting", samples) as progress:
@@ -207,7 +211,7 @@ def _print_info(values: dict[str, Any]) -> None:
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )
-    # The rest is from `about`, which may hold anything: what has another form is not shown.
+    # The rest comes from `about`, which may hold anything; unexpected entries are skipped.
     dialect = _mapping(values.get("dialect"))
     if isinstance(name := dialect.get("name"), str):
         click.echo(f"\ndialect {plain(name)}")
@@ -236,6 +240,6 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _each(value: Any, kind: type) -> list[Any]:
-    """The items of this kind, if it is a list of any."""
+    """The items of this kind, if `value` is a list."""
     items = value if isinstance(value, (list, tuple)) else ()
     return [item for item in items if isinstance(item, kind)]

@@ -33,7 +33,11 @@ from spikeloom.sim.netlist import netlist
 def sim(
     program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
 ) -> None:
-    """Run EVENTS (.npy or .npz of counts: samples, steps, axons) and summarise."""
+    """Run EVENTS in simulation and print a summary.
+
+    EVENTS is a .npy file of counts (samples, steps, axons), or a .npz file with one such array per
+    input.
+    """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
     _run(open(loaded, backend), counts, output, json_path)
@@ -56,7 +60,7 @@ def run_command(
     output: Path | None,
     json_path: Path | None,
 ) -> None:
-    """Run EVENTS on a board, real or virtual, and summarise as `sim` does."""
+    """Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary."""
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
     _run(open_board(loaded, board, port, stage, baud, bake), counts, output, json_path)
@@ -65,7 +69,7 @@ def run_command(
 def _run(
     opened: Device, counts: Mapping[str, NDArray[np.uint8]], output: Path | None, path: Path | None
 ) -> None:
-    """Run on a device, and say what it did."""
+    """Run on a device, and print a summary."""
     samples, steps = next(iter(counts.values())).shape[:2]
     with opened as device, bar("running", samples) as progress:
         run = device.run(counts, progress)
@@ -97,7 +101,7 @@ def _run(
     type=click.IntRange(1, 1000),
     default=3,
     show_default=True,
-    help="Runs, of which the fastest counts.",
+    help="Number of runs; the fastest counts.",
 )
 @JSON
 def bench_command(
@@ -112,10 +116,10 @@ def bench_command(
     repeat: int,
     json_path: Path | None,
 ) -> None:
-    """Time EVENTS on a backend or a board: samples a second, clocks and operations.
+    """Measure the speed of EVENTS (as for `sim`) on a backend or a board.
 
-    Opening, with whatever is built and loaded, is not timed. Clocks of a board include those in
-    which it waits for the link.
+    Prints samples per second, clocks and synaptic operations. Building and loading are not timed.
+    The clocks of a board include those in which it waits for the link.
     """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
@@ -160,28 +164,28 @@ def bench_command(
     type=click.Choice(["verilator", "netlist"]),
     default="verilator",
     show_default=True,
-    help="The RTL, or what synthesis makes of it; only the RTL can be checked in every clock.",
+    help="The RTL, or the netlist after synthesis; only the RTL can be checked on every clock.",
 )
 @click.option(
     "--clocked",
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="Samples to check in every clock, with gaps.",
+    help="Number of samples to check on every clock, with gaps and backpressure.",
 )
-@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
 @click.option(
     "--waveform",
     type=click.Path(path_type=Path),
     default=Path("mismatch.vcd"),
     show_default=True,
-    help="Written where there is a mismatch.",
+    help="Waveform to write on a mismatch.",
 )
 @board_options(required=False)
 @click.option(
     "--verify",
     is_flag=True,
-    help="Also read a board's memories: tables as loaded, and the potentials that a sample leaves.",
+    help="Also read back a board's memories: tables, and the last sample's membrane potentials.",
 )
 @JSON
 def compare_command(
@@ -199,22 +203,22 @@ def compare_command(
     verify: bool,
     json_path: Path | None,
 ) -> None:
-    """Compare the hardware with the golden model: spikes, states and clocks.
+    """Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
 
-    With --board, compare a board, real or virtual: spikes, states and synaptic operations. Exit
-    status 1 on any mismatch.
+    With --board, compare a board, real or virtual, in all of these but clocks. Exit status 1 on any
+    mismatch.
     """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
     samples = len(next(iter(counts.values())))
     if verify and board is None:
-        raise SpikeloomError("--verify reads the memories of a board: say which with --board")
+        raise SpikeloomError("--verify reads the memories of a board: name one with --board")
     if board is None:
         with bar("comparing", samples) as progress:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
     else:
-        backend, clocked = board, 0  # a board is not seen from clock to clock
+        backend, clocked = board, 0  # individual clocks of a board cannot be observed
         opened = open_board(loaded, board, port, stage, baud, bake)
         with opened as device, bar("comparing", samples) as progress:
             result = compare_device(loaded, counts, device, progress, verify=verify)
@@ -242,17 +246,17 @@ def compare_command(
 
 
 @click.command()
-@click.option("--images", default=1000, show_default=True, help="1..5000.")
-@click.option("--seed", default=1, show_default=True, help="Of the gaps and the backpressure.")
+@click.option("--images", default=1000, show_default=True, help="Number of images, 1..5000.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("build/demo"),
     show_default=True,
-    help="Folder for the report and what was made on the way.",
+    help="Folder for the report and the intermediate files.",
 )
 def demo(images: int, seed: int, output: Path) -> None:
-    """Run real MNIST digits through the RTL and check everything against the golden model."""
+    """Run real MNIST digits on the RTL and check everything against the golden model."""
     click.echo(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
     with bar("running", images) as progress:
         report = run_demo(output, images, seed, progress)

@@ -363,7 +363,7 @@ def test_a_file_nested_beyond_reason_is_no_program(run: Commands, small: Program
         if depth == 60:
             assert outcome.status == 0
         else:
-            assert outcome.error().startswith("deep.loom is not a whole Spikeloom program")
+            assert outcome.error().startswith("deep.loom is not a complete Spikeloom program")
 
 
 @pytest.mark.parametrize("option", ["--events=narrow.npy", "--json=no/info.json"])
@@ -538,12 +538,12 @@ BAD = {
     f"{COMPILE} --state-bits 7": "state_bits must be 8..24, not 7",
     f"{COMPILE} --state-bits 20 --set state_bits=12": "state_bits: 20 was asked for, the fabric",
     f"{COMPILE} --calibration missing.npy": "cannot read missing.npy: No such file or directory",
-    f"{COMPILE} --calibration cut.npy": "cut.npy is no whole .npy or .npz file of numbers",
+    f"{COMPILE} --calibration cut.npy": "cut.npy is not a complete .npy or .npz file of numbers",
     f"{COMPILE} --calibration narrow.npy": "'in'",
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
-    f"{COMPILE} --set colour=1": "--set colour=1: the sizes are axons, ",
+    f"{COMPILE} --set colour=1": "--set colour=1: no such size; choose from axons, ",
     f"{COMPILE} --set lanes=17": "FabricConfig.lanes must be 1..16, not 17",
     f"{COMPILE} --set delayed_reset=1": "--set delayed_reset=1: '1' is neither true nor false",
     f"{COMPILE} --set neurons=2": "neurons 3 of 2 (short by 1)",
@@ -553,21 +553,21 @@ BAD = {
     f"{COMPILE} -o no/model.loom": "cannot write no/model.loom: No such file or directory",
     "info missing.loom": "cannot read missing.loom: No such file or directory",
     "info folder": "cannot read folder: Is a directory",
-    "info empty": "empty is not a whole Spikeloom program; compile it again",
-    "info text": "text is not a whole Spikeloom program; compile it again",
-    "info cut.loom": "cut.loom is not a whole Spikeloom program; compile it again",
-    "info events.npy": "events.npy is not a whole Spikeloom program; compile it again",
-    "info whole.npz": "whole.npz is not a whole Spikeloom program; compile it again",
+    "info empty": "empty is not a complete Spikeloom program; compile it again",
+    "info text": "text is not a complete Spikeloom program; compile it again",
+    "info cut.loom": "cut.loom is not a complete Spikeloom program; compile it again",
+    "info events.npy": "events.npy is not a complete Spikeloom program; compile it again",
+    "info whole.npz": "whole.npz is not a complete Spikeloom program; compile it again",
     "info small.loom --json no/info.json": "cannot write no/info.json: No such file or directory",
-    "verilog cut.loom -o out.v": "cut.loom is not a whole Spikeloom program",
-    "verilog small.loom --set lanes=2 -o out.v": "--set and a Program exclude each other",
+    "verilog cut.loom -o out.v": "cut.loom is not a complete Spikeloom program",
+    "verilog small.loom --set lanes=2 -o out.v": "--set cannot be combined with a Program",
     "verilog --set lanes=0 -o out.v": "FabricConfig.lanes must be 1..16, not 0",
     "verilog small.loom -o no/out.v": "cannot write no/out.v: No such file or directory",
-    "sim cut.loom events.npy": "cut.loom is not a whole Spikeloom program",
+    "sim cut.loom events.npy": "cut.loom is not a complete Spikeloom program",
     "sim small.loom missing.npy": "cannot read missing.npy: No such file or directory",
     "sim small.loom folder": "cannot read folder: Is a directory",
     **{
-        f"sim small.loom {name}": f"{name} is no whole .npy or .npz file of numbers"
+        f"sim small.loom {name}": f"{name} is not a complete .npy or .npz file of numbers"
         for name in (
             *("empty", "text", "cut.npy", "cut.npz", "flipped.npz"),
             *("pickle.npy", "objects.npy", "objects.npz"),
@@ -579,13 +579,22 @@ BAD = {
     "sim small.loom none.npy": "events of 'in' hold no sample",
     "sim small.loom narrow.npy": "events of 'in' must have shape",
     "sim small.loom events.npy --backend golden -o no/out": "cannot write no/out: No such file",
-    "verilog small.loom --core -o small.core": "--core writes small.core: give the Verilog",
+    "verilog small.loom --core -o small.core": "--core writes small.core too: give the Verilog",
     "compare small.loom none.npy": "events of 'in' hold no sample",
-    "compare small.loom cut.npz": "cut.npz is no whole .npy or .npz file of numbers",
+    "compare small.loom cut.npz": "cut.npz is not a complete .npy or .npz file of numbers",
     "demo --images 0": "images must be 1..5000, not 0",
     "demo --images 5001": "images must be 1..5000, not 5001",
-    "demo --images 1 --output text": "cannot make the folder text: File exists",
+    "demo --images 1 --output text": "cannot create the folder text: File exists",
 }
+
+
+def test_warnings_are_one_line_on_standard_error(run: Commands) -> None:
+    np.save("time_first.npy", np.ones((25, 1, 6), np.uint8))
+    outcome = run("compare", "small.loom", "time_first.npy")
+    assert outcome.status == 0
+    [line] = outcome.err.splitlines()  # though two devices ran the events
+    assert line.startswith("warning: events of 'in': shape (25, 1, 6) means 25 samples x 1 steps, ")
+    assert line.endswith("; if so, use events.transpose(1, 0, 2)")
 
 
 @pytest.mark.parametrize("command", BAD)

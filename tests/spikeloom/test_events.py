@@ -129,8 +129,9 @@ def test_an_array_with_time_first_is_a_warning(small: Program, samples: int, ste
     with open(small) as device:
         device.run(right)
         message = (
-            rf"events of 'in': {steps} samples of {samples} steps were given, .* "
-            rf"events.transpose\(1, 0, 2\), of shape \({samples}, {steps}, 6\)"
+            rf"events of 'in': shape \({steps}, {samples}, 6\) means {steps} samples x {samples} "
+            rf"steps, but the array looks like {steps} steps x {samples} samples; if so, use "
+            r"events.transpose\(1, 0, 2\)"
         )
         with pytest.warns(SpikeloomWarning, match=message):
             device.run(wrong)

@@ -295,20 +295,20 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_foreign_bytes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    assert refusal(path) == f"{path} is not a whole Spikeloom program; compile it again"
+    assert refusal(path) == f"{path} is not a complete Spikeloom program; compile it again"
 
 
 def test_foreign_archives(tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     np.savez(path.with_suffix(".npz"), a=np.arange(3))
     path.with_suffix(".npz").rename(path)
-    assert "is not a whole Spikeloom program" in refusal(path)
+    assert "is not a complete Spikeloom program" in refusal(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
-    assert "is not a whole Spikeloom program" in refusal(path)
+    assert "is not a complete Spikeloom program" in refusal(path)
     with zipfile.ZipFile(path, "w"):
         pass
-    assert "is not a whole Spikeloom program" in refusal(path)
+    assert "is not a complete Spikeloom program" in refusal(path)
 
 
 def test_every_truncation_is_refused(small: Program, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_every_truncation_is_refused(small: Program, tmp_path: Path) -> None:
     path = tmp_path / "cut"
     for length in [*range(0, len(data), 13), len(data) - 1]:
         path.write_bytes(data[:length])
-        assert "is not a whole Spikeloom program" in refusal(path), length
+        assert "is not a complete Spikeloom program" in refusal(path), length
 
 
 @settings(
@@ -380,7 +380,7 @@ def test_pickled_content_is_not_executed(small: Program, tmp_path: Path) -> None
         with_members(data, weights0=pickle.dumps(Bomb(trace))),
     ):
         path.write_bytes(content)
-        assert "is not a whole Spikeloom program" in refusal(path)
+        assert "is not a complete Spikeloom program" in refusal(path)
         assert not trace.exists()
 
 
@@ -416,7 +416,7 @@ def test_headers_of_another_form_are_refused(small: Program, tmp_path: Path) -> 
     incomplete = [{n: v for n, v in header.items() if n != name} for name in header]
     for other in (3, [], None, "text", {}, header | {"format": "other"}, header | {"about": 3}):
         path.write_bytes(with_header(data, other))
-        assert "is not a whole Spikeloom program" in refusal(path)
+        assert "is not a complete Spikeloom program" in refusal(path)
     for other in incomplete:
         path.write_bytes(with_header(data, other))
         refusal(path)
