@@ -137,10 +137,8 @@ def _bias_rows(tile_part: TilePart, config: FabricConfig, shared: bool) -> list[
     """Rows of the bias memory: one per channel if `shared`, else one per neuron."""
     values = [_in_order(tile_part, v, config.lanes, shared) for v in _offsets(tile_part.population)]
     names = ["bias", "leak"] if config.synaptic_current else ["bias"]
-    return [
-        config.bias_row.pack(dict(zip(names, row, strict=False)))
-        for row in zip(*values, strict=True)
-    ]
+    layout = config.bias_row
+    return [layout.pack(dict(zip(names, row, strict=False))) for row in zip(*values, strict=True)]
 
 
 def _in_order(tile_part: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:

@@ -7,7 +7,9 @@ so that in every phase all tiles are busy for about the same time. Where that ta
 rows, every population is limited to fewer tiles, and exceeds that limit only where those are full.
 """
 
+import functools
 import heapq
+import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +58,8 @@ class _Demand:
         Clocks per step and channel group: one for each neuron fired and each word added.
     min_parts
         Minimum number of parts.
+    lanes
+        Channels of a group.
     """
 
     population: Population
@@ -67,6 +71,15 @@ class _Demand:
     coordinates: int
     work: float
     min_parts: int
+    lanes: int
+
+    @functools.cached_property
+    def part_words(self) -> list[int]:
+        """Maximum weight words of a part with 0, 1, 2, ... channel groups."""
+        return [
+            sum(weight_words(joined, groups, self.lanes) for joined in self.geometries)
+            for groups in range(groups_of(self.channels, self.lanes) + 1)
+        ]
 
 
 class _Tile:
@@ -93,13 +106,12 @@ class _Tile:
         after = before + size
         last = max(self._last, number)
         first_part = not before
+        groups, words = self._added(number, size)
         return {
             "neurons": neuron_rows(
-                self._groups + self._added_groups(number, size),
-                after if last == number else self.sizes[last],
-                self.lanes,
+                self._groups + groups, after if last == number else self.sizes[last], self.lanes
             ),
-            "weight_words": self._words + self._added_words(number, size),
+            "weight_words": self._words + words,
             # Every phase has a row, even where it fires nothing.
             "populations": len(self.sizes)
             + first_part
@@ -112,8 +124,9 @@ class _Tile:
     def add(self, number: int, size: int) -> None:
         demand = self.demands[number]
         phase = demand.population.phase
-        self._groups += self._added_groups(number, size)
-        self._words += self._added_words(number, size)
+        groups, words = self._added(number, size)
+        self._groups += groups
+        self._words += words
         if number not in self.sizes:
             self._targets += demand.targets
             self._coordinates += demand.coordinates
@@ -123,20 +136,13 @@ class _Tile:
         self.work[phase] += demand.work
         self.total_work = sum(self.work.values())
 
-    def _added_groups(self, number: int, size: int) -> int:
-        """Groups of neurons in the memories that the channels add."""
+    def _added(self, number: int, size: int) -> tuple[int, int]:
+        """Groups of neurons, and weight words, that the channels add."""
+        demand = self.demands[number]
         before = self.sizes.get(number, 0)
-        groups = groups_of(before + size, self.lanes) - groups_of(before, self.lanes)
-        return groups * self.demands[number].positions
-
-    def _added_words(self, number: int, size: int) -> int:
-        """Weight words that the channels add."""
-        before = self.sizes.get(number, 0)
-        return sum(
-            weight_words(joined, groups_of(before + size, self.lanes), self.lanes)
-            - weight_words(joined, groups_of(before, self.lanes), self.lanes)
-            for joined in self.demands[number].geometries
-        )
+        old, new = groups_of(before, self.lanes), groups_of(before + size, self.lanes)
+        words = demand.part_words[new] - demand.part_words[old]
+        return (new - old) * demand.positions, words
 
 
 def partition(
@@ -206,6 +212,7 @@ def _demands(
                 -(-groups * positions(image) // config.groups),
                 -(-words // config.weight_words),
             ),
+            lanes,
         )
 
 
@@ -242,15 +249,18 @@ def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, fu
         (full and number not in tile.sizes, tile.work[phase], tile.total_work, index)
         for index, tile in enumerate(tiles)
     ]
+    sizes = [getattr(config, name) for name in tiles[0].needs(number, size)]
     heapq.heapify(order)
-    closest = ""
+    shortages = []
     while order:
         tile = tiles[heapq.heappop(order)[-1]]
-        short = _shortages(tile.needs(number, size), config)
-        if not short:
+        needs = tile.needs(number, size)
+        if all(map(operator.le, needs.values(), sizes)):
             return tile
-        if not closest or short.count(",") < closest.count(","):
-            closest = short
+        shortages.append(needs)
+    closest = min(
+        (_shortages(needs, config) for needs in shortages), key=lambda short: short.count(",")
+    )
     raise _does_not_fit(
         f"no tile has room for {size * demand.positions} more neurons of "
         f"{demand.population.name!r}; in the closest, {closest}"

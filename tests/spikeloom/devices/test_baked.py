@@ -40,10 +40,10 @@ class Baked:
         self.loaded: list[int] = []
         send = Session.send
 
-        def noted(link: Session, command: Command, body: bytes = b"") -> None:
+        def noted(session: Session, command: Command, body: bytes = b"") -> None:
             if command == Command.LOAD:
                 self.loaded.append(body[0])
-            send(link, command, body)
+            send(session, command, body)
 
         monkeypatch.setattr(Session, "send", noted)
 
@@ -140,9 +140,9 @@ def test_one_row_that_was_loaded_over_is_noticed(baked: Any, small: Program) -> 
         assert board.runs(small) == set()
         with board.device(small) as host:
             row = b"\x55" * whole_bytes(SMALL.memories[target].row.width)
-            host.link.send(Command.LOAD, bytes([target, 0, 0, 0, 0]) + row)
-            while not host.link.settled:
-                host.link.wait()
+            host.session.send(Command.LOAD, bytes([target, 0, 0, 0, 0]) + row)
+            while not host.session.settled:
+                host.session.wait()
         assert board.runs(small) == everything(small)
 
 
@@ -151,9 +151,9 @@ def test_control_that_was_loaded_over_is_there_again_after_a_reset(
 ) -> None:
     board = baked(small.image.contents(MEMORIES))
     with board.device(small) as host:
-        host.link.send(Command.LOAD, bytes([LoadTarget.CONTROL, 0, 0, 0, 0, 0, 0]))
-        while not host.link.settled:
-            host.link.wait()
+        host.session.send(Command.LOAD, bytes([LoadTarget.CONTROL, 0, 0, 0, 0, 0, 0]))
+        while not host.session.settled:
+            host.session.wait()
     assert board.runs(small) == set()
 
 

@@ -134,7 +134,7 @@ def test_a_board_runs_what_the_model_runs(served: Any, small: Program) -> None:
         assert run.cycles is not None
         assert run.cycles.shape == (len(events),)
         assert (run.cycles > 6).all()
-    assert (device.link.sessions, device.link.resent) == (1, 0)
+    assert (device.session.sessions, device.session.resent) == (1, 0)
 
 
 def test_a_program_is_loaded_once(served: Any, small: Program) -> None:
@@ -163,7 +163,7 @@ def test_no_more_is_on_the_way_than_the_board_has_room_for(
     device = board.device(small)
     device.run(some_events(8, 100)[0])
     # The board would have refused, so it would have been sent again.
-    assert (device.link.refused, device.link.resent) == (0, 0)
+    assert (device.session.refused, device.session.resent) == (0, 0)
 
 
 def test_counters_wrap(served: Any, small: Program) -> None:

@@ -107,7 +107,7 @@ def test_the_rtl_behind_its_pins_is_the_model(virtual: VirtualBoard, small: Prog
             run = device.run(events)
             assert differs(run, GoldenDevice(small).run(events)) == ""
         assert device.board == LINK
-        assert (device.link.sessions, device.link.refused) == (1, 0)
+        assert (device.session.sessions, device.session.refused) == (1, 0)
     assert virtual.pins.broken == 0
 
 
