@@ -11,12 +11,13 @@ from spikeloom.mapping.features import Need, feature_needs
 from spikeloom.mapping.geometry import (
     coordinate_rows,
     geometry,
-    least_words,
+    min_words,
     positions,
     shapes,
     weight_words,
 )
-from spikeloom.mapping.partition import firing_order, groups_of, outgoing, partition, recorded
+from spikeloom.mapping.partition import partition
+from spikeloom.mapping.parts import firing_order, groups_of, outgoing, recorded
 
 
 def _powers(first: int, last: int) -> tuple[int, ...]:
@@ -65,7 +66,7 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     if config.tiles == 1:
         words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
     else:
-        words = sum(least_words(g, lanes) for g in joined)
+        words = sum(min_words(g, lanes) for g in joined)
     # Connections into a population share the coordinate tables of their geometry.
     tables = {(c.target, g) for c, g in zip(network.connections, joined, strict=True)}
     channels = max(image[0] for image in images)
