@@ -272,10 +272,12 @@ def test_compile_names_every_assumption_and_the_option_that_changes_it(run: Comm
     outcome = run("compile", "model.nir", "--dialect", "snntorch", "--dt", "1e-3", *stated)
     assert outcome.status == 0
     lines = [line for line in outcome.out.splitlines() if line.startswith("assumed: ")]
-    assert (
-        "assumed: compare = '>': a neuron spikes where its potential is this to the " in lines[-3]
-    )
-    assert lines[-3].endswith("to change it: compare= or --compare")
+    assert lines[-2:] == [
+        "assumed: compare = '>': a neuron spikes where its potential is this to the threshold; "
+        "to change it: compare= or --compare",
+        "assumed: clamp = False: lower bound of potentials; "
+        "to change it: clamp= or --option clamp=",
+    ]
     assert not any(f"assumed: {name} " in outcome.out for name in ("dt", "reset", "reset_delay"))
     assert run("info", "model.loom").out.count("assumed: ") == len(lines)
 
