@@ -9,6 +9,9 @@ DECAY_ONE = 1 << DECAY_BITS
 RETAIN_BITS = DECAY_BITS + 1
 """Width of the factor 4096 - k, which runs from 0 to 4096."""
 
+MAX_FRACTION_BITS = 12
+"""Maximum shift of a sum: a potential's unit is at most 2**12 times finer than a weight's."""
+
 WEIGHT_BITS = (2, 4, 8)
 
 
@@ -21,6 +24,9 @@ class Reset(enum.IntEnum):
     """The threshold, or another subtrahend, is subtracted, with saturation."""
     NONE = 2
     """It is unchanged."""
+    RESTORE = 3
+    """As SUBTRACT, but in the next step, before the neuron compares again; with no spike in that
+    step what was subtracted is added back."""
 
 
 class PacketKind(enum.IntEnum):
@@ -29,9 +35,11 @@ class PacketKind(enum.IntEnum):
     SPIKE = 0
     """Neuron `index` of population `population` spiked in the current step."""
     STATE = 1
-    """That neuron's membrane potential after the last step of the sample is `value`."""
+    """That neuron's membrane potential after the current step is `value`."""
     STEP = 2
     """The current step is complete; all its packets came before."""
+    CURRENT = 3
+    """That neuron's synaptic current is `value`; its STATE packet follows."""
 
 
 class LoadTarget(enum.IntEnum):

@@ -62,8 +62,10 @@ class Payloads(Rows):
     def spike(self) -> Layout:
         """From fire to emit: a neuron that spiked, or whose potential is to be read out, or both.
 
-        `spiked`: number of spikes.
+        `spiked`: number of spikes. With `traces` and `synaptic_current`, `currents`: the synaptic
+        current, `current`, is read out before the potential.
         """
+        traced = self.traces and self.synaptic_current
         return layout(
             ("population", self.population_width),
             ("index", self.index_width),
@@ -72,7 +74,9 @@ class Payloads(Rows):
             ("target_base", index_bits(self.targets)),
             ("fan_out", count_bits(self.targets)),
             ("readout", 1),
+            *([("currents", 1)] if traced else []),
             ("value", self.state_bits, True),
+            *([("current", self.state_bits, True)] if traced else []),
         )
 
     @property

@@ -27,10 +27,19 @@ class Rows(Sizes):
         """One row of the bias memory: constants added in every step.
 
         `bias` is added to a neuron's input; `leak`, with `synaptic_current` only, to its membrane
-        potential.
+        potential. With `neuron_parameters` the row also holds the neuron's own values of these
+        fields of the population row, which does not have them then.
         """
         leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
-        return layout(("bias", self.sum_bits, True), *leak)
+        bias = ("bias", self.bias_bits, True)
+        if not self.neuron_parameters:
+            return layout(bias, *leak)
+        synaptic = [("retain_synaptic", RETAIN_BITS)] if self.synaptic_current else []
+        return layout(bias, *leak, ("retain", RETAIN_BITS), *synaptic, *self._thresholds)
+
+    @property
+    def _thresholds(self) -> list[tuple[str, int, bool]]:
+        return [(name, self.state_bits, True) for name in ("threshold", "v_reset")]
 
     @property
     def population_row(self) -> Layout:
@@ -51,6 +60,9 @@ class Rows(Sizes):
         `synaptic`: the neurons have a synaptic current, of which a step retains
         `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
         the potential. `max_spikes`: maximum spikes per step, up to that of the configuration.
+        `fraction`: sums are shifted left by so many bits, up to `fraction_bits`. With `trace` the
+        potentials are sent after every step; with `currents` each is preceded by its synaptic
+        current.
         """
         images = [
             ("height", count_bits(self.extent)),
@@ -59,26 +71,29 @@ class Rows(Sizes):
             ("bias_base", index_bits(self.neurons)),
             ("shared", 1),
         ]
-        synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)]
+        shared = not self.neuron_parameters
+        synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)][: 1 + shared]
+        currents = [("currents", 1)] if self.synaptic_current else []
         return layout(
             *(images if self.images else []),
             *(synaptic if self.synaptic_current else []),
             *([("delayed", 1)] if self.delayed_reset else []),
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
             *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
+            *([("fraction", count_bits(self.fraction_bits))] if self.fraction_bits else []),
             ("number", self.population_width),
             ("index_base", self.index_width),
             ("neurons", count_bits(self.neurons)),
             ("neuron_base", index_bits(self.neurons)),
             ("sum_base", index_bits(self.sum_words)),
-            ("retain", RETAIN_BITS),
-            ("threshold", self.state_bits, True),
-            ("v_reset", self.state_bits, True),
+            *([("retain", RETAIN_BITS)] if shared else []),
+            *(self._thresholds if shared else []),
             ("v_init", self.state_bits, True),
             ("reset", 2),
             ("inclusive", 1),
             ("spiking", 1),
             ("readout", 1),
+            *([("trace", 1), *currents] if self.traces else []),
             ("target_base", index_bits(self.targets)),
             ("fan_out", count_bits(self.targets)),
             ("more", 1),

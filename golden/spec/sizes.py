@@ -4,7 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, TREE_FAN_IN, WEIGHT_BITS, Port
+from spikeloom.golden.spec.numbers import (
+    MAX_FRACTION_BITS,
+    SPIKES_PER_STEP,
+    TREE_FAN_IN,
+    WEIGHT_BITS,
+    Port,
+)
 from spikeloom.golden.spec.words import count_bits, index_bits
 
 
@@ -23,8 +29,8 @@ class Sizes:
     state_bits
         Width of a signed membrane potential, 8..24.
     sum_bits
-        Width of a signed accumulator and of a bias, 8..32. The compiler refuses a network whose
-        sums could overflow it.
+        Width of a signed accumulator, 8..32. The compiler refuses a network whose sums could
+        overflow it.
     neurons
         Neurons of a tile, 1..65536.
     weight_words
@@ -61,6 +67,12 @@ class Sizes:
         The membrane potential can have a lower limit.
     max_spikes
         Maximum spikes per step of a neuron: 1, 3, 7, 15 or 31.
+    fraction_bits
+        Maximum shift that makes potentials finer than weights, 0..12.
+    neuron_parameters
+        Decays, thresholds and reset values can differ from neuron to neuron.
+    traces
+        Potentials, and synaptic currents, can be sent to the host after every step.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -97,6 +109,9 @@ class Sizes:
     delayed_reset: bool = False
     lower_clamp: bool = False
     max_spikes: int = 1
+    fraction_bits: int = 0
+    neuron_parameters: bool = False
+    traces: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -120,6 +135,7 @@ class Sizes:
             "buffer": (3, 16),
             "extent": (1, 256),
             "coordinates": (1, 4096),
+            "fraction_bits": (0, MAX_FRACTION_BITS),
         }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -208,6 +224,11 @@ class Sizes:
             for port in sides
             if self.neighbour(tile, port) is not None or (tile, port) == (0, Port.WEST)
         )
+
+    @property
+    def bias_bits(self) -> int:
+        """Width of a signed bias."""
+        return max(self.sum_bits, self.state_bits) if self.fraction_bits else self.sum_bits
 
     @property
     def groups(self) -> int:

@@ -134,7 +134,7 @@ def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Flo
     match population.reset:
         case Reset.VALUE:
             return np.where(spikes > 0, population.v_reset, u)
-        case Reset.SUBTRACT:
+        case Reset.SUBTRACT | Reset.RESTORE:
             return u - spikes * population.threshold
         case Reset.NONE:
             return u

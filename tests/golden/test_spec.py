@@ -57,11 +57,12 @@ RANGES = {
     "buffer": (3, 16),
     "extent": (1, 256),
     "coordinates": (1, 4096),
+    "fraction_bits": (0, 12),
 }
 
 SWITCHES = [
     *("synaptic_current", "weight_pairs", "delayed_reset", "lower_clamp"),
-    *("readable", "multipliers"),
+    *("neuron_parameters", "traces", "readable", "multipliers"),
 ]
 
 
@@ -264,7 +265,9 @@ def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
     population.pack({"neurons": config.neurons, "neuron_base": config.neurons - 1})
     numbers = config.populations * config.tiles
     population.pack({"number": numbers - 1, "index_base": config.neurons - 1})
-    population.pack({"sum_base": config.sum_words - 1, "retain": 4096, "reset": 2})
+    population.pack({"sum_base": config.sum_words - 1, "reset": 3})
+    decays = config.bias_row if config.neuron_parameters else population
+    decays.pack({"retain": 4096})
     population.pack({"target_base": config.targets - 1, "fan_out": config.targets})
     config.connection_row.pack(
         {
@@ -324,6 +327,9 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         "max_spikes": config.max_spikes > 1,
         "image": config.extent > 1,
         "shared": config.extent > 1,
+        "fraction": config.fraction_bits > 0,
+        "trace": config.traces,
+        "currents": config.traces and config.synaptic_current,
     }
     assert {name: name in names for name in built} == built
     probed = {field.name for field in config.probe.fields}
@@ -335,6 +341,49 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         if places:
             word_layout.pack({"y": config.extent - 1, "x": config.extent - 1})
     config.spike.pack({"spiked": config.max_spikes})
+    if config.fraction_bits:
+        config.population_row.pack({"fraction": config.fraction_bits})
+    traced = {field.name for field in config.spike.fields} & {"current", "currents"}
+    both = config.traces and config.synaptic_current
+    assert traced == ({"current", "currents"} if both else set())
+
+
+@given(configs())
+def test_parameters_are_in_the_population_row_or_in_the_bias_row(config: FabricConfig) -> None:
+    names = {"retain", "threshold", "v_reset"}
+    if config.synaptic_current:
+        names.add("retain_synaptic")
+    own, shared = (
+        names & {field.name for field in row.fields}
+        for row in (config.bias_row, config.population_row)
+    )
+    assert (own, shared) == ((names, set()) if config.neuron_parameters else (set(), names))
+
+
+@pytest.mark.parametrize(
+    ("fraction_bits", "state_bits", "sum_bits", "bias_bits"),
+    [(0, 24, 12, 12), (1, 24, 12, 24), (12, 24, 12, 24), (4, 16, 20, 20)],
+)
+def test_a_bias_has_the_potential_s_unit(
+    fraction_bits: int, state_bits: int, sum_bits: int, bias_bits: int
+) -> None:
+    config = FabricConfig(fraction_bits=fraction_bits, state_bits=state_bits, sum_bits=sum_bits)
+    assert config.bias_bits == bias_bits
+    bias = next(field for field in config.bias_row.fields if field.name == "bias")
+    assert bias == Field("bias", bias_bits, True)
+
+
+def test_order_of_the_optional_fields() -> None:
+    config = FabricConfig(
+        synaptic_current=True, max_spikes=3, fraction_bits=5, neuron_parameters=True, traces=True
+    )
+    biases = ["bias", "leak", "retain", "retain_synaptic", "threshold", "v_reset"]
+    assert [field.name for field in config.bias_row.fields] == biases
+    row = [field.name for field in config.population_row.fields]
+    assert row[row.index("max_spikes") :][:3] == ["max_spikes", "fraction", "number"]
+    assert row[row.index("readout") :][:3] == ["readout", "trace", "currents"]
+    spike = [field.name for field in config.spike.fields]
+    assert spike[spike.index("readout") :] == ["readout", "currents", "value", "current"]
 
 
 def test_clocks_of_the_pipeline() -> None:

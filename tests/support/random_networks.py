@@ -19,6 +19,9 @@ from spikeloom.program import Program
 
 Counts = dict[str, NDArray[np.uint8]]
 
+PLAIN_RESETS = (Reset.VALUE, Reset.SUBTRACT, Reset.NONE)
+"""Resets that every fabric has."""
+
 
 def numbers(bits: int) -> st.SearchStrategy[int]:
     """Signed numbers of `bits` bits: small ones and both extremes more often."""
@@ -120,7 +123,7 @@ def _population(
         threshold=threshold,
         inclusive=draw(st.booleans()),
         spiking=draw(st.integers(0, 4)) > 0,
-        reset=draw(st.sampled_from(Reset)),
+        reset=draw(st.sampled_from(PLAIN_RESETS)),
         v_reset=draw(state),
         v_init=draw(state),
         **options,

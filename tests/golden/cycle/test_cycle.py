@@ -27,6 +27,7 @@ from by_hand import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_networks import PLAIN_RESETS
 
 from spikeloom.golden.cycle import model, sequencer
 from spikeloom.golden.cycle.model import CycleModel
@@ -998,7 +999,7 @@ def networks(draw: st.DrawFn) -> Network:
                 ),
                 inclusive=draw(st.booleans()),
                 spiking=draw(st.integers(0, 4)) > 0,
-                reset=draw(st.sampled_from(Reset)),
+                reset=draw(st.sampled_from(PLAIN_RESETS)),
                 v_reset=draw(state),
                 v_init=draw(state),
             )

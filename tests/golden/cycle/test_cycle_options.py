@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from naive_convolution import convolutions
 from plain_layout import PlainLayout
+from random_networks import PLAIN_RESETS
 
 from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.cycle.model import CycleModel
@@ -660,7 +661,7 @@ def networks(draw: st.DrawFn) -> Network:
             threshold=draw(st.integers(1, 20) if several > 1 else values),
             inclusive=draw(st.booleans()),
             spiking=draw(st.integers(0, 5)) > 0,
-            reset=draw(st.sampled_from(Reset)),
+            reset=draw(st.sampled_from(PLAIN_RESETS)),
             v_reset=draw(values),
             v_init=draw(values),
             image=shape,

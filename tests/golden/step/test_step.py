@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_networks import PLAIN_RESETS
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -341,7 +342,7 @@ def networks(draw: st.DrawFn) -> Network:
             threshold=draw(near),
             inclusive=draw(st.booleans()),
             spiking=draw(st.booleans()) or draw(st.booleans()),
-            reset=draw(st.sampled_from(Reset)),
+            reset=draw(st.sampled_from(PLAIN_RESETS)),
             v_reset=draw(near),
             v_init=draw(near),
         )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from memory_walker import Walker
 from mesh_walker import Shape
 from naive_convolution import dense
+from random_networks import PLAIN_RESETS
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
@@ -129,7 +130,7 @@ def populations(
         phase,
         draw(st.integers(0, 4096)),
         threshold,
-        reset=draw(st.sampled_from(Reset)),
+        reset=draw(st.sampled_from(PLAIN_RESETS)),
         v_reset=draw(state),
         image=None if plain else image,
         v_min=draw(st.none() | state),

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_walker import Walker
 from mesh_walker import LOCAL, MESHES, NAMES, WEST, Shape, meshes, walk
+from random_networks import PLAIN_RESETS
 
 import spikeloom
 from spikeloom.devices.prediction import golden_clocks, predict_clocks
@@ -46,7 +47,7 @@ def networks(draw: st.DrawFn) -> Network:
             threshold=draw(st.integers(-32768, 32767)),
             inclusive=draw(st.booleans()),
             spiking=draw(st.booleans()),
-            reset=draw(st.sampled_from(Reset)),
+            reset=draw(st.sampled_from(PLAIN_RESETS)),
             v_reset=draw(st.integers(-32768, 32767)),
             v_init=draw(st.integers(-32768, 32767)),
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from random_networks import PLAIN_RESETS
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -44,7 +45,7 @@ def whole_networks(draw: st.DrawFn) -> FloatNetwork:
             threshold=float(rng.integers(20, 90)),
             inclusive=draw(st.booleans()),
             spiking=draw(st.sampled_from([True, True, False])) or bool(more),
-            reset=Reset.SUBTRACT if burst > 1 else draw(st.sampled_from(list(Reset))),
+            reset=Reset.SUBTRACT if burst > 1 else draw(st.sampled_from(PLAIN_RESETS)),
             v_reset=float(rng.integers(-9, 9)),
             v_init=float(rng.integers(-9, 9)),
             synaptic_decay=float(draw(st.sampled_from([0, 1]))) if synaptic else None,
