@@ -1,31 +1,31 @@
-// Drives a fabric: run it, read the counters. Follows `model.cpp`.
+// Runs a fabric and reads its counters. Appended to `model.cpp`.
 
 namespace {
 
 constexpr unsigned STEP_PACKET = 2;
 
-// What `spikeloom_run` came back for.
+// Why `spikeloom_run` returned.
 enum Status : int {
-    DONE,   // every word was taken and every step is complete
-    FULL,   // no room for another packet: give more and call again
-    PAUSE,  // clock `stop` was reached: call again with another
-    STUCK,  // nothing was transferred for `patience` clocks
+    DONE,   // every word was accepted and every step is complete
+    FULL,   // no room for another packet: provide more and call again
+    PAUSE,  // clock `stop` was reached: call again with a later one
+    STUCK,  // no transfer for `patience` clocks
 };
 
 }  // namespace
 
-// State of a run between calls; all but the pointers, `capacity`, `stop` and `patience` is this
-// code's, and starts at 0.
+// State of a run between calls. The caller sets the pointers, `length`, `capacity`, `stop` and
+// `patience`; the rest belongs to this code and starts at 0.
 struct Run {
     const std::uint64_t* words;  // payloads of host_in
-    std::uint64_t length;        // of them
-    std::uint64_t taken;         // of them by the fabric
+    std::uint64_t length;        // number of words
+    std::uint64_t taken;         // words accepted by the fabric
     std::int64_t open;           // steps marked and not yet complete
-    std::uint64_t clock;         // of this run
+    std::uint64_t clock;         // clocks since the start of the run
     std::uint64_t stop;          // clock before which to pause
     std::uint64_t idle;          // clocks since the last transfer
-    std::uint64_t patience;      // as many of them mean that the fabric is stuck
-    std::uint64_t* clocks;       // of each packet from host_out
+    std::uint64_t patience;      // limit of `idle`: the fabric is stuck
+    std::uint64_t* clocks;       // clock of each packet from host_out
     std::uint64_t* packets;      // their payloads
     std::uint64_t capacity;      // room for packets
     std::uint64_t count;         // packets stored
@@ -38,7 +38,8 @@ SPIKELOOM_API void spikeloom_counters(void* handle, std::uint32_t* words) {
 SPIKELOOM_API int spikeloom_run(void* handle, Run* state) {
     auto& fabric = *static_cast<Fabric*>(handle);
     auto& top = *fabric.top;
-    // A copy and references: the compiler cannot know that an evaluation leaves pointers alone.
+    // A local copy and references, because the compiler must assume that an evaluation changes the
+    // originals.
     Run run = *state;
     auto& in_valid = top.host_in___05Fvalid;
     auto& in_ready = top.host_in___05Fready;
@@ -65,7 +66,7 @@ SPIKELOOM_API int spikeloom_run(void* handle, Run* state) {
         in_valid = offer;
         in_payload = static_cast<std::decay_t<decltype(in_payload)>>(word);
 #if VM_TRACE
-        // A waveform shows inputs that change at the rising edge, which the model need not see.
+        // For the waveform alone: show the inputs as changing at the rising edge.
         const bool traced = run.clock - fabric.trace_start < fabric.trace_clocks;
         if (traced) {
             fabric.evaluate();

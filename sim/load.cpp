@@ -1,4 +1,4 @@
-// Writes memories through a load port. Follows `model.cpp`.
+// Writes memories through a load port. Appended to `model.cpp`.
 
 SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count) {
     auto& fabric = *static_cast<Fabric*>(handle);

@@ -1,11 +1,10 @@
 // A Verilated fabric, or a part of one, behind a C interface: create, destroy.
 //
 // A clock has two evaluations. The first, with clk low and the inputs of the clock, settles the
-// logic between registers; the outputs are looked at then, just before the rising edge. The second
-// is the rising edge.
+// logic between registers; the outputs are sampled after it, just before the rising edge. The
+// second is the rising edge.
 //
-// What drives the model follows these lines in the same translation unit, and then the model's own
-// code.
+// The driver is appended to this text, in the same translation unit, and then the model's own code.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +23,7 @@ void Vfabric___024root___eval(Vfabric___024root*);
 
 namespace {
 
-// A port has a C++ type that depends on its width; the words outside are 32 bits, lowest first.
+// The C++ type of a port depends on its width; callers use 32-bit words, lowest first.
 
 template <class T>
 constexpr std::size_t words_of = (sizeof(T) + 3) / 4;
@@ -72,11 +71,11 @@ struct Fabric {
         top->eval();  // initial values
     }
 
-    // `Vfabric::eval` without what it does around the evaluation, which is for classes and threads:
-    // in a model this small, taking those locks would cost as much as a third of the time.
+    // `Vfabric::eval` without its locks, which serve classes and threads: in a model this small,
+    // taking them would cost up to a third of the time.
     void evaluate() {
 #if VM_TRACE
-        top->eval();  // which also notes what a waveform has to look at
+        top->eval();  // also records changes for a waveform
 #else
         Vfabric___024root___eval(top->rootp);
 #endif

@@ -1,20 +1,20 @@
-// Drives a design at the pins of its serial line: 8 data bits, no parity, 1 stop bit. Follows
+// Drives a design at the pins of its serial line: 8 data bits, no parity, 1 stop bit. Appended to
 // `model.cpp`.
 
-// State between calls. The first part is given before every call, the rest is this code's and
-// starts at 0.
+// State between calls. The caller sets the first part before every call; the rest belongs to this
+// code and starts at 0.
 struct Pins {
-    std::uint64_t bit;          // clocks of a bit
+    std::uint64_t bit;          // clocks per bit
     std::uint64_t clocks;       // to play
     const std::uint8_t* given;  // bytes for rx
     std::uint64_t length;       // of them
-    std::uint8_t* heard;        // bytes from tx; there is room for as many as come in `clocks`
+    std::uint8_t* heard;        // bytes from tx, with room for all of `clocks`
 
-    std::uint64_t taken;      // of the bytes given: those begun in this call
-    std::uint64_t count;      // of the bytes heard in this call
+    std::uint64_t taken;      // bytes of `given` begun in this call
+    std::uint64_t count;      // bytes received in this call
     std::uint64_t broken;     // bytes from tx whose stop bit was 0
-    std::uint64_t quiet;      // clocks since either line did something
-    std::uint64_t send_left;  // clocks of the byte on rx that are to come
+    std::uint64_t quiet;      // clocks since the last activity on either line
+    std::uint64_t send_left;  // remaining clocks of the byte on rx
     std::uint64_t send_bits;  // its bits, the stop bit last
     std::uint64_t hear_at;    // clocks since the byte on tx began, plus 1; 0 without one
     std::uint64_t hear_bits;  // its bits so far
@@ -41,7 +41,7 @@ SPIKELOOM_API void spikeloom_pins(void* handle, Pins* state) {
         fabric.settle();
         if (pins.hear_at == 0 && !tx) pins.hear_at = 1;
         if (pins.hear_at != 0) {
-            // A bit is looked at in its middle.
+            // Bits are sampled in the middle.
             const std::uint64_t at = pins.hear_at - 1;
             if (at % pins.bit == pins.bit / 2) {
                 pins.hear_bits = pins.hear_bits >> 1 | std::uint64_t{tx} << 9;

@@ -1,6 +1,7 @@
-// Drives a mesh of routers alone with packets drawn beforehand. Follows `model.cpp`.
+// Plays precomputed packets to a mesh of routers alone. Appended to `model.cpp`.
 //
-// The ports of `spikeloom.sim.traffic.rtl` have a lane of 64 bits for each source: the tiles, then the host.
+// The ports, those of `sim.traffic.rtl`, have a lane of 64 bits for each source: the tiles, then
+// the host.
 
 namespace {
 
@@ -16,31 +17,32 @@ std::uint64_t lane(const T& port, std::size_t n) {
 
 }  // namespace
 
-// A run between calls. The first part is given once, the second before every call, the third is
-// this code's and starts at 0, but for `next`, which starts where the packets of a source do.
+// State of a run between calls. The caller sets the first part once and the second before every
+// call. The third belongs to this code and starts at 0, except `next`, which starts at the first
+// packet of each source.
 struct Traffic {
-    const std::uint64_t* packets;    // of all sources, one source after another
-    const std::uint64_t* births;     // the first clock in which each may be offered
-    const std::uint64_t* ends;       // of each source: where its packets end
-    const std::uint64_t* listening;  // of each clock: a bit for each tile that takes a packet
-    std::uint64_t period;            // clocks after which that begins again
+    const std::uint64_t* packets;    // of all sources, source by source
+    const std::uint64_t* births;     // for each packet the first clock in which it may be offered
+    const std::uint64_t* ends;       // for each source the end of its packets
+    const std::uint64_t* listening;  // for each clock a bit per tile: its sink is ready
+    std::uint64_t period;            // clocks after which `listening` repeats
     std::uint64_t patience;          // clocks without a transfer after which the run is over
 
     std::uint64_t stop;    // clock before which to pause
     std::uint32_t* trace;  // room for the probe words of all clocks of the call, or null
 
-    std::uint64_t* next;    // of each source: the packet that it offers
-    std::uint64_t* taken;   // of each packet: the clock in which it was accepted
-    std::uint64_t* given;   // packets in the order of their delivery
-    std::uint64_t* clocks;  // of each of them
-    std::uint64_t* tiles;   // of each of them
-    std::uint64_t room;     // for deliveries; beyond them they are only counted
+    std::uint64_t* next;    // for each source the packet that it offers
+    std::uint64_t* taken;   // for each packet the clock of its acceptance
+    std::uint64_t* given;   // packets in order of delivery
+    std::uint64_t* clocks;  // for each delivery its clock
+    std::uint64_t* tiles;   // for each delivery its tile
+    std::uint64_t room;     // room for deliveries; further ones are only counted
     std::uint64_t count;    // deliveries
     std::uint64_t clock;
     std::uint64_t idle;  // clocks since the last transfer, or since a packet might be offered
 };
 
-// Whether the run is over.
+// Returns whether the run is over.
 SPIKELOOM_API int spikeloom_traffic(void* handle, Traffic* state) {
     auto& fabric = *static_cast<Fabric*>(handle);
     auto& top = *fabric.top;
