@@ -8,16 +8,16 @@ struct Pins {
     std::uint64_t clocks;       // to play
     const std::uint8_t* given;  // bytes for rx
     std::uint64_t length;       // of them
-    std::uint8_t* heard;        // bytes from tx, with room for all of `clocks`
+    std::uint8_t* received;     // bytes from tx, with room for all of `clocks`
 
-    std::uint64_t taken;      // bytes of `given` begun in this call
-    std::uint64_t count;      // bytes received in this call
-    std::uint64_t broken;     // bytes from tx whose stop bit was 0
-    std::uint64_t quiet;      // clocks since the last activity on either line
-    std::uint64_t send_left;  // remaining clocks of the byte on rx
-    std::uint64_t send_bits;  // its bits, the stop bit last
-    std::uint64_t hear_at;    // clocks since the byte on tx began, plus 1; 0 without one
-    std::uint64_t hear_bits;  // its bits so far
+    std::uint64_t taken;         // bytes of `given` begun in this call
+    std::uint64_t count;         // bytes received in this call
+    std::uint64_t broken;        // bytes from tx whose stop bit was 0
+    std::uint64_t quiet;         // clocks since the last activity on either line
+    std::uint64_t send_left;     // remaining clocks of the byte on rx
+    std::uint64_t send_bits;     // its bits, the stop bit last
+    std::uint64_t receive_at;    // clocks since the byte on tx began, plus 1; 0 without one
+    std::uint64_t receive_bits;  // its bits so far
 };
 
 SPIKELOOM_API void spikeloom_pins(void* handle, Pins* state) {
@@ -39,21 +39,21 @@ SPIKELOOM_API void spikeloom_pins(void* handle, Pins* state) {
             pins.quiet = 0;
         }
         fabric.settle();
-        if (pins.hear_at == 0 && !tx) pins.hear_at = 1;
-        if (pins.hear_at != 0) {
+        if (pins.receive_at == 0 && !tx) pins.receive_at = 1;
+        if (pins.receive_at != 0) {
             // Bits are sampled in the middle.
-            const std::uint64_t at = pins.hear_at - 1;
+            const std::uint64_t at = pins.receive_at - 1;
             if (at % pins.bit == pins.bit / 2) {
-                pins.hear_bits = pins.hear_bits >> 1 | std::uint64_t{tx} << 9;
+                pins.receive_bits = pins.receive_bits >> 1 | std::uint64_t{tx} << 9;
                 if (at / pins.bit == 9) {
                     if (tx)
-                        pins.heard[pins.count++] = pins.hear_bits >> 1 & 0xff;
+                        pins.received[pins.count++] = pins.receive_bits >> 1 & 0xff;
                     else
                         ++pins.broken;
-                    pins.hear_at = 0;
+                    pins.receive_at = 0;
                 }
             }
-            if (pins.hear_at != 0) ++pins.hear_at;
+            if (pins.receive_at != 0) ++pins.receive_at;
             pins.quiet = 0;
         }
         fabric.rise();

@@ -64,9 +64,12 @@ class _Pins(ctypes.Structure):
         *((name, ctypes.c_uint64) for name in ("bit", "clocks")),
         ("given", ctypes.c_char_p),
         ("length", ctypes.c_uint64),
-        ("heard", ctypes.c_void_p),
+        ("received", ctypes.c_void_p),
         *((name, ctypes.c_uint64) for name in ("taken", "count", "broken", "quiet")),
-        *((name, ctypes.c_uint64) for name in ("send_left", "send_bits", "hear_at", "hear_bits")),
+        *(
+            (name, ctypes.c_uint64)
+            for name in ("send_left", "send_bits", "receive_at", "receive_bits")
+        ),
     ]
 
 
@@ -129,11 +132,11 @@ class Pins:
     def _create(self) -> None:
         self._model: int = self._library.spikeloom_create()
         self._finalizer = weakref.finalize(self, self._library.spikeloom_destroy, self._model)
-        self._heard = ctypes.create_string_buffer(_SLICE + 2)
+        self._received = ctypes.create_string_buffer(_SLICE + 2)
         self._state = _Pins(
             bit=self._clocks_per_bit,
             clocks=self._clocks_per_bit * _BYTE * _SLICE,
-            heard=ctypes.addressof(self._heard),
+            received=ctypes.addressof(self._received),
             quiet=_QUIET,
         )
 
@@ -152,7 +155,7 @@ class Pins:
         self.clocks += state.clocks
         self.taken += state.taken
         self.given += state.count
-        return self._heard.raw[: state.count]
+        return self._received.raw[: state.count]
 
 
 class VirtualBoard(Terminal):
