@@ -156,9 +156,15 @@ class AddressGeneration(wiring.Component):
                 segment.rows.eq(1),
                 segment.columns.eq(1),
             ]
-            readable[ReadTarget.COORDINATE] = self._look_up(
-                m, d_valid, d_free, d_event, row, exists
+            m.submodules.coordinates = coordinates = memory(
+                struct(config.coordinate_row),
+                1 << index_bits(config.coordinates),
+                self.contents.get(LoadTarget.COORDINATE, ()),
             )
+            connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
+            coordinate_read = coordinates.read_port()
+            self._look_up(m, coordinate_read, d_valid, d_free, d_event, row, exists)
+            readable[ReadTarget.COORDINATE] = coordinate_read
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
@@ -166,30 +172,19 @@ class AddressGeneration(wiring.Component):
     def _look_up(
         self,
         m: Module,
+        coordinate_read: ReadPort,
         d_valid: Signal,
         d_free: Signal,
         event: data.View,
         row: data.View,
         exists: Signal,
-    ) -> ReadPort:
+    ) -> None:
         """For an event of a row with `image`, adds up the rows of its coordinates.
 
         `clock` counts the event's clocks in stage D. It is a counter and no `m.FSM`, because the
         look-ups follow each other without a branch, and each adds the row that the last one read.
-
-        Returns
-        -------
-        The read port of the coordinate table.
         """
-        config = self.config
         segment = self.segments.p
-        m.submodules.coordinates = coordinates = memory(
-            struct(config.coordinate_row),
-            1 << index_bits(config.coordinates),
-            self.contents.get(LoadTarget.COORDINATE, ()),
-        )
-        connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
-        coordinate_read = coordinates.read_port()
         coordinate = coordinate_read.data
 
         clock = Signal(range(5))
@@ -247,4 +242,3 @@ class AddressGeneration(wiring.Component):
                 segment.row_sums.eq(row.row_sums),
                 segment.column_sums.eq(row.column_sums),
             ]
-        return coordinate_read

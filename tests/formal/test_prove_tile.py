@@ -26,7 +26,7 @@ Fault = tuple[str, str]
 
 
 class AnyUpdate(wiring.Component):
-    """In place of the neuron update: any neuron may spike."""
+    """Replaces the neuron update: any neuron may spike."""
 
     def __init__(self, config: FabricConfig) -> None:
         state = signed(config.state_bits)
@@ -149,8 +149,8 @@ class EmitSpec(Elaboratable):
         }
         if fault:
             hooks[fault[0]] = fault[1]
-        places = {"written, taken = ": "written, taken = self.written, self.taken = "}
-        self.dut = opened(Emit, hooks, Queue=opened(Queue, places))(config)
+        rows = {"written, taken = ": "written, taken = self.written, self.taken = "}
+        self.dut = opened(Emit, hooks, Queue=opened(Queue, rows))(config)
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
@@ -417,8 +417,8 @@ INTEGRATE_FAULTS = {
 
 @pytest.mark.parametrize("fault", FIRE_FAULTS)
 def test_broken_fire(fault: str) -> None:
-    found = verify(FireSpec(FIRE, FIRE_FAULTS[fault]), Mode.BMC, depth=24)
-    assert found.status == "FAIL"
+    report = verify(FireSpec(FIRE, FIRE_FAULTS[fault]), Mode.BMC, depth=24)
+    assert report.status == "FAIL"
 
 
 def test_broken_fire_of_one_lane() -> None:

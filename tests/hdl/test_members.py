@@ -49,13 +49,13 @@ def component_classes() -> set[type]:
 
 @pytest.fixture(scope="module")
 def components() -> dict[type, list[wiring.Component]]:
-    """Every component that is made where fabrics with all options are elaborated."""
-    made: dict[type, list[wiring.Component]] = {}
+    """All components of elaborated fabrics with every option, by class."""
+    instances: dict[type, list[wiring.Component]] = {}
     plain = wiring.Component.__init__
 
     def recorded(self: wiring.Component, *arguments: Any, **options: Any) -> None:
         plain(self, *arguments, **options)
-        made.setdefault(type(self), []).append(self)
+        instances.setdefault(type(self), []).append(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring.Component, "__init__", recorded)
@@ -65,7 +65,7 @@ def components() -> dict[type, list[wiring.Component]]:
         )
         Fragment.get(AxiFabric(EVERYTHING), None)
         Fragment.get(Fabric(EVERYTHING, probe=True), None)
-    return made
+    return instances
 
 
 def documented(component: type) -> set[str]:
@@ -81,7 +81,7 @@ def documented(component: type) -> set[str]:
     return names
 
 
-def test_every_component_is_made(components: dict[type, list[wiring.Component]]) -> None:
+def test_every_component_is_in_a_fabric(components: dict[type, list[wiring.Component]]) -> None:
     ours = {component for component in components if component.__module__.startswith("spikeloom")}
     assert ours == component_classes()
     assert {Fabric, FabricWithLink, AxiFabric} < ours
@@ -91,7 +91,7 @@ def test_every_component_is_made(components: dict[type, list[wiring.Component]])
 def test_every_member_is_documented(
     component: type, components: dict[type, list[wiring.Component]]
 ) -> None:
-    members = {name for made in components[component] for name in made.signature.members}
+    members = {name for instance in components[component] for name in instance.signature.members}
     assert members
     assert documented(component) == members
 

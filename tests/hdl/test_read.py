@@ -35,7 +35,7 @@ def test_every_memory_reads_as_the_model_has_it(name: str) -> None:
     assert report.reads == 1000
 
 
-def test_a_byte_in_another_place_is_found() -> None:
+def test_a_wrong_byte_is_found() -> None:
     config = FABRICS["narrow"]
     text = emit(config, probe=True)
     broken = text.replace("state_byte <= ", "state_byte <= 8'h01 ^ ")

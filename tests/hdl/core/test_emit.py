@@ -1,4 +1,4 @@
-"""Emit walks the fan-out of a spike as often as the neuron spiked, and tells its place."""
+"""Emit walks the fan-out of a spike as often as the neuron spiked, with its position."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

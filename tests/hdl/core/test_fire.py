@@ -1,4 +1,4 @@
-"""Fire walks an image group by group and place by place, and hands on whose spike is whose."""
+"""Fire walks an image group by group and position by position; each spike names its neuron."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ READOUT = {"readout": 1, "v_min": -(1 << 15), "max_spikes": 1}
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A population and where it lies; what a row of the table says."""
+    """A population, as a row of the table describes it."""
 
     number: int
     channels: int
@@ -52,7 +52,7 @@ LAYERS = {
     "a bias each": [Layer(1, 4, 3, 2, 0, 9, 30, 2, False)],
     "full groups only": [Layer(1, 6, 2, 2, 1, 0, 0, 0, True)],
     "one channel": [Layer(3, 1, 4, 5, 0, 0, 7, 4, True)],
-    "one place": [Layer(0, 8, 1, 1, 3, 1, 2, 8, False)],
+    "one position": [Layer(0, 8, 1, 1, 3, 1, 2, 8, False)],
     "one row, one column": [
         Layer(0, 4, 1, 5, 0, 0, 1, 0, True),
         Layer(1, 4, 5, 1, 0, 30, 9, 40, True),
@@ -77,7 +77,7 @@ def bias(address: int) -> int:
 
 @dataclasses.dataclass
 class DecodedRun:
-    """What fire does, and when."""
+    """The actions of fire, with their clocks."""
 
     fetches: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     states: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
@@ -89,7 +89,7 @@ class DecodedRun:
 def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int = 1) -> DecodedRun:
     """One phase; the queue gives up a spike every `pop_after` clocks."""
     dut = Fire(config)
-    heard = DecodedRun()
+    run = DecodedRun()
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.load.valid, 1)
@@ -111,21 +111,21 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
         for clock in range(1, 2000):
             ctx.set(dut.popped, clock in pops)
             if ctx.get(dut.fetch.valid):
-                heard.fetches.append((clock, ctx.get(dut.fetch.address)))
+                run.fetches.append((clock, ctx.get(dut.fetch.address)))
             if ctx.get(dut.state_write.valid):
                 address, value = ctx.get(dut.state_write.address), ctx.get(dut.state_write.data)
-                heard.states.append((clock, address, value))
+                run.states.append((clock, address, value))
             if ctx.get(dut.current_write.valid):
-                heard.currents.append((clock, ctx.get(dut.current_write.address)))
+                run.currents.append((clock, ctx.get(dut.current_write.address)))
             if ctx.get(dut.spike_valid):
-                heard.spikes.append(CONFIG.spike.unpack(ctx.get(dut.spike.as_value())))
+                run.spikes.append(CONFIG.spike.unpack(ctx.get(dut.spike.as_value())))
                 pops.append(max(clock, *pops, 0) + pop_after)
             if ctx.get(dut.idle):
-                heard.idle = clock
+                run.idle = clock
                 return
-            fetched = heard.fetches and heard.fetches[-1][0] == clock
+            fetched = run.fetches and run.fetches[-1][0] == clock
             await ctx.tick()
-            row = sums(heard.fetches[-1][1]) if fetched else [-1] * CONFIG.lanes
+            row = sums(run.fetches[-1][1]) if fetched else [-1] * CONFIG.lanes
             for lane, value in enumerate(row):
                 ctx.set(dut.fetch.sums[lane], value)
         raise AssertionError("fire does not end")
@@ -134,7 +134,7 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    return heard
+    return run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +177,7 @@ def walked(layer: Layer) -> list[Neuron]:
 @pytest.mark.parametrize("name", LAYERS)
 def test_walk(name: str) -> None:
     """With room in the queue: a neuron in every clock, each memory written when the page says."""
-    heard = fire(LAYERS[name])
+    run = fire(LAYERS[name])
     empty = {field.name: 0 for field in CONFIG.spike.fields}
     fetches, states, currents, spikes = [], [], [], []
     clock = 1
@@ -193,11 +193,11 @@ def test_walk(name: str) -> None:
         neurons = layer.row["neurons"]
         # The clock after the last neuron's last is DRAIN's last; without neurons there are two.
         clock = enters + neurons + CONFIG.fire_clocks + 1 if neurons else clock + 4
-    assert heard.fetches == fetches
-    assert heard.states == states
-    assert heard.currents == currents
-    assert heard.spikes == spikes
-    assert heard.idle == clock
+    assert run.fetches == fetches
+    assert run.states == states
+    assert run.currents == currents
+    assert run.spikes == spikes
+    assert run.idle == clock
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -1,7 +1,7 @@
 """Integrate: events of convolutions and dense matrices become the sums of the golden model.
 
 The tables are built here, by the rule on the page ("Why this is a convolution"): for each
-coordinate of the source the kernel rows that it meets are looked for one by one, and must turn out
+coordinate of the source all kernel rows are tried one by one, and those that overlap must turn out
 to be the arithmetic progression that the page promises.
 """
 
@@ -48,13 +48,15 @@ class Layer:
     """A convolution in the memories of integrate: rows by target and address."""
 
     rows: dict[tuple[LoadTarget, int], int] = field(default_factory=dict)
-    # For each source coordinate the kernel rows met, and the output row each leads to.
-    meets: tuple[list[list[tuple[int, int]]], ...] = ()
+    # For each source coordinate the kernel rows that overlap it, each with its output row.
+    overlaps: tuple[list[list[tuple[int, int]]], ...] = ()
     # For each source channel the first lane group, their number, and the synapses in them.
     channels: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def meetings(convolution: Convolution, axis: int, extent: int, size: int) -> Iterator[list[Any]]:
+def kernel_overlaps(
+    convolution: Convolution, axis: int, extent: int, size: int
+) -> Iterator[list[Any]]:
     """(kernel row, output row) for every coordinate 0..extent-1, in the order of kernel rows."""
     stride, dilation, pool = (
         value[axis] for value in (convolution.stride, convolution.dilation, convolution.pool)
@@ -62,14 +64,14 @@ def meetings(convolution: Convolution, axis: int, extent: int, size: int) -> Ite
     common = math.gcd(stride, dilation)
     for coordinate in range(extent):
         pooled = coordinate // pool
-        found = []
+        pairs = []
         for k in range(convolution.weights.shape[2 + axis]):
             o, rest = divmod(pooled + convolution.padding[axis][0] - k * dilation, stride)
             if rest == 0 and 0 <= o < size and pooled < extent // pool:
-                found.append((k, o))
-        for (k, o), (next_k, next_o) in itertools.pairwise(found):
+                pairs.append((k, o))
+        for (k, o), (next_k, next_o) in itertools.pairwise(pairs):
             assert (next_k - k, o - next_o) == (stride // common, dilation // common)
-        yield found
+        yield pairs
 
 
 def layer(convolution: Convolution, image: ImageShape, high: bool = False) -> Layer:
@@ -86,7 +88,7 @@ def layer(convolution: Convolution, image: ImageShape, high: bool = False) -> La
         synapses = per_part
         groups = last // LANES - first // LANES + 1
         if not convolution.weights[first : last + 1, c % source_part].any():
-            assert grouped, "only an coordinate row can say that a channel leads nowhere"
+            assert grouped, "only a coordinate row can tell that a channel has no targets"
             groups = synapses = 0
         result.channels.append((first // LANES, groups, synapses))
     most = max(count for _, count, _ in result.channels)
@@ -110,17 +112,17 @@ def layer(convolution: Convolution, image: ImageShape, high: bool = False) -> La
                     assert key not in result.rows
                     assert address < CONFIG.weight_words
                     result.rows[key] = CONFIG.weight_row.pack(word)
-    result.meets = (
-        list(meetings(convolution, 0, image[1], height)),
-        list(meetings(convolution, 1, image[2], width)),
+    result.overlaps = (
+        list(kernel_overlaps(convolution, 0, image[1], height)),
+        list(kernel_overlaps(convolution, 1, image[2], width)),
     )
     bases, weights, sums = (
         (ROW_AXIS, COLUMN_AXIS),
         (between_rows, between_columns),
         (width * SLOTS, SLOTS),
     )
-    for base, found, weight, step in zip(bases, result.meets, weights, sums, strict=True):
-        for coordinate, pairs in enumerate(found):
+    for base, overlaps, weight, step in zip(bases, result.overlaps, weights, sums, strict=True):
+        for coordinate, pairs in enumerate(overlaps):
             if pairs:
                 k, o = pairs[0]
                 row = {"weight": k * weight, "sum": o * step, "count": len(pairs)}
@@ -181,7 +183,7 @@ def cases() -> dict[str, tuple[Convolution, ImageShape]]:
     ) -> tuple[Convolution, ImageShape]:
         return Convolution("a", "b", kernel(rng, *shape), **options), image
 
-    made = {
+    named = {
         "a 1x1 kernel": case((2, 3, 4), (3, 2, 1, 1)),
         "padding, partial last group": case((2, 5, 4), (5, 2, 3, 3), padding=((1, 1), (1, 1))),
         "uneven padding": case((1, 3, 4), (2, 1, 2, 3), padding=((2, 0), (0, 3))),
@@ -202,9 +204,9 @@ def cases() -> dict[str, tuple[Convolution, ImageShape]]:
         "one channel a part, several each": case((3, 4, 4), (12, 1, 2, 2), groups=3),
         "a channel without weights": case((3, 4, 4), (6, 1, 2, 2), groups=3),
     }
-    nowhere, _ = made["a channel without weights"]
-    nowhere.weights[2:4] = 0
-    return made
+    silent, _ = named["a channel without weights"]
+    silent.weights[2:4] = 0
+    return named
 
 
 CASES = cases()
@@ -232,19 +234,19 @@ class Expected:
     error: bool = False
 
 
-def of_image(made: Layer, convolution: Convolution, image: ImageShape, event: Event) -> Expected:
+def of_image(tables: Layer, convolution: Convolution, image: ImageShape, event: Event) -> Expected:
     _, height, width = convolution.output(image)
     clocks = 4 if convolution.groups == 1 else 5
     if event.index >= image[0] or event.y >= image[1] or event.x >= image[2]:
         return Expected((), clocks, error=True)
-    first, count, synapses = made.channels[event.index]
+    first, count, synapses = tables.channels[event.index]
     rows = [
         (
             SUM_BASE + event.slot + (((first + g) * height + o) * width + p) * SLOTS,
             synapses if g == 0 else 0,
         )
-        for _, o in made.meets[0][event.y]
-        for _, p in made.meets[1][event.x]
+        for _, o in tables.overlaps[0][event.y]
+        for _, p in tables.overlaps[1][event.x]
         for g in range(count)
     ]
     return Expected(rows, max(clocks, len(rows)))
@@ -324,9 +326,9 @@ def total(
     rows = np.zeros((CONFIG.sum_words, LANES), np.int64)
     counts = np.zeros((SLOTS, *image), np.uint8)
     for event in events:
-        place = event.index, event.y, event.x
-        if event.connection == CONVOLUTION and all(np.array(place) < image):
-            counts[event.slot, *place] += 1
+        position = event.index, event.y, event.x
+        if event.connection == CONVOLUTION and all(np.array(position) < image):
+            counts[event.slot, *position] += 1
         elif event.connection == DENSE and event.index < 4:
             for g in range(2):
                 rows[g * SLOTS + event.slot] += dense[event.index, g]
@@ -355,7 +357,7 @@ def test_images_clock_by_clock(name: str) -> None:
     convolution, image = CASES[name]
     high = len(name) % 2 == 0
     rng = np.random.default_rng(len(name))
-    made = layer(convolution, image, high)
+    tables = layer(convolution, image, high)
     dense, dense_weights = dense_rows(rng)
     events = random_events(rng, image, 70)
     dut = Integrate(CONFIG)
@@ -366,7 +368,7 @@ def test_images_clock_by_clock(name: str) -> None:
     t = 0
     for number, event in enumerate(events):
         if event.connection == CONVOLUTION:
-            expected = of_image(made, convolution, image, event)
+            expected = of_image(tables, convolution, image, event)
             described = 4 if convolution.groups == 1 else 5
         elif event.connection == DENSE:
             expected, described = of_dense(event), 1
@@ -385,7 +387,7 @@ def test_images_clock_by_clock(name: str) -> None:
                 begun[t + 1 + n] = synapses
 
     async def bench(ctx: Any) -> None:
-        await load(ctx, dut, {**made.rows, **dense})
+        await load(ctx, dut, {**tables.rows, **dense})
         seen_accepted, seen_writes, seen_begun, seen_errors = [], {}, {}, set()
         pending = list(events)
         ctx.set(dut.event.valid, 1)
@@ -426,13 +428,13 @@ def test_images_while_fire_fetches(name: str) -> None:
     """Fetches of rows for whose slot nothing is pending: nothing is lost."""
     convolution, image = CASES[name]
     rng = np.random.default_rng(3)
-    made = layer(convolution, image)
+    tables = layer(convolution, image)
     dense, dense_weights = dense_rows(rng)
     events = random_events(rng, image, 60)
     dut = Integrate(CONFIG)
 
     async def bench(ctx: Any) -> None:
-        await load(ctx, dut, {**made.rows, **dense})
+        await load(ctx, dut, {**tables.rows, **dense})
         rows = np.zeros((CONFIG.sum_words, LANES), np.int64)
         fetched = None
         quiet = [0] * SLOTS  # clocks in which nothing was pending for the slot

@@ -1,4 +1,4 @@
-"""Places go all the way: from the host, through a convolution and back in at once, to the host."""
+"""Positions travel from the host through a convolution, back in at once, and to the host."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
 from spikeloom.hdl.fabric import Fabric
 
 SIZE, SLOTS = 3, 2
-PLACES = [(1, 0, 2), (0, 2, 1), (1, 1, 1), (0, 0, 0)]
+POSITIONS = [(1, 0, 2), (0, 2, 1), (1, 1, 1), (0, 0, 0)]
 FEATURES = {"synaptic_current": True, "lower_clamp": True, "delayed_reset": True, "max_spikes": 3}
 
 
 def image(config: FabricConfig) -> MemoryImage:
-    """Two populations on tile 0, each 2 channels at 3 x 3 places, joined by 1 x 1 kernels.
+    """Two populations on tile 0, each 2 channels at 3 x 3 positions, joined by 1 x 1 kernels.
 
     A channel goes to its like. The second population spikes twice for a spike of the first.
     """
@@ -66,7 +66,7 @@ def image(config: FabricConfig) -> MemoryImage:
 
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("features", [{}, FEATURES])
-def test_places(columns: int, features: dict[str, Any]) -> None:
+def test_positions(columns: int, features: dict[str, Any]) -> None:
     config = FabricConfig(
         columns=columns,
         lanes=2,
@@ -84,7 +84,7 @@ def test_places(columns: int, features: dict[str, Any]) -> None:
         **features,
     )
     dut = Fabric(config, probe=True)
-    words = [config.host_in.pack({"index": index, "y": y, "x": x}) for index, y, x in PLACES] + [
+    words = [config.host_in.pack({"index": index, "y": y, "x": x}) for index, y, x in POSITIONS] + [
         config.host_in.pack({"step": 1, "first": 1})
     ]
     packets = []
@@ -112,7 +112,7 @@ def test_places(columns: int, features: dict[str, Any]) -> None:
         await ctx.tick()
         counters = config.counters.unpack(ctx.get(dut.counters.as_value()))
         assert counters["errors.0"] == 0
-        assert counters["spikes.0"] == len(PLACES) * (1 + len(packets) // len(PLACES))
+        assert counters["spikes.0"] == len(POSITIONS) * (1 + len(packets) // len(POSITIONS))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
@@ -121,7 +121,7 @@ def test_places(columns: int, features: dict[str, Any]) -> None:
     assert packets.pop()["kind"] == PacketKind.STEP
     # In the order of the walk: the channels are lanes of one group.
     several = 2 if features else 1
-    expected = sorted(PLACES, key=lambda p: (p[1], p[2], p[0]))
-    heard = [(packet["index"], packet["y"], packet["x"]) for packet in packets]
-    assert heard == [place for place in expected for _ in range(several)]
+    expected = sorted(POSITIONS, key=lambda p: (p[1], p[2], p[0]))
+    seen = [(packet["index"], packet["y"], packet["x"]) for packet in packets]
+    assert seen == [position for position in expected for _ in range(several)]
     assert {packet["population"] for packet in packets} == {1}
