@@ -1,5 +1,6 @@
-"""The host link: bytes of a serial line in and out, a fabric behind them.
+"""The host link: from a serial line to the ports of a fabric and back.
 
-In: uart -> frame receiver -> executor -> loader, reader, event codes -> fabric.
-Out: fabric -> result codes -> replies -> frame sender -> uart. `link` joins them.
+In: uart -> frame_receiver (cobs_decoder, checksum, frame_reader) -> executor -> event_codes,
+loader, reader, answers -> fabric. Out: fabric -> result_codes (packet_distance) -> replies ->
+frame_sender (checksum) -> uart. `link` connects them; `ports` has the payloads between them.
 """

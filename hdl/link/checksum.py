@@ -1,4 +1,4 @@
-"""CRC-32 of bytes, a bit in each clock."""
+"""CRC-32 of bytes, one bit per clock."""
 
 from amaranth import Module, Signal
 from amaranth.lib import wiring
@@ -7,27 +7,29 @@ from amaranth.lib.wiring import In, Out
 
 
 class Checksum(wiring.Component):
-    """The CRC of the frames, that of zlib.
+    """The CRC of frames: CRC-32/ISO-HDLC, as in zlib.
 
-    A serial line leaves 40 clocks a byte at least; a bit in each clock takes half the logic of a
-    byte in each clock.
+    Bytes on a serial line are 40 clocks or more apart, so one bit per clock is fast enough and
+    takes half the logic of one byte per clock.
 
-    Timing: a byte given in clock n is in `crc` and `match` from clock n + 9 on.
+    Timing: `crc` and `match` include a byte `latency` clocks after it was given.
 
     Members
     -------
     start : In(1)
-        Begin anew.
-    valid : In(1), data : In(8)
-        A byte; only when `idle`.
+        Restarts the CRC.
+    valid : In(1)
+        There is a byte; only while `idle`.
+    data : In(8)
+        The byte.
     own : In(1)
-        In the clock of a byte: it is the lowest byte of `crc` itself, which is replaced by the
-        next.
+        With a byte: it is the current low byte of `crc`, and the next one replaces it.
     idle : Out(1)
+        No byte is being processed.
     crc : Out(8)
-        The lowest byte of the CRC.
+        Low byte of the CRC.
     match : Out(1)
-        The last four bytes were the CRC of those before.
+        The last four bytes were the CRC of the bytes before them.
     """
 
     start: In(1)
@@ -38,13 +40,18 @@ class Checksum(wiring.Component):
     crc: Out(8)
     match: Out(1)
 
+    @property
+    def latency(self) -> int:
+        """Clocks from a byte to the CRC that includes it."""
+        return 9
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.processor = processor = CRC32_ISO_HDLC(data_width=1).create()
         bits = Signal(8)
-        left = Signal(range(9))
+        remaining = Signal(range(9))
         m.d.comb += [
-            self.idle.eq(left == 0),
+            self.idle.eq(remaining == 0),
             self.crc.eq(processor.crc[:8]),
             self.match.eq(processor.match_detected),
             processor.start.eq(self.start),
@@ -53,7 +60,7 @@ class Checksum(wiring.Component):
         ]
         with m.If(self.valid):
             # The register holds the complement of the CRC, and shifts where it is given itself.
-            m.d.sync += [bits.eq(self.data ^ self.own.replicate(8)), left.eq(8)]
+            m.d.sync += [bits.eq(self.data ^ self.own.replicate(8)), remaining.eq(8)]
         with m.Elif(~self.idle):
-            m.d.sync += [bits.eq(bits >> 1), left.eq(left - 1)]
+            m.d.sync += [bits.eq(bits >> 1), remaining.eq(remaining - 1)]
         return m

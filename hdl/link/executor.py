@@ -1,23 +1,26 @@
-"""Executor: does what accepted frames ask for, one after the other."""
+"""Executor: carries out the commands of accepted frames, one after another."""
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth import Module, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from spikeloom.golden.contents import NOTHING
-from spikeloom.golden.link import Command, Fault, Kind, LinkConfig, identity
-from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.link import Command, Fault, Kind, LinkConfig
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.common.read import read_signature
 from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.link.answers import Answers
 from spikeloom.hdl.link.event_codes import EventCodes
-from spikeloom.hdl.link.frame_receiver import BYTE
-from spikeloom.hdl.link.loader import Loader, counter_bytes
+from spikeloom.hdl.link.loader import Loader
+from spikeloom.hdl.link.ports import BODY
 from spikeloom.hdl.link.reader import Reader
 
 
 class State(enum.Enum, shape=unsigned(3)):
-    """What the executor does."""
+    """State of the executor.
+
+    A register and no `m.FSM`: a fault takes it to FAULT from any state, after all other
+    transitions.
+    """
 
     COMMAND = 0
     LOAD = 1
@@ -30,33 +33,38 @@ class State(enum.Enum, shape=unsigned(3)):
 
 
 class Executor(wiring.Component):
-    """Executes commands; the frames to the host are made elsewhere.
+    """Executes commands and sends the bodies of answers.
 
-    Timing: a byte in 2 clocks where the fabric does not make it wait, but for what `EventCodes` and
-    `Loader` say.
+    Timing: one byte every 2 clocks, plus the clocks that `EventCodes`, `Loader` and the fabric
+    take.
 
     Parameters
     ----------
-    config, link
-        What the board is built with.
+    config
+        Sizes of the fabric.
+    link
+        Settings of the link.
 
     Members
     -------
-    body : In(stream.Signature(BYTE))
+    body : In(stream.Signature(BODY))
         Command and body of each accepted frame.
     host_in : Out(stream.Signature(config.host_in))
+        Events and step marks.
     load : Out(stream.Signature(config.load))
+        Words for the memories.
     read : Out(read_signature(config))
-        With `readable` only.
+        With `readable` only: reads the memories.
     counters : In(config.counters)
+        Counters of the fabric.
     executed : Out(8)
-        The frame that is executed next.
-    answer : Out(stream.Signature(BYTE))
-        The body of an answer.
+        Number of the frame that is executed next.
+    answer : Out(stream.Signature(BODY))
+        Body of an answer.
     answers : Out(Kind)
-        Its kind.
+        Kind of the answer.
     fault : Out(2)
-        A `Fault` that stopped the executor, or 0.
+        The `Fault` that stopped the executor, or 0.
     """
 
     def __init__(self, config: FabricConfig, link: LinkConfig) -> None:
@@ -64,103 +72,57 @@ class Executor(wiring.Component):
         self.link = link
         super().__init__(
             {
-                "body": In(stream.Signature(BYTE)),
+                "body": In(stream.Signature(BODY)),
                 "host_in": Out(stream.Signature(struct(config.host_in))),
                 "load": Out(stream.Signature(struct(config.load))),
                 **({"read": Out(read_signature(config))} if config.readable else {}),
                 "counters": In(struct(config.counters)),
                 "executed": Out(8, init=1),
-                "answer": Out(stream.Signature(BYTE)),
+                "answer": Out(stream.Signature(BODY)),
                 "answers": Out(Kind),
                 "fault": Out(2),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        config = self.config
         m = Module()
-        m.submodules.events = events = EventCodes(config)
-        m.submodules.loader = loader = Loader(config)
+        m.submodules.events = events = EventCodes(self.config)
+        m.submodules.loader = loader = Loader(self.config)
+        m.submodules.answers = answers = Answers(self.config, self.link)
         connect(m, events.host_in, flipped(self.host_in))
         connect(m, loader.load, flipped(self.load))
-
-        text = identity(self.link, config)
-        place = Signal(range(len(text)))
-        rom_address: Value = place
-        rom_text = text
-        if self.link.baked:
-            # Which contents there are is as long true as nothing is loaded over them: a state of
-            # the memories, so it lasts as long as theirs, over a reset. A second page of the ROM is
-            # what the board says from then on.
-            changed = Signal(reset_less=True)
-            targets = sum(1 << target for target in self.link.baked if target != LoadTarget.CONTROL)
-            with m.If(loader.load.valid & Const(targets, 8).bit_select(loader.load.p.target, 1)):
-                m.d.sync += changed.eq(1)
-            rom_address = Cat(place, changed)
-            page = 1 << len(place)
-            without = identity(self.link.with_contents(NOTHING, config), config)
-            rom_text = text.ljust(page, b"\0") + without
-        m.submodules.identity = rom = Memory(
-            shape=8, depth=len(rom_text), init=rom_text, attrs={"rom_style": "block"}
-        )
-        rom_read = rom.read_port()
-        left = Signal(range(max(len(text), counter_bytes(config))))
-        fetched = Signal()
-        is_identity = Signal()
+        if self.config.readable:
+            m.submodules.reader = reader = Reader(self.config)
+            connect(m, reader.read, flipped(self.read))
+            m.d.comb += reader.body.p.eq(self.body.p)
 
         state = Signal(State)
         body, answer = self.body, self.answer
-        ends = Signal()  # the last byte of the body is taken
-        ended = Signal()  # it was
+        is_last_taken = Signal()  # the last byte of the frame is taken in this clock
+        ended = Signal()  # the last byte was taken
+        # Both are registered before they take effect; a fault overrides everything else.
+        done, finished = Signal(), Signal()
+        fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
         m.d.comb += [
-            ends.eq(body.valid & body.ready & body.p.last),
+            is_last_taken.eq(body.valid & body.ready & body.p.last),
             events.codes.payload.eq(body.p.data),
             loader.body.p.eq(body.p),
             loader.counters.eq(self.counters),
             loader.tile.eq(body.p.data),
-            rom_read.addr.eq(rom_address),
-            answer.p.data.eq(Mux(is_identity, rom_read.data, loader.byte)),
-            answer.p.last.eq(left == 0),
-            self.answers.eq(Mux(is_identity, Kind.IDENTITY, Kind.COUNTERS)),
+            loader.shift.eq(answers.shift),
+            answers.identify.eq(body.p.data == Command.IDENTIFY),
+            answers.load.eq(loader.load.valid),
+            answers.target.eq(loader.load.p.target),
+            answers.counters.eq(loader.byte),
+            answer.p.eq(answers.body.p),
+            self.answers.eq(answers.kind),
         ]
-        with_body = [Command.LOAD, Command.COUNTERS]
-        if config.readable:
-            with_body.append(Command.READ)
-            m.submodules.reader = reader = Reader(config)
-            connect(m, reader.read, flipped(self.read))
-            m.d.comb += reader.body.p.eq(body.p)
-        # What a state finds out counts a clock later; a fault goes before all else.
-        done, finished = Signal(), Signal()
-        fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
         with m.Switch(state):
             with m.Case(State.COMMAND):
-                m.d.comb += body.ready.eq(1)
-                m.d.sync += [ended.eq(body.p.last), fetched.eq(0), place.eq(0)]
-                m.d.sync += is_identity.eq(body.p.data == Command.IDENTIFY)
-                m.d.sync += left.eq(
-                    Mux(body.p.data == Command.IDENTIFY, len(text), counter_bytes(config)) - 1
-                )
+                m.d.comb += [body.ready.eq(1), answers.start.eq(1)]
+                m.d.sync += ended.eq(body.p.last)
                 with m.If(body.valid):
-                    with m.Switch(body.p.data):
-                        with m.Case(Command.IDENTIFY):
-                            m.d.comb += done.eq(1)
-                            m.d.sync += state.eq(State.ANSWER)
-                        with m.Case(Command.LOAD):
-                            m.d.sync += state.eq(State.LOAD)
-                        with m.Case(Command.EVENTS):
-                            m.d.sync += state.eq(State.EVENTS)
-                        with m.Case(Command.COUNTERS):
-                            m.d.sync += state.eq(State.COUNTERS)
-                        with m.Case(Command.POLL):
-                            m.d.comb += done.eq(1)
-                            m.d.sync += state.eq(State.REST)
-                        if config.readable:
-                            with m.Case(Command.READ):
-                                m.d.sync += state.eq(State.READ)
-                        with m.Default():
-                            m.d.comb += fault.eq(Fault.COMMAND)
-                    with m.If(body.p.last & body.p.data.matches(*with_body)):
-                        m.d.comb += fault.eq(Fault.LENGTH)
+                    self._dispatch(m, state, done, fault)
             with m.Case(State.LOAD):
                 m.d.comb += [
                     loader.body.valid.eq(body.valid),
@@ -176,7 +138,7 @@ class Executor(wiring.Component):
                     body.ready.eq(events.codes.ready & ~ended),
                     done.eq(ended & events.idle),
                 ]
-                with m.If(ends):
+                with m.If(is_last_taken):
                     m.d.sync += ended.eq(1)
                 with m.If(done):
                     m.d.sync += state.eq(State.COMMAND)
@@ -188,33 +150,25 @@ class Executor(wiring.Component):
                     m.d.comb += done.eq(1)
                     m.d.sync += [ended.eq(body.p.last), state.eq(State.ANSWER)]
             with m.Case(State.ANSWER):
-                m.d.comb += answer.valid.eq(fetched)
-                m.d.sync += fetched.eq(1)
-                with m.If(answer.valid & answer.ready):
-                    m.d.comb += loader.shift.eq(1)
-                    m.d.sync += [fetched.eq(0), place.eq(place + 1), left.eq(left - 1)]
-                    with m.If(answer.p.last):
-                        m.d.sync += state.eq(State.REST)
-            if config.readable:
+                m.d.comb += [
+                    answers.enable.eq(1),
+                    answer.valid.eq(answers.body.valid),
+                    answers.body.ready.eq(answer.ready),
+                ]
+                with m.If(answers.shift & answer.p.last):
+                    m.d.sync += state.eq(State.REST)
+            if self.config.readable:
                 with m.Case(State.READ):
-                    m.d.comb += [
-                        reader.body.valid.eq(body.valid),
-                        body.ready.eq(reader.body.ready),
-                        answer.valid.eq(reader.answer.valid),
-                        answer.p.eq(reader.answer.p),
-                        reader.answer.ready.eq(answer.ready),
-                        self.answers.eq(Kind.MEMORY),
-                        done.eq(reader.accepted),
-                        fault.eq(reader.fault),
-                    ]
-                    with m.If(ends):
+                    self._lend(m, reader)
+                    m.d.comb += [done.eq(reader.accepted), fault.eq(reader.fault)]
+                    with m.If(is_last_taken):
                         m.d.sync += ended.eq(1)
                     with m.If(reader.done):
                         m.d.sync += state.eq(State.REST)
             with m.Case(State.REST):
-                # Bytes that the command does not want.
+                # Drops bytes that the command does not use.
                 m.d.comb += body.ready.eq(~ended)
-                with m.If(ends | ended):
+                with m.If(is_last_taken | ended):
                     m.d.sync += state.eq(State.COMMAND)
         m.d.sync += [finished.eq(done & (stopped == 0)), stopped.eq(fault)]
         with m.If(finished):
@@ -222,3 +176,40 @@ class Executor(wiring.Component):
         with m.If(stopped != 0):
             m.d.sync += [self.fault.eq(stopped), state.eq(State.FAULT)]
         return m
+
+    def _dispatch(self, m: Module, state: Signal, done: Signal, fault: Signal) -> None:
+        """Take the first byte of a frame, its command."""
+        command, last = self.body.p.data, self.body.p.last
+        needs_body = [Command.LOAD, Command.COUNTERS]
+        with m.Switch(command):
+            with m.Case(Command.IDENTIFY):
+                m.d.comb += done.eq(1)
+                m.d.sync += state.eq(State.ANSWER)
+            with m.Case(Command.LOAD):
+                m.d.sync += state.eq(State.LOAD)
+            with m.Case(Command.EVENTS):
+                m.d.sync += state.eq(State.EVENTS)
+            with m.Case(Command.COUNTERS):
+                m.d.sync += state.eq(State.COUNTERS)
+            with m.Case(Command.POLL):
+                m.d.comb += done.eq(1)
+                m.d.sync += state.eq(State.REST)
+            if self.config.readable:
+                needs_body.append(Command.READ)
+                with m.Case(Command.READ):
+                    m.d.sync += state.eq(State.READ)
+            with m.Default():
+                m.d.comb += fault.eq(Fault.COMMAND)
+        with m.If(last & command.matches(*needs_body)):
+            m.d.comb += fault.eq(Fault.LENGTH)
+
+    def _lend(self, m: Module, reader: Reader) -> None:
+        """Lend the streams to the reader."""
+        m.d.comb += [
+            reader.body.valid.eq(self.body.valid),
+            self.body.ready.eq(reader.body.ready),
+            self.answer.valid.eq(reader.answer.valid),
+            self.answer.p.eq(reader.answer.p),
+            reader.answer.ready.eq(self.answer.ready),
+            self.answers.eq(Kind.MEMORY),
+        ]

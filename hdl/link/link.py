@@ -1,4 +1,4 @@
-"""Link: everything between the pins of a serial line and the ports of a fabric."""
+"""Link: from the pins of a serial line to the ports of a fabric."""
 
 from amaranth import Module
 from amaranth.hdl import ResetInserter
@@ -11,20 +11,23 @@ from spikeloom.hdl.common.read import read_signature
 from spikeloom.hdl.common.register_slice import RegisterSlice
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.link.executor import Executor
-from spikeloom.hdl.link.frame_receiver import BYTE, FrameReceiver
-from spikeloom.hdl.link.frame_sender import PIECE, FrameSender
+from spikeloom.hdl.link.frame_receiver import FrameReceiver
+from spikeloom.hdl.link.frame_sender import FrameSender
+from spikeloom.hdl.link.ports import BODY, CONTENT
 from spikeloom.hdl.link.replies import Replies
 from spikeloom.hdl.link.result_codes import ResultCodes
 from spikeloom.hdl.link.uart import Receiver, Transmitter
 
 
 class Link(wiring.Component):
-    """The board's side of docs/link.md.
+    """The board's end of the link; see docs/link.md.
 
     Parameters
     ----------
-    config, link
-        What the board is built with.
+    config
+        Sizes of the fabric.
+    link
+        Settings of the link.
 
     Members
     -------
@@ -33,14 +36,17 @@ class Link(wiring.Component):
     tx : Out(1, init=1)
         The pin to the host.
     begins : Out(1)
-        In one clock: the fabric is to be reset, as a session begins.
+        For one clock: a session begins, and the fabric has to be reset.
     host_in : Out(stream.Signature(config.host_in))
+        Events and step marks for the fabric.
     host_out : In(stream.Signature(config.host_out))
+        Packets of the fabric.
     load : Out(stream.Signature(config.load))
+        Words for the memories of the fabric.
     read : Out(read_signature(config))
-        With `readable` only.
+        With `readable` only: reads the memories of the fabric.
     counters : In(config.counters)
-        Ports of the fabric.
+        Counters of the fabric.
     """
 
     def __init__(self, config: FabricConfig, link: LinkConfig) -> None:
@@ -75,14 +81,14 @@ class Link(wiring.Component):
         ]
         connect(m, frames_out.bytes, transmitter.bytes)
 
-        # A session begins with these as they are after a reset.
+        # These are reset when a session begins.
         executor = Executor(self.config, self.link)
         results = ResultCodes(self.config)
         replies = Replies()
         events = RegisterSlice(self.host_in.p.shape())
-        answer = RegisterSlice(BYTE)
+        answer = RegisterSlice(BODY)
         codes = RegisterSlice(8)
-        content = RegisterSlice(PIECE)
+        content = RegisterSlice(CONTENT)
         m.submodules.executor = ResetInserter(self.begins)(executor)
         m.submodules.results = ResetInserter(self.begins)(results)
         m.submodules.replies = ResetInserter(self.begins)(replies)

@@ -1,34 +1,26 @@
-"""Loader: the bytes of LOAD become words of the load port; and the counters become bytes."""
+"""Loader: the bytes of LOAD become words for the memories, and the counters become bytes."""
 
-from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import enum, stream, wiring
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.link import Fault, whole_bytes
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, index_bits
+from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, index_bits
 from spikeloom.hdl.common.shapes import struct
-from spikeloom.hdl.link.frame_receiver import BYTE
-from spikeloom.hdl.link.row_address import PLACE, keep_place
-
-
-class State(enum.Enum, shape=unsigned(2)):
-    """Where in a body the loader is."""
-
-    HEAD = 0
-    ROW = 1
-    ALIGN = 2
-    WRITE = 3
+from spikeloom.hdl.link.ports import BODY
+from spikeloom.hdl.link.row_address import ROW_ADDRESS_BYTES, keep_row_address
 
 
 def counter_bytes(config: FabricConfig) -> int:
-    """Bytes of COUNTERS: tile, `cycles`, and the counters of the tile."""
+    """Bytes in the body of COUNTERS: tile, `cycles` and the counters of the tile."""
     return 1 + (1 + len(TILE_COUNTERS)) * whole_bytes(config.counter_bits)
 
 
 class Loader(wiring.Component):
-    """Gathers rows in a register into which bytes are shifted, and hands out the counters from it.
+    """Collects the bytes of a row in a shift register, which also sends the counters.
 
-    Timing: a row takes as many clocks as the widest has bytes, and 2, if its bytes are there.
+    Timing: a row takes `latency` clocks from its first byte to its word, and one more to the next
+    row, if its bytes come without gaps.
 
     Parameters
     ----------
@@ -37,28 +29,31 @@ class Loader(wiring.Component):
 
     Members
     -------
-    body : In(stream.Signature(BYTE))
-        The body of a LOAD.
+    body : In(stream.Signature(BODY))
+        The body of LOAD.
     done : Out(1)
-        In one clock: all of it was executed.
+        For one clock: the whole body was executed.
     fault : Out(2)
-        A `Fault`, in one clock and instead; else 0.
+        For one clock instead of `done`: a `Fault`; else 0.
     load : Out(stream.Signature(config.load))
         To the load port, which is always ready.
     counters : In(config.counters)
-    capture : In(1), tile : In(8)
-        Keep the body of COUNTERS for a tile, all of one clock.
+        Counters of the fabric.
+    capture : In(1)
+        Stores the body of COUNTERS, all values from this clock.
+    tile : In(8)
+        With `capture`: whose counters.
     shift : In(1)
-        The next byte of it, please.
+        Moves on to the next byte of the body.
     byte : Out(8)
-        The lowest byte that is kept.
+        The current byte of the body.
     """
 
     def __init__(self, config: FabricConfig) -> None:
         self.config = config
         super().__init__(
             {
-                "body": In(stream.Signature(BYTE)),
+                "body": In(stream.Signature(BODY)),
                 "done": Out(1),
                 "fault": Out(2),
                 "load": Out(stream.Signature(struct(config.load))),
@@ -70,36 +65,42 @@ class Loader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
-        config = self.config
-        m = Module()
-        sizes = {
-            target: whole_bytes(memory.row.width) for target, memory in config.memories.items()
-        }
-        size = max(*sizes.values(), counter_bytes(config))
+    @property
+    def row_bytes(self) -> dict[LoadTarget, int]:
+        """Bytes of a row of each memory."""
+        return {target: whole_bytes(row.width) for target, (row, _) in self.config.memories.items()}
 
-        state = Signal(State)
+    @property
+    def size(self) -> int:
+        """Bytes of the shift register: the widest row, or the counters."""
+        return max(*self.row_bytes.values(), counter_bytes(self.config))
+
+    @property
+    def latency(self) -> int:
+        """Clocks from the first byte of a row to its word."""
+        return self.size + 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sizes, size = self.row_bytes, self.size
         row = Signal(8 * size)
-        count = Signal(range(max(PLACE, size) + 1))
-        last = Signal()  # the body has ended
+        count = Signal(range(max(ROW_ADDRESS_BYTES, size) + 1))
+        ended = Signal()  # the last byte of the body was taken
         word = self.load.p
         target = Signal.like(word.target)
         tile = Signal.like(word.tile)
         address = Signal.like(word.address)
         completes = Signal()  # the next byte is the last of a row
         with m.Switch(target):
-            for number, bytes_of_row in sizes.items():
+            for number, row_bytes in sizes.items():
                 with m.Case(number):
-                    m.d.comb += completes.eq(count == bytes_of_row - 1)
+                    m.d.comb += completes.eq(count == row_bytes - 1)
 
         body = self.body
         taken = Signal()
         aligns = Signal()
         m.d.comb += [
-            body.ready.eq((state == State.HEAD) | (state == State.ROW)),
             taken.eq(body.valid & body.ready),
-            aligns.eq((state == State.ALIGN) & (count != size)),
-            self.load.valid.eq(state == State.WRITE),
             word.target.eq(target),
             word.tile.eq(tile),
             word.address.eq(address),
@@ -107,43 +108,52 @@ class Loader(wiring.Component):
             self.byte.eq(row[:8]),
         ]
 
-        # A row shorter than the register is shifted down by zeros.
+        # Zeros shift a row shorter than the register down to bit 0.
         with m.If(self.shift | taken | aligns):
             m.d.sync += row.eq(Cat(row[8:], Mux(aligns, 0, body.p.data)))
         with m.If(self.capture):
             m.d.sync += row.eq(self._captured())
 
         with m.If(taken):
-            m.d.sync += last.eq(body.p.last)
+            m.d.sync += ended.eq(body.p.last)
         with m.If(taken | aligns):
             m.d.sync += count.eq(count + 1)
-        with m.Switch(state):
-            with m.Case(State.HEAD):
+        with m.FSM() as fsm:
+            with m.State("HEAD"):
                 with m.If(taken):
-                    keep_place(m, count, body.p.data, target, tile, address)
+                    keep_row_address(m, count, body.p.data, target, tile, address)
                     with m.If((count == 0) & (body.p.data >= len(sizes))):
                         m.d.comb += self.fault.eq(Fault.COMMAND)
-                    with m.Elif(count == PLACE - 1):
+                    with m.Elif(count == ROW_ADDRESS_BYTES - 1):
                         m.d.comb += self.done.eq(body.p.last)
-                        m.d.sync += [count.eq(0), state.eq(Mux(body.p.last, State.HEAD, State.ROW))]
+                        m.d.sync += count.eq(0)
+                        with m.If(body.p.last):
+                            m.next = "HEAD"
+                        with m.Else():
+                            m.next = "ROW"
                     with m.Elif(body.p.last):
                         m.d.comb += self.fault.eq(Fault.LENGTH)
-            with m.Case(State.ROW):
+            with m.State("ROW"):
                 with m.If(taken):
                     with m.If(completes):
-                        m.d.sync += state.eq(State.ALIGN)
+                        m.next = "ALIGN"
                     with m.Elif(body.p.last):
                         m.d.comb += self.fault.eq(Fault.LENGTH)
-            with m.Case(State.ALIGN):
+            with m.State("ALIGN"):
                 with m.If(~aligns):
-                    m.d.sync += state.eq(State.WRITE)
-            with m.Case(State.WRITE):
-                m.d.comb += self.done.eq(last)
-                m.d.sync += [
-                    address.eq(address + 1),
-                    count.eq(0),
-                    state.eq(Mux(last, State.HEAD, State.ROW)),
-                ]
+                    m.next = "WRITE"
+            with m.State("WRITE"):
+                m.d.comb += self.done.eq(ended)
+                m.d.sync += [address.eq(address + 1), count.eq(0)]
+                with m.If(ended):
+                    m.next = "HEAD"
+                with m.Else():
+                    m.next = "ROW"
+        m.d.comb += [
+            body.ready.eq(fsm.ongoing("HEAD") | fsm.ongoing("ROW")),
+            aligns.eq(fsm.ongoing("ALIGN") & (count != size)),
+            self.load.valid.eq(fsm.ongoing("WRITE")),
+        ]
         return m
 
     def _captured(self) -> Value:

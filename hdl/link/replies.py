@@ -1,25 +1,15 @@
-"""Replies: what the board says, frame by frame."""
+"""Replies: the frames that the board sends."""
 
 from amaranth import Module, Signal, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.link import Kind
-from spikeloom.hdl.link.frame_receiver import BYTE
-from spikeloom.hdl.link.frame_sender import PIECE
-
-
-class State(enum.Enum, shape=unsigned(2)):
-    """Where in a frame it is."""
-
-    CHOOSE = 0
-    HEADER = 1
-    BODY = 2
-    END = 3
+from spikeloom.hdl.link.ports import BODY, CONTENT
 
 
 class Header(enum.Enum, shape=unsigned(3)):
-    """The bytes before the body."""
+    """Bytes before the body."""
 
     SESSION = 0
     SEQUENCE = 1
@@ -29,31 +19,51 @@ class Header(enum.Enum, shape=unsigned(3)):
 
 
 class Replies(wiring.Component):
-    """Chooses the next frame and says its content.
+    """Chooses the kind of the next frame and sends its content.
 
-    A frame of results grows until the line is free and nothing is to be added, or until it is full,
-    or until something else waits.
+    A frame of results grows until the line is free and no code waits, until it is full, or until
+    another frame is pending.
 
-    Timing: a byte in each clock that `content` takes one.
+    Timing: a frame starts `latency` clocks after its cause; then one byte in every clock in which
+    `content` takes one.
 
     Members
     -------
-    content : Out(stream.Signature(PIECE))
-    full, free : In(1)
-        Of the sender.
-    session, expected, before, executed : In(8)
-        What headers and READY say.
-    begun, refused, repeated : In(1), reason : In(3)
-        In one clock: a session began; a frame was refused, for a reason; one came twice.
+    content : Out(stream.Signature(CONTENT))
+        Content of the frames.
+    full : In(1)
+        The frame is full.
+    free : In(1)
+        The line is free.
+    session : In(8)
+        Number of the session.
+    expected : In(8)
+        Number of the frame that is accepted next.
+    before : In(8)
+        Number of the session before.
+    executed : In(8)
+        Number of the frame that is executed next.
+    begun : In(1)
+        For one clock: a session has begun.
+    refused : In(1)
+        For one clock: a frame was refused.
+    reason : In(3)
+        The `Refusal`, with `refused`.
+    repeated : In(1)
+        For one clock: a frame arrived that was accepted before.
     fault : In(2)
-        Why nothing more is executed, or 0.
-    answer : In(stream.Signature(BYTE)), answers : In(Kind)
-        Body of an answer, and its kind.
-    codes : In(stream.Signature(8)), quiet : In(1)
-        Body of RESULTS; no code is on its way.
+        The `Fault` that stopped the executor, or 0.
+    answer : In(stream.Signature(BODY))
+        Body of an answer.
+    answers : In(Kind)
+        Kind of the answer.
+    codes : In(stream.Signature(8))
+        Body of RESULTS.
+    quiet : In(1)
+        No code is on its way.
     """
 
-    content: Out(stream.Signature(PIECE))
+    content: Out(stream.Signature(CONTENT))
     full: In(1)
     free: In(1)
     session: In(8)
@@ -65,44 +75,49 @@ class Replies(wiring.Component):
     reason: In(3)
     repeated: In(1)
     fault: In(2)
-    answer: In(stream.Signature(BYTE))
+    answer: In(stream.Signature(BODY))
     answers: In(Kind)
     codes: In(stream.Signature(8))
     quiet: In(1)
 
+    @property
+    def latency(self) -> int:
+        """Clocks from an answer to the first byte of its frame."""
+        return 1
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        state = Signal(State)
         header = Signal(Header)
         sequence = Signal(8)
         kind = Signal(Kind)
 
-        # What is to be said, until it was.
+        # Causes of frames, until the frame is sent.
         ready, refusal, twice = Signal(), Signal(3), Signal()
-        fault_said = Signal()
-        said = Signal(8, init=1)  # the last `executed`
+        fault_sent = Signal()
+        sent = Signal(8, init=1)  # the last `executed` that was sent
         changed = Signal()
         urgent = Signal()
         note = Signal(8)
-        closes = Signal()  # nothing is to be added to results
+        closes = Signal()  # a frame of results may end
         m.d.sync += closes.eq(self.quiet & (self.free | urgent))
-        m.d.sync += changed.eq((said != self.executed) | twice)
+        m.d.sync += changed.eq((sent != self.executed) | twice)
         m.d.comb += urgent.eq(
-            ready | (refusal != 0) | ((self.fault != 0) & ~fault_said) | self.answer.valid
+            ready | (refusal != 0) | ((self.fault != 0) & ~fault_sent) | self.answer.valid
         )
 
         content = self.content
         taken = Signal()
         m.d.comb += taken.eq(content.valid & content.ready)
-        note_said = Signal()
-        with m.Switch(state):
-            with m.Case(State.CHOOSE):
-                m.d.sync += [header.eq(Header.SESSION), state.eq(State.HEADER)]
+        note_sent = Signal()
+        with m.FSM():
+            with m.State("CHOOSE"):
+                m.d.sync += header.eq(Header.SESSION)
+                m.next = "HEADER"
                 with m.If(ready):
                     m.d.sync += [kind.eq(Kind.READY), note.eq(self.before)]
                 with m.Elif(refusal != 0):
                     m.d.sync += [kind.eq(Kind.REFUSED), note.eq(refusal)]
-                with m.Elif((self.fault != 0) & ~fault_said):
+                with m.Elif((self.fault != 0) & ~fault_sent):
                     m.d.sync += [kind.eq(Kind.FAULT), note.eq(self.fault)]
                 with m.Elif(self.answer.valid):
                     m.d.sync += kind.eq(self.answers)
@@ -111,8 +126,8 @@ class Replies(wiring.Component):
                 with m.Elif(changed & self.free):
                     m.d.sync += kind.eq(Kind.STATUS)
                 with m.Else():
-                    m.d.sync += state.eq(State.CHOOSE)
-            with m.Case(State.HEADER):
+                    m.next = "CHOOSE"
+            with m.State("HEADER"):
                 m.d.comb += content.valid.eq(1)
                 with m.If(taken):
                     m.d.sync += header.eq(header.as_value() + 1)
@@ -125,21 +140,21 @@ class Replies(wiring.Component):
                         m.d.comb += content.p.data.eq(kind)
                     with m.Case(Header.EXECUTED):
                         m.d.comb += content.p.data.eq(self.executed)
-                        m.d.sync += said.eq(self.executed)
+                        m.d.sync += sent.eq(self.executed)
                     with m.Case(Header.EXPECTED):
                         m.d.comb += content.p.data.eq(self.expected)
                         m.d.sync += twice.eq(0)
                         with m.If(taken):
-                            m.d.sync += state.eq(State.BODY)
-            with m.Case(State.BODY):
+                            m.next = "BODY"
+            with m.State("BODY"):
                 with m.Switch(kind):
                     with m.Case(Kind.STATUS):
-                        m.d.sync += state.eq(State.END)
+                        m.next = "END"
                     with m.Case(Kind.READY, Kind.REFUSED, Kind.FAULT):
                         m.d.comb += [content.valid.eq(1), content.p.data.eq(note)]
-                        m.d.comb += note_said.eq(taken)
+                        m.d.comb += note_sent.eq(taken)
                         with m.If(taken):
-                            m.d.sync += state.eq(State.END)
+                            m.next = "END"
                     with m.Case(Kind.IDENTITY, Kind.COUNTERS, Kind.MEMORY):
                         m.d.comb += [
                             content.valid.eq(self.answer.valid),
@@ -147,7 +162,7 @@ class Replies(wiring.Component):
                             self.answer.ready.eq(content.ready),
                         ]
                         with m.If(taken & self.answer.p.last):
-                            m.d.sync += state.eq(State.END)
+                            m.next = "END"
                     with m.Case(Kind.RESULTS):
                         m.d.comb += [
                             content.valid.eq(self.codes.valid & ~self.full),
@@ -155,20 +170,21 @@ class Replies(wiring.Component):
                             self.codes.ready.eq(content.ready & ~self.full),
                         ]
                         with m.If(self.full | closes):
-                            m.d.sync += state.eq(State.END)
-            with m.Case(State.END):
+                            m.next = "END"
+            with m.State("END"):
                 m.d.comb += [content.valid.eq(1), content.p.end.eq(1)]
                 with m.If(taken):
-                    m.d.sync += [sequence.eq(sequence + 1), state.eq(State.CHOOSE)]
+                    m.d.sync += sequence.eq(sequence + 1)
+                    m.next = "CHOOSE"
 
-        with m.If(note_said):
+        with m.If(note_sent):
             with m.Switch(kind):
                 with m.Case(Kind.READY):
                     m.d.sync += ready.eq(0)
                 with m.Case(Kind.REFUSED):
                     m.d.sync += refusal.eq(0)
                 with m.Case(Kind.FAULT):
-                    m.d.sync += fault_said.eq(1)
+                    m.d.sync += fault_sent.eq(1)
         with m.If(self.begun):
             m.d.sync += ready.eq(1)
         with m.If(self.refused):

@@ -1,43 +1,27 @@
 """Result codes: packets of the fabric become the bytes of RESULTS."""
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import enum, stream, wiring
+from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.link import (
-    MASK,
-    MASK_POSITIONS,
-    SINGLE,
-    SINGLE_REACH,
-    ResultCode,
-    whole_bytes,
-)
+from spikeloom.golden.link import MASK, MASK_POSITIONS, SINGLE, ResultCode, whole_bytes
 from spikeloom.golden.spec import FabricConfig, PacketKind
 from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.link.packet_distance import SKIP_BITS, PacketDistance
 
 CLOCK_BITS = 32
-"""Bits of a clock that are said."""
-SKIP_BITS = 8
-
-
-class State(enum.Enum, shape=unsigned(3)):
-    """What the encoder does."""
-
-    TAKE = 0
-    LOOK = 1
-    JUDGE = 2
-    DECIDE = 3
-    SEND = 4
+"""Bits of the clock that is sent with each step."""
 
 
 class ResultCodes(wiring.Component):
     """Encodes packets as codes; see docs/link.md.
 
-    A spike within the `MASK_POSITIONS` positions from the cursor on goes into a mask, which is sent
-    before whatever does not.
+    A spike less than `MASK_POSITIONS` positions ahead of the cursor goes into a mask, which is sent
+    before the code of the first packet that does not fit in.
 
-    Timing: a clock to take a packet, 3 for a packet that goes into a mask and for each code, and 1
-    for each byte. A packet is taken when all codes before its own were.
+    Timing: 1 clock to take a packet, 3 for a packet that goes into a mask and for each code, and 1
+    for each byte. A packet is taken when all codes before its own were. A STEP packet without a
+    mask before it is at `codes` `latency` clocks after it was taken.
 
     Parameters
     ----------
@@ -47,11 +31,13 @@ class ResultCodes(wiring.Component):
     Members
     -------
     packets : In(stream.Signature(config.host_out))
+        Packets of the fabric.
     clock : In(32)
-        The time that is said of a step.
+        Clock that is sent with a step.
     codes : Out(stream.Signature(8))
+        The codes.
     idle : Out(1)
-        No packet waits, and no code.
+        No packet and no code waits.
     """
 
     def __init__(self, config: FabricConfig) -> None:
@@ -65,51 +51,43 @@ class ResultCodes(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from a STEP packet to its code."""
+        return 2 + PacketDistance(self.config).latency
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        # The packet in hand, so that whether the next one is taken depends on a register alone.
+        # The packet has a register, so that `ready` depends on registers alone.
         packet = Signal.like(self.packets.p)
         held = Signal()
-        at = Signal(CLOCK_BITS)  # when it was taken
-        said = Signal()  # in this clock its last code is begun, or it goes into the mask
+        clock = Signal(CLOCK_BITS)  # when it was taken
+        encoded = Signal()  # its last code starts in this clock, or it goes into the mask
 
-        # What the host knows. The cursor can be up to `MASK_POSITIONS` behind the last index; it
-        # has room for a skip, too.
+        # State of the host's decoder. `position` is 0 without images.
+        m.submodules.distance = distance = PacketDistance(config)
         population = Signal.like(packet.population)
-        place = Signal(sum(width for _, width in config.position) or 1)  # 0 without images
-        cursor = Signal(max(config.index_width, SKIP_BITS) + 1)
+        position = Signal.like(distance.position)
+        cursor = Signal.like(distance.cursor)
         mask = Signal(MASK_POSITIONS)
-
-        # LOOK: how the packet lies to that.
-        state = Signal(State)
-        kind = Signal(PacketKind)
-        distance = Signal(len(cursor) + 1)
-        packet_place = (
-            Cat(packet[name] for name, _ in config.position) if config.images else Const(0)
-        )
-        same_population, same_place = Signal(), Signal()
-        m.d.sync += [
-            kind.eq(packet.kind),
-            distance.eq(packet.index - cursor),
-            same_population.eq(packet.population == population),
-            same_place.eq(packet_place == place),
+        m.d.comb += [
+            distance.packet.eq(packet),
+            distance.population.eq(population),
+            distance.position.eq(position),
+            distance.cursor.eq(cursor),
         ]
 
-        # A code, and the bytes behind it.
+        # A code, and the bytes after it.
         code = Signal(8)
         operand = Signal(CLOCK_BITS)
-        more = Signal(range(CLOCK_BITS // 8 + 1))
+        remaining = Signal(range(CLOCK_BITS // 8 + 1))
 
         def send(first: Value | int, following: Value | int = 0, count: int = 0) -> None:
-            m.d.sync += [
-                code.eq(first),
-                operand.eq(following),
-                more.eq(count),
-                state.eq(State.SEND),
-            ]
+            m.d.sync += [code.eq(first), operand.eq(following), remaining.eq(count)]
+            m.next = "SEND"
 
-        # One adder for all ways in which the cursor moves, a clock after it was decided.
+        # One adder for all moves of the cursor, in the clock after the decision.
         base, step, moves = Signal.like(cursor), Signal.like(cursor), Signal()
         m.d.sync += moves.eq(0)
         with m.If(moves):
@@ -118,77 +96,72 @@ class ResultCodes(wiring.Component):
         def move(start: Value, further: int) -> None:
             m.d.sync += [base.eq(start), step.eq(further), moves.eq(1)]
 
-        # JUDGE: what follows from the distance.
-        here, near, reached, exact, skipped = (Signal() for _ in range(5))
-        bit = Signal(MASK_POSITIONS)
-        m.d.sync += [
-            here.eq(same_population & same_place & ~distance[-1]),
-            near.eq(distance < MASK_POSITIONS),
-            reached.eq(distance <= SINGLE_REACH),
-            exact.eq(distance == 0),
-            skipped.eq(distance < 1 << SKIP_BITS),
-            bit.eq(1 << distance[:3]),
-        ]
-        m.d.comb += [
-            self.codes.valid.eq(state == State.SEND),
-            self.codes.payload.eq(code),
-            self.packets.ready.eq(state == State.TAKE),
-            self.idle.eq((state == State.TAKE) & ~self.packets.valid),
-        ]
-        with m.If(said):
+        with m.If(encoded):
             m.d.sync += held.eq(0)
-        with m.Switch(state):
-            with m.Case(State.TAKE):
-                m.d.sync += [packet.eq(self.packets.p), at.eq(self.clock), held.eq(1)]
+        is_spike = distance.kind == PacketKind.SPIKE
+        with m.FSM() as fsm:
+            with m.State("TAKE"):
+                m.d.sync += [packet.eq(self.packets.p), clock.eq(self.clock), held.eq(1)]
                 with m.If(self.packets.valid):
-                    m.d.sync += state.eq(State.LOOK)
-            with m.Case(State.LOOK):
-                m.d.sync += state.eq(State.JUDGE)
-            with m.Case(State.JUDGE):
-                m.d.sync += state.eq(State.DECIDE)
-            with m.Case(State.DECIDE):
-                with m.If((kind == PacketKind.SPIKE) & here & near & ~(mask & bit).any()):
-                    m.d.comb += said.eq(1)
-                    m.d.sync += [mask.eq(mask | bit), state.eq(State.TAKE)]
+                    m.next = "LOOK"
+            with m.State("LOOK"):
+                m.next = "JUDGE"
+            with m.State("JUDGE"):
+                m.next = "DECIDE"
+            with m.State("DECIDE"):
+                fits = distance.ahead & distance.in_mask & ~(mask & distance.bit).any()
+                with m.If(is_spike & fits):
+                    m.d.comb += encoded.eq(1)
+                    m.d.sync += mask.eq(mask | distance.bit)
+                    m.next = "TAKE"
                 with m.Elif(mask != 0):
                     send(MASK | mask)
                     move(cursor, MASK_POSITIONS)
                     m.d.sync += mask.eq(0)
-                with m.Elif(kind == PacketKind.STEP):
-                    m.d.comb += said.eq(1)
-                    send(ResultCode.STEP, at, CLOCK_BITS // 8)
-                with m.Elif(~here):
+                with m.Elif(distance.kind == PacketKind.STEP):
+                    m.d.comb += encoded.eq(1)
+                    send(ResultCode.STEP, clock, CLOCK_BITS // 8)
+                with m.Elif(~distance.ahead):
                     send(ResultCode.POPULATION, packet.population, 2)
                     move(Const(0), 0)
-                    m.d.sync += [population.eq(packet.population), place.eq(0)]
+                    m.d.sync += [population.eq(packet.population), position.eq(0)]
                     if config.images:
-                        with m.If(same_population):
+                        with m.If(distance.same_population):
                             padded = (
                                 Cat(packet[name], Const(0, 8))[:8] for name, _ in config.position
                             )
                             send(ResultCode.PLACE, Cat(padded), 2)
-                            m.d.sync += place.eq(packet_place)
-                with m.Elif((kind == PacketKind.SPIKE) & reached):
-                    m.d.comb += said.eq(1)
-                    send(SINGLE | distance[:6])
+                            m.d.sync += position.eq(distance.packet_position)
+                with m.Elif(is_spike & distance.in_single):
+                    m.d.comb += encoded.eq(1)
+                    send(SINGLE | distance.distance[:6])
                     move(packet.index, 1)
-                with m.Elif((kind == PacketKind.STATE) & exact):
-                    m.d.comb += said.eq(1)
+                with m.Elif((distance.kind == PacketKind.STATE) & distance.exact):
+                    m.d.comb += encoded.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
                     move(packet.index, 1)
-                with m.Elif(skipped):
-                    send(ResultCode.SKIP, (distance - 1)[:SKIP_BITS], 1)
+                with m.Elif(distance.in_skip):
+                    send(ResultCode.SKIP, (distance.distance - 1)[:SKIP_BITS], 1)
                     move(packet.index, 0)
                 with m.Else():
                     send(ResultCode.SKIP, (1 << SKIP_BITS) - 1, 1)
                     move(cursor, 1 << SKIP_BITS)
-            with m.Case(State.SEND):
+            with m.State("SEND"):
                 with m.If(self.codes.ready):
                     m.d.sync += [
                         code.eq(operand[:8]),
                         operand.eq(operand >> 8),
-                        more.eq(more - 1),
+                        remaining.eq(remaining - 1),
                     ]
-                    with m.If(more == 0):
-                        m.d.sync += state.eq(Mux(held, State.LOOK, State.TAKE))
+                    with m.If(remaining == 0):
+                        with m.If(held):
+                            m.next = "LOOK"
+                        with m.Else():
+                            m.next = "TAKE"
+        m.d.comb += [
+            self.codes.valid.eq(fsm.ongoing("SEND")),
+            self.codes.payload.eq(code),
+            self.packets.ready.eq(fsm.ongoing("TAKE")),
+            self.idle.eq(fsm.ongoing("TAKE") & ~self.packets.valid),
+        ]
         return m

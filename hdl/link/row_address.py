@@ -1,30 +1,30 @@
-"""The place that LOAD and READ begin with: target, tile and address of a row."""
+"""The row address at the start of LOAD and READ: target, tile and address of a row."""
 
 from amaranth import Module, Signal, Value
 
-PLACE = 5
-"""Bytes of a place: target, tile, and three of the address, the lowest first."""
+ROW_ADDRESS_BYTES = 5
+"""Target, tile, and three bytes of the address, the lowest first."""
 
 
-def keep_place(
-    m: Module, count: Signal, byte: Value, target: Value, tile: Value, address: Value
+def keep_row_address(
+    m: Module, number: Signal, byte: Value, target: Value, tile: Value, address: Value
 ) -> None:
-    """In a clock in which byte number `count` of a body is taken, keep it if it is of the place.
+    """Store a byte that is taken in this clock if it belongs to the row address.
 
     Parameters
     ----------
-    count, byte
+    number, byte
         The byte, and its number in the body.
     target, tile, address
-        Registers that keep the place; a memory may be too small for all bytes of an address.
+        Registers; an `address` narrower than three bytes takes the low bits.
     """
-    with m.Switch(count):
+    with m.Switch(number):
         with m.Case(0):
             m.d.sync += target.eq(byte)
         with m.Case(1):
             m.d.sync += tile.eq(byte)
-        for number in range(PLACE - 2):
-            part = address[8 * number : 8 * number + 8]
+        for n in range(ROW_ADDRESS_BYTES - 2):
+            part = address[8 * n : 8 * n + 8]
             if len(part):
-                with m.Case(2 + number):
+                with m.Case(2 + n):
                     m.d.sync += part.eq(byte)

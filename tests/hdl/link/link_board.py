@@ -276,7 +276,7 @@ class Listener:
 
     config: FabricConfig
     population: int = 0
-    place: tuple[int, int] = (0, 0)
+    position: tuple[int, int] = (0, 0)
     cursor: int = 0
 
     def __post_init__(self) -> None:
@@ -297,7 +297,7 @@ class Listener:
         self.packets.append({"kind": kind, **fields})
 
     def _spike(self, index: int) -> None:
-        self._packet(0, population=self.population, place=self.position, index=index)
+        self._packet(0, population=self.population, position=self.position, index=index)
 
     def _code(self, data: bytes) -> int:
         """Decode the code in front; its bytes, or 0 if it is not whole."""
@@ -330,7 +330,7 @@ class Listener:
             low = -(1 << (self.config.state_bits - 1))
             assert low <= value < -low
             self._packet(
-                1, population=self.population, place=self.position, index=self.cursor, value=value
+                1, population=self.population, position=self.position, index=self.cursor, value=value
             )
             self.cursor += 1
         else:
@@ -343,7 +343,7 @@ class Listener:
         for packet in self.packets:
             fields = dict(packet)
             clocks.append(fields.pop("clock", 0))
-            y, x = fields.pop("place", (0, 0))
+            y, x = fields.pop("position", (0, 0))
             if self.config.images:
                 fields |= {"y": y, "x": x}
             words.append(self.config.host_out.pack(fields))

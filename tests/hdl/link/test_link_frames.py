@@ -10,7 +10,7 @@ from link_board import frame
 
 from spikeloom.golden.link import Refusal
 from spikeloom.hdl.link.frame_receiver import FrameReceiver
-from spikeloom.hdl.link.frame_sender import ON_THE_WAY, FrameSender
+from spikeloom.hdl.link.frame_sender import IN_FLIGHT, FrameSender
 
 CORRUPT, SESSION, ROOM, MISSING = Refusal
 EVERY = 12
@@ -253,7 +253,7 @@ def sent(
                     await ctx.tick()
                 while not ctx.get(dut.content.ready):
                     await ctx.tick()
-                assert ctx.get(dut.full) == (place >= 250 - ON_THE_WAY)
+                assert ctx.get(dut.full) == (place >= 250 - IN_FLIGHT)
                 ctx.set(dut.content.p.data, int(rng.integers(256)) if byte is None else byte)
                 ctx.set(dut.content.p.end, byte is None)
                 ctx.set(dut.content.valid, 1)
