@@ -17,7 +17,7 @@ from spikeloom import golden, hdl, sim
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
-from spikeloom.hdl.axi import AxiFabric
+from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.sim import cache, toolchain
 from spikeloom.sim.merge import merge
@@ -96,7 +96,7 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
 def emit_axi(config: FabricConfig) -> str:
     """The Verilog of a fabric with AXI4-Stream and AXI4-Lite; the top module is `AXI_TOP`.
 
-    As `emit`, with the ports of `hdl.axi.AxiFabric`, such as `s_axi_awaddr`.
+    As `emit`, with the ports of `hdl.axi.axi_fabric.AxiFabric`, such as `s_axi_awaddr`.
     """
     title = "Spikeloom fabric with AXI"
     return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config)))

@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 import spikeloom.hdl
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.hdl.axi import AxiFabric
+from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
 

@@ -18,14 +18,8 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig
-from spikeloom.hdl.axi import (
-    ADDRESS_BITS,
-    IDENTIFIER,
-    VERSION,
-    Register,
-    Response,
-    configuration_hash,
-)
+from spikeloom.hdl.axi.buses import ADDRESS_BITS, Response
+from spikeloom.hdl.axi.registers import IDENTIFIER, VERSION, Register, configuration_hash
 
 SETUP = json.loads(Path("setup.json").read_text(encoding="utf-8"))
 CONFIG = FabricConfig.from_json(SETUP["config"])

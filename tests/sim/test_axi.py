@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.golden.step.run import simulate
-from spikeloom.hdl import axi
-from spikeloom.hdl.axi import Register
+from spikeloom.hdl.axi import axi_fabric, register_port, registers
+from spikeloom.hdl.axi.registers import Register
 from spikeloom.mapping.plan import map_network
 from spikeloom.sim import cache
 from spikeloom.sim.cosim import process
@@ -144,7 +145,9 @@ def test_a_host_on_the_bus(name: str, tmp_path: Path) -> None:
     assert counters["cycles"] > len(words)
 
 
-# What must be seen. A text that no longer occurs once is an error.
+MODULES: tuple[Any, ...] = (register_port, registers, axi_fabric)
+
+# Faults that the bench must detect. Each text occurs once in these modules.
 FAULTS = {
     "an answer does not wait": ("m.Elif(bus.bready)", "m.Else()"),
     "an address too many": ("address & data & (~bus.bvalid", "address & (~bus.bvalid"),
@@ -160,15 +163,21 @@ FAULTS = {
 
 @pytest.mark.usefixtures("bench_is_found")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_seen(fault: str, tmp_path: Path) -> None:
-    source = Path(axi.__file__).read_text(encoding="utf-8")
+def test_a_fault_is_seen(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = FAULTS[fault]
-    assert source.count(right) == 1
-    broken = types.ModuleType("spikeloom.hdl.axi")
-    exec(source.replace(right, wrong), broken.__dict__)
+    sources = {module: Path(module.__file__).read_text(encoding="utf-8") for module in MODULES}
+    assert sum(source.count(right) for source in sources.values()) == 1
+    (module,) = (module for module, source in sources.items() if right in source)
+    broken = types.ModuleType(module.__name__)
+    exec(sources[module].replace(right, wrong), broken.__dict__)
+    for name, value in vars(broken).items():
+        if getattr(value, "__module__", "") == module.__name__:
+            for user in MODULES:
+                if hasattr(user, name):
+                    monkeypatch.setattr(user, name, value)
     config = FABRICS["one tile"]
     image, _, words = mapped(config)
-    verilog = generate_axi("broken", config, broken.AxiFabric(config))
+    verilog = generate_axi("broken", config, axi_fabric.AxiFabric(config))
     tests, failed, _ = play(image, words, tmp_path, verilog)
     assert tests == TESTS
     assert failed

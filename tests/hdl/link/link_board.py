@@ -330,7 +330,11 @@ class Listener:
             low = -(1 << (self.config.state_bits - 1))
             assert low <= value < -low
             self._packet(
-                1, population=self.population, position=self.position, index=self.cursor, value=value
+                1,
+                population=self.population,
+                position=self.position,
+                index=self.cursor,
+                value=value,
             )
             self.cursor += 1
         else:
