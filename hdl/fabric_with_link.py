@@ -20,14 +20,14 @@ class FabricWithLink(wiring.Component):
     config
         Sizes of the fabric.
     link
-        What the link is built with.
+        Settings of the link.
     contents
-        What the fabric is built with.
+        Initial contents of the memories.
 
     Members
     -------
     rx : In(1, init=1)
-        The pin from the host; it may change at any time.
+        The pin from the host; asynchronous.
     tx : Out(1, init=1)
         The pin to the host.
     """

@@ -14,8 +14,8 @@ from spikeloom.hdl.fabric import Fabric
 class AxiFabric(wiring.Component):
     """A fabric with its streams as AXI4-Stream, and everything else as registers on AXI4-Lite.
 
-    Timing: each stream passes a queue of two entries, which adds `latency` clocks and carries one
-    word per clock. For the registers see `RegisterPort`. A load word is written in the clock in
+    Timing: each stream passes a queue of two entries, which adds one clock and carries one word
+    per clock. For the registers see `RegisterPort`. A load word is written in the clock in
     which the commit is carried out, in a mesh `tree_depth` clocks later.
 
     Parameters
@@ -49,11 +49,6 @@ class AxiFabric(wiring.Component):
                 "s_axi": In(Axi4Lite()),
             }
         )
-
-    @property
-    def latency(self) -> int:
-        """Clocks that each stream adds."""
-        return 1
 
     def elaborate(self, platform: object) -> Module:
         config = self.config

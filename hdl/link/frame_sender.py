@@ -52,7 +52,7 @@ class FrameEncoder(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks from the end of the content to `done`."""
-        return 43
+        return 44
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -119,8 +119,8 @@ class FrameSender(wiring.Component):
     """Sends frames from two buffers: one is filled while the other is sent.
 
     Timing: bytes follow one another on the line without a pause as long as each frame is complete
-    in time. The first byte of a complete frame is valid `latency` clocks after the encoder was
-    done, if the line is free.
+    in time. The first byte of a frame is valid `latency` clocks after the end of its content was
+    taken, if the line is free.
 
     Members
     -------
@@ -144,8 +144,8 @@ class FrameSender(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Clocks from a complete frame to its first byte."""
-        return 3
+        """Clocks from the end of the content to the first byte of the frame."""
+        return 47
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

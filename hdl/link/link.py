@@ -32,7 +32,7 @@ class Link(wiring.Component):
     Members
     -------
     rx : In(1, init=1)
-        The pin from the host; it may change at any time.
+        The pin from the host; asynchronous.
     tx : Out(1, init=1)
         The pin to the host.
     begins : Out(1)

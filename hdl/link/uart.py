@@ -6,29 +6,32 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 BITS = 10
-"""Bits of a byte on the line: start, 8 data bits, stop."""
+"""Bits of a byte on the line: start bit, 8 data bits, stop bit."""
 
 
 class Receiver(wiring.Component):
-    """Bytes from the line; each bit is looked at in its middle.
+    """Receives bytes; samples each bit in its middle.
 
-    Timing: a byte is there in the middle of its stop bit. The line may begin the next at the end
-    of that bit, up to half a bit before it by the receiver's clock. A byte whose stop bit is 0 is
-    dropped, and the next begins after the line was idle.
+    Counters and no state machine: the number of bits remaining and the clocks to the next sample.
+
+    Timing: `valid` is 1 `latency` clocks after the falling edge of the start bit, in the middle of
+    the stop bit. The next start bit may come at the end of the stop bit, by the receiver's clock up
+    to half a bit earlier. A byte whose stop bit is 0 is dropped; the next start bit counts only
+    after the line was idle.
 
     Parameters
     ----------
     clocks_per_bit
-        4 or more.
+        Clocks of a bit, 4 or more.
 
     Members
     -------
     rx : In(1, init=1)
-        The pin; it may change at any time.
+        The pin; asynchronous.
     valid : Out(1)
-        In one clock: there is a byte.
+        For one clock: there is a byte.
     data : Out(8)
-        The byte; it holds for a bit at least.
+        The byte; stable for at least one bit.
     """
 
     rx: In(1, init=1)
@@ -39,48 +42,56 @@ class Receiver(wiring.Component):
         self.clocks_per_bit = clocks_per_bit
         super().__init__()
 
+    @property
+    def latency(self) -> int:
+        """Clocks from the edge of the start bit to `valid`."""
+        return 3 + self.clocks_per_bit // 2 + (BITS - 1) * self.clocks_per_bit
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         line = Signal(init=1)
         m.submodules += FFSynchronizer(self.rx, line, init=1)
 
         wait = Signal(range(self.clocks_per_bit))
-        left = Signal(range(BITS + 1))  # bits that have not been looked at; 0: between bytes
+        remaining = Signal(range(BITS + 1))  # bits to sample; 0: between bytes
         broken = Signal()  # the line was 0 where it had to be 1, and still is
         m.d.sync += self.valid.eq(0)
-        with m.If(left == 0):
+        with m.If(remaining == 0):
             m.d.sync += wait.eq(self.clocks_per_bit // 2 - 1)
             with m.If(line):
                 m.d.sync += broken.eq(0)
             with m.Elif(~broken):
-                m.d.sync += left.eq(BITS)
+                m.d.sync += remaining.eq(BITS)
         with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.Else():
-            m.d.sync += [wait.eq(self.clocks_per_bit - 1), left.eq(left - 1)]
-            with m.If(left == 1):
+            m.d.sync += [wait.eq(self.clocks_per_bit - 1), remaining.eq(remaining - 1)]
+            with m.If(remaining == 1):
                 m.d.sync += [self.valid.eq(line), broken.eq(~line)]
-            with m.Elif((left == BITS) & line):
-                m.d.sync += left.eq(0)  # no start bit
+            with m.Elif((remaining == BITS) & line):
+                m.d.sync += remaining.eq(0)  # no start bit
             with m.Else():
                 m.d.sync += self.data.eq(Cat(self.data[1:], line))
         return m
 
 
 class Transmitter(wiring.Component):
-    """Bytes onto the line.
+    """Sends bytes.
 
-    Timing: the start bit of a byte taken in clock n begins in clock n + 1; a byte takes
+    Counters and no state machine: the number of bits remaining and the clocks to the next bit.
+
+    Timing: the start bit of a byte taken in clock n begins in clock n + `latency`; a byte takes
     10 * `clocks_per_bit` clocks, and the next one may follow without a pause.
 
     Parameters
     ----------
     clocks_per_bit
-        4 or more.
+        Clocks of a bit, 4 or more.
 
     Members
     -------
     bytes : In(stream.Signature(8))
+        The bytes.
     tx : Out(1, init=1)
         The pin.
     """
@@ -92,28 +103,33 @@ class Transmitter(wiring.Component):
         self.clocks_per_bit = clocks_per_bit
         super().__init__()
 
+    @property
+    def latency(self) -> int:
+        """Clocks from a byte to its start bit."""
+        return 1
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         wait = Signal(range(self.clocks_per_bit))
-        left = Signal(range(BITS))  # bits to follow the present one
+        remaining = Signal(range(BITS))  # bits after the current one
         later = Signal(BITS - 1, init=-1)
-        ends = Signal()  # no bit, or the last clock of one
+        ends = Signal()  # idle, or the last clock of a bit
         m.d.comb += [
             ends.eq(wait == 0),
-            self.bytes.ready.eq(ends & (left == 0)),
+            self.bytes.ready.eq(ends & (remaining == 0)),
         ]
         with m.If(~ends):
             m.d.sync += wait.eq(wait - 1)
-        with m.Elif(left != 0):
+        with m.Elif(remaining != 0):
             m.d.sync += [
                 wait.eq(self.clocks_per_bit - 1),
-                left.eq(left - 1),
+                remaining.eq(remaining - 1),
                 Cat(self.tx, later).eq(Cat(later, 1)),
             ]
         with m.Elif(self.bytes.valid):
             m.d.sync += [
                 wait.eq(self.clocks_per_bit - 1),
-                left.eq(BITS - 1),
+                remaining.eq(BITS - 1),
                 Cat(self.tx, later).eq(Cat(Const(0, 1), self.bytes.payload, Const(1, 1))),
             ]
         return m

@@ -1,4 +1,4 @@
-"""Collector: brings the tiles' packets to the host."""
+"""Collector: takes the packets of the tiles to the host."""
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -8,15 +8,15 @@ from spikeloom.golden.spec import FabricConfig, Port
 from spikeloom.hdl.common.arbiter import RoundRobin
 from spikeloom.hdl.common.shapes import struct
 
-PLACES = 2
-"""Places of a node's queue: the least with one packet per clock and a registered ready."""
+DEPTH = 2
+"""Entries of a node's queue: the minimum for one packet per clock with a registered ready."""
 
 
 class CollectorNode(wiring.Component):
-    """Merges streams, each in its turn.
+    """Merges streams by round robin.
 
-    Timing: a packet taken in clock n is valid in clock n + 1; one packet per clock. Room is known
-    from registers alone.
+    Timing: a packet taken in clock n is valid in clock n + `latency`; one packet per clock. Whether
+    there is room depends on registers alone.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ class CollectorNode(wiring.Component):
     Members
     -------
     inputs : In(stream.Signature(config.host_out)).array(inputs)
+        Packets of the tile and of the nodes behind.
     output : Out(stream.Signature(config.host_out))
+        The same packets.
     """
 
     def __init__(self, config: FabricConfig, inputs: int) -> None:
@@ -37,16 +39,21 @@ class CollectorNode(wiring.Component):
         packet = stream.Signature(struct(config.host_out))
         super().__init__({"inputs": In(packet).array(inputs), "output": Out(packet)})
 
+    @property
+    def latency(self) -> int:
+        """Clocks from an input to the output, if no packet is ahead."""
+        return 1
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        queue = Signal(data.ArrayLayout(struct(self.config.host_out), PLACES))
-        level = Signal(range(PLACES + 1))
+        queue = Signal(data.ArrayLayout(struct(self.config.host_out), DEPTH))
+        level = Signal(range(DEPTH + 1))
         m.submodules.arbiter = arbiter = RoundRobin([1] * self.count)
         taken, popped = Signal(), Signal()
-        second = Signal()  # the first place stays taken
+        second = Signal()  # the first entry stays occupied
         m.d.comb += [
             arbiter.requests.eq(Cat(port.valid for port in self.inputs)),
-            arbiter.enable.eq(level < PLACES),
+            arbiter.enable.eq(level < DEPTH),
             taken.eq(arbiter.grant.any()),
             self.output.valid.eq(level != 0),
             self.output.p.eq(queue[0]),
@@ -66,6 +73,8 @@ class CollectorNode(wiring.Component):
 class Collector(wiring.Component):
     """A node for each tile: along each row to the west, then along column 0 to tile 0 and the host.
 
+    Timing: 1 clock per node on the path.
+
     Parameters
     ----------
     config
@@ -74,7 +83,9 @@ class Collector(wiring.Component):
     Members
     -------
     tiles : In(stream.Signature(config.host_out)).array(tiles)
+        Packets of the tiles.
     host : Out(stream.Signature(config.host_out))
+        Packets to the host.
     occupied : Out(tiles)
         The nodes that hold a packet.
     """
@@ -96,8 +107,8 @@ class Collector(wiring.Component):
         nodes: dict[int, CollectorNode] = {}
         for tile in reversed(range(config.tiles)):
             sides = [Port.EAST, Port.SOUTH] if tile % config.columns == 0 else [Port.EAST]
-            beyond = [config.neighbour(tile, side) for side in sides]
-            feeding = [other for other in beyond if other is not None]
+            neighbours = [config.neighbour(tile, side) for side in sides]
+            feeding = [other for other in neighbours if other is not None]
             nodes[tile] = node = CollectorNode(config, 1 + len(feeding))
             m.submodules[f"node{tile}"] = node
             connect(m, flipped(self.tiles[tile]), node.inputs[0])

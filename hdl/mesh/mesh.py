@@ -1,4 +1,4 @@
-"""Mesh: the routers, and the links between them."""
+"""Mesh: the routers and the links between them."""
 
 from amaranth import Module
 from amaranth.lib import stream, wiring
@@ -13,32 +13,35 @@ from spikeloom.hdl.mesh.router import Router
 
 
 class Mesh(wiring.Component):
-    """Carries packets from tiles, and from the host, to the tiles that their route names.
+    """Carries packets from the tiles and the host to the tiles of their route.
 
-    Timing: 3 clocks a hop, the way into and out of the mesh included as one.
+    Timing: 3 clocks per router on the path, if no packet is ahead.
 
     Parameters
     ----------
     config
         Sizes of the fabric; two tiles or more.
     contents
-        What its memories start with.
+        Initial contents of the route tables.
 
     Members
     -------
     host : In(stream.Signature(config.event))
-        Events from the host, into the west of tile 0.
-    inject, deliver : In, Out(stream.Signature(config.event)).array(tiles)
-        From and to each tile.
+        Events from the host, into the west port of tile 0.
+    inject : In(stream.Signature(config.event)).array(tiles)
+        Events from each tile.
+    deliver : Out(stream.Signature(config.event)).array(tiles)
+        Events to each tile.
     loads : In(load_signature(config)).array(tiles)
         Write the route table of each router.
     reads : In(read_signature(config)).array(tiles)
-        With `readable` only: read it.
-    slot : In
+        With `readable` only: read the route table of each router.
+    slot : In(config.slot_width)
+        The slot that is being fired.
     pending : Out(tiles)
-        Where a packet due in `slot` is.
+        The routers that hold a packet due in `slot`.
     dropped : Out(3).array(tiles)
-        Packets in this clock that may leave through no port.
+        For each router how many packets it drops in this clock: their route has no port there.
 
     Attributes
     ----------

@@ -17,10 +17,10 @@ from spikeloom.hdl.common.shapes import memory, struct
 
 
 class RouterInput(wiring.Component):
-    """Looks up where a packet goes and holds it until it has left through every such port.
+    """Looks up the ports of a packet and holds it until it has left through each of them.
 
-    Timing: a packet taken in clock n is at the head in clock n + 2; one packet per clock. `ready`
-    depends on registers alone.
+    Timing: a packet taken in clock n is at the head in clock n + `latency`; one packet per clock.
+    `ready` depends on registers alone.
 
     Parameters
     ----------
@@ -29,25 +29,28 @@ class RouterInput(wiring.Component):
     turns
         The ports through which packets may leave; others in the table are ignored.
     contents
-        Rows that the route table starts with.
+        Initial rows of the route table.
 
     Members
     -------
     packet : In(stream.Signature(config.event))
+        Packets from the link.
     load : In(load_signature(config))
         Writes the route table.
     read : In(read_signature(config))
-        With `readable` only: reads it.
+        With `readable` only: reads the route table.
     head : Out(config.event)
-        The packet whose turn it is.
+        The oldest packet.
     wants : Out(len(turns))
         The ports, in the order of `turns`, through which the head still has to leave.
     granted : In(len(turns))
-        Those through which it leaves in this clock.
+        The ports through which it leaves in this clock.
     dropped : Out(1)
-        A packet may leave through none of the ports.
-    slot : In, pending : Out(1)
-        Whether a packet due in `slot` is here.
+        A packet is dropped in this clock: its route has none of the ports.
+    slot : In(config.slot_width)
+        The slot that is being fired.
+    pending : Out(1)
+        Holds a packet due in `slot`.
     """
 
     def __init__(
@@ -70,6 +73,11 @@ class RouterInput(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from `packet` to `head`, if no packet is ahead."""
+        return 2
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -82,7 +90,7 @@ class RouterInput(wiring.Component):
         connect_load(m, self.load, LoadTarget.ROUTE, routes)
         route_read = routes.read_port()
 
-        # L: the packet, and beside it its row of the table.
+        # Stage L: the packet and its row of the route table.
         l_valid = Signal()
         l_packet = Signal(struct(config.event))
         level = Signal(range(config.buffer + 1))
@@ -103,7 +111,7 @@ class RouterInput(wiring.Component):
             self.dropped.eq(l_valid & ~ports.any()),
         ]
 
-        # The queue: place 0 is the head; `wants` of an empty place is 0.
+        # Entry 0 of the queue is the head; `wants` of an empty entry is 0.
         place = data.StructLayout({"packet": struct(config.event), "wants": len(self.turns)})
         queue = Signal(data.ArrayLayout(place, config.buffer))
         left = Signal.like(self.wants)
@@ -134,31 +142,35 @@ class RouterInput(wiring.Component):
 
 
 class RouterOutput(wiring.Component):
-    """Takes packets from the inputs in turn, from each as many as it has sources.
+    """Takes packets from the inputs by round robin, from each as many as it has sources.
 
-    So what leaves is shared alike between the sources behind the inputs, not between the inputs.
+    So the link is shared equally between the sources behind the inputs, not between the inputs.
 
-    Timing: a packet granted in clock n is valid in clock n + 1; one packet per clock. An input that
-    asks is granted after at most as many grants to others as the other inputs have sources
-    together.
+    Timing: a packet granted in clock n is valid in clock n + `latency`; one packet per clock. A
+    requesting input waits for at most as many grants to others as the other inputs have sources in
+    total.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     sources
-        For each input how many sources send packets through it, 1 or more.
+        For each input the number of sources that send packets through it, 1 or more.
 
     Members
     -------
     wanted : In(len(sources))
         The inputs whose head wants to leave here.
     heads : In(config.event).array(len(sources))
+        Their heads.
     granted : Out(len(sources))
         The input whose head is taken in this clock.
     packet : Out(stream.Signature(config.event))
-    slot : In, pending : Out(1)
-        Whether a packet due in `slot` is here.
+        Packets to the link.
+    slot : In(config.slot_width)
+        The slot that is being fired.
+    pending : Out(1)
+        Holds a packet due in `slot`.
     """
 
     def __init__(self, config: FabricConfig, sources: Sequence[int]) -> None:
@@ -175,6 +187,11 @@ class RouterOutput(wiring.Component):
                 "pending": Out(1),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from a grant to `packet`."""
+        return 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -198,34 +215,37 @@ class RouterOutput(wiring.Component):
 class Router(wiring.Component):
     """Sends each packet through the ports that its route names: along the row, then the column.
 
-    A packet for several ports is taken in once and leaves through each as soon as that is free.
-    Every output serves its inputs in turn, each by the number of its sources.
+    A multicast packet is taken in once and leaves through each of its ports as soon as that is
+    free. Every output serves its inputs by round robin, weighted by their numbers of sources.
 
-    Timing: 3 clocks from the input of a router to that of the next if nothing is in the way; one
-    packet per clock and port. No output of a stream depends on an input in the same clock.
+    Timing: `latency` clocks from the input of a router to the input of the next if no packet is
+    ahead; one packet per clock and port. No stream output depends on an input in the same clock.
 
     Parameters
     ----------
     config
         Sizes of the fabric.
     tile
-        Its place in the mesh.
+        Number of the tile.
     contents
-        Rows that its memories start with.
+        Initial rows of the route tables.
 
     Members
     -------
-    inputs, outputs : In, Out(stream.Signature(config.event)).array(5)
-        By `Port`; those at an edge are not connected. Only tile 0 has an input without an output:
-        WEST, where the host's events come in.
+    inputs : In(stream.Signature(config.event)).array(5)
+        By `Port`; ports at an edge are not connected, but for WEST of tile 0: the host's events.
+    outputs : Out(stream.Signature(config.event)).array(5)
+        By `Port`; ports at an edge are not connected.
     load : In(load_signature(config))
         Writes the route table.
     read : In(read_signature(config))
-        With `readable` only: reads the copy of the input whose port is `byte`.
-    slot : In, pending : Out(1)
-        Whether a packet due in `slot` is here.
+        With `readable` only: reads the table of the input whose port is `byte`.
+    slot : In(config.slot_width)
+        The slot that is being fired.
+    pending : Out(1)
+        Holds a packet due in `slot`.
     dropped : Out(3)
-        Packets in this clock that may leave through no port.
+        Number of packets dropped in this clock: their route has no port here.
     """
 
     def __init__(self, config: FabricConfig, tile: int, contents: Rows = NO_ROWS) -> None:
@@ -244,6 +264,11 @@ class Router(wiring.Component):
                 "dropped": Out(3),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from an input to the next router's."""
+        return 3
 
     def elaborate(self, platform: object) -> Module:
         config = self.config

@@ -67,7 +67,7 @@ ROUTER_FAULTS = {
     "one input forgotten": (Router, "Cat(pending).any()", "Cat(pending[1:]).any()"),
 }
 COLLECTOR_FAULTS = {
-    "overwritten": (CollectorNode, "arbiter.enable.eq(level < PLACES)", "arbiter.enable.eq(1)"),
+    "overwritten": (CollectorNode, "arbiter.enable.eq(level < DEPTH)", "arbiter.enable.eq(1)"),
     "overtaken": (CollectorNode, "second.eq((level == 1) & ~popped)", "second.eq(level == 1)"),
     "sent again": (CollectorNode, "queue[0].eq(queue[1])", "queue[1].eq(queue[0])"),
 }
