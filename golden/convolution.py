@@ -106,7 +106,7 @@ Counts = NDArray[np.unsignedinteger[Any]]
 class ConvolutionSums:
     """The exact sums that the events of a convolution's source add to its targets.
 
-    The kernel is multiplied with the unfolded input, a column for each position of the output, in
+    For each row of the output, the kernel is multiplied with the unfolded input of that row, in
     the smallest float type in which every partial sum is an exact integer.
 
     Parameters
@@ -123,75 +123,89 @@ class ConvolutionSums:
         self._convolution = convolution
         self._image = image
         self._output = convolution.output(image)
-        # By group: (channels of the target's group, taps).
+        # By group: (channels of the target's group, kernel rows * channels * kernel columns).
         taps = math.prod(convolution.weights.shape[1:])
-        kernel = convolution.weights.reshape(convolution.groups, -1, taps)
+        kernel = convolution.weights.transpose(0, 2, 1, 3).reshape(convolution.groups, -1, taps)
         max_pooled = max_count * math.prod(convolution.pool)
         self._counts = np.uint16 if max_pooled < 1 << 16 else np.uint32
         bits = (max_pooled * int(np.abs(kernel).sum(axis=2).max())).bit_length() + 1
         self._kernel = kernel.astype(np.float32 if bits <= 25 else np.float64)
         self._integer = np.int32 if bits <= 32 else np.int64
-        self._block = max(1, BLOCK // (kernel[:, 0].size * math.prod(self._output[1:])))
-        self._buffers = _Buffers(convolution, image, self._block, self._kernel.dtype)
+        self._buffers = _Buffers(convolution, image, self._kernel.dtype)
 
     def __call__(self, events: Events) -> Signed:
         """Sums of shape (..., targets) for events (..., sources)."""
         flat = events.reshape(-1, *self._image)
-        sums = np.empty((len(flat), *self._output), self._integer)
-        for start in range(0, len(flat), self._block):
-            pooled = _pooled(self._convolution, flat[start : start + self._block], self._counts)
+        groups, each, _ = self._kernel.shape
+        sums = np.empty((len(flat), groups, each, *self._output[1:]), self._integer)
+        block = self._buffers.block
+        for start in range(0, len(flat), block):
+            pooled = _pooled(self._convolution, flat[start : start + block], self._counts)
             product = self._product(self._buffers.unfold(pooled))
-            sums[start : start + self._block] = product.reshape(-1, *self._output)
+            sums[start : start + block] = product.swapaxes(2, 3)
         return sums.reshape(*events.shape[:-1], -1)
 
     def _product(self, unfolded: NDArray[Any]) -> NDArray[Any]:
-        """Sums as floats, moments first, then in the order of the target's neurons."""
-        groups, _, taps = self._kernel.shape
-        matrices = unfolded.reshape(len(unfolded), groups, taps, -1)
+        """Sums as floats, (moments, groups, output rows, channels of the group, columns)."""
         with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
-            if matrices.shape[3] == 1:  # one product with a matrix, not many with vectors
-                rows = matrices[..., 0].transpose(1, 0, 2) @ self._kernel.transpose(0, 2, 1)
-                product: NDArray[Any] = rows.transpose(1, 0, 2)
+            if self._output[1:] == (1, 1):  # one product with a matrix, not many with vectors
+                inputs = unfolded[:, :, 0, :, 0].swapaxes(0, 1)
+                rows = inputs @ self._kernel.swapaxes(1, 2)
+                product: NDArray[Any] = rows.swapaxes(0, 1)[:, :, np.newaxis, :, np.newaxis]
             else:
-                product = self._kernel @ matrices
+                product = self._kernel[:, np.newaxis] @ unfolded
         return product
 
 
 class _Buffers(threading.local):
     """Memory in which a thread unfolds one block of input after the other.
 
-    Fresh memory for each block would cost a page fault every 4 KiB.
+    Only columns are unfolded. The input of a row of the output is then that of its kernel rows,
+    which lie one after the other (if dilated, they are copied). Fresh memory for each block would
+    cost a page fault every 4 KiB.
     """
 
-    def __init__(
-        self, convolution: Convolution, image: ImageShape, block: int, dtype: np.dtype[Any]
-    ) -> None:
-        channels, *extents = image
+    def __init__(self, convolution: Convolution, image: ImageShape, dtype: np.dtype[Any]) -> None:
         (top, bottom), (left, right) = convolution.padding
         height, width = (
-            extent // pool for extent, pool in zip(extents, convolution.pool, strict=True)
+            extent // pool for extent, pool in zip(image[1:], convolution.pool, strict=True)
         )
+        rows, columns = top + height + bottom, left + width + right
+        _, each, kernel_rows, kernel_columns = convolution.weights.shape
+        unfolded_row = kernel_columns * convolution.output(image)[2]
+        self.block = max(1, BLOCK // (image[0] * rows * max(columns, unfolded_row)))
         # Only the image is ever written, so the padding stays 0.
-        padded = np.zeros((block, channels, top + height + bottom, left + width + right), dtype)
-        self._inner = padded[:, :, top : top + height, left : left + width]
-        rows, columns = convolution.weights.shape[2:]
-        down, right = convolution.dilation
-        reach = (rows - 1) * down + 1, (columns - 1) * right + 1
-        windows = sliding_window_view(padded, reach, axis=(2, 3))
-        rows, columns = convolution.stride
-        windows = windows[:, :, ::rows, ::columns, ::down, ::right]
-        self._windows = windows.transpose(0, 1, 4, 5, 2, 3)
-        self._unfolded = np.empty(self._windows.shape, dtype)
+        padded = np.zeros((self.block, convolution.groups, each, rows, columns), dtype)
+        self._inner = padded[..., top : top + height, left : left + width]
+        windows = _windows(
+            padded, 4, kernel_columns, convolution.stride[1], convolution.dilation[1]
+        )
+        # (moments, groups, rows, channels of the group, kernel columns, output columns)
+        self._columns = windows.transpose(0, 1, 3, 2, 5, 4)
+        self._unfolded = np.empty(self._columns.shape, dtype)
+        windows = _windows(
+            self._unfolded, 2, kernel_rows, convolution.stride[0], convolution.dilation[0]
+        )
+        # (moments, groups, output rows, kernel rows, channels, kernel columns, output columns)
+        self._rows = windows.transpose(0, 1, 2, 6, 3, 4, 5)
 
     def unfold(self, pooled: Counts | Events) -> NDArray[Any]:
-        """The input of each kernel tap for each position of the output.
+        """What each kernel tap sees in each position of the output.
 
-        Shape (moments, channels, kernel rows, kernel columns, output rows, output columns).
+        Shape (moments, groups, output rows, kernel rows * channels * kernel columns, output
+        columns).
         """
         moments = len(pooled)
-        self._inner[:moments] = pooled
-        self._unfolded[:moments] = self._windows[:moments]
-        return self._unfolded[:moments]
+        self._inner[:moments] = pooled.reshape(moments, *self._inner.shape[1:])
+        self._unfolded[:moments] = self._columns[:moments]
+        rows = self._rows[:moments]
+        return rows.reshape(*rows.shape[:3], -1, rows.shape[-1])
+
+
+def _windows(x: NDArray[Any], axis: int, taps: int, stride: int, dilation: int) -> NDArray[Any]:
+    """A view of `x` in which `axis` is that of the output, and the last axis that of the taps."""
+    windows = sliding_window_view(x, (taps - 1) * dilation + 1, axis=axis)
+    return np.moveaxis(np.moveaxis(windows, axis, 0)[::stride], 0, axis)[..., ::dilation]
 
 
 def _pooled(

@@ -107,9 +107,10 @@ class Batch:
         """Bias and what `connections` bring in steps start..stop-1, (steps, samples, size)."""
         samples = next(iter(self.events.values())).shape[1]
         x = np.empty((stop - start, samples, population.size), self._integer)
+        bias = population.bias.astype(self._integer)
 
         def fill(part: slice) -> None:
-            x[part] = population.bias
+            x[part] = bias
             for connection in connections:
                 self._add(x[part], connection, start + part.start)
 
