@@ -130,15 +130,7 @@ def bin_events(
         raise SpikeloomError(f"shape must be (polarities, rows, columns), not {shape!r}")
     times = _numbers("t", t, "iuf").astype(np.float64)
     axes = {"p": _numbers("p", p, "iub"), "y": _numbers("y", y, "iu"), "x": _numbers("x", x, "iu")}
-    if times.ndim != 1 or any(values.shape != times.shape for values in axes.values()):
-        raise SpikeloomError("events: t, x, y and p must be arrays of one length")
-    if not np.isfinite(times).all() or (times < 0).any():
-        raise SpikeloomError("events: t must be finite and not negative; subtract the first time")
-    for (name, values), size in zip(axes.items(), sizes, strict=True):
-        if values.size and not (values.min() >= 0 and values.max() < size):
-            raise SpikeloomError(
-                f"events: {name} must be 0..{size - 1}, not {values.min()}..{values.max()}"
-            )
+    _check_events(times, axes, sizes)
     with np.errstate(over="ignore"):
         step = np.floor(times / length)
     if steps is not None and _integer(steps) < 1:
@@ -154,8 +146,8 @@ def bin_events(
     kept = step < count
     if kept.size and not kept.any():
         warnings.warn(
-            f"events: all {kept.size} lie after the last of {count} steps of {dt:g}, so none is "
-            f"left; the first is at t = {times.min():g}: give dt in the unit of t, subtract the "
+            f"events: all {kept.size} come after the last of {count} steps of {length:g}, so none "
+            f"is left; the first is at t = {times.min():g}: give dt in the unit of t, subtract the "
             "first time, or raise steps",
             SpikeloomWarning,
             stacklevel=2,
@@ -166,6 +158,19 @@ def bin_events(
     cells = step[kept].astype(np.int64) * axons + position
     counts = np.bincount(cells, minlength=count * axons)
     return np.minimum(counts, limit).astype(np.uint8).reshape(count, axons)
+
+
+def _check_events(times: NDArray[np.float64], axes: Mapping[str, Any], sizes: list[int]) -> None:
+    """Refuse events of unequal length, before time 0, or outside the sensor."""
+    if times.ndim != 1 or any(values.shape != times.shape for values in axes.values()):
+        raise SpikeloomError("events: t, x, y and p must be arrays of one length")
+    if not np.isfinite(times).all() or (times < 0).any():
+        raise SpikeloomError("events: t must be finite and not negative; subtract the first time")
+    for (name, values), size in zip(axes.items(), sizes, strict=True):
+        if values.size and not (values.min() >= 0 and values.max() < size):
+            raise SpikeloomError(
+                f"events: {name} must be 0..{size - 1}, not {values.min()}..{values.max()}"
+            )
 
 
 def _positive(value: Any) -> float | None:

@@ -166,10 +166,10 @@ def partition(
     Raises
     ------
     SpikeloomError
-        The network does not fit: names every memory that is short, and by how much.
+        The network does not fit: names every memory that is short, and by how much. Totals are
+        checked before, by `mapping.sizes.check_fits`.
     """
     demands = list(_demands(network, config, record, activity))
-    _check_totals(network, demands, config)
     spread = config.tiles
     while True:
         try:
@@ -279,53 +279,18 @@ def _parts(demands: list[_Demand], tiles: list[_Tile]) -> Iterator[Part]:
             start += size
 
 
-def _check_totals(network: Network, demands: list[_Demand], config: FabricConfig) -> None:
-    """Refuse a network that no partition could make fit, naming everything that is short."""
-    whole = _Tile(demands, config)
-    for number, demand in enumerate(demands[:-1]):
-        whole.add(number, demand.channels)
-    last = len(demands) - 1
-    totals = whole.needs(last, demands[last].channels)
-    if config.tiles > 1:
-        # On several tiles, any population may end with an incomplete group that takes no padding.
-        totals["neurons"] = sum(
-            neuron_rows(
-                groups_of(demand.channels, config.lanes) * demand.positions,
-                demand.channels,
-                config.lanes,
-            )
-            for demand in demands
-        )
-        totals["weight_words"] = sum(demand.words for demand in demands)
-    nodes = shapes(network)
-    largest = max(demand.channels for demand in demands)
-    sources = max((nodes[c.source][0] for c in network.connections), default=1)
-    each = {
-        "connections": len(network.connections),
-        # Packets number the channels of a whole population.
-        "axons": max(sources, largest) if largest > 1 << config.index_width else sources,
-        "slots": network.max_delay + 1,
-    }
-    short = ", ".join(
-        filter(None, (_shortages(totals, config, config.tiles), _shortages(each, config)))
-    )
-    if short:
-        raise _does_not_fit(short)
-
-
 def _check_routes(network: Network, parts: Sequence[Part], config: FabricConfig) -> None:
     needs = {"routes": len(set(destinations(network, parts)))}
     if config.tiles > 1 and (short := _shortages(needs, config)):
         raise _does_not_fit(short)
 
 
-def _shortages(needs: dict[str, int], config: FabricConfig, tiles: int = 1) -> str:
-    """The sizes that are exceeded by `needs`, with `tiles` memories of each kind together."""
-    times = f"{tiles} x " if tiles > 1 else ""
+def _shortages(needs: dict[str, int], config: FabricConfig) -> str:
+    """The sizes of a tile that are exceeded by `needs`."""
     return ", ".join(
-        f"{name} {need} of {times}{size} (short by {need - tiles * size})"
+        f"{name} {need} of {size} (short by {need - size})"
         for name, need in needs.items()
-        if need > tiles * (size := getattr(config, name))
+        if need > (size := getattr(config, name))
     )
 
 

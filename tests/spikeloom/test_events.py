@@ -106,7 +106,7 @@ def test_events_that_are_all_too_late_are_a_warning() -> None:
     zeros = np.zeros(3, np.int64)
     late = {"dt": 1e-3, "shape": (1, 1, 1), "steps": 5}
     message = (
-        r"all 3 lie after the last of 5 steps of 0\.001, so none is left; the first is at t = 6: "
+        r"all 3 come after the last of 5 steps of 0\.001, so none is left; the first is at t = 6: "
         "give dt in the unit of t"
     )
     with pytest.warns(SpikeloomWarning, match=message):
