@@ -92,8 +92,11 @@ class Convolution:
         return counts
 
 
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 """Elements of unfolded input at once: few enough to stay in the cache."""
+
+PRODUCT_COLUMNS = 32
+"""Columns that a matrix product should have at least; narrower ones are slow."""
 
 Events = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether an axon or neuron has an event, or how many."""
@@ -137,24 +140,19 @@ class ConvolutionSums:
         """Sums of shape (..., targets) for events (..., sources)."""
         flat = events.reshape(-1, *self._image)
         groups, each, _ = self._kernel.shape
-        sums = np.empty((len(flat), groups, each, *self._output[1:]), self._integer)
-        block = self._buffers.block
+        _, height, width = self._output
+        pack, block = self._buffers.pack, self._buffers.block
+        sums = np.empty((-(-len(flat) // pack), pack, groups, each, height, width), self._integer)
         for start in range(0, len(flat), block):
             pooled = _pooled(self._convolution, flat[start : start + block], self._counts)
-            product = self._product(self._buffers.unfold(pooled))
-            sums[start : start + block] = product.swapaxes(2, 3)
-        return sums.reshape(*events.shape[:-1], -1)
-
-    def _product(self, unfolded: NDArray[Any]) -> NDArray[Any]:
-        """Sums as floats, (moments, groups, output rows, channels of the group, columns)."""
-        with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
-            if self._output[1:] == (1, 1):  # one product with a matrix, not many with vectors
-                inputs = unfolded[:, :, 0, :, 0].swapaxes(0, 1)
-                rows = inputs @ self._kernel.swapaxes(1, 2)
-                product: NDArray[Any] = rows.swapaxes(0, 1)[:, :, np.newaxis, :, np.newaxis]
-            else:
+            unfolded = self._buffers.unfold(pooled)
+            with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
                 product = self._kernel[:, np.newaxis] @ unfolded
-        return product
+            product = product.reshape(-1, groups, height, each, pack, width)
+            part = slice(start // pack, start // pack + len(product))
+            sums[part] = product.transpose(0, 4, 1, 3, 2, 5)
+        targets = sums.reshape(-1, math.prod(self._output))[: len(flat)]
+        return targets.reshape(*events.shape[:-1], -1)
 
 
 class _Buffers(threading.local):
@@ -172,34 +170,39 @@ class _Buffers(threading.local):
         )
         rows, columns = top + height + bottom, left + width + right
         _, each, kernel_rows, kernel_columns = convolution.weights.shape
-        unfolded_row = kernel_columns * convolution.output(image)[2]
-        self.block = max(1, BLOCK // (image[0] * rows * max(columns, unfolded_row)))
+        output_width = convolution.output(image)[2]
+        # Moments that share a matrix product, and those unfolded at once.
+        self.pack = -(-PRODUCT_COLUMNS // output_width)
+        packed = self.pack * image[0] * rows * max(columns, kernel_columns * output_width)
+        packs = max(1, BLOCK // packed)
+        self.block = packs * self.pack
         # Only the image is ever written, so the padding stays 0.
-        padded = np.zeros((self.block, convolution.groups, each, rows, columns), dtype)
+        padded = np.zeros((self.block, image[0], rows, columns), dtype)
         self._inner = padded[..., top : top + height, left : left + width]
-        windows = _windows(
-            padded, 4, kernel_columns, convolution.stride[1], convolution.dilation[1]
+        padded = padded.reshape(packs, self.pack, convolution.groups, each, rows, columns)
+        (stride, column_stride), (dilation, column_dilation) = (
+            convolution.stride,
+            convolution.dilation,
         )
-        # (moments, groups, rows, channels of the group, kernel columns, output columns)
-        self._columns = windows.transpose(0, 1, 3, 2, 5, 4)
+        windows = _windows(padded, 5, kernel_columns, column_stride, column_dilation)
+        # (packs, groups, rows, channels of the group, kernel columns, pack, output columns)
+        self._columns = windows.transpose(0, 2, 4, 3, 6, 1, 5)
         self._unfolded = np.empty(self._columns.shape, dtype)
-        windows = _windows(
-            self._unfolded, 2, kernel_rows, convolution.stride[0], convolution.dilation[0]
-        )
-        # (moments, groups, output rows, kernel rows, channels, kernel columns, output columns)
-        self._rows = windows.transpose(0, 1, 2, 6, 3, 4, 5)
+        windows = _windows(self._unfolded, 2, kernel_rows, stride, dilation)
+        # (packs, groups, output rows, kernel rows, channels, kernel columns, pack, output columns)
+        self._rows = windows.transpose(0, 1, 2, 7, 3, 4, 5, 6)
 
     def unfold(self, pooled: Counts | Events) -> NDArray[Any]:
         """What each kernel tap sees in each position of the output.
 
-        Shape (moments, groups, output rows, kernel rows * channels * kernel columns, output
-        columns).
+        Shape (packs, groups, output rows, kernel rows * channels * kernel columns, pack * output
+        columns); moments of the last pack beyond those given are unspecified.
         """
-        moments = len(pooled)
-        self._inner[:moments] = pooled.reshape(moments, *self._inner.shape[1:])
-        self._unfolded[:moments] = self._columns[:moments]
-        rows = self._rows[:moments]
-        return rows.reshape(*rows.shape[:3], -1, rows.shape[-1])
+        packs = -(-len(pooled) // self.pack)
+        self._inner[: len(pooled)] = pooled
+        self._unfolded[:packs] = self._columns[:packs]
+        rows = self._rows[:packs]
+        return rows.reshape(*rows.shape[:3], math.prod(rows.shape[3:6]), -1)
 
 
 def _windows(x: NDArray[Any], axis: int, taps: int, stride: int, dilation: int) -> NDArray[Any]:
