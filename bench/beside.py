@@ -31,7 +31,7 @@ def golden_beside(
     name
         Of the two figures.
     network, events
-        What golden runs.
+        The network, for the golden model.
     theirs
         Runs the same in the framework.
     what

@@ -2,7 +2,7 @@
 
 The figures use the clock that the board is built for, which the best placement has to meet; fmax
 is nextpnr's, for the worst case of the part. The peak is `lanes` operations per clock and tile.
-Clocks per image are those of the cycle-level model, which the RTL takes exactly, for images back to
+Clocks per image come from the cycle-level model, which the RTL equals, for images back to
 back that are already on the board.
 """
 

@@ -1,5 +1,5 @@
 
-// What the fast runner is measured against: the least that can be written around the same model.
+// The reference of the fast runner: a minimal loop around the same model.
 // Appended to the harness, so that both are compiled together.
 
 // `clocks` clocks in which words are fed as they are taken, and nothing is looked at.

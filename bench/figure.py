@@ -10,7 +10,7 @@ class Figure:
     Parameters
     ----------
     name, value, unit
-        What was measured.
+        The quantity measured.
     goal
         Least value wanted, or greatest where `at_most`; None where there is no goal.
     at_most

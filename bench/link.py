@@ -55,7 +55,7 @@ class _Watch:
 
 
 def measure(data: Path) -> Iterator[Figure]:
-    """Load, send events and hear results as fast as the line allows; then digits."""
+    """Load, send events and receive results as fast as the line allows; then digits."""
     del data
     for name, rate in (("sparse", 0.02), ("dense", 0.4)):
         program, events = _listener(rate)
@@ -81,7 +81,7 @@ def _figure(name: str, value: float) -> Figure:
 
 
 def _listener(rate: float) -> tuple[Program, np.ndarray]:
-    """Much to decode_packets, and little to say: one neuron, read out at the end of a sample."""
+    """Many events in, few results out: one neuron, read out at the end of a sample."""
     net = Network(
         (Input("in", 1024),),
         (Population("p", 1, np.zeros(1, np.int64), threshold=30000),),
@@ -92,7 +92,7 @@ def _listener(rate: float) -> tuple[Program, np.ndarray]:
 
 
 def _speaker() -> tuple[Program, np.ndarray]:
-    """Little to decode_packets, and much to say: half of 256 neurons spike in each step."""
+    """Few events in, many results out: half of 256 neurons spike in each step."""
     net = Network(
         (Input("in", 8),),
         (Population("p", 256, np.zeros(256, np.int64), threshold=1),),

@@ -1,7 +1,7 @@
 """The mesh: traffic through its RTL alone, and what it costs and brings a network.
 
 Router: five flows cross in a router in the middle, each with a port of its own to come and to go;
-the least of them, in packets a clock, in the RTL.
+the minimum over flows, in packets per clock, in the RTL.
 
 Uniform traffic: on 4x4 with the default buffer, every tile offers packets in a Bernoulli process,
 each to one of the 16 tiles, itself included, all alike. Load and throughput are in packets per
@@ -16,12 +16,12 @@ ISPASS 2013), the simulator that belongs to the book of Dally and Towles, gives 
 mesh, k = 4, n = 2, routing_function = dor, num_vcs = 1, packet_size = 1, traffic = uniform,
 injection_rate = 0.99, sim_type = throughput, with the fastest router that it has: routing_delay =
 0, speculative = 1, credit_delay = 0. It accepts 0.514 flits per clock and node with vc_buf_size =
-4, 0.615 with 5, 0.682 with 8, 0.721 with 16. Its credits take 5 clocks around, so 4 places leave
+4, 0.615 with 5, 0.682 with 8, 0.721 with 16. Its credits take 5 clocks around, so 4 entries leave
 its links idle at times. Here a hop holds `buffer` = 4 packets and one in the output register, so
 the reference is 0.615. The bound by the bisection is 1.0: of 8 tiles half the packets cross
 4 links.
 
-Fairness: all 16 tiles send to tile 0 without a pause. What the slowest of them gets through, of a
+Fairness: all 16 tiles send to tile 0 without a pause. The slowest source's throughput, relative to a
 sixteenth of all that arrives.
 
 Weak scaling: a network that grows with the tiles, 784 inputs into a layer of 128 neurons for each

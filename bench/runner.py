@@ -1,6 +1,6 @@
 """Clocks per second of the fast runner, beside empty C++ loops around the same model.
 
-The reference is the least that can be written around a model: a C++ loop that feeds it words as it
+The reference is a minimal loop around a model in C++: a loop that feeds it words as it
 takes them and looks at no output. It is in the same library as the runner's own loop, evaluates
 with the same code, plays the same words, and runs the same number of clocks: both do the same
 work but for what the runner adds, which is Python, storing packets with their clocks, and

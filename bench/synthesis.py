@@ -1,6 +1,6 @@
 """Synthesis, placement and routing by open tools: Yosys and nextpnr. Results are cached.
 
-What nextpnr knows of timing is a model of the slowest part of its grade in the worst conditions.
+nextpnr's timing model is the slowest part of its grade in the worst conditions.
 Without `-nowidelut` Yosys builds wide functions for ECP5 from pairs of LUTs and multiplexers; that
 takes 1.6 times the LUTs, and nextpnr may not finish its routing in minutes.
 """
@@ -90,7 +90,7 @@ def nextpnr(target: Target, netlist: str, *options: str, minutes: float | None =
 
 
 def _run(tool: str, arguments: tuple[str, ...], source: str, minutes: float | None = None) -> str:
-    """What `tool` makes of the file `input` in its file `output`; kept in the cache."""
+    """The file `output` that `tool` makes of the file `input`; kept in the cache."""
 
     def make(directory: Path) -> None:
         given = directory / "input"

@@ -30,7 +30,7 @@ WEIGHTED = (nir.Affine, nir.Linear, nir.Conv2d)
 
 @dataclass
 class Run:
-    """What a simulation gave.
+    """The result of a simulation.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Population:
         return None if value is None else round(DECAY_ONE * DT / float(value.flat[0]))
 
     def current(self, spikes: dict[str, np.ndarray]) -> np.ndarray:
-        """What arrives in this step, as integers."""
+        """The input of this step, as integers."""
         x = 0
         for source, chain in self.chains:
             y = spikes[source]
@@ -101,7 +101,7 @@ def _chain(graph: nir.NIRGraph, name: str) -> tuple[str, list[Any]]:
 
 
 def _populations(graph: nir.NIRGraph) -> dict[str, Population]:
-    """All populations, each after those that it hears in the same step."""
+    """All populations, each after its sources of the same step."""
     waiting = {k: Population(graph, k) for k, v in graph.nodes.items() if isinstance(v, NEURONS)}
     ready: dict[str, Population] = {}
     known = {name for name, node in graph.nodes.items() if isinstance(node, nir.Input)}

@@ -1,4 +1,4 @@
-"""What the training scripts share: integers in the forward pass, straight gradients behind it."""
+"""Shared by the training scripts: integers in the forward pass, straight-through gradients."""
 
 import argparse
 import copy
@@ -196,7 +196,7 @@ def command_line(description: str, archive: str, epochs: int) -> argparse.Namesp
 
 
 def split(count: int, held_out: np.ndarray, validate: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The recordings to train on, and those to report on."""
+    """The recordings to train on, and the held-out ones."""
     index = np.arange(count)
     unseen = held_out if validate is None else index[validate::FOLDS]
     return np.setdiff1d(index, np.union1d(held_out, unseen)), unseen
@@ -205,7 +205,7 @@ def split(count: int, held_out: np.ndarray, validate: int | None) -> tuple[np.nd
 def report(
     arguments: argparse.Namespace, network: nn.Module, spikes: np.ndarray, labels: np.ndarray
 ) -> None:
-    """Print the figures of the file written, in integers, beside those of the float network."""
+    """Print the written file's figures in integers, beside the float network's."""
     run = simulate(nir.read(arguments.output), spikes)
     hits = run.readout.argmax(1) == labels
     hidden = "  ".join(f"{name} {mean:.1f}" for name, mean in run.spikes.items())
