@@ -21,15 +21,14 @@ its links idle at times. Here a hop holds `buffer` = 4 packets and one in the ou
 the reference is 0.615. The bound by the bisection is 1.0: of 8 tiles half the packets cross
 4 links.
 
-Fairness: all 16 tiles send to tile 0 without a pause. The slowest source's throughput, relative to a
-sixteenth of all that arrives.
+Fairness: all 16 tiles send to tile 0 without a pause. The slowest source's throughput,
+relative to a sixteenth of all that arrives.
 
-Weak scaling: a network that grows with the tiles, 784 inputs into a layer of 128 neurons for each
-tile, and all of those into 8 neurons for each tile that are read out; both layers are dense, so
-every packet is for all tiles. Synaptic operations per clock, divided by tiles and by what one tile
-does. The run is compared with the golden model: spikes, states, clocks. An input event is one
-word of the host however many neurons it reaches; where every tile had a population of its own it
-would be one for each, and the host would be what does not grow.
+Weak scaling: a network that grows with the tiles: 784 inputs, a layer of 128 neurons per tile, and 8
+neurons per tile that are read out. Both layers are dense, so every packet is for all tiles. The
+figure is synaptic operations per clock, divided by the tiles and by the rate of one tile. The run is
+compared with the golden model: spikes, states, clocks. An input event is one host word however many
+neurons it reaches; with a population per tile it would be one per tile, and the host would not scale.
 
 Barrier: steps without any event, 16 neurons in each tile. Firing itself is 9 clocks and one for
 each neuron of a tile: LOOKUP, SETUP, the fetch and its row, a clock each; after the last neuron has

@@ -1,8 +1,8 @@
 """The MNIST network on 1, 2, 4 and 16 tiles: predicted clocks beside those of the RTL.
 
 The prediction is `predict_clocks`, the cycle-level golden model with the same
-events, for a host that always offers and always listens, as the one of the fast runner does. It should
-be exact for every image; the figures are the minimum and the maximum ratio over images.
+events, for a host that is always ready both ways, as the fast runner's is. It should be
+exact for every image; the figures are the minimum and the maximum ratio over images.
 
 The first images of the test set, as they come, on the default fabric with so many tiles. Pipelined,
 what is due after the last step is lost, so there are fewer synaptic operations; the figures are
