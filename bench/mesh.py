@@ -24,11 +24,12 @@ the reference is 0.615. The bound by the bisection is 1.0: of 8 tiles half the p
 Fairness: all 16 tiles send to tile 0 without a pause. The slowest source's throughput,
 relative to a sixteenth of all that arrives.
 
-Weak scaling: a network that grows with the tiles: 784 inputs, a layer of 128 neurons per tile, and 8
-neurons per tile that are read out. Both layers are dense, so every packet is for all tiles. The
-figure is synaptic operations per clock, divided by the tiles and by the rate of one tile. The run is
-compared with the golden model: spikes, states, clocks. An input event is one host word however many
-neurons it reaches; with a population per tile it would be one per tile, and the host would not scale.
+Weak scaling: a network that grows with the tiles: 784 inputs, a layer of 128 neurons per tile,
+and 8 neurons per tile that are read out. Both layers are dense, so every packet is for all tiles.
+The figure is synaptic operations per clock, divided by the tiles and by the rate of one tile. The
+run is compared with the golden model: spikes, states, clocks. An input event is one host word
+however many neurons it reaches; with a population per tile it would be one per tile, and the host
+would not scale.
 
 Barrier: steps without any event, 16 neurons in each tile. Firing itself is 9 clocks and one for
 each neuron of a tile: LOOKUP, SETUP, the fetch and its row, a clock each; after the last neuron has
