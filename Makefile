@@ -23,10 +23,11 @@ setup: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[boards]'
 	touch $@
 
-# Norse asks for torchvision, which it does not need here.
+# Norse asks for torchvision, and Sinabs for drivers of its chips and an old NIR, which neither
+# needs here.
 .venv/frameworks: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[frameworks]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps norse==1.1.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps norse==1.1.0 sinabs==3.1.3
 	touch $@
 
 .venv/train: .venv/test

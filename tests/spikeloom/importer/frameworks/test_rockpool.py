@@ -25,8 +25,9 @@ def fixed() -> Iterator[None]:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_layers(kind: str, layers: int) -> None:
     sizes = (12, 9, 5)[: layers + 1]
+    scales = (0.6, 0.08 if kind == "LIFTorch" else 0.6)
     parts: list[Any] = []
-    for before, after, scale in zip(sizes, sizes[1:], (0.6, 0.08), strict=False):
+    for before, after, scale in zip(sizes, sizes[1:], scales, strict=False):
         linear = modules.LinearTorch((before, after), has_bias=False)
         linear.weight = torch.nn.Parameter(linear.weight.abs() * scale - scale / 12)
         times = {"tau_mem": 0.02, "dt": 1e-3}
