@@ -1,6 +1,6 @@
 """A board in software, written from docs/link.md alone; its fabric is the cycle-level model.
 
-It executes as soon as it hears, so it is a peer for the host's program, not a model of its timing.
+It executes each frame as soon as it arrives: a peer for the host's software, not a timing model.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from spikeloom.golden.link import LinkConfig, identity
 from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, ReadTarget
 
 FREE = 40
-"""Clocks between looks at the line: the fabric goes on meanwhile."""
+"""Clocks of the fabric between polls of the line."""
 
 
 class Fault(Exception):
@@ -21,7 +21,7 @@ class Fault(Exception):
 
 
 def pack(data: bytes) -> bytes:
-    """Consistent overhead byte stuffing, with the ending 0."""
+    """Consistent overhead byte stuffing, with the terminating 0."""
     out = bytearray()
     for block in data.split(b"\0"):
         assert len(block) < 255
@@ -45,16 +45,16 @@ def unpack(frame: bytes) -> bytes | None:
 
 
 class BoardModel:
-    """`play` takes the bytes of the host and gives those of the board.
+    """`play` takes the host's bytes and returns the board's.
 
     Parameters
     ----------
     config, link
-        What the board was built with.
+        Configuration of the fabric and of the link.
     contents
-        What it was built with.
+        Initial contents of the memories.
     checked
-        Without, a wrong CRC is not noticed: what a campaign of faults has to find.
+        False ignores a wrong CRC: a bug that fault injection must find.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class BoardModel:
         self.fabric.clock(load=self._load_word(LoadTarget.CONTROL, 0, 0, self.contents.control))
         self.answers: list[bytes] = []
         self.results = bytearray()
-        self.said = (1, 1)
+        self.reported = (1, 1)
         # The codes of both directions.
         self.partial_code = b""
         self.route = self.connection = self.ahead = 0
@@ -130,17 +130,17 @@ class BoardModel:
         self.at_rest = not (self.accepted or self.words or self.owing)
         return bytes(out)
 
-    def _say(self, kind: int, body: bytes = b"") -> None:
+    def _send(self, kind: int, body: bytes = b"") -> None:
         header = bytes([self.session, self.sequence, kind, self.executed, self.expected])
         self.sequence = (self.sequence + 1) % 256
-        self.said = self.executed, self.expected
+        self.reported = self.executed, self.expected
         content = header + body
         self.answers.append(pack(content + zlib.crc32(content).to_bytes(4, "little")))
 
     def _refuse(self, reason: int) -> None:
         if not self.complained:
             self.complained = True
-            self._say(5, bytes([reason]))
+            self._send(5, bytes([reason]))
 
     def _receive(self, frame: bytes) -> None:
         data = unpack(frame)
@@ -153,7 +153,7 @@ class BoardModel:
         if command == 0:
             before, self.session = self.session, session
             self._reset_registers()
-            self._say(1, bytes([before]))
+            self._send(1, bytes([before]))
             return None
         if session != self.session:
             return self._refuse(2)
@@ -166,7 +166,7 @@ class BoardModel:
             self.complained = False
             return None
         if 1 <= (self.expected - sequence) % 256 <= 128:
-            return self._say(0)
+            return self._send(0)
         return self._refuse(4)
 
     # Execution.
@@ -180,16 +180,16 @@ class BoardModel:
                     self._command(content[0], content[1:])
                 except Fault as fault:
                     self.faulty = True
-                    self._say(6, bytes([fault.args[0]]))
+                    self._send(6, bytes([fault.args[0]]))
                     return
                 if not self.words:
                     self._done()
         if self.results:
             while self.results:
-                self._say(4, bytes(self.results[:245]))
+                self._send(4, bytes(self.results[:245]))
                 del self.results[:245]
-        elif self.said[0] != self.executed:
-            self._say(0)
+        elif self.reported[0] != self.executed:
+            self._send(0)
 
     def _done(self) -> None:
         self.accepted.popleft()
@@ -210,8 +210,8 @@ class BoardModel:
     def _command(self, command: int, body: bytes) -> None:
         match command:
             case 1:
-                said = self.link if self.still_baked else self.built_with
-                self._say(2, identity(said, self.config))
+                link = self.link if self.still_baked else self.built_with
+                self._send(2, identity(link, self.config))
             case 2:
                 self._load(body)
             case 3:
@@ -219,11 +219,11 @@ class BoardModel:
             case 4:
                 if not body:
                     raise Fault(3)
-                self._say(3, self._counters(body[0]))
+                self._send(3, self._counters(body[0]))
             case 5:
-                self._say(0)
+                self._send(0)
             case 6 if self.config.readable:
-                self._say(7, self._read(body))
+                self._send(7, self._read(body))
             case _:
                 raise Fault(1)
 
@@ -314,9 +314,13 @@ class BoardModel:
     def _event(self, position: int) -> None:
         rest, x = divmod(position, self.width)
         index, y = divmod(rest, self.height)
-        place = {"y": y, "x": x} if self.config.images else {}
+        coordinates = {"y": y, "x": x} if self.config.images else {}
         self._word(
-            index=index, **place, route=self.route, connection=self.connection, ahead=self.ahead
+            index=index,
+            **coordinates,
+            route=self.route,
+            connection=self.connection,
+            ahead=self.ahead,
         )
 
     def _word(self, **values: int) -> None:
@@ -325,21 +329,20 @@ class BoardModel:
         self.words.append(layout.pack(cut))
 
     def _result(self, packet: int) -> None:
-        """Say a packet: always with single positions."""
+        """Encode a packet, always with single positions."""
         fields = self.packet_layout.unpack(packet)
         if fields["kind"] == PacketKind.STEP:
             self.owing -= 1
             clock = (self.fabric.cycles - 1) % (1 << min(32, self.config.counter_bits))
             self.results += b"\x01" + clock.to_bytes(4, "little")
             return
-        index, place = fields["index"], (fields.get("y", 0), fields.get("x", 0))
-        now = fields["population"], place
-        if now[0] != self.population or index < self.result_cursor:
+        index, position = fields["index"], (fields.get("y", 0), fields.get("x", 0))
+        if fields["population"] != self.population or index < self.result_cursor:
             self.results += b"\x03" + fields["population"].to_bytes(2, "little")
-            self.population, self.position, self.result_cursor = now[0], (0, 0), 0
-        if place != (self.position or (0, 0)):
-            self.results += b"\x04" + bytes(place)
-            self.position, self.result_cursor = place, 0
+            self.population, self.position, self.result_cursor = fields["population"], (0, 0), 0
+        if position != (self.position or (0, 0)):
+            self.results += b"\x04" + bytes(position)
+            self.position, self.result_cursor = position, 0
         while index - self.result_cursor > (63 if fields["kind"] == PacketKind.SPIKE else 0):
             skip = min(256, index - self.result_cursor)
             self.results += bytes([2, skip - 1])

@@ -1,7 +1,8 @@
-"""Faults between a host and a board, and what has to become of them.
+"""Fault injection on the line between host and board.
 
-A line that is told which frame to spoil stands between terminal and board. A campaign spoils one
-after another while a program runs, and compares every result with the golden model.
+`FaultyLine` stands between terminal and board and corrupts the frames it is told to. A campaign
+injects one fault after another while a program runs, and compares every result with the golden
+model.
 """
 
 from collections import Counter
@@ -20,14 +21,14 @@ from spikeloom.golden.host import FaultyDevice
 from spikeloom.sim.terminal import Machine
 
 KINDS = ("flipped", "dropped", "doubled", "truncated", "noise", "reset", "restarted")
-"""Of the last two, one is another host that begins a session, and one is a board that loses all, as
-at power-up; both come when a frame passes."""
+"""In the last two, another host starts a session, and the board loses its state as at power-up;
+both happen when a frame passes."""
 DIRECTIONS = ("to board", "to host")
 
 
 @dataclass
 class Plan:
-    """A fault that is to come: after as many whole frames."""
+    """A fault to inject after this many complete frames."""
 
     kind: str
     direction: str
@@ -35,7 +36,7 @@ class Plan:
 
 
 class FaultyLine:
-    """A board whose line has faults."""
+    """A board with a faulty line."""
 
     def __init__(self, board: Machine, seed: int) -> None:
         self.board = board
@@ -58,7 +59,7 @@ class FaultyLine:
         return self._pass("to host", self.board.play(data))
 
     def _pass(self, direction: str, data: bytes) -> bytes:
-        """What is left of the frames that end in `data`."""
+        """The frames that end in `data`, with the faults that are due."""
         *whole, self._partial[direction] = (self._partial[direction] + data).split(b"\0")
         out = b""
         for content in whole:
@@ -87,7 +88,7 @@ class FaultyLine:
             case "doubled":
                 return frame + frame
             case "truncated":
-                # With or without its end, so that what is left may run into the next one.
+                # With or without its end, so that the rest may run into the next frame.
                 return frame[: rng.integers(1, len(frame))] + bytes(int(rng.integers(0, 2)))
             case "noise":
                 return rng.bytes(int(rng.integers(1, 40))) + frame
@@ -103,10 +104,10 @@ class FaultyLine:
 
 @dataclass
 class Tally:
-    """What became of faults.
+    """The outcomes of faults.
 
-    `outcomes`: of those that came alone, by direction, kind and outcome. `several`: runs with more
-    than one. `wrong`: results that differ from golden, which must never be.
+    `outcomes`: single faults, by direction, kind and outcome. `several`: runs with more than one.
+    `wrong`: results that differ from golden, of which there must be none.
     """
 
     faults: int = 0
@@ -126,14 +127,14 @@ class Tally:
 
 
 def differs(run: Run, expected: Run) -> str:
-    """What differs, empty if nothing does."""
+    """The names of the results that differ; empty if none does."""
     pairs = [
         *((f"spikes of {n}", a, run.spikes[n]) for n, a in expected.spikes.items()),
         *((f"states of {n}", a, run.states[n]) for n, a in expected.states.items()),
         ("synops", expected.synops, run.synops),
         ("errors", 0, run.errors),
     ]
-    return ", ".join(name for name, one, other in pairs if not np.array_equal(one, other))
+    return ", ".join(name for name, wanted, got in pairs if not np.array_equal(wanted, got))
 
 
 def campaign(
@@ -143,8 +144,8 @@ def campaign(
     faults: int,
     kinds: Sequence[str] = KINDS,
 ) -> Tally:
-    """Inject `faults`, mostly one in a run, until all came."""
-    rng, tally, link = line.rng, Tally(), device.session
+    """Inject `faults`, mostly one per run, until all have happened."""
+    rng, tally, session = line.rng, Tally(), device.session
     expected = [GoldenDevice(device.program).run(some) for some in events]
     frames = dict.fromkeys(DIRECTIONS, 1)
     while tally.faults < faults and len(tally.reported) < 10:
@@ -154,7 +155,7 @@ def campaign(
                 after = int(rng.integers(0, frames[direction] + 1))
                 line.plans.append(Plan(str(rng.choice(kinds)), direction, after))
         planned = list(line.plans)
-        before = dict(line.frames), link.sessions, link.refused, link.resent
+        before = dict(line.frames), session.sessions, session.refused, session.resent
         number = int(rng.integers(len(events)))
         try:
             wrong = differs(device.run(events[number]), expected[number])
@@ -163,19 +164,19 @@ def campaign(
         else:
             if wrong:
                 tally.wrong.append(f"{wrong} after {planned}")
-        came = [plan for plan in planned if plan not in line.plans]
-        tally.faults += len(came)
-        if len(came) == 1:
-            if link.sessions > before[1]:
+        injected = [plan for plan in planned if plan not in line.plans]
+        tally.faults += len(injected)
+        if len(injected) == 1:
+            if session.sessions > before[1]:
                 outcome = "new session"
-            elif link.refused > before[2]:
-                outcome = "refused, sent again"
-            elif link.resent > before[3]:
-                outcome = "asked and sent again"
+            elif session.refused > before[2]:
+                outcome = "refused, resent"
+            elif session.resent > before[3]:
+                outcome = "asked and resent"
             else:
                 outcome = "harmless"
-            tally.outcomes[came[0].direction, came[0].kind, outcome] += 1
-        elif came:
+            tally.outcomes[injected[0].direction, injected[0].kind, outcome] += 1
+        elif injected:
             tally.several += 1
         else:
             frames = {d: line.frames[d] - before[0][d] for d in DIRECTIONS}
@@ -187,7 +188,7 @@ class HostDied(BaseException):
 
 
 class DyingLine:
-    """A serial line whose host dies after it wrote so many bytes."""
+    """A serial line whose host dies after writing a number of bytes."""
 
     def __init__(self, line: object, left: int) -> None:
         self.line, self.left = line, left

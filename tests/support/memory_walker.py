@@ -1,4 +1,4 @@
-"""Reads the memories of an image as docs/hardware.md says that the hardware does."""
+"""Reads a memory image by the rules of docs/hardware.md."""
 
 import collections
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Synapse = tuple[str, int, str, int, int, int]
 
 
 def row(word: int, fields: dict[str, int], signed: frozenset[str] = frozenset()) -> dict[str, int]:
-    """The fields of a row, widths by name, lowest first."""
+    """The fields of a row, from their widths, lowest bits first."""
     values = {}
     for name, width in fields.items():
         value = word % 2**width
@@ -27,13 +27,13 @@ def row(word: int, fields: dict[str, int], signed: frozenset[str] = frozenset())
 
 
 def bits(count: int) -> int:
-    """Bits that numbers below `count` take, at least one."""
+    """Bits for numbers below `count`, at least one."""
     return max(1, len(f"{count - 1:b}"))
 
 
 @dataclass(frozen=True)
 class Neuron:
-    """What fire makes of one lane of a fetched row."""
+    """The neuron that fire updates in one lane of a fetched row."""
 
     group: int
     lane: int
@@ -45,7 +45,7 @@ class Neuron:
 
 
 class Tile:
-    """The memories of one tile, their rows taken apart."""
+    """The memories of one tile, with their rows unpacked."""
 
     def __init__(self, config: FabricConfig, memories: TileImage) -> None:
         self.config = c = config
@@ -158,7 +158,7 @@ class Tile:
 
     @property
     def phases(self) -> list[list[dict[str, int]]]:
-        """The rows of each phase; those without neurons are left out."""
+        """The population rows of each phase that have neurons."""
         result: list[list[dict[str, int]]] = [[]]
         for entry in self.populations:
             if entry["neurons"]:
@@ -170,28 +170,28 @@ class Tile:
 
     @property
     def entries(self) -> list[dict[str, int]]:
-        """The rows that have neurons."""
+        """The population rows that have neurons."""
         return [entry for phase in self.phases for entry in phase]
 
     def fan_out(self, entry: dict[str, int]) -> list[dict[str, int]]:
         return self.targets[entry["target_base"] :][: entry["fan_out"]]
 
     def neurons(self, entry: dict[str, int]) -> Iterator[Neuron]:
-        """In the order in which fire walks them."""
+        """The neurons of a population row, in the order in which fire visits them."""
         lanes, slots = self.config.lanes, self.config.slots
         images = self.config.extent > 1
         left, fetches, y, x, g = entry["neurons"], 0, 0, 0, 0
         if images:
             assert left == entry["channels"] * entry["height"] * entry["width"]
         while left:
-            here = min(lanes, entry["channels"] - g * lanes if images else left)
+            count = min(lanes, entry["channels"] - g * lanes if images else left)
             group, slot = divmod(entry["sum_base"], slots)
             # The accumulator row of slot 0 of a group is group * slots.
             assert slot == 0
             bias = entry["neuron_base"] + lanes * fetches
             if images:
                 bias = entry["bias_base"] + lanes * (g if entry["shared"] else fetches)
-            for lane in range(here):
+            for lane in range(count):
                 yield Neuron(
                     group + fetches,
                     lane,
@@ -201,7 +201,7 @@ class Tile:
                     entry["neuron_base"] + lanes * fetches + lane,
                     bias + lane,
                 )
-            left -= here
+            left -= count
             fetches += 1
             x += 1
             if not images or x == entry["width"]:
@@ -212,7 +212,7 @@ class Tile:
 
 
 class Walker:
-    """Reads an image as the hardware does."""
+    """Follows events through an image as the hardware does."""
 
     def __init__(self, image: MemoryImage) -> None:
         self.image = image
@@ -223,8 +223,8 @@ class Walker:
         )
         self.read: set[tuple[int, int]] = set()
         self.counted = collections.Counter[tuple[str, int, int]]()
-        self.read_axes: set[tuple[int, int]] = set()
-        # Whose accumulators those of each group and lane are, by tile.
+        self.read_coordinates: set[tuple[int, int]] = set()
+        # By tile, the neuron that owns the accumulators of each group and lane.
         self.owners = [
             {
                 (neuron.group, neuron.lane): (entry["number"], self.numbered(entry, neuron))
@@ -240,7 +240,7 @@ class Walker:
         return (neuron.channel * height + neuron.y) * width + neuron.x
 
     def reached(self, tile: int, entry: int, route: int) -> list[int]:
-        """Where a packet arrives; a single tile has no router."""
+        """The tiles that receive a packet; a single tile has no router."""
         if len(self.tiles) == 1:
             return [0]
         shape = self.config.columns, self.config.rows
@@ -251,7 +251,7 @@ class Walker:
     def segments(
         self, tile: int, number: int, index: int, y: int, x: int
     ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """For each segment its synapses, and the (weight word, accumulator row) of its groups."""
+        """For each segment, its synapses and the (weight word, accumulator row) of its groups."""
         memories, slots = self.tiles[tile], self.config.slots
         entry = memories.connections[number]
         assert index < entry["sources"]
@@ -269,16 +269,16 @@ class Walker:
         assert y < entry["height"]
         assert x < entry["width"]
 
-        def axis(name: str, coordinate: int) -> dict[str, int]:
-            self.read_axes.add((tile, entry[f"{name}_coordinates"] + coordinate))
+        def coordinates(name: str, coordinate: int) -> dict[str, int]:
+            self.read_coordinates.add((tile, entry[f"{name}_coordinates"] + coordinate))
             return memories.coordinates[entry[f"{name}_coordinates"] + coordinate]
 
-        row, column = axis("row", y), axis("column", x)
+        row, column = coordinates("row", y), coordinates("column", x)
         weight = entry["weight_base"] + row["weight"] + column["weight"]
         total = row["sum"] + column["sum"]
         groups, synapses = entry["groups"], entry["synapses"]
         if entry["grouped"]:
-            channel = axis("channel", index)
+            channel = coordinates("channel", index)
             weight += channel["weight"]
             total += channel["sum"]
             groups, synapses = channel["count"], channel["synapses"]
@@ -308,7 +308,7 @@ class Walker:
     def added(
         self, tile: int, number: int, index: int, y: int = 0, x: int = 0
     ) -> dict[tuple[int, int], int]:
-        """What an event adds in a tile: a weight for each (population, neuron), no padding."""
+        """The weight that an event adds to each (population, neuron) of a tile, without padding."""
         memories, c = self.tiles[tile], self.config
         entry = memories.connections[number]
         high = entry.get("high", 0)
@@ -334,40 +334,40 @@ class Walker:
                         assert neuron not in result
                         result[neuron] = weight
                         real += 1
-            # Where a channel is joined with some channels only, others may be in its groups.
+            # The groups of a grouped channel may hold other channels too.
             assert real >= synapses if entry.get("grouped", 0) else real == synapses
         return result
 
     def synapses(self) -> dict[Synapse, list[int]]:
-        """The weights of everything that every event reaches; `counted` says how many are real."""
+        """The weights of all synapses that events reach; `counted` has the numbers of real ones."""
         names = [sender.name for sender in self.image.senders]
         sizes = {entry.input: entry.image for entry in self.image.entries}
-        found: dict[Synapse, list[int]] = collections.defaultdict(list)
+        weights: dict[Synapse, list[int]] = collections.defaultdict(list)
 
         def follow(
             name: str,
             neuron: int,
-            place: tuple[int, int, int],
+            position: tuple[int, int, int],
             tile: int,
             port: int,
             event: tuple[int, int, int],
         ) -> None:
             number, delay, route = event
-            for there in self.reached(tile, port, route):
+            for arrival in self.reached(tile, port, route):
                 self.counted[name, neuron, number] += sum(
-                    synapses for synapses, _ in self.segments(there, number, *place)
+                    synapses for synapses, _ in self.segments(arrival, number, *position)
                 )
-                for (population, target), weight in self.added(there, number, *place).items():
+                for (population, target), weight in self.added(arrival, number, *position).items():
                     key = name, neuron, names[population], target, number, delay
-                    found[key].append(weight)
+                    weights[key].append(weight)
 
         for entry in self.image.entries:
             channels, height, width = sizes[entry.input] or (self.axons(entry.connection), 1, 1)
             for neuron in range(channels * height * width):
                 channel, rest = divmod(neuron, height * width)
-                place = channel, *divmod(rest, width)
+                position = channel, *divmod(rest, width)
                 event = entry.connection, entry.delay, entry.route
-                follow(entry.input, neuron, place, 0, WEST, event)
+                follow(entry.input, neuron, position, 0, WEST, event)
         for tile, memories in enumerate(self.tiles):
             for row in memories.entries:
                 assert sum(target["host"] for target in memories.fan_out(row)) == row["spiking"]
@@ -376,10 +376,10 @@ class Walker:
                         continue
                     event = target["connection"], target["delay"], target["route"]
                     for neuron in memories.neurons(row):
-                        place = neuron.channel, neuron.y, neuron.x
+                        position = neuron.channel, neuron.y, neuron.x
                         number = self.numbered(row, neuron)
-                        follow(names[row["number"]], number, place, tile, LOCAL, event)
-        return found
+                        follow(names[row["number"]], number, position, tile, LOCAL, event)
+        return weights
 
     def axons(self, number: int) -> int:
         """Sources of a connection."""

@@ -1,4 +1,4 @@
-"""Walks packets through route tables as docs/hardware.md says the routers do."""
+"""Follows packets through route tables by the rules of docs/hardware.md."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ Shape = tuple[int, int]
 MESHES: tuple[Shape, ...] = ((1, 1), (2, 1), (1, 3), (2, 2), (3, 5))
 
 
-def meshes(least: int = 1) -> st.SearchStrategy[Shape]:
-    """Meshes of at least `least` tiles."""
-    return st.sampled_from([shape for shape in MESHES if shape[0] * shape[1] >= least])
+def meshes(minimum: int = 1) -> st.SearchStrategy[Shape]:
+    """Meshes of at least `minimum` tiles."""
+    return st.sampled_from([shape for shape in MESHES if shape[0] * shape[1] >= minimum])
 
 
 def next_tile(shape: Shape, tile: int, port: int) -> int | None:
@@ -29,7 +29,7 @@ def next_tile(shape: Shape, tile: int, port: int) -> int | None:
 
 
 def may_turn(entry: int, port: int) -> bool:
-    """Never back; from a column never into a row. The tile itself may be sent to by itself."""
+    """Never back, and never from a column into a row. A tile may send to itself."""
     if entry == LOCAL:
         return True
     return port != entry and not (entry in (NORTH, SOUTH) and port in (EAST, WEST))
@@ -38,16 +38,16 @@ def may_turn(entry: int, port: int) -> bool:
 def walk(
     shape: Shape, tables: Sequence[Sequence[int]], tile: int, entry: int, route: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Tiles that a packet is delivered to, and the links (tile, port) that it takes.
+    """Tiles that receive a packet, and the links (tile, port) that it takes.
 
-    `tables` has the route table of each tile. Fails where a packet is dropped, or comes into a
-    router twice.
+    `tables` has the route table of each tile. Fails if a packet is dropped, or enters a router
+    twice.
     """
     delivered, links = [], []
     visited = set()
-    here = [(tile, entry)]
-    while here:
-        tile, entry = here.pop()
+    pending = [(tile, entry)]
+    while pending:
+        tile, entry = pending.pop()
         assert tile not in visited
         visited.add(tile)
         leaves = False
@@ -58,11 +58,11 @@ def walk(
             if port == LOCAL:
                 delivered.append(tile)
             else:
-                # No table may ask for more than the mesh has.
+                # No table may point out of the mesh.
                 assert following is not None
                 links.append((tile, port))
-                # East leads into the west side of the next router, and so on.
-                here.append((following, port ^ 1))
+                # East faces west, and north faces south.
+                pending.append((following, port ^ 1))
             leaves = True
         assert leaves
     return delivered, links

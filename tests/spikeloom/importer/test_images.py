@@ -237,7 +237,9 @@ def test_every_synapse_is_found_once(net: Network, shape: Shape, lanes: int, slo
     if not grouped:
         assert found.keys() == expected.keys()
     rows = [len(memories.coordinates) for memories in walker.tiles]
-    assert walker.read_axes == {(tile, n) for tile, count in enumerate(rows) for n in range(count)}
+    assert walker.read_coordinates == {
+        (tile, n) for tile, count in enumerate(rows) for n in range(count)
+    }
 
 
 @settings(deadline=None, max_examples=60)
