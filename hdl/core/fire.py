@@ -193,7 +193,7 @@ class Fire(wiring.Component):
             bias_read.addr.eq(rows.bias),
             update.row.eq(population),
             update.v.eq(Mux(walk.first, population.v_init, state_read.data)),
-            update.x.eq(self._sum(m) + bias_read.data.bias),
+            update.x.eq(self._input(m, population, bias_read.data)),
             state_write.addr.eq(rows.state),
             state_write.data.eq(update.v_next),
             state_write.en.eq(done),
@@ -347,6 +347,17 @@ class Fire(wiring.Component):
             state=counted(population.neuron_base, config.fire_clocks),
             index=counted(population.index_base, config.fire_clocks),
         )
+
+    def _input(self, m: Module, population: data.View, constants: data.View) -> Value:
+        """The neuron's sum, shifted if the fabric is built for it, plus its bias."""
+        config = self.config
+        total = self._sum(m)
+        if config.fraction_bits:
+            # The row has settled; a register shortens the path from the memory to the shifter.
+            shifted = total << delayed(m, population.fraction, 1)
+            # Larger shifts than `fraction_bits` do not occur.
+            total = shifted[: config.sum_bits + config.fraction_bits].as_signed()
+        return total + constants.bias
 
     def _sum(self, m: Module) -> Value:
         """The sum of the neuron that needs it now: fetched rows shift by one lane per clock."""

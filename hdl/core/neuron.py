@@ -40,8 +40,8 @@ class NeuronUpdate(wiring.Component):
     row : In(config.population_row)
     v : In(signed(state_bits))
         Membrane potential before the step.
-    x : In(signed(sum_bits + 1))
-        Exact input, bias included.
+    x : In(signed(input_bits))
+        Exact input, shifted and with the bias included.
     i : In(signed(state_bits))
         With `synaptic_current` only: the synaptic current before the step.
     leak : In(signed(state_bits))
@@ -62,12 +62,18 @@ class NeuronUpdate(wiring.Component):
             {
                 "row": In(struct(config.population_row)),
                 "v": In(state),
-                "x": In(signed(config.sum_bits + 1)),
+                "x": In(signed(self.input_bits)),
                 **(synaptic if config.synaptic_current else {}),
                 "spiked": Out(config.spike_clocks),
                 "v_next": Out(state),
             }
         )
+
+    @property
+    def input_bits(self) -> int:
+        """Width of `x`: that of a shifted sum plus a bias."""
+        config = self.config
+        return max(config.sum_bits + config.fraction_bits, config.bias_bits) + 1
 
     @property
     def latency(self) -> int:

@@ -21,6 +21,7 @@ CONFIG = FabricConfig(
     synaptic_current=True,
     lower_clamp=True,
     max_spikes=3,
+    fraction_bits=3,
 )
 SLOT = 1
 # Potentials are forgotten and read out, so a neuron's value is its sum and its bias.
@@ -40,6 +41,7 @@ class Layer:
     bias_base: int
     sum_base: int
     shared: bool
+    fraction: int = 0
 
     @property
     def row(self) -> Mapping[str, int]:
@@ -52,6 +54,10 @@ LAYERS = {
     "a bias each": [Layer(1, 4, 3, 2, 0, 9, 30, 2, False)],
     "full groups only": [Layer(1, 6, 2, 2, 1, 0, 0, 0, True)],
     "one channel": [Layer(3, 1, 4, 5, 0, 0, 7, 4, True)],
+    "finer potentials": [
+        Layer(3, 4, 3, 2, 0, 0, 7, 4, True, 1),
+        Layer(1, 5, 1, 1, 0, 40, 0, 3, 0, 3),
+    ],
     "one position": [Layer(0, 8, 1, 1, 3, 1, 2, 8, False)],
     "one row, one column": [
         Layer(0, 4, 1, 5, 0, 0, 1, 0, True),
@@ -158,7 +164,7 @@ def walked(layer: Layer) -> list[Neuron]:
                 for lane in range(min(CONFIG.lanes, layer.channels - group * CONFIG.lanes)):
                     channel = group * CONFIG.lanes + lane
                     each = fetches * CONFIG.lanes + lane
-                    value = sums(row)[lane] + bias(
+                    value = (sums(row)[lane] << layer.fraction) + bias(
                         layer.bias_base + (channel if layer.shared else each)
                     )
                     spike = {

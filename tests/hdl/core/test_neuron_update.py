@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,12 @@ BUILDS = list(itertools.product((False, True), (False, True), (False, True), (1,
 
 
 def config(
-    synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool = True
+    synaptic: bool,
+    delayed: bool,
+    clamp: bool,
+    max_spikes: int,
+    multipliers: bool = True,
+    **options: Any,
 ) -> FabricConfig:
     return FabricConfig(
         state_bits=STATE_BITS,
@@ -32,6 +38,7 @@ def config(
         lower_clamp=clamp,
         max_spikes=max_spikes,
         multipliers=multipliers,
+        **options,
     )
 
 
@@ -94,17 +101,19 @@ def row(built: FabricConfig, p: Population) -> int:
     return built.population_row.pack(values)
 
 
-def cases(built: FabricConfig) -> Iterator[tuple[Population, Integers, Integers, Integers]]:
+def cases(
+    built: FabricConfig, input_bits: int
+) -> Iterator[tuple[Population, Integers, Integers, Integers]]:
     rng = np.random.default_rng([built.fire_clocks, built.max_spikes, built.delayed_reset])
     for _ in range(POPULATIONS):
         p = population(rng, built)
         v, i = (numbers(rng, STATE_BITS, NEURONS) for _ in range(2))
-        x = numbers(rng, SUM_BITS + 1, NEURONS)
+        x = numbers(rng, input_bits, NEURONS)
         # Half of them come to stand at a multiple of the threshold, or beside it.
         near = p.threshold * rng.integers(1, p.max_spikes + 2, NEURONS)
         if p.leak is not None:
             near = near - p.leak
-        near = np.clip(near + rng.integers(-1, 2, NEURONS), *signed_range(SUM_BITS + 1))
+        near = np.clip(near + rng.integers(-1, 2, NEURONS), *signed_range(input_bits))
         at = rng.integers(2, size=NEURONS) == 0
         v, i, x = np.where(at, 0, v), np.where(at, 0, i), np.where(at, near, x)
         # And the potential before too, for the delayed reset.
@@ -117,13 +126,24 @@ def cases(built: FabricConfig) -> Iterator[tuple[Population, Integers, Integers,
 def test_update(
     synaptic: bool, delayed: bool, clamp: bool, max_spikes: int, multipliers: bool
 ) -> None:
-    built = config(synaptic, delayed, clamp, max_spikes, multipliers)
+    check(config(synaptic, delayed, clamp, max_spikes, multipliers))
+
+
+@pytest.mark.parametrize("build", ["plain", "full"])
+def test_update_with_fraction_bits(build: str) -> None:
+    full = build == "full"
+    check(config(full, full, full, 3 if full else 1, fraction_bits=5))
+
+
+def check(built: FabricConfig) -> None:
+    """Every spike, potential and synaptic current is that of the golden model."""
+    synaptic, max_spikes = built.synaptic_current, built.max_spikes
     dut = NeuronUpdate(built)
     latency = dut.latency
     seen = set()
 
     async def bench(ctx) -> None:  # noqa: ANN001
-        for p, v, i, x in cases(built):
+        for p, v, i, x in cases(built, dut.input_bits):
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(built, p))
             spiked, v_next, i_next = [], [], []
