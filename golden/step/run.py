@@ -22,8 +22,11 @@ from spikeloom.golden.step.batch import Batch, firing_groups
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.sums import WeightSums
 
-NEURONS = 1 << 17
-"""Neurons of a population, times samples, that are updated at once: they stay in the cache."""
+NEURONS = 1 << 15, 1 << 17
+"""Neurons of a population, times samples, that are updated at once.
+
+With fewer, threads would wait for the interpreter; more would not stay in the cache.
+"""
 
 THREADED = 1 << 20
 """Updates of a neuron below which threads do not pay."""
@@ -140,7 +143,8 @@ def simulate(
             events[p.name] = np.empty((steps, samples, p.size), count_type)
     sums = {id(c): connection_sums(network, c) for c in network.connections}
     groups = firing_groups(network)
-    size = max(1, min(NEURONS // max(sizes), samples // workers))
+    fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
+    size = min(max(fewest, samples // workers), most)
     batches = [
         {name: array[:, start : start + size] for name, array in events.items()}
         for start in range(0, samples, size)

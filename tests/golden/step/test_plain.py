@@ -223,7 +223,7 @@ def test_threads_and_batches_change_nothing(
     assert equal(simulate(net, events, workers=workers), expected)
     for elements in (1, 300, 2000):
         monkeypatch.setattr(batch, "ELEMENTS", elements)
-        monkeypatch.setattr(run, "NEURONS", elements)
+        monkeypatch.setattr(run, "NEURONS", (1, elements))
         assert equal(simulate(net, events, workers=workers), expected)
 
 

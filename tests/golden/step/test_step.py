@@ -447,7 +447,7 @@ def test_batches_give_the_same_as_one_run(monkeypatch: pytest.MonkeyPatch, neuro
     given_events = np.random.default_rng(2).random((7, 12, 6)) < 0.4
     whole = simulate(net, given_events)
     # The largest population has 5 neurons: batches of 1, 2 and 5 samples.
-    monkeypatch.setattr(step, "NEURONS", neurons)
+    monkeypatch.setattr(step, "NEURONS", (1, neurons))
     batched = simulate(net, given_events)
     single = [simulate(net, sample) for sample in given_events]
     for name in whole.spikes:
