@@ -140,6 +140,11 @@ class ResultCodes(wiring.Component):
                     m.d.comb += encoded.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
                     move(packet.index, 1)
+                if config.traces and config.synaptic_current:
+                    # The cursor stays: the STATE packet of the same neuron follows.
+                    with m.Elif((distance.kind == PacketKind.CURRENT) & distance.exact):
+                        m.d.comb += encoded.eq(1)
+                        send(ResultCode.CURRENT, packet.value, whole_bytes(config.state_bits))
                 with m.Elif(distance.in_skip):
                     send(ResultCode.SKIP, (distance.distance - 1)[:SKIP_BITS], 1)
                     move(packet.index, 0)

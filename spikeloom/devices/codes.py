@@ -115,6 +115,7 @@ class ResultCodes:
         self._limit = {field.name: 1 << field.width for field in layout.fields}
         self._step = layout.pack({"kind": PacketKind.STEP})
         self._state = layout.pack({"kind": PacketKind.STATE})
+        self._current = layout.pack({"kind": PacketKind.CURRENT})
         self._value_bytes = whole_bytes(config.state_bits)
         self._lengths: dict[int, int] = {
             ResultCode.STEP: 5,
@@ -124,6 +125,8 @@ class ResultCodes:
         }
         if config.images:
             self._lengths[ResultCode.PLACE] = 3
+        if config.traces and config.synaptic_current:
+            self._lengths[ResultCode.CURRENT] = 1 + self._value_bytes
         self._population = 0
         self._base = 0  # the fields of the current population and position
         self._cursor = 0
@@ -190,18 +193,22 @@ class ResultCodes:
                     base = self._population | self._field("y", body[0]) | self._field("x", body[1])
                     cursor = 0
                 case ResultCode.STATE:
-                    packets.append(self._state_packet(base, cursor, body))
+                    packets.append(self._state | self._value_packet(base, cursor, body))
                     cursor += 1
+                case ResultCode.CURRENT:
+                    packets.append(self._current | self._value_packet(base, cursor, body))
         self._rest = data[at:]
         self._base, self._cursor = base, cursor
 
-    def _state_packet(self, base: int, cursor: int, body: bytes) -> int:
+    def _value_packet(self, base: int, cursor: int, body: bytes) -> int:
+        """The packet, but for its kind, of the neuron at `cursor` with the value in `body`."""
         value = int.from_bytes(body, "little", signed=True)
         bound = self._limit["value"] >> 1
         if not -bound <= value < bound:
-            raise InvalidCode(f"a state of {value}, but states have {self._config.state_bits} bits")
+            bits = self._config.state_bits
+            raise InvalidCode(f"a value of {value}, but states and currents have {bits} bits")
         value = self._config.host_out.pack({"value": value})
-        return self._state | base | self._field("index", cursor) | value
+        return base | self._field("index", cursor) | value
 
     def _field(self, name: str, value: int) -> int:
         """The packet in which this field has this value and all others are 0."""

@@ -351,5 +351,9 @@ class BoardModel:
             self.results.append(0x40 | index - self.result_cursor)
         else:
             size = (self.config.state_bits + 7) // 8
-            self.results += b"\x05" + fields["value"].to_bytes(size, "little", signed=True)
+            current = fields["kind"] == PacketKind.CURRENT
+            self.results += b"\x06" if current else b"\x05"
+            self.results += fields["value"].to_bytes(size, "little", signed=True)
+            if current:
+                return
         self.result_cursor = index + 1

@@ -303,7 +303,7 @@ class Listener:
         """Decode the code in front; its bytes, or 0 if it is not whole."""
         code = data[0]
         size = -(-self.config.state_bits // 8)
-        length = {1: 5, 2: 2, 3: 3, 4: 3, 5: 1 + size}.get(code, 1)
+        length = {1: 5, 2: 2, 3: 3, 4: 3, 5: 1 + size, 6: 1 + size}.get(code, 1)
         if len(data) < length:
             return 0
         operand = int.from_bytes(data[1:length], "little")
@@ -325,18 +325,19 @@ class Listener:
         elif code == 4:
             assert self.config.images
             self.position, self.cursor = (data[1], data[2]), 0
-        elif code == 5:
+        elif code in (5, 6):
+            assert code == 5 or (self.config.traces and self.config.synaptic_current)
             value = int.from_bytes(data[1:length], "little", signed=True)
             low = -(1 << (self.config.state_bits - 1))
             assert low <= value < -low
             self._packet(
-                1,
+                {5: 1, 6: 3}[code],
                 population=self.population,
                 position=self.position,
                 index=self.cursor,
                 value=value,
             )
-            self.cursor += 1
+            self.cursor += code == 5
         else:
             raise AssertionError(f"{code:#x} is no code")
         return length

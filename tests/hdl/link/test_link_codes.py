@@ -15,6 +15,8 @@ from spikeloom.hdl.link.result_codes import ResultCodes
 
 PLAIN = FabricConfig(slots=3, axons=700, connections=9, state_bits=18)
 IMAGES = dataclasses.replace(PLAIN, extent=20, axons=50)
+TRACES = dataclasses.replace(PLAIN, synaptic_current=True, traces=True)
+TRACED_IMAGES = dataclasses.replace(IMAGES, synaptic_current=True, traces=True)
 
 
 def decoded(config: FabricConfig, codes: bytes, pace: float = 1.0) -> tuple[list[int], int]:
@@ -170,6 +172,11 @@ def random_packets(config: FabricConfig, seed: int, steps: int) -> list[int]:
                     half = 1 << (config.state_bits - 1)
                     value = int(rng.choice([-half, half - 1, int(rng.integers(-half, half))]))
                     fields |= {"kind": PacketKind.STATE, "value": value}
+                    if config.traces and rng.random() < 0.7:
+                        current = {"kind": PacketKind.CURRENT, "value": ~value}
+                        packets.append(config.host_out.pack(fields | current))
+                        if rng.random() < 0.2:  # of another tile, between the two
+                            packets.append(config.host_out.pack({"index": int(rng.integers(most))}))
                 packets.append(config.host_out.pack(fields))
                 if rng.random() < 0.05:
                     index = int(rng.integers(index + 1))
@@ -190,7 +197,11 @@ def in_order(config: FabricConfig, packets: Sequence[int]) -> list[object]:
 
 
 @pytest.mark.parametrize("pace", [1.0, 0.4])
-@pytest.mark.parametrize("config", [PLAIN, IMAGES], ids=["plain", "images"])
+@pytest.mark.parametrize(
+    "config",
+    [PLAIN, IMAGES, TRACES, TRACED_IMAGES],
+    ids=["plain", "images", "traces", "traced_images"],
+)
 def test_results(config: FabricConfig, pace: float) -> None:
     packets = random_packets(config, 2, 25)
     codes, taken = encoded(config, packets, pace)
@@ -231,3 +242,22 @@ def test_results_are_short() -> None:
     ]
     codes, _ = encoded(PLAIN, states, 1.0)
     assert len(codes) == 40
+
+
+def test_a_current_and_its_state_share_a_position() -> None:
+    """The pair of a neuron is a code each, and the next neuron needs no other."""
+
+    def packet(kind: PacketKind, population: int, index: int, value: int) -> int:
+        fields = {"kind": kind, "population": population, "index": index, "value": value}
+        return TRACES.host_out.pack(fields)
+
+    pairs = [
+        packet(kind, 0, index, value)
+        for index in (0, 1)
+        for kind, value in ((PacketKind.CURRENT, -2 - index), (PacketKind.STATE, 9 + index))
+    ]
+    codes, _ = encoded(TRACES, pairs, 1.0)
+    assert codes.hex(" ") == "06 fe ff ff 05 09 00 00 06 fd ff ff 05 0a 00 00"
+    other = TRACES.host_out.pack({"population": 5, "index": 1})
+    codes, _ = encoded(TRACES, [pairs[0], other, pairs[1]], 1.0)
+    assert codes.hex(" ") == "06 fe ff ff 03 05 00 82 03 00 00 05 09 00 00"

@@ -14,6 +14,7 @@ from spikeloom.golden.memory_image import Entry, MemoryImage
 from spikeloom.golden.spec import FabricConfig
 
 PLACED = dataclasses.replace(SMALL, extent=9, state_bits=12)
+TRACED = dataclasses.replace(SMALL, synaptic_current=True, traces=True)
 
 
 def image(config: FabricConfig, *entries: Entry) -> MemoryImage:
@@ -94,6 +95,23 @@ def test_results_are_understood_however_they_are_cut(size: int) -> None:
         spike | {"population": 2, "index": 11},
     ]
     assert clocks == [0, 0, 0, 0, 0, 0x12345678, 0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_a_current_leaves_the_cursor_to_the_state(size: int) -> None:
+    found, _ = packets(TRACED, "02 02 06 fe ff 05 03 00 06 07 00 03 01 00 41 03 00 00", size)
+    assert found == [
+        {"kind": 3, "population": 0, "index": 3, "value": -2},
+        {"kind": 1, "population": 0, "index": 3, "value": 3},
+        {"kind": 3, "population": 0, "index": 4, "value": 7},
+        {"kind": 0, "population": 1, "index": 1, "value": 0},
+    ]
+
+
+@pytest.mark.parametrize("name", ["traces", "synaptic_current"])
+def test_a_current_of_a_fabric_that_sends_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidCode, match="unknown code 0x06"):
+        packets(dataclasses.replace(TRACED, **{name: False}), "06 00 00")
 
 
 def test_places_and_their_states() -> None:
