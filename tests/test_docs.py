@@ -1,11 +1,12 @@
 """The examples in the documentation run: each page's Python blocks, in order, in one namespace."""
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
 import re
 import shutil
 import textwrap
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +20,20 @@ from spikeloom.demo import mnist_program
 from spikeloom.sim.runner import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+FRAMEWORKS = ("flax", "norse", "rockpool", "sinabs", "snntorch", "spyx", "torch")
+"""Packages that `make frameworks` installs; a page that imports one is skipped without it."""
+
+
+def need_frameworks(text: str) -> None:
+    """Skip where a page imports a framework that is absent."""
+    for name in FRAMEWORKS:
+        if re.search(rf"^(import|from) {name}\b", text, re.M) and not importlib.util.find_spec(
+            name
+        ):
+            pytest.skip(f"{name} is not installed")
 
 
 def blocks(text: str) -> list[str]:
@@ -57,11 +71,16 @@ def test_every_fence_says_its_language() -> None:
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
 def test_examples_of_a_page_run(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
+    examples = "".join(blocks(text))
+    need_frameworks(examples)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(text):
-        line = text[: text.index(block)].count("\n")
-        # Blank lines before it, so that an error names the line of the page.
-        exec(compile("\n" * line + block, str(page), "exec"), namespace)
+    with warnings.catch_warnings():
+        if any(f"import {name}" in examples or f"from {name}" in examples for name in FRAMEWORKS):
+            warnings.simplefilter("ignore")  # frameworks warn about their own libraries
+        for block in blocks(text):
+            line = text[: text.index(block)].count("\n")
+            # Blank lines before it, so that an error names the line of the page.
+            exec(compile("\n" * line + block, str(page), "exec"), namespace)
 
 
 @pytest.mark.usefixtures("workplace")
