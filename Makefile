@@ -43,7 +43,7 @@ test: .venv/test lint
 
 # Networks built, run and exported by each framework, imported and compared spike for spike.
 frameworks: .venv/frameworks
-	$(BIN)/pytest -rs tests/spikeloom/importer/frameworks
+	$(BIN)/pytest -rs tests/spikeloom/importer/frameworks tests/test_docs.py
 
 # What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults
