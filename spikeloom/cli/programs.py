@@ -12,8 +12,8 @@ from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
+from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
@@ -32,20 +32,20 @@ from spikeloom.program import Program
 @click.option(
     "--reset",
     type=click.Choice(["value", "zero", "subtract", "none"]),
-    help="What a spike makes of the potential; default: the dialect's.",
+    help="Effect of a spike on the membrane potential; default: the dialect's.",
 )
 @click.option(
     "--compare",
     "compare_rule",
     type=click.Choice([">", ">="]),
-    help="When a potential spikes at the threshold; default: the dialect's.",
+    help="Spike above the threshold, or also at it; default: the dialect's.",
 )
 @click.option(
     "--option",
     "more",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Another option of the dialect, such as reset_delay=true; may be repeated.",
+    help="Another option of the dialect, such as reset_delay=true; repeatable.",
 )
 @click.option(
     "--schedule",
@@ -57,13 +57,13 @@ from spikeloom.program import Program
 @click.option("--max-count", default=1, show_default=True, help="Maximum events per axon and step.")
 @click.option("--weight-bits", type=int, help="2, 4, 8, or 16 (pairs of 8); default: the fabric's.")
 @click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
-@click.option("--sum-bits", type=int, help="8..32; default: the fabric's, or the fewest.")
+@click.option("--sum-bits", type=int, help="8..32; default: the fabric's, or the minimum.")
 @click.option(
     "--scale",
     "scales",
     multiple=True,
     metavar="POPULATION=NUMBER",
-    help="Integer units per unit of a population's float potential; may be repeated.",
+    help="Integer units per unit of a population's float potential; repeatable.",
 )
 @click.option(
     "--calibration",
@@ -180,7 +180,7 @@ def _info(program: Program) -> dict[str, Any]:
 
 def _predicted(program: Program, events: Path) -> dict[str, Any]:
     """Clocks from the cycle-level model: those of the RTL with a host that keeps up."""
-    counts = check_inputs(program.network, read_events(events))
+    counts = event_counts(program.network, read_events(events))
     samples = len(next(iter(counts.values())))
     with bar("predicting", samples) as progress:
         clocks = predict_clocks(program.image, counts, progress=progress)

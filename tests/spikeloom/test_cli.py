@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from small_program import SMALL
 
 from spikeloom import cli
-from spikeloom.devices import device as devices
+from spikeloom.devices import simulated
+from spikeloom.devices.device import Run
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
@@ -468,7 +469,7 @@ def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyP
         result.states["sum"][4, 2] += 1
         return result
 
-    monkeypatch.setattr(devices, "simulate", wrong)
+    monkeypatch.setattr(simulated, "simulate", wrong)
     with one_at_a_time("small fabric traced"):
         options = ["--clocked=0", "--waveform=w.vcd", "--json=j.json"]
         outcome = run("compare", "small.loom", "events.npy", *options)
@@ -484,13 +485,13 @@ def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyP
 def test_errors_of_the_hardware_have_exit_status_1(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = devices.GoldenDevice.run
+    right = simulated.GoldenDevice.run
 
-    def with_error(*arguments: Any) -> devices.Run:
+    def with_error(*arguments: Any) -> Run:
         result = right(*arguments)
-        return devices.Run(result.spikes, result.states, None, result.synops, 1)
+        return Run(result.spikes, result.states, None, result.synops, 1)
 
-    monkeypatch.setattr(devices.GoldenDevice, "run", with_error)
+    monkeypatch.setattr(simulated.GoldenDevice, "run", with_error)
     assert run("sim", "small.loom", "events.npy", "--backend=golden").status == 1
 
 
