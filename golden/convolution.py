@@ -1,4 +1,4 @@
-"""Convolutions: what they join, and the exact sums that they bring."""
+"""Convolutional connections: geometry and exact sums."""
 
 import math
 import threading
@@ -15,7 +15,7 @@ ImageShape = tuple[int, int, int]
 """Channels, height and width; axons or neurons are numbered in this order, the last fastest."""
 
 Pair = tuple[int, int]
-"""Something of rows, and of columns."""
+"""A value for rows and one for columns."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Convolution:
         y[o, i, j] = sum over c, k, l of weights[o, c, k, l] * x[c, i', j']
         i' = i * stride + k * dilation - padding            and j' likewise
 
-    where x is what the source sends after sum pooling: a spike at (row, column) counts at
-    (row // pool, column // pool), and not at all beyond the last whole pool.
+    where x is the source after sum pooling: a spike at (row, column) counts at (row // pool,
+    column // pool); rows and columns beyond the last whole pool are ignored.
 
     Parameters
     ----------
     source, target
-        Name of an input or population; name of a population. Both have an image.
+        Name of an input or population; name of a population. Both have an image shape.
     weights
         Kernel, shape (channels of target, channels of source / groups, rows, columns), integers of
         the network's `weight_bits`.
@@ -42,7 +42,8 @@ class Convolution:
     padding
         Rows of zeros above and below; columns left and right; each >= 0.
     groups
-        Channels of source and target are cut into so many parts, joined part to part.
+        Number of equal parts into which the channels of source and target are cut; part n of the
+        source connects to part n of the target.
     """
 
     source: str
@@ -57,7 +58,7 @@ class Convolution:
     pool: Pair = (1, 1)
 
     def output(self, image: ImageShape) -> ImageShape:
-        """What the convolution makes of a source's image; a size below 1 where it does not fit."""
+        """Image shape of the target for a source of shape `image`; below 1 where none fits."""
         size = [
             (extent // pool + sum(pad) - dilation * (kernel - 1) - 1) // stride + 1
             for extent, pool, pad, dilation, kernel, stride in zip(
@@ -73,20 +74,22 @@ class Convolution:
         return self.weights.shape[0], size[0], size[1]
 
     def fan_out(self, image: ImageShape) -> Integers:
-        """How many synapses each axon or neuron of a source with `image` has, shape (size,)."""
+        """Synapses of each axon or neuron of a source of shape `image`, int64 (size,)."""
         _, *size = self.output(image)
-        rows, columns = (self._meetings(axis, image[1 + axis], size[axis]) for axis in (0, 1))
-        places = np.outer(rows, columns) * (len(self.weights) // self.groups)
-        counts: Integers = np.tile(places.reshape(-1), image[0])
+        rows, columns = (
+            self._kernel_overlaps(axis, image[1 + axis], size[axis]) for axis in (0, 1)
+        )
+        of_channel = np.outer(rows, columns) * (len(self.weights) // self.groups)
+        counts: Integers = np.tile(of_channel.reshape(-1), image[0])
         return counts
 
-    def _meetings(self, axis: int, extent: int, size: int) -> Integers:
-        """For each coordinate of the source how many kernel rows (or columns) meet it."""
+    def _kernel_overlaps(self, axis: int, extent: int, size: int) -> Integers:
+        """Kernel rows (or columns) over each coordinate of the source, for all `size` positions."""
         counts = np.zeros(extent, np.int64)
         pool, dilation = self.pool[axis], self.dilation[axis]
-        for place in range(size):
+        for position in range(size):
             for tap in range(self.weights.shape[2 + axis]):
-                pooled = place * self.stride[axis] + tap * dilation - self.padding[axis][0]
+                pooled = position * self.stride[axis] + tap * dilation - self.padding[axis][0]
                 if 0 <= pooled < extent // pool:
                     counts[pooled * pool : (pooled + 1) * pool] += 1
         return counts
@@ -103,7 +106,7 @@ Events = NDArray[np.bool_] | NDArray[np.uint8]
 
 
 Counts = NDArray[np.unsignedinteger[Any]]
-"""How many events a pool has."""
+"""Number of events in a pool."""
 
 
 class ConvolutionSums:
@@ -115,7 +118,7 @@ class ConvolutionSums:
     Parameters
     ----------
     convolution
-        Its kernel counts as it is, without `high`.
+        `high` is ignored: the kernel counts as it is.
     image
         Image shape of the source.
     max_count
@@ -158,9 +161,8 @@ class ConvolutionSums:
 class _Buffers(threading.local):
     """Memory in which a thread unfolds one block of input after the other.
 
-    Only columns are unfolded. The input of a row of the output is then that of its kernel rows,
-    which lie one after the other (if dilated, they are copied). Fresh memory for each block would
-    cost a page fault every 4 KiB.
+    Only columns are unfolded. The kernel rows of an output row are then adjacent, so its input is a
+    view (a copy where they are dilated). Fresh memory would cost a page fault every 4 KiB.
     """
 
     def __init__(self, convolution: Convolution, image: ImageShape, dtype: np.dtype[Any]) -> None:
@@ -176,7 +178,7 @@ class _Buffers(threading.local):
         packed = self.pack * image[0] * rows * max(columns, kernel_columns * output_width)
         packs = max(1, BLOCK // packed)
         self.block = packs * self.pack
-        # Only the image is ever written, so the padding stays 0.
+        # Only the image is written, so the padding stays 0.
         padded = np.zeros((self.block, image[0], rows, columns), dtype)
         self._inner = padded[..., top : top + height, left : left + width]
         padded = padded.reshape(packs, self.pack, convolution.groups, each, rows, columns)
@@ -193,7 +195,7 @@ class _Buffers(threading.local):
         self._rows = windows.transpose(0, 1, 2, 7, 3, 4, 5, 6)
 
     def unfold(self, pooled: Counts | Events) -> NDArray[Any]:
-        """What each kernel tap sees in each position of the output.
+        """The input of each kernel tap for each position of the output.
 
         Shape (packs, groups, output rows, kernel rows * channels * kernel columns, pack * output
         columns); moments of the last pack beyond those given are unspecified.

@@ -1,5 +1,5 @@
-"""The step-level model: the integer network itself, whatever hardware runs it.
+"""The step-level model: the integer network, independent of the hardware that runs it.
 
-In: a `Network` and the events of any number of samples. Out: spikes and potentials.
-Per step: `sums` adds the weights of all events due, `neuron` updates; `run` loops over steps.
+`run` takes a `Network` and the events of any number of samples, and returns spikes and potentials.
+`batch` loops over steps: `sums` adds the weights of all events due, `neuron` updates the neurons.
 """

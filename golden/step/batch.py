@@ -13,14 +13,14 @@ from spikeloom.golden.step.neuron import Spikes, update, update_type
 from spikeloom.golden.step.sums import WeightSums
 
 ELEMENTS = 1 << 18
-"""Axons or neurons, times samples and steps, that are summed at once, to bound the memory used."""
+"""Axons or neurons, times samples and steps, summed at once; it bounds the memory used."""
 
 
 def firing_groups(network: Network) -> list[list[Population]]:
-    """The populations in groups that drive each other through loops, most of them of one.
+    """The populations, grouped: those of a loop together, each of the others by itself.
 
-    A group comes after all those that drive it, so it can run through all its steps at once.
-    Within a group, populations are in firing order.
+    A group follows all groups that drive it, so it can run through all its steps at once. Within a
+    group, populations are in firing order.
     """
     populations = sorted(network.populations, key=lambda population: population.phase)
     number = {population.name: n for n, population in enumerate(populations)}
@@ -104,7 +104,7 @@ class Batch:
     def _input(
         self, population: Population, connections: Sequence[AnyConnection], start: int, stop: int
     ) -> Signed:
-        """Bias and what `connections` bring in steps start..stop-1, (steps, samples, size)."""
+        """Bias plus the sums of `connections` in steps start..stop-1, (steps, samples, size)."""
         samples = next(iter(self.events.values())).shape[1]
         x = np.empty((stop - start, samples, population.size), self._integer)
         bias = population.bias.astype(self._integer)
@@ -123,7 +123,7 @@ class Batch:
         return x
 
     def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
-        """Add to the input `x` of steps start, start + 1, ... what a connection brings."""
+        """Add the sums of a connection to `x`, the input of steps start, start + 1, ..."""
         delay = connection.delay
         stop = start + len(x)
         first = max(start, delay)  # before, nothing has arrived

@@ -8,7 +8,7 @@ from spikeloom.golden.network import Population
 from spikeloom.golden.spec import DECAY_BITS, Reset
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
-"""Whether a neuron spiked; how often, for a population with several spikes in a step."""
+"""Whether a neuron spiked; the number of spikes where a population can spike several times."""
 
 
 def update(
@@ -29,18 +29,17 @@ def update(
     Parameters
     ----------
     v, i
-        Membrane potentials and synaptic currents before the step, shape (..., size). A
-        population without a synaptic current does not use `i`.
+        Membrane potentials and synaptic currents before the step, integers of `update_type`,
+        shape (..., size). `i` is unused in a population without a synaptic current.
     x
-        Exact input: weights of the events due now, plus bias; same shape.
+        Exact input: weights of the events due now, plus bias; same shape and type.
     state_bits
-        Width to which both saturate.
+        Width to which potential and current saturate.
 
     Returns
     -------
     tuple
-        Spikes, potentials and synaptic currents after the step. A population that is not `spiking`
-        has no spikes.
+        Spikes, potentials and synaptic currents after the step. The arguments are not changed.
     """
     subtrahend = population.threshold if population.subtrahend is None else population.subtrahend
     drive = x
@@ -81,7 +80,7 @@ def update(
 
 
 def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]:
-    """Whether `u` is above (`inclusive`: at) `count` times the threshold."""
+    """Whether `u` is above (`inclusive`: at or above) `count` times the threshold."""
     threshold = count * population.threshold
     return u >= threshold if population.inclusive else u > threshold
 

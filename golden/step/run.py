@@ -1,9 +1,8 @@
-"""The step-level model: a network over many samples at once, whatever hardware runs it.
+"""The step-level model: runs an integer network on many samples at once.
 
-In step t the phases fire in order. A population's input is the sum, over its connections, of the
-weights of the spikes that their sources emitted `delay` steps before, plus the bias; with delay 0
-that is this step's spikes of an earlier phase or of an input. The sums are exact, so their order
-does not matter.
+In step t the phases fire in order. The input of a population is its bias plus, for each connection,
+the weights of the spikes that the source emitted `delay` steps earlier; with delay 0, those of an
+input or an earlier phase in the same step. The sums are exact, so their order does not matter.
 """
 
 import os
@@ -29,23 +28,23 @@ With fewer, threads would wait for the interpreter; more would not stay in the c
 """
 
 THREADED = 1 << 20
-"""Updates of a neuron below which threads do not pay."""
+"""Neuron updates in a run below which threads cost more than they save."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a network did.
+    """The result of a run.
 
     Parameters
     ----------
     spikes
-        For each spiking population, of shape (samples, steps, size): bool, or, where a neuron can
-        spike several times in a step, how often.
+        For each spiking population, (samples, steps, size): bool, or uint8 counts where a neuron
+        can spike several times in a step.
     states
-        For each population the membrane potentials after the last step, int64 (samples, size).
+        For each population, the membrane potentials after the last step, int64 (samples, size).
     synops
-        Synaptic operations of each sample, int64 (samples,): for every event that arrives before
-        the sample ends, the synapses it goes through.
+        Synaptic operations of each sample, int64 (samples,): the synapses of every event that
+        arrives before the sample ends.
     """
 
     spikes: dict[str, Spikes]
@@ -61,17 +60,17 @@ def check_inputs(
     Parameters
     ----------
     inputs
-        Per input (or, for a network of one input, just) an array of bool or counts, of shape
-        (samples, steps, size) or (steps, size).
+        For each input an array of bool or counts, (samples, steps, size) or (steps, size); for a
+        network with one input, the array itself.
 
     Raises
     ------
     SpikeloomError
-        The network has no input, an input is missing or unknown, its shape does not fit, it holds
+        The network has no input, an input is missing or unknown, an array has the wrong shape or
         no sample, or a count is negative, fractional or above the input's `max_count`.
     """
     if not network.inputs:
-        raise SpikeloomError("events: the network has no input, so nothing says how long to run")
+        raise SpikeloomError("events: the network has no input, so the number of steps is unknown")
     if not isinstance(inputs, Mapping):
         if len(network.inputs) != 1:
             names = ", ".join(node.name for node in network.inputs)
@@ -85,7 +84,7 @@ def check_inputs(
         try:
             values = np.asarray(inputs[node.name])
         except ValueError:
-            raise SpikeloomError(f"events of {node.name!r} are no rectangular array") from None
+            raise SpikeloomError(f"events of {node.name!r} are not a rectangular array") from None
         shape = values.shape
         if values.ndim == 2:
             values = values[np.newaxis]
@@ -95,9 +94,7 @@ def check_inputs(
                 f"or (steps, {node.size}), not {shape}"
             )
         if not len(values):
-            raise SpikeloomError(
-                f"events of {node.name!r} hold no sample: nothing to run, nothing to compare"
-            )
+            raise SpikeloomError(f"events of {node.name!r} hold no sample; give at least one")
         if values.dtype != np.bool_:
             if values.dtype.kind not in "iuf":
                 raise SpikeloomError(
@@ -135,7 +132,7 @@ def simulate(
     if samples * steps * sum(sizes) < THREADED:
         workers = 1
     workers = workers or os.cpu_count() or 1
-    # Steps first: what is read and written in one step is contiguous.
+    # Steps first, so that the data of one step are contiguous.
     events: dict[str, Spikes] = {name: array.swapaxes(0, 1) for name, array in counts.items()}
     for p in network.populations:
         if p.spiking:
@@ -175,7 +172,7 @@ def simulate(
 
 
 def connection_sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
-    """What makes the sums that the events of a connection bring, without its `high`."""
+    """The sums that the events of a connection add to its targets; `high` is ignored."""
     count = network.max_events(connection.source)
     image = network.image(connection.source)
     if isinstance(connection, Convolution):
@@ -185,7 +182,7 @@ def connection_sums(network: Network, connection: AnyConnection) -> WeightSums |
 
 
 def _synaptic_operations(network: Network, events: Mapping[str, Spikes]) -> NDArray[np.int64]:
-    """Of each sample; `events` are (steps, samples, size)."""
+    """Synaptic operations of each sample; `events` are (steps, samples, size)."""
     steps, samples = next(iter(events.values())).shape[:2]
     synops = np.zeros(samples, np.int64)
     for connection in network.connections:

@@ -1,4 +1,4 @@
-"""Exact sums of weights over events: events @ weights, in integers, by the faster of two ways."""
+"""Exact sums of weights over events, events @ weights in integers, by the faster of two methods."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,21 @@ LARGE = 1 << 24
 """Products of a matrix product below which looking for the events takes longer."""
 
 BLOCK = 4000
-"""Moments summed up together; few enough for their sums to stay in the cache."""
+"""Moments summed together: few enough for their sums to stay in the cache."""
 
 
 class WeightSums:
-    """The sums that a connection's events bring to its targets.
+    """The exact sums that the events of a dense connection add to its targets.
 
-    Dense events go through a float matrix product, in the smallest float type whose integers are
-    exact up to the largest possible sum. Sparse ones add up rows of weights.
+    Dense events go through a matrix product, in the smallest float type in which every partial sum
+    is an exact integer. For sparse events, the rows of weights are added.
 
     Parameters
     ----------
     weights
         Shape (sources, targets).
     max_count
-        Most events of a source at once.
+        Maximum number of events of an axon or neuron in a step.
     """
 
     def __init__(self, weights: NDArray[np.int64], max_count: int) -> None:
@@ -49,17 +49,17 @@ class WeightSums:
             if np.count_nonzero(present) < SPARSE * flat.size:
                 rows = self._add_rows(np.flatnonzero(present), flat.shape)
                 return rows.reshape(*events.shape[:-1], -1)
-        # BLAS may raise the flag for what lies beside the matrices; integers are never invalid.
+        # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
             product = flat.astype(self._matrix.dtype) @ self._matrix
         sums: Signed = product.astype(self._integer)
         return sums.reshape(*events.shape[:-1], -1)
 
     def _add_rows(self, present: NDArray[np.int64], shape: tuple[int, ...]) -> Signed:
-        """Sums from the places of the events in the flattened array of `shape`.
+        """Sums from the positions of the events in the flattened array of `shape`.
 
-        The n-th events of many moments are added at once. Moments with most events come first, so
-        that what is added to is always a leading part.
+        The n-th events of many moments are added at once. The moments with the most events come
+        first, so the moments that have an n-th event are a leading part.
         """
         moments, sources = shape
         starts = np.searchsorted(present, np.arange(0, moments * sources, sources))

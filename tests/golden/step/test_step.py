@@ -521,9 +521,9 @@ def test_several_inputs_are_named() -> None:
         (np.ones((1, 1, 1, 1)), r"not \(1, 1, 1, 1\)"),
         (np.ones((0, 1)), r"not \(0, 1\)"),
         (np.ones((3, 0, 1)), r"not \(3, 0, 1\)"),
-        (np.ones((0, 3, 1)), "hold no sample: nothing to run, nothing to compare"),
+        (np.ones((0, 3, 1)), "hold no sample; give at least one"),
         (1, r"not \(\)"),
-        ([[1], [1, 1]], "no rectangular array"),
+        ([[1], [1, 1]], "not a rectangular array"),
     ],
 )
 def test_events_that_are_none_are_refused(values: Any, message: str) -> None:
