@@ -19,7 +19,7 @@ def signed_range(bits: int) -> tuple[int, int]:
     return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
-def decay(x: Signed, k: int) -> Signed:
+def decay(x: Signed, k: int | Integers) -> Signed:
     """sign(x) * floor(|x| * (4096 - k) / 4096): x less k/4096 of it, truncated toward zero.
 
     Parameters
@@ -27,10 +27,10 @@ def decay(x: Signed, k: int) -> Signed:
     x
         Any shape; |x| * 4096 must fit its type.
     k
-        0..4096.
+        0..4096; an array has the shape of the last axis of `x`.
     """
     kept: Signed = np.abs(x)
-    kept *= DECAY_ONE - k
+    kept *= DECAY_ONE - (k.astype(x.dtype) if isinstance(k, np.ndarray) else k)
     kept >>= DECAY_BITS
     kept *= np.sign(x)
     return kept

@@ -9,19 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape, Pair
+from spikeloom.golden.checks import MAX_SIZE, check_array, check_image, check_integer, check_pair
+from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, Reset
-
-MAX_SIZE = 1 << 16
-"""Maximum axons of an input, or neurons of a population, that hardware can address."""
+from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
 
 MAX_WEIGHT_BITS = 16
 """Maximum width of a weight; hardware has 2, 4 or 8 bits, and pairs of them."""
+
+Parameter = int | Integers
+"""A value for all neurons of a population, or an array of shape (size,) with a value for each."""
+
+PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "subtrahend")
+"""The fields of `Population` that can differ between its neurons."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Input:
 @dataclass(frozen=True)
 class Population:
     """Neurons that share one update and fire in one phase.
+
+    Those of `PARAMETERS` are integers, or int64 arrays of shape (size,) with a value for each
+    neuron.
 
     Parameters
     ----------
@@ -81,33 +88,63 @@ class Population:
     leak
         b_mem, shape (size,); only with a synaptic current, and 0 if None.
     subtrahend
-        What `Reset.SUBTRACT` subtracts for each spike; `threshold` if None.
+        What `Reset.SUBTRACT` and `Reset.RESTORE` subtract for each spike; `threshold` if None.
     delayed_reset
-        A spike resets its neuron in the next step, after the decay.
+        A spike resets its neuron in the next step, after the decay; not with `Reset.RESTORE`.
     v_min
         Lower limit of the potential; that of its width if None.
     max_spikes
         Maximum spikes per step: 1, 3, 7, 15 or 31. Above 1 the threshold must be positive.
+    fraction_bits
+        Sums of weights are scaled by 2**`fraction_bits`, 0..12, before the bias is added: the unit
+        of potential, bias, leak, threshold, reset values and limits is finer than a weight's.
     """
 
     name: str
     size: int
     bias: Integers
     phase: int = 0
-    decay: int = 0
-    threshold: int = 0
+    decay: Parameter = 0
+    threshold: Parameter = 0
     inclusive: bool = False
     spiking: bool = True
     reset: Reset = Reset.VALUE
-    v_reset: int = 0
+    v_reset: Parameter = 0
     v_init: int = 0
     image: ImageShape | None = None
-    synaptic_decay: int | None = None
+    synaptic_decay: Parameter | None = None
     leak: Integers | None = None
-    subtrahend: int | None = None
+    subtrahend: Parameter | None = None
     delayed_reset: bool = False
     v_min: int | None = None
     max_spikes: int = 1
+    fraction_bits: int = 0
+
+    @property
+    def per_neuron(self) -> bool:
+        """Whether any of `PARAMETERS` has different values in different neurons."""
+        values = (getattr(self, name) for name in PARAMETERS)
+        return any(isinstance(value, np.ndarray) and (value != value[0]).any() for value in values)
+
+    def shared(self, parameter: str) -> int:
+        """The value of one of `PARAMETERS`, not None, that all neurons have.
+
+        Raises `SpikeloomError` where it differs between neurons.
+        """
+        value = getattr(self, parameter)
+        if not isinstance(value, np.ndarray):
+            return int(value)
+        if (value != value[0]).any():
+            raise SpikeloomError(
+                f"population {self.name!r}: {parameter} differs between neurons "
+                f"({value.min()}..{value.max()})"
+            )
+        return int(value[0])
+
+    @property
+    def subtracted(self) -> Parameter:
+        """What a reset that subtracts takes away for each spike."""
+        return self.threshold if self.subtrahend is None else self.subtrahend
 
 
 @dataclass(frozen=True)
@@ -163,9 +200,9 @@ class Network:
     sum_bits: int = 16
 
     def __post_init__(self) -> None:
-        _check_integer("network: weight_bits", self.weight_bits, 2, MAX_WEIGHT_BITS)
-        _check_integer("network: state_bits", self.state_bits, 8, 24)
-        _check_integer("network: sum_bits", self.sum_bits, 8, 32)
+        check_integer("network: weight_bits", self.weight_bits, 2, MAX_WEIGHT_BITS)
+        check_integer("network: state_bits", self.state_bits, 8, 24)
+        check_integer("network: sum_bits", self.sum_bits, 8, 32)
         names = [node.name for node in self._nodes]
         for name in names:
             if names.count(name) > 1:
@@ -174,6 +211,9 @@ class Network:
             raise SpikeloomError("network: there is no population; add one")
         for node in self.inputs:
             self._check_input(node)
+        for population in self.populations:
+            where = f"population {population.name!r}: fraction_bits"
+            check_integer(where, population.fraction_bits, 0, MAX_FRACTION_BITS)
         for population in self.populations:
             self._check_population(population)
         phases = sorted({population.phase for population in self.populations})
@@ -234,6 +274,21 @@ class Network:
         sources, targets = connection.weights.shape
         return np.full(sources, targets)
 
+    @property
+    def fraction_bits(self) -> int:
+        """Maximum `fraction_bits` of a population."""
+        return max(population.fraction_bits for population in self.populations)
+
+    @property
+    def bias_bits(self) -> int:
+        """Width of a bias, which is in the unit of the potential."""
+        return max(self.sum_bits, self.state_bits) if self.fraction_bits else self.sum_bits
+
+    @property
+    def input_bits(self) -> int:
+        """Width in which every neuron's exact input fits: its scaled sum plus its bias."""
+        return max(self.sum_bits + self.fraction_bits, self.bias_bits) + 1
+
     def sum_range(self, connection: AnyConnection) -> tuple[Integers, Integers]:
         """Minimum and maximum sum that `connection` can add to each of its targets in a step."""
         count = self.max_events(connection.source) << (self.weight_bits * connection.high)
@@ -254,21 +309,25 @@ class Network:
 
     def _check_input(self, node: Input) -> None:
         where = f"input {node.name!r}"
-        _check_integer(f"{where}: size", node.size, 1, MAX_SIZE)
-        _check_integer(f"{where}: max_count", node.max_count, 1, 255)
-        _check_image(where, node)
+        check_integer(f"{where}: size", node.size, 1, MAX_SIZE)
+        check_integer(f"{where}: max_count", node.max_count, 1, 255)
+        check_image(where, node.image, node.size)
 
     def _check_population(self, population: Population) -> None:
         where = f"population {population.name!r}"
         low, high = signed_range(self.state_bits)
-        _check_integer(f"{where}: size", population.size, 1, MAX_SIZE)
-        _check_integer(f"{where}: phase", population.phase, 0, 255)
-        _check_integer(f"{where}: decay", population.decay, 0, DECAY_ONE)
-        for name in ("threshold", "v_reset", "v_init"):
-            _check_integer(f"{where}: {name}", getattr(population, name), low, high)
-        for name in ("subtrahend", "v_min"):
-            if getattr(population, name) is not None:
-                _check_integer(f"{where}: {name}", getattr(population, name), low, high)
+        check_integer(f"{where}: size", population.size, 1, MAX_SIZE)
+        check_integer(f"{where}: phase", population.phase, 0, 255)
+        for name in PARAMETERS:
+            limits = (0, DECAY_ONE) if name in ("decay", "synaptic_decay") else (low, high)
+            value = getattr(population, name)
+            if isinstance(value, np.ndarray):
+                check_array(f"{where}: {name}", value, (population.size,), limits)
+            elif value is not None or name not in ("synaptic_decay", "subtrahend"):
+                check_integer(f"{where}: {name}", value, *limits)
+        check_integer(f"{where}: v_init", population.v_init, low, high)
+        if population.v_min is not None:
+            check_integer(f"{where}: v_min", population.v_min, low, high)
         for name in ("inclusive", "spiking", "delayed_reset"):
             if not isinstance(getattr(population, name), bool):
                 raise SpikeloomError(
@@ -276,16 +335,20 @@ class Network:
                 )
         if not isinstance(population.reset, Reset):
             raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
-        _check_array(f"{where}: bias", population.bias, (population.size,), self.sum_bits)
-        _check_image(where, population)
-        if population.synaptic_decay is not None:
-            _check_integer(f"{where}: synaptic_decay", population.synaptic_decay, 0, DECAY_ONE)
+        if population.reset is Reset.RESTORE and population.delayed_reset:
+            raise SpikeloomError(
+                f"{where}: Reset.RESTORE subtracts in the next step by itself; "
+                "leave out delayed_reset"
+            )
+        shape = (population.size,)
+        check_array(f"{where}: bias", population.bias, shape, signed_range(self.bias_bits))
+        check_image(where, population.image, population.size)
         if population.leak is not None:
             if population.synaptic_decay is None:
                 raise SpikeloomError(
                     f"{where}: leak is for a synaptic current; without one add it to bias"
                 )
-            _check_array(f"{where}: leak", population.leak, (population.size,), self.state_bits)
+            check_array(f"{where}: leak", population.leak, shape, (low, high))
         self._check_max_spikes(where, population)
 
     def _check_max_spikes(self, where: str, population: Population) -> None:
@@ -296,18 +359,16 @@ class Network:
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
             )
         if population.max_spikes > 1:
-            if population.threshold < 1:
+            if np.min(population.threshold) < 1:
                 raise SpikeloomError(
                     f"{where}: with several spikes per step the threshold must be positive, "
-                    f"not {population.threshold}"
+                    f"not {np.min(population.threshold)}"
                 )
-            if population.delayed_reset or population.subtrahend not in (
-                None,
-                population.threshold,
-            ):
+            own = np.any(np.not_equal(population.subtracted, population.threshold))
+            if population.delayed_reset or own or population.reset is Reset.RESTORE:
                 raise SpikeloomError(
                     f"{where}: with several spikes per step each subtracts the threshold at once; "
-                    "leave out delayed_reset and subtrahend"
+                    "leave out delayed_reset, subtrahend and Reset.RESTORE"
                 )
 
     def _images(self, connection: Convolution) -> tuple[ImageShape, ImageShape]:
@@ -333,10 +394,11 @@ class Network:
             self._check_convolution(where, connection)
         else:
             expected = sizes[connection.source], sizes[connection.target]
-            _check_array(f"{where}: weights", connection.weights, expected, self.weight_bits)
+            limits = signed_range(self.weight_bits)
+            check_array(f"{where}: weights", connection.weights, expected, limits)
         if not isinstance(connection.high, bool):
             raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
-        _check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
+        check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
         # Inputs come before every phase.
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
             raise SpikeloomError(
@@ -346,13 +408,13 @@ class Network:
     def _check_convolution(self, where: str, convolution: Convolution) -> None:
         source, target = self._images(convolution)
         for name in ("stride", "dilation", "pool"):
-            _check_pair(f"{where}: {name}", getattr(convolution, name), 1)
+            check_pair(f"{where}: {name}", getattr(convolution, name), 1)
         if not isinstance(convolution.padding, tuple) or len(convolution.padding) != 2:
             raise SpikeloomError(f"{where}: padding must be two pairs, not {convolution.padding!r}")
         for pair in convolution.padding:
-            _check_pair(f"{where}: padding", pair, 0)
+            check_pair(f"{where}: padding", pair, 0)
         channels = source[0]
-        _check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
+        check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
         if channels % convolution.groups or target[0] % convolution.groups:
             raise SpikeloomError(
                 f"{where}: {channels} and {target[0]} channels cannot be divided into "
@@ -362,7 +424,7 @@ class Network:
         if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
             raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
         expected = (target[0], channels // convolution.groups, *kernel.shape[2:])
-        _check_array(f"{where}: weights", kernel, expected, self.weight_bits)
+        check_array(f"{where}: weights", kernel, expected, signed_range(self.weight_bits))
         if convolution.output(source) != target:
             raise SpikeloomError(
                 f"{where}: its output for {source} is {convolution.output(source)}, "
@@ -385,60 +447,3 @@ class Network:
                 f"{lowest[neuron]}..{highest[neuron]}, outside {low}..{high}; "
                 f"raise sum_bits above {self.sum_bits} or lower weight_bits"
             )
-
-
-def network_equal(first: Network, second: Network) -> bool:
-    """Whether two networks have the same names and parameters."""
-
-    def plain(network: Network) -> object:
-        return _plain(dataclasses.asdict(network))
-
-    return bool(plain(first) == plain(second))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, np.ndarray):
-        return value.shape, value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _check_integer(where: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise SpikeloomError(f"{where} must be an integer, not {value!r}")
-    if not low <= value <= high:
-        raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
-
-
-def _check_pair(where: str, pair: Pair, minimum: int) -> None:
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
-    for value in pair:
-        _check_integer(where, value, minimum, MAX_SIZE)
-
-
-def _check_image(where: str, node: Input | Population) -> None:
-    image = node.image
-    if image is None:
-        return
-    if not isinstance(image, tuple) or len(image) != 3:
-        raise SpikeloomError(f"{where}: image must be (channels, height, width), not {image!r}")
-    for value in image:
-        _check_integer(f"{where}: image", value, 1, MAX_SIZE)
-    if image[0] * image[1] * image[2] != node.size:
-        raise SpikeloomError(f"{where}: image {image} does not have {node.size} elements")
-
-
-def _check_array(where: str, values: Integers, shape: tuple[int, ...], bits: int) -> None:
-    low, high = signed_range(bits)
-    if not isinstance(values, np.ndarray):
-        raise SpikeloomError(f"{where} must be a NumPy array, not {type(values).__name__}")
-    if values.shape != shape:
-        raise SpikeloomError(f"{where} must have shape {shape}, not {values.shape}")
-    if values.dtype != np.int64:
-        raise SpikeloomError(f"{where} must be of type int64, not {values.dtype}")
-    if values.size and not (low <= values.min() and values.max() <= high):
-        raise SpikeloomError(f"{where} must be {low}..{high}, not {values.min()}..{values.max()}")

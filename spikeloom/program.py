@@ -19,12 +19,21 @@ from spikeloom.files import write_arrays
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.network import (
+    PARAMETERS,
+    AnyConnection,
+    Connection,
+    Input,
+    Network,
+    Population,
+)
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.mapping.plan import Plan, plan
 
 FORMAT = "spikeloom program"
-VERSION = 2
+VERSION = 3
+READABLE = (2, VERSION)
+"""Versions that `Program.load` reads; what a field of a later version adds is absent in it."""
 
 MAX_DEPTH = 64
 """Maximum nesting depth of `about` in a file, because code that reads it may be recursive."""
@@ -127,14 +136,16 @@ class Program:
             "state_bits": network.state_bits,
             "sum_bits": network.sum_bits,
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
-            "populations": [_without(p, "bias", "leak") for p in network.populations],
+            "populations": [_without(p, *_arrays(p)) for p in network.populations],
             "connections": [
                 {"kind": _kind(c), **_without(c, "weights")} for c in network.connections
             ],
         }
-        arrays = {f"bias{n}": p.bias for n, p in enumerate(network.populations)}
-        leaks = ((n, p.leak) for n, p in enumerate(network.populations))
-        arrays |= {f"leak{n}": leak for n, leak in leaks if leak is not None}
+        arrays = {
+            f"{name}{n}": array
+            for n, population in enumerate(network.populations)
+            for name, array in _arrays(population).items()
+        }
         arrays |= {f"weights{n}": c.weights for n, c in enumerate(network.connections)}
         return header, arrays
 
@@ -145,6 +156,15 @@ KINDS: dict[str, type[AnyConnection]] = {"dense": Connection, "convolution": Con
 
 def _kind(connection: AnyConnection) -> str:
     return next(name for name, kind in KINDS.items() if type(connection) is kind)
+
+
+ARRAYS = ("bias", "leak", *PARAMETERS)
+"""Fields of a population that can be arrays; population n's are called `<field><n>`."""
+
+
+def _arrays(population: Population) -> dict[str, NDArray[np.int64]]:
+    values = {name: getattr(population, name) for name in ARRAYS}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
 def _without(node: Population | AnyConnection, *arrays: str) -> dict[str, Any]:
@@ -172,10 +192,10 @@ def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
     header = json.loads(arrays.pop("header").tobytes())
     if header["format"] != FORMAT:
         raise ValueError("another format")
-    if header["version"] != VERSION:
+    if header["version"] not in READABLE:
         raise SpikeloomError(
-            f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
-            "compile it again"
+            f"{path} has version {header['version']}, this Spikeloom reads "
+            f"{READABLE[0]}..{VERSION}; compile it again"
         )
     about, digest = header.pop("about"), header.pop("digest")
     if not isinstance(about, dict):
@@ -204,8 +224,7 @@ def _rebuild(
             tuple(
                 Population(
                     **{**_with_tuples(node), "reset": Reset(node["reset"])},
-                    bias=arrays[f"bias{n}"],
-                    leak=arrays.get(f"leak{n}"),
+                    **_arrays_of(n, arrays),
                 )
                 for n, node in enumerate(header["populations"])
             ),
@@ -222,6 +241,11 @@ def _rebuild(
         frozenset(header["readout"]),
         about,
     )
+
+
+def _arrays_of(population: int, arrays: dict[str, NDArray[np.int64]]) -> dict[str, Any]:
+    names = {name: f"{name}{population}" for name in ARRAYS}
+    return {name: arrays[key] for name, key in names.items() if key in arrays}
 
 
 def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:

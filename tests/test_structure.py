@@ -17,7 +17,7 @@ PACKAGES = ("golden", "hdl", "sim", "boards", "spikeloom")
 
 ROOMS = {
     "golden": (
-        ("errors", "spec", "fixed", "contents", "convolution", "network", "memory_image"),
+        ("errors", "spec", "fixed", "contents", "convolution", "checks", "network", "memory_image"),
         ("link", "step", "host"),
         ("cycle",),
     ),

@@ -52,6 +52,9 @@ class PopulationRow(NamedTuple):
     delayed: int = 0
     v_min: int = -1 << 24
     max_spikes: int = 1
+    fraction: int = 0
+    trace: int = 0
+    currents: int = 0
 
 
 @dataclass(slots=True)

@@ -1,10 +1,20 @@
 """Cycle-level golden model of fire, images and options: section Fire of `docs/hardware.md`."""
 
 from collections import deque
+from typing import NamedTuple
 
-from spikeloom.golden.cycle.fire import SETUP, Fire, Result, Spike
+from spikeloom.golden.cycle.fire import SETUP, Fire, PopulationRow, Result, Spike
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
+
+
+class Parameters(NamedTuple):
+    """What the bias row of a neuron holds with `neuron_parameters`, as in `PopulationRow`."""
+
+    retain: int = 0
+    threshold: int = 0
+    v_reset: int = 0
+    retain_synaptic: int = 0
 
 
 class FullFire(Fire):
@@ -24,7 +34,9 @@ class FullFire(Fire):
         "height",
         "images",
         "leaks",
+        "neuron_parameters",
         "origins",
+        "parameters",
         "position",
         "position_shifts",
         "spike_clocks",
@@ -43,6 +55,8 @@ class FullFire(Fire):
         )
         self.spike_clocks = config.spike_clocks
         self.leaks = [0] * config.neurons
+        self.neuron_parameters = config.neuron_parameters
+        self.parameters = [Parameters()] * config.neurons
         self.currents = [0] * config.neurons
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
@@ -58,12 +72,15 @@ class FullFire(Fire):
             or config.delayed_reset
             or config.lower_clamp
             or config.max_spikes > 1
+            or config.fraction_bits > 0
+            or config.neuron_parameters
         )
 
-    def write_bias(self, address: int, bias: int, leak: int = 0) -> None:
+    def write_bias(self, address: int, bias: int, leak: int = 0, **parameters: int) -> None:
         """Write a row of the bias memory."""
         super().write_bias(address, bias)
         self.leaks[address] = leak
+        self.parameters[address] = Parameters(**parameters)
 
     def begins(self) -> int:
         """Number of neurons in the group that begins in this clock; 0 if none begins."""
@@ -126,26 +143,34 @@ class FullFire(Fire):
         population = self.population
         low, high = self.state_range
         address = self.neuron_address
-        subtracts = population.reset == Reset.SUBTRACT
+        restores = population.reset == Reset.RESTORE
+        subtracts = restores or population.reset == Reset.SUBTRACT
+        parameters: PopulationRow | Parameters = population
+        if self.neuron_parameters:
+            parameters = self.parameters[self.bias_address]
+        threshold = parameters.threshold
 
         # m + 1.
         v = population.v_init if self.first else self.states[address]
         i = 0 if self.first else self.currents[address]
         total = self.buffer & 2 * self.sum_sign - 1
-        x = (total ^ self.sum_sign) - self.sum_sign + self.biases[self.bias_address]
-        resets = bool(population.spiking and population.delayed) and self._over(v, 0)
-        # m + 2 to m + 4.
+        total = (total ^ self.sum_sign) - self.sum_sign
+        # m + 2.
+        x = (total << population.fraction) + self.biases[self.bias_address]
+        late = population.spiking and (population.delayed or restores)
+        resets = bool(late) and self._over(v, threshold)
+        # m + 3 and m + 4.
         current = 0
         if population.synaptic:
-            kept = abs(i) * population.retain_synaptic >> DECAY_BITS
+            kept = abs(i) * parameters.retain_synaptic >> DECAY_BITS
             current = min(max((kept if i >= 0 else -kept) + x, low), high)
             x = current + self.leaks[self.bias_address]
         # m + 5 and m + 6.
-        kept = abs(v) * population.retain >> DECAY_BITS
-        drop = population.v_reset if resets and subtracts else 0
+        kept = abs(v) * parameters.retain >> DECAY_BITS
+        drop = parameters.v_reset if resets and subtracts else 0
         u = min(max((kept if v >= 0 else -kept) + x - drop, low), high)
         if resets and population.reset == Reset.VALUE:
-            u = population.v_reset
+            u = parameters.v_reset
         self.currents[address] = current
         # m + 7.
         u = max(u, population.v_min)
@@ -153,15 +178,17 @@ class FullFire(Fire):
         spiked = 0
         w = u
         for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
-            if population.max_spikes >> bit & 1 and self._over(w, bit):
+            if population.max_spikes >> bit & 1 and self._over(w, threshold << bit):
                 spiked |= 1 << bit
                 if bit:
-                    w -= population.threshold << bit
-        if spiked and not population.delayed:
+                    w -= threshold << bit
+        if restores:
+            u = min(max(u - (spiked - resets) * parameters.v_reset, low), high)
+        elif spiked and not population.delayed:
             if population.reset == Reset.VALUE:
-                u = population.v_reset
+                u = parameters.v_reset
             elif subtracts:
-                u = min(max(w - (population.v_reset if spiked & 1 else 0), low), high)
+                u = min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
         readout = bool(population.readout) and self.ahead == 0
         spike = None
         if (spiked and population.fan_out) or readout:
@@ -177,7 +204,6 @@ class FullFire(Fire):
         self.bias_address += 1
         return address, u, spiked, spike, current
 
-    def _over(self, potential: int, bit: int) -> bool:
-        """Whether a potential is above (`inclusive`: at or above) 2**`bit` times the threshold."""
-        threshold = self.population.threshold << bit
+    def _over(self, potential: int, threshold: int) -> bool:
+        """Whether a potential is above (`inclusive`: at or above) a threshold."""
         return potential >= threshold if self.population.inclusive else potential > threshold

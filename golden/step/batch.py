@@ -99,7 +99,7 @@ class Batch:
 
     @property
     def _integer(self) -> type[np.int32] | type[np.int64]:
-        return update_type(self.network.state_bits, self.network.sum_bits)
+        return update_type(self.network.state_bits, self.network.input_bits)
 
     def _input(
         self, population: Population, connections: Sequence[AnyConnection], start: int, stop: int
@@ -132,6 +132,9 @@ class Batch:
         arriving = self.sums[id(connection)](
             self.events[connection.source][first - delay : stop - delay]
         )
+        shift = self.network.population(connection.target).fraction_bits
         if connection.high:
-            arriving = arriving * self._integer(1 << self.network.weight_bits)
+            shift += self.network.weight_bits
+        if shift:
+            arriving = arriving * self._integer(1 << shift)
         x[first - start :] += arriving

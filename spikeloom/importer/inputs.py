@@ -4,7 +4,7 @@ import math
 
 import nir
 
-from spikeloom.golden.network import MAX_SIZE
+from spikeloom.golden.checks import MAX_SIZE
 from spikeloom.importer.assumptions import Assumption
 from spikeloom.importer.neurons import own_shape
 from spikeloom.importer.node import Node, Shape

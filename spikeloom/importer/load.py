@@ -20,8 +20,9 @@ from typing import Any
 import nir
 import numpy as np
 
+from spikeloom.golden.checks import MAX_SIZE
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.network import MAX_DELAY, MAX_SIZE
+from spikeloom.golden.network import MAX_DELAY
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.assumptions import Assumption, assumptions
 from spikeloom.importer.cycles import closing

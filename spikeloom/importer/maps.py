@@ -9,8 +9,8 @@ import nir
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.checks import MAX_SIZE
 from spikeloom.golden.convolution import Pair
-from spikeloom.golden.network import MAX_SIZE
 from spikeloom.importer.graph import brief
 from spikeloom.importer.linear_maps import (
     NO_PADDING,

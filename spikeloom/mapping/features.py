@@ -65,6 +65,14 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
         yield Need(f"{where}: a minimum potential", "lower_clamp", True)
     if population.spiking and population.delayed_reset and population.reset is not Reset.NONE:
         yield Need(f"{where}: a delayed reset", "delayed_reset", True)
+    if population.spiking and population.reset is Reset.RESTORE:
+        yield Need(f"{where}: a reset that is restored", "delayed_reset", True)
+    if population.per_neuron:
+        what = f"{where}: parameters that differ between neurons"
+        yield Need(what, "neuron_parameters", True)
+    if population.fraction_bits:
+        what = f"{where}: a potential finer than the weights"
+        yield Need(what, "fraction_bits", int(population.fraction_bits))
     if population.spiking and population.max_spikes > 1:
         what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Population
+from spikeloom.golden.network import AnyConnection, Parameter, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.mapping.geometry import positions
 from spikeloom.mapping.parts import groups_of, recorded
@@ -73,7 +73,8 @@ def firing_rows(
             biases += [0] * (row["neuron_base"] - len(biases))
             biases += _bias_rows(tile_part, config, shared=False)
         else:
-            shared = all(_per_channel(tile_part, values) for values in _offsets(population))
+            columns = _bias_columns(population, config).values()
+            shared = all(_per_channel(tile_part, values) for values in columns)
             row |= {
                 "height": tile_part.image[1],
                 "width": tile_part.image[2],
@@ -95,21 +96,17 @@ def firing_rows(
 
 def _update(population: Population, config: FabricConfig) -> dict[str, int]:
     """The parameters of its neurons' update, in the fields that the fabric was built with."""
-    v_reset = population.v_reset
-    if population.reset is Reset.SUBTRACT:
-        subtrahend = population.subtrahend
-        v_reset = population.threshold if subtrahend is None else subtrahend
-    row = {
-        "retain": DECAY_ONE - population.decay,
-        "threshold": population.threshold,
-        "v_reset": v_reset,
+    row: dict[str, int] = {
         "v_init": population.v_init,
         "reset": population.reset,
         "inclusive": population.inclusive,
         "spiking": population.spiking,
     }
-    if config.synaptic_current and population.synaptic_decay is not None:
-        row |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - population.synaptic_decay}
+    if not config.neuron_parameters:
+        # All neurons have the same values, or the network would not fit.
+        row |= {name: int(np.ravel(v)[0]) for name, v in _parameters(population, config).items()}
+    if config.synaptic_current:
+        row["synaptic"] = population.synaptic_decay is not None
     if config.delayed_reset:
         row["delayed"] = population.delayed_reset
     if config.lower_clamp:
@@ -117,14 +114,33 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         row["v_min"] = lowest if population.v_min is None else population.v_min
     if config.max_spikes > 1:
         row["max_spikes"] = population.max_spikes if population.spiking else 1
+    if config.fraction_bits:
+        row["fraction"] = population.fraction_bits
     return row
 
 
-def _offsets(population: Population) -> tuple[Integers, Integers]:
-    """The constants added in every step to the input and to the membrane potential."""
-    if population.leak is None:
-        return population.bias, np.zeros_like(population.bias)
-    return population.bias, population.leak
+def _parameters(population: Population, config: FabricConfig) -> dict[str, Parameter]:
+    """The fields of the bias row with `neuron_parameters`, else of the population row."""
+    subtracts = population.reset in (Reset.SUBTRACT, Reset.RESTORE)
+    parameters: dict[str, Parameter] = {
+        "retain": DECAY_ONE - population.decay,
+        "threshold": population.threshold,
+        "v_reset": population.subtracted if subtracts else population.v_reset,
+    }
+    if config.synaptic_current and population.synaptic_decay is not None:
+        parameters["retain_synaptic"] = DECAY_ONE - population.synaptic_decay
+    return parameters
+
+
+def _bias_columns(population: Population, config: FabricConfig) -> dict[str, Integers]:
+    """The fields of the bias row, each with the values of all neurons; absent ones are 0."""
+    columns = {"bias": population.bias}
+    if config.synaptic_current and population.leak is not None:
+        columns["leak"] = population.leak
+    if config.neuron_parameters:
+        for name, value in _parameters(population, config).items():
+            columns[name] = np.broadcast_to(value, population.bias.shape)
+    return columns
 
 
 def _per_channel(tile_part: TilePart, values: Integers) -> bool:
@@ -135,10 +151,10 @@ def _per_channel(tile_part: TilePart, values: Integers) -> bool:
 
 def _bias_rows(tile_part: TilePart, config: FabricConfig, shared: bool) -> list[int]:
     """Rows of the bias memory: one per channel if `shared`, else one per neuron."""
-    values = [_in_order(tile_part, v, config.lanes, shared) for v in _offsets(tile_part.population)]
-    names = ["bias", "leak"] if config.synaptic_current else ["bias"]
+    columns = _bias_columns(tile_part.population, config)
+    values = [_in_order(tile_part, v, config.lanes, shared) for v in columns.values()]
     layout = config.bias_row
-    return [layout.pack(dict(zip(names, row, strict=False))) for row in zip(*values, strict=True)]
+    return [layout.pack(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
 
 
 def _in_order(tile_part: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:

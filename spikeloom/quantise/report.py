@@ -106,7 +106,8 @@ def _population_report(
 ) -> PopulationReport:
     integer = network.population(population.name)
     low, high = worst_sums(integer, network)
-    resting = integer.v_reset, integer.v_init, integer.threshold if integer.spiking else 0
+    integer_decay, integer_threshold = integer.shared("decay"), integer.shared("threshold")
+    resting = integer.shared("v_reset"), integer.v_init, integer_threshold * integer.spiking
     bias = integer.bias
     leak = np.zeros(1, np.int64) if integer.leak is None else integer.leak
     reach = (
@@ -126,15 +127,15 @@ def _population_report(
         weight,
         magnitude(bias / float(scale.value) - population.bias),
         decay,
-        integer.decay,
-        relative(integer.decay / DECAY_ONE, decay),
+        integer_decay,
+        relative(integer_decay / DECAY_ONE, decay),
         threshold,
-        integer.threshold,
-        float(integer.threshold / scale.value - Fraction(threshold)),
+        integer_threshold,
+        float(integer_threshold / scale.value - Fraction(threshold)),
         network.sum_bits - max(bits_of(value) for value in (low, high)),
         network.state_bits - max(bits_of(value) for value in reach),
         None if population.synaptic_decay is None else population.shared("synaptic_decay"),
-        integer.synaptic_decay,
+        None if integer.synaptic_decay is None else integer.shared("synaptic_decay"),
         weight_limit,
         saturations,
     )

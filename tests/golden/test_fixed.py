@@ -198,6 +198,35 @@ def test_update_with_a_delayed_reset_by_hand(
 
 
 @pytest.mark.parametrize(
+    ("v", "x", "changed", "expected"),
+    [
+        # Threshold 10, 20 subtracted. 50 is above: 5 - 20 = -15 does not spike, and becomes 5.
+        (50, 5, {"decay": 4096}, (False, 5)),
+        # 50 + 5 - 20 = 35 spikes, and stays what it is.
+        (50, 5, {}, (True, 35)),
+        # Not above before the step: as with a plain subtraction.
+        (0, 11, {}, (True, -9)),
+        (10, 5, {}, (True, -5)),
+        (10, 5, {"inclusive": True}, (False, 15)),  # 10 + 5 - 20 = -5, back to 15
+        (0, 5, {}, (False, 5)),
+        # Saturation comes between: -128 - 20 is -128, -108 after the restoration.
+        (50, -128, {"decay": 4096}, (False, -108)),
+        # At the end, too: 120 after a subtraction of -100 is 127.
+        (0, 120, {"subtrahend": -100}, (True, 127)),
+        # The lower limit comes before the comparison: -15 is -2; 18 after the restoration.
+        (50, 5, {"decay": 4096, "v_min": -2}, (False, 18)),
+        # Without spikes nothing is subtracted.
+        (50, 5, {"spiking": False}, (False, 55)),
+    ],
+)
+def test_update_with_a_restoring_reset_by_hand(
+    v: int, x: int, changed: dict[str, Any], expected: tuple[bool, int]
+) -> None:
+    changed = {"reset": Reset.RESTORE, "subtrahend": 20, **changed}
+    assert update_one(v, x, **changed) == expected
+
+
+@pytest.mark.parametrize(
     ("x", "subtrahend", "expected"),
     [(25, 7, 18), (25, 0, 25), (25, -100, 125), (100, -100, 127), (-20, 127, -128)],
 )
@@ -206,6 +235,7 @@ def test_the_subtrahend_may_differ_from_the_threshold(
 ) -> None:
     changed = {"reset": Reset.SUBTRACT, "subtrahend": subtrahend, "threshold": -30}
     assert update_one(0, x, **changed) == (True, expected)
+    assert update_one(-31, x + 31, **(changed | {"reset": Reset.RESTORE})) == (True, expected)
     # It is unused by the other resets.
     assert update_one(0, x, **(changed | {"reset": Reset.VALUE})) == (True, 0)
     assert update_one(0, x, **(changed | {"reset": Reset.NONE})) == (True, x)
@@ -289,13 +319,13 @@ def test_several_spikes_per_step_by_hand(
     ],
 )
 def test_type_is_the_smallest_exact_one(state_bits: int, sum_bits: int, expected: Any) -> None:
-    assert update_type(state_bits, sum_bits) is expected
+    assert update_type(state_bits, sum_bits + 1) is expected
 
 
 @pytest.mark.parametrize("state_bits", range(8, 25))
 @pytest.mark.parametrize("sum_bits", [8, 16, 29, 30, 31, 32])
 def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int) -> None:
-    integer: Any = update_type(state_bits, sum_bits)
+    integer: Any = update_type(state_bits, sum_bits + 1)
     ends = [-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1]
     # The exact input is a sum plus a bias, to which a leak is added and a reset taken away.
     inputs = [-(1 << sum_bits) + 2 * ends[0], (1 << sum_bits) - 2 + 2 * ends[1]]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from equal_networks import network_equal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,12 +13,12 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import (
+    PARAMETERS,
     AnyConnection,
     Connection,
     Input,
     Network,
     Population,
-    network_equal,
 )
 from spikeloom.golden.spec import Reset
 
@@ -392,12 +393,12 @@ def test_high_is_a_bool(value: Any) -> None:
         (
             {"max_spikes": 3, "threshold": 5, "delayed_reset": True},
             "with several spikes per step each subtracts the threshold at once; "
-            "leave out delayed_reset and subtrahend",
+            "leave out delayed_reset, subtrahend and Reset.RESTORE",
         ),
         (
             {"max_spikes": 3, "threshold": 5, "subtrahend": 4},
             "with several spikes per step each subtracts the threshold at once; "
-            "leave out delayed_reset and subtrahend",
+            "leave out delayed_reset, subtrahend and Reset.RESTORE",
         ),
     ],
 )
@@ -555,6 +556,79 @@ def test_a_network_is_refused_exactly_if_some_events_overflow(
             with_column(weights, max_count=count)
 
 
+# Parameters of neurons, and fractions.
+
+
+def test_parameters_may_be_arrays() -> None:
+    for name in PARAMETERS:
+        values = np.array([1, 1, 2])
+        assert population(**{name: values}).per_neuron
+        assert not population(**{name: values[:2].repeat(2)[:3]}).per_neuron
+        network(populations=(population(**{name: values}),))
+    assert not population().per_neuron
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([1, 2]), r"must have shape \(3,\), not \(2,\)"),
+        (np.array([1, 2, 3], np.int32), "must be of type int64, not int32"),
+        (np.array([1, 2, 40000]), r"must be .*, not 1\.\.40000"),
+        (1.5, "must be an integer, not 1.5"),
+    ],
+)
+def test_arrays_of_parameters_are_checked(name: str, values: Any, message: str) -> None:
+    with pytest.raises(SpikeloomError, match=f"^population 'a': {name} {message}$"):
+        network(populations=(population(**{name: values}),))
+
+
+def test_a_parameter_that_all_share() -> None:
+    assert population(threshold=np.array([5, 5, 5])).shared("threshold") == 5
+    assert population(threshold=7).shared("threshold") == 7
+    with pytest.raises(SpikeloomError, match=r"threshold differs between neurons \(4\.\.5\)"):
+        population(threshold=np.array([5, 4, 5])).shared("threshold")
+
+
+def test_with_several_spikes_every_threshold_is_positive() -> None:
+    several = {"max_spikes": 3, "reset": Reset.SUBTRACT}
+    network(populations=(population(threshold=np.array([1, 2, 3]), **several),))
+    with pytest.raises(SpikeloomError, match="threshold must be positive, not -1"):
+        network(populations=(population(threshold=np.array([1, 2, -1]), **several),))
+    own = population(threshold=2, subtrahend=np.array([2, 2, 1]), **several)
+    with pytest.raises(SpikeloomError, match="leave out delayed_reset, subtrahend"):
+        network(populations=(own,))
+
+
+def test_a_restoring_reset_excludes_other_options() -> None:
+    network(populations=(population(reset=Reset.RESTORE),))
+    with pytest.raises(SpikeloomError, match="leave out delayed_reset"):
+        network(populations=(population(reset=Reset.RESTORE, delayed_reset=True),))
+    with pytest.raises(SpikeloomError, match=r"subtrahend and Reset\.RESTORE"):
+        network(populations=(population(reset=Reset.RESTORE, max_spikes=3, threshold=1),))
+
+
+@pytest.mark.parametrize("fraction_bits", [-1, 13, 1.0, True])
+def test_fraction_bits_are_0_to_12(fraction_bits: Any) -> None:
+    with pytest.raises(SpikeloomError, match="fraction_bits must be "):
+        network(populations=(population(fraction_bits=fraction_bits),))
+
+
+def test_a_bias_beside_fraction_bits_has_the_potential_s_width() -> None:
+    wide = population(bias=np.array([0, 0, 1 << 14]))
+    fine = population("b", fraction_bits=12)
+
+    def joined(*nodes: Population) -> Network:
+        return network(populations=nodes, connections=(), sum_bits=12)
+
+    assert (joined(wide, fine).fraction_bits, joined(wide, fine).bias_bits) == (12, 16)
+    # A sum of 12 bits times 2**12, plus a bias.
+    assert joined(wide, fine).input_bits == 25
+    assert network(sum_bits=24).input_bits == 25
+    with pytest.raises(SpikeloomError, match=r"bias must be -2048\.\.2047, not 0\.\.16384"):
+        joined(wide)
+
+
 # Equality.
 
 
@@ -573,6 +647,8 @@ def test_network_equal_compares_every_parameter() -> None:
         network(populations=(population(delayed_reset=True),)),
         network(populations=(population(subtrahend=0),)),
         network(populations=(population(v_min=-32768),)),
+        network(populations=(population(fraction_bits=1),)),
+        network(populations=(population(threshold=np.array([0, 0, 1])),)),
         network(inputs=(Input("in", 2, image=(1, 2, 1)),)),
         network(connections=(Connection("in", "a", np.zeros((2, 3), np.int64)),)),
         network(state_bits=17),

@@ -1,6 +1,7 @@
 """Program files: whole or not at all, and never trusted."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import pickle
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from equal_networks import network_equal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_program import SMALL, small_network
@@ -18,7 +20,7 @@ from small_program import SMALL, small_network
 from spikeloom.files import write_bytes
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.network import Connection, Input, Network, Population, network_equal
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.program import Program
 
@@ -162,7 +164,19 @@ def rich() -> Program:
                 True,
                 -50,
             ),
-            Population("burst", 3, np.zeros(3, np.int64), 1, threshold=5, max_spikes=3),
+            Population(
+                "burst",
+                3,
+                np.zeros(3, np.int64),
+                1,
+                decay=np.array([1, 2, 3]),
+                threshold=np.array([7, 5, 6]),
+                v_reset=np.array([-1, 0, 1]),
+                synaptic_decay=np.array([9, 8, 7]),
+                subtrahend=np.array([7, 5, 6]),
+                max_spikes=3,
+                fraction_bits=4,
+            ),
         ),
         (
             Convolution(
@@ -191,6 +205,8 @@ def rich() -> Program:
         delayed_reset=True,
         lower_clamp=True,
         max_spikes=3,
+        fraction_bits=6,
+        neuron_parameters=True,
     )
     return Program(network, fabric, frozenset({"conv", "burst"}), frozenset({"burst"}))
 
@@ -210,6 +226,24 @@ def test_every_field_is_saved(tmp_path: Path) -> None:
             before, after = getattr(one, field.name), getattr(other, field.name)
             assert type(before) is type(after), field.name
             assert np.array_equal(before, after), field.name
+
+
+def test_a_program_of_the_version_before_is_read(small: Program, tmp_path: Path) -> None:
+    data = saved(small, tmp_path / "new")
+    header = header_of(data) | {"version": 2}
+    for name in ("fraction_bits", "neuron_parameters", "traces"):
+        del header["fabric"][name]
+    for node in header["populations"]:
+        del node["fraction_bits"]
+    # Its digest was taken without these fields.
+    about, _ = header.pop("about"), header.pop("digest")
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    with np.load(io.BytesIO(data)) as archive:
+        for name in sorted(set(archive) - {"header"}):
+            total.update(f"{name}{archive[name].shape}".encode() + archive[name].tobytes())
+    header |= {"about": about, "digest": total.hexdigest()}
+    (tmp_path / "old").write_bytes(with_header(data, header))
+    assert same(Program.load(tmp_path / "old"), small)
 
 
 def test_digest_sees_every_field() -> None:
@@ -233,6 +267,10 @@ def test_digest_sees_every_field() -> None:
         changed("populations", 0, delayed_reset=False),
         changed("populations", 0, v_min=None),
         changed("populations", 1, max_spikes=1),
+        changed("populations", 0, fraction_bits=1),
+        changed("populations", 0, threshold=np.full(12, 5)),
+        changed("populations", 0, threshold=np.arange(12)),
+        changed("populations", 0, decay=np.arange(12)),
         changed("connections", 0, high=False),
         changed("connections", 0, padding=((0, 1), (0, 1))),
         changed("connections", 0, padding=((0, 1), (1, 0))),
@@ -425,10 +463,10 @@ def test_headers_of_another_form_are_refused(small: Program, tmp_path: Path) -> 
 def test_another_version_is_named(small: Program, tmp_path: Path) -> None:
     path = tmp_path / "later"
     data = saved(small, tmp_path / "whole")
-    for version in (0, 1, 3, "2"):
+    for version in (0, 1, 4, "2"):
         path.write_bytes(with_header(data, header_of(data) | {"version": version}))
         assert refusal(path) == (
-            f"{path} has version {version}, this Spikeloom reads 2; compile it again"
+            f"{path} has version {version}, this Spikeloom reads 2..3; compile it again"
         )
 
 

@@ -130,9 +130,11 @@ class PlainLayout:
             coordinates=max(1, len(self.coordinates)),
             synaptic_current=any(p.synaptic_decay is not None for p in populations),
             weight_pairs=any(c.high for c in network.connections),
-            delayed_reset=any(p.delayed_reset for p in populations),
+            delayed_reset=any(p.delayed_reset or p.reset is Reset.RESTORE for p in populations),
             lower_clamp=any(p.v_min is not None for p in populations),
             max_spikes=max(p.max_spikes for p in populations),
+            fraction_bits=max(p.fraction_bits for p in populations),
+            neuron_parameters=any(p.per_neuron for p in populations),
         )
 
     def _add_population(self, population: Population, number: int) -> None:
@@ -147,14 +149,9 @@ class PlainLayout:
         ]
         if population.spiking:
             fan_out.append({"host": 1})
-        subtrahend = (
-            population.threshold if population.subtrahend is None else population.subtrahend
-        )
-        leak = population.leak
-        if leak is None:
-            leak = np.zeros(population.size, np.int64)
-        pairs = np.stack([population.bias, leak]).reshape(2, channels, positions)
-        shared = bool((pairs == pairs[:, :, :1]).all()) and self.images
+        columns = self._columns(population)
+        values = np.stack([*columns.values()]).reshape(-1, channels, positions)
+        shared = bool((values == values[:, :, :1]).all()) and self.images
         if not self.images:
             # Biases have the addresses of their neurons.
             self.biases += [{}] * (self.groups * self.lanes - len(self.biases))
@@ -166,7 +163,8 @@ class PlainLayout:
                 "bias_base": len(self.biases),
                 "shared": shared,
                 "synaptic": population.synaptic_decay is not None,
-                "retain_synaptic": DECAY_ONE - (population.synaptic_decay or 0),
+                **{name: int(column[0]) for name, column in columns.items()},
+                "fraction": population.fraction_bits,
                 "delayed": population.delayed_reset,
                 "v_min": -(1 << (self.network.state_bits - 1))
                 if population.v_min is None
@@ -176,9 +174,6 @@ class PlainLayout:
                 "neurons": population.size,
                 "neuron_base": self.groups * self.lanes,
                 "sum_base": self.groups * self.slots,
-                "retain": DECAY_ONE - population.decay,
-                "threshold": population.threshold,
-                "v_reset": subtrahend if population.reset is Reset.SUBTRACT else population.v_reset,
                 "v_init": population.v_init,
                 "reset": population.reset,
                 "inclusive": population.inclusive,
@@ -190,13 +185,31 @@ class PlainLayout:
         )
         self.targets += fan_out
         if shared:
-            self.biases += [{"bias": b, "leak": u} for b, u in pairs[:, :, 0].T.tolist()]
+            ordered = values[:, :, 0]
         else:
-            padded = np.zeros((2, parts * self.lanes, positions), np.int64)
-            padded[:, :channels] = pairs
-            ordered = padded.reshape(2, parts, self.lanes, positions).transpose(0, 1, 3, 2)
-            self.biases += [{"bias": b, "leak": u} for b, u in ordered.reshape(2, -1).T.tolist()]
+            padded = np.zeros((len(columns), parts * self.lanes, positions), np.int64)
+            padded[:, :channels] = values
+            groups = padded.reshape(-1, parts, self.lanes, positions)
+            ordered = groups.transpose(0, 1, 3, 2).reshape(len(columns), -1)
+        self.biases += [dict(zip(columns, row, strict=True)) for row in ordered.T.tolist()]
         self.groups += parts * positions
+
+    def _columns(self, population: Population) -> dict[str, Integers]:
+        """What a bias row may hold, for every neuron."""
+        subtracts = population.reset in (Reset.SUBTRACT, Reset.RESTORE)
+        subtrahend = population.subtrahend
+        if subtrahend is None:
+            subtrahend = population.threshold
+        synaptic_decay = population.synaptic_decay
+        columns = {
+            "bias": population.bias,
+            "leak": 0 if population.leak is None else population.leak,
+            "retain": DECAY_ONE - population.decay,
+            "retain_synaptic": 0 if synaptic_decay is None else DECAY_ONE - synaptic_decay,
+            "threshold": population.threshold,
+            "v_reset": subtrahend if subtracts else population.v_reset,
+        }
+        return {name: np.broadcast_to(v, population.size) for name, v in columns.items()}
 
     def _add_matrix(self, connection: Connection) -> None:
         """One segment with all groups of the target; a position in the source selects its start."""

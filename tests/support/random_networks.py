@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.network import (
+    PARAMETERS,
+    AnyConnection,
+    Connection,
+    Input,
+    Network,
+    Population,
+)
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Reset
 from spikeloom.program import Program
 
@@ -21,6 +28,9 @@ Counts = dict[str, NDArray[np.uint8]]
 
 PLAIN_RESETS = (Reset.VALUE, Reset.SUBTRACT, Reset.NONE)
 """Resets that every fabric has."""
+
+RTL_RESETS = PLAIN_RESETS
+"""Resets of RTL with `delayed_reset`: `Reset.RESTORE` joins them when it has that."""
 
 
 def numbers(bits: int) -> st.SearchStrategy[int]:
@@ -37,7 +47,9 @@ def seeds() -> st.SearchStrategy[int]:
 
 
 @st.composite
-def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+def programs(
+    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...] = RTL_RESETS
+) -> Program:
     """Layered, pipelined or mixed networks, some with recurrent connections and delays.
 
     They fit `config`, often exactly; which populations are recorded or read out is random.
@@ -46,7 +58,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
         for n in range(draw(st.integers(1, 2)))
     )
-    populations = _populations(draw, config)
+    populations = _populations(draw, config, late_resets)
     # All, if there is room for their targets, or some of them.
     spiking = [p.name for p in populations if p.spiking][: config.targets]
     names = [p.name for p in populations]
@@ -66,7 +78,9 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     return Program(network, config, frozenset(record), frozenset(readout))
 
 
-def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
+def _populations(
+    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...]
+) -> list[Population]:
     """In firing order, as the mapping lays them out: each begins with a group of its own."""
     count = draw(st.integers(1, min(4, config.populations, config.groups)))
     phases = list(
@@ -74,7 +88,7 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     )
     result: list[Population] = []
     rng = np.random.default_rng(draw(seeds()))
-    most_bias = signed_range(config.sum_bits)[1]
+    most_bias = signed_range(config.bias_bits)[1]
     free = config.groups
     for n, phase in enumerate(phases):
         # Leave a group for each of those that follow.
@@ -86,18 +100,25 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
         free -= -(-size // config.lanes)
         reach = draw(st.sampled_from((9, most_bias)))
         bias = rng.integers(-reach - 1, reach + 1, size)
-        result.append(_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
+        result.append(
+            _population(draw, config, late_resets, f"p{n}", size, bias, phase - phases[0])
+        )
     return result
 
 
 def _population(
-    draw: st.DrawFn, config: FabricConfig, name: str, size: int, bias: Integers, phase: int
+    draw: st.DrawFn,
+    config: FabricConfig,
+    late_resets: tuple[Reset, ...],
+    name: str,
+    size: int,
+    bias: Integers,
+    phase: int,
 ) -> Population:
     """With any options that the fabric was built for."""
     state = numbers(config.state_bits)
     decay = st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))
     options: dict[str, Any] = {}
-    threshold = draw(st.one_of(st.integers(0, 20), state))
     if config.synaptic_current and draw(st.booleans()):
         options["synaptic_decay"] = draw(decay)
         if draw(st.booleans()):
@@ -107,27 +128,42 @@ def _population(
             options["leak"] = rng.integers(max(low, -reach), reach + 1, size)
     if config.lower_clamp and draw(st.booleans()):
         options["v_min"] = draw(state)
+    options["decay"] = draw(decay)
+    options["v_reset"] = draw(state)
+    options["reset"] = draw(st.sampled_from(PLAIN_RESETS))
     burst = draw(st.sampled_from([n for n in SPIKES_PER_STEP if n <= config.max_spikes]))
     if burst > 1:
         options["max_spikes"] = burst
-        threshold = draw(st.integers(1, 30))
+        options["threshold"] = draw(st.integers(1, 30))
     else:
-        options["delayed_reset"] = config.delayed_reset and draw(st.booleans())
+        options["threshold"] = draw(st.one_of(st.integers(0, 20), state))
         options["subtrahend"] = draw(st.one_of(st.none(), state))
+        if config.delayed_reset:
+            options["reset"] = draw(st.sampled_from(late_resets))
+            if options["reset"] is not Reset.RESTORE:
+                options["delayed_reset"] = draw(st.booleans())
+    if config.neuron_parameters:
+        options = {name: _per_neuron(draw, name, v, size) for name, v in options.items()}
     return Population(
         name,
         size,
         bias,
         phase=phase,
-        decay=draw(decay),
-        threshold=threshold,
         inclusive=draw(st.booleans()),
         spiking=draw(st.integers(0, 4)) > 0,
-        reset=draw(st.sampled_from(PLAIN_RESETS)),
-        v_reset=draw(state),
         v_init=draw(state),
+        fraction_bits=draw(st.integers(0, config.fraction_bits)),
         **options,
     )
+
+
+def _per_neuron(draw: st.DrawFn, name: str, value: Any, size: int) -> Any:
+    """The value of a parameter, or for each neuron either that or one near it."""
+    if name not in PARAMETERS or value is None or draw(st.booleans()):
+        return value
+    rng = np.random.default_rng(draw(seeds()))
+    # Towards 1, which every parameter can be.
+    return value + np.sign(1 - value) * rng.integers(0, 1 + min(abs(1 - value), 900), size)
 
 
 # Images.
@@ -151,7 +187,9 @@ IMAGES = FabricConfig(
 
 
 @st.composite
-def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+def image_programs(
+    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...] = RTL_RESETS
+) -> Program:
     """Convolutions of any geometry, also of their own output, and dense layers around them.
 
     `config` has the sizes of `IMAGES`, or at least as much room.
@@ -170,7 +208,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))
-        made = _population(draw, config, f"p{n}", math.prod(size), bias, n)
+        made = _population(draw, config, late_resets, f"p{n}", math.prod(size), bias, n)
         populations.append(dataclasses.replace(made, image=size, spiking=True))
         connections.append(joined)
         if draw(st.booleans()):
@@ -187,7 +225,8 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         first = populations[0]
         connections.append(Connection("more", "p0", _weights(rng, config, (7, first.size)), 1))
     size = draw(st.integers(1, 9))
-    flat = _population(draw, config, "flat", size, rng.integers(-9, 10, size), len(populations))
+    bias = rng.integers(-9, 10, size)
+    flat = _population(draw, config, late_resets, "flat", size, bias, len(populations))
     for node in (inputs[0], populations[-1]):
         if draw(st.booleans()):
             weights = _weights(rng, config, (node.size, size))

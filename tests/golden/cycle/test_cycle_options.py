@@ -454,7 +454,11 @@ SYNAPTIC = dataclasses.replace(ONE, synaptic_current=True)
         ({"max_spikes": 31}, 10),
         ({"synaptic_current": True, "lower_clamp": True}, 9),
         ({"synaptic_current": True, "lower_clamp": True, "max_spikes": 31, "extent": 2}, 13),
+        ({"fraction_bits": 12}, 6),
+        ({"neuron_parameters": True, "delayed_reset": True}, 6),
+        ({"neuron_parameters": True, "synaptic_current": True, "fraction_bits": 1}, 8),
         ({"multipliers": False}, 7),
+        ({"multipliers": False, "fraction_bits": 1, "neuron_parameters": True}, 7),
         ({"multipliers": False, "synaptic_current": True}, 9),
     ],
 )
@@ -642,35 +646,51 @@ def networks(draw: st.DrawFn) -> Network:
     top = (1 << (state_bits - 1)) - 1
     rng = np.random.default_rng(draw(st.integers(0, (1 << 32) - 1)))
     pictured = draw(st.integers(0, 3)) > 0
-    built = {name: draw(st.booleans()) for name in ("synaptic", "delayed", "clamp", "burst")}
+    names = ("synaptic", "delayed", "clamp", "burst", "fine", "own")
+    built = {name: draw(st.booleans()) for name in names}
     values = st.one_of(st.integers(-30, 30), st.sampled_from((-top - 1, top)))
 
     def population(name: str, size: int, phase: int, shape: ImageShape | None) -> Population:
         several = draw(st.sampled_from([1, 3, 7, 31])) if built["burst"] else 1
         synaptic = built["synaptic"] and draw(st.booleans())
         delayed = built["delayed"] and several == 1 and draw(st.booleans())
+        restores = built["delayed"] and several == 1 and not delayed and draw(st.booleans())
         bias = rng.integers(-9, 12, size)
         if shape is not None and draw(st.booleans()):
             bias = np.repeat(rng.integers(-9, 12, shape[0]), shape[1] * shape[2])
+
+        def own(value: Any, choices: list[int]) -> Any:
+            """`value` for every neuron, or values of their own: of channels, or of each."""
+            if value is None or not built["own"] or draw(st.booleans()):
+                return value
+            if shape is not None and draw(st.booleans()):
+                return np.repeat(rng.choice([value, *choices], shape[0]), shape[1] * shape[2])
+            return rng.choice([value, *choices], size)
+
+        decays, near = [0, 300, 1000, 2048, DECAY_ONE], [-top - 1, -20, 3, 9, top]
+        synaptic_decay = draw(st.sampled_from([0, 1000, DECAY_ONE])) if synaptic else None
+        subtrahend = draw(values) if several == 1 and draw(st.booleans()) else None
+        threshold = draw(st.integers(1, 20) if several > 1 else values)
         return Population(
             name,
             size,
             bias,
             phase=phase,
-            decay=draw(st.sampled_from([0, 300, 2048, DECAY_ONE])),
-            threshold=draw(st.integers(1, 20) if several > 1 else values),
+            decay=own(draw(st.sampled_from(decays)), decays),
+            threshold=own(threshold, [1, 3, top] if several > 1 else near),
             inclusive=draw(st.booleans()),
             spiking=draw(st.integers(0, 5)) > 0,
-            reset=draw(st.sampled_from(PLAIN_RESETS)),
-            v_reset=draw(values),
+            reset=Reset.RESTORE if restores else draw(st.sampled_from(PLAIN_RESETS)),
+            v_reset=own(draw(values), near),
             v_init=draw(values),
             image=shape,
-            synaptic_decay=draw(st.sampled_from([0, 1000, DECAY_ONE])) if synaptic else None,
+            synaptic_decay=own(synaptic_decay, decays),
             leak=rng.integers(-5, 6, size) if synaptic and draw(st.booleans()) else None,
-            subtrahend=draw(values) if several == 1 and draw(st.booleans()) else None,
+            subtrahend=own(subtrahend, near),
             delayed_reset=delayed,
             v_min=draw(values) if built["clamp"] and draw(st.booleans()) else None,
             max_spikes=several,
+            fraction_bits=draw(st.integers(0, 12)) if built["fine"] else 0,
         )
 
     connections: list[AnyConnection] = []

@@ -319,6 +319,74 @@ def naive(net: Network, counts: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     return {p.name: sent[p.name] for p in net.populations if p.spiking}, v, operations
 
 
+def test_fraction_bits_make_the_potential_finer_than_the_weights() -> None:
+    # (6 << 4) - 1 = 95, 190 > 150 spikes -> 40; -1 without an event: 39.
+    net = chain(
+        6, fraction_bits=4, bias=np.array([-1]), threshold=150, reset=Reset.SUBTRACT, subtrahend=150
+    )
+    run = simulate(net, events(1, 1, 0))
+    assert spike_steps(run, "a") == [1]
+    assert states(run) == [39]
+    # The sum is exact, the potential saturates: -127 << 12, and a bias of the potential's width.
+    bias = np.array([-(1 << 15)])
+    net = chain(-127, fraction_bits=12, bias=bias, widths={"sum_bits": 8})
+    assert states(simulate(net, events(1))) == [-(1 << 15)]
+    net = chain(8, fraction_bits=12, bias=bias, threshold=1, widths={"sum_bits": 8})
+    assert states(simulate(net, events(1))) == [0]
+
+
+def test_high_weights_of_a_finer_potential() -> None:
+    # ((3 << 8) + 5) << 2.
+    net = chain(5, fraction_bits=2, threshold=4000)
+    high = Connection("in", "a", np.array([[3]]), high=True)
+    net = dataclasses.replace(net, connections=(*net.connections, high))
+    assert states(simulate(net, events(1))) == [3092]
+
+
+def test_loops_have_the_fraction_bits_of_their_target() -> None:
+    # 1 << 2 = 4 > 3 spikes; a step later b gets 5 << 1, and a itself 2 << 2.
+    net = chain(1, fraction_bits=2, threshold=3)
+    b = Population("b", 1, np.zeros(1, np.int64), fraction_bits=1, threshold=100)
+    loops = Connection("a", "a", np.array([[2]]), 1), Connection("a", "b", np.array([[5]]), 1)
+    net = dataclasses.replace(
+        net, populations=(*net.populations, b), connections=(*net.connections, *loops)
+    )
+    run = simulate(net, events(1, 0, 0))
+    assert spike_steps(run, "a") == [0, 1, 2]
+    assert states(run, "b") == [20]
+
+
+def test_every_parameter_may_differ_between_neurons() -> None:
+    # 8, 16 > 10 spikes -> 3; 11 spikes -> 3. 8, 4 + 8 > 8 spikes -> -4; -2 + 8 = 6.
+    net = chain(
+        [[8, 8]],
+        decay=np.array([0, 2048]),
+        threshold=np.array([10, 8]),
+        v_reset=np.array([3, -4]),
+    )
+    run = simulate(net, events(1, 1, 1))
+    assert (spike_steps(run, "a"), spike_steps(run, "a", 1)) == ([1, 2], [1])
+    assert states(run) == [3, 6]
+    # Currents 8, 6, 4 and 8, 2, 0 are added up; 14 - 6, 8 + 4 - 6; 10 + 9.
+    net = chain(
+        [[8, 8]],
+        synaptic_decay=np.array([1024, 3072]),
+        threshold=np.array([10, 9]),
+        subtrahend=np.array([6, -9]),
+        reset=Reset.SUBTRACT,
+    )
+    run = simulate(net, events(1, 0, 0))
+    assert (spike_steps(run, "a"), spike_steps(run, "a", 1)) == ([1, 2], [1, 2])
+    assert states(run) == [6, 28]
+
+
+def test_several_spikes_of_neurons_with_thresholds_of_their_own() -> None:
+    net = chain([[35, 35]], threshold=np.array([10, 3]), max_spikes=7, reset=Reset.SUBTRACT)
+    run = simulate(net, events(1))
+    assert run.spikes["a"].tolist() == [[[3, 7]]]
+    assert states(run) == [5, 14]
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     weight_bits = draw(st.sampled_from([2, 4, 8]))

@@ -1,0 +1,51 @@
+"""Checks of a network's values; each raises `SpikeloomError` with `where` in front."""
+
+import numpy as np
+
+from spikeloom.golden.convolution import ImageShape, Pair
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Integers
+
+MAX_SIZE = 1 << 16
+"""Maximum axons of an input, or neurons of a population, that hardware can address."""
+
+
+def check_integer(where: str, value: int, low: int, high: int) -> None:
+    """An integer, Python's or NumPy's, in `low`..`high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise SpikeloomError(f"{where} must be an integer, not {value!r}")
+    if not low <= value <= high:
+        raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
+
+
+def check_pair(where: str, pair: Pair, minimum: int) -> None:
+    """A pair of sizes, at least `minimum`."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
+    for value in pair:
+        check_integer(where, value, minimum, MAX_SIZE)
+
+
+def check_image(where: str, image: ImageShape | None, size: int) -> None:
+    """An image shape of `size` elements, or None."""
+    if image is None:
+        return
+    if not isinstance(image, tuple) or len(image) != 3:
+        raise SpikeloomError(f"{where}: image must be (channels, height, width), not {image!r}")
+    for value in image:
+        check_integer(f"{where}: image", value, 1, MAX_SIZE)
+    if image[0] * image[1] * image[2] != size:
+        raise SpikeloomError(f"{where}: image {image} does not have {size} elements")
+
+
+def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pair) -> None:
+    """An int64 array of `shape` with values between `limits`."""
+    low, high = limits
+    if not isinstance(values, np.ndarray):
+        raise SpikeloomError(f"{where} must be a NumPy array, not {type(values).__name__}")
+    if values.shape != shape:
+        raise SpikeloomError(f"{where} must have shape {shape}, not {values.shape}")
+    if values.dtype != np.int64:
+        raise SpikeloomError(f"{where} must be of type int64, not {values.dtype}")
+    if values.size and not (low <= values.min() and values.max() <= high):
+        raise SpikeloomError(f"{where} must be {low}..{high}, not {values.min()}..{values.max()}")
