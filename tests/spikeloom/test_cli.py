@@ -34,13 +34,13 @@ COMMANDS += ["compare", "build", "flash", "demo"]
 
 
 class Outcome:
-    """What a command did."""
+    """The result of a command."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err
 
     def error(self) -> str:
-        """The message of a command that was given something unusable."""
+        """The message of a command that was given unusable input."""
         assert self.status == 2
         assert "Traceback" not in self.err
         lines = self.err.splitlines()
@@ -64,7 +64,7 @@ class Commands:
         except SystemExit as stop:
             status = int(stop.code or 0)
         out, err = self.capture.readouterr()
-        # Nothing but plain lines may reach a pipe or a file.
+        # Pipes and files must receive plain lines only.
         assert all(line.isprintable() for line in (out + err).split("\n"))
         return Outcome(status, out, err)
 

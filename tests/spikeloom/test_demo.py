@@ -78,7 +78,7 @@ def test_a_planted_fault_has_mismatches_and_exit_status_1(
         return update(dataclasses.replace(population, v_reset=1), *arguments)
 
     monkeypatch.setattr(step, "update", forgetful)
-    # Waveforms have tests of their own, and would be one build more.
+    # Waveforms have tests of their own, and would take another build.
     monkeypatch.setattr(comparing, "_show", lambda *_: None)
     with one_at_a_time("default fabric with probe"):
         status, out = demonstrate(monkeypatch, capsys, tmp_path)

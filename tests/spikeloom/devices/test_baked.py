@@ -32,7 +32,7 @@ Machine = BoardModel | Pins
 
 
 class Baked:
-    """A board behind a terminal, and the targets of what its hosts load."""
+    """A board behind a terminal, and the targets that its hosts load."""
 
     def __init__(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.machine = machine
@@ -55,7 +55,7 @@ class Baked:
             self.machine.power_cycle()
 
     def runs(self, program: Program) -> set[int]:
-        """Targets that a new host loads to run `program`, which it does rightly."""
+        """Targets that a new host loads to run `program`; its results must be right."""
         self.loaded.clear()
         with self.device(program) as device:
             assert differs(device.run(EVENTS), GoldenDevice(program).run(EVENTS)) == ""
@@ -134,7 +134,7 @@ def test_what_cannot_be_baked_is_loaded(baked: Any, small: Program) -> None:
 
 
 def test_one_row_that_was_loaded_over_is_noticed(baked: Any, small: Program) -> None:
-    """By a host that dies after it: nobody knows how far it came."""
+    """By a host that dies afterwards: how far it got is unknown."""
     for target in sorted(MEMORIES):
         board = baked(small.image.contents(MEMORIES))
         assert board.runs(small) == set()

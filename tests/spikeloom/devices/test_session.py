@@ -162,7 +162,7 @@ def test_no_more_is_on_the_way_than_the_board_has_room_for(
     board = served(buffer=buffer)
     device = board.device(small)
     device.run(some_events(8, 100)[0])
-    # The board would have refused, so it would have been sent again.
+    # The board would have refused the frame, and the host resent it.
     assert (device.session.refused, device.session.resent) == (0, 0)
 
 
@@ -338,7 +338,7 @@ def test_a_board_that_cannot_be_read_says_so(served: Any, small: Program) -> Non
         compare_device(program, events, device, verify=True)
     assert "--set readable=true" in str(error.value)
     assert "\n" not in str(error.value)
-    # Asked all the same, the board refuses.
+    # If asked anyway, the board refuses.
     device.readable = True
     with pytest.raises(SpikeloomError, match=r"could not execute a frame \(command\)"):
         device.read(ReadTarget.BIAS, 0, 0, 1)

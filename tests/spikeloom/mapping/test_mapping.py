@@ -162,7 +162,7 @@ def test_every_number_of_a_population_is_in_its_rows(
                 subtracts = p.reset is Reset.SUBTRACT
                 assert entry["v_reset"] == (p.threshold if subtracts else p.v_reset)
                 assert entry["readout"] == 1
-                # Whole groups, shared by nobody; the accumulators of the same groups.
+                # Whole groups, not shared; the accumulators of the same groups.
                 first = entry["neuron_base"] // lanes
                 assert entry["neuron_base"] == first * lanes
                 assert entry["sum_base"] == first * config.slots

@@ -33,22 +33,22 @@ def flows(draw: st.DrawFn, shape: Shape) -> list[Flow]:
     )
 
 
-def price(config: FabricConfig, given_flows: list[Flow], places: tuple[int, ...]) -> float:
-    return cost(traffic(config, given_flows, places))
+def price(config: FabricConfig, given_flows: list[Flow], tiles: tuple[int, ...]) -> float:
+    return cost(traffic(config, given_flows, tiles))
 
 
 @given(meshes(), st.data())
 def test_traffic_is_that_of_the_trees(shape: Shape, data: st.DataObject) -> None:
     config = mesh(shape)
     some = data.draw(flows(shape))
-    places = data.draw(st.permutations(range(config.tiles)))
+    tiles = data.draw(st.permutations(range(config.tiles)))
     expected = dict.fromkeys(links(config), 0.0)
     for flow in some:
-        tables = route_rows(config, [frozenset(places[share] for share in flow.destinations)])
-        start = (0, WEST) if flow.source is None else (places[flow.source], LOCAL)
+        tables = route_rows(config, [frozenset(tiles[share] for share in flow.destinations)])
+        start = (0, WEST) if flow.source is None else (tiles[flow.source], LOCAL)
         for link in walk(shape, tables, *start, 0)[1]:
             expected[link] += flow.packets
-    loads = traffic(config, some, places)
+    loads = traffic(config, some, tiles)
     assert loads.tolist() == list(expected.values())
     if expected:
         average = sum(expected.values()) / len(expected)
@@ -62,20 +62,20 @@ def test_never_above_reading_order_and_no_swap_is_better(
 ) -> None:
     config = mesh(shape)
     some = data.draw(flows(shape))
-    places = place(config, some, seed)
-    assert sorted(places) == list(range(config.tiles))
-    assert places == place(config, some, seed)
-    lowest = price(config, some, places)
+    tiles = place(config, some, seed)
+    assert sorted(tiles) == list(range(config.tiles))
+    assert tiles == place(config, some, seed)
+    lowest = price(config, some, tiles)
     assert lowest <= price(config, some, tuple(range(config.tiles)))
     for one, other in itertools.combinations(range(config.tiles), 2):
-        swapped = list(places)
+        swapped = list(tiles)
         swapped[one], swapped[other] = swapped[other], swapped[one]
         assert lowest <= price(config, some, tuple(swapped))
 
 
 def test_better_than_reading_order_where_it_can_be() -> None:
     config = FabricConfig(columns=4, rows=4)
-    # Pairs that talk to each other lie in opposite corners in reading order.
+    # In reading order, pairs that send to each other lie in opposite corners.
     pairs = [Flow(n, frozenset({15 - n}), 10.0) for n in range(16)]
     reading_order = price(config, pairs, tuple(range(16)))
     found = price(config, pairs, place(config, pairs))

@@ -47,7 +47,7 @@ def test_a_route_reaches_exactly_its_tiles_from_everywhere(
         for tile, entry in [*sources, (0, WEST)]:
             delivered, tree = walk(shape, tables, tile, entry, route)
             assert sorted(delivered) == sorted(destinations)
-            # Each link once, and just those of the paths to the destinations.
+            # Each link of the paths to the destinations exactly once.
             assert len(set(tree)) == len(tree)
             of_paths = taken[tile, sorted(destinations)].any(axis=0)
             assert {numbers[a, Port(b)] for a, b in tree} == set(np.flatnonzero(of_paths).tolist())
