@@ -32,7 +32,7 @@ import spikeloom.golden.step.batch
 import spikeloom.golden.step.neuron
 import spikeloom.golden.step.run
 from spikeloom.compare import Mismatch, compare
-from spikeloom.devices import device as devices
+from spikeloom.devices import simulated
 from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
@@ -750,7 +750,7 @@ def test_fault_in_the_step_level_model(
 ) -> None:
     bad = mutant(module, old, new)
     if module is spikeloom.golden.step.run:
-        monkeypatch.setattr(devices, "simulate", bad.simulate)
+        monkeypatch.setattr(simulated, "simulate", bad.simulate)
     elif module is spikeloom.golden.step.batch:
         monkeypatch.setattr(spikeloom.golden.step.run, "Batch", bad.Batch)
     elif module is spikeloom.golden.step.neuron:
