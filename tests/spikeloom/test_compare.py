@@ -14,7 +14,7 @@ from spikeloom import compare as comparing
 from spikeloom.compare import check_cycles, compare
 from spikeloom.devices import chunks, device, prediction, simulated
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.step import run as step
+from spikeloom.golden.step import batch
 from spikeloom.golden.step.run import Run, simulate
 from spikeloom.program import Program
 from spikeloom.sim.verilog import emit
@@ -140,7 +140,7 @@ def test_the_error_counter_counts(
 def test_a_wrong_comparison_in_the_model_is_found(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = step.update
+    update = batch.update
 
     def at_threshold(population: Any, *arguments: Any) -> Any:
         return update(dataclasses.replace(population, inclusive=True), *arguments)
@@ -155,7 +155,7 @@ def test_a_wrong_comparison_in_the_model_is_found(
     )
     quiet = small_events * 0
     assert compare(program, quiet).mismatches == 0
-    monkeypatch.setattr(step, "update", at_threshold)
+    monkeypatch.setattr(batch, "update", at_threshold)
     result = compare(program, quiet)
     # Nothing arrives in the first step, so every neuron is at its threshold of 0.
     assert str(result.first) == "sample 0, step 0: spike of first[0] is 0, expected 1"

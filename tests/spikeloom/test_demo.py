@@ -12,8 +12,8 @@ from locking import one_at_a_time
 
 from spikeloom import cli, demo
 from spikeloom import compare as comparing
-from spikeloom.golden import step
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.step import batch
 from spikeloom.program import Program
 from spikeloom.sim.runner import Simulation
 from spikeloom.sim.verilog import emit
@@ -72,12 +72,12 @@ def test_demo_end_to_end(
 def test_a_planted_fault_has_mismatches_and_exit_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    update = step.update
+    update = batch.update
 
     def forgetful(population: Any, *arguments: Any) -> Any:
         return update(dataclasses.replace(population, v_reset=1), *arguments)
 
-    monkeypatch.setattr(step, "update", forgetful)
+    monkeypatch.setattr(batch, "update", forgetful)
     # Waveforms have tests of their own, and would take another build.
     monkeypatch.setattr(comparing, "_show", lambda *_: None)
     with one_at_a_time("default fabric with probe"):
