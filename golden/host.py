@@ -69,6 +69,10 @@ def _address(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) 
     return word
 
 
+_VALUES = {PacketKind.STATE: "state", PacketKind.CURRENT: "synaptic current"}
+"""The kinds of packets that carry a value, with its name."""
+
+
 class FaultyDevice(RuntimeError):
     """A device sent impossible packets: it is broken, or built for another image."""
 
@@ -86,11 +90,22 @@ class DecodedRun:
         For each population with readout, int64, shape (samples, size).
     clocks
         Clock in which each step was reported complete, int64, shape (samples, steps).
+    currents
+        For each population with readout and `currents`, its synaptic currents after the last step,
+        int64, shape (samples, size).
+    traces
+        For each population with `trace`, its membrane potentials after every step, int64, shape
+        (samples, steps, size).
+    current_traces
+        For each population with `trace` and `currents`, its synaptic currents likewise.
     """
 
     spikes: dict[str, Spikes]
     states: dict[str, NDArray[np.int64]]
     clocks: NDArray[np.int64]
+    currents: dict[str, NDArray[np.int64]]
+    traces: dict[str, NDArray[np.int64]]
+    current_traces: dict[str, NDArray[np.int64]]
 
 
 def decode_packets(
@@ -112,7 +127,8 @@ def decode_packets(
         )
     step = np.cumsum(ends) - ends
     spikes: dict[str, Spikes] = {}
-    states: dict[str, NDArray[np.int64]] = {}
+    final: dict[PacketKind, dict[str, NDArray[np.int64]]] = {kind: {} for kind in _VALUES}
+    traces: dict[PacketKind, dict[str, NDArray[np.int64]]] = {kind: {} for kind in _VALUES}
     expected = int(np.count_nonzero(ends))
     for number, node in enumerate(image.senders):
         own = fields["population"] == number
@@ -123,21 +139,57 @@ def decode_packets(
             raster = counts > 0 if node.max_spikes == 1 else counts.astype(np.uint8)
             spikes[node.name] = raster.reshape(samples, steps, node.size)
             expected += neurons.size
-        if node.readout:
-            chosen = own & (fields["kind"] == PacketKind.STATE)
-            neurons = _neurons(node, fields, chosen)
-            counts = _count(node, samples * steps, step[chosen], neurons, 1)
-            if not (counts[steps - 1 :: steps].all() and neurons.size == samples * node.size):
-                raise FaultyDevice(
-                    f"population {node.name!r}: not every state arrived once per sample"
-                )
-            values = np.zeros(counts.shape, np.int64)
-            values[step[chosen], neurons] = fields["value"][chosen]
-            states[node.name] = values[steps - 1 :: steps]
-            expected += neurons.size
+        for kind in _value_kinds(node):
+            chosen = own & (fields["kind"] == kind)
+            values = _values(node, kind, fields, chosen, step[chosen], samples, steps)
+            expected += int(np.count_nonzero(chosen))
+            if node.readout:
+                final[kind][node.name] = values[:, -1]
+            if node.trace:
+                traces[kind][node.name] = values
     if expected != packets.size:
         raise FaultyDevice(f"{packets.size - expected} packets that no population sends")
-    return DecodedRun(spikes, states, clocks[ends].astype(np.int64).reshape(samples, steps))
+    return DecodedRun(
+        spikes,
+        final[PacketKind.STATE],
+        clocks[ends].astype(np.int64).reshape(samples, steps),
+        final[PacketKind.CURRENT],
+        traces[PacketKind.STATE],
+        traces[PacketKind.CURRENT],
+    )
+
+
+def _value_kinds(node: Sender) -> list[PacketKind]:
+    """The kinds of packets with a value that a population sends."""
+    if not (node.readout or node.trace):
+        return []
+    return [PacketKind.STATE, PacketKind.CURRENT] if node.currents else [PacketKind.STATE]
+
+
+def _values(
+    node: Sender,
+    kind: PacketKind,
+    fields: Mapping[str, NDArray[np.int64]],
+    chosen: NDArray[np.bool_],
+    step: NDArray[np.int64],
+    samples: int,
+    steps: int,
+) -> NDArray[np.int64]:
+    """The values in the chosen packets, those of one kind, which arrived in these steps.
+
+    The shape is (samples, steps, size) for a population that is traced, else (samples, 1, size).
+    """
+    neurons = _neurons(node, fields, chosen)
+    counts = _count(node, samples * steps, step, neurons, 1)
+    due = slice(None) if node.trace else slice(steps - 1, None, steps)
+    if not (counts[due].all() and neurons.size == counts[due].size):
+        period = "step" if node.trace else "sample"
+        raise FaultyDevice(
+            f"population {node.name!r}: not every {_VALUES[kind]} arrived once per {period}"
+        )
+    values = np.zeros(counts.shape, np.int64)
+    values[step, neurons] = fields["value"][chosen]
+    return values[due].reshape(samples, -1, node.size)
 
 
 def _neurons(

@@ -26,6 +26,10 @@ class Sender:
         Maximum spikes per step of a neuron.
     image
         Image shape of its neurons, if packets carry positions.
+    trace
+        Its membrane potentials are sent after every step.
+    currents
+        Each of its membrane potentials that is sent is preceded by the neuron's synaptic current.
     """
 
     name: str
@@ -34,6 +38,8 @@ class Sender:
     readout: bool
     max_spikes: int = 1
     image: ImageShape | None = None
+    trace: bool = False
+    currents: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,42 @@ class MemoryImage:
                 for address, data in enumerate(rows):
                     yield pack({"tile": number, "target": target, "address": address, "data": data})
         yield pack({"target": LoadTarget.CONTROL, "data": self.control})
+
+    def with_traces(self, names: Collection[str]) -> "MemoryImage":
+        """The image with `trace` set in the population rows of these populations, if any.
+
+        Raises
+        ------
+        SpikeloomError
+            The fabric was built without traces.
+        """
+        if not names:
+            return self
+        if not self.config.traces:
+            raise SpikeloomError(
+                f"traces of {', '.join(sorted(names))}: the fabric was built without traces; "
+                'compile with fabric={"traces": True}'
+            )
+        layout = self.config.population_row
+        trace = layout.pack({"trace": 1})
+
+        def traced(packed: int) -> int:
+            row = layout.unpack(packed)
+            # A row without neurons is of no population.
+            chosen = row["neurons"] and self.senders[row["number"]].name in names
+            return packed | trace if chosen else packed
+
+        return dataclasses.replace(
+            self,
+            tiles=tuple(
+                dataclasses.replace(tile, populations=tuple(map(traced, tile.populations)))
+                for tile in self.tiles
+            ),
+            senders=tuple(
+                dataclasses.replace(node, trace=node.trace or node.name in names)
+                for node in self.senders
+            ),
+        )
 
     def check_fits(self, fabric: FabricConfig, name: str) -> None:
         """Check that the image is for the `fabric` of `name`; `readable` may differ.

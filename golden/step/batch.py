@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from spikeloom.golden.convolution import ConvolutionSums
-from spikeloom.golden.fixed import Signed
+from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.step.neuron import Spikes, update, update_type
 from spikeloom.golden.step.sums import WeightSums
@@ -37,6 +38,42 @@ def firing_groups(network: Network) -> list[list[Population]]:
     return list(groups.values())
 
 
+class State(NamedTuple):
+    """Membrane potentials and synaptic currents of a population's neurons."""
+
+    v: Signed
+    i: Signed
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Where a population's state after each step is written.
+
+    Parameters
+    ----------
+    neurons
+        The neurons that are traced.
+    v, i
+        Their membrane potentials and synaptic currents, int64 (steps, samples, neurons); `i` is
+        None for a population without a synaptic current.
+    """
+
+    neurons: Integers
+    v: Integers
+    i: Integers | None
+
+    def part(self, samples: slice) -> "Trace":
+        """The trace of these samples, a view of the same arrays."""
+        i = None if self.i is None else self.i[:, samples]
+        return Trace(self.neurons, self.v[:, samples], i)
+
+    def write(self, step: int, state: State) -> None:
+        """Write the state after `step`."""
+        self.v[step] = state.v[:, self.neurons]
+        if self.i is not None:
+            self.i[step] = state.i[:, self.neurons]
+
+
 @dataclass(frozen=True)
 class Batch:
     """Samples that run together.
@@ -50,6 +87,8 @@ class Batch:
     events
         Of each input and spiking population, (steps, samples, size). `run` writes those of
         populations.
+    traces
+        Of populations that are traced; `run` writes them.
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
     """
@@ -57,16 +96,17 @@ class Batch:
     network: Network
     sums: Mapping[int, WeightSums | ConvolutionSums]
     events: Mapping[str, Spikes]
+    traces: Mapping[str, Trace]
     executor: Executor | None = None
     workers: int = 1
 
-    def run(self, group: Sequence[Population]) -> dict[str, Signed]:
+    def run(self, group: Sequence[Population]) -> dict[str, State]:
         """Run a firing group from the first step to the last.
 
         Returns
         -------
         dict
-            The potentials of its populations after the last step, (samples, size).
+            The state of its populations after the last step, (samples, size).
         """
         steps, samples = next(iter(self.events.values())).shape[:2]
         names = {population.name for population in group}
@@ -76,8 +116,13 @@ class Batch:
             if connection.target in names and connection.source in self.events:
                 where = inside if connection.source in names else outside
                 where[connection.target].append(connection)
-        v = {p.name: np.full((samples, p.size), p.v_init, self._integer) for p in group}
-        i = {p.name: np.zeros((samples, p.size), self._integer) for p in group}
+        states = {
+            p.name: State(
+                np.full((samples, p.size), p.v_init, self._integer),
+                np.zeros((samples, p.size), self._integer),
+            )
+            for p in group
+        }
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
         stretch = max(1, ELEMENTS // (samples * largest))
@@ -90,12 +135,13 @@ class Batch:
                     now = x[name][t - start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t)
-                    spikes, v[name], i[name] = update(
-                        population, v[name], i[name], now, self.network.state_bits
-                    )
+                    spikes, *state = update(population, *states[name], now, self.network.state_bits)
+                    states[name] = State(*state)
                     if population.spiking:
                         self.events[name][t] = spikes
-        return v
+                    if name in self.traces:
+                        self.traces[name].write(t, states[name])
+        return states
 
     @property
     def _integer(self) -> type[np.int32] | type[np.int64]:

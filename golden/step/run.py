@@ -6,7 +6,7 @@ input or an earlier phase in the same step. The sums are exact, so their order d
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Signed
-from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.step.batch import Batch, firing_groups
+from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.step.batch import Batch, State, Trace, firing_groups
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.sums import WeightSums
 
@@ -45,11 +45,22 @@ class Run:
     synops
         Synaptic operations of each sample, int64 (samples,): the synapses of every event that
         arrives before the sample ends.
+    currents
+        For each population with a synaptic current, the currents after the last step, int64
+        (samples, size).
+    traces
+        For each traced population, the membrane potentials after every step, int64
+        (samples, steps, neurons).
+    current_traces
+        For each traced population with a synaptic current, the currents likewise.
     """
 
     spikes: dict[str, Spikes]
     states: dict[str, NDArray[np.int64]]
     synops: NDArray[np.int64]
+    currents: dict[str, NDArray[np.int64]]
+    traces: dict[str, NDArray[np.int64]]
+    current_traces: dict[str, NDArray[np.int64]]
 
 
 def check_inputs(
@@ -118,6 +129,7 @@ def simulate(
     network: Network,
     inputs: Mapping[str, ArrayLike] | ArrayLike,
     workers: int | None = None,
+    traces: Mapping[str, Integers] | None = None,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -125,6 +137,8 @@ def simulate(
     ----------
     workers
         Maximum number of threads, >= 1; one for each core if None. The result is the same.
+    traces
+        The neurons of each population whose state after every step is kept.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
@@ -138,20 +152,28 @@ def simulate(
         if p.spiking:
             count_type = np.bool_ if p.max_spikes == 1 else np.uint8
             events[p.name] = np.empty((steps, samples, p.size), count_type)
+    kept = {
+        name: _new_trace(network.population(name), neurons, steps, samples)
+        for name, neurons in (traces or {}).items()
+    }
     sums = {id(c): connection_sums(network, c) for c in network.connections}
     groups = firing_groups(network)
     fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
     size = min(max(fewest, samples // workers), most)
-    batches = [
-        {name: array[:, start : start + size] for name, array in events.items()}
-        for start in range(0, samples, size)
-    ]
+    batches = [slice(start, start + size) for start in range(0, samples, size)]
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
 
-    def run(part: Mapping[str, Spikes], executor: Executor | None) -> dict[str, Signed]:
-        batch = Batch(network, sums, part, executor, workers)
-        return {name: v for group in groups for name, v in batch.run(group).items()}
+    def run(part: slice, executor: Executor | None) -> dict[str, State]:
+        batch = Batch(
+            network,
+            sums,
+            {name: array[:, part] for name, array in events.items()},
+            {name: trace.part(part) for name, trace in kept.items()},
+            executor,
+            workers,
+        )
+        return {name: state for group in groups for name, state in batch.run(group).items()}
 
     if workers == 1:
         states = [run(part, None) for part in batches]
@@ -161,13 +183,26 @@ def simulate(
                 states = list(pool.map(lambda part: run(part, None), batches))
             else:
                 states = [run(part, pool) for part in batches]
+    with_currents = [p.name for p in network.populations if p.synaptic_decay is not None]
     return Run(
         {p.name: events[p.name].swapaxes(0, 1) for p in network.populations if p.spiking},
-        {
-            p.name: np.concatenate([v[p.name] for v in states]).astype(np.int64)
-            for p in network.populations
-        },
+        {p.name: _joined([part[p.name].v for part in states]) for p in network.populations},
         _synaptic_operations(network, events),
+        {name: _joined([part[name].i for part in states]) for name in with_currents},
+        {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
+        {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
+    )
+
+
+def _joined(parts: Sequence[Signed]) -> Integers:
+    return np.concatenate(parts).astype(np.int64)
+
+
+def _new_trace(population: Population, neurons: Integers, steps: int, samples: int) -> Trace:
+    shape = steps, samples, len(neurons)
+    has_current = population.synaptic_decay is not None
+    return Trace(
+        neurons, np.empty(shape, np.int64), np.empty(shape, np.int64) if has_current else None
     )
 
 

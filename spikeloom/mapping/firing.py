@@ -107,6 +107,8 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         row |= {name: int(np.ravel(v)[0]) for name, v in _parameters(population, config).items()}
     if config.synaptic_current:
         row["synaptic"] = population.synaptic_decay is not None
+    if config.traces and config.synaptic_current:
+        row["currents"] = population.synaptic_decay is not None
     if config.delayed_reset:
         row["delayed"] = population.delayed_reset
     if config.lower_clamp:

@@ -72,6 +72,7 @@ def build_image(
                 p.name in readout,
                 p.max_spikes,
                 _image(nodes[p.name]),
+                currents=config.traces and p.synaptic_decay is not None,
             )
             for p in order
         ),

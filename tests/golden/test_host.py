@@ -17,6 +17,7 @@ CONFIG = FabricConfig(
     lanes=2, neurons=10, axons=12, slots=4, populations=3, connections=5, routes=6
 )
 STEP, SPIKE, STATE = PacketKind.STEP, PacketKind.SPIKE, PacketKind.STATE
+CURRENT = PacketKind.CURRENT
 
 
 def image(
@@ -206,6 +207,63 @@ def test_packets_by_hand() -> None:
     assert run.states["both"].tolist() == [[-32768, -1, 32767]]
     assert run.clocks.tolist() == [[102, 107]]
     assert (run.spikes["both"].shape, run.spikes["spikes"].shape) == ((1, 2, 3), (1, 2, 10))
+
+
+TRACED = (
+    Sender("final", 2, recorded=False, readout=True, currents=True),
+    Sender("traced", 2, recorded=True, readout=False, trace=True, currents=True),
+    Sender("both", 1, recorded=False, readout=True, trace=True),
+)
+
+
+def values(population: int, *numbers: int, kind: int = STATE) -> list[int]:
+    return [packet(kind, population, n, value) for n, value in enumerate(numbers)]
+
+
+def traced_step(t: int) -> list[int]:
+    """Step t of two: the currents of "traced" first, then in any order; tiles interleave."""
+    last = [*values(0, 50, 51), *values(0, -50, -51, kind=CURRENT)] if t else []
+    return [
+        *values(1, 10 * t, 10 * t + 1, kind=CURRENT),
+        packet(SPIKE, 1, 1),
+        *last,
+        *values(2, -t),
+        *values(1, -10 * t, -10 * t - 1),
+        packet(STEP),
+    ]
+
+
+def test_traces_and_currents_by_hand() -> None:
+    run = decode(*traced_step(0), *traced_step(1), senders=TRACED)
+    assert {name: v.tolist() for name, v in run.states.items()} == {
+        "final": [[50, 51]],
+        "both": [[-1]],
+    }
+    assert {name: v.tolist() for name, v in run.currents.items()} == {"final": [[-50, -51]]}
+    assert {name: v.tolist() for name, v in run.traces.items()} == {
+        "traced": [[[0, -1], [-10, -11]]],
+        "both": [[[0], [-1]]],
+    }
+    assert {name: v.tolist() for name, v in run.current_traces.items()} == {
+        "traced": [[[0, 1], [10, 11]]]
+    }
+    assert run.traces["traced"].dtype == run.current_traces["traced"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (packet(CURRENT, 1, 1, 1), "'traced': not every synaptic current arrived once per step"),
+        (packet(STATE, 1, 0, 0), "'traced': not every state arrived once per step"),
+        (packet(STATE, 2, 0, 0), "'both': not every state arrived once per step"),
+        (packet(CURRENT, 0, 1, -51), "'final': not every synaptic current arrived once per sample"),
+    ],
+)
+def test_a_trace_with_a_gap_is_refused(missing: int, message: str) -> None:
+    packets = [*traced_step(0), *traced_step(1)]
+    packets.remove(missing)
+    with pytest.raises(FaultyDevice, match=message):
+        decode(*packets, senders=TRACED)
 
 
 def test_order_within_a_step_does_not_matter() -> None:
