@@ -2,7 +2,8 @@
 
 import io
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,18 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
             # Write through links, devices and pipes instead of replacing them.
             target.write_bytes(data)
             return
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        # The name is short, because that of the target may have the maximum length. The mode is
+        # that of the existing file, or what the umask leaves.
+        work = target.parent / f".spikeloom-{secrets.token_hex(8)}"
+        handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
+            if target.exists():
+                shutil.copymode(target, work)
+            work.replace(target)
         except BaseException:
-            Path(name).unlink()
+            work.unlink()
             raise
     except OSError as error:
         raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None

@@ -3,18 +3,16 @@
 import dataclasses
 import functools
 import hashlib
-import io
 import json
 import operator
 import os
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.bounded import read_arrays
 from spikeloom.files import write_arrays
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
@@ -34,6 +32,9 @@ FORMAT = "spikeloom program"
 VERSION = 3
 READABLE = (2, VERSION)
 """Versions that `Program.load` reads; what a field of a later version adds is absent in it."""
+
+MAX_HEADER = 1 << 23
+"""Maximum size of a file's header in bytes; as Python objects it takes up to 25 times that."""
 
 MAX_DEPTH = 64
 """Maximum nesting depth of `about` in a file, because code that reads it may be recursive."""
@@ -109,11 +110,7 @@ class Program:
         Raises `SpikeloomError` if the file is missing, truncated, altered, or no program.
         """
         try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise SpikeloomError(f"cannot read {path}: {error.strerror}") from None
-        try:
-            return _parse(data, path)
+            return _parse(path)
         except SpikeloomError:
             raise
         except Exception:
@@ -176,20 +173,22 @@ def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str
     total = hashlib.sha256(json.dumps(header, sort_keys=True, default=operator.index).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], "<i8")
-        total.update(f"{name}{array.shape}".encode() + array.tobytes())
+        total.update(f"{name}{array.shape}".encode())
+        total.update(array.reshape(-1).data)
     return total.hexdigest()
 
 
-def _parse(data: bytes, path: str | os.PathLike[str]) -> Program:
-    """The program in `data`; may raise any exception if there is none."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        # Read completely first, so that checksums are verified before any contents are parsed.
-        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-    arrays = {
-        name: np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
-        for name, member in members.items()
-    }
-    header = json.loads(arrays.pop("header").tobytes())
+def _parse(path: str | os.PathLike[str]) -> Program:
+    """The program in a file; may raise any exception if there is none."""
+    arrays = read_arrays(path)
+    if not isinstance(arrays, dict):
+        raise TypeError("a single array")
+    text = arrays.pop("header").tobytes()
+    if len(text) > MAX_HEADER:
+        raise SpikeloomError(f"{path} has a header of more than {MAX_HEADER} bytes")
+    if any(array.dtype != np.dtype("<i8") for array in arrays.values()):
+        raise TypeError("another dtype, which would take more memory than it declares")
+    header = json.loads(text)
     if header["format"] != FORMAT:
         raise ValueError("another format")
     if header["version"] not in READABLE:

@@ -41,7 +41,7 @@ ROOMS = {
         ("registry", "flow"),
     ),
     "spikeloom": (
-        ("files", "events"),
+        ("files", "bounded", "events"),
         ("importer",),
         ("quantise",),
         ("mapping",),

@@ -1,15 +1,14 @@
 """Arguments and options that several commands share, and their parsing."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
+from spikeloom.bounded import read_arrays
 from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
 from spikeloom.golden.errors import SpikeloomError
@@ -119,15 +118,9 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
 def read_events(path: Path) -> Events:
     """Events from a file: one array, or one per input."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SpikeloomError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: np.asarray(loaded[name]) for name in loaded.files}
+        return read_arrays(path)
+    except SpikeloomError:
+        raise
     except Exception:
         # As in `Program.load`, the readers may raise almost anything.
         raise SpikeloomError(f"{path} is not a complete .npy or .npz file of numbers") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import nir
 
+from spikeloom.bounded import check_hdf5
 from spikeloom.golden.errors import SpikeloomError
 
 MAX_DEPTH = 32
@@ -78,8 +79,9 @@ def read(source: "str | os.PathLike[str] | nir.NIRGraph") -> nir.NIRGraph:
         path = Path(source)
         if path.is_dir():
             raise SpikeloomError(f"{where} is a directory; name the .nir file in it")
-        if not path.is_file():
+        if not path.exists():
             raise SpikeloomError(f"{where} does not exist; check the path")
+        check_hdf5(path)
         # Without type checks: those add an Input or Output to whatever hangs loose.
         graph = nir.read(path, type_check=False)
     except SpikeloomError:

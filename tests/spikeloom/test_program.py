@@ -531,7 +531,7 @@ def test_a_folder_in_the_way(small: Program, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.rglob("*")] == ["small.loom", "inner"]
 
 
-@pytest.mark.parametrize("failing", ["os.fdopen", "pathlib.Path.replace", "pathlib.Path.chmod"])
+@pytest.mark.parametrize("failing", ["os.fdopen", "pathlib.Path.replace", "shutil.copymode"])
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(
     small: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
