@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from spikeloom.boards.registry import board
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
-from spikeloom.golden.spec import WEIGHT_BITS, FabricConfig
+from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import choose_fabric
 from spikeloom.program import Program
@@ -83,6 +83,7 @@ def compile(
             schedule=schedule,
             max_count=max_count,
             weight_pairs=weight_bits == 2 * widths.weight_bits,
+            max_fraction_bits=pinned.get("fraction_bits", MAX_FRACTION_BITS),
             scales=scales,
             calibration=calibration,
         )

@@ -37,6 +37,7 @@ CHOICES: dict[str, tuple[int, ...]] = {
     "extent": _powers(0, 8),
     "coordinates": _powers(6, 12),
     "max_spikes": SPIKES_PER_STEP,
+    "fraction_bits": (0, 4, 8, 12),
 }
 """Sizes that are chosen automatically, the last of each the maximum of any hardware.
 

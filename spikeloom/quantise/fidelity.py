@@ -87,7 +87,7 @@ def compare_float(
     comparisons = []
     for row in report.populations:
         name = row.population
-        error = integers.states[name] / row.scale - floats.states[name]
+        error = integers.states[name] / row.state_scale - floats.states[name]
         spikes, trained = integers.spikes.get(name), floats.spikes.get(name)
         comparisons.append(
             Comparison(

@@ -1,13 +1,14 @@
 """The integer network: a float network times its scales, rounded.
 
-With the scale s of a population:
+With the scale s and the fraction bits f of a population, S = s * 2**f:
 
-    weights    = rint(weight * s)          bias, leak, v_reset, v_init, v_min likewise
-    threshold  = floor(threshold * s)      where a spike needs u > threshold: for an integer u,
+    weights    = rint(weight * s)
+    bias       = rint(bias * S)            leak, v_reset, v_init, v_min likewise
+    threshold  = floor(threshold * S)      where a spike needs u > threshold: for an integer u,
                                            u > x exactly if u > floor(x)
-               = ceil(threshold * s)       where it needs u >= threshold, for the same reason
-    subtrahend = rint(threshold * s)       what a reset by subtraction takes away
-    decays     = rint(4096 * decay)
+               = ceil(threshold * S)       where it needs u >= threshold, for the same reason
+    subtrahend = rint(threshold * S)       the amount that a reset by subtraction takes away
+    decays     = rint(4096 * decay)        for slow ones see `spikeloom.quantise.leak`
 
 rint rounds halves to even. Thresholds and resets are computed in rational numbers, so a threshold
 of a whole number of weight units stays exactly that. Only rounding is lossy. A number that does not
@@ -16,7 +17,7 @@ fit its width is refused.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Literal
 
@@ -25,17 +26,26 @@ import numpy as np
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
-from spikeloom.golden.spec import DECAY_ONE, Reset
+from spikeloom.golden.network import (
+    AnyConnection,
+    Connection,
+    Input,
+    Network,
+    Parameter,
+    Population,
+)
+from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_network import (
-    PER_NEURON,
     AnyFloatConnection,
     FloatConvolution,
     FloatNetwork,
     FloatPopulation,
+    PerNeuron,
     levels,
 )
-from spikeloom.quantise.scales import MAX_SUM_BITS, Scale, Widths
+from spikeloom.quantise.leak import integer_decay
+from spikeloom.quantise.ranges import MAX_SUM_BITS, Widths, typical_states
+from spikeloom.quantise.scales import Scale
 
 Schedule = Literal["layered", "pipelined"]
 
@@ -87,15 +97,18 @@ def to_integers(
     depth = levels(net)
     delays = scheduled_delays(net, schedule)
     sum_bits = widths.sum_bits or MAX_SUM_BITS
+    finer = any(scale.fraction_bits for scale in scales.values())
+    bias_bits = max(sum_bits, widths.state_bits) if finer else sum_bits
     network = Network(
         tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs),
         tuple(
             _population(
                 population,
+                typical_states(net, population),
                 scales[population.name],
                 depth[population.name] if schedule == "layered" else 0,
                 widths.state_bits,
-                sum_bits,
+                bias_bits,
             )
             for population in net.populations
         ),
@@ -114,14 +127,16 @@ def to_integers(
 
 
 def narrowest_sum_bits(network: Network) -> int:
-    """The narrowest width of sums and biases in which nothing can overflow."""
+    """The narrowest width of sums in which nothing can overflow."""
     needed = [SUM_BITS[0]]
     if any(connection.high for connection in network.connections):
         needed.append(2 * network.weight_bits)
     for population in network.populations:
         low, high = worst_sums(population, network)
-        extremes = low, high, int(population.bias.min()), int(population.bias.max())
-        needed.append(max(bits_of(value) for value in extremes))
+        needed += [bits_of(low), bits_of(high)]
+        if not network.fraction_bits:  # else a bias has at least the width of the states
+            bias = population.bias
+            needed += [bits_of(int(bias.min())), bits_of(int(bias.max()))]
     return max(needed)
 
 
@@ -176,69 +191,84 @@ def _connection(
 
 
 def _population(
-    population: FloatPopulation, scale: Scale, phase: int, state_bits: int, sum_bits: int
+    population: FloatPopulation,
+    typical: tuple[float, float],
+    scale: Scale,
+    phase: int,
+    state_bits: int,
+    bias_bits: int,
 ) -> Population:
-    if population.restores:
-        raise SpikeloomError(
-            f"population {population.name!r}: snnTorch's subtraction without delay restores "
-            "what it took from a potential that stays above the threshold, which integer neurons "
-            "do not; train with reset_delay=True (snnTorch's default), or allow a plain "
-            "subtraction with restore=False"
-        )
     threshold, subtrahend = _threshold(population, scale, state_bits)
 
-    def potential(name: str) -> int:
-        value = population.shared(name) if name in PER_NEURON else getattr(population, name)
-        scaled = round(Fraction(value) * scale.value)
-        _check_fits(population, name, scaled, state_bits, value)
-        return scaled
+    def rounded(value: float, name: str) -> int:
+        integer = round(Fraction(value) * scale.state)
+        _check_fits(population, name, integer, state_bits, value)
+        return integer
 
     def array(name: str, bits: int) -> Integers:
         values = getattr(population, name)
         for value in (values.min(), values.max()):
-            _check_fits(population, name, round(Fraction(value) * scale.value), bits, value)
-        integers: Integers = np.rint(values * float(scale.value)).astype(np.int64)
+            _check_fits(population, name, round(Fraction(value) * scale.state), bits, value)
+        integers: Integers = np.rint(values * float(scale.state)).astype(np.int64)
         return integers
 
+    unit = float(scale.state)
     synaptic = None
     if population.synaptic_decay is not None:
-        synaptic = round(DECAY_ONE * population.shared("synaptic_decay"))
+        current = round(typical[1] * unit)
+        synaptic = _each(population.synaptic_decay, lambda decay: integer_decay(decay, current))
+    state = round(typical[0] * unit)
     return Population(
         population.name,
         population.size,
-        array("bias", sum_bits),
+        array("bias", bias_bits),
         phase=phase,
-        decay=round(DECAY_ONE * population.shared("decay")),
+        decay=_each(population.decay, lambda decay: integer_decay(decay, state)),
         threshold=threshold,
         inclusive=population.inclusive,
         spiking=population.spiking,
-        reset=population.reset,
-        v_reset=potential("v_reset"),
-        v_init=potential("v_init"),
+        reset=Reset.RESTORE if population.restores else population.reset,
+        v_reset=_each(population.v_reset, lambda value: rounded(value, "v_reset")),
+        v_init=rounded(population.v_init, "v_init"),
         image=population.image,
         synaptic_decay=synaptic,
         leak=None if population.leak is None else array("leak", state_bits),
         subtrahend=subtrahend,
         delayed_reset=population.delayed_reset,
-        v_min=None if population.v_min is None else potential("v_min"),
+        v_min=None if population.v_min is None else rounded(population.v_min, "v_min"),
         max_spikes=population.max_spikes,
+        fraction_bits=scale.fraction_bits,
     )
+
+
+def _each(values: PerNeuron, integer: Callable[[float], int]) -> Parameter:
+    """The integer of a shared parameter, or of that of each neuron."""
+    if not isinstance(values, np.ndarray):
+        return integer(float(values))
+    distinct, places = np.unique(values, return_inverse=True)
+    return np.array([integer(float(value)) for value in distinct], np.int64)[places]
 
 
 def _threshold(
     population: FloatPopulation, scale: Scale, state_bits: int
-) -> tuple[int, int | None]:
+) -> tuple[Parameter, Parameter | None]:
     """The integer threshold, and what a reset subtracts where that is another number."""
-    trained = population.shared("threshold")
-    exact = Fraction(trained) * scale.value
-    rounded = scale.whole(trained)
-    if rounded is None:
-        rounded = math.ceil(exact) if population.inclusive else math.floor(exact)
-    # With "u > threshold", a threshold at the upper end of the range could never be exceeded.
-    reached = rounded if population.inclusive or not population.spiking else rounded + 1
-    _check_fits(population, "threshold", reached, state_bits, trained)
-    subtracts = population.reset is Reset.SUBTRACT and population.spiking
-    return rounded, round(exact) if subtracts and round(exact) != rounded else None
+
+    def compared(trained: float) -> int:
+        exact = Fraction(trained) * scale.state
+        rounded = scale.whole(trained)
+        if rounded is None:
+            rounded = math.ceil(exact) if population.inclusive else math.floor(exact)
+        # With "u > threshold", a threshold at the upper end of the range could not be exceeded.
+        reached = rounded if population.inclusive or not population.spiking else rounded + 1
+        _check_fits(population, "threshold", reached, state_bits, trained)
+        return rounded
+
+    threshold = _each(population.threshold, compared)
+    if population.reset is not Reset.SUBTRACT or not population.spiking:
+        return threshold, None
+    nearest = _each(population.threshold, lambda trained: round(Fraction(trained) * scale.state))
+    return threshold, None if np.array_equal(nearest, threshold) else nearest
 
 
 def _check_fits(

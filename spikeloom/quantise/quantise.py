@@ -18,10 +18,11 @@ from spikeloom.quantise.integers import (
     scheduled_delays,
     to_integers,
 )
+from spikeloom.quantise.ranges import Widths
 from spikeloom.quantise.records import QuantisationReport
 from spikeloom.quantise.report import make_report
 from spikeloom.quantise.saturation import saturations
-from spikeloom.quantise.scales import Widths, choose_scales
+from spikeloom.quantise.scales import choose_scales
 
 
 def quantise(
@@ -33,6 +34,7 @@ def quantise(
     schedule: Schedule = "layered",
     max_count: int = 1,
     weight_pairs: bool = False,
+    max_fraction_bits: int = 0,
     scales: Mapping[str, float | Fraction] | None = None,
     calibration: Mapping[str, ArrayLike] | ArrayLike | None = None,
 ) -> tuple[Network, QuantisationReport]:
@@ -60,6 +62,9 @@ def quantise(
     weight_pairs
         Every connection becomes two, of the lower and the upper halves of weights of twice the
         width.
+    max_fraction_bits
+        Maximum number of bits by which a potential's unit may be finer than a weight's, 0..12: the
+        `fraction_bits` of the fabric.
     scales
         Integer units per unit of the float potential for some populations, by name: positive
         numbers.
@@ -79,7 +84,8 @@ def quantise(
     """
     _check_arguments(weight_bits, state_bits, sum_bits, schedule, max_count)
     pairs = weight_pairs or weight_bits == 16
-    widths = Widths(8 if weight_bits == 16 else weight_bits, state_bits, sum_bits, pairs)
+    bits = 8 if weight_bits == 16 else weight_bits
+    widths = Widths(bits, state_bits, sum_bits, pairs, max_fraction_bits)
     peaks = None
     if calibration is not None:
         delayed = with_delays(net, scheduled_delays(net, schedule))

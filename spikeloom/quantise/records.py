@@ -53,23 +53,31 @@ class ConnectionReport:
 class PopulationReport:
     """How one population was quantised.
 
+    Where parameters differ between neurons, a decay or threshold is the lowest of any neuron.
+
     Parameters
     ----------
     population, size, phase
         Of the integer population.
     scale, scale_origin
-        s: integer potential = s * potential; the rule that chose it: "given", "grid", "range" or
+        s: integer weight = s * weight; the rule that chose it: "given", "grid", "range" or
         "calibration".
     grid
         The grid on which the weights lie and stay exact, such as "1/8"; None without one.
     exact
         Weights, biases, thresholds and resets are all exact, because they lie on a grid.
+    fraction_bits
+        f: integer potential = s * 2**f * potential.
     weight
         Errors of all weights into it.
     bias_max_error
         Largest error of a bias, in the unit of the potential.
     decay, decay_integer, decay_relative_error
         Fraction of the potential lost per step; k in 1/4096; k / 4096 / decay - 1 (0 for an IF).
+    tau, effective_tau
+        Steps in which a potential falls to 1/e of it: as trained; from the integer threshold (of a
+        population that does not spike: from a typical weight), truncation included. None where
+        nothing or everything is lost in a step.
     threshold, threshold_integer, threshold_error
         As trained; in integer units; integer / scale - trained. It changes no comparison, only a
         reset by subtraction.
@@ -79,8 +87,8 @@ class PopulationReport:
         Bits of `state_bits` beyond those that the threshold (of a spiking population), reset and
         initial potential need with the worst input of one step on top; where it is negative, one
         step can saturate the potential.
-    synaptic_decay, synaptic_decay_integer
-        Likewise for the synaptic current; None without one.
+    synaptic_decay, synaptic_decay_integer, synaptic_tau, effective_synaptic_tau
+        Likewise for the synaptic current, from a typical weight; None without one.
     weight_limit
         Fraction of their range that the weights use.
     saturations
@@ -94,11 +102,14 @@ class PopulationReport:
     scale_origin: Origin
     grid: str | None
     exact: bool
+    fraction_bits: int
     weight: WeightError
     bias_max_error: float
     decay: float
     decay_integer: int
     decay_relative_error: float
+    tau: float | None
+    effective_tau: float | None
     threshold: float
     threshold_integer: int
     threshold_error: float
@@ -106,8 +117,15 @@ class PopulationReport:
     state_headroom_bits: int
     synaptic_decay: float | None
     synaptic_decay_integer: int | None
+    synaptic_tau: float | None
+    effective_synaptic_tau: float | None
     weight_limit: float
     saturations: int | None
+
+    @property
+    def state_scale(self) -> float:
+        """Integer potential / float potential."""
+        return self.scale * (1 << self.fraction_bits)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,12 @@ from spikeloom.quantise.records import PopulationReport
 DECAY_TOLERANCE = 0.05
 """Relative change of a decay, or of what it retains, above which the report warns."""
 
+TAU_TOLERANCE = 0.1
+"""Relative change of a time constant above which the report warns."""
+
+SHORT_TAU = 2.0
+"""Steps up to which the decay itself is judged: truncation adds little to it."""
+
 WEIGHT_LIMIT = 0.5
 """Fraction of their range that weights use below which the report warns."""
 
@@ -27,12 +33,17 @@ def notes(report: PopulationReport) -> Iterator[str]:
 def warnings(report: PopulationReport) -> Iterator[str]:
     """Losses that are hardly intended, each with its remedy."""
     where = f"population {report.population!r}"
-    yield from _decay_warnings(where, "decay", report.decay, report.decay_integer)
+    coarse = tuple(_threshold_warnings(where, report))
+    yield from coarse
+    # From a coarse threshold every time constant is far off.
+    taus = (None, None) if coarse else (report.tau, report.effective_tau)
+    yield from _decay_warnings(where, "", report.decay, report.decay_integer, *taus)
     if report.synaptic_decay is not None and report.synaptic_decay_integer is not None:
         decays = report.synaptic_decay, report.synaptic_decay_integer
-        yield from _decay_warnings(where, "synaptic decay", *decays)
-    yield from _threshold_warnings(where, report)
-    if report.state_headroom_bits < 0:
+        taus = report.synaptic_tau, report.effective_synaptic_tau
+        yield from _decay_warnings(where, "synaptic ", *decays, *taus)
+    # Fraction bits leave the room that a step is likely to need.
+    if report.state_headroom_bits < 0 and not report.fraction_bits:
         yield (
             f"{where}: the strongest input of one step saturates the potential; raise state_bits, "
             "or give events for calibration"
@@ -54,12 +65,21 @@ def relative(value: float, reference: float) -> float:
     return value / reference - 1 if reference else 0.0
 
 
-def _decay_warnings(where: str, name: str, decay: float, integer: int) -> Iterator[str]:
-    became = f"{where}: a {name} of {decay:g} became {integer}/{DECAY_ONE}"
+def _decay_warnings(
+    where: str, kind: str, decay: float, integer: int, tau: float | None, effective: float | None
+) -> Iterator[str]:
+    became = f"{where}: a {kind}decay of {decay:g} became {integer}/{DECAY_ONE}"
     if decay > 0 and integer == 0:
         yield f"{became}, so it never leaks; raise dt, or shorten the time constant"
     elif decay < 1 and integer == DECAY_ONE:
         yield f"{became}, so it keeps nothing; lower dt, or lengthen the time constant"
+    elif tau is not None and effective is not None and tau > SHORT_TAU:
+        if abs(effective / tau - 1) > TAU_TOLERANCE:
+            yield (
+                f"{where}: a {kind}time constant of {tau:.4g} steps became {effective:.4g}, as "
+                f"{integer}/{DECAY_ONE} and truncation make it; raise state_bits, give events for "
+                "calibration, or use weight_bits=16"
+            )
     else:
         changes = (
             relative(integer / DECAY_ONE, decay),

@@ -7,12 +7,14 @@ from fractions import Fraction
 import numpy as np
 
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.network import Network
+from spikeloom.golden.network import Network, Parameter
 from spikeloom.golden.spec import DECAY_ONE
-from spikeloom.importer.float_network import FloatNetwork, FloatPopulation
+from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import Floats, magnitude
 from spikeloom.quantise.grid import on_grid
 from spikeloom.quantise.integers import Schedule, bits_of, worst_sums
+from spikeloom.quantise.leak import integer_time_constant, time_constant
+from spikeloom.quantise.ranges import Widths, exact_numbers, typical_states
 from spikeloom.quantise.records import (
     ConnectionReport,
     PopulationReport,
@@ -20,7 +22,7 @@ from spikeloom.quantise.records import (
     WeightError,
 )
 from spikeloom.quantise.remarks import notes, relative, warnings
-from spikeloom.quantise.scales import Scale, Widths, exact_numbers
+from spikeloom.quantise.scales import Scale
 
 SIMPLE = 1 << 20
 """Product of numerator and denominator up to which a grid is written as a fraction."""
@@ -60,20 +62,21 @@ def make_report(
                 network,
                 scales[name],
                 error,
+                typical_states(net, population),
                 used / largest if used else 1.0,
                 None if saturations is None else saturations[name],
             )
         )
-    integers = network.connections[:: 2 if pairs else 1]
+    halves = network.connections[:: 2 if pairs else 1]
     connections = tuple(
         ConnectionReport(
             trained.source,
             trained.target,
             trained.weights.size * (1 + pairs),
-            integer.delay,
+            half.delay,
             _weight_error(trained.weights, error, scales[trained.target]),
         )
-        for trained, integer, error in zip(net.connections, integers, errors, strict=True)
+        for trained, half, error in zip(net.connections, halves, errors, strict=True)
     )
     return QuantisationReport(
         network.weight_bits,
@@ -101,21 +104,34 @@ def _population_report(
     network: Network,
     scale: Scale,
     weight: WeightError,
+    typical: tuple[float, float],
     weight_limit: float,
     saturations: int | None,
 ) -> PopulationReport:
     integer = network.population(population.name)
     low, high = worst_sums(integer, network)
-    integer_decay, integer_threshold = integer.shared("decay"), integer.shared("threshold")
-    resting = integer.shared("v_reset"), integer.v_init, integer_threshold * integer.spiking
+    low_input, high_input = low << scale.fraction_bits, high << scale.fraction_bits
+    resting = np.concatenate(
+        [
+            np.ravel(integer.v_reset),
+            np.ravel(integer.v_init),
+            np.ravel(integer.threshold) * integer.spiking,
+        ]
+    )
     bias = integer.bias
     leak = np.zeros(1, np.int64) if integer.leak is None else integer.leak
     reach = (
-        min(resting) + low + int(bias.min()) + int(leak.min()),
-        max(resting) + high + int(bias.max()) + int(leak.max()),
+        int(resting.min()) + low_input + int(bias.min()) + int(leak.min()),
+        int(resting.max()) + high_input + int(bias.max()) + int(leak.max()),
     )
-    decay, threshold = population.shared("decay"), population.shared("threshold")
-    exact = scale.grid is not None and on_grid(exact_numbers(population), scale.value)
+    # Of neurons that differ, the one with the slowest leak, and the one with the lowest threshold.
+    decay, k = _lowest(population.decay, integer.decay)
+    threshold, integer_threshold = _lowest(population.threshold, integer.threshold)
+    synaptic, k_syn = None, None
+    if population.synaptic_decay is not None and integer.synaptic_decay is not None:
+        synaptic, k_syn = _lowest(population.synaptic_decay, integer.synaptic_decay)
+    potential, current = (max(1, round(state * float(scale.state))) for state in typical)
+    exact = scale.grid is not None and on_grid(exact_numbers(population), scale.state)
     return PopulationReport(
         population.name,
         population.size,
@@ -124,21 +140,33 @@ def _population_report(
         scale.origin,
         None if scale.grid is None else _text(scale.grid),
         exact,
+        scale.fraction_bits,
         weight,
-        magnitude(bias / float(scale.value) - population.bias),
+        magnitude(bias / float(scale.state) - population.bias),
         decay,
-        integer_decay,
-        relative(integer_decay / DECAY_ONE, decay),
+        k,
+        relative(k / DECAY_ONE, decay),
+        time_constant(decay),
+        integer_time_constant(k, potential),
         threshold,
         integer_threshold,
-        float(integer_threshold / scale.value - Fraction(threshold)),
+        float(integer_threshold / scale.state - Fraction(threshold)),
         network.sum_bits - max(bits_of(value) for value in (low, high)),
         network.state_bits - max(bits_of(value) for value in reach),
-        None if population.synaptic_decay is None else population.shared("synaptic_decay"),
-        None if integer.synaptic_decay is None else integer.shared("synaptic_decay"),
+        synaptic,
+        k_syn,
+        None if synaptic is None else time_constant(synaptic),
+        None if k_syn is None else integer_time_constant(k_syn, current),
         weight_limit,
         saturations,
     )
+
+
+def _lowest(trained: PerNeuron, integer: Parameter) -> tuple[float, int]:
+    """A parameter of the neuron where it is lowest, as trained and as an integer."""
+    neuron = int(np.argmin(trained))
+    integers = np.ravel(integer)
+    return float(np.ravel(trained)[neuron]), int(integers[neuron % integers.size])
 
 
 def _weight_error(weights: Floats, steps_off: Floats, scale: Scale) -> WeightError:

@@ -31,8 +31,16 @@ def _saturations(network: Network, population: Population, events: Mapping[str, 
     low, high = signed_range(network.state_bits)
     x = _input(network, population, events)
     # What the update makes of the potential before it clamps, or resets at once.
-    reset = population.reset if population.delayed_reset else Reset.NONE
-    unclamped = dataclasses.replace(population, v_min=None, reset=reset, max_spikes=1)
+    reset, delayed = population.reset, population.delayed_reset
+    if reset is Reset.RESTORE:
+        reset, delayed = Reset.SUBTRACT, True
+    unclamped = dataclasses.replace(
+        population,
+        v_min=None,
+        reset=reset if delayed else Reset.NONE,
+        delayed_reset=delayed,
+        max_spikes=1,
+    )
     v = np.full(x[:, 0].shape, population.v_init)
     i = np.zeros_like(v)
     found = 0
@@ -50,6 +58,6 @@ def _input(network: Network, population: Population, events: Mapping[str, Spikes
     x = np.tile(population.bias, (samples, steps, 1))
     for connection in network.into(population.name):
         arriving = connection_sums(network, connection)(events[connection.source]).astype(np.int64)
-        weight = 1 << (network.weight_bits * connection.high)
+        weight = 1 << (population.fraction_bits + network.weight_bits * connection.high)
         x[:, connection.delay :] += weight * arriving[:, : max(steps - connection.delay, 0)]
     return x

@@ -1,5 +1,8 @@
 """Scales: how many integer units stand for 1 in each population of a float network.
 
+The unit of potentials, currents and biases may be 2**f times finer than that of weights and sums;
+`spikeloom.quantise.fraction` has the rule for f.
+
 All numbers of a population, its incoming weights, biases and potentials, are multiplied by the same
 scale, which changes no spike; what rounding then loses is smaller the larger the scale is. Its
 scale is the first of these that applies:
@@ -26,54 +29,27 @@ import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.spec import DECAY_ONE, Reset
 from spikeloom.importer.float_network import (
-    AnyFloatConnection,
-    FloatConvolution,
     FloatNetwork,
     FloatPopulation,
 )
 from spikeloom.importer.linear_maps import Floats, magnitude
+from spikeloom.quantise.fraction import choose_fraction_bits
 from spikeloom.quantise.grid import grid_scale, on_grid, whole_multiple
+from spikeloom.quantise.ranges import (
+    HEADROOM,
+    MAX_SUM_BITS,
+    Widths,
+    exact_numbers,
+    leaks,
+    potentials,
+    step_sums,
+)
 
 Origin = Literal["given", "grid", "range", "calibration"]
 """Why a scale is what it is."""
 
-MAX_SUM_BITS = 32
-"""Widest sum that hardware can be built with."""
-
-HEADROOM = Fraction(31, 32)
-"""Part of its range that a state may use on the calibration events; rounding may add to it."""
-
 HALF = Fraction(1, 2)
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Widths of the integers.
-
-    Parameters
-    ----------
-    weight_bits
-        Of a weight: 2, 4 or 8.
-    state_bits
-        Of a membrane potential and of a synaptic current.
-    sum_bits
-        Of a sum; None for the narrowest that cannot overflow.
-    weight_pairs
-        A weight is a pair of `weight_bits` each.
-    """
-
-    weight_bits: int = 8
-    state_bits: int = 16
-    sum_bits: int | None = None
-    weight_pairs: bool = False
-
-    @property
-    def largest_weight(self) -> int:
-        """The largest integer weight used; its negative exists, too."""
-        largest = (1 << (self.weight_bits - 1)) - 1
-        return largest * ((1 << self.weight_bits) + 1) if self.weight_pairs else largest
 
 
 @dataclass(frozen=True)
@@ -83,22 +59,30 @@ class Scale:
     Parameters
     ----------
     value
-        Integer units per unit of the float potential.
+        Units of the weights per unit of the float potential.
     origin
         The rule that chose it.
     grid
         The grid on which the weights lie, where they lie on one and `value` keeps them exact.
+    fraction_bits
+        f: a unit of the weights is 2**f units of the potential.
     """
 
     value: Fraction
     origin: Origin
     grid: Fraction | None = None
+    fraction_bits: int = 0
+
+    @property
+    def state(self) -> Fraction:
+        """Units of the integer potential per unit of the float potential."""
+        return self.value * (1 << self.fraction_bits)
 
     def whole(self, number: float) -> int | None:
-        """`number` in integer units, where it is whole: exactly or, on a grid, to float32."""
+        """`number` in units of the potential, if whole: exactly, or on a grid to float32."""
         if self.grid is not None:
-            return whole_multiple(number, self.value)
-        exact = Fraction(number) * self.value
+            return whole_multiple(number, self.state)
+        exact = Fraction(number) * self.state
         return int(exact) if exact.denominator == 1 else None
 
 
@@ -139,49 +123,13 @@ def choose_scales(
             if peaks is not None:
                 limit = _calibrated_limit(net, population, peaks, widths, max_count)
             scale = _automatic_scale(net, population, weights, widths, max_count, limit)
+        peak = None if peaks is None else peaks[population.name]
+        bits = choose_fraction_bits(
+            net, population, scale.value, scale.grid is not None, widths, max_count, peak
+        )
+        scale = dataclasses.replace(scale, fraction_bits=bits)
         scales[population.name] = _with_whole_threshold(population, scale)
     return scales
-
-
-def potentials(population: FloatPopulation) -> list[float]:
-    """Every potential that a population's update names; the largest magnitude of arrays."""
-    named = [
-        magnitude(np.asarray(population.threshold)),
-        magnitude(np.asarray(population.v_reset)),
-        population.v_init,
-    ]
-    if population.v_min is not None:
-        named.append(population.v_min)
-    if population.leak is not None:
-        named.append(magnitude(population.leak))
-    return named
-
-
-def exact_numbers(population: FloatPopulation) -> Floats:
-    """The numbers besides the weights that must be whole for its potentials to be exact.
-
-    A threshold belongs to them only where a reset subtracts it: comparing an integer with it is the
-    same as comparing with it rounded.
-    """
-    numbers = [population.bias, np.array([population.v_init])]
-    if population.leak is not None:
-        numbers.append(population.leak)
-    if population.v_min is not None:
-        numbers.append(np.array([population.v_min]))
-    if population.spiking and population.reset is Reset.SUBTRACT:
-        numbers.append(np.atleast_1d(population.threshold))
-    if population.spiking and population.reset is Reset.VALUE:
-        numbers.append(np.atleast_1d(population.v_reset))
-    return np.unique(np.concatenate(numbers))
-
-
-def leaks(population: FloatPopulation) -> bool:
-    """Whether a potential or synaptic current decays by a fraction, and so is truncated."""
-    decays = [population.decay]
-    if population.synaptic_decay is not None:
-        decays.append(population.synaptic_decay)
-    factors = np.rint(DECAY_ONE * np.concatenate([np.atleast_1d(decay) for decay in decays]))
-    return bool(((factors > 0) & (factors < DECAY_ONE)).any())
 
 
 # Given scales.
@@ -245,7 +193,7 @@ def _automatic_scale(
         if limit is not None:
             fits = min(fits, limit)
         most = min(widths.largest_weight // steps, math.floor(fits / base))
-        multiple = _grid_multiple(population, base, most)
+        multiple = _grid_multiple(population, base, most, widths.max_fraction_bits)
         if multiple:
             return Scale(base * multiple, "grid", 1 / base)
     return Scale(lowered, "range" if lowered == full else "calibration")
@@ -267,10 +215,16 @@ def _full_range(population: FloatPopulation, weights: list[Floats], widths: Widt
     return steps / Fraction(largest) if largest else Fraction(1)
 
 
-def _grid_multiple(population: FloatPopulation, base: Fraction, most: int) -> int:
+def _grid_multiple(
+    population: FloatPopulation, base: Fraction, most: int, max_fraction_bits: int
+) -> int:
     """The multiple of `base`, 1..`most`, to scale a population with; 0 if `most` is 0."""
     values = exact_numbers(population)
     smallest = next((n for n in range(1, most + 1) if on_grid(values, base * n)), None)
+    if max_fraction_bits:
+        # Fraction bits make the unit of the potential finer than the grid.
+        finest = base * (1 << max_fraction_bits)
+        return smallest or (min(most, 1) if on_grid(values, finest) else most)
     if smallest is None:
         return most
     # Truncation of a decay loses less in finer units.
@@ -281,7 +235,7 @@ def _stated_limit(
     net: FloatNetwork, population: FloatPopulation, widths: Widths, max_count: int
 ) -> Fraction:
     """The largest scale at which all sums and stated potentials of a grid keep to their range."""
-    low, high, _ = _worst_sums(net, population, max_count)
+    low, high, _ = step_sums(net, population, max_count)
     needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
     reach = Fraction(max(abs(value) for value in potentials(population)))
     limits = [Fraction(1 << MAX_SUM_BITS)]
@@ -300,7 +254,7 @@ def _calibrated_limit(
     max_count: int,
 ) -> Fraction:
     """The largest scale at which states with these peaks, and all sums, keep to their range."""
-    low, high, events = _worst_sums(net, population, max_count)
+    low, high, events = step_sums(net, population, max_count)
     sum_bits = widths.sum_bits or MAX_SUM_BITS
     needed = Fraction(max(magnitude(low), magnitude(high), magnitude(population.bias)))
     # Rounding takes a weight further from 0 by up to a half. In a pair the lower half can have the
@@ -320,31 +274,6 @@ def _calibrated_limit(
     return limit
 
 
-def _worst_sums(
-    net: FloatNetwork, population: FloatPopulation, max_count: int
-) -> tuple[Floats, Floats, Floats]:
-    """Of each neuron the minimum and maximum sum of a step, and the most events."""
-    counts = {node.name: max_count for node in net.inputs}
-    counts |= {p.name: p.max_spikes for p in net.populations}
-    low, high, events = (np.zeros(population.size) for _ in range(3))
-    for connection in net.into(population.name):
-        count = counts[connection.source]
-        low += count * _sum_over_sources(connection, np.minimum(connection.weights, 0))
-        high += count * _sum_over_sources(connection, np.maximum(connection.weights, 0))
-        events += count * _sum_over_sources(connection, np.ones_like(connection.weights))
-    return low, high, events
-
-
-def _sum_over_sources(connection: AnyFloatConnection, weights: Floats) -> Floats:
-    """The sum at each target if every source spikes once, with `weights` in place of its own."""
-    if isinstance(connection, FloatConvolution):
-        kernel = dataclasses.replace(connection.kernel, weights=weights)
-        sums: Floats = kernel.apply(np.ones(math.prod(kernel.image)))
-        return sums
-    columns: Floats = weights.sum(axis=0)
-    return columns
-
-
 def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
     """The scale, lowered until a threshold that several spikes of a step share is whole."""
     if population.max_spikes == 1:
@@ -356,12 +285,13 @@ def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
         raise SpikeloomError(
             f"population {population.name!r}: with several spikes in a step its threshold must "
             f"be a whole number of units, and at a scale of {float(scale.value):g} it is "
-            f"{float(threshold * scale.value):g}; give Fraction(units) / Fraction(threshold)"
+            f"{float(threshold * scale.state):g}; give Fraction(units) / Fraction(threshold)"
         )
-    steps = math.floor(threshold * scale.value)
+    steps = math.floor(threshold * scale.state)
     if steps == 0:
         raise SpikeloomError(
             f"population {population.name!r}: its threshold {float(threshold):g} is less than "
             "one step of the weights; raise weight_bits"
         )
-    return Scale(steps / threshold, scale.origin)
+    value = steps / threshold / (1 << scale.fraction_bits)
+    return Scale(value, scale.origin, fraction_bits=scale.fraction_bits)

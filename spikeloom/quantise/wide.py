@@ -14,7 +14,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import AnyConnection, Network
 from spikeloom.quantise.integers import bits_of, narrowest_sum_bits
-from spikeloom.quantise.scales import MAX_SUM_BITS
+from spikeloom.quantise.ranges import MAX_SUM_BITS
 
 
 def with_widths(network: Network, weight_bits: int, sum_bits: int | None = None) -> Network:

@@ -49,6 +49,7 @@ SMALLEST = FabricConfig(
     connections=8,
     targets=16,
     coordinates=64,
+    fraction_bits=4,
 )
 """The smallest fabric for `net`."""
 
@@ -224,7 +225,7 @@ def test_scales_of_populations() -> None:
     program = spikeloom.compile(net(), scales={"a": 20})
     rows = program.about["quantisation"]["populations"]
     assert [row["scale_origin"] for row in rows] == ["given", "range"]
-    assert program.network.population("a").threshold == 20
+    assert program.network.population("a").threshold == 20 << 4
 
 
 def test_everything_that_is_short_is_named_at_once() -> None:
