@@ -17,9 +17,6 @@ from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
 from spikeloom.hdl.core.walk import ImageWalk
 
-BIAS = 1
-"""Clocks from a neuron entering the pipeline to the read of its bias."""
-
 
 class _Walk(NamedTuple):
     """The walk over a population, group by group.
@@ -188,12 +185,16 @@ class Fire(wiring.Component):
             rows = self._addresses(m, walk, population, occupied)
 
         m.submodules.update = update = NeuronUpdate(config)
+        constants = bias_read.data
+        if config.neuron_parameters:
+            m.d.comb += [getattr(update, name).eq(constants[name]) for name in update.own]
+            constants = data.View(constants.shape(), delayed(m, constants.as_value(), 1))
         m.d.comb += [
             state_read.addr.eq(rows.read),
             bias_read.addr.eq(rows.bias),
             update.row.eq(population),
             update.v.eq(Mux(walk.first, population.v_init, state_read.data)),
-            update.x.eq(self._input(m, population, bias_read.data)),
+            update.x.eq(self._input(m, population, constants)),
             state_write.addr.eq(rows.state),
             state_write.data.eq(update.v_next),
             state_write.en.eq(done),
@@ -208,7 +209,7 @@ class Fire(wiring.Component):
             m.d.comb += [
                 current_read.addr.eq(rows.read),
                 update.i.eq(Mux(walk.first, 0, current_read.data)),
-                update.leak.eq(bias_read.data.leak),
+                update.leak.eq(constants.leak),
                 current_write.addr.eq(rows.current),
                 current_write.data.eq(update.i_next),
                 current_write.en.eq(occupied[self._current_stage]),
@@ -223,6 +224,11 @@ class Fire(wiring.Component):
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
+
+    @property
+    def _bias_stage(self) -> int:
+        """Clocks from a neuron entering the pipeline to the read of its row of the bias memory."""
+        return 0 if self.config.neuron_parameters else 1
 
     @property
     def _current_stage(self) -> int:
@@ -314,7 +320,7 @@ class Fire(wiring.Component):
         current = delayed(m, address, self._current_stage)
         return _Addresses(
             read=address,
-            bias=delayed(m, bias, BIAS),
+            bias=delayed(m, bias, self._bias_stage),
             current=current,
             state=delayed(m, current, config.fire_clocks - self._current_stage),
             index=delayed(m, index, config.fire_clocks),
@@ -342,7 +348,7 @@ class Fire(wiring.Component):
         read = counted(population.neuron_base, 0)
         return _Addresses(
             read,
-            bias=delayed(m, read, BIAS),
+            bias=delayed(m, read, self._bias_stage),
             current=counted(population.neuron_base, self._current_stage),
             state=counted(population.neuron_base, config.fire_clocks),
             index=counted(population.index_base, config.fire_clocks),

@@ -55,49 +55,77 @@ def numbers(rng: np.random.Generator, bits: int, count: int) -> Integers:
 
 def population(rng: np.random.Generator, built: FabricConfig) -> Population:
     """Any that the network's checks let through, and the build has."""
+    count = NEURONS if built.neuron_parameters else 1
+
+    def each(values: Integers) -> int | Integers:
+        """One of them for each neuron, or the first for all."""
+        return values if built.neuron_parameters else int(values[0])
+
     allowed = [n for n in (1, 3, 7, 15) if n <= built.max_spikes]
     several = int(rng.choice([*allowed, built.max_spikes]))
-    threshold = int(numbers(rng, STATE_BITS, 1)[0])
+    threshold = numbers(rng, STATE_BITS, count)
     if several > 1:
-        threshold = int(rng.choice([1, 2, 5, 8, HIGH, rng.integers(1, HIGH)]))
+        threshold = rng.choice([1, 2, 5, 8, HIGH, rng.integers(1, HIGH)], count)
+    resets = [Reset.VALUE, Reset.SUBTRACT, Reset.NONE]
+    if built.delayed_reset and several == 1:
+        resets.append(Reset.RESTORE)
+    reset = resets[rng.integers(len(resets))]
+    decays = [0, 1, DECAY_ONE, rng.integers(0, DECAY_ONE)]
     synaptic = built.synaptic_current and rng.random() < 0.8
     return Population(
         "p",
         NEURONS,
         np.zeros(NEURONS, np.int64),
-        decay=int(rng.choice([0, 1, DECAY_ONE, rng.integers(0, DECAY_ONE)])),
-        threshold=threshold,
+        decay=each(rng.choice(decays, count)),
+        threshold=each(threshold),
         inclusive=bool(rng.integers(2)),
         spiking=rng.random() < 0.85,
-        reset=Reset(rng.integers(3)),
-        v_reset=int(numbers(rng, STATE_BITS, 1)[0]),
-        synaptic_decay=int(rng.choice([0, DECAY_ONE, rng.integers(0, 4096)])) if synaptic else None,
+        reset=reset,
+        v_reset=each(numbers(rng, STATE_BITS, count)),
+        synaptic_decay=each(rng.choice(decays, count)) if synaptic else None,
         leak=numbers(rng, STATE_BITS, NEURONS) if synaptic and rng.integers(2) else None,
-        subtrahend=None if several > 1 else int(numbers(rng, STATE_BITS, 1)[0]),
-        delayed_reset=built.delayed_reset and several == 1 and bool(rng.integers(2)),
+        subtrahend=None if several > 1 else each(numbers(rng, STATE_BITS, count)),
+        delayed_reset=(
+            built.delayed_reset
+            and several == 1
+            and reset is not Reset.RESTORE
+            and bool(rng.integers(2))
+        ),
         v_min=int(numbers(rng, STATE_BITS, 1)[0]) if built.lower_clamp else None,
         max_spikes=several,
     )
 
 
-def row(built: FabricConfig, p: Population) -> int:
+def parameters(built: FabricConfig, p: Population) -> dict[str, int | Integers]:
+    """Those that can differ between neurons."""
     subtrahend = p.threshold if p.subtrahend is None else p.subtrahend
     values = {
         "retain": DECAY_ONE - p.decay,
         "threshold": p.threshold,
-        "v_reset": subtrahend if p.reset is Reset.SUBTRACT else p.v_reset,
+        "v_reset": subtrahend if p.reset in (Reset.SUBTRACT, Reset.RESTORE) else p.v_reset,
+    }
+    if built.synaptic_current:
+        synaptic = p.synaptic_decay is not None
+        values["retain_synaptic"] = DECAY_ONE - p.synaptic_decay if synaptic else 0
+    return values
+
+
+def row(built: FabricConfig, p: Population) -> int:
+    values = {
         "reset": int(p.reset),
         "inclusive": p.inclusive,
         "spiking": p.spiking,
     }
     if built.synaptic_current and p.synaptic_decay is not None:
-        values |= {"synaptic": 1, "retain_synaptic": DECAY_ONE - p.synaptic_decay}
+        values["synaptic"] = 1
     if built.delayed_reset:
         values["delayed"] = p.delayed_reset
     if p.v_min is not None:
         values["v_min"] = p.v_min
     if built.max_spikes > 1:
         values["max_spikes"] = p.max_spikes
+    if not built.neuron_parameters:
+        values |= parameters(built, p)
     return built.population_row.pack(values)
 
 
@@ -135,6 +163,28 @@ def test_update_with_fraction_bits(build: str) -> None:
     check(config(full, full, full, 3 if full else 1, fraction_bits=5))
 
 
+NEURON_PARAMETERS = {
+    "plain": {},
+    "without multipliers": {"multipliers": False},
+    "several spikes": {"max_spikes": 7},
+    "synaptic current, delayed reset": {"synaptic": True, "delayed": True},
+    "everything": {
+        "synaptic": True,
+        "delayed": True,
+        "clamp": True,
+        "max_spikes": 3,
+        "multipliers": False,
+        "fraction_bits": 5,
+    },
+}
+
+
+@pytest.mark.parametrize("build", NEURON_PARAMETERS)
+def test_update_with_parameters_of_each_neuron(build: str) -> None:
+    plain = {"synaptic": False, "delayed": False, "clamp": False, "max_spikes": 1}
+    check(config(**plain | NEURON_PARAMETERS[build], neuron_parameters=True))
+
+
 def check(built: FabricConfig) -> None:
     """Every spike, potential and synaptic current is that of the golden model."""
     synaptic, max_spikes = built.synaptic_current, built.max_spikes
@@ -146,12 +196,15 @@ def check(built: FabricConfig) -> None:
         for p, v, i, x in cases(built, dut.input_bits):
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(built, p))
+            own = parameters(built, p) if built.neuron_parameters else {}
             spiked, v_next, i_next = [], [], []
             # One neuron in every clock, its input a clock later; something else before and after.
             for clock in range(NEURONS + latency + 1):
                 n = clock % NEURONS
                 ctx.set(dut.v, int(v[n]))
                 ctx.set(dut.x, int(x[n - 1]))
+                for name, values in own.items():
+                    ctx.set(getattr(dut, name), int(np.broadcast_to(values, NEURONS)[n]))
                 if synaptic:
                     ctx.set(dut.i, int(i[n]))
                     ctx.set(dut.leak, int(leak[n - 1]))
