@@ -188,9 +188,10 @@ class NeuronUpdate(wiring.Component):
         now = self.spiked.any()
         if config.delayed_reset:
             now = now & ~row.delayed
+        v_reset = parameter("v_reset", clock + 1)
         m.d.comb += self.v_next.eq(delayed(m, u, 1))
         with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
-            m.d.comb += self.v_next.eq(parameter("v_reset", clock + 1))
+            m.d.comb += self.v_next.eq(v_reset)
         changed = now & delayed(m, row.reset == Reset.SUBTRACT, 1)
         if config.delayed_reset:
             changed = changed | restored
