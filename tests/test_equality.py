@@ -136,6 +136,8 @@ FEATURES = {
     "weight_pairs": True,
     "delayed_reset": True,
     "lower_clamp": True,
+    "fraction_bits": 3,
+    "neuron_parameters": True,
 }
 OPTIONS = {
     "synaptic current": dataclasses.replace(
@@ -146,6 +148,11 @@ OPTIONS = {
     ),
     "several spikes": dataclasses.replace(FABRICS["eight lanes"], max_spikes=7),
     "weight pairs": dataclasses.replace(FABRICS["eight lanes"], weight_pairs=True),
+    "fraction bits": dataclasses.replace(FABRICS["one lane, no power of two"], fraction_bits=5),
+    "restoring reset": dataclasses.replace(FABRICS["eight lanes"], delayed_reset=True),
+    "parameters of each neuron": dataclasses.replace(
+        FABRICS["eight lanes"], neuron_parameters=True, lower_clamp=True
+    ),
     "all options": dataclasses.replace(FABRICS["odd sizes, wide state"], max_spikes=31, **FEATURES),
 }
 """Fabrics built for more than the plain update."""

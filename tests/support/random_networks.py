@@ -29,9 +29,6 @@ Counts = dict[str, NDArray[np.uint8]]
 PLAIN_RESETS = (Reset.VALUE, Reset.SUBTRACT, Reset.NONE)
 """Resets that every fabric has."""
 
-RTL_RESETS = PLAIN_RESETS
-"""Resets of RTL with `delayed_reset`: `Reset.RESTORE` joins them when it has that."""
-
 
 def numbers(bits: int) -> st.SearchStrategy[int]:
     """Signed numbers of `bits` bits: small ones and both extremes more often."""
@@ -47,9 +44,7 @@ def seeds() -> st.SearchStrategy[int]:
 
 
 @st.composite
-def programs(
-    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...] = RTL_RESETS
-) -> Program:
+def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     """Layered, pipelined or mixed networks, some with recurrent connections and delays.
 
     They fit `config`, often exactly; which populations are recorded or read out is random.
@@ -58,7 +53,7 @@ def programs(
         Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
         for n in range(draw(st.integers(1, 2)))
     )
-    populations = _populations(draw, config, late_resets)
+    populations = _populations(draw, config)
     # All, if there is room for their targets, or some of them.
     spiking = [p.name for p in populations if p.spiking][: config.targets]
     names = [p.name for p in populations]
@@ -78,9 +73,7 @@ def programs(
     return Program(network, config, frozenset(record), frozenset(readout))
 
 
-def _populations(
-    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...]
-) -> list[Population]:
+def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     """In firing order, as the mapping lays them out: each begins with a group of its own."""
     count = draw(st.integers(1, min(4, config.populations, config.groups)))
     phases = list(
@@ -100,16 +93,17 @@ def _populations(
         free -= -(-size // config.lanes)
         reach = draw(st.sampled_from((9, most_bias)))
         bias = rng.integers(-reach - 1, reach + 1, size)
-        result.append(
-            _population(draw, config, late_resets, f"p{n}", size, bias, phase - phases[0])
-        )
+        result.append(_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
+    if not any(population.fraction_bits for population in result):
+        # Then biases are no wider than sums.
+        low, high = signed_range(config.sum_bits)
+        result = [dataclasses.replace(p, bias=p.bias.clip(low, high)) for p in result]
     return result
 
 
 def _population(
     draw: st.DrawFn,
     config: FabricConfig,
-    late_resets: tuple[Reset, ...],
     name: str,
     size: int,
     bias: Integers,
@@ -139,7 +133,7 @@ def _population(
         options["threshold"] = draw(st.one_of(st.integers(0, 20), state))
         options["subtrahend"] = draw(st.one_of(st.none(), state))
         if config.delayed_reset:
-            options["reset"] = draw(st.sampled_from(late_resets))
+            options["reset"] = draw(st.sampled_from(Reset))
             if options["reset"] is not Reset.RESTORE:
                 options["delayed_reset"] = draw(st.booleans())
     if config.neuron_parameters:
@@ -187,9 +181,7 @@ IMAGES = FabricConfig(
 
 
 @st.composite
-def image_programs(
-    draw: st.DrawFn, config: FabricConfig, late_resets: tuple[Reset, ...] = RTL_RESETS
-) -> Program:
+def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     """Convolutions of any geometry, also of their own output, and dense layers around them.
 
     `config` has the sizes of `IMAGES`, or at least as much room.
@@ -208,7 +200,7 @@ def image_programs(
         bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))
-        made = _population(draw, config, late_resets, f"p{n}", math.prod(size), bias, n)
+        made = _population(draw, config, f"p{n}", math.prod(size), bias, n)
         populations.append(dataclasses.replace(made, image=size, spiking=True))
         connections.append(joined)
         if draw(st.booleans()):
@@ -226,7 +218,7 @@ def image_programs(
         connections.append(Connection("more", "p0", _weights(rng, config, (7, first.size)), 1))
     size = draw(st.integers(1, 9))
     bias = rng.integers(-9, 10, size)
-    flat = _population(draw, config, late_resets, "flat", size, bias, len(populations))
+    flat = _population(draw, config, "flat", size, bias, len(populations))
     for node in (inputs[0], populations[-1]):
         if draw(st.booleans()):
             weights = _weights(rng, config, (node.size, size))

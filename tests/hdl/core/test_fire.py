@@ -81,6 +81,19 @@ def bias(address: int) -> int:
     return 2000 + 7 * address
 
 
+def own_value(address: int) -> int:
+    """To what the neuron with row `address` of the bias memory is reset, where it has its own."""
+    return 5000 - 3 * address
+
+
+def constants(config: FabricConfig, address: int) -> dict[str, int]:
+    """Row `address` of the bias memory."""
+    row = {"bias": bias(address)}
+    if config.neuron_parameters:
+        row |= {"threshold": -(1 << 15), "v_reset": own_value(address)}
+    return row
+
+
 @dataclasses.dataclass
 class DecodedRun:
     """The actions of fire, with their clocks."""
@@ -99,14 +112,15 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.load.valid, 1)
-        words = [(LoadTarget.BIAS, n, {"bias": bias(n)}) for n in range(CONFIG.neurons)]
+        words = [(LoadTarget.BIAS, n, constants(config, n)) for n in range(config.neurons)]
         for number, layer in enumerate(layers):
             row = {**layer.row, "more": number + 1 < len(layers)}
+            row["spiking"] = config.neuron_parameters
             words.append((LoadTarget.POPULATION, number, row))
         for target, address, values in words:
-            data = CONFIG.memories[target].row.pack(values)
+            data = config.memories[target].row.pack(values)
             word = {"target": target, "address": address, "data": data}
-            ctx.set(dut.load.word.as_value(), CONFIG.load.pack(word))
+            ctx.set(dut.load.word.as_value(), config.load.pack(word))
             await ctx.tick()
         ctx.set(dut.load.valid, 0)
         ctx.set(dut.command.valid, 1)
@@ -145,10 +159,11 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
 
 @dataclasses.dataclass(frozen=True)
 class Neuron:
-    """One neuron in the order of the walk; `first` of its fetch."""
+    """One neuron in the order of the walk; `first` of its fetch; `bias`, where its bias is."""
 
     first: bool
     row: int
+    bias: int
     address: int
     spike: Mapping[str, int]
 
@@ -164,9 +179,8 @@ def walked(layer: Layer) -> list[Neuron]:
                 for lane in range(min(CONFIG.lanes, layer.channels - group * CONFIG.lanes)):
                     channel = group * CONFIG.lanes + lane
                     each = fetches * CONFIG.lanes + lane
-                    value = (sums(row)[lane] << layer.fraction) + bias(
-                        layer.bias_base + (channel if layer.shared else each)
-                    )
+                    at = layer.bias_base + (channel if layer.shared else each)
+                    value = (sums(row)[lane] << layer.fraction) + bias(at)
                     spike = {
                         "population": layer.number,
                         "index": layer.index_base + channel,
@@ -175,7 +189,7 @@ def walked(layer: Layer) -> list[Neuron]:
                         "readout": 1,
                         "value": value,
                     }
-                    result.append(Neuron(lane == 0, row, layer.neuron_base + each, spike))
+                    result.append(Neuron(lane == 0, row, at, layer.neuron_base + each, spike))
                 fetches += 1
     return result
 
@@ -204,6 +218,16 @@ def test_walk(name: str) -> None:
     assert run.currents == currents
     assert run.spikes == spikes
     assert run.idle == clock
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_parameters_of_each_neuron(name: str) -> None:
+    """Every neuron spikes, and is reset to a value of its own."""
+    run = fire(LAYERS[name], dataclasses.replace(CONFIG, neuron_parameters=True))
+    neurons = [neuron for layer in LAYERS[name] for neuron in walked(layer)]
+    assert [spike["spiked"] for spike in run.spikes] == [1] * len(neurons)
+    assert [spike["value"] for spike in run.spikes] == [own_value(each.bias) for each in neurons]
+    assert [clock for clock, *_ in run.states] == [clock for clock, *_ in fire(LAYERS[name]).states]
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -74,7 +74,7 @@ def test_networks_of_matrices(name: str) -> None:
     config = dataclasses.replace(SMALL, **OPTIONS[name])
 
     @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
-    @given(data=st.data(), program=programs(config, tuple(Reset)))
+    @given(data=st.data(), program=programs(config))
     def check(data: st.DataObject, program: Program) -> None:
         same_on_both_levels(program, data.draw(events(program.network, 4)))
 
@@ -86,7 +86,7 @@ def test_networks_of_matrices(name: str) -> None:
 def test_networks_of_images(data: st.DataObject, everything: bool) -> None:
     options = EVERYTHING if everything else {"neuron_parameters": True}
     config = dataclasses.replace(IMAGES, **options)
-    program = data.draw(image_programs(config, tuple(Reset)))
+    program = data.draw(image_programs(config))
     same_on_both_levels(program, data.draw(events(program.network, 2)))
 
 
