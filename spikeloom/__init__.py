@@ -17,6 +17,7 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
@@ -33,6 +34,7 @@ __all__ = [
     "SpikeloomError",
     "SpikeloomWarning",
     "compile",
+    "load_lava_net",
     "load_nir",
     "open",
 ]

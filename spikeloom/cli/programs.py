@@ -14,7 +14,10 @@ from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Network
 from spikeloom.importer.dialects import DIALECTS
+from spikeloom.importer.float_network import FloatNetwork
+from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 
@@ -97,9 +100,13 @@ def compile_command(
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
-    """Compile a NIR file to a Program."""
+    """Compile a NIR file, or a .net file of lava-dl, into a Program."""
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
-    net = load_nir(model, dialect, **options)
+    net: FloatNetwork | Network
+    if model.suffix == ".net":
+        net = load_lava_net(model, max_count=max_count)
+    else:
+        net = load_nir(model, dialect, **options)
     fabric = (
         fabric_sizes(sizes)
         if board_name in (None, "auto")
