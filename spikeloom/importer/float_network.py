@@ -64,7 +64,9 @@ class FloatPopulation:
     spiking
         False for LI: never spikes, is read out.
     reset, v_reset
-        Effect of a spike on the potential; `v_reset` per neuron or shared.
+        Effect of a spike on the potential; `v_reset` per neuron or shared. `Reset.RESTORE` is
+        snnTorch's subtraction without delay: a potential that a reset left above the threshold is
+        reset again before the comparison of the next step, and gets that back afterwards.
     v_init
         Potential before the first step of a sample.
     image
@@ -75,9 +77,6 @@ class FloatPopulation:
         Added to the potential in every step, shape (size,); only with a synaptic current.
     delayed_reset
         A spike resets its neuron in the next step, after the decay of that step.
-    restores
-        snnTorch's subtraction without delay: a potential that a reset left above the threshold is
-        reset again before the comparison of the next step, and gets that back afterwards.
     v_min
         Lower bound of the potential; None for none.
     max_spikes
@@ -98,7 +97,6 @@ class FloatPopulation:
     synaptic_decay: PerNeuron | None = None
     leak: Floats | None = None
     delayed_reset: bool = False
-    restores: bool = False
     v_min: float | None = None
     max_spikes: int = 1
 
@@ -327,8 +325,10 @@ def _check_population(population: FloatPopulation) -> None:
             raise SpikeloomError(f"{where}: {name} must be finite, not {value}")
         if "decay" in name and not ((values >= 0) & (values <= 1)).all():
             raise SpikeloomError(f"{where}: {name} must be 0..1, not {value}")
-    if population.restores and (population.reset is not Reset.SUBTRACT or population.delayed_reset):
-        raise SpikeloomError(f'{where}: restores needs reset="subtract" and no delayed_reset')
+    if population.reset is Reset.RESTORE and population.delayed_reset:
+        raise SpikeloomError(
+            f"{where}: a reset that is restored acts at once; leave out delayed_reset"
+        )
     if population.max_spikes not in SPIKES_PER_STEP:
         raise SpikeloomError(
             f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
@@ -336,7 +336,6 @@ def _check_population(population: FloatPopulation) -> None:
     if population.max_spikes > 1 and (
         np.min(population.threshold) <= 0
         or population.delayed_reset
-        or population.restores
         or population.reset is not Reset.SUBTRACT
     ):
         raise SpikeloomError(

@@ -92,7 +92,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
 
 def _late(population: FloatPopulation, v: Floats) -> Floats:
     """Spikes of the step before whose reset acts in this step."""
-    if population.delayed_reset or population.restores:
+    if population.delayed_reset or population.reset is Reset.RESTORE:
         return _spikes(population, v)
     return np.zeros(v.shape)
 
@@ -116,7 +116,7 @@ def _after_step(population: FloatPopulation, u: Floats, spikes: Floats, late: Fl
     if population.delayed_reset:
         return u
     v = _after_spikes(population, u, spikes)
-    return v + late * population.threshold if population.restores else v
+    return v + late * population.threshold if population.reset is Reset.RESTORE else v
 
 
 def _spikes(population: FloatPopulation, u: Floats) -> Floats:

@@ -194,10 +194,11 @@ def reset_timing(node: Node, population: FloatPopulation, recurrent: bool) -> Fl
     late = node.dialect.resets_late(node.kind)
     if late and population.reset is Reset.VALUE and node.dialect.reset_first:
         late = recurrent or node.kind == "CubaLIF"
-    restores = not late and population.reset is Reset.SUBTRACT and node.dialect.restore
-    if restores:
+    reset = population.reset
+    if reset is Reset.SUBTRACT and node.dialect.restore and not late:
         node.used.add("restore")
-    return dataclasses.replace(population, delayed_reset=late, restores=restores)
+        reset = Reset.RESTORE
+    return dataclasses.replace(population, reset=reset, delayed_reset=late)
 
 
 def _threshold(node: Node, shape: Shape) -> Neurons:

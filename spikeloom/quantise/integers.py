@@ -227,7 +227,7 @@ def _population(
         threshold=threshold,
         inclusive=population.inclusive,
         spiking=population.spiking,
-        reset=Reset.RESTORE if population.restores else population.reset,
+        reset=population.reset,
         v_reset=_each(population.v_reset, lambda value: rounded(value, "v_reset")),
         v_init=rounded(population.v_init, "v_init"),
         image=population.image,
@@ -265,7 +265,7 @@ def _threshold(
         return rounded
 
     threshold = _each(population.threshold, compared)
-    if population.reset is not Reset.SUBTRACT or not population.spiking:
+    if population.reset not in (Reset.SUBTRACT, Reset.RESTORE) or not population.spiking:
         return threshold, None
     nearest = _each(population.threshold, lambda trained: round(Fraction(trained) * scale.state))
     return threshold, None if np.array_equal(nearest, threshold) else nearest

@@ -91,7 +91,7 @@ def exact_numbers(population: FloatPopulation) -> Floats:
         numbers.append(population.leak)
     if population.v_min is not None:
         numbers.append(np.array([population.v_min]))
-    if population.spiking and population.reset is Reset.SUBTRACT:
+    if population.spiking and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
         numbers.append(np.atleast_1d(population.threshold))
     if population.spiking and population.reset is Reset.VALUE:
         numbers.append(np.atleast_1d(population.v_reset))

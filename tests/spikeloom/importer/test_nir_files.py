@@ -9,6 +9,7 @@ import pytest
 from nir_graphs import chain, conv2d, graph, make, pool
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 from spikeloom.importer.maps import same_padding
@@ -287,7 +288,7 @@ def test_what_is_meant_is_no_warning() -> None:
 # snnTorch and Norse without the library.
 
 
-def test_subtraction_without_delay_restores_and_is_refused_as_integers() -> None:
+def test_subtraction_without_delay_restores() -> None:
     """What snnTorch 1.0 does: r = v > th before the step."""
     drive = EVENTS[0] @ WEIGHT.T * 2
     v, expected = np.zeros(9), []
@@ -302,9 +303,8 @@ def test_subtraction_without_delay_restores_and_is_refused_as_integers() -> None
     assert np.array_equal(simulate_float(network, EVENTS[0]).spikes["n1"][0], expected)
     plain = load_nir(source, "snntorch", dt=1.0, reset_delay=False, restore=False)
     assert not np.array_equal(simulate_float(plain, EVENTS[0]).spikes["n1"][0], expected)
-    with pytest.raises(SpikeloomError, match="restore=False"):
-        quantise(network)
-    assert quantise(plain)[0].populations
+    resets = [quantise(net)[0].populations[0].reset for net in (network, plain)]
+    assert resets == [Reset.RESTORE, Reset.SUBTRACT]
 
 
 def test_a_late_recurrent_bias_comes_from_a_neuron_of_its_own() -> None:

@@ -96,7 +96,7 @@ def test_subtraction_that_is_restored(per_neuron: bool) -> None:
     weights[0, 0] = 127.0
     threshold = np.array([100.0, 50, 80, 120, 60, 90]) if per_neuron else 60.0
     net = network_of(
-        differing(decay=0.0, threshold=threshold, v_reset=0.0, reset=Reset.SUBTRACT, restores=True),
+        differing(decay=0.0, threshold=threshold, v_reset=0.0, reset=Reset.RESTORE),
         weights,
     )
     network, _ = quantise(net, state_bits=24)

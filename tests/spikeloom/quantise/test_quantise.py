@@ -417,7 +417,7 @@ def exact_network(rng: np.random.Generator, reset: Reset, inclusive: bool) -> Fl
     )
 
 
-@pytest.mark.parametrize("reset", [Reset.VALUE, Reset.SUBTRACT, Reset.NONE])
+@pytest.mark.parametrize("reset", Reset)
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("schedule", ["layered", "pipelined"])
 def test_whole_networks_run_the_same_in_float_and_integer(
