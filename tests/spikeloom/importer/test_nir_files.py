@@ -10,6 +10,7 @@ from nir_graphs import chain, conv2d, graph, make, pool
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
+from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
 from spikeloom.importer.maps import same_padding
@@ -305,6 +306,9 @@ def test_subtraction_without_delay_restores() -> None:
     assert not np.array_equal(simulate_float(plain, EVENTS[0]).spikes["n1"][0], expected)
     resets = [quantise(net)[0].populations[0].reset for net in (network, plain)]
     assert resets == [Reset.RESTORE, Reset.SUBTRACT]
+    integer, _ = quantise(network, weight_bits=16, state_bits=24, sum_bits=24)
+    raster = simulate(integer, EVENTS[0]).spikes["n1"][0]
+    assert np.mean(raster != expected) < 0.01
 
 
 def test_a_late_recurrent_bias_comes_from_a_neuron_of_its_own() -> None:
