@@ -15,7 +15,8 @@ from spikeloom.program import Program
 
 SIZES = {
     "mnist": {},
-    "nmnist": {"neurons": 4096, "weight_words": 2048},
+    # Trained with the integers of a fabric without fraction bits, truncation included.
+    "nmnist": {"neurons": 4096, "weight_words": 2048, "fraction_bits": 0},
     "braille": {},
 }
 RECORDINGS = 5

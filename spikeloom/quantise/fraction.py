@@ -23,7 +23,7 @@ from spikeloom.golden.spec import DECAY_ONE, Reset
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import magnitude
 from spikeloom.quantise.grid import on_grid
-from spikeloom.quantise.leak import integer_decay, integer_time_constant, time_constant
+from spikeloom.quantise.leak import integer_decay, rate_error, time_constant
 from spikeloom.quantise.ranges import (
     HEADROOM,
     Widths,
@@ -117,7 +117,7 @@ def _needed(
 
 
 def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
-    """The fraction bits, of `most` and up to two fewer, with the most similar time constant.
+    """The fraction bits, of `most` and up to two fewer, with the most similar rate of decay.
 
     Truncation can make up for a slow decay that was rounded down; `state` is in units of the
     weights.
@@ -129,8 +129,7 @@ def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
 
     def error(bits: int) -> float:
         start = max(1, round(state * (1 << bits)))
-        integer = integer_time_constant(integer_decay(slowest, start), start)
-        return abs((integer or math.inf) - tau)
+        return rate_error(integer_decay(slowest, start), start, tau)
 
     return min(range(most, max(most - 3, -1), -1), key=error)
 

@@ -1,8 +1,8 @@
 """Time constants: as trained, and as integers that truncate have them.
 
 A slow decay is few units of 1/4096, and truncation adds to it. So of the two integers next to
-4096 * decay the one is taken with which a typical state falls to 1/e of it in the more similar
-time; a fast decay is rounded to the nearest.
+4096 * decay the one is taken with which a typical state falls to 1/e of it at the more similar
+rate; a fast decay is rounded to the nearest.
 """
 
 import math
@@ -24,11 +24,13 @@ def integer_decay(decay: float, start: int) -> int:
         return nearest
     exact = DECAY_ONE * decay
     candidates = sorted({math.floor(exact), math.ceil(exact)} - {0}, key=lambda k: abs(k - exact))
+    return min(candidates, key=lambda k: rate_error(k, max(start, 1), tau))
 
-    def error(k: int) -> float:
-        return abs((integer_time_constant(k, max(start, 1)) or math.inf) - tau)
 
-    return min(candidates, key=error)
+def rate_error(k: int, start: int, tau: float) -> float:
+    """How far the rate at which `start` decays is from 1 / `tau` per step."""
+    integer = integer_time_constant(k, start)
+    return abs((1 / integer if integer else 0.0) - 1 / tau)
 
 
 def time_constant(decay: float) -> float | None:

@@ -57,7 +57,7 @@ class PopulationReport:
 
     Parameters
     ----------
-    population, size, phase
+    population, size, phase, spiking
         Of the integer population.
     scale, scale_origin
         s: integer weight = s * weight; the rule that chose it: "given", "grid", "range" or
@@ -98,6 +98,7 @@ class PopulationReport:
     population: str
     size: int
     phase: int
+    spiking: bool
     scale: float
     scale_origin: Origin
     grid: str | None

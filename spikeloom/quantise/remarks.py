@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from spikeloom.golden.spec import DECAY_ONE
+from spikeloom.quantise.leak import time_constant
 from spikeloom.quantise.records import PopulationReport
 
 DECAY_TOLERANCE = 0.05
@@ -35,8 +36,9 @@ def warnings(report: PopulationReport) -> Iterator[str]:
     where = f"population {report.population!r}"
     coarse = tuple(_threshold_warnings(where, report))
     yield from coarse
-    # From a coarse threshold every time constant is far off.
-    taus = (None, None) if coarse else (report.tau, report.effective_tau)
+    # From a coarse threshold every time constant is far off, and a readout has none.
+    judged = report.spiking and not coarse
+    taus = (report.tau, report.effective_tau) if judged else (None, None)
     yield from _decay_warnings(where, "", report.decay, report.decay_integer, *taus)
     if report.synaptic_decay is not None and report.synaptic_decay_integer is not None:
         decays = report.synaptic_decay, report.synaptic_decay_integer
@@ -75,10 +77,16 @@ def _decay_warnings(
         yield f"{became}, so it keeps nothing; lower dt, or lengthen the time constant"
     elif tau is not None and effective is not None and tau > SHORT_TAU:
         if abs(effective / tau - 1) > TAU_TOLERANCE:
+            rounded = time_constant(integer / DECAY_ONE) or effective
+            by_rounding = abs(rounded - tau) > abs(rounded - effective)
             yield (
                 f"{where}: a {kind}time constant of {tau:.4g} steps became {effective:.4g}, as "
-                f"{integer}/{DECAY_ONE} and truncation make it; raise state_bits, give events for "
-                "calibration, or use weight_bits=16"
+                f"{integer}/{DECAY_ONE} and truncation make it; "
+                + (
+                    "choose dt or the time constant so that the decay is nearer to n/4096"
+                    if by_rounding
+                    else "raise state_bits, or use a fabric with fraction_bits, or weight_bits=16"
+                )
             )
     else:
         changes = (

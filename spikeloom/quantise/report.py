@@ -136,6 +136,7 @@ def _population_report(
         population.name,
         population.size,
         integer.phase,
+        integer.spiking,
         float(scale.value),
         scale.origin,
         None if scale.grid is None else _text(scale.grid),

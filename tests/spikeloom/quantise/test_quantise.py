@@ -315,6 +315,7 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "population",
         "size",
         "phase",
+        "spiking",
         "scale",
         "scale_origin",
         "grid",
