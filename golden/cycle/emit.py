@@ -9,9 +9,9 @@ from spikeloom.golden.spec import FabricConfig, PacketKind
 Target = tuple[int, int, int]
 """Row of the target table: host, delay, and a packed event with route and connection filled in."""
 
-Beat = tuple[int, int, int, Target | None]
-"""Contents of stage B: index and position, population, value, and the target row (None for a state
-beat)."""
+Beat = tuple[PacketKind, int, int, int, Target | None]
+"""Contents of stage B: kind, index and position, population, value, and the target row (None for
+the beat of a current or state)."""
 
 
 class Emit:
@@ -91,15 +91,13 @@ class Emit:
 
         # Stage B.
         if self.b is not None:
-            index, population, value, target = self.b
+            kind, index, population, value, target = self.b
             late = target is not None and not target[0] and target[1] > ahead
             if c_free:
                 self.b = None
                 if not late:
-                    if target is None:
-                        self.c_packet = self._packet(PacketKind.STATE, population, index, value)
-                    elif target[0]:
-                        self.c_packet = self._packet(PacketKind.SPIKE, population, index, 0)
+                    if target is None or target[0]:
+                        self.c_packet = self._packet(kind, population, index, value)
                     else:
                         _, delay, event = target
                         _, _, index_shift, slot_shift = self.event_shifts
@@ -111,13 +109,19 @@ class Emit:
         head = self.head
         if head is not None and self.b is None:
             routed = head.fan_out if head.spiked else 0
-            target = self.targets[head.target_base + self.beat] if self.beat < routed else None
-            self.b = head.index, head.population, head.value, target
+            currents = head.readout and head.currents
+            if self.beat < routed:
+                target = self.targets[head.target_base + self.beat]
+                self.b = PacketKind.SPIKE, head.index, head.population, 0, target
+            elif self.beat == routed and currents:
+                self.b = PacketKind.CURRENT, head.index, head.population, head.current, None
+            else:
+                self.b = PacketKind.STATE, head.index, head.population, head.value, None
             self.beat += 1
             if self.beat == routed and self.round + 1 < head.spiked:
                 self.round += 1
                 self.beat = 0
-            elif self.beat == routed + head.readout:
+            elif self.beat == routed + head.readout + currents:
                 popped = True
                 self.head = None
                 self.beat = self.round = 0

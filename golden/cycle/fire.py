@@ -71,6 +71,8 @@ class Spike:
     fan_out: int
     readout: bool
     value: int
+    currents: bool = False
+    current: int = 0
 
 
 class Fire:

@@ -74,6 +74,7 @@ class FullFire(Fire):
             or config.max_spikes > 1
             or config.fraction_bits > 0
             or config.neuron_parameters
+            or config.traces
         )
 
     def write_bias(self, address: int, bias: int, leak: int = 0, **parameters: int) -> None:
@@ -189,7 +190,7 @@ class FullFire(Fire):
                 u = parameters.v_reset
             elif subtracts:
                 u = min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
-        readout = bool(population.readout) and self.ahead == 0
+        readout = bool(population.trace or (population.readout and self.ahead == 0))
         spike = None
         if (spiked and population.fan_out) or readout:
             spike = Spike(
@@ -200,6 +201,8 @@ class FullFire(Fire):
                 fan_out=population.fan_out,
                 readout=readout,
                 value=u,
+                currents=bool(population.currents),
+                current=current,
             )
         self.bias_address += 1
         return address, u, spiked, spike, current

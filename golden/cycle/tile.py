@@ -175,4 +175,13 @@ class Tile:
             | spike.fan_out << shift["fan_out"]
             | spike.readout << shift["readout"]
             | (spike.value & self.emit.value_mask) << shift["value"]
+            | self._pack_current(spike)
         )
+
+    def _pack_current(self, spike: Spike) -> int:
+        """The fields of a spike that are about synaptic currents, if the fabric has them."""
+        shift = self.spike_shifts
+        if "current" not in shift:
+            return 0
+        current = spike.current & self.emit.value_mask
+        return spike.currents << shift["currents"] | current << shift["current"]

@@ -34,7 +34,7 @@ class PlainLayout:
     ----------
     network
         Every population is recorded, if it spikes, and read out.
-    lanes, slots, queue
+    lanes, slots, queue, traces
         As in the configuration.
     """
 
@@ -42,6 +42,7 @@ class PlainLayout:
     lanes: int
     slots: int
     queue: int
+    traces: bool = False
     groups: int = 0
     base: dict[str, int] = field(default_factory=dict)
     weights: list[list[int]] = field(default_factory=list)
@@ -104,8 +105,9 @@ class PlainLayout:
             tuple(config.coordinate_row.pack(row) for row in self.coordinates),
         )
         senders = tuple(
-            Sender(p.name, p.size, p.spiking, True, p.max_spikes, p.image)
+            Sender(p.name, p.size, p.spiking, True, p.max_spikes, p.image, currents=currents)
             for p in network.populations
+            for currents in [self.traces and p.synaptic_decay is not None]
         )
         return MemoryImage(config, (tile,), config.control_row.pack(control), entries, senders)
 
@@ -135,6 +137,7 @@ class PlainLayout:
             max_spikes=max(p.max_spikes for p in populations),
             fraction_bits=max(p.fraction_bits for p in populations),
             neuron_parameters=any(p.per_neuron for p in populations),
+            traces=self.traces,
         )
 
     def _add_population(self, population: Population, number: int) -> None:
@@ -179,6 +182,7 @@ class PlainLayout:
                 "inclusive": population.inclusive,
                 "spiking": population.spiking,
                 "readout": 1,
+                "currents": population.synaptic_decay is not None,
                 "target_base": len(self.targets) if fan_out else 0,
                 "fan_out": len(fan_out),
             }

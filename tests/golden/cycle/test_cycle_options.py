@@ -740,14 +740,18 @@ def networks(draw: st.DrawFn) -> Network:
 def test_every_option_does_what_the_step_level_does(data: st.DataObject, network: Network) -> None:
     lanes = data.draw(st.integers(1, 5), "lanes")
     slots = network.max_delay + 1 + data.draw(st.integers(0, 1), "slots")
-    loaded = PlainLayout(network, lanes, slots, data.draw(st.integers(1, 12), "queue")).image()
+    queue = data.draw(st.integers(1, 12), "queue")
+    traced = data.draw(st.none() | st.sets(st.sampled_from(["a", "b"])), "traces")
+    loaded = PlainLayout(network, lanes, slots, queue, traced is not None).image()
+    loaded = loaded.with_traces(traced or ())
     samples, steps = 2, data.draw(st.integers(1, 4), "steps")
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30), "seed"))
     rate = data.draw(st.sampled_from((0.0, 0.1, 0.5)), "rate")
     source = network.inputs[0]
     shape = samples, steps, source.size
     counts = (rng.random(shape) < rate) * rng.integers(1, source.max_count + 1, shape)
-    expected = simulate(network, counts)
+    neurons = {name: np.arange(network.size(name)) for name in traced or ()}
+    expected = simulate(network, counts, traces=neurons)
 
     model = CycleModel(loaded.config)
     model.load(loaded)
@@ -760,6 +764,12 @@ def test_every_option_does_what_the_step_level_does(data: st.DataObject, network
         assert heard.spikes[name].dtype == spikes.dtype
     for name, states in expected.states.items():
         np.testing.assert_array_equal(heard.states[name], states, name)
+    assert heard.traces.keys() == (traced or set())
+    assert heard.currents.keys() == (expected.currents.keys() if traced is not None else set())
+    assert heard.current_traces.keys() == expected.current_traces.keys()
+    for kind in ("traces", "current_traces", "currents"):
+        for name, values in getattr(heard, kind).items():
+            np.testing.assert_array_equal(values, getattr(expected, kind)[name], name)
     assert model.counters["errors.0"] == 0
     assert model.counters["synops.0"] == int(expected.synops.sum())
     assert model.counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())

@@ -39,6 +39,7 @@ EVERYTHING = {
     "max_spikes": 7,
     "fraction_bits": 12,
     "neuron_parameters": True,
+    "traces": True,
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "fraction bits": {"fraction_bits": 5},
@@ -46,27 +47,41 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "neuron parameters": {"neuron_parameters": True},
     "neuron parameters, currents": {"neuron_parameters": True, "synaptic_current": True},
     "restoring resets": {"delayed_reset": True},
+    "traces": {"traces": True},
+    "traces, currents": {"traces": True, "synaptic_current": True},
     "everything": EVERYTHING,
     "everything, without multipliers": EVERYTHING | {"multipliers": False},
 }
 
 
-def same_on_both_levels(program: Program, counts: Counts) -> None:
+def same_on_both_levels(program: Program, counts: Counts, traces: set[str]) -> None:
     samples, steps = next(iter(counts.values())).shape[:2]
-    expected = simulate(program.network, counts)
+    neurons = {name: np.arange(program.network.size(name)) for name in traces}
+    expected = simulate(program.network, counts, traces=neurons)
+    image = program.image.with_traces(traces)
     model = CycleModel(program.fabric)
-    model.load(program.image)
-    words = np.concatenate(host_words(program.image, counts)).tolist()
+    model.load(image)
+    words = np.concatenate(host_words(image, counts)).tolist()
     clocks, out = (np.array(column, np.uint64) for column in zip(*model.run(words), strict=True))
-    run = decode_packets(program.image, clocks, out, samples, steps)
-    for name, spikes in run.spikes.items():
-        np.testing.assert_array_equal(spikes, expected.spikes[name], name)
-    for name, states in run.states.items():
-        np.testing.assert_array_equal(states, expected.states[name], name)
+    run = decode_packets(image, clocks, out, samples, steps)
+    assert run.states.keys() == program.readout
+    assert run.traces.keys() == traces
+    synaptic = expected.currents.keys() if program.fabric.traces else set()
+    assert run.currents.keys() == program.readout & synaptic
+    assert run.current_traces.keys() == traces & synaptic
+    for kind in ("spikes", "states", "currents", "traces", "current_traces"):
+        for name, values in getattr(run, kind).items():
+            np.testing.assert_array_equal(values, getattr(expected, kind)[name], name)
     counters = model.counters
     assert counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())
     assert counters["synops.0"] == int(expected.synops.sum())
     assert counters["errors.0"] == 0
+
+
+def traced(program: Program) -> st.SearchStrategy[set[str]]:
+    """Populations to trace, if the fabric can."""
+    names = [population.name for population in program.network.populations]
+    return st.sets(st.sampled_from(names)) if program.fabric.traces else st.just(set())
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -76,7 +91,8 @@ def test_networks_of_matrices(name: str) -> None:
     @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
     @given(data=st.data(), program=programs(config))
     def check(data: st.DataObject, program: Program) -> None:
-        same_on_both_levels(program, data.draw(events(program.network, 4)))
+        counts = data.draw(events(program.network, 4))
+        same_on_both_levels(program, counts, data.draw(traced(program)))
 
     check()
 
@@ -87,7 +103,7 @@ def test_networks_of_images(data: st.DataObject, everything: bool) -> None:
     options = EVERYTHING if everything else {"neuron_parameters": True}
     config = dataclasses.replace(IMAGES, **options)
     program = data.draw(image_programs(config))
-    same_on_both_levels(program, data.draw(events(program.network, 2)))
+    same_on_both_levels(program, data.draw(events(program.network, 2)), data.draw(traced(program)))
 
 
 # What a fabric lacks is named.
