@@ -13,7 +13,7 @@ from spikeloom.importer.images import Link
 def closing(links: Sequence[Link], inputs: Iterable[str]) -> list[bool]:
     """For each link whether it closes a cycle that has no delay.
 
-    `inputs` are the sources among the links that nothing leads to.
+    `inputs` are the names of the network's inputs.
     """
     every: dict[str, list[str]] = {}
     undelayed: dict[str, list[str]] = {}

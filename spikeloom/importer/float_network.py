@@ -1,4 +1,4 @@
-"""A spiking network in floating point: what the user trained, before any rounding.
+"""A spiking network in floating point, as it was trained, before any rounding.
 
 It has the structure of `spikeloom.golden.network`; `importer.float_simulation` states its update.
 """
@@ -34,7 +34,7 @@ class FloatInput:
     name, size
         Unique among inputs and populations; number of axons, >= 1.
     image
-        What the axons are where convolutions start here; its product is `size`.
+        Image shape of the axons where convolutions start here; its product is `size`.
     """
 
     name: str
@@ -135,7 +135,7 @@ class FloatConnection:
     delay: int = 0
 
     def arriving(self, spikes: Floats) -> Floats:
-        """What spikes of shape (samples, sources) bring to each target."""
+        """Input of each target from spikes of shape (samples, sources)."""
         return spikes @ self.weights
 
 
@@ -164,7 +164,7 @@ class FloatConvolution:
         return self.kernel.weights
 
     def arriving(self, spikes: Floats) -> Floats:
-        """What spikes of shape (samples, sources) bring to each target."""
+        """Input of each target from spikes of shape (samples, sources)."""
         return self.kernel.apply(spikes)
 
 
@@ -173,7 +173,7 @@ AnyFloatConnection = FloatConnection | FloatConvolution
 
 @dataclass(frozen=True)
 class FloatNetwork:
-    """Populations joined by connections, checked when made.
+    """Populations joined by connections, checked on construction.
 
     Parameters
     ----------
@@ -220,7 +220,9 @@ class FloatNetwork:
             if connection.source not in senders:
                 raise SpikeloomError(f"{where}: {connection.source!r} sends no spikes; add it")
             if connection.target not in targets:
-                raise SpikeloomError(f"{where}: the network has no population of the latter name")
+                raise SpikeloomError(
+                    f"{where}: the network has no population {connection.target!r}"
+                )
             _check_connection(where, connection, nodes)
         levels(self)
 
@@ -239,7 +241,7 @@ class FloatNetwork:
 
 
 def levels(network: FloatNetwork) -> dict[str, int]:
-    """For each population the most populations on any delay-free way to it: 0 behind the inputs.
+    """For each population the length of the longest delay-free path to it: 0 behind the inputs.
 
     Raises `SpikeloomError` where connections without delay form a cycle.
     """
@@ -248,16 +250,16 @@ def levels(network: FloatNetwork) -> dict[str, int]:
     for connection in network.connections:
         if connection.delay == 0 and connection.source in populations:
             before[connection.target].add(connection.source)
-    found: dict[str, int] = {}
+    depths: dict[str, int] = {}
     try:
         for name in graphlib.TopologicalSorter(before).static_order():
-            found[name] = max((found[source] + 1 for source in before[name]), default=0)
+            depths[name] = max((depths[source] + 1 for source in before[name]), default=0)
     except graphlib.CycleError as error:
         cycle = " -> ".join(repr(name) for name in error.args[1])
         raise SpikeloomError(
             f"populations {cycle}: they form a cycle without delay; give one connection a delay"
         ) from None
-    return found
+    return depths
 
 
 def with_delays(network: FloatNetwork, delays: Sequence[int]) -> FloatNetwork:

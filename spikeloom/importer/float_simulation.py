@@ -30,7 +30,7 @@ Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class FloatRun:
-    """What a float network did.
+    """Result of a simulation.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
     Parameters
     ----------
     network
-        What to run.
+        The network to run.
     inputs
         Per input (or, for a network of one input, just) an array of numbers of shape
         (samples, steps, size) or (steps, size).

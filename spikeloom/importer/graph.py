@@ -1,4 +1,4 @@
-"""Reading a NIR graph: its nodes by name, and what feeds each, with nested graphs flattened."""
+"""Reading a NIR graph: its nodes and the sources of each by name, nested graphs flattened."""
 
 import os
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from spikeloom.bounded import check_hdf5
 from spikeloom.golden.errors import SpikeloomError
 
 MAX_DEPTH = 32
-"""Most graphs inside each other."""
+"""Maximum nesting depth of graphs."""
 
 NODES = (
     nir.Input,
@@ -41,7 +41,7 @@ NEURON_NODES = (nir.IF, nir.LIF, nir.CubaLIF)
 
 @dataclass(frozen=True)
 class Port:
-    """The Input ("input") or Output ("output") of a nested graph: what arrives goes on."""
+    """The Input ("input") or Output ("output") of a nested graph, which passes its signal on."""
 
     node: Any
     end: str
@@ -207,7 +207,7 @@ def _flatten(graph: nir.NIRGraph, prefix: str, path: tuple[int, ...], flat: _Fla
 
 def _ports(name: str, graph: nir.NIRGraph) -> tuple[str, str]:
     """Full names of the one Input and the one Output of a nested graph."""
-    found = []
+    ports = []
     nodes = graph.nodes if isinstance(graph.nodes, dict) else {}
     for kind in (nir.Input, nir.Output):
         ends = sorted(str(end) for end, node in nodes.items() if isinstance(node, kind))
@@ -216,8 +216,8 @@ def _ports(name: str, graph: nir.NIRGraph) -> tuple[str, str]:
                 f"node {name!r} (NIRGraph): it has {len(ends)} {kind.__name__} nodes, and an edge "
                 "cannot say which; give it one"
             )
-        found.append(f"{name}.{ends[0]}")
-    return found[0], found[1]
+        ports.append(f"{name}.{ends[0]}")
+    return ports[0], ports[1]
 
 
 def _edges(within: str, graph: nir.NIRGraph) -> list[tuple[str, str]]:
@@ -241,13 +241,13 @@ def _check_ends(nodes: dict[str, Any], sources: dict[str, list[str]]) -> None:
         where = f"node {name!r} ({type(node).__name__})"
         if isinstance(nodes[name], nir.Input) == bool(feeds):
             raise SpikeloomError(
-                f"{where}: {names(feeds)} leads into it; remove the edge"
+                f"{where}: {names(feeds)} has an edge to it; remove the edge"
                 if feeds
-                else f"{where}: nothing leads into it; connect it to an Input or remove it"
+                else f"{where}: it has no source; connect it to an Input or remove it"
             )
         if isinstance(nodes[name], nir.Output) == (name in feeding):
             raise SpikeloomError(
-                f"{where}: an edge leads out of it; remove the edge"
+                f"{where}: it has a target; remove the edge"
                 if name in feeding
-                else f"{where}: it leads nowhere; connect it to an Output or remove it"
+                else f"{where}: it has no target; connect it to an Output or remove it"
             )

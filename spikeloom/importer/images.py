@@ -1,8 +1,8 @@
 """Which populations are images, and the connections that follow from it.
 
-A kernel joins images. A population is one image or none, and hardware joins nothing else from an
-image to an image of more than one place. Where that cannot be kept, a population has no image and
-all its connections are matrices.
+A kernel connects images. A population is one image or none, and between images of more than one
+position hardware has kernels only. A population for which this cannot hold has no image, and all
+its connections are matrices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +15,16 @@ from spikeloom.importer.linear_maps import Diagonal, Kernel, Map, Matrix, add, b
 
 @dataclass(frozen=True)
 class Link:
-    """What one population or input sends another: a sum of maps.
+    """A connection from one population or input to another: a sum of maps.
 
     Parameters
     ----------
     source, target
-        Their names.
+        Names of the two ends.
     delay
         Steps from a spike to its arrival.
     maps
-        What is added up.
+        The terms of the sum.
     """
 
     source: str
@@ -41,9 +41,9 @@ def choose_images(links: Sequence[Link]) -> dict[str, ImageShape]:
         images = {name: next(iter(seen)) for name, seen in views.items() if len(seen) == 1}
         refused = {name for name, seen in views.items() if len(seen) > 1}
         for link in links:
-            places = images.get(link.target, (0, 1, 1))[1:]
-            native = all(_kernel(one, link, images) is not None for one in link.maps)
-            if link.source in images and places != (1, 1) and not native:
+            positions = images.get(link.target, (0, 1, 1))[1:]
+            native = all(_kernel(term, link, images) is not None for term in link.maps)
+            if link.source in images and positions != (1, 1) and not native:
                 refused.add(link.target)
         if not refused:
             return images
@@ -56,43 +56,44 @@ def connections(
     check_size: Callable[[Link], None],
 ) -> list[AnyFloatConnection]:
     """The connections of all links; `check_size` refuses a matrix that is too large."""
-    made: list[AnyFloatConnection] = []
+    joined: list[AnyFloatConnection] = []
     for link in links:
-        rest: tuple[Map, ...] = ()
-        for one in link.maps:
-            kernel = _kernel(one, link, images)
+        matrices: tuple[Map, ...] = ()
+        for term in link.maps:
+            kernel = _kernel(term, link, images)
             if kernel is not None:
-                made.append(FloatConvolution(link.source, link.target, kernel, link.delay))
+                joined.append(FloatConvolution(link.source, link.target, kernel, link.delay))
             else:
                 check_size(link)
-                rest = add(rest, (Matrix(one.matrix()),))
-        made += [
-            FloatConnection(link.source, link.target, one.matrix(), link.delay) for one in rest
+                matrices = add(matrices, (Matrix(term.matrix()),))
+        joined += [
+            FloatConnection(link.source, link.target, term.matrix(), link.delay)
+            for term in matrices
         ]
-    return made
+    return joined
 
 
 def _views(links: Sequence[Link], none: set[str]) -> dict[str, set[ImageShape]]:
-    """As what images the kernels between others than `none` see each node."""
+    """The image shapes that kernels give each node, without links to or from those in `none`."""
     views: dict[str, set[ImageShape]] = {}
     for link in links:
         if none & {link.source, link.target}:
             continue
-        for one in link.maps:
-            if isinstance(one, Kernel):
-                views.setdefault(link.source, set()).add(one.image)
-                views.setdefault(link.target, set()).add(one.output)
+        for term in link.maps:
+            if isinstance(term, Kernel):
+                views.setdefault(link.source, set()).add(term.image)
+                views.setdefault(link.target, set()).add(term.output)
     return views
 
 
-def _kernel(one: Map, link: Link, images: Mapping[str, ImageShape]) -> Kernel | None:
-    """A map as a kernel between the images of its ends, if it can be that."""
+def _kernel(term: Map, link: Link, images: Mapping[str, ImageShape]) -> Kernel | None:
+    """A map as a kernel between the images of the link's ends, where it has that form."""
     source, target = images.get(link.source), images.get(link.target)
     if source is None or target is None:
         return None
-    if isinstance(one, Kernel):
-        return one
-    if isinstance(one, Diagonal) and source == target:
-        gains = by_channel(one.gains, source)
+    if isinstance(term, Kernel):
+        return term
+    if isinstance(term, Diagonal) and source == target:
+        gains = by_channel(term.gains, source)
         return None if gains is None else Kernel.pointwise(source, gains)
     return None

@@ -4,9 +4,8 @@
     Kernel      sum pooling, then a cross-correlation
     Matrix      anything
 
-What happens to a signal is an operation (`Scale`, `Linear`, `Convolve`): it computes on numbers,
-and it can follow a map. Where the result has a structure again it keeps it; else it is the exact
-matrix.
+An operation (`Scale`, `Linear`, `Permute`, `Convolve`) applies to a signal, and can follow a map.
+The result keeps a structure where it has one; otherwise it is the exact matrix.
 """
 
 import dataclasses
@@ -262,7 +261,7 @@ class Permute:
 
 @dataclass(frozen=True)
 class Convolve:
-    """What a `Kernel` does, to a signal."""
+    """A `Kernel`, applied to a signal."""
 
     kernel: Kernel
 
@@ -303,7 +302,7 @@ def matrix_size(earlier: Map, operation: Operation, size: int) -> int:
 def compose(first: Kernel, second: Kernel) -> Kernel | None:
     """Two kernels as one, where that is possible without a matrix."""
     if second.padding != NO_PADDING and not first.is_pointwise:
-        return None  # zeros around the result of the first are not what it makes of zeros
+        return None  # padding of the first's result is no padding of its input
     if second.pool != (1, 1):
         if not first.is_pointwise:
             return None
@@ -388,7 +387,7 @@ def by_channel(gains: Floats, image: ImageShape) -> Floats | None:
 
 
 def add(maps: tuple[Map, ...], others: tuple[Map, ...]) -> tuple[Map, ...]:
-    """Maps of which the sum is meant, with those put together that have the same structure."""
+    """The sum of maps: terms of the same structure become one."""
     total = list(maps)
     for other in others:
         for place, one in enumerate(total):

@@ -1,13 +1,11 @@
 """From a NIR graph to a float network.
 
-Between neurons a graph is linear: what arrives at a neuron node is a sum of spike trains, each
-through a chain of maps and delays, plus constants. Every node gets its output as such a `Signal`;
-a map makes a new one of it (`importer.maps`), and a neuron node starts a new one. When all
-are there, what arrives at each neuron node becomes its connections and its bias.
+Between neurons a graph is linear: the input of a neuron node is a sum of spike trains, each through
+a chain of maps and delays, plus constants. The output of every node is such a `Signal`: a map
+transforms it (`importer.maps`), and a neuron node starts a new one. Finally the input of each
+neuron node becomes its connections and its bias.
 
-A connection that closes a cycle without delay takes a step. Which one that is does not depend on
-any order: in such a cycle it is each connection whose target lies no further from the inputs than
-its source, counted in neuron nodes.
+A connection that closes a cycle without delay takes a step (`importer.cycles`).
 """
 
 import dataclasses
@@ -57,7 +55,7 @@ from spikeloom.importer.node import Node, Shape
 from spikeloom.importer.signals import Signal
 
 MAX_SYNAPSES = 1 << 28
-"""Most weights of one connection: all that the largest tile could hold."""
+"""Maximum weights of one connection: all that the largest tile could hold."""
 
 
 def load_nir(
@@ -92,7 +90,7 @@ def load_nir(
     if isinstance(dialect, Dialect):
         given |= {field.name for field in dataclasses.fields(Dialect)}
     flat = wiring(read(source), meaning.loop_entry == "neuron")
-    # Numbers beyond float64 are found where they end up, in a weight or a bias that is not finite.
+    # A number beyond float64 is refused as the infinite weight or bias that it becomes.
     with np.errstate(over="ignore", invalid="ignore"):
         return _Importer(meaning, flat, given).network()
 
@@ -316,7 +314,7 @@ class _Importer:
         for other in others:
             if other.shape != first.shape:
                 shapes = ", ".join(f"{s!r}: {self.signals[s].shape}" for s in sources)
-                node.refuse(f"what arrives has different shapes ({shapes}); make them equal")
+                node.refuse(f"its inputs have different shapes ({shapes}); make them equal")
             for source, maps in other.terms.items():
                 kinds = {type(one) for one in (*maps, *total.terms.get(source, ()))}
                 if len(kinds) > 1 and Kernel not in kinds:
@@ -333,12 +331,12 @@ class _Importer:
     # Populations and connections.
 
     def _population(self, name: str) -> tuple[FloatPopulation, Signal]:
-        """A population, and what arrives at it in the unit of its potential."""
+        """A population, and its input in the unit of its potential."""
         node, x = self.nodes[name], self._arriving(name)
         shape = self.signals[name].shape
         if x.shape != shape:
             node.refuse(
-                f"its parameters have shape {shape}, but what arrives has shape {x.shape}; "
+                f"its parameters have shape {shape}, but its input has shape {x.shape}; "
                 "make them equal"
             )
         neurons = NEURONS[type(node.node)](node, shape)
@@ -350,7 +348,7 @@ class _Importer:
         return dataclasses.replace(neurons.population, bias=bias), current
 
     def _dialect(self) -> Dialect:
-        """The dialect, and in what this file differs from it."""
+        """The dialect, with the differences of this file."""
         if not self.ignored:
             return self.dialect
         more = len(self.ignored) - 3
@@ -386,7 +384,7 @@ class _Importer:
     def _check_delay(self, link: Link) -> Link:
         if link.delay > MAX_DELAY:
             self.nodes[link.target].refuse(
-                f"what arrives from {link.source!r} is {link.delay} steps late, and a connection "
+                f"its input from {link.source!r} is {link.delay} steps late, and a connection "
                 f"has a delay of at most {MAX_DELAY}; make dt larger or the delay shorter"
             )
         return link
@@ -410,7 +408,7 @@ class _Importer:
             source = signal.unchanged_source()
             if source not in self.neurons:
                 node.refuse(
-                    f"what arrives from {names(self.sources[name])} is not the output of one "
+                    f"its input from {names(self.sources[name])} is not the output of one "
                     "neuron node; add an LI or IF node before it"
                 )
             node.expect("output", signal.shape)

@@ -26,7 +26,7 @@ from spikeloom.importer.linear_maps import (
 from spikeloom.importer.node import Node, Shape
 
 MAX_SIGNAL = 1 << 22
-"""Most elements of a signal between them."""
+"""Maximum elements of a signal between two nodes."""
 STEP_ROUNDING = 1e-3
 """How far from a whole number of steps a delay may be."""
 
@@ -51,7 +51,7 @@ def _linear(node: Node, shape: Shape) -> Step:
     *leading, outputs, inputs = weight.shape
     if shape != (*leading, inputs):
         node.refuse(
-            f"weight has shape {weight.shape} (out, in), but what arrives has shape {shape}; "
+            f"weight has shape {weight.shape} (out, in), but its input has shape {shape}; "
             "make them agree, or put a Flatten (start_dim=0) before it"
         )
     result = (*leading, outputs)
@@ -80,7 +80,7 @@ def _flatten(node: Node, shape: Shape) -> Step:
         if dimensions == 1 and (start, end) == (1, -1):
             return Step(shape)
         node.refuse(
-            f"dimensions {start}..{end} do not exist in what arrives, of shape {shape}; "
+            f"dimensions {start}..{end} do not exist in its input, of shape {shape}; "
             "NIR counts them without the batch (start_dim=0)"
         )
     merged = math.prod(shape[first : last + 1])
@@ -105,7 +105,7 @@ def _convolution(node: Node, shape: Shape) -> Step:
     outputs, inputs = weight.shape[0], weight.shape[1] * groups
     if len(shape) != dimensions + 1 or shape[0] != inputs or outputs % groups:
         node.refuse(
-            f"weight has shape {weight.shape} in {groups} groups, but what arrives has shape "
+            f"weight has shape {weight.shape} in {groups} groups, but its input has shape "
             f"{shape}; it must have {dimensions + 1} dimensions and {inputs} channels, and the "
             "groups must divide all channels"
         )
@@ -114,7 +114,7 @@ def _convolution(node: Node, shape: Shape) -> Step:
         expected = node.pair("input_shape", 1, flat)
         if expected != image[1:]:
             node.refuse(
-                f"input_shape is {expected[2 - dimensions :]}, but what arrives has shape {shape}; "
+                f"input_shape is {expected[2 - dimensions :]}, but its input has shape {shape}; "
                 "make them agree"
             )
     weight = weight[:, :, np.newaxis] if flat else weight
@@ -165,8 +165,7 @@ def _padding(
 def _pool(node: Node, shape: Shape) -> Step:
     if len(shape) != 3:
         node.refuse(
-            f"it pools (channels, height, width), but what arrives has shape {shape}; "
-            "make it an image"
+            f"it pools (channels, height, width), but its input has shape {shape}; make it an image"
         )
     image = shape[0], shape[1], shape[2]
     size, stride = node.pair("kernel_size", 1), node.pair("stride", 1)
@@ -201,7 +200,7 @@ def _kernel(node: Node, kernel: Kernel) -> Kernel:
     strides, dilations = [], []
     for axis in (0, 1):
         taps, dilation = kernel.taps[axis], kernel.dilation[axis]
-        # A stride that leads out of the image leads as far out as the shortest that does.
+        # All strides beyond the end of the image are the same.
         outside = padded[axis] - dilation * (taps - 1)
         strides.append(min(kernel.stride[axis], outside))
         dilations.append(dilation if taps > 1 else 1)

@@ -31,12 +31,12 @@ from spikeloom.importer.node import SPREAD, Node, Shape
 
 @dataclass(frozen=True)
 class Neurons:
-    """What a neuron node stands for.
+    """The meaning of a neuron node.
 
     Parameters
     ----------
     population
-        Its bias is what is added besides the input.
+        Its bias does not yet contain that of its input.
     gain
         Of the input of each neuron.
     ignored

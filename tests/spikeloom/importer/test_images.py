@@ -618,7 +618,7 @@ def broken_images() -> dict[str, tuple[Network, MemoryImage, str]]:
         "a row meets one less": (axis(row["row_coordinates"] + 2, count=2), whole),
         "a row meets nothing": (axis(row["row_coordinates"], count=0), whole),
         "a column meets one more": (axis(row["column_coordinates"], count=3), whole),
-        "a channel leads nowhere": (axis(first, count=0), whole),
+        "a channel has no target": (axis(first, count=0), whole),
         "a channel has fewer synapses": (axis(first, synapses=1), whole),
         "the axes of another": (connection(row_coordinates=row["column_coordinates"]), whole),
         "no convolution": (connection(image=0), whole),

@@ -447,11 +447,14 @@ def test_impossible_options(options: dict[str, Any], part: str) -> None:
 @pytest.mark.parametrize(
     ("edges", "part"),
     [
-        ([("in", "n"), ("n", "out")], "'m' (LIF): nothing leads into it"),
-        ([("in", "n"), ("n", "out"), ("n", "m")], "'m' (LIF): it leads nowhere"),
+        ([("in", "n"), ("n", "out")], "'m' (LIF): it has no source"),
+        ([("in", "n"), ("n", "out"), ("n", "m")], "'m' (LIF): it has no target"),
         ([("in", "n"), ("n", "out"), ("in", "n")], "'in' -> 'n' is there twice"),
-        ([("in", "n"), ("n", "m"), ("m", "out"), ("m", "in")], "'in' (Input): 'm' leads into it"),
-        ([("in", "n"), ("n", "out"), ("out", "m"), ("m", "out")], "an edge leads out of it"),
+        (
+            [("in", "n"), ("n", "m"), ("m", "out"), ("m", "in")],
+            "'in' (Input): 'm' has an edge to it",
+        ),
+        ([("in", "n"), ("n", "out"), ("out", "m"), ("m", "out")], "it has a target"),
         ([("in", "n"), ("n", "out"), ("in", "m"), ("m", "out")], "not the output of one neuron"),
         ([("in", "n", "out")], "pairs"),
         ([(1, 2)], "pairs"),
