@@ -115,6 +115,30 @@ def test_the_model_gives_the_same_spikes_on_every_mesh(
     assert sum(counters[f"errors.{tile}"] for tile in tiles) == 0
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_model_gives_the_same_traces_on_every_mesh(shape: tuple[int, int]) -> None:
+    net = network("layered")
+    synaptic = dataclasses.replace(net.populations[0], synaptic_decay=1000)
+    net = dataclasses.replace(net, populations=(synaptic, *net.populations[1:]))
+    config = dataclasses.replace(fabric(*shape, 4), traces=True, synaptic_current=True)
+    names = {population.name for population in net.populations}
+    neurons = {name: np.arange(net.size(name)) for name in names}
+    expected = simulate(net, events(), traces=neurons)
+    image = mapped(net, config).with_traces(names)
+    model = CycleModel(config)
+    model.load(image)
+    words = np.concatenate(host_words(image, check_inputs(net, events())))
+    clocks, packets = np.array(model.run(words.tolist()), np.uint64).T
+    check_packets(image, clocks, packets, expected)
+    run = decode_packets(image, clocks, packets, SAMPLES, STEPS)
+    assert run.traces.keys() == names
+    assert run.currents.keys() == run.current_traces.keys() == {synaptic.name}
+    for kind in ("traces", "current_traces", "currents"):
+        for name, values in getattr(run, kind).items():
+            assert len(np.unique(values)) > 10
+            assert (values == getattr(expected, kind)[name]).all()
+
+
 def test_pipelined_is_layered_a_step_later_for_each_layer() -> None:
     # Without bias and loops, so that a layer that waits for its first spikes stays as it was.
     rng = np.random.default_rng(5)
