@@ -1,4 +1,4 @@
-"""The widths that lose no more than is allowed, with the least memory."""
+"""The widths with the least memory that lose no more than is allowed."""
 
 import itertools
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Input, Network, Population
+from spikeloom.golden.spec import MAX_FRACTION_BITS
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.quantise.fidelity import Fidelity, compare_float
@@ -17,26 +18,26 @@ from spikeloom.quantise.quantise import quantise
 from spikeloom.quantise.records import QuantisationReport
 
 WEIGHTS = ((2, False), (4, False), (8, False), (8, True))
-"""Widths of weights that are tried, and whether in pairs."""
+"""Candidate widths of weights, and whether they come in pairs."""
 
 STATES = (8, 10, 12, 14, 16, 18, 20, 22, 24)
-"""Widths of states that are tried."""
+"""Candidate widths of states."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What `choose` found.
+    """The result of `choose`.
 
     Parameters
     ----------
     network, report
-        What `quantise` made with these widths.
+        The result of `quantise` with these widths.
     fidelity
-        What it loses.
+        Its loss.
     memory_bits
-        What weights, states and sums take.
+        Memory of weights, states and sums.
     tried
-        Number of combinations that were run.
+        Number of candidates that were run.
     """
 
     network: Network
@@ -58,28 +59,28 @@ def choose(
     Parameters
     ----------
     net
-        What `load_nir` gave.
+        The result of `load_nir`.
     inputs
-        Sample events, as for `simulate_float`. Scales are calibrated on them, too.
+        Sample events, as for `simulate_float`. Scales are calibrated on them.
     labels
-        The right answer for each sample; the loss is then the accuracy lost. Without, it is the
-        fraction of spikes that differ in the worst population.
+        The correct output of each sample; the loss is then the accuracy lost. Without labels it is
+        the fraction of spikes that differ in the worst population.
     max_loss
-        Greatest loss allowed, 0..1.
+        Maximum loss, 0..1.
     max_count
-        Most events an input axon can have in one step.
+        Maximum number of events of an input axon in a step.
 
     Raises
     ------
     SpikeloomError
-        No combination of widths meets it; the message has the least loss.
+        No candidate meets `max_loss`; the message has the minimum loss.
     """
     candidates = sorted(
         (_memory(net, bits, pairs, state_bits), bits, pairs, state_bits)
         for (bits, pairs), state_bits in itertools.product(WEIGHTS, STATES)
     )
     _check(net, inputs, max_loss, max_count)
-    least, tried = 1.0, 0
+    min_loss, tried = 1.0, 0
     refused: SpikeloomError | None = None
     for memory, weight_bits, weight_pairs, state_bits in candidates:
         try:
@@ -90,6 +91,7 @@ def choose(
                 state_bits=state_bits,
                 sum_bits=_sum_bits(state_bits),
                 max_count=max_count,
+                max_fraction_bits=MAX_FRACTION_BITS,
                 calibration=inputs,
             )
         except SpikeloomError as error:
@@ -97,14 +99,14 @@ def choose(
             continue  # too narrow for this network
         tried += 1
         fidelity = compare_float(net, network, report, inputs, labels)
-        least = min(least, fidelity.loss)
+        min_loss = min(min_loss, fidelity.loss)
         if fidelity.loss <= max_loss:
             return Choice(network, report, fidelity, memory, tried)
     if refused is not None and not tried:
         raise refused
     raise SpikeloomError(
-        f"max_loss: no width of weights and states loses less than {least:g} on this input, and "
-        f"{max_loss:g} is allowed; allow more, or train again"
+        f"max_loss: no width of weights and states loses less than {min_loss:g} on this input, and "
+        f"{max_loss:g} is allowed; allow more, or retrain"
     )
 
 
@@ -114,10 +116,10 @@ def _check(
     max_loss: float,
     max_count: int,
 ) -> None:
-    """Refuse at once what no width would make right."""
+    """Refuse arguments that are wrong with any width."""
     if isinstance(max_loss, bool) or not isinstance(max_loss, (int, float)):
         raise SpikeloomError(f"max_loss must be a number 0..1, not {max_loss!r}")
-    # The inputs of every candidate, with a population because a network has one.
+    # A network with the inputs of every candidate; it must have a population.
     nodes = tuple(Input(node.name, node.size, max_count) for node in net.inputs)
     idle = Population(net.populations[0].name, 1, np.zeros(1, np.int64))
     check_inputs(Network(nodes, (idle,), ()), inputs)

@@ -1,4 +1,4 @@
-"""How far an integer network is from the float network that it was made of."""
+"""The distance of an integer network from the float network it was made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from spikeloom.quantise.records import QuantisationReport
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far one population's integers are from its floats on some input.
+    """One population in integers and in floats, on the same input.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Comparison:
     agreement
         Fraction of (sample, step, neuron) with the same spikes; None for one that never spikes.
     spikes_float, spikes_integer
-        Spikes in all.
+        Total number of spikes.
     state_max_error, state_rms_error
         Of the potentials after the last step, integer / scale - float, in the unit of the floats.
     """
@@ -41,16 +41,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How far all populations are, and what that means for the result.
+    """All populations compared, and the accuracy of the network.
 
     Parameters
     ----------
     populations
         In the order of the network.
     worst
-        The population whose spikes agree least; None where none spikes.
+        The population with the lowest agreement; None if none spikes.
     accuracy_float, accuracy_integer
-        Fraction of the samples whose label the output gives; None without labels.
+        Fraction of the samples for which the output is the label; None without labels.
     """
 
     populations: tuple[Comparison, ...]
@@ -60,7 +60,7 @@ class Fidelity:
 
     @property
     def loss(self) -> float:
-        """Accuracy lost where there are labels, else the fraction of other spikes in `worst`."""
+        """Accuracy lost if there are labels, else the fraction of different spikes in `worst`."""
         if self.accuracy_float is not None and self.accuracy_integer is not None:
             return self.accuracy_float - self.accuracy_integer
         agreements = [c.agreement for c in self.populations if c.agreement is not None]
@@ -74,7 +74,7 @@ def compare_float(
     inputs: Mapping[str, ArrayLike] | ArrayLike,
     labels: ArrayLike | None = None,
 ) -> Fidelity:
-    """Run `net` and what `quantise` made of it on the same events.
+    """Run `net`, and the integer network that `quantise` made of it, on the same events.
 
     The float network runs with the integer one's delays, so that both are in step under either
     schedule. `inputs` and errors are those of `check_inputs`. `labels` are the right

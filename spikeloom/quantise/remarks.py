@@ -101,8 +101,9 @@ def _threshold_warnings(where: str, report: PopulationReport) -> Iterator[str]:
     """Of a positive threshold that is few steps of the weights; one on a grid is meant to be."""
     if report.exact or report.threshold <= 0:
         return
-    became = f"{where}: a threshold of {report.threshold:g} became {report.threshold_integer}"
+    steps = report.threshold_integer / (1 << report.fraction_bits)
+    became = f"{where}: a threshold of {report.threshold:g} became {steps:g}"
     if report.threshold_integer <= 0:
         yield f"{became}; it is less than one step of the weights; raise weight_bits"
-    elif report.threshold_integer < THRESHOLD_STEPS:
+    elif steps < THRESHOLD_STEPS:
         yield f"{became} steps of the weights, which is coarse; raise weight_bits"

@@ -1,4 +1,4 @@
-"""How often an integer network saturates."""
+"""The number of updates of an integer network that saturate."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from spikeloom.golden.step.neuron import Spikes, update
 from spikeloom.golden.step.run import check_inputs, connection_sums, simulate
 
 WIDE = 48
-"""Bits in which nothing saturates."""
+"""A width in which nothing saturates, in bits."""
 
 
 def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, int]:
-    """For each population how many updates of a neuron saturated on `inputs`.
+    """For each population, the number of neuron updates that saturated on `inputs`.
 
     An update counts where its potential or its synaptic current would have left the range. `inputs`
     and errors are those of `spikeloom.golden.step.run.check_inputs`.
@@ -30,7 +30,7 @@ def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -
 def _saturations(network: Network, population: Population, events: Mapping[str, Spikes]) -> int:
     low, high = signed_range(network.state_bits)
     x = _input(network, population, events)
-    # What the update makes of the potential before it clamps, or resets at once.
+    # The update without its clamp and without an immediate reset gives the exact potential.
     reset, delayed = population.reset, population.delayed_reset
     if reset is Reset.RESTORE:
         reset, delayed = Reset.SUBTRACT, True
@@ -43,17 +43,17 @@ def _saturations(network: Network, population: Population, events: Mapping[str, 
     )
     v = np.full(x[:, 0].shape, population.v_init)
     i = np.zeros_like(v)
-    found = 0
+    count = 0
     for t in range(x.shape[1]):
         _, exact, exact_i = update(unclamped, v, i, x[:, t], WIDE)
         outside = (exact < low) | (exact > high) | (exact_i < low) | (exact_i > high)
-        found += int(outside.sum())
+        count += int(outside.sum())
         _, v, i = update(population, v, i, x[:, t], network.state_bits)
-    return found
+    return count
 
 
 def _input(network: Network, population: Population, events: Mapping[str, Spikes]) -> Signed:
-    """What a population sums up in each step, int64 (samples, steps, size)."""
+    """The input of a population in each step, int64 (samples, steps, size)."""
     samples, steps = next(iter(events.values())).shape[:2]
     x = np.tile(population.bias, (samples, steps, 1))
     for connection in network.into(population.name):
