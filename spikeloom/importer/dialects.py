@@ -51,11 +51,7 @@ DIALECTS = {
             recurrent_bias_from=1,
             repeat=True,
             fixed=(("IF.r", 1.0), ("LI.r", 1.0), ("LIF.r", 1.0), ("v_reset", 0.0)),
-            differences=(
-                "to_nir multiplies time constants by its dt: export with dt=1",
-                "its importer makes several layers of several time steps from a file; here every "
-                "layer has the same dt",
-            ),
+            differences=("to_nir multiplies time constants by its dt: export with dt=1",),
             unstated=(
                 "dt of the cells: dt=0.001 (default of Norse)",
                 "a LIFCell is exported without the gain of its synapse: synaptic_gain='one', "

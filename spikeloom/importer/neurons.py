@@ -25,8 +25,11 @@ from spikeloom.golden.spec import Reset
 from spikeloom.importer.dialect import SPIKING
 from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
-from spikeloom.importer.linear_maps import Floats
+from spikeloom.importer.linear_maps import Floats, same
 from spikeloom.importer.node import SPREAD, Node, Shape
+
+HARD_CODED_DT = 1e-4
+"""Time step that snnTorch's exporter assumes."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
         node.used.add("synaptic_gain")
         gain = 1 - decay
     else:
-        gain = _membrane_gain(node, decay, shape)
+        gain = _membrane_gain(node, "tau", decay, shape)
     v_leak = node.each("v_leak", shape)
     population = FloatPopulation(
         node.name, size, decay * v_leak, decay=node.per_neuron(decay), spiking=False
@@ -63,19 +66,26 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
     return _spiking(node, shape, Neurons(population, gain), v_leak)
 
 
-def _membrane_gain(node: Node, decay: Floats, shape: Shape) -> Floats:
+def _membrane_gain(node: Node, tau: str, decay: Floats, shape: Shape) -> Floats:
     match node.option("gain"):
         case "one":
             return np.ones(decay.shape)
         case "decay":
             return decay
+    times, r = (node.each(name, shape, infinite=True) for name in (tau, "r"))
+    foreign = node.dialect.name == "nir" and node.time_step() != HARD_CODED_DT
+    if foreign and same(r * HARD_CODED_DT, times):
+        node.warn(
+            f"r is {tau} / {HARD_CODED_DT:g}, as snnTorch writes it for its own dt; for a file of "
+            'snnTorch pass dialect="snntorch" (--dialect snntorch) and no dt'
+        )
     return node.gain("r", decay, shape)
 
 
 def _current_based(node: Node, shape: Shape) -> Neurons:
     size = math.prod(shape)
     decay, synaptic_decay = node.decay("tau_mem", shape), node.decay("tau_syn", shape)
-    gain = _membrane_gain(node, decay, shape)
+    gain = _membrane_gain(node, "tau_mem", decay, shape)
     match node.option("synaptic_gain"):
         case "euler":
             into_synapse = node.gain("w_in", synaptic_decay, shape)

@@ -280,6 +280,16 @@ def test_values_that_are_hardly_meant_are_warnings(dialect: str, node: Any, part
     assert part in warning
 
 
+def test_a_file_of_snntorch_under_another_dialect_is_a_warning() -> None:
+    """`spikeloom compile model.nir --dt 1e-3` on a network of snnTorch."""
+    tau = np.float32(1e-4) / (1 - np.float32([0.9, 0.95]))
+    source = chain(make(nir.LIF, 2, tau=tau, r=tau / np.float32(1e-4)), size=2, out=2)
+    warnings = load_nir(source, dt=1e-3).warnings
+    assert 'pass dialect="snntorch"' in warnings[-1]
+    assert not load_nir(source, "snntorch").warnings
+    assert not load_nir(source, dt=1e-4).warnings
+
+
 def test_what_is_meant_is_no_warning() -> None:
     # tau_syn = dt is how an exporter writes a neuron without a synaptic current.
     for node in (make(nir.LIF), make(nir.CubaLIF, tau_syn=1.0), make(nir.Threshold)):
