@@ -134,9 +134,10 @@ def narrowest_sum_bits(network: Network) -> int:
     for population in network.populations:
         low, high = worst_sums(population, network)
         needed += [bits_of(low), bits_of(high)]
-        if not network.fraction_bits:  # else a bias has at least the width of the states
-            bias = population.bias
-            needed += [bits_of(int(bias.min())), bits_of(int(bias.max()))]
+        bias = max(bits_of(int(population.bias.min())), bits_of(int(population.bias.max())))
+        # With fraction bits a bias has at least the width of the states.
+        if not network.fraction_bits or bias > network.state_bits:
+            needed.append(bias)
     return max(needed)
 
 

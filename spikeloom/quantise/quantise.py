@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
-from spikeloom.golden.spec import WEIGHT_BITS
+from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS
 from spikeloom.importer.float_network import FloatNetwork, with_delays
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.quantise.integers import (
@@ -82,7 +82,7 @@ def quantise(
     SpikeloomError
         A number does not fit its width, a sum could overflow, or an argument is out of range.
     """
-    _check_arguments(weight_bits, state_bits, sum_bits, schedule, max_count)
+    _check_arguments(weight_bits, state_bits, sum_bits, max_fraction_bits, schedule, max_count)
     pairs = weight_pairs or weight_bits == 16
     bits = 8 if weight_bits == 16 else weight_bits
     widths = Widths(bits, state_bits, sum_bits, pairs, max_fraction_bits)
@@ -97,7 +97,12 @@ def quantise(
 
 
 def _check_arguments(
-    weight_bits: int, state_bits: int, sum_bits: int | None, schedule: str, max_count: int
+    weight_bits: int,
+    state_bits: int,
+    sum_bits: int | None,
+    max_fraction_bits: int,
+    schedule: str,
+    max_count: int,
 ) -> None:
     integer = isinstance(weight_bits, (int, np.integer))
     if not integer or weight_bits not in (*WEIGHT_BITS, 16):
@@ -105,6 +110,7 @@ def _check_arguments(
     for name, value, (low, high) in (
         ("state_bits", state_bits, STATE_BITS),
         ("sum_bits", SUM_BITS[0] if sum_bits is None else sum_bits, SUM_BITS),
+        ("max_fraction_bits", max_fraction_bits, (0, MAX_FRACTION_BITS)),
     ):
         if (
             isinstance(value, bool)

@@ -131,6 +131,24 @@ def test_biases_are_in_the_unit_of_the_potential() -> None:
     assert abs(int(spikes.sum()) - int(simulate_float(net, x).spikes["a"].sum())) <= 1
 
 
+def test_sums_are_wide_enough_for_a_bias_wider_than_the_states() -> None:
+    net = FloatNetwork(
+        (FloatInput("in", 2),),
+        (
+            FloatPopulation("a", 1, np.array([-500.0]), threshold=1.0),
+            FloatPopulation("b", 1, np.zeros(1), 1 / 500, threshold=1.0),
+        ),
+        (
+            FloatConnection("in", "a", np.array([[1.0], [0.51234]])),
+            FloatConnection("in", "b", np.array([[1.0], [0.51234]])),
+        ),
+    )
+    network, report = quantise(net, max_fraction_bits=12)
+    assert [row.fraction_bits > 0 for row in report.populations] == [False, True]
+    assert network.populations[0].bias.item() == -500 * 127
+    assert network.sum_bits == network.bias_bits == 17
+
+
 def test_a_bias_off_the_grid_of_the_weights_is_whole_in_finer_units() -> None:
     net = FloatNetwork(
         (FloatInput("in", 2),),

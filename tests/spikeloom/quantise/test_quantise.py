@@ -276,6 +276,7 @@ def test_the_greatest_threshold_that_can_be_exceeded() -> None:
         ({"state_bits": 25}, "state_bits must be an integer 8..24"),
         ({"sum_bits": 7}, "sum_bits must be an integer 8..32"),
         ({"state_bits": "16"}, "state_bits must be"),
+        ({"max_fraction_bits": 13}, "max_fraction_bits must be an integer 0..12, not 13"),
         ({"schedule": "fast"}, "schedule must be"),
         ({"max_count": 0}, "max_count"),
     ],
