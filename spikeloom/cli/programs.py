@@ -104,6 +104,10 @@ def compile_command(
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
     net: FloatNetwork | Network
     if model.suffix == ".net":
+        if given := sorted(name for name, value in options.items() if value is not None):
+            raise SpikeloomError(
+                f"{', '.join(given)}: a .net file of lava-dl leaves no such choice; omit the option"
+            )
         net = load_lava_net(model, max_count=max_count)
     else:
         net = load_nir(model, dialect, **options)

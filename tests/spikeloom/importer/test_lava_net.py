@@ -8,10 +8,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 import spikeloom
 from spikeloom.bounded import MAX_BYTES
+from spikeloom.cli import cli
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.lava_net import load_lava_net
@@ -139,6 +141,18 @@ def test_it_compiles(path: Path) -> None:
     with spikeloom.open(program, backend="golden") as device:
         run = device.run(EVENTS)
     assert np.array_equal(run.spikes["layer1"][0], expected()[0])
+
+
+def test_the_command_line_compiles_it(path: Path) -> None:
+    output = path.with_suffix(".loom")
+    command = ["compile", str(path), "-o", str(output)]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    assert {p.name for p in spikeloom.Program.load(output).network.populations} == {
+        "layer1", "layer3", "layer4",
+    }  # fmt: skip
+    with pytest.raises(SpikeloomError, match="leaves no such choice"):
+        CliRunner().invoke(cli, [*command, "--dt", "1"], catch_exceptions=False)
 
 
 def put(name: str, value: Any) -> Callable[[Any], None]:
