@@ -1,8 +1,8 @@
-"""Compares hardware with the golden model: spikes, states, clocks and counters."""
+"""Compares hardware with the golden model: spikes, states, traces, clocks and counters."""
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ from spikeloom.devices.prediction import golden_clocks
 from spikeloom.devices.readback import table_rows
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
+from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import FaultyDevice, host_words
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
 from spikeloom.sim import runner
@@ -33,10 +36,11 @@ class Mismatch:
     sample
         Sample, from 0; None for a quantity of the whole run.
     step
-        Step of a spike; None for a quantity of the whole sample.
+        Step of a spike or a traced state; None for a final state, or a quantity of the whole
+        sample.
     what
-        "spike", "state", "potential" (a state read from its memory), "clocks", "synops" or
-        "error counter".
+        "spike", "state", "synaptic current", "potential" (a state read from its memory), "clocks",
+        "synops" or "error counter".
     where
         Population and neuron; empty where the quantity has none.
     expected, got
@@ -66,7 +70,8 @@ class Comparison:
     ----------
     samples, steps
         Number of samples, and of steps over all samples, compared with the step-level model: every
-        spike of every recorded population, and the final state of every population read out.
+        spike of every recorded population, the final state of every population read out, and the
+        traces.
     clocked
         Number of samples whose clocks were compared with the cycle-level model.
     mismatches
@@ -100,6 +105,7 @@ def compare(
     waveform: Path | None = None,
     verilog: str | None = None,
     progress: Progress | None = None,
+    traces: Traces | None = None,
 ) -> Comparison:
     """Run `events` through the RTL and both levels of the golden model.
 
@@ -111,23 +117,27 @@ def compare(
         Verilog to run instead of that of the program's fabric.
     progress
         Called with the number of samples that the RTL has run.
+    traces
+        Populations or neurons to compare after every step, as for `Device.run`.
 
     Raises
     ------
     SpikeloomError
-        The events do not fit, or a tool is missing.
+        The events or the traces do not fit, or a tool is missing.
     """
     counts = check_inputs(program.network, events)
-    golden = GoldenDevice(program).run(counts)
+    neurons = traced_neurons(program.network, traces)
+    image = program.image.with_traces(neurons)
+    golden = GoldenDevice(program).run(counts, traces=neurons)
     with VerilatorDevice(program, verilog=verilog) as device:
-        rtl = device.run(counts, progress)
-    golden = dataclasses.replace(golden, cycles=golden_clocks(program.image, counts))
-    mismatches = sorted(_mismatches(golden, rtl), key=_when)
+        rtl = device.run(counts, progress, traces=neurons)
+    golden = dataclasses.replace(golden, cycles=golden_clocks(image, counts))
+    mismatches = sorted(_mismatches(golden, rtl, neurons), key=_when)
     samples, steps = next(iter(counts.values())).shape[:2]
     first = mismatches[0][0] if mismatches else None
     shown = None
     if first is not None and waveform is not None:
-        _show(program, counts, first.sample or 0, rtl, waveform, verilog)
+        _show(image, counts, first.sample or 0, rtl, waveform, verilog)
         shown = str(waveform)
     return Comparison(
         samples,
@@ -148,6 +158,7 @@ def compare_device(
     progress: Progress | None = None,
     *,
     verify: bool = False,
+    traces: Traces | None = None,
 ) -> Comparison:
     """Run `events` on a device such as a board, and compare all but its clocks with golden.
 
@@ -160,22 +171,25 @@ def compare_device(
     verify
         Also read a board's tables back before the run, and the membrane potentials of all neurons
         after the last sample.
+    traces
+        Populations or neurons to compare after every step, as for `Device.run`.
 
     Raises
     ------
     SpikeloomError
-        The events do not fit, the device is gone, or its memories cannot be read.
+        The events or the traces do not fit, the device is gone, or its memories cannot be read.
     FaultyDevice
         A table differs from what was loaded.
     """
     counts = check_inputs(program.network, events)
-    golden = GoldenDevice(program).run(counts)
+    neurons = traced_neurons(program.network, traces)
+    golden = GoldenDevice(program).run(counts, traces=neurons)
     board = device if verify and isinstance(device, SerialDevice) else None
     if verify and board is None:
         raise SpikeloomError("only the memories of a board can be verified")
     rows = check_tables(program, board) if board else 0
-    got = device.run(counts, progress)
-    differences = [*_mismatches(golden, got)]
+    got = device.run(counts, progress, traces=neurons)
+    differences = [*_mismatches(golden, got, neurons)]
     if board:
         differences += _wrong_potentials(program, counts, board)
     mismatches = sorted(differences, key=_when)
@@ -230,24 +244,38 @@ def check_cycles(
     seed: int,
     gap: float = 0.25,
     backpressure: float = 0.25,
+    traces: Traces | None = None,
 ) -> cosim.Report:
     """Compare every clock of the RTL with the cycle-level model while it runs `events`.
 
     `gap` is the probability per clock that the host offers no new word, `backpressure` that it does
-    not accept a packet.
+    not accept a packet. `traces`: populations whose traces are sent meanwhile.
     """
     counts = check_inputs(program.network, events)
-    words = np.concatenate(host_words(program.image, counts))
+    image = program.image.with_traces(traced_neurons(program.network, traces))
+    words = np.concatenate(host_words(image, counts))
     scenario = cosim.Scenario([int(word) for word in words], seed, gap, backpressure)
-    return cosim.check(program.image, scenario)
+    return cosim.check(image, scenario)
 
 
-def _mismatches(golden: Run, rtl: Run) -> Iterator[tuple[Mismatch, int]]:
-    """The first mismatch of each kind and population, with the number of such mismatches."""
+def _mismatches(
+    golden: Run, rtl: Run, neurons: Mapping[str, Integers]
+) -> Iterator[tuple[Mismatch, int]]:
+    """The first mismatch of each kind and population, with the number of such mismatches.
+
+    Traces are of these `neurons`.
+    """
     for name, expected in golden.spikes.items():
         yield from _differing("spike", name, expected, rtl.spikes[name])
     for name, potentials in golden.states.items():
         yield from _differing("state", name, potentials, rtl.states[name])
+    for name, currents in golden.currents.items():
+        yield from _differing("synaptic current", name, currents, rtl.currents[name])
+    for name, chosen in neurons.items():
+        yield from _differing("state", name, golden.traces[name], rtl.traces[name], chosen)
+    for name, currents in golden.current_traces.items():
+        got = rtl.current_traces[name]
+        yield from _differing("synaptic current", name, currents, got, neurons[name])
     if golden.cycles is not None:
         assert rtl.cycles is not None
         yield from _differing("clocks", "", golden.cycles, rtl.cycles)
@@ -258,13 +286,19 @@ def _mismatches(golden: Run, rtl: Run) -> Iterator[tuple[Mismatch, int]]:
 
 
 def _differing(
-    what: str, name: str, expected: NDArray[Any], got: NDArray[Any]
+    what: str,
+    name: str,
+    expected: NDArray[Any],
+    got: NDArray[Any],
+    neurons: Integers | None = None,
 ) -> Iterator[tuple[Mismatch, int]]:
+    """The first difference of two arrays, and their number; the last axis is of `neurons`."""
     different = np.argwhere(expected != got)
     if len(different):
         at = tuple(int(i) for i in different[0])
         step = at[1] if len(at) == 3 else None
-        where = f"{name}[{at[-1]}]" if name else ""
+        neuron = at[-1] if neurons is None else neurons[at[-1]]
+        where = f"{name}[{neuron}]" if name else ""
         mismatch = Mismatch(at[0], step, what, where, int(expected[at]), int(got[at]))
         yield mismatch, len(different)
 
@@ -276,7 +310,7 @@ def _when(item: tuple[Mismatch, int]) -> tuple[float, float]:
 
 
 def _show(
-    program: Program,
+    image: MemoryImage,
     counts: dict[str, NDArray[np.uint8]],
     sample: int,
     rtl: Run,
@@ -288,7 +322,5 @@ def _show(
     chunk, first = chunk_of(sample)
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
-    words = list(chunk_words(program.image, counts))[chunk]
-    runner.waveform(
-        program.fabric, program.image, words, start, int(ends[-1]), path, verilog=verilog
-    )
+    words = list(chunk_words(image, counts))[chunk]
+    runner.waveform(image.config, image, words, start, int(ends[-1]), path, verilog=verilog)

@@ -34,7 +34,15 @@ RESULT = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write spikes and states to this .npz file.",
+    help="Write spikes, states and traces to this .npz file.",
+)
+TRACE = click.option(
+    "--trace",
+    "traces",
+    multiple=True,
+    metavar="NAME[:N,...]",
+    help="Send the state of this population, or of these of its neurons, after every step; "
+    "repeatable. The fabric needs --set traces=true.",
 )
 SIZES = click.option(
     "--set",
@@ -113,6 +121,22 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
         except ValueError:
             raise SpikeloomError(f"--set {size}: {value!r} is not an integer") from None
     return values
+
+
+def traced(given: tuple[str, ...]) -> dict[str, list[int] | None]:
+    """Traces from NAME or NAME:N,...; None stands for all neurons."""
+    traces: dict[str, list[int] | None] = {}
+    for trace in given:
+        name, colon, text = trace.rpartition(":")
+        if not colon:
+            name = text
+        if name in traces:
+            raise SpikeloomError(f"--trace {trace}: {name!r} is traced twice; list all its neurons")
+        try:
+            traces[name] = [int(number) for number in text.split(",")] if colon else None
+        except ValueError:
+            raise SpikeloomError(f"--trace {trace}: {text!r} are no neurons, such as 0,5") from None
+    return traces
 
 
 def read_events(path: Path) -> Events:

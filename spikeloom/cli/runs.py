@@ -11,12 +11,23 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.cli.options import BACKEND, EVENTS, JSON, PROGRAM, RESULT, board_options, read_events
+from spikeloom.cli.options import (
+    BACKEND,
+    EVENTS,
+    JSON,
+    PROGRAM,
+    RESULT,
+    TRACE,
+    board_options,
+    read_events,
+    traced,
+)
 from spikeloom.cli.output import bar, print_table, write_json
 from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
 from spikeloom.devices.device import Device
+from spikeloom.devices.traces import Traces
 from spikeloom.files import write_arrays
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import check_inputs
@@ -29,9 +40,15 @@ from spikeloom.sim.netlist import netlist
 @EVENTS
 @BACKEND
 @RESULT
+@TRACE
 @JSON
 def sim(
-    program: Path, events: Path, backend: str, output: Path | None, json_path: Path | None
+    program: Path,
+    events: Path,
+    backend: str,
+    output: Path | None,
+    traces: tuple[str, ...],
+    json_path: Path | None,
 ) -> None:
     """Run EVENTS in simulation and print a summary.
 
@@ -40,7 +57,8 @@ def sim(
     """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
-    _run(open(loaded, backend), counts, output, json_path)
+    chosen = _written_traces(traces, output)
+    _run(open(loaded, backend), counts, chosen, output, json_path)
 
 
 @click.command("run")
@@ -48,6 +66,7 @@ def sim(
 @EVENTS
 @board_options(required=True)
 @RESULT
+@TRACE
 @JSON
 def run_command(
     program: Path,
@@ -58,21 +77,35 @@ def run_command(
     baud: int | None,
     bake: bool,
     output: Path | None,
+    traces: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary."""
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
-    _run(open_board(loaded, board, port, stage, baud, bake), counts, output, json_path)
+    chosen = _written_traces(traces, output)
+    device = open_board(loaded, board, port, stage, baud, bake)
+    _run(device, counts, chosen, output, json_path)
+
+
+def _written_traces(traces: tuple[str, ...], output: Path | None) -> Traces:
+    """The traces to write to `output`."""
+    if traces and output is None:
+        raise SpikeloomError("--trace writes to the file of --output: name one")
+    return traced(traces)
 
 
 def _run(
-    opened: Device, counts: Mapping[str, NDArray[np.uint8]], output: Path | None, path: Path | None
+    opened: Device,
+    counts: Mapping[str, NDArray[np.uint8]],
+    traces: Traces,
+    output: Path | None,
+    path: Path | None,
 ) -> None:
     """Run on a device, and print a summary."""
     samples, steps = next(iter(counts.values())).shape[:2]
     with opened as device, bar("running", samples) as progress:
-        run = device.run(counts, progress)
+        run = device.run(counts, progress, traces=traces)
     summary: dict[str, Any] = {
         "samples": samples,
         "steps": steps,
@@ -82,8 +115,12 @@ def _run(
         "errors": run.errors,
     }
     if output is not None:
-        arrays: dict[str, NDArray[Any]] = {f"spikes.{n}": a for n, a in run.spikes.items()}
-        arrays |= {f"states.{name}": array for name, array in run.states.items()}
+        fields = ("spikes", "states", "currents", "traces", "current_traces")
+        arrays: dict[str, NDArray[Any]] = {
+            f"{field}.{name}": array
+            for field in fields
+            for name, array in getattr(run, field).items()
+        }
         write_arrays(output, arrays)
     print_table(summary)
     write_json(path, summary)
@@ -187,6 +224,7 @@ def bench_command(
     is_flag=True,
     help="Also read back a board's memories: tables, and the last sample's membrane potentials.",
 )
+@TRACE
 @JSON
 def compare_command(
     program: Path,
@@ -201,6 +239,7 @@ def compare_command(
     baud: int | None,
     bake: bool,
     verify: bool,
+    traces: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
     """Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
@@ -210,18 +249,26 @@ def compare_command(
     """
     loaded = Program.load(program)
     counts = check_inputs(loaded.network, read_events(events))
+    chosen = traced(traces)
     samples = len(next(iter(counts.values())))
     if verify and board is None:
         raise SpikeloomError("--verify reads the memories of a board: name one with --board")
     if board is None:
         with bar("comparing", samples) as progress:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
-            result = compare(loaded, counts, waveform=waveform, verilog=verilog, progress=progress)
+            result = compare(
+                loaded,
+                counts,
+                waveform=waveform,
+                verilog=verilog,
+                progress=progress,
+                traces=chosen,
+            )
     else:
         backend, clocked = board, 0  # individual clocks of a board cannot be observed
         opened = open_board(loaded, board, port, stage, baud, bake)
         with opened as device, bar("comparing", samples) as progress:
-            result = compare_device(loaded, counts, device, progress, verify=verify)
+            result = compare_device(loaded, counts, device, progress, verify=verify, traces=chosen)
     summary: dict[str, Any] = {
         "backend": backend,
         "samples": result.samples,
@@ -235,7 +282,7 @@ def compare_command(
     }
     if clocked and backend == "verilator":
         few = {name: array[:clocked] for name, array in counts.items()}
-        report = check_cycles(loaded, few, seed=seed)
+        report = check_cycles(loaded, few, seed=seed, traces=chosen)
         summary["cycles_compared"] = report.cycles
         summary["mismatches"] += report.difference is not None
         summary["first_difference"] = report.difference and str(report.difference)

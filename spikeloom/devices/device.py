@@ -1,13 +1,16 @@
 """The interface of every device, and the result of a run: the same for every backend."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeloom.devices.traces import Traces
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.host import DecodedRun
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.program import Program
 
@@ -35,6 +38,14 @@ class Run:
         Synaptic operations of the whole run, padding not counted.
     errors
         Value of the hardware's error counter; must be 0.
+    currents
+        For each population read out that has a synaptic current, the currents after the last step,
+        int64 (samples, size); empty for a fabric without traces.
+    traces
+        For each traced population, the membrane potentials of the traced neurons after every step,
+        int64 (samples, steps, neurons).
+    current_traces
+        For each traced population that has a synaptic current, the currents likewise.
     """
 
     spikes: dict[str, Spikes]
@@ -42,12 +53,17 @@ class Run:
     cycles: NDArray[np.int64] | None
     synops: int
     errors: int
+    currents: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    current_traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 class Device(Protocol):
     """Something that runs a Program."""
 
-    def run(self, events: Events, progress: Progress | None = None) -> Run:
+    def run(
+        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+    ) -> Run:
         """Run samples, each from its initial state.
 
         Parameters
@@ -57,11 +73,16 @@ class Device(Protocol):
             several inputs, a mapping from their names to such arrays.
         progress
             Called with the number of samples done.
+        traces
+            Populations whose state is returned after every step, such as ["hidden"]; or some of
+            their neurons, such as {"hidden": [0, 5]}. Hardware sends the state of all neurons of a
+            traced population, which takes clocks.
 
         Raises
         ------
         SpikeloomError
-            The events do not fit the network.
+            The events do not fit the network, there is no population or neuron to trace, or the
+            hardware was built without traces.
 
         Warns (`SpikeloomWarning`) about events that look as if their first axis were time.
         """
@@ -103,6 +124,30 @@ class ProgramDevice:
         self.close()
 
 
-def joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
+def joined_run(
+    parts: Sequence[DecodedRun],
+    neurons: Mapping[str, Integers],
+    cycles: NDArray[np.int64],
+    synops: int,
+    errors: int,
+) -> Run:
+    """The run whose samples are those of all parts, with traces of these neurons."""
+
+    def chosen(traces: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        return {name: values[..., neurons[name]] for name, values in traces.items()}
+
+    return Run(
+        _joined([part.spikes for part in parts]),
+        _joined([part.states for part in parts]),
+        cycles,
+        synops,
+        errors,
+        _joined([part.currents for part in parts]),
+        _joined([chosen(part.traces) for part in parts]),
+        _joined([chosen(part.current_traces) for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
     """For each name, the arrays of all parts concatenated along their first axis."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -42,6 +42,19 @@ def load(session: Session, image: MemoryImage, held: Collection[LoadTarget]) -> 
         session.wait()
 
 
+def load_populations(session: Session, loaded: MemoryImage, image: MemoryImage) -> None:
+    """Write the population rows of `image` that differ from those `loaded`, and wait."""
+    size = whole_bytes(image.config.population_row.width)
+    for number, (old, new) in enumerate(zip(loaded.tiles, image.tiles, strict=True)):
+        rows = zip(old.populations, new.populations, strict=True)
+        for address, (before, after) in enumerate(rows):
+            if after != before:
+                body = _load_body(LoadTarget.POPULATION, number, address, size, (after,))
+                session.send(Command.LOAD, body)
+    while not session.settled:
+        session.wait()
+
+
 def load_bodies(
     image: MemoryImage, room: int, held: Collection[LoadTarget] = ()
 ) -> Iterator[bytes]:

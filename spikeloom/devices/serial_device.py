@@ -11,14 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.devices.codes import InvalidCode, ResultCodes, event_codes
-from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_run
 from spikeloom.devices.readback import neuron_addresses
-from spikeloom.devices.requests import control_body, counters, identify, load, read
+from spikeloom.devices.requests import (
+    control_body,
+    counters,
+    identify,
+    load,
+    load_populations,
+    read,
+)
 from spikeloom.devices.session import LinkLost, Session
+from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import LoadTarget, ReadTarget
 from spikeloom.program import Program
 
@@ -48,6 +57,9 @@ class _Batch:
 
 class SerialDevice(ProgramDevice):
     """A board that implements docs/link.md. It is loaded once, when it is opened.
+
+    Only a run with traces loads more: the population rows with their trace bits, and afterwards
+    those of the program again.
 
     Samples run in batches. A batch counts once all its steps and the counters after it have
     arrived; after a loss on the link it runs again.
@@ -91,7 +103,9 @@ class SerialDevice(ProgramDevice):
         self.port, self.baud = port, baud
         self._line = _open_port(port, baud, patience)
         self.session = Session(self._line, patience)
-        self._begun = self._loaded = False
+        self._begun = False
+        self._image = program.image  # the program's, with the trace bits of the run
+        self._loaded: MemoryImage | None = None  # whose rows the board holds
         self._held: tuple[LoadTarget, ...] = ()  # memories built with the program's contents
         self._results = ResultCodes(program.fabric)
         try:
@@ -104,9 +118,31 @@ class SerialDevice(ProgramDevice):
         """Release the port."""
         self._line.close()
 
-    def run(self, events: Events, progress: Progress | None = None) -> Run:
+    def run(
+        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+    ) -> Run:
         """See `Device.run`."""
         counts = event_counts(self.program.network, events)
+        neurons = traced_neurons(self.program.network, traces)
+        self._image = self.program.image.with_traces(neurons)
+        try:
+            batches = self._run_batches(counts, progress)
+        finally:
+            self._image = self.program.image
+        if neurons:
+            self._attempt(lambda: None)  # which restores the population rows
+        return joined_run(
+            [batch.decoded for batch in batches],
+            neurons,
+            np.concatenate([batch.clocks for batch in batches]),
+            sum(batch.synops for batch in batches),
+            sum(batch.errors for batch in batches),
+        )
+
+    def _run_batches(
+        self, counts: Mapping[str, NDArray[np.uint8]], progress: Progress | None
+    ) -> list[_Batch]:
+        """Run all samples, each batch again until it is complete."""
         samples = len(next(iter(counts.values())))
         batches: list[_Batch] = []
         size, done = BATCH, 0
@@ -122,13 +158,7 @@ class SerialDevice(ProgramDevice):
             done += len(batches[-1].clocks)
             if progress:
                 progress(done)
-        return Run(
-            joined([batch.decoded.spikes for batch in batches]),
-            joined([batch.decoded.states for batch in batches]),
-            np.concatenate([batch.clocks for batch in batches]),
-            sum(batch.synops for batch in batches),
-            sum(batch.errors for batch in batches),
-        )
+        return batches
 
     def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
         """Rows of one of the board's memories, packed as in `FabricConfig.readable_memories`.
@@ -182,8 +212,9 @@ class SerialDevice(ProgramDevice):
         reason = ""
         for _ in range(ATTEMPTS):
             try:
-                if not self._begun:
+                if not (self._begun and self._loaded):
                     self._begin()
+                self._load_populations()
                 return action()
             except (LinkLost, InvalidCode) as error:
                 self._begun = False
@@ -201,12 +232,20 @@ class SerialDevice(ProgramDevice):
         kept = self.session.begin()
         self._results = ResultCodes(self.program.fabric)
         if not (kept and self._loaded):
-            self._loaded = False
+            self._loaded = None
             self._identify()
             load(self.session, self.program.image, self._held)
-            self._loaded = True
+            self._loaded = self.program.image
         self._clear()
         self._begun = True
+
+    def _load_populations(self) -> None:
+        """Make the population rows those of the image to run."""
+        loaded = self._loaded
+        if loaded and loaded is not self._image:
+            self._loaded = None  # if the link is lost before all are written, load everything
+            load_populations(self.session, loaded, self._image)
+            self._loaded = self._image
 
     def _identify(self) -> None:
         identity = identify(self.session)
@@ -248,7 +287,7 @@ class SerialDevice(ProgramDevice):
         number = sample - start
         self._wait_for_steps(number * steps)
         after = counters(self.session, fabric)
-        decoded = decode_packets(self.program.image, *self._results.take(), number, steps)
+        decoded = decode_packets(self._image, *self._results.take(), number, steps)
         ends = np.append(before[0]["cycles"] - 1, decoded.clocks[:, -1])
         synops, errors = (
             sum(

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from spikeloom.devices.chunks import chunk_sizes, chunk_words, sample_clocks
-from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_run
+from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
 from spikeloom.golden.host import decode_packets
 from spikeloom.golden.step.run import simulate
@@ -15,14 +16,17 @@ from spikeloom.sim.netlist import netlist
 
 
 class GoldenDevice(ProgramDevice):
-    """The step-level golden model; it has no clock."""
+    """The step-level golden model; it has no clock, and traces whatever the fabric can."""
 
-    def run(self, events: Events, progress: Progress | None = None) -> Run:
+    def run(
+        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+    ) -> Run:
         """See `Device.run`."""
         program = self.program
         senders = program.image.senders
         counts = event_counts(program.network, events)
-        run = simulate(program.network, counts)
+        neurons = traced_neurons(program.network, traces)
+        run = simulate(program.network, counts, traces=neurons)
         if progress:
             progress(len(run.synops))
         return Run(
@@ -31,6 +35,13 @@ class GoldenDevice(ProgramDevice):
             None,
             int(run.synops.sum()),
             0,
+            {
+                node.name: run.currents[node.name]
+                for node in senders
+                if node.readout and node.currents
+            },
+            run.traces,
+            run.current_traces,
         )
 
 
@@ -55,9 +66,12 @@ class VerilatorDevice(ProgramDevice):
         self.verilog = verilog
         runner.Simulation(program.fabric, verilog=verilog).close()
 
-    def run(self, events: Events, progress: Progress | None = None) -> Run:
+    def run(
+        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+    ) -> Run:
         """See `Device.run`."""
-        image = self.program.image
+        neurons = traced_neurons(self.program.network, traces)
+        image = self.program.image.with_traces(neurons)
         counts = event_counts(self.program.network, events)
         samples, steps = next(iter(counts.values())).shape[:2]
         sizes = chunk_sizes(samples)
@@ -73,9 +87,9 @@ class VerilatorDevice(ProgramDevice):
             decode_packets(image, result.clocks, result.packets, size, steps)
             for result, size in zip(results, sizes, strict=True)
         ]
-        return Run(
-            joined([chunk.spikes for chunk in decoded]),
-            joined([chunk.states for chunk in decoded]),
+        return joined_run(
+            decoded,
+            neurons,
             np.concatenate([sample_clocks(chunk.clocks) for chunk in decoded]),
             sum(_over_tiles(result.counters, "synops") for result in results),
             sum(_over_tiles(result.counters, "errors") for result in results),

@@ -464,8 +464,8 @@ def test_compare(run: Commands) -> None:
 
 @pytest.mark.usefixtures("rtl_built")
 def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(*arguments: Any) -> Any:
-        result = simulate(*arguments)
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        result = simulate(*arguments, **options)
         result.states["sum"][4, 2] += 1
         return result
 
@@ -487,8 +487,8 @@ def test_errors_of_the_hardware_have_exit_status_1(
 ) -> None:
     right = simulated.GoldenDevice.run
 
-    def with_error(*arguments: Any) -> Run:
-        result = right(*arguments)
+    def with_error(*arguments: Any, **options: Any) -> Run:
+        result = right(*arguments, **options)
         return Run(result.spikes, result.states, None, result.synops, 1)
 
     monkeypatch.setattr(simulated.GoldenDevice, "run", with_error)

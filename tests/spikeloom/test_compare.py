@@ -26,7 +26,7 @@ Events = NDArray[np.uint8]
 
 def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[Run], Run]) -> None:
     """Make the step-level model, as the comparison uses it, give something else."""
-    monkeypatch.setattr(simulated, "simulate", lambda *a: change(simulate(*a)))
+    monkeypatch.setattr(simulated, "simulate", lambda *a, **b: change(simulate(*a, **b)))
 
 
 def flipping(*places: tuple[str, int, int, int]) -> Callable[[Run], Run]:
@@ -128,8 +128,8 @@ def test_the_error_counter_counts(
 ) -> None:
     run = comparing.VerilatorDevice.run
 
-    def with_errors(*arguments: Any) -> device.Run:
-        return dataclasses.replace(run(*arguments), errors=2)
+    def with_errors(*arguments: Any, **options: Any) -> device.Run:
+        return dataclasses.replace(run(*arguments, **options), errors=2)
 
     monkeypatch.setattr(comparing.VerilatorDevice, "run", with_errors)
     result = compare(small, small_events)

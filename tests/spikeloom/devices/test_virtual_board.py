@@ -173,8 +173,8 @@ def test_compare_says_where_a_board_differs(
     """A result that changes after the check of the link, in the second sample."""
     run = SerialDevice.run
 
-    def other(self: SerialDevice, *arguments: Any) -> Any:
-        done = run(self, *arguments)
+    def other(self: SerialDevice, *arguments: Any, **options: Any) -> Any:
+        done = run(self, *arguments, **options)
         done.spikes["last"][1, 3, 2] ^= True
         return done
 
