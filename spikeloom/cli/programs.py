@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from spikeloom.boards.registry import board as board_named
 from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
@@ -175,8 +176,9 @@ def _info(program: Program) -> dict[str, Any]:
         "digest": program.digest,
         "inputs": [dataclasses.asdict(node) for node in network.inputs],
         "populations": [
-            {"name": p.name, "size": p.size, "phase": p.phase, "decay": p.decay}
-            | {"threshold": p.threshold, "spiking": p.spiking}
+            {"name": p.name, "size": p.size, "phase": p.phase, "spiking": p.spiking}
+            # Numbers, or lists of each neuron's.
+            | {name: np.asarray(getattr(p, name)).tolist() for name in ("decay", "threshold")}
             for p in network.populations
         ],
         "synapses": network.synapses,

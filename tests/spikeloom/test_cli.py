@@ -241,6 +241,18 @@ def test_info(run: Commands, small: Program) -> None:
     assert values["used"]["neurons"] == 18
 
 
+def test_info_lists_the_parameters_of_each_neuron(run: Commands, small: Program) -> None:
+    first, *others = small.network.populations
+    first = dataclasses.replace(first, threshold=np.arange(1, 10))
+    network = dataclasses.replace(small.network, populations=(first, *others))
+    fabric = dataclasses.replace(small.fabric, neuron_parameters=True)
+    dataclasses.replace(small, network=network, fabric=fabric).save("own.loom")
+    assert run("info", "own.loom", "--json", "info.json").status == 0
+    first, *others = read_json("info.json")["populations"]
+    assert (first["decay"], first["threshold"]) == (600, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+    assert [p["threshold"] for p in others] == [0, 25]
+
+
 @pytest.mark.usefixtures("rtl_built")
 def test_info_predicts_the_clocks_of_events(run: Commands) -> None:
     outcome = run("info", "small.loom", "--events", "events.npy", "--json", "info.json")
