@@ -16,7 +16,8 @@ from spikeloom.hdl.common.shapes import memory, struct
 class Emit(wiring.Component):
     """Turns spikes into packets: one per row of the fan-out, and one for a state that is read out.
 
-    The fan-out is walked once for each of the neuron's spikes in the step.
+    The fan-out is walked once for each of the neuron's spikes in the step. With `traces` and
+    `synaptic_current`, a packet with the synaptic current can precede that with the state.
 
     Timing: a spike pushed in clock n has its first packet on an output in clock n + `latency` if
     nothing is ahead of it; one packet per clock.
@@ -101,7 +102,7 @@ class Emit(wiring.Component):
         head = queue.head.spike
         beat = Signal.like(head.fan_out)
         second = Signal.like(beat, init=2 % (1 << len(beat)))  # beat + 2
-        walked = Signal()  # the fan-out: only the state remains
+        walked = Signal()  # the fan-out: only what is read out remains
         begun = Signal()  # the head has had its first beat
         ends = Signal()  # if so: this beat is the last
         row_ends = Signal()  # this beat is the last row of the fan-out
@@ -146,6 +147,20 @@ class Emit(wiring.Component):
             with m.If(row_ends | ~routed):
                 m.d.sync += [beat.eq(0), second.eq(second.init)]
 
+        kind, value = Mux(routed, PacketKind.SPIKE, PacketKind.STATE), head.value
+        if config.traces and config.synaptic_current:
+            current = Signal()  # this beat is the synaptic current
+            current_sent = Signal()  # the synaptic current: only the state remains
+            m.d.comb += current.eq(~routed & head.currents & ~current_sent)
+            with m.If(step):
+                m.d.sync += current_sent.eq(current)
+                with m.If(current):
+                    m.d.sync += [walked.eq(1), ends.eq(1)]
+                with m.Elif(head.readout & head.currents):
+                    m.d.sync += ends.eq(0)
+            kind = Mux(current, PacketKind.CURRENT, kind)
+            value = Mux(current, head.current, value)
+
         # Stage B: the target row has arrived and says where the packet goes.
         b_valid = Signal()
         b_state = Signal()
@@ -160,10 +175,10 @@ class Emit(wiring.Component):
             m.d.sync += [
                 b_valid.eq(queue.valid),
                 b_state.eq(~routed),
-                b_packet.kind.eq(Mux(routed, PacketKind.SPIKE, PacketKind.STATE)),
+                b_packet.kind.eq(kind),
                 b_packet.population.eq(head.population),
                 b_packet.index.eq(head.index),
-                b_packet.value.eq(Mux(routed, 0, head.value)),
+                b_packet.value.eq(Mux(routed, 0, value)),
             ]
             for name, _ in config.position:
                 m.d.sync += b_packet[name].eq(head[name])

@@ -379,15 +379,29 @@ class Fire(wiring.Component):
         self, m: Module, population: data.View, update: NeuronUpdate, done: Value, index: Value
     ) -> None:
         """Pushes the neuron in the last stage to the spike queue if it becomes a packet."""
+        config = self.config
         # Fields of the row have settled long before the first neuron is done.
         sends = delayed(m, population.fan_out != 0, 1)
-        reads = delayed(m, population.readout & (self.ahead == 0), 1)
+        reads = population.readout & (self.ahead == 0)
+        if config.traces:
+            reads = reads | population.trace
+        reads = delayed(m, reads, 1)
         short = delayed(m, population.fan_out == 1, 1)
+        alone: Value = ~self.routed  # with a state to read out: nothing but the state is sent
+        if config.traces and config.synaptic_current:
+            # A spike that is pushed and not routed has a state to read out.
+            alone = ~self.routed & ~delayed(m, population.currents, 1)
+            m.d.comb += [
+                self.spike.currents.eq(population.currents),
+                self.spike.current.eq(
+                    delayed(m, update.i_next, config.fire_clocks - self._current_stage)
+                ),
+            ]
         m.d.comb += [
             self.fired.eq(Mux(done, update.spiked, 0)),
             self.routed.eq((update.spiked != 0) & sends),
             self.short.eq(short),
-            self.single.eq(~self.routed | ((update.spiked == 1) & short & ~reads)),
+            self.single.eq(alone | ((update.spiked == 1) & short & ~reads)),
             self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(index),

@@ -1,5 +1,6 @@
 """Emit walks the fan-out of a spike as often as the neuron spiked, with its position."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from spikeloom.hdl.core.emit import Emit
 CONFIG = FabricConfig(
     lanes=2, slots=4, targets=8, connections=8, queue=6, extent=6, max_spikes=7, populations=4
 )
+TRACED = dataclasses.replace(CONFIG, traces=True, synaptic_current=True)
 TARGETS = [
     {"host": 1},
     {"route": 5, "connection": 3, "delay": 1},
@@ -41,12 +43,17 @@ def packets(spike: Mapping[str, int]) -> Iterator[Packet | None]:
                 names = "route", "connection"
                 word = {**{name: target[name] for name in names}, **who, "slot": slot}
                 yield "event", CONFIG.event.pack(word)
+    if spike["readout"] and spike.get("currents"):
+        word = {"kind": PacketKind.CURRENT, "population": spike["population"], **who}
+        yield "host", CONFIG.host_out.pack({**word, "value": spike["current"]})
     if spike["readout"]:
         word = {"kind": PacketKind.STATE, "population": spike["population"], **who}
         yield "host", CONFIG.host_out.pack({**word, "value": spike["value"]})
 
 
-def random_spikes(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
+def random_spikes(
+    rng: np.random.Generator, count: int, config: FabricConfig = CONFIG
+) -> list[dict[str, int]]:
     """Such as fire sends: each becomes a packet at least."""
     spikes = []
     while len(spikes) < count:
@@ -62,16 +69,19 @@ def random_spikes(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
             "readout": int(rng.integers(2)),
             "value": int(rng.integers(-99, 100)),
         }
+        if config.traces:
+            spike["currents"] = int(rng.integers(2))
+            spike["current"] = int(rng.integers(-99, 100))
         if spike["readout"] or (spike["spiked"] and spike["fan_out"]):
             spikes.append(spike)
     return spikes
 
 
 def emitted(
-    spikes: Sequence[Mapping[str, int]], ready: float, seed: int
+    spikes: Sequence[Mapping[str, int]], ready: float, seed: int, config: FabricConfig = CONFIG
 ) -> tuple[list[tuple[int, Packet]], list[int]]:
     """Packets with their clocks, and the clocks in which the queue gives up a spike."""
-    dut = Emit(CONFIG)
+    dut = Emit(config)
     rng = np.random.default_rng(seed)
     seen: list[tuple[int, Packet]] = []
     pops: list[int] = []
@@ -94,10 +104,11 @@ def emitted(
             if push:
                 spike = left.pop(0)
                 rows = spike["fan_out"] if spike["spiked"] else 0
-                ctx.set(dut.spike.as_value(), CONFIG.spike.pack(spike))
+                ctx.set(dut.spike.as_value(), config.spike.pack(spike))
                 ctx.set(dut.routed, rows > 0)
                 ctx.set(dut.short, spike["fan_out"] == 1)
-                ctx.set(dut.single, rows * spike["spiked"] + spike["readout"] == 1)
+                readout = spike["readout"] * (1 + spike.get("currents", 0))
+                ctx.set(dut.single, rows * spike["spiked"] + readout == 1)
             for name, port in (("event", dut.event), ("host", dut.host)):
                 takes = rng.random() < ready
                 ctx.set(port.ready, takes)
@@ -118,19 +129,21 @@ def emitted(
     return seen, pops
 
 
+@pytest.mark.parametrize("config", [CONFIG, TRACED], ids=["plain", "traced"])
 @pytest.mark.parametrize("ready", [1.0, 0.4])
-def test_every_packet_of_every_spike(ready: float) -> None:
-    spikes = random_spikes(np.random.default_rng(1), 120)
+def test_every_packet_of_every_spike(ready: float, config: FabricConfig) -> None:
+    spikes = random_spikes(np.random.default_rng(1), 120, config)
     expected = [packet for spike in spikes for packet in packets(spike) if packet]
-    seen, pops = emitted(spikes, ready, 5)
+    seen, pops = emitted(spikes, ready, 5, config)
     assert [packet for _, packet in seen] == expected
     assert len(pops) == len(spikes)
 
 
-def test_a_beat_in_every_clock() -> None:
-    """Rounds, spikes and states follow each other without a pause."""
-    spikes = random_spikes(np.random.default_rng(2), 40)
-    seen, pops = emitted(spikes, 1.0, 5)
+@pytest.mark.parametrize("config", [CONFIG, TRACED], ids=["plain", "traced"])
+def test_a_beat_in_every_clock(config: FabricConfig) -> None:
+    """Rounds, spikes, currents and states follow each other without a pause."""
+    spikes = random_spikes(np.random.default_rng(2), 60, config)
+    seen, pops = emitted(spikes, 1.0, 5, config)
     # Pushed in clock 0, at the head in 2, in B in 3, and out in 4.
     clock, expected, popped = 4, [], []
     for spike in spikes:

@@ -102,11 +102,21 @@ class DecodedRun:
     states: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
     currents: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     spikes: list[dict[str, int]] = dataclasses.field(default_factory=list)
+    single: list[int] = dataclasses.field(default_factory=list)
     idle: int = 0
 
 
-def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int = 1) -> DecodedRun:
-    """One phase; the queue gives up a spike every `pop_after` clocks."""
+def fire(
+    layers: Sequence[Layer],
+    config: FabricConfig = CONFIG,
+    pop_after: int = 1,
+    fields: Sequence[Mapping[str, int]] = (),
+    ahead: int = 0,
+) -> DecodedRun:
+    """One phase; the queue gives up a spike every `pop_after` clocks.
+
+    `fields` of the rows replace those of the layers.
+    """
     dut = Fire(config)
     run = DecodedRun()
 
@@ -116,6 +126,7 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
         for number, layer in enumerate(layers):
             row = {**layer.row, "more": number + 1 < len(layers)}
             row["spiking"] = config.neuron_parameters
+            row |= fields[number] if fields else {}
             words.append((LoadTarget.POPULATION, number, row))
         for target, address, values in words:
             data = config.memories[target].row.pack(values)
@@ -124,7 +135,9 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
             await ctx.tick()
         ctx.set(dut.load.valid, 0)
         ctx.set(dut.command.valid, 1)
-        ctx.set(dut.command.p.as_value(), CONFIG.fire.pack({"restart": 1, "slot": SLOT}))
+        ctx.set(
+            dut.command.p.as_value(), CONFIG.fire.pack({"restart": 1, "slot": SLOT, "ahead": ahead})
+        )
         await ctx.tick()
         ctx.set(dut.command.valid, 0)
         pops: list[int] = []
@@ -138,7 +151,8 @@ def fire(layers: Sequence[Layer], config: FabricConfig = CONFIG, pop_after: int 
             if ctx.get(dut.current_write.valid):
                 run.currents.append((clock, ctx.get(dut.current_write.address)))
             if ctx.get(dut.spike_valid):
-                run.spikes.append(CONFIG.spike.unpack(ctx.get(dut.spike.as_value())))
+                run.spikes.append(config.spike.unpack(ctx.get(dut.spike.as_value())))
+                run.single.append(ctx.get(dut.single))
                 pops.append(max(clock, *pops, 0) + pop_after)
             if ctx.get(dut.idle):
                 run.idle = clock
@@ -228,6 +242,37 @@ def test_parameters_of_each_neuron(name: str) -> None:
     assert [spike["spiked"] for spike in run.spikes] == [1] * len(neurons)
     assert [spike["value"] for spike in run.spikes] == [own_value(each.bias) for each in neurons]
     assert [clock for clock, *_ in run.states] == [clock for clock, *_ in fire(LAYERS[name]).states]
+
+
+def test_traces() -> None:
+    """A traced row's states are sent in each step; its synaptic currents, where it says so.
+
+    Currents and potentials are forgotten from step to step, so both are the neuron's input.
+    """
+    layer = Layer(0, 5, 2, 1, 0, 0, 0, 0, True)
+    rows = [
+        {"trace": 1},
+        {"trace": 1, "currents": 1, "synaptic": 1},
+        {"readout": 1},
+        {"readout": 1, "trace": 1, "currents": 1},
+        {},
+    ]
+    config = dataclasses.replace(CONFIG, traces=True, populations=8)
+    layers = [dataclasses.replace(layer, number=n, neuron_base=10 * n) for n, _ in enumerate(rows)]
+    for ahead in (0, 1):
+        fields = [{"readout": 0, **row} for row in rows]
+        run = fire(layers, config, fields=fields, ahead=ahead)
+        expected = []
+        for each, row in zip(layers, fields, strict=True):
+            for neuron in walked(each):
+                if row.get("trace") or (row["readout"] and not ahead):
+                    currents = row.get("currents", 0)
+                    value = neuron.spike["value"]
+                    current = value if row.get("synaptic") else 0
+                    expected.append({**neuron.spike, "currents": currents, "current": current})
+        empty = {field.name: 0 for field in config.spike.fields}
+        assert run.spikes == [{**empty, **spike} for spike in expected]
+        assert run.single == [1 - spike["currents"] for spike in expected]
 
 
 @pytest.mark.parametrize("name", LAYERS)
