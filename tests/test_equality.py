@@ -7,7 +7,7 @@ operations.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pytest
@@ -138,6 +138,7 @@ FEATURES = {
     "lower_clamp": True,
     "fraction_bits": 3,
     "neuron_parameters": True,
+    "traces": True,
 }
 OPTIONS = {
     "synaptic current": dataclasses.replace(
@@ -152,6 +153,10 @@ OPTIONS = {
     "restoring reset": dataclasses.replace(FABRICS["eight lanes"], delayed_reset=True),
     "parameters of each neuron": dataclasses.replace(
         FABRICS["eight lanes"], neuron_parameters=True, lower_clamp=True
+    ),
+    "traces": dataclasses.replace(FABRICS["one lane, no power of two"], traces=True),
+    "traces, synaptic current": dataclasses.replace(
+        FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3
     ),
     "all options": dataclasses.replace(FABRICS["odd sizes, wide state"], max_spikes=31, **FEATURES),
 }
@@ -226,12 +231,15 @@ def run_cycle_level(
     return model.run(words.tolist()), model.counters
 
 
-def assert_equal(program: Program, counts: Counts, order: int | None = None) -> DecodedRun:
+def assert_equal(
+    program: Program, counts: Counts, order: int | None = None, traces: Collection[str] = ()
+) -> DecodedRun:
     """Compare all three levels; returns what they did.
 
-    With `order`, the seed of another order, the events of each step are shuffled.
+    With `order`, the seed of another order, the events of each step are shuffled. `traces`: the
+    populations whose states are sent in every step.
     """
-    image = program.image
+    image = program.image.with_traces(traces)
     words = np.concatenate(host_words(image, counts))
     if order is not None:
         words = shuffled(np.random.default_rng(order), words)
@@ -240,9 +248,15 @@ def assert_equal(program: Program, counts: Counts, order: int | None = None) -> 
 
     clocks, payloads = np.array(packets, np.uint64).reshape(-1, 2).T
     heard = decode_packets(image, clocks, payloads, *sizes(counts))
-    expected = simulate(program.network, counts)
+    neurons = {name: np.arange(program.network.size(name)) for name in traces}
+    expected = simulate(program.network, counts, traces=neurons)
     assert heard.spikes.keys() == program.record
     assert heard.states.keys() == program.readout
+    assert heard.traces.keys() == set(traces)
+    assert heard.current_traces.keys() == expected.current_traces.keys()
+    for kind in ("traces", "current_traces", "currents"):
+        for name, values in getattr(heard, kind).items():
+            np.testing.assert_array_equal(values, getattr(expected, kind)[name], f"{kind} {name}")
     for name, spikes in heard.spikes.items():
         np.testing.assert_array_equal(spikes, expected.spikes[name], name)
     for name, states in heard.states.items():
@@ -269,10 +283,11 @@ def test_random_networks(name: str) -> None:
     @settings(PROPERTY, max_examples=40 if config.images else 100)
     def check(data: st.DataObject, program: Program, order: int | None) -> None:
         counts = data.draw(events(program.network, 2 * config.slots + 2))
-        heard = assert_equal(program, counts, order)
-        compared.append(
-            sum(array.size for array in (*heard.spikes.values(), *heard.states.values()))
-        )
+        names = st.sampled_from([p.name for p in program.network.populations])
+        traces = data.draw(st.sets(names)) if config.traces else set()
+        heard = assert_equal(program, counts, order, traces)
+        kinds = (heard.spikes, heard.states, heard.traces, heard.current_traces)
+        compared.append(sum(array.size for kind in kinds for array in kind.values()))
 
     check()
     assert np.count_nonzero(compared) > len(compared) / 2, "hardly anything was compared"

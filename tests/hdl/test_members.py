@@ -31,6 +31,9 @@ EVERYTHING = FabricConfig(
     delayed_reset=True,
     lower_clamp=True,
     max_spikes=3,
+    fraction_bits=3,
+    neuron_parameters=True,
+    traces=True,
     readable=True,
     multipliers=False,
 )

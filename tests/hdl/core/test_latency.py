@@ -30,6 +30,9 @@ BUILDS = {
         delayed_reset=True,
         lower_clamp=True,
         max_spikes=7,
+        fraction_bits=3,
+        neuron_parameters=True,
+        traces=True,
         readable=True,
         multipliers=False,
     ),
@@ -186,7 +189,8 @@ def test_neuron_update(build: str) -> None:
     """The potential of one clock shows in `v_next`, the current of one clock in `i_next`."""
     dut = NeuronUpdate(BUILDS[build])
     # Kept without decay; a floor below every potential.
-    row = {"retain": 4096}
+    own = dut.config.neuron_parameters
+    row = {} if own else {"retain": 4096}
     if dut.config.lower_clamp:
         row["v_min"] = -100
 
@@ -194,6 +198,8 @@ def test_neuron_update(build: str) -> None:
         def drive(ctx: Any) -> None:
             ctx.set(dut.row.as_value(), dut.config.population_row.pack(row))
             ctx.set(dut.v, value)
+            if own:
+                ctx.set(dut.retain, 4096)
 
         return drive
 
@@ -203,12 +209,13 @@ def test_neuron_update(build: str) -> None:
 
 def test_synaptic_current() -> None:
     dut = NeuronUpdate(BUILDS["everything"])
-    row = {"synaptic": 1, "retain_synaptic": 4096}
+    row = {"synaptic": 1}
 
     def current(value: int) -> Callable[[Any], None]:
         def drive(ctx: Any) -> None:
             ctx.set(dut.row.as_value(), dut.config.population_row.pack(row))
             ctx.set(dut.i, value)
+            ctx.set(dut.retain_synaptic, 4096)
 
         return drive
 
