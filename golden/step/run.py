@@ -116,7 +116,8 @@ def check_inputs(
             ):
                 raise SpikeloomError(
                     f"events of {node.name!r} must be whole counts 0..{node.max_count}; "
-                    "for more events an axon and step, compile with a higher max_count"
+                    "for more events per axon and step compile with a higher max_count, and for a "
+                    "real value per axon put a Scale node behind the Input"
                 )
         counts[node.name] = values.astype(np.uint8)
     shapes = {array.shape[:2] for array in counts.values()}
