@@ -27,8 +27,10 @@ _EXCERPT = 64
 """Samples, and steps, in which to look for the order of axes."""
 _MIN_EXCERPT = 4
 """Fewer samples or steps tell nothing about it."""
-_ALIKE, _DIFFERENT = 1.5, 4.0
-"""Ratios of variances: no more than chance, and clearly more."""
+_DIFFERENT = 4.0
+"""Ratio of variances that is clearly more than chance."""
+_MAX_BAND = 0.5
+"""How far a ratio of variances may be from 1 by chance, however few values there are."""
 
 
 def event_counts(
@@ -56,27 +58,30 @@ def _time_first(counts: NDArray[np.uint8]) -> bool:
     """Whether an array of shape (samples, steps, axons) looks like (steps, samples, axons).
 
     It does if its samples have one step each, or if the rates of axons differ along the second axis
-    and are the same along the first: an analysis of variance over a part of the array.
+    while entries along the first are independent draws of one rate: an analysis of variance over a
+    part of the array. Codes in which time matters are no independent draws, so they do not warn.
     """
     samples, steps, _ = counts.shape
     if steps == 1:
         return bool(samples >= _MIN_EXCERPT)
     if min(samples, steps) < _MIN_EXCERPT:
         return False
-    part = counts[:_EXCERPT, :_EXCERPT].astype(np.float64)
+    # Spread over the array: neighbouring recordings are often of one class.
+    rows, columns = (np.linspace(0, n - 1, min(n, _EXCERPT)).astype(int) for n in (samples, steps))
+    part = counts[np.ix_(rows, columns)].astype(np.float64)
     part -= part.mean(axis=(0, 1))
-    samples, steps, axons = part.shape
+    samples, steps, _ = part.shape
     of_samples = steps * float((part.mean(axis=1) ** 2).sum())
     of_steps = samples * float((part.mean(axis=0) ** 2).sum())
     rest = max(0.0, float((part**2).sum()) - of_samples - of_steps)
-    between_samples = of_samples / (samples - 1)
-    between_steps = of_steps / (steps - 1)
     chance = rest / ((samples - 1) * (steps - 1))
-    # Sums of squares that are 0 in exact arithmetic are rarely 0 here.
-    tolerance = 1e-9 * axons
-    samples_alike = between_samples <= _ALIKE * chance + tolerance
-    steps_differ = between_steps > _DIFFERENT * chance + tolerance
-    return bool(samples_alike and steps_differ)
+    tolerance = 1e-9 * part.shape[2]  # sums of squares that are 0 in exact arithmetic are rarely 0
+    if chance <= tolerance:  # nothing is random: the samples are copies of each other, or not
+        return of_samples <= tolerance < of_steps
+    freedom = (samples - 1) * np.count_nonzero(part.any(axis=(0, 1)))
+    deviation = abs(of_samples / (samples - 1) / chance - 1)
+    independent = deviation <= min(_MAX_BAND, 3 * math.sqrt(2 / freedom))
+    return bool(independent and of_steps / (steps - 1) > _DIFFERENT * chance)
 
 
 def bin_events(

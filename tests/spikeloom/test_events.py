@@ -137,6 +137,12 @@ def test_an_array_with_time_first_is_a_warning(small: Program, samples: int, ste
             device.run(wrong)
 
 
+def latency_coded(rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Recordings of one class: each axon spikes once, at about the same time in all of them."""
+    times = rng.integers(0, 10, 6) + rng.integers(0, 2, (70, 6))
+    return np.eye(12, dtype=np.uint8)[times].transpose(0, 2, 1)
+
+
 def test_arrays_that_say_nothing_about_their_axes_are_no_warning(small: Program) -> None:
     rng = np.random.default_rng(5)
     quiet = [
@@ -145,6 +151,7 @@ def test_arrays_that_say_nothing_about_their_axes_are_no_warning(small: Program)
         rng.integers(0, 3, (3, 1, 6)),  # too few
         # Each axon of a sample spikes once, at a time of its own.
         np.eye(10, dtype=np.uint8)[rng.integers(0, 10, (15, 6))].transpose(0, 2, 1),
+        latency_coded(rng),
     ]
     with open(small) as device:
         for events in quiet:
