@@ -77,7 +77,7 @@ def _time_first(counts: NDArray[np.uint8]) -> bool:
     chance = rest / ((samples - 1) * (steps - 1))
     tolerance = 1e-9 * part.shape[2]  # sums of squares that are 0 in exact arithmetic are rarely 0
     if chance <= tolerance:  # nothing is random: the samples are copies of each other, or not
-        return of_samples <= tolerance < of_steps
+        return bool(of_samples <= tolerance < of_steps)
     freedom = (samples - 1) * np.count_nonzero(part.any(axis=(0, 1)))
     deviation = abs(of_samples / (samples - 1) / chance - 1)
     independent = deviation <= min(_MAX_BAND, 3 * math.sqrt(2 / freedom))
