@@ -70,12 +70,12 @@ def verilator_root() -> Path:
     return root
 
 
-def verilator(*arguments: str) -> str:
-    """Runs Verilator; returns its output. Raises `SpikeloomError` if it fails."""
+def verilator(*arguments: str, directory: Path | None = None) -> str:
+    """Runs Verilator in a directory; returns its output. Raises `SpikeloomError` if it fails."""
     root = verilator_root()
     # The program itself; the Perl script around it adds nothing needed here.
     command = [str(root / "bin" / "verilator_bin"), *arguments]
-    return run(command, {"VERILATOR_ROOT": str(root)})
+    return run(command, {"VERILATOR_ROOT": str(root)}, directory)
 
 
 @functools.cache
@@ -89,9 +89,12 @@ def compiler() -> list[str]:
 
     Raises `SpikeloomError` if there is none.
     """
-    chosen = os.environ.get("CXX")
-    if chosen:
+    chosen = os.environ.get("CXX", "")
+    try:
         command = shlex.split(chosen)
+    except ValueError:
+        raise SpikeloomError(f"the variable CXX is no command: {chosen}") from None
+    if command:
         if not shutil.which(command[0]):
             raise SpikeloomError(f"the C++ compiler {command[0]} of the variable CXX is missing")
         return command

@@ -187,8 +187,8 @@ def _built(kind: str, model: _Model) -> Path:
         work.mkdir()
         for name, text in model.sources.items():
             (work / name).write_text(text, encoding="utf-8")
-        files = [str(work / name) for name in model.sources]
-        toolchain.verilator(*flags, "--Mdir", str(work), *files)
+        # Verilator writes paths into C++ strings unescaped, so it gets none.
+        toolchain.verilator(*flags, "--Mdir", ".", *model.sources, directory=work)
         # One unit for the code of every clock, so that it can be inlined, and one for the rest.
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]

@@ -1,5 +1,6 @@
 """Writes files atomically: they appear complete or not at all."""
 
+import errno
 import io
 import os
 import secrets
@@ -40,6 +41,46 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
             raise
     except OSError as error:
         raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that `write_bytes` could write to `path` now; the file is left as it is.
+
+    Raises `SpikeloomError` if not.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.is_symlink() or target.exists():
+            if not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if not target.is_file():
+                return
+        _try_folder(target.parent)
+    except OSError as error:
+        raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Check that a folder, which need not exist yet, can be created and written to.
+
+    Nothing is created. Raises `SpikeloomError` if not.
+    """
+    folder = Path(path)
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        _try_folder(folder)
+    except OSError as error:
+        raise SpikeloomError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _try_folder(folder: Path) -> None:
+    """Raise `OSError` if no file can be created in an existing folder."""
+    work = folder / f".spikeloom-{secrets.token_hex(8)}"
+    os.close(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    work.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

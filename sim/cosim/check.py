@@ -68,6 +68,10 @@ class Difference:
         return text + (f"; waveform in {self.waveform}" if self.waveform else "")
 
 
+WAVEFORMS = 10
+"""Number of waveforms to keep in the cache."""
+
+
 @dataclass(frozen=True)
 class Report:
     """The result of a bench.
@@ -123,6 +127,7 @@ def check(
         return report
     directory = cache.directory() / "waveforms"
     directory.mkdir(parents=True, exist_ok=True)
+    cache.keep_newest(directory, WAVEFORMS - 1)
     path = directory / f"{cache.digest(source, repr(image), repr(scenario))}.vcd"
     again = _run(build_bench(source, trace=True), image, scenario, path)
     if again.difference is None:

@@ -1,14 +1,21 @@
-"""The command line. Exit status: 0 success, 1 mismatch or faulty device, 2 unusable input."""
+"""The command line. Exit status: 0 success, 1 mismatch or faulty device, 2 unusable input.
 
+130 after Ctrl-C, as usual.
+"""
+
+import contextlib
+import os
 import sys
 import warnings
 
 import click
 
-from spikeloom.cli import hardware, programs, runs
+from spikeloom.cli import hardware, programs, runs, storage
 from spikeloom.cli.output import plain
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.host import FaultyDevice
+
+_INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +27,7 @@ def cli() -> None:
 for command in (
     *(programs.compile_command, programs.info, hardware.verilog),
     *(runs.sim, runs.run_command, runs.bench_command, runs.compare_command),
-    *(hardware.build_command, hardware.flash_command, runs.demo),
+    *(hardware.build_command, hardware.flash_command, runs.demo, storage.cache_command),
 ):
     cli.add_command(command)
 
@@ -28,16 +35,42 @@ for command in (
 def main() -> None:
     """Entry point; errors and warnings are one line each on standard error.
 
-    Exit status 2 for a `SpikeloomError`, 1 for a `FaultyDevice`.
+    Exit status 2 for anything that a user can cause (`SpikeloomError`, unknown options, a full
+    disk), 1 for a `FaultyDevice`, 130 for Ctrl-C.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", SpikeloomWarning)
             warnings.showwarning = _show_warning
-            cli()
+            _refuse_empty(sys.argv[1:])
+            status = cli(standalone_mode=False)
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        status = _INTERRUPTED
     except (SpikeloomError, FaultyDevice) as error:
         click.echo(f"error: {plain(str(error))}", err=True)
-        sys.exit(2 if isinstance(error, SpikeloomError) else 1)
+        status = 2 if isinstance(error, SpikeloomError) else 1
+    except OSError as error:
+        click.echo(f"error: {plain(str(error))}", err=True)
+        status = 2
+        # What could not be written would fail again at exit, with a traceback.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Refuse '' as a value, which mostly is a variable of a script that is not set."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if not argument:
+            name = before if before.startswith("-") else "an argument"
+            raise SpikeloomError(f"{name} is empty: give it a value or leave it out")
+        if argument.startswith("--") and argument.find("=") == len(argument) - 1:
+            raise SpikeloomError(f"{argument[:-1]} is empty: give it a value or leave it out")
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -13,9 +13,9 @@ from spikeloom.boards.flow.placement import Placed
 from spikeloom.boards.registry import board as board_named
 from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
-from spikeloom.cli.options import SIZES, fabric_sizes
+from spikeloom.cli.options import SIZES, fabric_sizes, writable
 from spikeloom.cli.output import print_table, write_json
-from spikeloom.files import write_bytes, write_text
+from spikeloom.files import check_folder, write_bytes, write_text
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
@@ -26,7 +26,12 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 @click.command()
 @click.argument("program", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    callback=writable,
+    help="File to write.",
 )
 @click.option(
     "--axi", is_flag=True, help="Use AXI4-Stream and AXI4-Lite ports (docs/integration.md)."
@@ -113,6 +118,8 @@ def build_command(
     cannot initialise are loaded.
     """
     board = board_named(board_name)
+    if minutes is not None and not math.isfinite(minutes):
+        raise SpikeloomError(f"--minutes {minutes:g}: must be a finite number")
     loaded = None if program is None else Program.load(program)
     if loaded is not None and sizes:
         raise SpikeloomError("--set cannot be combined with a Program, which fixes the sizes")
@@ -131,6 +138,7 @@ def build_command(
         "tools": Tools(native),
         "progress": _show_placed,
     }
+    check_folder(output)
     if clock == "auto":
         result = build_fastest(board, fabric, **options)
     else:

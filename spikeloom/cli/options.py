@@ -11,9 +11,18 @@ import click
 from spikeloom.bounded import read_arrays
 from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
+from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.importer.dialects import check_options
+
+
+def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of an option that names a file to write: whether it can be, before any work."""
+    if path is not None:
+        check_writable(path)
+    return path
+
 
 PROGRAM = click.argument("program", type=click.Path(path_type=Path))
 EVENTS = click.argument("events", type=click.Path(path_type=Path))
@@ -21,6 +30,7 @@ JSON = click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path),
+    callback=writable,
     help="Also write the result to this file, as JSON.",
 )
 BACKEND = click.option(
@@ -34,6 +44,7 @@ RESULT = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    callback=writable,
     help="Write spikes, states and traces to this .npz file.",
 )
 TRACE = click.option(

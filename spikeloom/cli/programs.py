@@ -9,7 +9,15 @@ import click
 import numpy as np
 
 from spikeloom.boards.registry import board as board_named
-from spikeloom.cli.options import JSON, PROGRAM, SIZES, dialect_options, fabric_sizes, read_events
+from spikeloom.cli.options import (
+    JSON,
+    PROGRAM,
+    SIZES,
+    dialect_options,
+    fabric_sizes,
+    read_events,
+    writable,
+)
 from spikeloom.cli.output import bar, plain, print_table, write_json
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
@@ -29,6 +37,7 @@ from spikeloom.program import Program
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    callback=writable,
     help="File to write; default: MODEL with suffix .loom.",
 )
 @click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")

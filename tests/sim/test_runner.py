@@ -1,5 +1,6 @@
 """The fast runner: its mechanics on a small stand-in, and the RTL against the golden model."""
 
+import os
 import re
 import sys
 import threading
@@ -348,6 +349,30 @@ def test_unwritable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "file"))
     with pytest.raises(SpikeloomError, match="set SPIKELOOM_CACHE"):
         build(SMALL, stand_in(SMALL))
+
+
+def test_a_cache_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotation marks and spaces, and then a library that was cut."""
+    folder = tmp_path / "a \"b\" 'c' \\d"
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(folder))
+    path = build(SMALL, stand_in(SMALL))
+    size = path.stat().st_size
+    os.truncate(path, size // 2)
+    objects = next((folder / "runtime").glob("*/*.o"))
+    objects.unlink()
+    assert build(SMALL, stand_in(SMALL)).stat().st_size == size
+    assert objects.exists()
+
+
+@pytest.mark.parametrize("command", [" ", "\t"])
+def test_a_blank_compiler_is_none(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    default = toolchain.compiler()
+    monkeypatch.setenv("CXX", command)
+    assert toolchain.compiler() == default
+    monkeypatch.setenv("CXX", "g++ '")
+    with pytest.raises(SpikeloomError, match=r"^the variable CXX is no command: g\+\+ '$"):
+        toolchain.compiler()
 
 
 def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -597,6 +597,16 @@ BAD = {
     "verilog small.loom --core -o small.core": "--core writes small.core too: give the Verilog",
     "compare small.loom none.npy": "events of 'in' hold no sample",
     "compare small.loom cut.npz": "cut.npz is not a complete .npy or .npz file of numbers",
+    "build --board icebreaker small.loom -o text": "cannot write text: Not a directory",
+    "build --board icebreaker small.loom -o text/more": "cannot write text/more: Not a directory",
+    f"build --board icebreaker small.loom -o {'x' * 256}": ": File name too long",
+    "build --board icebreaker -o out --minutes nan": "--minutes nan: must be a finite number",
+    "build --board icebreaker -o out --minutes inf": "--minutes inf: must be a finite number",
+    f"sim small.loom events.npy -o {'x' * 256}": ": File name too long",
+    "sim small.loom events.npy -o folder": "cannot write folder: Is a directory",
+    "sim small.loom events.npy --json=/dev/full": "cannot write /dev/full: No space left on device",
+    "cache --limit much": "--limit much: must be a size, such as 500MB or 2GB",
+    "cache --limit 2GB --clear": "--clear cannot be combined with --limit",
     "demo --images 0": "images must be 1..5000, not 0",
     "demo --images 5001": "images must be 1..5000, not 5001",
     "demo --images 1 --output text": "cannot create the folder text: File exists",
@@ -610,6 +620,66 @@ def test_warnings_are_one_line_on_standard_error(run: Commands) -> None:
     [line] = outcome.err.splitlines()  # though two devices ran the events
     assert line.startswith("warning: events of 'in': shape (25, 1, 6) means 25 samples x 1 steps, ")
     assert line.endswith("; if so, use events.transpose(1, 0, 2)")
+
+
+@pytest.mark.parametrize("command", [["info", ""], ["build", "--board", ""], ["compile", "--dt="]])
+def test_an_empty_value_is_refused_by_name(run: Commands, command: list[str]) -> None:
+    name = {"info": "an argument", "build": "--board", "compile": "--dt"}[command[0]]
+    assert run(*command).error() == f"{name} is empty: give it a value or leave it out"
+
+
+def test_an_unwritable_output_is_found_before_any_work(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    for module, name in (
+        *(("hardware", "emit"), ("hardware", "build"), ("programs", "load_nir"), ("runs", "open")),
+    ):
+        monkeypatch.setattr(f"spikeloom.cli.{module}.{name}", work)
+    for command in (
+        *("verilog -o no/out.v", "build --board icebreaker -o events.npy/out"),
+        *("compile model.nir --dt 1 -o no/out", "sim small.loom events.npy --json no/out"),
+        "sim small.loom events.npy -o no/out",
+    ):
+        assert run(*command.split()).error().startswith("cannot write ")
+
+
+def test_ctrl_c_is_one_line_and_not_the_status_of_a_mismatch(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spikeloom.cli.runs.open", interrupt)
+    outcome = run("sim", "small.loom", "events.npy")
+    assert (outcome.status, outcome.out) == (130, "")
+    assert outcome.err.strip() == "interrupted"
+
+
+def test_the_cache_is_shown_bounded_and_cleared(
+    run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
+    assert run("cache").out == f"{tmp_path / 'cache'}: 0 bytes\n"
+    for name in "abc":
+        folder = tmp_path / "cache" / "model" / name
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(bytes(2000))
+    (tmp_path / "cache" / "waveforms").mkdir()
+    (tmp_path / "cache" / "waveforms" / "w.vcd").write_bytes(bytes(500))
+    lines = run("cache").out.splitlines()
+    assert [line.split() for line in lines[:-1]] == [
+        ["model", "3", "entries", "6", "kB"],
+        ["waveforms", "1", "entries", "500", "bytes"],
+    ]
+    assert lines[-1].endswith("cache: 6.5 kB")
+    out = run("cache", "--limit", "4.6kB").out
+    assert out.startswith("removed 1 entries, 2 kB\n")
+    assert out.endswith("cache: 4.5 kB\n")
+    assert run("cache", "--clear").out.endswith("cache: 0 bytes\n")
+    assert list((tmp_path / "cache" / "model").iterdir()) == []
 
 
 @pytest.mark.parametrize("command", BAD)
@@ -640,6 +710,18 @@ def test_python_m_does_the_same_as_the_script(run: Commands) -> None:
     done = in_process("info missing.loom")
     message = "error: cannot read missing.loom: No such file or directory\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(run: Commands) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "spikeloom", "info", "small.loom"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "error: [Errno 28] No space left on device\n")
 
 
 @pytest.mark.parametrize(
