@@ -3,6 +3,7 @@
 import gc
 import importlib.metadata
 import itertools
+import platform
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,8 +75,8 @@ def blank(contents: Contents) -> str:
 def emit(config: FabricConfig, probe: bool = False) -> str:
     """The Verilog of a fabric; the top module is `TOP`.
 
-    The text depends only on the arguments, this project and the versions of Amaranth and Yosys: no
-    paths, no times, no hash order. It is cached.
+    The text depends only on the arguments, this project and the versions of Python, Amaranth and
+    Yosys: no paths, no times, no hash order. It is cached.
 
     Parameters
     ----------
@@ -118,7 +119,8 @@ def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
     def write(directory: Path) -> None:
         (directory / "fabric.v").write_text(make(), encoding="utf-8")
 
-    key = cache.digest(_header(title, config), *_sources())
+    # Amaranth takes names of signals from Python's byte code, which differs between versions.
+    key = cache.digest(_header(title, config), platform.python_version(), *_sources())
     return (cache.cached("verilog", key, write) / "fabric.v").read_text(encoding="utf-8")
 
 

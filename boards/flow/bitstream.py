@@ -22,6 +22,10 @@ _TRIALS = 4
 """Attempts of `build_fastest`."""
 
 
+class ClockNotMet(SpikeloomError):
+    """No placement meets the clock."""
+
+
 @dataclass(frozen=True)
 class Build:
     """A bitstream that meets its clock, with its Verilog and its report."""
@@ -60,16 +64,17 @@ def build(
 
     Raises
     ------
+    ClockNotMet
+        No placement meets the clock.
     SpikeloomError
-        No placement meets the clock, the design does not fit the part, or a tool is missing or
-        fails.
+        The design does not fit the part, or a tool is missing or fails.
     """
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(design, tools)
     placements = place_all(design, synthesised, seeds, tools, progress, minutes)
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     if not meets(design, best):
-        raise SpikeloomError(
+        raise ClockNotMet(
             f"{board.name}: the best of {len(placements)} placements reaches "
             f"{best.fmax_mhz:.2f} MHz, below the clock of {design.clock_mhz:g} MHz: "
             f"lower --clock, or try more --seeds"
@@ -105,7 +110,7 @@ def build_fastest(
         placements = place_all(design, synthesise(design, tools), seeds, tools, progress, minutes)
         fmax = max(placed.fmax_mhz for placed in placements)
         design = elaborate(board, fabric, clock_mhz=fmax, baud=baud, image=image)
-        with contextlib.suppress(SpikeloomError):
+        with contextlib.suppress(ClockNotMet):
             return build(
                 board,
                 fabric,
@@ -117,7 +122,7 @@ def build_fastest(
                 tools=tools,
                 progress=progress,
             )
-    raise SpikeloomError(
+    raise ClockNotMet(
         f"{board.name}: no clock was met in {_TRIALS} trials, the last {design.clock_mhz:g} MHz: "
         "give one with --clock, or try more --seeds"
     )

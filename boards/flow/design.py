@@ -1,6 +1,8 @@
 """Elaborates a board: RTLIL and the pin constraints, as Amaranth writes them."""
 
 import dataclasses
+import importlib
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from spikeloom import hdl
+from spikeloom.boards import board as board_module
 from spikeloom.boards import clocking, pll, top
 from spikeloom.boards.board import Board
 from spikeloom.boards.pll import MHZ, Setting
@@ -88,20 +91,20 @@ def elaborate(
     """
     fabric = fabric or board.fabric
     contents = NOTHING if image is None else _contents(board, fabric, image)
-    platform = board.make_platform()
-    oscillator = board.oscillator or platform.default_clk
-    source = round(platform.lookup(oscillator).clock.frequency)
+    amaranth_platform = board.make_platform()
+    oscillator = board.oscillator or amaranth_platform.default_clk
+    source = round(amaranth_platform.lookup(oscillator).clock.frequency)
     wanted = round((clock_mhz or board.clock_mhz) * MHZ)
     setting = pll.setting(board.family.name, source, wanted)
     clocks_per_bit = round(setting.frequency / (baud or board.baud))
     link = LinkConfig(board.name, round(setting.frequency), clocks_per_bit)
     link = link.with_contents(contents, fabric)
-    key = cache.digest(repr(board), repr(fabric), repr(link), repr(setting), *_sources())
+    key = cache.digest(repr(board), repr(fabric), repr(link), repr(setting), *_inputs())
     link = dataclasses.replace(link, build=key)
     pins = board.family.pins[-1].rpartition("=")[2]
 
     def make(directory: Path) -> None:
-        plan = platform.prepare(top.Top(board, fabric, link, setting, contents), "top")
+        plan = amaranth_platform.prepare(top.Top(board, fabric, link, setting, contents), "top")
         for name in ("top.il", pins):
             text = plan.files[name]
             (directory / name).write_bytes(text.encode() if isinstance(text, str) else text)
@@ -130,11 +133,18 @@ def _contents(board: Board, fabric: FabricConfig, image: MemoryImage) -> Content
     return image.contents(board.family.baked)
 
 
-def _sources() -> list[str]:
-    """The text of every module that a design depends on."""
-    modules = (specification, contents_specification, link_specification, pll, clocking, top)
-    files = [path for module in (hdl, *modules) for path in _files(module)]
-    return [version("amaranth"), *(path.read_text(encoding="utf-8") for path in files)]
+def _inputs() -> list[str]:
+    """Everything else that a design depends on: versions, and the text of modules.
+
+    Amaranth takes the names of signals from Python's byte code, so they differ between versions of
+    Python. `amaranth_boards` has the pins.
+    """
+    specifications = (specification, contents_specification, link_specification)
+    platforms = importlib.import_module("amaranth_boards")
+    modules = (hdl, *specifications, board_module, pll, clocking, top, platforms)
+    files = [path for module in modules for path in _files(module)]
+    texts = (path.read_text(encoding="utf-8") for path in files)
+    return [platform.python_version(), version("amaranth"), *texts]
 
 
 def _files(module: ModuleType) -> list[Path]:

@@ -1,7 +1,9 @@
 """The steps of a build, with stand-ins for the tools that only log their calls."""
 
 import dataclasses
+import importlib
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 import spikeloom
 from spikeloom.boards.board import Board
 from spikeloom.boards.flash import flash
-from spikeloom.boards.flow.bitstream import build, build_fastest
+from spikeloom.boards.flow.bitstream import ClockNotMet, build, build_fastest
 from spikeloom.boards.flow.design import elaborate
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import Tools
@@ -177,6 +179,52 @@ def test_a_tool_that_fails_is_told_in_one_line(
         build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
 
 
+def test_the_search_for_a_clock_hides_no_other_error(
+    icebreaker: Board, speeds: Path, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "icepack"
+    fails = "arguments = sys.argv[1:]\nif arguments[0].endswith('asc'): sys.exit('Error: no bits')"
+    tool.write_text(tool.read_text().replace("arguments = sys.argv[1:]", fails))
+    with pytest.raises(SpikeloomError, match=r"^icepack failed: Error: no bits$"):
+        build_fastest(icebreaker, TINY, tools=NATIVE)
+    assert ran(tmp_path).count("nextpnr-ice40") == 6  # one trial and its build
+
+
+def test_a_clock_that_no_trial_meets(
+    icebreaker: Board, speeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def miss(*_: object, **__: object) -> None:
+        raise ClockNotMet
+
+    monkeypatch.setattr("spikeloom.boards.flow.bitstream.build", miss)
+    with pytest.raises(ClockNotMet, match=r"^icebreaker: no clock was met in 4 trials"):
+        build_fastest(icebreaker, TINY, tools=NATIVE)
+
+
+def test_every_input_of_a_design_is_in_its_key(
+    icebreaker: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
+    keys = [elaborate(icebreaker, TINY).link.build]
+    assert elaborate(icebreaker, TINY).link.build == keys[0]
+    # The file with the pins, in a copy of the package.
+    package = Path(importlib.import_module("amaranth_boards").__path__[0])
+    copy = tmp_path / "amaranth_boards"
+    shutil.copytree(package, copy)
+    with monkeypatch.context() as patched:
+        patched.setattr("amaranth_boards.__path__", [str(copy)])
+        assert elaborate(icebreaker, TINY).link.build == keys[0]
+        for name in ("icebreaker.py", "resources/interface.py"):
+            with (copy / name).open("a") as file:
+                file.write("# changed\n")
+            keys.append(elaborate(icebreaker, TINY).link.build)
+    for name in ("platform.python_version", "spikeloom.boards.flow.design.version"):
+        with monkeypatch.context() as patched:
+            patched.setattr(name, lambda *_: "another")
+            keys.append(elaborate(icebreaker, TINY).link.build)
+    assert len(set(keys)) == len(keys) == 5
+
+
 def sleep(tmp_path: Path, seeds: list[int]) -> None:
     """Let the placements of these seeds take ten minutes."""
     tool = tmp_path / "bin" / "nextpnr-ice40"
@@ -257,7 +305,7 @@ def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None
     assert report["resources"]["logic_cells"] == {"used": 1, "available": 2}
     for clock in ("fast", "-3", "nan"):
         refused = CliRunner().invoke(cli, [*common, "--clock", clock])
-        assert "it must be megahertz, or auto" in str(refused.exception)
+        assert "must be a number of megahertz, or auto" in str(refused.exception)
 
 
 @pytest.mark.usefixtures("speeds")
