@@ -84,6 +84,7 @@ def compile(
             max_count=max_count,
             weight_pairs=weight_bits == 2 * widths.weight_bits,
             max_fraction_bits=pinned.get("fraction_bits", MAX_FRACTION_BITS),
+            neuron_parameters=pinned.get("neuron_parameters", True),
             scales=scales,
             calibration=calibration,
         )

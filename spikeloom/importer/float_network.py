@@ -100,20 +100,6 @@ class FloatPopulation:
     v_min: float | None = None
     max_spikes: int = 1
 
-    def shared(self, parameter: str) -> float:
-        """A parameter of `PER_NEURON` (not None) that all neurons share.
-
-        Raises `SpikeloomError` where it differs between neurons.
-        """
-        value = getattr(self, parameter)
-        if isinstance(value, np.ndarray):
-            raise SpikeloomError(
-                f"population {self.name!r}: {parameter} differs between neurons "
-                f"({value.min():g}..{value.max():g}), and integer populations share one; make it "
-                "uniform, or use one node per value"
-            )
-        return float(value)
-
 
 @dataclass(frozen=True)
 class FloatConnection:

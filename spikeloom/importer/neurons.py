@@ -8,9 +8,10 @@ Equations, for a time step dt; k is the fraction that a time constant forgets in
     CubaLIF     i += k_syn * (w_in * I - i);   v += k_mem * (v_leak - v + r * i)
     Threshold   v = I
 
-All gains go into the weights. So does a threshold of each neuron: scaling a neuron's potential
-changes no spike, so weights, bias, v_reset and the initial potential are scaled until all
-thresholds of the population are the same.
+All gains go into the weights. Time constants, thresholds and reset potentials may differ between
+neurons; a lower bound and the initial potential are those of a population. Scaling a neuron's
+potential changes no spike, so neurons with a lower bound of -v_threshold, or that start at the same
+fraction of it, are scaled until their thresholds are the same.
 """
 
 import dataclasses
@@ -144,7 +145,10 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
             f"v_threshold differs between neurons by a factor of {threshold / low:g} "
             f"({low:g}..{threshold:g}); check the array"
         )
-    scale = threshold / thresholds
+    scale = np.ones(thresholds.size)
+    if _scaled(node, thresholds, v_init):
+        scale = threshold / thresholds
+        thresholds = np.full(thresholds.size, threshold)
     reset, v_reset, ignored = _reset(node, shape)
     population, leak = neurons.population, neurons.population.leak
     population = dataclasses.replace(
@@ -152,12 +156,12 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         bias=population.bias * scale,
         leak=None if leak is None else leak * scale,
         spiking=True,
-        threshold=threshold,
+        threshold=node.per_neuron(thresholds),
         inclusive=node.option("compare") == ">=",
         reset=reset,
         v_reset=node.per_neuron(v_reset * scale),
-        v_init=node.shared("v_leak (in units of v_threshold)", v_init * scale),
-        v_min=_lower_bound(node, scale, threshold),
+        v_init=node.shared("v_leak", v_init * scale),
+        v_min=_lower_bound(node, threshold),
         max_spikes=node.option("max_spikes"),
     )
     return Neurons(population, neurons.gain * scale, ignored)
@@ -178,14 +182,21 @@ def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
     return RESETS[name], np.zeros(1), True
 
 
-def _lower_bound(node: Node, scale: Floats, threshold: float) -> float | None:
+def _scaled(node: Node, thresholds: Floats, v_init: Floats) -> bool:
+    """Whether a neuron's potential is in units of its threshold, so that all start alike."""
+    if node.dialect.lower_bound(node.kind) is True:
+        return True
+    fractions = v_init / thresholds
+    return not same(v_init, v_init[:1]) and same(fractions, fractions[:1])
+
+
+def _lower_bound(node: Node, threshold: float) -> float | None:
+    """The lower bound of all neurons, whose thresholds are the same where it is minus that."""
     bound = node.dialect.lower_bound(node.kind)
     node.used.add("clamp")
     if bound is False:
         return None
-    if bound is True:
-        return -threshold
-    return node.shared("clamp (in units of v_threshold)", bound * scale)
+    return -threshold if bound is True else bound
 
 
 RESETS = {

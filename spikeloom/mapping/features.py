@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.network import Network, Population
+from spikeloom.golden.network import PARAMETERS, Network, Parameter, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.mapping.geometry import geometry, shapes
 
@@ -68,7 +70,8 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.spiking and population.reset is Reset.RESTORE:
         yield Need(f"{where}: a reset that is restored", "delayed_reset", True)
     if population.per_neuron:
-        what = f"{where}: parameters that differ between neurons"
+        names = " and ".join(name for name in PARAMETERS if _differs(getattr(population, name)))
+        what = f"{where}: a different {names} in each neuron"
         yield Need(what, "neuron_parameters", True)
     if population.fraction_bits:
         what = f"{where}: a potential finer than the weights"
@@ -76,3 +79,7 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.spiking and population.max_spikes > 1:
         what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))
+
+
+def _differs(parameter: Parameter | None) -> bool:
+    return isinstance(parameter, np.ndarray) and bool((parameter != parameter[0]).any())

@@ -28,7 +28,7 @@ class Comparison:
     spikes_float, spikes_integer
         Total number of spikes.
     state_max_error, state_rms_error
-        Of the potentials after the last step, integer / scale - float, in the unit of the floats.
+        Of the potentials after the last step, integer - float, in the unit of the floats.
     """
 
     population: str
@@ -87,7 +87,7 @@ def compare_float(
     comparisons = []
     for row in report.populations:
         name = row.population
-        error = integers.states[name] / row.state_scale - floats.states[name]
+        error = row.potentials(integers.states[name]) - floats.states[name]
         spikes, trained = integers.spikes.get(name), floats.spikes.get(name)
         comparisons.append(
             Comparison(

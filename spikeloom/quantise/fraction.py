@@ -72,7 +72,9 @@ def choose_fraction_bits(
     needed = _needed(net, population, scale, on_a_grid, most)
     if needed <= most or on_a_grid:
         return min(most, needed)
-    return _closest_leak(typical_states(net, population)[0] * float(scale), population.decay, most)
+    return _closest_leak(
+        float(np.min(typical_states(net, population)[0])) * float(scale), population.decay, most
+    )
 
 
 def _likely_reach(net: FloatNetwork, population: FloatPopulation, max_count: int) -> float:
@@ -134,16 +136,16 @@ def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
     return min(range(most, max(most - 3, -1), -1), key=error)
 
 
-def _units_for(decay: PerNeuron, state: float) -> float:
+def _units_for(decay: PerNeuron, state: PerNeuron) -> float:
     """Units per 1 with which truncation of a `state` of this magnitude is negligible.
 
     On average a step takes half a unit more than the decay does of a state half as large.
     """
-    decays = np.atleast_1d(np.asarray(decay, np.float64))
-    partial = decays[(decays > 0) & (decays < 1)]
-    if not partial.size or not state:
+    decays, states = np.broadcast_arrays(np.atleast_1d(decay), state)
+    truncated = (decays > 0) & (decays < 1) & (states > 0)
+    if not truncated.any():
         return 0.0
-    return 1 / NEGLIGIBLE / float(partial.min()) / state
+    return 1 / NEGLIGIBLE / float((decays * states)[truncated].min())
 
 
 def _log2(value: Fraction) -> float:

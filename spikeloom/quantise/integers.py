@@ -10,12 +10,16 @@ With the scale s and the fraction bits f of a population, S = s * 2**f:
     subtrahend = rint(threshold * S)       the amount that a reset by subtraction takes away
     decays     = rint(4096 * decay)        for slow ones see `spikeloom.quantise.leak`
 
+Each neuron has its own of a parameter that differs between neurons. With several spikes in a step
+each subtracts the threshold that it is compared with, rint(threshold * S).
+
 rint rounds halves to even. Thresholds and resets are computed in rational numbers, so a threshold
 of a whole number of weight units stays exactly that. Only rounding is lossy. A number that does not
 fit its width is refused.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -193,7 +197,7 @@ def _connection(
 
 def _population(
     population: FloatPopulation,
-    typical: tuple[float, float],
+    typical: tuple[PerNeuron, float],
     scale: Scale,
     phase: int,
     state_bits: int,
@@ -213,23 +217,21 @@ def _population(
         integers: Integers = np.rint(values * float(scale.state)).astype(np.int64)
         return integers
 
-    unit = float(scale.state)
+    potential, current = typical_units(typical, scale)
     synaptic = None
     if population.synaptic_decay is not None:
-        current = round(typical[1] * unit)
-        synaptic = _each(population.synaptic_decay, lambda decay: integer_decay(decay, current))
-    state = round(typical[0] * unit)
+        synaptic = _each(integer_decay, population.synaptic_decay, current)
     return Population(
         population.name,
         population.size,
         array("bias", bias_bits),
         phase=phase,
-        decay=_each(population.decay, lambda decay: integer_decay(decay, state)),
+        decay=_each(integer_decay, population.decay, potential),
         threshold=threshold,
         inclusive=population.inclusive,
         spiking=population.spiking,
         reset=population.reset,
-        v_reset=_each(population.v_reset, lambda value: rounded(value, "v_reset")),
+        v_reset=_each(lambda value: rounded(value, "v_reset"), population.v_reset),
         v_init=rounded(population.v_init, "v_init"),
         image=population.image,
         synaptic_decay=synaptic,
@@ -242,12 +244,20 @@ def _population(
     )
 
 
-def _each(values: PerNeuron, integer: Callable[[float], int]) -> Parameter:
-    """The integer of a shared parameter, or of that of each neuron."""
-    if not isinstance(values, np.ndarray):
-        return integer(float(values))
-    distinct, places = np.unique(values, return_inverse=True)
-    return np.array([integer(float(value)) for value in distinct], np.int64)[places]
+def typical_units(typical: tuple[PerNeuron, float], scale: Scale) -> tuple[Parameter, int]:
+    """Typical states, in whole units."""
+    unit = float(scale.state)
+    return _each(lambda potential: round(potential * unit), typical[0]), round(typical[1] * unit)
+
+
+def _each(integer: Callable[..., int], *arguments: PerNeuron | Parameter) -> Parameter:
+    """The integer that each neuron gets from its `arguments`: one, where all get the same."""
+    if not any(isinstance(argument, np.ndarray) for argument in arguments):
+        return integer(*arguments)
+    rows = zip(*(argument.tolist() for argument in np.broadcast_arrays(*arguments)), strict=True)
+    known = functools.cache(integer)
+    integers = np.array([known(*row) for row in rows], np.int64)
+    return integers if (integers != integers[0]).any() else int(integers[0])
 
 
 def _threshold(
@@ -260,15 +270,17 @@ def _threshold(
         rounded = scale.whole(trained)
         if rounded is None:
             rounded = math.ceil(exact) if population.inclusive else math.floor(exact)
+            if population.max_spikes > 1:
+                rounded = round(exact)  # also what each spike subtracts
         # With "u > threshold", a threshold at the upper end of the range could not be exceeded.
         reached = rounded if population.inclusive or not population.spiking else rounded + 1
         _check_fits(population, "threshold", reached, state_bits, trained)
         return rounded
 
-    threshold = _each(population.threshold, compared)
+    threshold = _each(compared, population.threshold)
     if population.reset not in (Reset.SUBTRACT, Reset.RESTORE) or not population.spiking:
         return threshold, None
-    nearest = _each(population.threshold, lambda trained: round(Fraction(trained) * scale.state))
+    nearest = _each(lambda trained: round(Fraction(trained) * scale.state), population.threshold)
     return threshold, None if np.array_equal(nearest, threshold) else nearest
 
 

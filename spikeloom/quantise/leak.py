@@ -5,6 +5,7 @@ A slow decay is few units of 1/4096, and truncation adds to it. So of the two in
 rate; a fast decay is rounded to the nearest.
 """
 
+import functools
 import math
 
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE
@@ -41,6 +42,7 @@ def time_constant(decay: float) -> float | None:
     return -1 / math.log1p(-decay) if 0 < decay < 1 else None
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def integer_time_constant(k: int, start: int) -> float | None:
     """Steps in which `start`, > 0, decays to 1/e of it with k/4096 forgotten and truncation.
 

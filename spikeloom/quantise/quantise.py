@@ -11,6 +11,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS
 from spikeloom.importer.float_network import FloatNetwork, with_delays
 from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.integers import (
     STATE_BITS,
     SUM_BITS,
@@ -23,6 +24,7 @@ from spikeloom.quantise.records import QuantisationReport
 from spikeloom.quantise.report import make_report
 from spikeloom.quantise.saturation import saturations
 from spikeloom.quantise.scales import choose_scales
+from spikeloom.quantise.uniform import with_uniform_thresholds
 
 
 def quantise(
@@ -35,6 +37,7 @@ def quantise(
     max_count: int = 1,
     weight_pairs: bool = False,
     max_fraction_bits: int = 0,
+    neuron_parameters: bool = True,
     scales: Mapping[str, float | Fraction] | None = None,
     calibration: Mapping[str, ArrayLike] | ArrayLike | None = None,
 ) -> tuple[Network, QuantisationReport]:
@@ -65,6 +68,10 @@ def quantise(
     max_fraction_bits
         Maximum number of bits by which a potential's unit may be finer than a weight's, 0..12: the
         `fraction_bits` of the fabric.
+    neuron_parameters
+        Neurons of a population may have parameters of their own, as on a fabric with
+        `neuron_parameters`. Without, thresholds that differ are made uniform where possible, by
+        scaling the weights of each neuron.
     scales
         Integer units per unit of the float potential for some populations, by name: positive
         numbers.
@@ -86,6 +93,9 @@ def quantise(
     pairs = weight_pairs or weight_bits == 16
     bits = 8 if weight_bits == 16 else weight_bits
     widths = Widths(bits, state_bits, sum_bits, pairs, max_fraction_bits)
+    gains: dict[str, Floats] = {}
+    if not neuron_parameters:
+        net, gains = with_uniform_thresholds(net)
     peaks = None
     if calibration is not None:
         delayed = with_delays(net, scheduled_delays(net, schedule))
@@ -93,7 +103,7 @@ def quantise(
     chosen = choose_scales(net, widths, max_count, scales, peaks)
     network = to_integers(net, chosen, widths, schedule, max_count)
     counts = None if calibration is None else saturations(network, calibration)
-    return network, make_report(net, network, chosen, schedule, counts)
+    return network, make_report(net, network, chosen, schedule, counts, gains)
 
 
 def _check_arguments(

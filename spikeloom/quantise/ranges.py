@@ -13,6 +13,7 @@ from spikeloom.importer.float_network import (
     FloatConvolution,
     FloatNetwork,
     FloatPopulation,
+    PerNeuron,
 )
 from spikeloom.importer.linear_maps import Floats, magnitude
 
@@ -68,16 +69,17 @@ def potentials(population: FloatPopulation) -> list[float]:
     return named
 
 
-def typical_states(net: FloatNetwork, population: FloatPopulation) -> tuple[float, float]:
+def typical_states(net: FloatNetwork, population: FloatPopulation) -> tuple[PerNeuron, float]:
     """Magnitudes of a potential and of a synaptic current by which a decay is judged.
 
-    The threshold, if it spikes at a positive one, else a typical weight; a typical weight.
+    The threshold of each neuron, if it spikes at a positive one, else a typical weight; a typical
+    weight.
     """
     arrays = [connection.weights.ravel() for connection in net.into(population.name)]
     weights = np.concatenate([*arrays, np.zeros(0)])
     weight = math.sqrt(np.mean(weights[weights != 0] ** 2)) if weights.any() else 0.0
-    threshold = float(np.min(population.threshold))
-    return threshold if population.spiking and threshold > 0 else weight, weight
+    threshold = population.threshold
+    return threshold if population.spiking and np.min(threshold) > 0 else weight, weight
 
 
 def exact_numbers(population: FloatPopulation) -> Floats:

@@ -5,6 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.integers import Schedule
 from spikeloom.quantise.scales import Origin
 
@@ -53,7 +57,8 @@ class ConnectionReport:
 class PopulationReport:
     """How one population was quantised.
 
-    Where parameters differ between neurons, a decay or threshold is the lowest of any neuron.
+    Where parameters differ between neurons, a decay is that of the neuron whose leak changes most,
+    and the threshold is the lowest.
 
     Parameters
     ----------
@@ -68,6 +73,11 @@ class PopulationReport:
         Weights, biases, thresholds and resets are all exact, because they lie on a grid.
     fraction_bits
         f: integer potential = s * 2**f * potential.
+    per_neuron
+        Parameters whose integers differ between neurons; others are shared.
+    gains
+        Gain of each neuron's potential that makes thresholds uniform; None where none was needed.
+        Potentials and weights in this report include it.
     weight
         Errors of all weights into it.
     bias_max_error
@@ -104,6 +114,8 @@ class PopulationReport:
     grid: str | None
     exact: bool
     fraction_bits: int
+    per_neuron: tuple[str, ...]
+    gains: tuple[float, ...] | None
     weight: WeightError
     bias_max_error: float
     decay: float
@@ -125,8 +137,14 @@ class PopulationReport:
 
     @property
     def state_scale(self) -> float:
-        """Integer potential / float potential."""
+        """Integer potential / float potential, without `gains`."""
         return self.scale * (1 << self.fraction_bits)
+
+    def potentials(self, states: NDArray[np.int64]) -> Floats:
+        """Integer potentials, shape (..., size), in the unit of the float network."""
+        gains = 1.0 if self.gains is None else np.array(self.gains)
+        potentials: Floats = states / (self.state_scale * gains)
+        return potentials
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Lines of the report: notes on choices, and warnings of losses that are hardly intended."""
 
+import math
 from collections.abc import Iterator
 
 from spikeloom.golden.spec import DECAY_ONE
@@ -29,6 +30,13 @@ def notes(report: PopulationReport) -> Iterator[str]:
         yield f"{where}: exact on a grid of {report.grid}"
     elif report.grid is not None:
         yield f"{where}: weights exact on a grid of {report.grid}, biases or potentials rounded"
+    if report.per_neuron:
+        yield f"{where}: each neuron has its own {', '.join(report.per_neuron)}"
+    if report.gains is not None:
+        yield (
+            f"{where}: weights scaled by up to {max(report.gains):.3g} to make thresholds uniform; "
+            'fabric={"neuron_parameters": True} keeps them as they are'
+        )
 
 
 def warnings(report: PopulationReport) -> Iterator[str]:
@@ -67,6 +75,19 @@ def relative(value: float, reference: float) -> float:
     return value / reference - 1 if reference else 0.0
 
 
+def excess(decay: float, integer: int, tau: float | None, effective: float | None) -> float:
+    """Change of a decay relative to its tolerance.
+
+    Infinite where the integer forgets nothing or everything, and the decay does not.
+    """
+    if (integer == 0) != (decay == 0) or (integer == DECAY_ONE) != (decay == 1):
+        return math.inf
+    if tau is not None and effective is not None and tau > SHORT_TAU:
+        return abs(relative(effective, tau)) / TAU_TOLERANCE
+    retained = relative(1 - integer / DECAY_ONE, 1 - decay)
+    return max(abs(relative(integer / DECAY_ONE, decay)), abs(retained)) / DECAY_TOLERANCE
+
+
 def _decay_warnings(
     where: str, kind: str, decay: float, integer: int, tau: float | None, effective: float | None
 ) -> Iterator[str]:
@@ -75,26 +96,22 @@ def _decay_warnings(
         yield f"{became}, so it never leaks; raise dt, or shorten the time constant"
     elif decay < 1 and integer == DECAY_ONE:
         yield f"{became}, so it keeps nothing; lower dt, or lengthen the time constant"
+    elif excess(decay, integer, tau, effective) <= 1:
+        return
     elif tau is not None and effective is not None and tau > SHORT_TAU:
-        if abs(effective / tau - 1) > TAU_TOLERANCE:
-            rounded = time_constant(integer / DECAY_ONE) or effective
-            by_rounding = abs(rounded - tau) > abs(rounded - effective)
-            yield (
-                f"{where}: a {kind}time constant of {tau:.4g} steps became {effective:.4g}, as "
-                f"{integer}/{DECAY_ONE} and truncation make it; "
-                + (
-                    "choose dt or the time constant so that the decay is nearer to n/4096"
-                    if by_rounding
-                    else "raise state_bits, or use a fabric with fraction_bits, or weight_bits=16"
-                )
+        rounded = time_constant(integer / DECAY_ONE) or effective
+        by_rounding = abs(rounded - tau) > abs(rounded - effective)
+        yield (
+            f"{where}: a {kind}time constant of {tau:.4g} steps became {effective:.4g}, as "
+            f"{integer}/{DECAY_ONE} and truncation make it; "
+            + (
+                "choose dt or the time constant so that the decay is nearer to n/4096"
+                if by_rounding
+                else "raise state_bits, or use a fabric with fraction_bits, or weight_bits=16"
             )
-    else:
-        changes = (
-            relative(integer / DECAY_ONE, decay),
-            relative(1 - integer / DECAY_ONE, 1 - decay),
         )
-        if max(abs(change) for change in changes) > DECAY_TOLERANCE:
-            yield f"{became}; choose dt or the time constant so that the decay is nearer to n/4096"
+    else:
+        yield f"{became}; choose dt or the time constant so that the decay is nearer to n/4096"
 
 
 def _threshold_warnings(where: str, report: PopulationReport) -> Iterator[str]:

@@ -1,18 +1,20 @@
 """From a float network, its integers and their scales to a report."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.network import Network, Parameter
+from spikeloom.golden.network import PARAMETERS, Network, Parameter
 from spikeloom.golden.spec import DECAY_ONE
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import Floats, magnitude
 from spikeloom.quantise.grid import on_grid
-from spikeloom.quantise.integers import Schedule, bits_of, worst_sums
+from spikeloom.quantise.integers import Schedule, bits_of, typical_units, worst_sums
 from spikeloom.quantise.leak import integer_time_constant, time_constant
 from spikeloom.quantise.ranges import Widths, exact_numbers, typical_states
 from spikeloom.quantise.records import (
@@ -21,7 +23,7 @@ from spikeloom.quantise.records import (
     QuantisationReport,
     WeightError,
 )
-from spikeloom.quantise.remarks import notes, relative, warnings
+from spikeloom.quantise.remarks import excess, notes, relative, warnings
 from spikeloom.quantise.scales import Scale
 
 SIMPLE = 1 << 20
@@ -34,10 +36,12 @@ def make_report(
     scales: Mapping[str, Scale],
     schedule: Schedule,
     saturations: Mapping[str, int] | None = None,
+    gains: Mapping[str, Floats] | None = None,
 ) -> QuantisationReport:
     """The report on `network`, the integers of `net` at these `scales`.
 
-    `saturations` has the updates of each population that saturated on calibration events.
+    `saturations` has the updates of each population that saturated on calibration events, `gains`
+    what made thresholds of some populations of `net` uniform.
     """
     pairs = len(network.connections) == 2 * len(net.connections) > 0
     weights = _whole_weights(network, pairs)
@@ -55,6 +59,7 @@ def make_report(
             _joined([errors[n] for n in into]),
             scales[name],
         )
+        gain = (gains or {}).get(name)
         used = max((int(np.abs(weights[n]).max(initial=0)) for n in into), default=0)
         populations.append(
             _population_report(
@@ -65,6 +70,7 @@ def make_report(
                 typical_states(net, population),
                 used / largest if used else 1.0,
                 None if saturations is None else saturations[name],
+                None if gain is None else tuple(gain.tolist()),
             )
         )
     halves = network.connections[:: 2 if pairs else 1]
@@ -104,9 +110,10 @@ def _population_report(
     network: Network,
     scale: Scale,
     weight: WeightError,
-    typical: tuple[float, float],
+    typical: tuple[PerNeuron, float],
     weight_limit: float,
     saturations: int | None,
+    gains: tuple[float, ...] | None,
 ) -> PopulationReport:
     integer = network.population(population.name)
     low, high = worst_sums(integer, network)
@@ -124,13 +131,14 @@ def _population_report(
         int(resting.min()) + low_input + int(bias.min()) + int(leak.min()),
         int(resting.max()) + high_input + int(bias.max()) + int(leak.max()),
     )
-    # Of neurons that differ, the one with the slowest leak, and the one with the lowest threshold.
-    decay, k = _lowest(population.decay, integer.decay)
-    threshold, integer_threshold = _lowest(population.threshold, integer.threshold)
-    synaptic, k_syn = None, None
+    potential, current = typical_units(typical, scale)
+    leak_of = _least_accurate(population.decay, integer.decay, potential)
+    current_of = None
     if population.synaptic_decay is not None and integer.synaptic_decay is not None:
-        synaptic, k_syn = _lowest(population.synaptic_decay, integer.synaptic_decay)
-    potential, current = (max(1, round(state * float(scale.state))) for state in typical)
+        current_of = _least_accurate(population.synaptic_decay, integer.synaptic_decay, current)
+    lowest = int(np.argmin(population.threshold))
+    threshold = float(np.ravel(population.threshold)[lowest])
+    integer_threshold = int(np.broadcast_to(integer.threshold, population.size)[lowest])
     exact = scale.grid is not None and on_grid(exact_numbers(population), scale.state)
     return PopulationReport(
         population.name,
@@ -142,32 +150,47 @@ def _population_report(
         None if scale.grid is None else _text(scale.grid),
         exact,
         scale.fraction_bits,
+        tuple(name for name in PARAMETERS if isinstance(getattr(integer, name), np.ndarray)),
+        gains,
         weight,
         magnitude(bias / float(scale.state) - population.bias),
-        decay,
-        k,
-        relative(k / DECAY_ONE, decay),
-        time_constant(decay),
-        integer_time_constant(k, potential),
+        leak_of.decay,
+        leak_of.integer,
+        relative(leak_of.integer / DECAY_ONE, leak_of.decay),
+        leak_of.tau,
+        leak_of.effective_tau,
         threshold,
         integer_threshold,
         float(integer_threshold / scale.state - Fraction(threshold)),
         network.sum_bits - max(bits_of(value) for value in (low, high)),
         network.state_bits - max(bits_of(value) for value in reach),
-        synaptic,
-        k_syn,
-        None if synaptic is None else time_constant(synaptic),
-        None if k_syn is None else integer_time_constant(k_syn, current),
+        None if current_of is None else current_of.decay,
+        None if current_of is None else current_of.integer,
+        None if current_of is None else current_of.tau,
+        None if current_of is None else current_of.effective_tau,
         weight_limit,
         saturations,
     )
 
 
-def _lowest(trained: PerNeuron, integer: Parameter) -> tuple[float, int]:
-    """A parameter of the neuron where it is lowest, as trained and as an integer."""
-    neuron = int(np.argmin(trained))
-    integers = np.ravel(integer)
-    return float(np.ravel(trained)[neuron]), int(integers[neuron % integers.size])
+@dataclass(frozen=True)
+class Leak:
+    """A decay as trained and as an integer, and the time constants of both."""
+
+    decay: float
+    integer: int
+    tau: float | None
+    effective_tau: float | None
+
+
+def _least_accurate(trained: PerNeuron, integer: Parameter, state: Parameter) -> Leak:
+    """The decay of the neuron where it changes most; `state` is what decays."""
+    rows = zip(*(np.ravel(a) for a in np.broadcast_arrays(trained, integer, state)), strict=True)
+    leaks = (
+        Leak(decay, k, time_constant(decay), integer_time_constant(k, max(1, start)))
+        for decay, k, start in {(float(row[0]), int(row[1]), int(row[2])) for row in rows}
+    )
+    return max(leaks, key=lambda leak: (excess(*dataclasses.astuple(leak)), leak.decay))
 
 
 def _weight_error(weights: Floats, steps_off: Floats, scale: Scale) -> WeightError:

@@ -275,11 +275,17 @@ def _calibrated_limit(
 
 
 def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
-    """The scale, lowered until a threshold that several spikes of a step share is whole."""
+    """The scale, lowered until a threshold that several spikes of a step share is whole.
+
+    Thresholds of one neuron each are rounded.
+    """
     if population.max_spikes == 1:
         return scale
-    threshold = Fraction(population.shared("threshold"))
-    if scale.whole(population.shared("threshold")):
+    lowest = float(np.min(population.threshold))
+    if scale.whole(lowest):
+        return scale
+    threshold = Fraction(lowest)
+    if isinstance(population.threshold, np.ndarray) and threshold * scale.state > 1:
         return scale
     if scale.origin == "given":
         raise SpikeloomError(

@@ -119,7 +119,7 @@ def test_networks_of_images(data: st.DataObject, everything: bool) -> None:
         ),
         (
             {"v_reset": np.array([1, 2])},
-            "parameters that differ between neurons needs neuron_parameters=True",
+            "a different v_reset in each neuron needs neuron_parameters=True",
             "neuron_parameters=true",
         ),
         (

@@ -322,6 +322,8 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "grid",
         "exact",
         "fraction_bits",
+        "per_neuron",
+        "gains",
         *errors,
         "bias_max_error",
         "decay",
