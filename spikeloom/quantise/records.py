@@ -205,5 +205,5 @@ def _flat(report: PopulationReport | ConnectionReport) -> dict[str, Any]:
         if isinstance(value, WeightError):
             row |= {f"weight_{key}": v for key, v in dataclasses.asdict(value).items()}
         else:
-            row[field.name] = value
+            row[field.name] = list(value) if isinstance(value, tuple) else value
     return row

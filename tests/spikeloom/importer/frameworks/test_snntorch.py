@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from nir_frameworks import check, events, need, quiet, seeded, step_by_step, widen
 
+import spikeloom
+from spikeloom.golden.spec import Reset
+from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
+from spikeloom.quantise import quantise
+from spikeloom.quantise.fidelity import compare_float
 
 torch = need("torch", "PyTorch")
 need("nirtorch", "NIRTorch")
@@ -62,6 +67,66 @@ def test_layers(kind: str, mechanism: str, delay: bool, vector: bool, gain: floa
     widen(torch, model, gain)
     options = {"reset": mechanism, "reset_delay": delay}
     check_model(model, events(12), {"1": first, "3": second}, **options)
+
+
+def vectors(first: str, second: str, mechanism: str, delay: bool) -> FloatNetwork:
+    """Two layers whose decays and thresholds differ between neurons, imported."""
+    reset = {"reset_mechanism": mechanism, "reset_delay": delay}
+    model = torch.nn.Sequential(
+        torch.nn.Linear(12, 9),
+        neuron(first, (9,), True, **reset),
+        torch.nn.Linear(9, 5, bias=False),
+        neuron(second, (5,), True, **reset),
+    )
+    widen(torch, model, 2.0)
+    graph = export(model, torch.zeros(1, 12))
+    return load_nir(graph, "snntorch", reset=mechanism, reset_delay=delay)
+
+
+@pytest.mark.parametrize("delay", [True, False], ids=["late", "at once"])
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("kind", ["Leaky", "Synaptic"])
+@pytest.mark.parametrize(("bits", "limit"), [(8, 0.02), (16, 0.001)])
+def test_vectors_as_integers(
+    kind: str, mechanism: str, delay: bool, bits: int, limit: float
+) -> None:
+    """Spikes that differ from those in float, in the first layer; the second adds up its own."""
+    net = vectors(kind, kind, mechanism, delay)
+    network, report = quantise(
+        net, weight_bits=bits, state_bits=2 * bits if bits == 8 else 24, max_fraction_bits=12
+    )
+    assert not report.warnings
+    late = delay and mechanism != "none" and (kind == "Synaptic" or mechanism == "subtract")
+    for population in network.populations:
+        assert population.per_neuron
+        assert population.delayed_reset == late
+        assert (population.reset is Reset.RESTORE) == (mechanism == "subtract" and not delay)
+    first, second = compare_float(net, network, report, events(12) > 0).populations
+    assert first.agreement is not None
+    assert second.agreement is not None
+    assert 1 - first.agreement <= limit
+    assert 1 - second.agreement <= 4 * limit
+    for layer in (first, second):
+        assert layer.spikes_float > 40
+        assert abs(layer.spikes_integer / layer.spikes_float - 1) <= 2.5 * limit
+
+
+@pytest.mark.parametrize(("mechanism", "delay"), [("subtract", False), ("zero", True)])
+def test_vectors_in_rtl(mechanism: str, delay: bool) -> None:
+    program = spikeloom.compile(vectors("Synaptic", "Leaky", mechanism, delay))
+    assert program.fabric.neuron_parameters
+    assert program.fabric.delayed_reset
+    bits = events(12) > 0
+    with spikeloom.open(program, backend="golden") as device:
+        golden = device.run(bits)
+    with spikeloom.open(program, backend="verilator") as device:
+        rtl = device.run(bits)
+    for name in ("1", "3"):
+        assert golden.spikes[name].sum() > 20
+        assert np.array_equal(golden.spikes[name], rtl.spikes[name])
+        assert np.array_equal(golden.states[name], rtl.states[name])
+    assert rtl.cycles.tolist() == golden.cycles.tolist()
+    assert rtl.errors == 0
 
 
 @pytest.mark.parametrize("vector", [False, True], ids=["scalar", "vector"])
@@ -139,7 +204,8 @@ def test_convolution_and_pooling(mechanism: str) -> None:
 
 
 def test_potentials_read_at_the_end_are_those_of_snntorch() -> None:
-    layer = snn.Leaky(torch.full((9,), 0.9), threshold=torch.ones(9), output=True, init_hidden=True)
+    thresholds = torch.linspace(0.6, 1.4, 9)
+    layer = snn.Leaky(torch.full((9,), 0.9), threshold=thresholds, output=True, init_hidden=True)
     model = torch.nn.Sequential(torch.nn.Linear(12, 9), layer)
     widen(torch, model, 3.0)
     x = events(12)
