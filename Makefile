@@ -47,12 +47,14 @@ frameworks: .venv/frameworks
 
 # What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults
-# on the line of a virtual board. Netlists of boards, baked ones too. The longest proof. The line that
-# make prints, with its seed, does the same again.
+# on the line of a virtual board. Netlists of boards, baked ones too. The longest proof. New examples of
+# every property, where `make test` draws the same ones each time. The line that make prints, with its
+# seed, does the same again.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
-		$(BIN)/pytest -n 2 --dist worksteal -m 'soak or load' -rP
+		$(BIN)/pytest -n 2 --dist worksteal -rP -m 'soak or load or hypothesis' \
+		--hypothesis-profile soak --hypothesis-seed $(SEED)
 
 # mypy follows the links in spikeloom/; its report names the files where they are.
 lint: .venv/test

@@ -1,10 +1,18 @@
-"""Fixtures that all tests share."""
+"""Fixtures and settings that all tests share."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+# The same examples in every run, and no time limit that a busy machine could exceed. Profile `soak`
+# (`--hypothesis-profile`) draws new ones; `--hypothesis-seed` repeats them.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("soak", derandomize=False, deadline=None, database=None, print_blob=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

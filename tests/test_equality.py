@@ -190,8 +190,6 @@ FULL = FabricConfig(
 )
 
 PROPERTY = settings(
-    derandomize=True,
-    deadline=None,
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

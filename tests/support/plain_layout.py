@@ -243,8 +243,8 @@ class PlainLayout:
                 "width": columns,
                 "row_coordinates": len(self.coordinates),
                 "column_coordinates": len(self.coordinates) + rows,
-                "stride": source.size,
-                "sum_stride": self.slots,
+                "stride": source.size if parts * positions > 1 else 0,
+                "sum_stride": self.slots if parts * positions > 1 else 0,
             }
             self.coordinates += [{"weight": y * columns * count, "count": 1} for y in range(rows)]
             self.coordinates += [{"weight": x * count, "count": 1} for x in range(columns)]
@@ -304,7 +304,7 @@ class PlainLayout:
                 "row_coordinates": len(self.coordinates),
                 "column_coordinates": len(self.coordinates) + height,
                 "channel_coordinates": len(self.coordinates) + height + width if grouped else 0,
-                "stride": 1 if grouped else channels,
+                "stride": 1 if grouped else channels if parts > 1 else 0,
                 "sum_stride": group_rows if parts > 1 else 0,
                 "row_weights": row_steps[0] * columns * tap,
                 "row_sums": row_steps[1] * out_width * self.slots,

@@ -1,6 +1,7 @@
 """Images and options of the neuron update: clocks derived by hand from docs/hardware.md."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from by_hand import (
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from naive_convolution import convolutions
+from numpy.typing import NDArray
 from plain_layout import PlainLayout
 from random_networks import PLAIN_RESETS
 
@@ -731,10 +733,42 @@ def networks(draw: st.DrawFn) -> Network:
         reject()
 
 
+def assert_does_what_the_step_level_does(
+    network: Network,
+    loaded: Memories,
+    counts: NDArray[np.int64],
+    traced: Collection[str] | None = None,
+) -> None:
+    """`traced` names the populations with traces; None: the fabric is built without."""
+    samples, steps, _ = counts.shape
+    neurons = {name: np.arange(network.size(name)) for name in traced or ()}
+    expected = simulate(network, counts, traces=neurons)
+
+    model = CycleModel(loaded.config)
+    model.load(loaded)
+    words = np.concatenate(host_words(loaded, check_inputs(network, counts))).tolist()
+    clocks, out = (np.array(column, np.uint64) for column in zip(*model.run(words), strict=True))
+    decoded = decode_packets(loaded, clocks, out, samples, steps)
+    assert decoded.spikes.keys() == expected.spikes.keys()
+    for name, spikes in expected.spikes.items():
+        np.testing.assert_array_equal(decoded.spikes[name], spikes, name)
+        assert decoded.spikes[name].dtype == spikes.dtype
+    for name, states in expected.states.items():
+        np.testing.assert_array_equal(decoded.states[name], states, name)
+    assert decoded.traces.keys() == set(traced or ())
+    assert decoded.currents.keys() == (expected.currents.keys() if traced is not None else set())
+    assert decoded.current_traces.keys() == expected.current_traces.keys()
+    for kind in ("traces", "current_traces", "currents"):
+        for name, values in getattr(decoded, kind).items():
+            np.testing.assert_array_equal(values, getattr(expected, kind)[name], name)
+    assert model.counters["errors.0"] == 0
+    assert model.counters["synops.0"] == int(expected.synops.sum())
+    assert model.counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())
+    assert not any(model.tiles[0].integrate.sums)
+
+
 @settings(
-    deadline=None,
-    max_examples=150,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(st.data(), networks())
 def test_every_option_does_what_the_step_level_does(data: st.DataObject, network: Network) -> None:
@@ -750,27 +784,43 @@ def test_every_option_does_what_the_step_level_does(data: st.DataObject, network
     source = network.inputs[0]
     shape = samples, steps, source.size
     counts = (rng.random(shape) < rate) * rng.integers(1, source.max_count + 1, shape)
-    neurons = {name: np.arange(network.size(name)) for name in traced or ()}
-    expected = simulate(network, counts, traces=neurons)
+    assert_does_what_the_step_level_does(network, loaded, counts, traced)
 
-    model = CycleModel(loaded.config)
-    model.load(loaded)
-    words = np.concatenate(host_words(loaded, check_inputs(network, counts))).tolist()
-    clocks, out = (np.array(column, np.uint64) for column in zip(*model.run(words), strict=True))
-    heard = decode_packets(loaded, clocks, out, samples, steps)
-    assert heard.spikes.keys() == expected.spikes.keys()
-    for name, spikes in expected.spikes.items():
-        np.testing.assert_array_equal(heard.spikes[name], spikes, name)
-        assert heard.spikes[name].dtype == spikes.dtype
-    for name, states in expected.states.items():
-        np.testing.assert_array_equal(heard.states[name], states, name)
-    assert heard.traces.keys() == (traced or set())
-    assert heard.currents.keys() == (expected.currents.keys() if traced is not None else set())
-    assert heard.current_traces.keys() == expected.current_traces.keys()
-    for kind in ("traces", "current_traces", "currents"):
-        for name, values in getattr(heard, kind).items():
-            np.testing.assert_array_equal(values, getattr(expected, kind)[name], name)
-    assert model.counters["errors.0"] == 0
-    assert model.counters["synops.0"] == int(expected.synops.sum())
-    assert model.counters["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values())
-    assert not any(model.tiles[0].integrate.sums)
+
+def test_a_step_that_is_as_long_as_the_weight_memory() -> None:
+    """With one group the step to the next is unused, and need not fit: here 2 of 0..1."""
+    source, image = Input("in", 2, image=(2, 1, 1)), (1, 1, 1)
+    kernel = np.array([3, -2]).reshape(1, 2, 1, 1)
+    network = Network(
+        (source,),
+        (Population("a", 1, np.array([0]), threshold=2, image=image),),
+        (Convolution("in", "a", kernel),),
+        4,
+        16,
+        24,
+    )
+    loaded = PlainLayout(network, lanes=1, slots=1, queue=1).image()
+    assert loaded.config.weight_words == 2
+    counts = np.array([[[1, 0], [0, 1], [1, 1], [1, 0]]])
+    assert simulate(network, counts).spikes["a"].any()
+    assert_does_what_the_step_level_does(network, loaded, counts)
+
+
+def test_a_matrix_from_an_image_to_one_neuron() -> None:
+    """The same of a matrix: its two words are all that there are."""
+    network = Network(
+        (Input("in", 1),),
+        (
+            Population("a", 2, np.array([3, 1]), threshold=2, image=(2, 1, 1)),
+            Population("b", 1, np.array([0]), phase=1, threshold=2),
+        ),
+        (Connection("a", "b", np.array([[3], [-1]])),),
+        4,
+        16,
+        24,
+    )
+    loaded = PlainLayout(network, lanes=2, slots=1, queue=2).image()
+    assert loaded.config.weight_words == 2
+    counts = np.zeros((1, 4, 1), np.int64)
+    assert simulate(network, counts).spikes["b"].any()
+    assert_does_what_the_step_level_does(network, loaded, counts)
