@@ -1,6 +1,6 @@
 """Sequencer: admits input, starts each phase, and waits until the fabric is quiescent."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,8 @@ class Sequencer(wiring.Component):
     Members
     -------
     host_in : In(stream.Signature(config.host_in))
-        Events and step marks.
+        Events and step marks. They wait for load words on their way to the tiles: `ready` is 0 in
+        the D clocks after each.
     event : Out(stream.Signature(config.event))
         The events, with the slot in which they are due.
     fire : Out(Command(config))
@@ -97,10 +98,10 @@ class Sequencer(wiring.Component):
             m.d.comb += self.event.p[name].eq(word[name])
         with m.If(marked):
             m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))
-        m.d.sync += [
-            lead.eq(lead + marked - finished),
-            is_open.eq(Mux(marked, lead < control.window, lead <= control.window)),
-        ]
+        admits = Mux(marked, lead < control.window, lead <= control.window)
+        if config.tree_depth:
+            admits &= ~self._loading(m)
+        m.d.sync += [lead.eq(lead + marked - finished), is_open.eq(admits)]
 
         # Clocks until `busy` answers for the present slot and command: there and back.
         settling = 2 * config.tree_depth + 1
@@ -146,3 +147,12 @@ class Sequencer(wiring.Component):
             finished.eq(self.done.valid & self.done.ready),
         ]
         return m
+
+    def _loading(self, m: Module) -> Value:
+        """Whether a load word is on its way to the tiles in the next clock."""
+        valid: list[Value] = [self.load.valid]
+        for clocks in range(1, self.config.tree_depth):
+            earlier = Signal(name=f"load_valid_{clocks}")
+            m.d.sync += earlier.eq(valid[-1])
+            valid.append(earlier)
+        return Cat(*valid).any()

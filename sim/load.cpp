@@ -1,6 +1,7 @@
-// Writes memories through a load port. Appended to `model.cpp`.
+// Writes memories through a load port, then waits `idle` clocks. Appended to `model.cpp`.
 
-SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count) {
+SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std::uint64_t count,
+                                 std::uint64_t idle) {
     auto& fabric = *static_cast<Fabric*>(handle);
     auto& payload = fabric.top->load___05Fpayload;
     fabric.top->load___05Fvalid = 1;
@@ -11,4 +12,8 @@ SPIKELOOM_API void spikeloom_load(void* handle, const std::uint32_t* words, std:
         fabric.rise();
     }
     fabric.top->load___05Fvalid = 0;
+    for (std::uint64_t n = 0; n < idle; ++n) {
+        fabric.settle();
+        fabric.rise();
+    }
 }

@@ -181,7 +181,9 @@ class Simulation:
         return self._model
 
     def _load(self, words: NDArray[np.uint32]) -> None:
-        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words))
+        # Words have arrived when a run begins, so that it counts no clock of loading.
+        depth = self.config.tree_depth
+        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words), depth)
 
     def _run(self, words: Words, patience: int, until: int | None) -> tuple[Words, Words]:
         """`run`, but for at most `until` clocks."""
@@ -334,7 +336,7 @@ def _open(path: Path) -> Any:
     library.spikeloom_destroy.restype = None
     library.spikeloom_destroy.argtypes = [pointer]
     library.spikeloom_load.restype = None
-    library.spikeloom_load.argtypes = [pointer, pointer, count]
+    library.spikeloom_load.argtypes = [pointer, pointer, count, count]
     library.spikeloom_counters.restype = None
     library.spikeloom_counters.argtypes = [pointer, pointer]
     library.spikeloom_run.argtypes = [pointer, ctypes.POINTER(_Run)]

@@ -371,13 +371,14 @@ class CycleModel:
         return probe
 
     def _load_mesh(self, between: Interconnect, load: int | None) -> None:
-        """Take a load word: CONTROL is written at once, others `tree_depth` clocks later."""
+        """Take a load word, for which the host waits: CONTROL is written at once."""
         if load is not None and self._unpack_load(load)[1] == LoadTarget.CONTROL:
             self._write(load)
-            load = None
         arriving = through(between.loads, load)
-        if arriving is not None:
+        if arriving is not None and self._unpack_load(arriving)[1] != LoadTarget.CONTROL:
             self._write(arriving)
+        if between.loads.count(None) != len(between.loads):
+            self.sequencer.close()
 
     def _pack_ends(
         self,

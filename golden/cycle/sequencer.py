@@ -65,6 +65,10 @@ class Sequencer:
         self.open = self.open_after_mark
         self.lead += 1
 
+    def close(self) -> None:
+        """Accept nothing in the next clock; call after `clock` and `mark`."""
+        self.open = False
+
     def clock(self, busy: bool, reported: bool) -> Command | None:
         """Advance the fire side by one clock.
 

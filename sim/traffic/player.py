@@ -87,7 +87,7 @@ class Player:
         self._library = library = ctypes.CDLL(str(path))
         library.spikeloom_create.restype = ctypes.c_void_p
         library.spikeloom_destroy.argtypes = [ctypes.c_void_p]
-        library.spikeloom_load.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]
+        library.spikeloom_load.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_uint64] * 2
         library.spikeloom_traffic.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Traffic)]
         self._model = library.spikeloom_create()
         weakref.finalize(self, library.spikeloom_destroy, self._model)
@@ -151,7 +151,7 @@ class Player:
             for route, row in enumerate(rows)
         )
         words = np.frombuffer(data, "<u4")
-        self._library.spikeloom_load(self._model, words.ctypes.data, len(words) // size)
+        self._library.spikeloom_load(self._model, words.ctypes.data, len(words) // size, 0)
 
 
 def play(stimuli: Stimuli, clocks: int | None = None, *, text: str | None = None) -> Outcome:

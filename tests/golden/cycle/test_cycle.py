@@ -687,31 +687,59 @@ def test_spikes_of_both_tiles_meet_in_a_third() -> None:
 
 
 def test_load_words_reach_tiles_after_the_trees() -> None:
-    # 3x2: D is 2. A route to the tile itself is loaded in clock 0, so written in 2 and read from 3.
+    # 3x2: D is 2. The route to the tile itself is loaded in clock 0, so it is written in 2.
     config = dataclasses.replace(SMALL, columns=3, rows=2)
     row = config.route_row.pack({"local": 1})
-    words = {
-        0: {"target": LoadTarget.ROUTE, "address": 1, "data": row},
-        1: {"target": LoadTarget.ROUTE, "address": 1, "tile": 7},
-        2: {
-            "target": LoadTarget.CONTROL,
-            "tile": 5,
-            "data": config.control_row.pack({"window": 1}),
-        },
-    }
-    model = CycleModel(config, trace=True)
-    probes = []
-    for clock in range(12):
-        word = config.load.pack(words[clock]) if clock in words else None
-        probe = model.clock(event(config, route=1) if clock < 5 else None, load=word)
-        probes.append(config.probe.unpack(probe))
-        # The control register is the sequencer's own.
-        assert model.sequencer.window == int(clock >= 2)
-    # Accepted in 0..4, so in L in 1..5; the first three found no route.
-    assert [p["counters.errors.0"] for p in probes[:6]] == [0, 0, 1, 2, 3, 3]
-    assert clocks_of(probes, "0.event.valid") == [6, 7]
-    # Integrate drops them, as there is no connection.
-    assert model.counters["errors.0"] == 5
+    route = {"target": LoadTarget.ROUTE, "address": 1, "data": row}
+    model = CycleModel(config)
+    table = []
+    for word in (config.load.pack(route), config.load.pack(route | {"tile": 7}), None, None):
+        model.clock(load=word)
+        table.append(model.interconnect.mesh.routers[0].table[1] if model.interconnect else None)
+    assert table == [0, 0, row, row]
+
+    # The control register is the sequencer's own, and not written again when the word arrives.
+    for window, expected in ((1, 1), (0, 0), (None, 0), (None, 0)):
+        data = None if window is None else config.control_row.pack({"window": window})
+        control = {"target": LoadTarget.CONTROL, "tile": 5, "data": data}
+        model.clock(load=None if data is None else config.load.pack(control))
+        assert model.sequencer.window == expected
+
+
+@pytest.mark.parametrize(("columns", "rows", "depth"), [(1, 1, 0), (2, 1, 1), (3, 2, 2), (5, 4, 3)])
+@pytest.mark.parametrize("last", ["route", "control"])
+def test_the_host_waits_until_load_words_have_arrived(
+    columns: int, rows: int, depth: int, last: str
+) -> None:
+    """An event offered in the clock after the last word, or later, finds its route; so do marks."""
+    config = dataclasses.replace(SMALL, columns=columns, rows=rows)
+    assert config.tree_depth == depth
+    route = {"target": LoadTarget.ROUTE, "data": config.route_row.pack({"local": 1})}
+    control = {"target": LoadTarget.CONTROL, "data": config.control_row.pack({"window": 1})}
+    connection = config.connection_row.pack({"sources": 1, "groups": 1, "synapses": 2})
+    words = [
+        {"target": LoadTarget.CONNECTION, "data": connection},
+        *((control, route) if last == "route" else (route, control)),
+    ]
+    if depth == 0:
+        words.remove(route)
+    for word in (event(config), mark(config)):
+        for gap in range(depth + 2):
+            model = CycleModel(config, trace=True)
+            for row in words:
+                model.clock(load=config.load.pack(row))
+            for _ in range(gap):
+                model.clock()
+            taken = []
+            for _ in range(depth + 3):
+                model.clock(None if any(taken) else word)
+                taken.append(model.host_in_taken)
+            # The last word transfers in clock -1 - gap; D clocks are closed.
+            assert taken.index(True) == max(depth - gap, 0)
+            for _ in range(12):
+                model.clock()
+            assert model.counters["errors.0"] == 0
+            assert model.counters["synops.0"] == (2 if word == event(config) else 0)
 
 
 def test_the_collector_takes_turns() -> None:
