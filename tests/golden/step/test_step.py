@@ -15,6 +15,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.golden.step import run as step
+from spikeloom.golden.step import sums as weight_sums
 from spikeloom.golden.step.run import Run, check_inputs, simulate
 from spikeloom.golden.step.sums import BLOCK, SPARSE, WeightSums
 
@@ -241,6 +242,30 @@ def test_float32_is_used_only_where_every_sum_is_exact() -> None:
     for weight, expected in ((127, np.float32), (-128, np.float32), (128, np.float64)):
         sums = WeightSums(np.full((1 << 17, 1), weight), 1)
         assert sums._matrix.dtype == expected
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_column_of_mixed_signs_is_summed_exactly(sign: int) -> None:
+    """One weight is beyond the integers of float32; with the other sign its column is not."""
+    beyond = (1 << 24) + 1
+    weights = sign * np.array([[beyond, 3], [-(1 << 20), -4]])
+    events = np.array([[1, 0], [0, 1], [1, 1]], np.uint8)
+    assert (WeightSums(weights, 1)(events) == events.astype(np.int64) @ weights).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("bits", [15, 31])
+def test_rows_of_mixed_signs_are_added_exactly(
+    bits: int, sign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, for the integer types of sparse events."""
+    monkeypatch.setattr(weight_sums, "LARGE", 0)
+    beyond = (1 << bits) + 1
+    weights = sign * np.array([[beyond, 3], [-(1 << bits - 4), -4], *[[0, 0]] * 62])
+    events = np.zeros((3, 64), np.uint8)
+    events[0, 0] = events[1, 1] = 1
+    assert events.mean() < SPARSE
+    assert (WeightSums(weights, 1)(events) == events.astype(np.int64) @ weights).all()
 
 
 def offset_sums(weights: NDArray[np.int64], count: int, given_events: Any) -> Any:
