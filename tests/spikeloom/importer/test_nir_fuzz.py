@@ -169,9 +169,8 @@ def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | str:
     except SpikeloomError as error:
         message = str(error)
     assert "\n" not in message
-    assert message.startswith(("graph", "node ", "nodes ", "edge ", "file ", "population ")) or (
-        message.startswith("connection ")
-    )
+    named = "graph", "node ", "nodes ", "edge ", "file ", "population ", "connection "
+    assert message.startswith((*named, str(source)))
     with pytest.raises(SpikeloomError) as again:
         load_nir(source, **options)
     assert str(again.value) == message
