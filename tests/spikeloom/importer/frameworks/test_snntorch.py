@@ -125,7 +125,6 @@ def test_vectors_in_rtl(mechanism: str, delay: bool) -> None:
         assert golden.spikes[name].sum() > 20
         assert np.array_equal(golden.spikes[name], rtl.spikes[name])
         assert np.array_equal(golden.states[name], rtl.states[name])
-    assert rtl.cycles.tolist() == golden.cycles.tolist()
     assert rtl.errors == 0
 
 
