@@ -139,7 +139,10 @@ def test_the_commands_say_what_cannot_be_baked(tmp_path: Path, program: Program)
     np.save(tmp_path / "events.npy", EVENTS)
     files = [str(tmp_path / "small.loom"), str(tmp_path / "events.npy")]
     for arguments, message in (
-        (["build", "--board", HX8K, "--bake", "-o", "x"], "--bake: say which Program is to be in"),
+        (
+            ["build", "--board", HX8K, "--bake", "-o", "x"],
+            "--bake needs a PROGRAM to put into the bitstream",
+        ),
         (["run", *files, "--board", HX8K, "--port", "x", "--bake"], "is for a virtual board"),
     ):
         done = CliRunner().invoke(cli, arguments)
