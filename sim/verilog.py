@@ -72,8 +72,10 @@ def blank(contents: Contents) -> str:
     return r"delete t:$meminit_v2 r:MEMID=\weights %i"
 
 
-def emit(config: FabricConfig, probe: bool = False) -> str:
-    """The Verilog of a fabric; the top module is `TOP`.
+def emit(config: FabricConfig, probe: bool = False, name: str = TOP) -> str:
+    """The Verilog of a fabric; the top module is `name`, and with it begin all other names.
+
+    So fabrics of different sizes, under different names, can be in one design.
 
     The text depends only on the arguments, this project and the versions of Python, Amaranth and
     Yosys: no paths, no times, no hash order. It is cached.
@@ -84,23 +86,35 @@ def emit(config: FabricConfig, probe: bool = False) -> str:
         Sizes of the fabric.
     probe
         Add the output `probe`, for a bench.
+    name
+        A Verilog identifier without `$`, of at most 100 characters.
 
     Ports: `clk`, `rst`; the streams `host_in`, `host_out` and `load`, each `<name>__valid`,
     `<name>__ready` and `<name>__payload`; `counters`; if the fabric is readable `read__active`,
     `read__word` and `read__data`; with `probe` also `probe`. A payload is one vector with the
     layout of the same name in `golden.spec`, first field in the lowest bits.
     """
-    title = "Spikeloom fabric with probe" if probe else "Spikeloom fabric"
-    return cached(title, config, lambda: generate(title, config, Fabric(config, probe), TOP))
+    title = _titled("Spikeloom fabric with probe" if probe else "Spikeloom fabric", name, TOP)
+    return cached(title, config, lambda: generate(title, config, Fabric(config, probe), name))
 
 
-def emit_axi(config: FabricConfig) -> str:
-    """The Verilog of a fabric with AXI4-Stream and AXI4-Lite; the top module is `AXI_TOP`.
+def emit_axi(config: FabricConfig, name: str = AXI_TOP) -> str:
+    """The Verilog of a fabric with AXI4-Stream and AXI4-Lite; the top module is `name`.
 
     As `emit`, with the ports of `hdl.axi.axi_fabric.AxiFabric`, such as `s_axi_awaddr`.
     """
-    title = "Spikeloom fabric with AXI"
-    return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config)))
+    title = _titled("Spikeloom fabric with AXI", name, AXI_TOP)
+    return cached(title, config, lambda: generate_axi(title, config, AxiFabric(config), name))
+
+
+def _titled(title: str, name: str, usual: str) -> str:
+    """The title of a text whose top module is `name`; raises `SpikeloomError` if it is no name."""
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        raise SpikeloomError(
+            f"module name {name!r}: must begin with a letter or underscore and have at most 100 "
+            "letters, digits and underscores"
+        )
+    return title if name == usual else f"{title}, module {name}"
 
 
 def cached(title: str, config: FabricConfig, make: Callable[[], str]) -> str:
@@ -162,14 +176,14 @@ def intermediate(
     return text
 
 
-def generate_axi(title: str, config: FabricConfig, design: Any) -> str:
+def generate_axi(title: str, config: FabricConfig, design: Any, top: str = AXI_TOP) -> str:
     """As `generate`, for an `AxiFabric`, with AXI's conventional port names."""
     # Amaranth infers the directions.
     ports = {
         "_".join(path): (Value.cast(value), None)
         for path, _, value in design.signature.flatten(design)
     }
-    return generate(title, config, design, AXI_TOP, ports)
+    return generate(title, config, design, top, ports)
 
 
 @contextmanager

@@ -9,14 +9,27 @@ from spikeloom.golden.spec.numbers import TILE_COUNTERS
 from spikeloom.golden.spec.payloads import Payloads
 from spikeloom.golden.spec.words import Layout, index_bits, layout
 
+MAX_PACKET_BITS = 64
+"""Maximum width of `host_out`: hosts handle packets as integers of this width."""
+
 
 @dataclass(frozen=True)
 class FabricConfig(Payloads):
     """Sizes and options of a fabric, and the widths and layouts that follow from them.
 
     `Sizes` documents every parameter and its range; `Rows` lays out the memories, `Payloads` the
-    streams.
+    streams. A packet to the host has at most `MAX_PACKET_BITS`.
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.host_out.width > MAX_PACKET_BITS:
+            parts = ", ".join(f"{field.name} {field.width}" for field in self.host_out.fields)
+            raise SpikeloomError(
+                f"FabricConfig: a packet to the host (host_out) has {self.host_out.width} bits "
+                f"({parts}), and {MAX_PACKET_BITS} is the maximum: reduce tiles, populations, "
+                "neurons and axons, extent or state_bits"
+            )
 
     @property
     def counters(self) -> Layout:

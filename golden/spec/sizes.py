@@ -13,6 +13,29 @@ from spikeloom.golden.spec.numbers import (
 )
 from spikeloom.golden.spec.words import count_bits, index_bits
 
+RANGES = {
+    "columns": (1, 8),
+    "rows": (1, 8),
+    "lanes": (1, 16),
+    "state_bits": (8, 24),
+    "sum_bits": (8, 32),
+    "neurons": (1, 1 << 16),
+    "weight_words": (1, 1 << 24),
+    "slots": (1, 16),
+    "axons": (1, 1 << 16),
+    "populations": (1, 256),
+    "connections": (1, 1024),
+    "targets": (1, 1024),
+    "queue": (1, 1024),
+    "counter_bits": (16, 64),
+    "routes": (1, 1024),
+    "buffer": (3, 16),
+    "extent": (1, 256),
+    "coordinates": (1, 4096),
+    "fraction_bits": (0, MAX_FRACTION_BITS),
+}
+"""Minimum and maximum of the sizes that are a range."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -116,27 +139,6 @@ class Sizes:
     multipliers: bool = True
 
     def __post_init__(self) -> None:
-        ranges = {
-            "columns": (1, 8),
-            "rows": (1, 8),
-            "lanes": (1, 16),
-            "state_bits": (8, 24),
-            "sum_bits": (8, 32),
-            "neurons": (1, 1 << 16),
-            "weight_words": (1, 1 << 24),
-            "slots": (1, 16),
-            "axons": (1, 1 << 16),
-            "populations": (1, 256),
-            "connections": (1, 1024),
-            "targets": (1, 1024),
-            "queue": (1, 1024),
-            "counter_bits": (16, 64),
-            "routes": (1, 1024),
-            "buffer": (3, 16),
-            "extent": (1, 256),
-            "coordinates": (1, 4096),
-            "fraction_bits": (0, MAX_FRACTION_BITS),
-        }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool):
@@ -159,7 +161,7 @@ class Sizes:
             raise SpikeloomError(
                 f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"
             )
-        for name, (low, high) in ranges.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")

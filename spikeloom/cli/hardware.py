@@ -41,26 +41,43 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
     is_flag=True,
     help="Also write a FuseSoC core file, named as OUTPUT with suffix .core.",
 )
+@click.option(
+    "--name",
+    help=f"Name of the top module, with which the names of all others begin, so that several "
+    f"fabrics can be in one design; default: {TOP}, or {AXI_TOP} with --axi.",
+)
+@click.option("--board", "board_name", help="Start from the sizes of this board, not the defaults.")
 @SIZES
 def verilog(
-    program: Path | None, output: Path, axi: bool, core: bool, sizes: tuple[str, ...]
+    program: Path | None,
+    output: Path,
+    axi: bool,
+    core: bool,
+    name: str | None,
+    board_name: str | None,
+    sizes: tuple[str, ...],
 ) -> None:
     """Write the Verilog of a Program's fabric, or of a fabric with the given sizes.
 
     It does not contain the network, which is loaded at run time.
     """
-    if program is not None and sizes:
-        raise SpikeloomError("--set cannot be combined with a Program, which fixes the sizes")
+    if program is not None and (sizes or board_name):
+        option = "--set" if sizes else "--board"
+        raise SpikeloomError(f"{option} cannot be combined with a Program, which fixes the sizes")
     described = output.with_suffix(".core")
     if core and output == described:
         raise SpikeloomError(f"--core writes {described} too: give the Verilog another name")
+    usual = FabricConfig() if board_name is None else board_named(board_name).fabric
     config = (
-        Program.load(program).fabric if program is not None else FabricConfig(**fabric_sizes(sizes))
+        Program.load(program).fabric
+        if program is not None
+        else dataclasses.replace(usual, **fabric_sizes(sizes))
     )
-    write_text(output, emit_axi(config) if axi else emit(config))
+    top = name or (AXI_TOP if axi else TOP)
+    write_text(output, emit_axi(config, top) if axi else emit(config, name=top))
     click.echo(f"wrote {output}")
     if core:
-        write_text(described, fusesoc_core(output.name, AXI_TOP if axi else TOP))
+        write_text(described, fusesoc_core(output.name, top))
         click.echo(f"wrote {described}")
 
 

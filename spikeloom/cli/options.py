@@ -14,6 +14,8 @@ from spikeloom.devices.device import Events
 from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
+from spikeloom.golden.spec.sizes import RANGES
 from spikeloom.importer.dialects import check_options
 
 
@@ -55,12 +57,30 @@ TRACE = click.option(
     help="Send the state of this population, or of these of its neurons, after every step; "
     "repeatable. The fabric needs --set traces=true.",
 )
+
+
+def _sizes_help() -> str:
+    """Every size and option of a fabric with its default and its range."""
+    choices = {"weight_bits": WEIGHT_BITS, "max_spikes": SPIKES_PER_STEP}
+    parts = []
+    for field in dataclasses.fields(FabricConfig):
+        if field.name in RANGES:
+            allowed = "{}..{}".format(*RANGES[field.name])
+        elif field.name in choices:
+            allowed = ", ".join(map(str, choices[field.name]))
+        else:
+            allowed = "true or false"
+        parts.append(f"{field.name}={json.dumps(field.default)} ({allowed})")
+    return "; ".join(parts)
+
+
 SIZES = click.option(
     "--set",
     "sizes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a size or option of the fabric, such as lanes=4 or delayed_reset=true; repeatable.",
+    help="Set a size or option of the fabric, such as lanes=4 or delayed_reset=true; repeatable. "
+    f"Names, defaults and ranges: {_sizes_help()}.",
 )
 
 

@@ -70,6 +70,11 @@ SWITCHES = [
 def configs(draw: st.DrawFn) -> FabricConfig:
     values = {name: draw(st.integers(low, high)) for name, (low, high) in RANGES.items()}
     values["queue"] = max(values["queue"], values["lanes"])
+    # A packet to the host has at most 64 bits.
+    population = index_bits(values["populations"] * values["columns"] * values["rows"])
+    index = index_bits(max(values["axons"], values["neurons"]))
+    rest = 64 - 2 - population - index - 2 * index_bits(values["extent"])
+    values["state_bits"] = min(values["state_bits"], rest)
     weight_bits = draw(st.sampled_from([2, 4, 8]))
     switches = {name: draw(st.booleans()) for name in SWITCHES}
     if switches["weight_pairs"]:
@@ -200,6 +205,20 @@ def test_queue_holds_at_least_a_group() -> None:
 def test_max_spikes_is_one_less_than_a_power_of_two(value: int) -> None:
     with pytest.raises(SpikeloomError, match=f"max_spikes must be 1, 3, 7, 15 or 31, not {value}$"):
         FabricConfig(max_spikes=value)
+
+
+def test_a_packet_to_the_host_has_at_most_64_bits() -> None:
+    widest = FabricConfig(populations=64, neurons=1 << 16, extent=256, state_bits=24)
+    assert widest.host_out.width == 64
+    for populations, width in ((65, 65), (256, 66)):
+        with pytest.raises(SpikeloomError) as error:
+            dataclasses.replace(widest, populations=populations)
+        assert str(error.value).startswith(
+            f"FabricConfig: a packet to the host (host_out) has {width} bits (kind 2, population "
+        )
+        assert str(error.value).endswith(
+            "reduce tiles, populations, neurons and axons, extent or state_bits"
+        )
 
 
 def test_weight_pairs_need_room_in_a_sum() -> None:

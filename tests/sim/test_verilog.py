@@ -1,5 +1,6 @@
 """The emitted Verilog of a fabric."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.sim.verilog import emit
+from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = FabricConfig(
@@ -72,6 +74,31 @@ def test_ports(probe: bool) -> None:
     if probe:
         expected["probe"] = CONFIG.probe.width
     assert ports == expected
+
+
+def modules(text: str) -> set[str]:
+    return set(re.findall(r"^module \\?([^\s(]+)", text, re.M))
+
+
+@pytest.mark.parametrize("axi", [False, True])
+def test_fabrics_of_two_names_share_no_module(axi: bool) -> None:
+    other = dataclasses.replace(CONFIG, lanes=1)
+    usual = emit_axi(CONFIG) if axi else emit(CONFIG)
+    named = emit_axi(other, "my_net") if axi else emit(other, name="my_net")
+    assert "my_net" in modules(named)
+    assert all(name.split(".")[0] == "my_net" for name in modules(named))
+    assert not modules(usual) & modules(named)
+    # Nothing but the names depends on the name.
+    top = AXI_TOP if axi else TOP
+    same = emit_axi(CONFIG, "my_net") if axi else emit(CONFIG, name="my_net")
+    assert same.replace("my_net", top).splitlines()[1:] == usual.splitlines()[1:]
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "a.b", "a;b", "x" * 101, "é", "a\n"])
+def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
+    for write in (emit_axi, lambda config, name: emit(config, name=name)):
+        with pytest.raises(SpikeloomError, match=r"^module name .*: must begin with a letter"):
+            write(CONFIG, name)
 
 
 def test_every_memory_but_the_weights_is_cleared_in_one_loop() -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from small_program import SMALL
 
 from spikeloom import cli
+from spikeloom.boards.registry import board as board_named
 from spikeloom.devices import simulated
 from spikeloom.devices.device import Run
 from spikeloom.golden.spec import FabricConfig
@@ -30,7 +31,7 @@ from spikeloom.sim.fusesoc import fusesoc_core
 from spikeloom.sim.verilog import emit_axi
 
 COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench"]
-COMMANDS += ["compare", "build", "flash", "demo"]
+COMMANDS += ["compare", "build", "flash", "demo", "cache"]
 
 
 class Outcome:
@@ -644,6 +645,34 @@ def test_an_unwritable_output_is_found_before_any_work(
         "sim small.loom events.npy -o no/out",
     ):
         assert run(*command.split()).error().startswith("cannot write ")
+
+
+def test_verilog_takes_a_name_and_the_sizes_of_a_board(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stand_in(config: FabricConfig, *, name: str) -> str:
+        return f"{name} {config.to_json()}"
+
+    monkeypatch.setattr("spikeloom.cli.hardware.emit", stand_in)
+    board = "--board=icebreaker"
+    done = run("verilog", "--name=my_net", board, "--set=lanes=4", "--core", "-o", "a.v")
+    assert done.status == 0
+    name, _, config = Path("a.v").read_text().partition(" ")
+    expected = dataclasses.replace(board_named("icebreaker").fabric, lanes=4)
+    assert (name, FabricConfig.from_json(config)) == ("my_net", expected)
+    assert '"toplevel": "my_net"' in Path("a.core").read_text()
+    message = "--board cannot be combined with a Program, which fixes the sizes"
+    assert run("verilog", "small.loom", board, "-o", "a.v").error() == message
+
+
+@pytest.mark.parametrize("command", ["verilog", "build", "compile"])
+def test_help_names_every_size_with_its_default_and_range(run: Commands, command: str) -> None:
+    text = " ".join(run(command, "--help").out.split())
+    for field in dataclasses.fields(FabricConfig):
+        assert re.search(rf"\b{field.name}={json.dumps(field.default)} \(\S", text), field.name
+    assert "lanes=8 (1..16)" in text
+    assert "weight_bits=8 (2, 4, 8)" in text
+    assert "traces=false (true or false)" in text
 
 
 def test_ctrl_c_is_one_line_and_not_the_status_of_a_mismatch(
