@@ -249,7 +249,8 @@ def _print_info(values: dict[str, Any]) -> None:
     for row in _each(quantisation.get("populations"), dict):
         if isinstance(name := row.get("population"), str):
             click.echo(f"\nquantised {plain(name)}")
-            print_table({k: v for k, v in row.items() if k != "population"})
+            # Of gains, one per neuron, a note has the largest.
+            print_table({k: v for k, v in row.items() if k not in ("population", "gains")})
     for note in _each(quantisation.get("notes"), str):
         click.echo(f"note: {plain(note)}")
     warnings = [values.get("warnings"), quantisation.get("warnings")]

@@ -96,6 +96,23 @@ def test_layers(case: str) -> None:
     check_model({"0": torch.nn.Linear(12, 9), "1": make()}, events(12), wide, **options)
 
 
+@pytest.mark.parametrize("kind", ["IAF", "LIF"])
+@pytest.mark.parametrize("single", [False, True])
+def test_parameters_of_each_neuron(kind: str, single: bool) -> None:
+    """As learned; several spikes in a step each subtract the threshold of their neuron."""
+    thresholds = 0.4 + 0.8 * torch.rand(9)
+    more = {"spike_threshold": thresholds, **(SINGLE if single else {})}
+    if kind == "IAF":
+        layer = integrating(**more)
+    else:
+        layer = layers.LIFSqueeze(
+            tau_mem=5 + 10 * torch.rand(9), batch_size=SAMPLES, norm_input=False, **more
+        )
+    options = {"max_spikes": 1} if single else {}
+    options |= {"gain": "one"} if kind == "LIF" else {}
+    check_model({"0": torch.nn.Linear(12, 9), "1": layer}, events(12), 4.0, **options)
+
+
 def test_convolution_and_pooling() -> None:
     named = {
         "0": torch.nn.Conv2d(2, 3, 3, padding=1, bias=False),
