@@ -1,21 +1,34 @@
 """Traces of a run: every backend beside plain integers; only where the fabric has them."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from board_model import BoardModel
 from click.testing import CliRunner
+from line_faults import DIRECTIONS, FaultyLine, Plan
+from locking import one_at_a_time
 from traced_network import plain_states, traced_events, traced_network
 
 import spikeloom
 from spikeloom.cli import cli
 from spikeloom.compare import compare_device
 from spikeloom.devices.device import Run
+from spikeloom.devices.prediction import golden_clocks
+from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import LoadTarget
 from spikeloom.program import Program
+from spikeloom.sim.runner import Simulation
+from spikeloom.sim.terminal import Terminal
+from spikeloom.sim.virtual_board import VirtualBoard
 
+LINK = LinkConfig("model", 24_000_000, 24)
+FAST = LinkConfig("virtual", 24_000_000, 4)
 FABRIC = {"synaptic_current": True, "traces": True, "lanes": 2}
 
 
@@ -107,6 +120,64 @@ def test_a_fabric_without_traces_refuses_with_the_remedy(small: Program, rtl_bui
     )
 
 
+def test_what_is_not_traced_takes_the_clocks_of_a_fabric_without_traces(small: Program) -> None:
+    """Without synaptic currents, which are sent before every potential."""
+    events = {"in": np.ones((2, 6, 6), np.uint8)}
+    fabric = dataclasses.replace(small.fabric, traces=True)
+    image = dataclasses.replace(small, fabric=fabric).image
+    clocks = golden_clocks(image, events, workers=1)
+    assert np.array_equal(clocks, golden_clocks(small.image, events, workers=1))
+    assert (golden_clocks(image.with_traces({"first"}), events, workers=1) > clocks).all()
+
+
+# Boards.
+
+MESH = {"columns": 2, "neurons": 8}
+"""On which "hidden" lies in both tiles, so that packets of the two interleave."""
+
+
+def population_rows(board: BoardModel) -> dict[tuple[int, int, int], int]:
+    return {at: row for at, row in board.memory.items() if at[0] == LoadTarget.POPULATION}
+
+
+@pytest.mark.parametrize("fabric", [{}, MESH], ids=["tile", "mesh"])
+def test_a_board_traces_and_gets_its_rows_back(fabric: dict[str, int]) -> None:
+    program = traced_program(**fabric)
+    tiles = [len(tile.populations) for tile in program.image.tiles]
+    assert tiles == ([2, 2] if fabric else [2])
+    board = BoardModel(program.fabric, LINK)
+    with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:
+        rows, loads = population_rows(board), board.loads
+        run = device.run(traced_events())
+        assert (run.traces, board.loads) == ({}, loads)  # nothing is loaded for it
+        check_all_traced(device.run(traced_events(), traces=["hidden", "sum"]))
+        run = device.run(traced_events(), traces={"hidden": [8, 1]})
+        assert np.array_equal(run.traces["hidden"], EXPECTED["hidden"][..., [8, 1]])
+        assert population_rows(board) == rows
+        assert board.loads < loads + 20  # rows of populations, no weights
+        run = device.run(traced_events())
+        assert (run.traces, population_rows(board)) == ({}, rows)
+        assert np.array_equal(run.states["sum"], EXPECTED["sum"][:, -1])
+        assert device.session.sessions == 1
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("frames", range(4))
+@pytest.mark.parametrize("kind", ["dropped", "reset", "restarted"])
+def test_faults_while_trace_bits_are_loaded(
+    program: Program, kind: str, direction: str, frames: int
+) -> None:
+    """The frames around the LOADs before and after a run: every result is whole and right."""
+    line = FaultyLine(BoardModel(program.fabric, LINK), 3)
+    with Terminal(line) as terminal, SerialDevice(program, terminal.port, patience=0.1) as device:
+        line.plans.append(Plan(kind, direction, frames))
+        check_all_traced(device.run(traced_events(), traces=["hidden", "sum"]))
+        line.plans.append(Plan(kind, direction, frames))
+        run = device.run(traced_events())
+        assert run.traces == {}
+        assert np.array_equal(run.states["sum"], EXPECTED["sum"][:, -1])
+
+
 # Comparison.
 
 
@@ -185,3 +256,45 @@ def test_trace_options_of_nothing_are_refused(
     done = CliRunner().invoke(cli, ["sim", *files, "--backend", "golden", *options])
     assert isinstance(done.exception, SpikeloomError)
     assert message in str(done.exception)
+
+
+# The RTL.
+
+
+@pytest.fixture(scope="module", params=[{}, MESH], ids=["tile", "mesh"])
+def built(request: pytest.FixtureRequest) -> Program:
+    """A program on fabrics whose RTL is in the cache."""
+    made = traced_program(**request.param)
+    with one_at_a_time("traced fabric"), Simulation(made.fabric):
+        pass
+    return made
+
+
+def test_the_rtl_traces_every_step(built: Program) -> None:
+    """And takes the clocks of the cycle-level model, with and without traces."""
+    device = VerilatorDevice(built)
+    for traces in (["hidden", "sum"], ["sum"], []):
+        run = device.run(traced_events(), traces=traces)
+        if len(traces) == 2:
+            check_all_traced(run)
+        assert run.traces.keys() == set(traces)
+        assert run.errors == 0
+        image = built.image.with_traces(traces)
+        clocks = golden_clocks(image, {"in": traced_events()}, workers=1)
+        assert np.array_equal(run.cycles, clocks)
+
+
+def test_a_virtual_board_traces_every_step() -> None:
+    """Through the hardware's codes, in a mesh, where packets of the tiles interleave."""
+    program = traced_program(**MESH)
+    with (
+        one_at_a_time("traced board"),
+        VirtualBoard(program.fabric, FAST) as virtual,
+        SerialDevice(program, virtual.port, patience=virtual.patience) as device,
+    ):
+        check_all_traced(device.run(traced_events(), traces=["hidden", "sum"]))
+        result = compare_device(program, traced_events(), device, traces={"hidden": [3]})
+        assert (result.mismatches, result.golden.traces.keys()) == (0, {"hidden"})
+        result = compare_device(program, traced_events(), device)
+        assert (result.mismatches, result.rtl.traces) == (0, {})
+        assert device.session.sessions == 1
