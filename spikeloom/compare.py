@@ -123,10 +123,12 @@ def compare(
     Raises
     ------
     SpikeloomError
-        The events or the traces do not fit, or a tool is missing.
+        The events or the traces do not fit, there is nothing to compare, or a tool is missing.
     """
     counts = check_inputs(program.network, events)
     neurons = traced_neurons(program.network, traces)
+    if not neurons:
+        _check_sends(program)
     image = program.image.with_traces(neurons)
     golden = GoldenDevice(program).run(counts, traces=neurons)
     with VerilatorDevice(program, verilog=verilog) as device:
@@ -177,12 +179,15 @@ def compare_device(
     Raises
     ------
     SpikeloomError
-        The events or the traces do not fit, the device is gone, or its memories cannot be read.
+        The events or the traces do not fit, there is nothing to compare, the device is
+        gone, or its memories cannot be read.
     FaultyDevice
         A table differs from what was loaded.
     """
     counts = check_inputs(program.network, events)
     neurons = traced_neurons(program.network, traces)
+    if not (neurons or verify):
+        _check_sends(program)
     golden = GoldenDevice(program).run(counts, traces=neurons)
     board = device if verify and isinstance(device, SerialDevice) else None
     if verify and board is None:
@@ -197,6 +202,15 @@ def compare_device(
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
     return Comparison(samples, samples * steps, 0, total, first, None, golden, got, rows)
+
+
+def _check_sends(program: Program) -> None:
+    """Check that a run of the program returns spikes or states."""
+    if not any(node.recorded or node.readout for node in program.image.senders):
+        raise SpikeloomError(
+            "there is nothing to compare: the program records no spikes and reads out no states; "
+            "compile it with record or readout, or trace a population"
+        )
 
 
 def check_tables(program: Program, device: SerialDevice) -> int:

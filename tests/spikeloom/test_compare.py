@@ -11,7 +11,7 @@ from locking import one_at_a_time
 from numpy.typing import NDArray
 
 from spikeloom import compare as comparing
-from spikeloom.compare import check_cycles, compare
+from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.devices import chunks, device, prediction, simulated
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step import batch
@@ -207,3 +207,20 @@ def test_every_clock_is_compared(small: Program, small_events: Events) -> None:
     # Gaps and backpressure cost clocks, so that without them there are fewer.
     fast = check_cycles(small, small_events[:2], seed=3, gap=0, backpressure=0)
     assert fast.cycles < report.cycles
+
+
+@pytest.mark.parametrize("record", [(), ("sum",)])
+def test_a_comparison_of_nothing_fails(
+    small: Program, small_events: Events, record: tuple[str, ...]
+) -> None:
+    """Population "sum" never spikes, so nothing of it is recorded."""
+    silent = dataclasses.replace(small, record=frozenset(record), readout=frozenset())
+    golden = simulated.GoldenDevice(silent)
+    for run in (
+        lambda: compare(silent, small_events),
+        lambda: compare_device(silent, small_events, golden),
+    ):
+        with pytest.raises(SpikeloomError, match="there is nothing to compare: the pro") as error:
+            run()
+        assert "\n" not in str(error.value)
+    assert compare_device(silent, small_events, golden, traces=["last"]).mismatches == 0
