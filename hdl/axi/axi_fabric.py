@@ -82,17 +82,25 @@ class AxiFabric(wiring.Component):
 
         # Steps that the fabric has not completed: at most one more than its input may run ahead.
         open_steps = Signal(count_bits(config.slots + 1))
-        marked = fabric.host_in.valid & fabric.host_in.ready & fabric.host_in.p.step
+        word = fabric.host_in.p
+        taken = fabric.host_in.valid & fabric.host_in.ready
+        marked = taken & word.step
         is_step = fabric.host_out.p.kind == PacketKind.STEP
         finished = fabric.host_out.valid & fabric.host_out.ready & is_step
         m.d.sync += open_steps.eq(open_steps + marked - finished)
+        # Step marks until no event is due in a step that is still to come.
+        marks_due = Signal(range((1 << config.slot_width) + 1))
+        with m.If(taken & ~word.step & (marks_due <= word.ahead)):
+            m.d.sync += marks_due.eq(word.ahead + 1)
+        with m.If(marked & (marks_due != 0)):
+            m.d.sync += marks_due.eq(marks_due - 1)
         with m.If(reset):
-            m.d.sync += open_steps.eq(0)
+            m.d.sync += [open_steps.eq(0), marks_due.eq(0)]
 
         m.submodules.registers = registers = FabricRegisters(config)
         wiring.connect(m, wiring.flipped(self.s_axi), registers.bus)
         m.d.comb += [
-            registers.busy.eq((open_steps != 0) | events.r_rdy),
+            registers.busy.eq((open_steps != 0) | (marks_due != 0) | events.r_rdy),
             registers.waiting.eq(packets.r_rdy),
             registers.counters.eq(fabric.counters),
             reset.eq(registers.reset),
