@@ -207,6 +207,28 @@ def test_every_signal_of_the_rtl_is_the_models(shape: tuple[int, int]) -> None:
         assert report.cycles > len(words)
 
 
+def test_a_packet_without_a_route_is_counted_where_it_is_dropped() -> None:
+    """With the other errors of its tile: an axon that its connection does not have."""
+    config = fabric(2, 2, 8)
+    net = network("layered")
+    image = mapped(net, config)
+    free = config.routes - 1  # no tile has a row for it
+    assert all(len(tile.routes) <= free for tile in image.tiles)
+    inputs = [entry for entry in image.entries if entry.input == "in"]
+    lost = config.host_in.pack({"route": free})
+    excess = {"route": inputs[0].route, "connection": inputs[0].connection, "index": 63}
+    words = [lost, config.host_in.pack(excess), lost, config.host_in.pack({"step": 1, "first": 1})]
+    (result,) = run_batch(config, image, [np.array(words, np.uint64)], workers=1)
+    model = CycleModel(config)
+    model.load(image)
+    assert list(zip(result.clocks.tolist(), result.packets.tolist(), strict=True)) == model.run(
+        words
+    )
+    assert result.counters == model.counters
+    assert result.counters["errors.0"] >= 2
+    assert sum(result.counters[f"errors.{tile}"] for tile in range(config.tiles)) > 2
+
+
 # Images on meshes.
 
 

@@ -87,17 +87,17 @@ class Bench:
         self._drive("rst", 0)
 
     async def load(self, words: list[int], gap: float) -> None:
-        """Write the memories through the load port."""
-        for word in words:
+        """Write the memories through the load port, in random order."""
+        for word in self.rng.sample(words, len(words)):
             while self.rng.random() < gap and self.difference is None:
-                self._drive("load__valid", 0)
+                self._drive_no_load()
                 await self._compare(self.model.clock(host_out_ready=False))
             if self.difference is not None:
                 return
             self._drive("load__valid", 1)
             self._drive("load__payload", word)
             await self._compare(self.model.clock(load=word, host_out_ready=False))
-        self._drive("load__valid", 0)
+        self._drive_no_load()
 
     async def play(self, words: list[int], gap: float, backpressure: float, limit: int) -> None:
         """Offer `words` until all steps are complete."""
@@ -118,6 +118,7 @@ class Bench:
             expected = model.clock(word, ready)
             silent += 1
             if model.host_in_taken:
+                self._drive_no_load()
                 word = None
                 self.events += 1
                 silent = 0
@@ -160,6 +161,11 @@ class Bench:
                     self.difference |= {"step": self.steps, "cycle": self.cycles}
             self.reads += word is not None
 
+    def _drive_no_load(self) -> None:
+        """`load.valid` is 0, and the payload is random: it must have no effect."""
+        self._drive("load__valid", 0)
+        self._drive("load__payload", self.rng.getrandbits(self.config.load.width))
+
     def _drive(self, name: str, value: int) -> None:
         if self._driven.get(name) != value:
             self._driven[name] = value
@@ -167,6 +173,9 @@ class Bench:
 
     async def _compare(self, expected: int) -> None:
         await self._edge
+        if not int(self.dut.load__ready.value) and self.difference is None:
+            self.difference = {"signal": "load.ready", "expected": 1, "got": 0}
+            self.difference |= {"step": self.steps, "cycle": self.cycles}
         got = str(self.dut.probe.value)
         if got != format(expected, self._format):
             self.difference = first_difference(self.probe, expected, int(got, 2))

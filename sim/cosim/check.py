@@ -1,8 +1,9 @@
 """The cycle-by-cycle check: RTL under cocotb and Verilator against the cycle-level golden model.
 
 On every clock the bench compares the whole probe word: every stream's valid, ready and payload,
-every memory write, every counter. Host input has random gaps and host output random backpressure;
-both derive from a seed, which is reported and replays the run.
+every memory write, every counter; and that the load port is ready. Load words come in random order,
+host input has random gaps and host output random backpressure; the load port has a random payload
+while it is not valid. All derive from a seed, which is reported and replays the run.
 """
 
 import dataclasses
