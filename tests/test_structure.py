@@ -231,6 +231,25 @@ def test_hdl_needs_only_amaranth() -> None:
             assert allowed or package_of(name), f"{path}:{line}: hdl imports {name}"
 
 
+def test_amaranth_finds_a_name_for_every_signal() -> None:
+    """It reads the byte code of an assignment to one name, which every Python has alike."""
+    nameless = []
+    for path in sources("hdl"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        assigned = set()
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if all(isinstance(target, ast.Name | ast.Attribute) for target in targets):
+                    assigned.add(node.value)
+        for node in nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Signal", "Signal.like"):
+                given = any(keyword.arg in ("name", "name_suffix") for keyword in node.keywords)
+                if node not in assigned and not given:
+                    nameless.append(f"{path}:{node.lineno}")
+    assert nameless == []
+
+
 def test_only_names_of_the_specification_are_shared() -> None:
     """The specification holds widths and layouts, so it imports no module of the model."""
     files = [path for path in sources("golden") if "spec" in path.relative_to(ROOT).parts[1]]

@@ -64,7 +64,8 @@ class Queue(wiring.Component):
         m.submodules.storage = storage = memory(self.shape, 1 << bits)
         write = storage.write_port()
         read = storage.read_port()
-        written, taken = Signal(bits), Signal(bits)  # rows of the next push, and of the next head
+        written = Signal(bits)  # row of the next push
+        taken = Signal(bits)  # row of the next head
         after = Signal(bits, init=1)  # taken + 1
         stored = Signal()  # the memory is not empty
         m.d.comb += [

@@ -107,9 +107,11 @@ class AddressGeneration(wiring.Component):
         # Stage D: an event, and beside it the row of its connection. W: the skid register.
         d_valid = Signal()
         d_event = Signal(struct(config.event))
-        d_take, d_free = Signal(), Signal()
+        d_take = Signal()
+        d_free = Signal()
         w_valid = Signal()
-        w_event, next_event = Signal.like(d_event), Signal.like(d_event)
+        w_event = Signal.like(d_event)
+        next_event = Signal.like(d_event)
         exists = Signal()  # connection and axon do
         m.d.comb += [
             d_take.eq(self.segments.valid & self.segments.ready),

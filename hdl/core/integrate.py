@@ -230,9 +230,12 @@ class Integrate(wiring.Component):
         event = x.event
         rows = Signal.like(event.rows)
         columns = Signal.like(event.columns)
-        row_weight, column_weight = Signal.like(event.weight), Signal.like(event.weight)
-        row_sum, column_sum = Signal.like(event.sum), Signal.like(event.sum)
-        next_weight, next_sum = Signal.like(event.weight), Signal.like(event.sum)
+        row_weight = Signal.like(event.weight)
+        column_weight = Signal.like(event.weight)
+        row_sum = Signal.like(event.sum)
+        column_sum = Signal.like(event.sum)
+        next_weight = Signal.like(event.weight)
+        next_sum = Signal.like(event.sum)
         row_ends = Signal()
         m.d.comb += [
             row_ends.eq(columns == 1),
@@ -282,13 +285,17 @@ class Integrate(wiring.Component):
         """Stages R and A: adds the weights to the accumulators; a fetch clears them."""
         config = self.config
         # Stage R: the rows are there, except for the writes of the two operations before.
-        r_valid, r_clears = Signal(), Signal()
+        r_valid = Signal()
+        r_clears = Signal()
         r_address = Signal.like(address)
-        r_after_last, r_after_next_to_last = Signal(), Signal()
+        r_after_last = Signal()
+        r_after_next_to_last = Signal()
         # Stage A: add and write. `written` is the write of the operation before.
-        a_valid, a_after_last = Signal(), Signal()
+        a_valid = Signal()
+        a_after_last = Signal()
         a_address = Signal.like(address)
-        row, written = Signal.like(sum_write.data), Signal.like(sum_write.data)
+        row = Signal.like(sum_write.data)
+        written = Signal.like(sum_write.data)
         weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
             r_valid.eq(x.issue | self.fetch.valid),

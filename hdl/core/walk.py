@@ -54,7 +54,8 @@ class ImageWalk(wiring.Component):
         population = self.population
         m = Module()
         channels = Signal.like(population.channels)  # of this group and all that follow
-        x_ends, y_ends = Signal(), Signal()
+        x_ends = Signal()
+        y_ends = Signal()
         m.d.comb += [
             self.neurons.eq(Mux(channels < lanes, channels, lanes)),
             x_ends.eq(self.x + 1 == population.width),

@@ -64,11 +64,15 @@ class EventCodes(wiring.Component):
         operand = Signal(3)
         # Operand bytes in order: the field of each, and its lowest bit there.
         operands = [(route, 0), (route, 8), (connection, 0), (connection, 8), (ahead, 0)]
-        restart, advance = Signal(), Signal()
+        restart = Signal()
+        advance = Signal()
         coordinates = []
         if config.images:
             bits = index_bits(config.extent)
-            y, x, last_y, last_x = Signal(bits), Signal(bits), Signal(bits), Signal(bits)
+            y = Signal(bits)
+            x = Signal(bits)
+            last_y = Signal(bits)
+            last_x = Signal(bits)
             operands += [(last_y, 0), (last_x, 0)]
             m.d.comb += [word.y.eq(y), word.x.eq(x)]
             coordinates = [(x, last_x), (y, last_y)]
@@ -87,7 +91,8 @@ class EventCodes(wiring.Component):
         # The rest of the current code: this position and `remaining` more. Those set in `pattern`
         # have an event if it is a mask, else the last one if `pattern` is 1.
         pattern = Signal(MASK_POSITIONS)
-        is_mask, is_mark = Signal(), Signal()
+        is_mask = Signal()
+        is_mark = Signal()
         remaining = Signal(8)
         has_event = Signal()
         m.d.comb += [

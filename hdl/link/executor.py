@@ -101,8 +101,10 @@ class Executor(wiring.Component):
         is_last_taken = Signal()  # the last byte of the frame is taken in this clock
         ended = Signal()  # the last byte was taken
         # Both are registered before they take effect; a fault overrides everything else.
-        done, finished = Signal(), Signal()
-        fault, stopped = Signal.like(self.fault), Signal.like(self.fault)
+        done = Signal()
+        finished = Signal()
+        fault = Signal.like(self.fault)
+        stopped = Signal.like(self.fault)
         m.d.comb += [
             is_last_taken.eq(body.valid & body.ready & body.p.last),
             events.codes.payload.eq(body.p.data),

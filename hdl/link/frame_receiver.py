@@ -103,9 +103,13 @@ class FrameReceiver(wiring.Component):
         # apart for registers at `address` and `full`.
         address = Signal(range(self.buffer))
         incoming = Signal(8)
-        is_reset, known, following, repeated = Signal(), Signal(), Signal(), Signal()
+        is_reset = Signal()
+        known = Signal()
+        following = Signal()
+        repeated = Signal()
         ahead = Signal(8)
-        full, overflowed = Signal(), Signal()
+        full = Signal()
+        overflowed = Signal()
         m.d.sync += [
             address.eq(start + decoder.count),
             full.eq((address == reader.address) & (decoder.count != 0)),
@@ -123,7 +127,9 @@ class FrameReceiver(wiring.Component):
                 m.d.sync += overflowed.eq(1)
 
         # The end of a frame: judged in one clock, accepted in the next.
-        judge, accept, judged = Signal(), Signal(), Signal()
+        judge = Signal()
+        accept = Signal()
+        judged = Signal()
         intact = Signal()
         silent = Signal()  # a frame was refused, and none accepted since
         m.d.sync += [

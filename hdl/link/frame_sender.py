@@ -158,7 +158,8 @@ class FrameSender(wiring.Component):
         half = Signal()  # the buffer that is sent
         position = Signal(8)
         sending = Signal()
-        fetched, compared = Signal(), Signal()
+        fetched = Signal()
+        compared = Signal()
         is_delimiter = Signal()
         m.d.sync += is_delimiter.eq(read.data == 0)
         m.d.comb += [

@@ -65,8 +65,10 @@ class Reader(wiring.Component):
         count = Signal(range(max(REQUEST_BYTES, config.read_clocks + 1)))  # bytes, then clocks
         remaining = Signal(range(MOST_READ + 1))
         body, answer, word = self.body, self.answer, self.read.word
-        target, tile = Signal.like(word.target), Signal.like(word.tile)
-        address, byte = Signal.like(word.address), Signal.like(word.byte)
+        target = Signal.like(word.target)
+        tile = Signal.like(word.tile)
+        address = Signal.like(word.address)
+        byte = Signal.like(word.byte)
 
         ends_row = Signal()
         exists = Signal()  # the memory that the first byte names

@@ -92,7 +92,9 @@ class Replies(wiring.Component):
         kind = Signal(Kind)
 
         # Causes of frames, until the frame is sent.
-        ready, refusal, twice = Signal(), Signal(3), Signal()
+        ready = Signal()
+        refusal = Signal(3)
+        twice = Signal()
         fault_sent = Signal()
         sent = Signal(8, init=1)  # the last `executed` that was sent
         changed = Signal()

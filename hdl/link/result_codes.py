@@ -88,7 +88,9 @@ class ResultCodes(wiring.Component):
             m.next = "SEND"
 
         # One adder for all moves of the cursor, in the clock after the decision.
-        base, step, moves = Signal.like(cursor), Signal.like(cursor), Signal()
+        base = Signal.like(cursor)
+        step = Signal.like(cursor)
+        moves = Signal()
         m.d.sync += moves.eq(0)
         with m.If(moves):
             m.d.sync += cursor.eq(base + step)

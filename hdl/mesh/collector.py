@@ -49,7 +49,8 @@ class CollectorNode(wiring.Component):
         queue = Signal(data.ArrayLayout(struct(self.config.host_out), DEPTH))
         level = Signal(range(DEPTH + 1))
         m.submodules.arbiter = arbiter = RoundRobin([1] * self.count)
-        taken, popped = Signal(), Signal()
+        taken = Signal()
+        popped = Signal()
         second = Signal()  # the first entry stays occupied
         m.d.comb += [
             arbiter.requests.eq(Cat(port.valid for port in self.inputs)),

@@ -53,6 +53,13 @@ def test_same_bytes_anywhere(tmp_path: Path) -> None:
     assert b".py" not in one
 
 
+def test_every_signal_has_a_name() -> None:
+    """Amaranth's own depend on the version of Python."""
+    options = {"extent": 4, "coordinates": 16, "synaptic_current": True, "readable": True}
+    for config in (CONFIG, dataclasses.replace(CONFIG, columns=3, rows=2, **options)):
+        assert not re.search(r"\\\$(?:signal|like)", emit(config, probe=True))
+
+
 def test_header_holds_the_configuration() -> None:
     first, second = emit(CONFIG).splitlines()[:2]
     assert re.search("Amaranth .* Yosys", first)
