@@ -5,10 +5,9 @@ over two clocks, with invariants that are written out.
 """
 
 import pytest
-from amaranth import Elaboratable, Module, Mux, Signal, signed
+from amaranth import Const, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.hdl import Assert, Assume, Cover
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 from specs import holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import FabricConfig
@@ -18,6 +17,7 @@ from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.mesh.collector import CollectorNode
 from spikeloom.hdl.sequencer import Sequencer
 from spikeloom.sim.formal import SMT, Mode, fixed, free, reaches, verify
@@ -25,20 +25,8 @@ from spikeloom.sim.formal import SMT, Mode, fixed, free, reaches, verify
 Fault = tuple[str, str]
 
 
-class AnyUpdate(wiring.Component):
+class AnyUpdate(NeuronUpdate):
     """Replaces the neuron update: any neuron may spike."""
-
-    def __init__(self, config: FabricConfig) -> None:
-        state = signed(config.state_bits)
-        super().__init__(
-            {
-                "row": In(struct(config.population_row)),
-                "v": In(state),
-                "x": In(signed(config.sum_bits + 1)),
-                "v_next": Out(state),
-                "spiked": Out(config.spike_clocks),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -46,7 +34,14 @@ class AnyUpdate(wiring.Component):
             self.spiked.eq(free(m, self.spiked.shape(), "any_spike")),
             self.v_next.eq(free(m, self.v_next.shape(), "any_state")),
         ]
+        if self.config.synaptic_current:
+            m.d.comb += self.i_next.eq(free(m, self.i_next.shape(), "any_current"))
         return m
+
+
+def with_current(spike: data.View) -> Value:
+    """Whether a synaptic current precedes the state that the spike brings."""
+    return spike.currents if "currents" in spike.shape().members else Const(0)
 
 
 class FireSpec(Elaboratable):
@@ -109,7 +104,13 @@ class FireSpec(Elaboratable):
             Assert(~dut.spike_valid | (dut.short == (sent.fan_out == 1)), "short: of one row"),
             Assert(
                 ~dut.spike_valid
-                | (dut.single == (~dut.routed | ((sent.spiked == 1) & dut.short & ~sent.readout))),
+                | (
+                    dut.single
+                    == (
+                        (~dut.routed & ~with_current(sent))
+                        | ((sent.spiked == 1) & dut.short & ~sent.readout)
+                    )
+                ),
                 "single: it becomes one packet",
             ),
             Cover((inside == config.queue) & (dut.credits == 0), "full"),
@@ -338,6 +339,12 @@ def test_fire_with_images() -> None:
         lanes=2, neurons=4, queue=3, extent=2, coordinates=2, max_spikes=3, lower_clamp=True
     )
     assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
+
+
+def test_fire_with_traces() -> None:
+    config = tiny(lanes=2, neurons=4, queue=3, traces=True, synaptic_current=True)
+    assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
+    assert verify(FireSpec(config), Mode.COVER, depth=28).status == "PASS"
 
 
 def test_emit() -> None:
