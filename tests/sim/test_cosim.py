@@ -1,6 +1,7 @@
 """The cycle-by-cycle bench: RTL and model agree under gaps and backpressure, and faults show."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -151,6 +152,26 @@ def test_a_bench_that_does_not_end_fails(deaf: dict[str, float]) -> None:
     words = [NARROW.host_in.pack({"step": 1})]
     with pytest.raises(RuntimeError, match="no transfer at the host ports for 300 clocks"):
         check(mapped(NARROW), Scenario(words, seed=1, limit=300, **deaf))
+
+
+@pytest.mark.parametrize(
+    ("fault", "signal"),
+    [
+        ((r"load__valid & (\S+ ;)", r"\1"), None),  # CONTROL is written without a valid word
+        ((r"load__ready = 1'h1", "load__ready = ~load__valid"), "load.ready"),
+    ],
+)
+def test_faults_at_the_load_port_are_found(fault: tuple[str, str], signal: str | None) -> None:
+    text = emit(NARROW, probe=True)
+    pattern, replacement = fault
+    start = text.index("module \\spikeloom_fabric.sequencer ") if signal is None else 0
+    broken = text[:start] + re.sub(pattern, replacement, text[start:], count=1)
+    assert broken != text
+    counts = random_events(np.random.default_rng(8), network(NARROW), 2, 5, 0.5)
+    words = np.concatenate(host_words(mapped(NARROW), counts)).tolist()
+    report = check(mapped(NARROW), Scenario(words, seed=1, load_gap=0.5), broken)
+    assert report.difference is not None
+    assert signal in (None, report.difference.signal)
 
 
 def test_a_probe_of_another_width_fails() -> None:
