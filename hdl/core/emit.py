@@ -183,32 +183,49 @@ class Emit(wiring.Component):
             for name, _ in config.position:
                 m.d.sync += b_packet[name].eq(head[name])
 
-        # Stage C: registered outputs, which keep the paths into the fabric short.
+        c_valid = self._output(m, b_valid & ~late, b_state, b_packet, target, c_free)
+        m.d.comb += self.idle.eq(queue.empty & ~b_valid & ~c_valid)
+        if config.readable:
+            readable = {ReadTarget.TARGET: target_read}
+            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
+        return m
+
+    def _output(
+        self,
+        m: Module,
+        valid: Value,
+        state: Value,
+        packet: data.View,
+        target: data.View,
+        c_free: Signal,
+    ) -> Signal:
+        """Stage C: registered outputs, which keep the paths into the fabric short.
+
+        Takes a `packet` that is `valid` where `c_free`; a `state` goes to the host, a spike where
+        the `target` row says. Returns whether a packet waits to be accepted.
+        """
+        config = self.config
         c_valid = Signal()
         c_host = Signal()
         c_packet = Signal(struct(config.host_out))
         c_event = Signal(struct(config.event))
         m.d.comb += c_free.eq(~c_valid | Mux(c_host, self.host.ready, self.event.ready))
         with m.If(c_free):
-            m.d.sync += c_valid.eq(b_valid & ~late)
+            m.d.sync += c_valid.eq(valid)
             m.d.sync += [
-                c_host.eq(b_state | target.host),
-                c_packet.eq(b_packet),
+                c_host.eq(state | target.host),
+                c_packet.eq(packet),
                 c_event.route.eq(target.route),
                 c_event.connection.eq(target.connection),
-                c_event.index.eq(b_packet.index),
+                c_event.index.eq(packet.index),
                 c_event.slot.eq(add_modulo(self.slot, target.delay, config.slots)),
             ]
             for name, _ in config.position:
-                m.d.sync += c_event[name].eq(b_packet[name])
+                m.d.sync += c_event[name].eq(packet[name])
         m.d.comb += [
             self.event.valid.eq(c_valid & ~c_host),
             self.event.p.eq(c_event),
             self.host.valid.eq(c_valid & c_host),
             self.host.p.eq(c_packet),
-            self.idle.eq(queue.empty & ~b_valid & ~c_valid),
         ]
-        if config.readable:
-            readable = {ReadTarget.TARGET: target_read}
-            m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
-        return m
+        return c_valid

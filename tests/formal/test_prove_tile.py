@@ -150,7 +150,10 @@ class EmitSpec(Elaboratable):
         }
         if fault:
             hooks[fault[0]] = fault[1]
-        rows = {"written, taken = ": "written, taken = self.written, self.taken = "}
+        rows = {
+            "written = Signal(bits)": "written = self.written = Signal(bits)",
+            "taken = Signal(bits)": "taken = self.taken = Signal(bits)",
+        }
         self.dut = opened(Emit, hooks, Queue=opened(Queue, rows))(config)
 
     def elaborate(self, platform: object) -> Module:
