@@ -134,7 +134,7 @@ class Batch:
                     name = population.name
                     now = x[name][t - start]
                     for connection in inside[name]:
-                        self._add(now[np.newaxis], connection, t)
+                        self._add(now[np.newaxis], connection, t, population)
                     spikes, *state = update(population, *states[name], now, self.network.state_bits)
                     states[name] = State(*state)
                     if population.spiking:
@@ -158,7 +158,7 @@ class Batch:
         def fill(part: slice) -> None:
             x[part] = bias
             for connection in connections:
-                self._add(x[part], connection, start + part.start)
+                self._add(x[part], connection, start + part.start, population)
 
         if self.executor is None:
             fill(slice(0, len(x)))
@@ -168,8 +168,8 @@ class Batch:
             tuple(self.executor.map(fill, parts))
         return x
 
-    def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
-        """Add the sums of a connection to `x`, the input of steps start, start + 1, ..."""
+    def _add(self, x: Signed, connection: AnyConnection, start: int, target: Population) -> None:
+        """Add the sums of a connection to `x`, its target's input of steps start, start + 1, ..."""
         delay = connection.delay
         stop = start + len(x)
         first = max(start, delay)  # before, nothing has arrived
@@ -178,7 +178,7 @@ class Batch:
         arriving = self.sums[id(connection)](
             self.events[connection.source][first - delay : stop - delay]
         )
-        shift = self.network.population(connection.target).fraction_bits
+        shift = target.fraction_bits
         if connection.high:
             shift += self.network.weight_bits
         if shift:
