@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.fixed import Integers, PlainIntegers, Signed
 
 ImageShape = tuple[int, int, int]
 """Channels, height and width; axons or neurons are numbered in this order, the last fastest."""
@@ -19,7 +19,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Convolution:
+class Convolution(PlainIntegers):
     """Synapses from an image to an image: a cross-correlation, as in PyTorch and NIR.
 
         y[o, i, j] = sum over c, k, l of weights[o, c, k, l] * x[c, i', j']

@@ -12,7 +12,7 @@ import numpy as np
 from spikeloom.golden.checks import MAX_SIZE, check_array, check_image, check_integer, check_pair
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.fixed import Integers, PlainIntegers, signed_range
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 
 MAX_DELAY = 15
@@ -29,7 +29,7 @@ PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "subtrahend")
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(PlainIntegers):
     """Axons that the host drives.
 
     Parameters
@@ -51,7 +51,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Population:
+class Population(PlainIntegers):
     """Neurons that share one update and fire in one phase.
 
     Those of `PARAMETERS` are integers, or int64 arrays of shape (size,) with a value for each
@@ -148,7 +148,7 @@ class Population:
 
 
 @dataclass(frozen=True)
-class Connection:
+class Connection(PlainIntegers):
     """A dense matrix of synapses.
 
     Parameters
@@ -175,7 +175,7 @@ AnyConnection = Connection | Convolution
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(PlainIntegers):
     """Populations joined by connections, checked on construction.
 
     Parameters
@@ -200,6 +200,7 @@ class Network:
     sum_bits: int = 16
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_integer("network: weight_bits", self.weight_bits, 2, MAX_WEIGHT_BITS)
         check_integer("network: state_bits", self.state_bits, 8, 24)
         check_integer("network: sum_bits", self.sum_bits, 8, 32)

@@ -30,8 +30,7 @@ from spikeloom.mapping.plan import Plan, plan
 
 FORMAT = "spikeloom program"
 VERSION = 3
-READABLE = (2, VERSION)
-"""Versions that `Program.load` reads; what a field of a later version adds is absent in it."""
+"""Version of the file; it changes with every field."""
 
 MAX_HEADER = 1 << 23
 """Maximum size of a file's header in bytes; as Python objects it takes up to 25 times that."""
@@ -191,10 +190,10 @@ def _parse(path: str | os.PathLike[str]) -> Program:
     header = json.loads(text)
     if header["format"] != FORMAT:
         raise ValueError("another format")
-    if header["version"] not in READABLE:
+    if header["version"] != VERSION:
         raise SpikeloomError(
-            f"{path} has version {header['version']}, this Spikeloom reads "
-            f"{READABLE[0]}..{VERSION}; compile it again"
+            f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
+            "compile it again"
         )
     about, digest = header.pop("about"), header.pop("digest")
     if not isinstance(about, dict):

@@ -204,6 +204,12 @@ def test_every_folder_says_what_it_is_for(package: str) -> None:
             assert len(docstring) > 20, path
 
 
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports test files by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_golden_needs_only_numpy() -> None:
     for path in sources("golden"):
         for name, line in imports(path):

@@ -16,7 +16,7 @@ from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.shapes import struct
 
 IDENTIFIER = int.from_bytes(b"LOOM", "little")
-VERSION = 1
+VERSION = 2
 """Version of the register map; it changes with every change that a driver would notice."""
 
 

@@ -38,8 +38,14 @@ def open(program: Program, backend: str = "golden") -> Device:
     Raises
     ------
     SpikeloomError
-        The backend is unknown, its tools are missing, or there is no such board.
+        There is no Program, no such backend or board, or its tools are missing.
     """
+    if not isinstance(program, Program):
+        raise SpikeloomError(
+            f"open takes a Program, such as Program.load('model.loom'), not {program!r}"
+        )
+    if not isinstance(backend, str):
+        raise SpikeloomError(f"backend {backend!r} is unknown; use one of {_NAMES}")
     kind, _, target = backend.partition(":")
     name, _, rate = target.partition("@")
     simple: dict[str, Callable[[Program], Device]] = {

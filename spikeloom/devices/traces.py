@@ -21,15 +21,19 @@ def traced_neurons(network: Network, traces: Traces | None) -> dict[str, Integer
     SpikeloomError
         There is no such population or neuron.
     """
-    if isinstance(traces, str) or not isinstance(traces, Collection | None):
+    names = () if traces is None else traces
+    if (
+        isinstance(names, str)
+        or not isinstance(names, Collection)
+        or not all(isinstance(name, str) for name in names)
+    ):
         raise SpikeloomError(
             f"traces must be names of populations, such as ['hidden'], not {traces!r}"
         )
-    if not isinstance(traces, Mapping):
-        traces = dict.fromkeys(traces or ())
+    asked = names if isinstance(names, Mapping) else dict.fromkeys(names)
     sizes = {population.name: population.size for population in network.populations}
     chosen: dict[str, Integers] = {}
-    for name, given in traces.items():
+    for name, given in asked.items():
         if name not in sizes:
             raise SpikeloomError(
                 f"traces: there is no population {name!r}; there are {', '.join(sizes)}"

@@ -33,8 +33,9 @@ DIALECTS = {
                 "an IF: importers before the fix of its beta make a Leaky with beta 0.9 of it",
             ),
             unstated=(
-                "reset_mechanism: reset='subtract' (default of snnTorch), 'zero' or 'none'",
-                "reset_delay: reset_delay=True (default of snnTorch) or False",
+                "reset_mechanism: reset='subtract' (default of snnTorch), 'zero' or 'none', the "
+                "same in all layers",
+                "reset_delay: reset_delay=True (default of snnTorch) or False, likewise",
                 "padding and ceil_mode of an AvgPool2d are left out: set them in the node",
                 "graded_spikes_factor: multiply the weights of the next layer by it",
                 "inhibition and state_quant: no option; train without them",

@@ -74,11 +74,15 @@ def _membrane_gain(node: Node, tau: str, decay: Floats, shape: Shape) -> Floats:
         case "decay":
             return decay
     times, r = (node.each(name, shape, infinite=True) for name in (tau, "r"))
-    foreign = node.dialect.name == "nir" and node.time_step() != HARD_CODED_DT
-    if foreign and same(r * HARD_CODED_DT, times):
+    remedies = {
+        "nir": 'pass dialect="snntorch" (--dialect snntorch) and no dt',
+        "snntorch": "leave dt (--dt) out",
+    }
+    remedy = remedies.get(node.dialect.name)
+    if remedy and node.time_step() != HARD_CODED_DT and same(r * HARD_CODED_DT, times):
         node.warn(
             f"r is {tau} / {HARD_CODED_DT:g}, as snnTorch writes it for its own dt; for a file of "
-            'snnTorch pass dialect="snntorch" (--dialect snntorch) and no dt'
+            f"snnTorch {remedy}"
         )
     return node.gain("r", decay, shape)
 

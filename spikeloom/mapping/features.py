@@ -7,7 +7,7 @@ import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.network import PARAMETERS, Network, Parameter, Population
+from spikeloom.golden.network import Network, Parameter, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.mapping.geometry import geometry, shapes
 
@@ -69,9 +69,9 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
         yield Need(f"{where}: a delayed reset", "delayed_reset", True)
     if population.spiking and population.reset is Reset.RESTORE:
         yield Need(f"{where}: a reset that is restored", "delayed_reset", True)
-    if population.per_neuron:
-        names = " and ".join(name for name in PARAMETERS if _differs(getattr(population, name)))
-        what = f"{where}: a different {names} in each neuron"
+    names = [name for name in _read(population) if _differs(getattr(population, name))]
+    if names:
+        what = f"{where}: a different {' and '.join(names)} in each neuron"
         yield Need(what, "neuron_parameters", True)
     if population.fraction_bits:
         what = f"{where}: a potential finer than the weights"
@@ -79,6 +79,19 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.spiking and population.max_spikes > 1:
         what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))
+
+
+def _read(population: Population) -> Iterator[str]:
+    """The parameters that the update of a population reads, of those that may differ."""
+    yield "decay"
+    if population.synaptic_decay is not None:
+        yield "synaptic_decay"
+    if population.spiking:
+        yield "threshold"
+        if population.reset is Reset.VALUE:
+            yield "v_reset"
+        elif population.reset is not Reset.NONE:
+            yield "subtrahend"
 
 
 def _differs(parameter: Parameter | None) -> bool:

@@ -654,3 +654,15 @@ def test_network_equal_compares_every_parameter() -> None:
         network(state_bits=17),
     ):
         assert not network_equal(net, changed)
+
+
+@pytest.mark.parametrize("name", ["decay", "threshold", "fraction_bits", "max_spikes", "phase"])
+def test_numpy_integers_become_plain_ones(name: str) -> None:
+    """A narrow integer of NumPy would wrap where the model computes with it."""
+    narrow = Population("p", 2, np.zeros(2, np.int64), **{name: np.int8(3)})
+    assert type(getattr(narrow, name)) is int
+    assert getattr(narrow, name) == 3
+    assert type(Input("in", np.uint8(3)).size) is int
+    assert Input("in", 4, image=(np.int8(1), np.int8(2), np.int8(2))).image == (1, 2, 2)
+    kernel = Convolution("a", "b", np.ones((1, 1, 1, 1), np.int64), stride=(np.int8(2), np.int8(1)))
+    assert all(type(step) is int for step in kernel.stride)

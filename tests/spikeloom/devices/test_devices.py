@@ -134,8 +134,16 @@ def test_golden_reports_its_progress(small: Program, small_events: Events) -> No
     assert done == [5]
 
 
-@pytest.mark.parametrize("backend", ["", "gold", "net", "serial:", "virtual:@9", "golden:x"])
-def test_unknown_backends_are_refused(small: Program, backend: str) -> None:
+@pytest.mark.parametrize("thing", ["model.loom", None])
+def test_only_programs_are_opened(thing: Any) -> None:
+    with pytest.raises(SpikeloomError, match=r"open takes a Program, such as Program\.load"):
+        spikeloom.open(thing)
+
+
+@pytest.mark.parametrize(
+    "backend", [None, 3, "", "gold", "net", "serial:", "virtual:@9", "golden:x"]
+)
+def test_unknown_backends_are_refused(small: Program, backend: Any) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.open(small, backend)
     assert str(error.value).startswith(f"backend {backend!r} is unknown; use one of golden, veri")

@@ -96,6 +96,7 @@ def test_currents_are_those_of_populations_read_out() -> None:
         (["in"], "traces: there is no population 'in'; there are hidden, sum"),
         ("hidden", "traces must be names of populations, such as ['hidden'], not 'hidden'"),
         (3, "traces must be names of populations, such as ['hidden'], not 3"),
+        ([["sum"]], "traces must be names of populations, such as ['hidden'], not [['sum']]"),
         ({"sum": [0, 3]}, "traces of 'sum': neurons must be 0..2, not [0, 3]"),
         ({"sum": [-1]}, "traces of 'sum': neurons must be 0..2, not [-1]"),
         ({"sum": []}, "traces of 'sum': neurons must be a list of integers such as [0, 5], not []"),

@@ -288,6 +288,7 @@ def test_a_file_of_snntorch_under_another_dialect_is_a_warning() -> None:
     assert 'pass dialect="snntorch"' in warnings[-1]
     assert not load_nir(source, "snntorch").warnings
     assert not load_nir(source, dt=1e-4).warnings
+    assert "leave dt (--dt) out" in load_nir(source, "snntorch", dt=5e-4).warnings[-1]
 
 
 def test_what_is_meant_is_no_warning() -> None:

@@ -12,7 +12,7 @@ from random_networks import IMAGES, Counts, events, image_programs, programs
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import decode_packets, host_words
-from spikeloom.golden.network import Input, Network, Population
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.mapping.plan import map_network
@@ -104,6 +104,23 @@ def test_networks_of_images(data: st.DataObject, everything: bool) -> None:
     config = dataclasses.replace(IMAGES, **options)
     program = data.draw(image_programs(config))
     same_on_both_levels(program, data.draw(events(program.network, 2)), data.draw(traced(program)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"reset": Reset.SUBTRACT, "v_reset": np.array([1, 2])},
+        {"reset": Reset.VALUE, "subtrahend": np.array([1, 2])},
+        {"spiking": False, "threshold": np.array([1, 2])},
+    ],
+)
+def test_parameters_that_the_update_does_not_read_need_nothing(options: dict[str, Any]) -> None:
+    population = Population("a", 2, np.zeros(2, np.int64), **options)
+    network = Network(
+        (Input("in", 2),), (population,), (Connection("in", "a", np.eye(2, dtype=int)),)
+    )
+    program = Program(network, FabricConfig(), frozenset(), frozenset({"a"}))
+    same_on_both_levels(program, {"in": np.ones((2, 3, 2), np.uint8)}, set())
 
 
 # What a fabric lacks is named.
