@@ -70,7 +70,8 @@ class PopulationReport:
     grid
         The grid on which the weights lie and stay exact, such as "1/8"; None without one.
     exact
-        Weights, biases, thresholds and resets are all exact, because they lie on a grid.
+        Weights, biases, thresholds and resets are all exact, because they lie on a grid; decays
+        are multiples of 1/4096, and truncate, all the same.
     fraction_bits
         f: integer potential = s * 2**f * potential.
     per_neuron

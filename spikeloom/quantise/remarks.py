@@ -26,7 +26,10 @@ THRESHOLD_STEPS = 32
 def notes(report: PopulationReport) -> Iterator[str]:
     """Choices that a user may want to know."""
     where = f"population {report.population!r}"
-    if report.exact:
+    decays = (report.decay_integer, report.synaptic_decay_integer or 0)
+    if report.exact and any(0 < k < DECAY_ONE for k in decays):
+        yield f"{where}: all but its decays exact on a grid of {report.grid}"
+    elif report.exact:
         yield f"{where}: exact on a grid of {report.grid}"
     elif report.grid is not None:
         yield f"{where}: weights exact on a grid of {report.grid}, biases or potentials rounded"

@@ -1,5 +1,6 @@
 """Networks trained on a grid stay exact, and scales that users give are kept or refused."""
 
+import dataclasses
 from fractions import Fraction
 from typing import Any
 
@@ -113,6 +114,13 @@ def test_biases_that_need_a_finer_grid_get_it() -> None:
     network, report = quantise(net)
     assert (network.populations[0].bias.item(), network.populations[0].threshold) == (1, 24)
     assert report.populations[0].exact
+
+
+def test_a_leak_on_a_grid_is_not_called_exact() -> None:
+    net = trained(integers(7), lambda k: k / 8)
+    leaky = dataclasses.replace(net.populations[0], decay=0.1)
+    report = quantise(dataclasses.replace(net, populations=(leaky,)))[1]
+    assert report.notes == ("population 'a': all but its decays exact on a grid of 1/8",)
 
 
 def test_biases_off_the_grid_are_rounded_and_said_to_be() -> None:
