@@ -309,6 +309,8 @@ def bomb(path: Path, name: str) -> None:
             member.write(bytes(1_000_000))
 
 
+# JAX, where a framework brought it into this process, warns of every child process.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.parametrize("kind", ["load", "events", "nir"])
 def test_a_refused_file_takes_no_memory(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
