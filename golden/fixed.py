@@ -19,6 +19,11 @@ def signed_range(bits: int) -> tuple[int, int]:
     return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
+def differs(parameter: int | Integers | None) -> bool:
+    """Whether a parameter has different values in different neurons."""
+    return isinstance(parameter, np.ndarray) and bool((parameter != parameter[0]).any())
+
+
 class PlainIntegers:
     """A frozen record whose NumPy integers, and those in its tuples, become Python's.
 

@@ -12,7 +12,7 @@ import numpy as np
 from spikeloom.golden.checks import MAX_SIZE, check_array, check_image, check_integer, check_pair
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Integers, PlainIntegers, signed_range
+from spikeloom.golden.fixed import Integers, PlainIntegers, differs, signed_range
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 
 MAX_DELAY = 15
@@ -123,8 +123,7 @@ class Population(PlainIntegers):
     @property
     def per_neuron(self) -> bool:
         """Whether any of `PARAMETERS` has different values in different neurons."""
-        values = (getattr(self, name) for name in PARAMETERS)
-        return any(isinstance(value, np.ndarray) and (value != value[0]).any() for value in values)
+        return any(differs(getattr(self, name)) for name in PARAMETERS)
 
     def shared(self, parameter: str) -> int:
         """The value of one of `PARAMETERS`, not None, that all neurons have.
@@ -132,14 +131,12 @@ class Population(PlainIntegers):
         Raises `SpikeloomError` where it differs between neurons.
         """
         value = getattr(self, parameter)
-        if not isinstance(value, np.ndarray):
-            return int(value)
-        if (value != value[0]).any():
+        if differs(value):
             raise SpikeloomError(
                 f"population {self.name!r}: {parameter} differs between neurons "
                 f"({value.min()}..{value.max()})"
             )
-        return int(value[0])
+        return int(np.ravel(value)[0])
 
     @property
     def subtracted(self) -> Parameter:

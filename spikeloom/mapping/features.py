@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.network import Network, Parameter, Population
+from spikeloom.golden.fixed import differs, signed_range
+from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.mapping.geometry import geometry, shapes
 
@@ -69,7 +67,7 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
         yield Need(f"{where}: a delayed reset", "delayed_reset", True)
     if population.spiking and population.reset is Reset.RESTORE:
         yield Need(f"{where}: a reset that is restored", "delayed_reset", True)
-    names = [name for name in _read(population) if _differs(getattr(population, name))]
+    names = [name for name in _read(population) if differs(getattr(population, name))]
     if names:
         what = f"{where}: a different {' and '.join(names)} in each neuron"
         yield Need(what, "neuron_parameters", True)
@@ -92,7 +90,3 @@ def _read(population: Population) -> Iterator[str]:
             yield "v_reset"
         elif population.reset is not Reset.NONE:
             yield "subtrahend"
-
-
-def _differs(parameter: Parameter | None) -> bool:
-    return isinstance(parameter, np.ndarray) and bool((parameter != parameter[0]).any())
