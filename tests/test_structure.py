@@ -42,6 +42,7 @@ ROOMS = {
     ),
     "spikeloom": (
         ("files", "bounded", "events"),
+        ("evaluation",),
         ("importer",),
         ("quantise",),
         ("mapping",),

@@ -13,8 +13,8 @@
 Every parameter is shared by a population or, where `PER_NEURON` names it, has one value per neuron.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,14 +42,22 @@ class FloatRun:
     peaks
         For each population the largest magnitude of a potential (before a reset) or synaptic
         current in any step.
+    traces
+        For each traced population the membrane potentials after every step, shape
+        (samples, steps, size).
     """
 
     spikes: dict[str, Spikes]
     states: dict[str, Floats]
     peaks: dict[str, float]
+    traces: dict[str, Floats] = field(default_factory=dict)
 
 
-def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike) -> FloatRun:
+def simulate_float(
+    network: FloatNetwork,
+    inputs: Mapping[str, ArrayLike] | ArrayLike,
+    traces: Collection[str] = (),
+) -> FloatRun:
     """Run every sample of `inputs` from the initial state.
 
     Parameters
@@ -59,6 +67,8 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
     inputs
         Per input (or, for a network of one input, just) an array of numbers of shape
         (samples, steps, size) or (steps, size).
+    traces
+        Names of populations whose potentials after every step are kept.
 
     Raises
     ------
@@ -74,6 +84,7 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
     v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
     i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
     peaks = {p.name: abs(p.v_init) for p in firing_order}
+    kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
     for t in range(steps):
         for population in firing_order:
             name = population.name
@@ -86,8 +97,10 @@ def simulate_float(network: FloatNetwork, inputs: Mapping[str, ArrayLike] | Arra
             emitted[name][:, t] = fired
             v[name] = _after_step(population, u, fired, late)
             peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
+            if name in kept:
+                kept[name][:, t] = v[name]
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
-    return FloatRun(spikes, v, peaks)
+    return FloatRun(spikes, v, peaks, kept)
 
 
 def _late(population: FloatPopulation, v: Floats) -> Floats:

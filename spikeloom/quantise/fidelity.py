@@ -2,16 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.evaluation.accuracy import accuracy
+from spikeloom.evaluation.agreement import (
+    SpikeAgreement,
+    StateError,
+    spike_agreement,
+    state_error,
+)
+from spikeloom.evaluation.decoding import Decoding, choose_decoding
+from spikeloom.evaluation.labels import check_labels
 from spikeloom.golden.network import Network
-from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.golden.step.run import Run, check_inputs, simulate
 from spikeloom.importer.float_network import FloatNetwork, with_delays
-from spikeloom.importer.float_simulation import Spikes, simulate_float
+from spikeloom.importer.float_simulation import FloatRun, simulate_float
+from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.records import QuantisationReport
 
 
@@ -23,20 +31,15 @@ class Comparison:
     ----------
     population
         Its name.
-    agreement
-        Fraction of (sample, step, neuron) with the same spikes; None for one that never spikes.
-    spikes_float, spikes_integer
-        Total number of spikes.
-    state_max_error, state_rms_error
-        Of the potentials after the last step, integer - float, in the unit of the floats.
+    spikes
+        Agreement of the spikes, the reference being the floats; None for one that never spikes.
+    states
+        Error of the potentials after the last step, in the unit of the floats.
     """
 
     population: str
-    agreement: float | None
-    spikes_float: int
-    spikes_integer: int
-    state_max_error: float
-    state_rms_error: float
+    spikes: SpikeAgreement | None
+    states: StateError
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Fidelity:
         """Accuracy lost if there are labels, else the fraction of different spikes in `worst`."""
         if self.accuracy_float is not None and self.accuracy_integer is not None:
             return self.accuracy_float - self.accuracy_integer
-        agreements = [c.agreement for c in self.populations if c.agreement is not None]
+        agreements = [c.spikes.fraction for c in self.populations if c.spikes is not None]
         return 1.0 - min(agreements, default=1.0)
 
 
@@ -73,59 +76,54 @@ def compare_float(
     report: QuantisationReport,
     inputs: Mapping[str, ArrayLike] | ArrayLike,
     labels: ArrayLike | None = None,
+    decoding: Decoding | None = None,
 ) -> Fidelity:
     """Run `net`, and the integer network that `quantise` made of it, on the same events.
 
     The float network runs with the integer one's delays, so that both are in step under either
-    schedule. `inputs` and errors are those of `check_inputs`. `labels` are the right
-    outputs of each sample: the number of the neuron in the first output population with most
-    spikes, or, where that never spikes, with the highest potential in the end.
+    schedule. `inputs` and errors are those of `check_inputs`. `labels` are the right outputs of
+    each sample, see `check_labels`; `decoding` says which neuron is an answer, by default as
+    `choose_decoding` does.
     """
     events = check_inputs(network, inputs)
+    rule = decoding
+    if labels is not None and rule is None:
+        rule = choose_decoding(network, [population for _, population in net.outputs])
+    traced = () if rule is None else rule.traced
     in_step = with_delays(net, [row.delay for row in report.connections])
-    floats, integers = simulate_float(in_step, events), simulate(network, events)
-    comparisons = []
-    for row in report.populations:
-        name = row.population
-        error = row.potentials(integers.states[name]) - floats.states[name]
-        spikes, trained = integers.spikes.get(name), floats.spikes.get(name)
-        comparisons.append(
-            Comparison(
-                name,
-                None if spikes is None else float((spikes == trained).mean()),
-                0 if trained is None else int(trained.sum()),
-                0 if spikes is None else int(spikes.sum()),
-                float(np.abs(error).max()),
-                float(np.sqrt((error**2).mean())),
-            )
-        )
-    spiking = [c for c in comparisons if c.agreement is not None]
-    worst = min(spiking, key=lambda c: c.agreement or 0.0, default=None)
+    floats = simulate_float(in_step, events, traced)
+    neurons = {name: np.arange(network.size(name)) for name in traced}
+    integers = simulate(network, events, traces=neurons)
+    comparisons = compare_layers(
+        floats, integers, {p.population: p.unit for p in report.populations}
+    )
+    spiking = [(c.spikes.fraction, c.population) for c in comparisons if c.spikes is not None]
+    worst = min(spiking, key=lambda pair: pair[0], default=(0.0, None))[1]
     accuracies: tuple[float | None, float | None] = None, None
-    if labels is not None:
-        right = _check_labels(labels, len(next(iter(events.values()))))
+    if labels is not None and rule is not None:
+        samples = len(next(iter(events.values())))
+        right = check_labels(labels, samples, network.size(rule.population))
         accuracies = (
-            float((_answers(net, floats.spikes, floats.states) == right).mean()),
-            float((_answers(net, integers.spikes, integers.states) == right).mean()),
+            accuracy(rule.answers(floats), right),
+            accuracy(rule.answers(integers), right),
         )
-    named = None if worst is None else worst.population
-    return Fidelity(tuple(comparisons), named, *accuracies)
+    return Fidelity(comparisons, worst, *accuracies)
 
 
-def _check_labels(labels: ArrayLike, samples: int) -> NDArray[np.int64]:
-    right = np.asarray(labels)
-    if right.shape != (samples,) or right.dtype.kind not in "iu":
-        raise SpikeloomError(f"labels must be {samples} integers, one for each sample")
-    return right.astype(np.int64)
+def compare_layers(
+    floats: FloatRun, integers: Run, units: Mapping[str, float | Floats]
+) -> tuple[Comparison, ...]:
+    """Compare the populations of two runs of the same events.
 
-
-def _answers(
-    net: FloatNetwork, spikes: Mapping[str, Spikes], states: Mapping[str, NDArray[Any]]
-) -> NDArray[np.int64]:
-    """The neuron that each sample chose in the first output."""
-    name = net.outputs[0][1] if net.outputs else net.populations[-1].name
-    if name not in spikes:
-        potentials: NDArray[np.int64] = states[name].argmax(axis=1)
-        return potentials
-    counts: NDArray[np.int64] = spikes[name].sum(axis=1, dtype=np.int64).argmax(axis=1)
-    return counts
+    `units` has, for each population, the integer units in one unit of its float potential.
+    """
+    return tuple(
+        Comparison(
+            name,
+            spike_agreement(floats.spikes[name], integers.spikes[name])
+            if name in floats.spikes
+            else None,
+            state_error(floats.states[name], integers.states[name] / unit),
+        )
+        for name, unit in units.items()
+    )

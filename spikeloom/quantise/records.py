@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.integers import Schedule
@@ -141,11 +140,10 @@ class PopulationReport:
         """Integer potential / float potential, without `gains`."""
         return self.scale * (1 << self.fraction_bits)
 
-    def potentials(self, states: NDArray[np.int64]) -> Floats:
-        """Integer potentials, shape (..., size), in the unit of the float network."""
-        gains = 1.0 if self.gains is None else np.array(self.gains)
-        potentials: Floats = states / (self.state_scale * gains)
-        return potentials
+    @property
+    def unit(self) -> float | Floats:
+        """Integer units of the potential in one unit of the float network's, with `gains`."""
+        return self.state_scale if self.gains is None else self.state_scale * np.array(self.gains)
 
 
 @dataclass(frozen=True)

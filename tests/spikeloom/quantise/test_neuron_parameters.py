@@ -91,9 +91,9 @@ def test_spikes_are_those_of_the_float_network(reset: Reset, synaptic: bool) -> 
     events = np.random.default_rng(5).random((5, 40, 10)) < 0.2
     assert saturations(network, events) == {"a": 0}
     [comparison] = compare_float(net, network, report, events).populations
-    assert comparison.spikes_float > 50
-    assert comparison.agreement == 1.0
-    assert comparison.state_max_error == 0.0
+    assert comparison.spikes.reference > 50
+    assert comparison.spikes.fraction == 1.0
+    assert comparison.states.max_error == 0.0
 
 
 @pytest.mark.parametrize("per_neuron", [False, True])
@@ -139,8 +139,8 @@ def test_several_spikes_in_a_step_subtract_the_threshold_of_their_neuron() -> No
     events = np.random.default_rng(5).random((5, 40, 10)) < 0.1
     [comparison] = compare_float(net, network, report, events).populations
     assert simulate(network, events).spikes["a"].max() > 3
-    assert comparison.agreement == 1.0
-    assert comparison.state_max_error == 0.0
+    assert comparison.spikes.fraction == 1.0
+    assert comparison.states.max_error == 0.0
     rounded, _ = quantise(network_of(population, weights * 1.003))
     assert np.array_equal(
         rounded.populations[0].threshold, np.rint(thresholds * 127 / (127 * 1.003))
@@ -189,9 +189,9 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
     size = net.inputs[0].size
     events = np.random.default_rng(5).random((10, 50, size)) < 0.3
     [comparison] = compare_float(net, network, report, events).populations
-    assert comparison.spikes_float > 500
-    assert comparison.agreement > 0.98
-    assert comparison.state_rms_error < 0.1
+    assert comparison.spikes.reference > 500
+    assert comparison.spikes.fraction > 0.98
+    assert comparison.states.rms_error < 0.1
     program = spikeloom.compile(net, spikeloom.FabricConfig(extent=4, coordinates=256))
     assert not program.fabric.neuron_parameters
 

@@ -434,11 +434,10 @@ def test_whole_networks_run_the_same_in_float_and_integer(
     events = rng.random((20, 15, 5)) < 0.4
     a, b = compare_float(net, network, report, events).populations
     assert a.population == "a"
-    assert a.agreement == 1.0
-    assert a.spikes_float == a.spikes_integer > 0
-    assert a.state_max_error == b.state_max_error == b.state_rms_error == 0.0
-    assert b.agreement is None
-    assert b.spikes_float == b.spikes_integer == 0
+    assert a.spikes.fraction == 1.0
+    assert a.spikes.reference == a.spikes.other > 0
+    assert a.states.max_error == b.states.max_error == b.states.rms_error == 0.0
+    assert b.spikes is None
 
 
 @pytest.mark.parametrize("schedule", ["layered", "pipelined"])
@@ -448,11 +447,11 @@ def test_compare_float_sees_rounding_and_little_of_it(schedule: Schedule) -> Non
     events = rng.random((50, 20, 6)) < 0.3
     fine = compare_float(net, *quantise(net, schedule=schedule), events)
     for comparison in fine.populations:
-        assert 0.9 < comparison.agreement <= 1.0
-        assert comparison.state_rms_error > 0.0
+        assert 0.9 < comparison.spikes.fraction <= 1.0
+        assert comparison.states.rms_error > 0.0
     coarse = compare_float(net, *quantise(net, schedule=schedule, weight_bits=2), events)
     assert coarse.loss > 0.1
-    assert coarse.worst == min(coarse.populations, key=lambda c: c.agreement).population
+    assert coarse.worst == min(coarse.populations, key=lambda c: c.spikes.fraction).population
 
 
 def test_compare_float_finds_a_planted_difference() -> None:
@@ -465,8 +464,8 @@ def test_compare_float_finds_a_planted_difference() -> None:
     )
     events = rng.random((20, 15, 5)) < 0.4
     comparison = compare_float(net, wrong, report, events).populations[0]
-    assert comparison.agreement < 1.0
-    assert comparison.spikes_integer != comparison.spikes_float
+    assert comparison.spikes.fraction < 1.0
+    assert comparison.spikes.other != comparison.spikes.reference
 
 
 def test_compare_float_needs_something_to_compare() -> None:

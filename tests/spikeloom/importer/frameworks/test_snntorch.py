@@ -102,13 +102,13 @@ def test_vectors_as_integers(
         assert population.delayed_reset == late
         assert (population.reset is Reset.RESTORE) == (mechanism == "subtract" and not delay)
     first, second = compare_float(net, network, report, events(12) > 0).populations
-    assert first.agreement is not None
-    assert second.agreement is not None
-    assert 1 - first.agreement <= limit
-    assert 1 - second.agreement <= 4 * limit
+    assert first.spikes is not None
+    assert second.spikes is not None
+    assert 1 - first.spikes.fraction <= limit
+    assert 1 - second.spikes.fraction <= 4 * limit
     for layer in (first, second):
-        assert layer.spikes_float > 40
-        assert abs(layer.spikes_integer / layer.spikes_float - 1) <= 2.5 * limit
+        assert layer.spikes.reference > 40
+        assert abs(layer.spikes.other / layer.spikes.reference - 1) <= 2.5 * limit
 
 
 @pytest.mark.parametrize(("mechanism", "delay"), [("subtract", False), ("zero", True)])
