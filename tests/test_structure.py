@@ -49,6 +49,7 @@ ROOMS = {
         ("program",),
         ("compiler", "devices"),
         ("compare",),
+        ("report",),
         ("demo",),
         ("cli", "__init__", "__main__"),
     ),

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import re
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from spikeloom.boards.board import Board
 from spikeloom.boards.flash import flash
 from spikeloom.boards.flow.bitstream import ClockNotMet, build, build_fastest
 from spikeloom.boards.flow.design import elaborate
+from spikeloom.boards.flow.report import pins
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import Tools
 from spikeloom.boards.top import Top
@@ -52,6 +54,10 @@ name = Path(sys.argv[0]).name
 if arguments == ["--version"]:
     print(name, "of a test")
     raise SystemExit
+def path(start, *delays):
+    parts = [dict(type="logic", delay=delay, to=dict(cell="c")) for delay in delays]
+    return {{"from": start, "to": "posedge clk", "path": parts}}
+
 log = Path(r"{log}")
 with log.open("a") as file:
     print(name, *arguments, file=file)
@@ -67,7 +73,9 @@ elif name == "nextpnr-ice40":
     site = dict(used=1, available=2)
     sites = dict.fromkeys(
         ["ICESTORM_LC", "ICESTORM_RAM", "ICESTORM_SPRAM", "ICESTORM_DSP"], site)
-    Path(after["--report"]).write_text(json.dumps(dict(fmax=clocks, utilization=sites)))
+    paths = [path("<async>", 60), path("posedge clk", 30, 20), path("posedge clk", 10)]
+    report = dict(fmax=clocks, utilization=sites, critical_paths=paths)
+    Path(after["--report"]).write_text(json.dumps(report))
     Path(after["--write"]).write_text("routed")
     Path(after["--asc"]).write_text("placed by seed " + after["--seed"])
 elif name == "icepack":
@@ -104,6 +112,20 @@ def icebreaker() -> Board:
     return board("icebreaker")
 
 
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s_12f", "tang_nano_9k"])
+def test_every_pin_is_in_the_report(name: str) -> None:
+    design = elaborate(board(name), TINY)
+    found = pins(design)
+    assert set(design.pins.values()) <= set(found)
+    for port, pin in found.items():
+        assert re.search(rf"{port}\W.*\b{pin}\b", design.constraints)
+    assert len(found) == sum(
+        line.count("__io")
+        for line in design.constraints.splitlines()
+        if line.startswith(("set_io", "LOCATE", "IO_LOC"))
+    )
+
+
 def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
     seeds = []
     built = build(
@@ -125,6 +147,8 @@ def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: P
     assert built.report["resources"]["lut"] == {"used": 1}
     assert built.report["resources"]["spram"] == {"used": 1, "available": 2}
     assert built.report["fabric"] == dataclasses.asdict(TINY)
+    logic = [{"kind": "logic", "delay_ns": delay, "to": "c"} for delay in (30, 20)]
+    assert built.report["critical_path"] == logic
     assert built.report["tools"]["yosys"] == "yosys of a test"
     assert built.design.link.clock_hz == 24_000_000
     assert built.design.link.clocks_per_bit == 24

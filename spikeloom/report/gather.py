@@ -1,0 +1,238 @@
+"""Collects what a page shows, from a program, its events and, if there is one, a comparison."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeloom.compare import Comparison
+from spikeloom.devices.device import Events
+from spikeloom.devices.traces import Traces, traced_neurons
+from spikeloom.evaluation.accuracy import accuracy, confusion
+from spikeloom.evaluation.decoding import choose_decoding
+from spikeloom.evaluation.labels import check_labels
+from spikeloom.golden.cycle.split import split_clocks
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.host import host_words
+from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.network import Network, Population
+from spikeloom.golden.step.run import Run, check_inputs, simulate
+from spikeloom.program import Program
+from spikeloom.report.divergence import divergence
+from spikeloom.report.metrics import static_metrics, workload_metrics
+from spikeloom.report.records import Answers, Contents, Divergence, Potentials, Raster, Verdict
+
+NEURONS = 12
+"""Neurons of each population whose potentials are shown if none are chosen."""
+
+SAMPLES = 100
+"""Maximum number of samples whose spikes and potentials are shown."""
+
+SPLIT_SAMPLES = 4
+"""Maximum number of samples whose clocks are split into parts."""
+
+
+def gather(
+    program: Program,
+    events: Events,
+    comparison: Comparison | None = None,
+    *,
+    title: str = "program",
+    backend: str = "verilator",
+    labels: ArrayLike | None = None,
+    decode: str | None = None,
+    traces: Traces | None = None,
+    build: Mapping[str, Any] | None = None,
+) -> Contents:
+    """Everything that a page shows.
+
+    Parameters
+    ----------
+    events
+        As for `spikeloom.devices.device.Device.run`.
+    comparison
+        The result of `spikeloom.compare.compare` on the same events; None for a page of the golden
+        model alone.
+    title
+        Heading of the page.
+    backend
+        What ran beside the golden model.
+    labels, decode
+        The right answers, and how answers are read (`spikeloom.evaluation.decoding`).
+    traces
+        Populations or neurons that the hardware traced; their potentials are always shown. By
+        default, of each population, the `NEURONS` with most spikes.
+    build
+        From `spikeloom.report.builds.read_build`.
+
+    Raises
+    ------
+    SpikeloomError
+        Events, labels or traces do not fit the program.
+    """
+    network = program.network
+    counts = check_inputs(network, events)
+    traced = traced_neurons(network, traces)
+    golden = simulate(network, counts)
+    samples, steps = next(iter(counts.values())).shape[:2]
+    answers = None
+    if labels is not None:
+        answers = _answers(network, program.about, golden, comparison, labels, samples, decode)
+    shown = _samples(samples, comparison)
+    part = {name: array[shown] for name, array in counts.items()}
+    neurons = {p.name: _neurons(p, golden, traced, comparison) for p in network.populations}
+    image = program.image.with_traces(traced if comparison else {})
+    return Contents(
+        title,
+        _verdict(comparison, backend, samples, steps),
+        answers,
+        shown.tolist(),
+        tuple(_rasters(network, counts, golden, comparison, shown)),
+        tuple(_potentials(network, part, neurons, traced, comparison, shown)),
+        _clocks(image, counts),
+        _divergence(image, counts, comparison),
+        static_metrics(program) | workload_metrics(network, counts | golden.spikes),
+        build,
+    )
+
+
+def _verdict(comparison: Comparison | None, backend: str, samples: int, steps: int) -> Verdict:
+    if comparison is None:
+        return Verdict(None, samples, samples * steps)
+    cycles = comparison.rtl.cycles
+    return Verdict(
+        backend,
+        comparison.samples,
+        comparison.steps,
+        comparison.mismatches,
+        None if comparison.first is None else str(comparison.first),
+        None if cycles is None else int(cycles.sum()),
+        bool(comparison.clocked),
+        comparison.waveform,
+    )
+
+
+def _answers(
+    network: Network,
+    about: Mapping[str, Any],
+    golden: Run,
+    comparison: Comparison | None,
+    labels: ArrayLike,
+    samples: int,
+    decode: str | None,
+) -> Answers:
+    decoding = choose_decoding(network, _outputs(about), decode)
+    classes = network.population(decoding.population).size
+    right = check_labels(labels, samples, classes)
+    answers = decoding.answers(golden)
+    accuracies = {"golden model": accuracy(answers, right)}
+    if comparison is not None and decoding.available(comparison.rtl):
+        accuracies["hardware"] = accuracy(decoding.answers(comparison.rtl), right)
+    return Answers(str(decoding), accuracies, confusion(answers, right, classes))
+
+
+def _outputs(about: Mapping[str, Any]) -> list[str]:
+    """The populations that the imported network names as outputs, in order."""
+    outputs = about.get("outputs")
+    pairs = outputs if isinstance(outputs, list) else []
+    return [
+        pair[1]
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)
+    ]
+
+
+def _samples(samples: int, comparison: Comparison | None) -> Integers:
+    """The samples to show: those with a difference first, then from sample 0 on."""
+    differing = np.zeros(samples, bool)
+    if comparison is not None:
+        for field in ("spikes", "states", "traces"):
+            expected, got = getattr(comparison.golden, field), getattr(comparison.rtl, field)
+            for name, values in expected.items():
+                axes = tuple(range(1, values.ndim))
+                differing |= (values != got[name]).any(axis=axes)
+    chosen = np.argsort(~differing, kind="stable")[:SAMPLES]
+    return np.sort(chosen).astype(np.int64)
+
+
+def _rasters(
+    network: Network,
+    counts: Mapping[str, NDArray[np.uint8]],
+    golden: Run,
+    comparison: Comparison | None,
+    shown: Integers,
+) -> Iterator[Raster]:
+    sent = {} if comparison is None else comparison.rtl.spikes
+    for node in network.inputs:
+        yield Raster(node.name, node.size, node.max_count, counts[node.name][shown], None, True)
+    for population in sorted(network.populations, key=lambda p: p.phase):
+        if population.spiking:
+            name = population.name
+            yield Raster(
+                name,
+                population.size,
+                population.max_spikes,
+                golden.spikes[name][shown],
+                sent[name][shown] if name in sent else None,
+            )
+
+
+def _neurons(
+    population: Population,
+    golden: Run,
+    traced: Mapping[str, Integers],
+    comparison: Comparison | None,
+) -> Integers:
+    """The neurons whose potentials are shown."""
+    if population.name in traced:
+        return traced[population.name]
+    if population.name in golden.spikes:
+        activity = golden.spikes[population.name].sum(axis=(0, 1), dtype=np.int64)
+        chosen = np.argsort(-activity, kind="stable")[:NEURONS]
+    else:
+        chosen = np.arange(min(population.size, NEURONS))
+    if comparison is not None and population.name in comparison.rtl.spikes:
+        expected = comparison.golden.spikes[population.name]
+        wrong = (expected != comparison.rtl.spikes[population.name]).any(axis=(0, 1))
+        chosen = np.union1d(np.flatnonzero(wrong)[:NEURONS], chosen)
+    return np.sort(chosen).astype(np.int64)
+
+
+def _potentials(
+    network: Network,
+    counts: Mapping[str, NDArray[np.uint8]],
+    neurons: Mapping[str, Integers],
+    traced: Mapping[str, Integers],
+    comparison: Comparison | None,
+    shown: Integers,
+) -> Iterator[Potentials]:
+    values = simulate(network, counts, traces=neurons).traces
+    for population in sorted(network.populations, key=lambda p: p.phase):
+        name = population.name
+        of = neurons[name]
+        thresholds = np.broadcast_to(population.threshold, population.size)[of]
+        sent = None
+        if comparison is not None and name in traced:
+            sent = comparison.rtl.traces[name][shown]
+        yield Potentials(name, of, thresholds if population.spiking else None, values[name], sent)
+
+
+def _clocks(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """Clocks by sample, tile, step and part, of the first samples."""
+    few = {name: array[:SPLIT_SAMPLES] for name, array in counts.items()}
+    samples, steps = next(iter(few.values())).shape[:2]
+    words = np.concatenate(host_words(image, few))
+    clocks = split_clocks(image, [int(word) for word in words])
+    _, tiles, parts = clocks.shape
+    return clocks.reshape(samples, steps, tiles, parts).swapaxes(1, 2)
+
+
+def _divergence(
+    image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], comparison: Comparison | None
+) -> Divergence | None:
+    if comparison is None or comparison.first is None or comparison.waveform is None:
+        return None
+    first = comparison.first
+    return divergence(image, counts, first.sample or 0, first.step, Path(comparison.waveform))
