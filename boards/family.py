@@ -91,7 +91,12 @@ ECP5 = Family(
     ("ecppack", "--compress", "--input", "result.config", "--bit", "bitstream"),
     ".bit",
     {"lut": ("LUT4",), "ff": ("TRELLIS_FF",), "carry": ("CCU2C",), "lutram": ("TRELLIS_DPR16X4",)},
-    {"logic_cells": "TRELLIS_COMB", "bram": "DP16KD", "dsp": "MULT18X18D"},
+    {
+        "logic_cells": "TRELLIS_COMB",
+        "lutram": "TRELLIS_RAMW",
+        "bram": "DP16KD",
+        "dsp": "MULT18X18D",
+    },
     _MEMORIES,
 )
 """ECP5: block RAM of 18 kbit, RAM in LUTs, multipliers."""
@@ -105,7 +110,7 @@ GOWIN = Family(
     ("gowin_pack", "-d", "GW1N-9C", "-o", "bitstream", "routed.json"),
     ".fs",
     {"lut": ("LUT",), "ff": ("DFF",), "carry": ("ALU",), "lutram": ("RAM16S",)},
-    {"logic_cells": "LUT4", "bram": "BSRAM", "dsp": "MULT18X18"},
+    {"logic_cells": "LUT4", "lutram": "RAM16SDP4", "bram": "BSRAM", "dsp": "MULT18X18"},
     frozenset(),
 )
 """Gowin LittleBee: block RAM of 18 kbit, RAM in LUTs, of which the packer does not write the

@@ -1,6 +1,7 @@
 """Memory image: a mapped network as the contents of a fabric's memories."""
 
 import dataclasses
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -147,7 +148,7 @@ class MemoryImage:
         if not self.config.traces:
             raise SpikeloomError(
                 f"traces of {', '.join(sorted(names))}: the fabric was built without traces; "
-                'compile with fabric={"traces": True}'
+                'compile with fabric={"traces": True}, on the command line --set traces=true'
             )
         layout = self.config.population_row
         trace = layout.pack({"trace": 1})
@@ -170,8 +171,9 @@ class MemoryImage:
             ),
         )
 
-    def check_fits(self, fabric: FabricConfig, name: str) -> None:
-        """Check that the image is for the `fabric` of `name`; `readable` may differ.
+    def check_fits(self, fabric: FabricConfig, board: str, name: str | None = None) -> None:
+        """Check that the image is for the `fabric` of `board`, called `name`; `readable` may
+        differ.
 
         Raises
         ------
@@ -184,8 +186,13 @@ class MemoryImage:
             f"{size} {ours[size]} and {theirs[size]}" for size in ours if ours[size] != theirs[size]
         ]
         if different:
+            changes = {size: theirs[size] for size in ours if ours[size] != theirs[size]}
+            options = " ".join(f"--set {size}={json.dumps(v)}" for size, v in changes.items())
+            settings = ", ".join(f"{size}={value}" for size, value in changes.items())
             raise SpikeloomError(
-                f"the program and {name} differ: {', '.join(different)}; compile it for the board"
+                f"the program and {name or board} differ: {', '.join(different)}; compile it for "
+                f"the board: compile --board {board} {options}, or in Python compile(net, "
+                f"dataclasses.replace(program.fabric, {settings}))"
             )
 
     def contents(self, targets: Collection[LoadTarget]) -> Contents:

@@ -11,7 +11,13 @@ ECP5_EVN = Board(
     ECP5,
     ("--um5g-85k", "--package", "CABGA381", "--speed", "8"),
     clock_mhz=96,
-    fabric=FabricConfig(weight_words=16384, readable=True),
+    fabric=FabricConfig(
+        weight_words=16384,
+        delayed_reset=True,
+        neuron_parameters=True,
+        traces=True,
+        readable=True,
+    ),
     loader="ecp5_evn",
     led="led",
 )

@@ -11,7 +11,16 @@ HX8K_EVN = Board(
     HX,
     ("--hx8k", "--package", "ct256", "--router", "router2"),
     clock_mhz=78,
-    fabric=FabricConfig(lanes=4, neurons=64, weight_words=1024, slots=2, multipliers=False),
+    fabric=FabricConfig(
+        lanes=4,
+        neurons=64,
+        weight_words=1024,
+        slots=2,
+        delayed_reset=True,
+        neuron_parameters=True,
+        traces=True,
+        multipliers=False,
+    ),
     loader="ice40_generic",
     led="led",
 )

@@ -13,7 +13,14 @@ ORANGECRAB = Board(
     ECP5,
     ("--25k", "--package", "CSFBGA285", "--speed", "8"),
     clock_mhz=96,
-    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
+    fabric=FabricConfig(
+        neurons=256,
+        weight_words=12800,
+        slots=2,
+        delayed_reset=True,
+        neuron_parameters=True,
+        traces=True,
+    ),
     loader="orangeCrab",
     in_luts=("sums", "states", "biases"),
     resources=(

@@ -13,7 +13,14 @@ ULX3S_12F = Board(
     ECP5,
     ("--12k", "--package", "CABGA381", "--speed", "6"),
     clock_mhz=75,
-    fabric=FabricConfig(neurons=144, weight_words=12800, slots=2),
+    fabric=FabricConfig(
+        neurons=256,
+        weight_words=12800,
+        slots=2,
+        delayed_reset=True,
+        neuron_parameters=True,
+        traces=True,
+    ),
     loader="ulx3s",
     in_luts=("sums", "states", "biases"),
     led="led",
@@ -26,6 +33,8 @@ ULX3S_85F = dataclasses.replace(
     platform="ulx3s.ULX3S_85F_Platform",
     part=("--85k", "--package", "CABGA381", "--speed", "6", "--router", "router2"),
     clock_mhz=50,
-    fabric=FabricConfig(columns=4, rows=4, lanes=4, weight_words=4096),
+    fabric=FabricConfig(
+        columns=4, rows=4, lanes=4, weight_words=4096, delayed_reset=True, traces=True
+    ),
     in_luts=(),
 )

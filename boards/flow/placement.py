@@ -12,6 +12,7 @@ from typing import Any
 from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec.sizes import RANGES
 from spikeloom.sim import cache
 from spikeloom.sim.toolchain import OutOfTime
 
@@ -24,6 +25,24 @@ _WORKERS = 2
 _MIN_MINUTES = 30
 _CELLS_PER_MINUTE = 500
 """Time limit of a placement: several times what it takes on a busy machine. A few never end."""
+
+RESOURCES = {
+    "logic_cells": "logic cells",
+    "lutram": "RAM in LUTs",
+    "bram": "block RAM",
+    "spram": "large RAM",
+    "dsp": "multipliers",
+}
+"""Resources of `Family.sites` as users read them."""
+
+_SMALLER = {
+    "logic_cells": "lanes",
+    "lutram": "neurons",
+    "bram": "weight_words",
+    "spram": "weight_words",
+    "dsp": "multipliers",
+}
+"""The field of the fabric that takes most of a resource: half of it, or without it."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,25 +86,21 @@ def place(
         The limit was reached.
     """
     family = design.board.family
-    # Gowin needs --freq: there nextpnr does not derive a PLL's clock from its input.
     arguments = [
-        *("--json", "netlist.json", *family.pins, *design.board.part),
-        *("--freq", str(design.clock_mhz), "--seed", str(seed), "--timing-allow-fail", "--quiet"),
+        *_inputs(design),
+        *("--seed", str(seed), "--timing-allow-fail"),
         *("--report", "report.json", *family.result, "--write", "routed.json"),
     ]
-    pins = family.pins[-1].rpartition("=")[2]
 
     def make(directory: Path) -> None:
-        (directory / "netlist.json").write_text(synthesised, encoding="utf-8")
-        (directory / pins).write_text(design.constraints, encoding="utf-8")
+        _write_inputs(directory, design, synthesised)
         try:
             tools.run(family.placer, *arguments, directory=directory, minutes=minutes)
         except OutOfTime:
             raise
         except SpikeloomError as error:
-            raise SpikeloomError(
-                f"{design.board.name}: {error} (if it does not fit, make it smaller with --set)"
-            ) from None
+            reason = _too_large(design, synthesised, tools) or f"{error}"
+            raise SpikeloomError(f"{design.board.name}: {reason}") from None
         routed = directory / "routed.json"
         with gzip.open(directory / f"{routed.name}.gz", "wb", compresslevel=1) as packed:
             packed.write(routed.read_bytes())
@@ -96,6 +111,71 @@ def place(
     directory = cache.cached("placed", key, make)
     report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     return Placed(seed, _fmax(design, report), report["utilization"], directory)
+
+
+def utilization(design: Design, synthesised: str, tools: Tools) -> dict[str, dict[str, int]]:
+    """Used and available sites of a netlist, by nextpnr's names, without a placement.
+
+    Raises
+    ------
+    SpikeloomError
+        nextpnr is missing or fails.
+    """
+    arguments = [*_inputs(design), "--pack-only", "--report", "report.json"]
+
+    def make(directory: Path) -> None:
+        _write_inputs(directory, design, synthesised)
+        tools.run(design.board.family.placer, *arguments, directory=directory)
+        (directory / "netlist.json").unlink()
+
+    version = tools.version(design.board.family.placer)
+    key = cache.digest(synthesised, design.constraints, *arguments, version)
+    report = cache.cached("packed", key, make) / "report.json"
+    sites: dict[str, dict[str, int]] = json.loads(report.read_text(encoding="utf-8"))["utilization"]
+    return sites
+
+
+def _too_large(design: Design, synthesised: str, tools: Tools) -> str | None:
+    """What a design takes more of than the part has, and what to change; None if nothing."""
+    try:
+        sites = utilization(design, synthesised, tools)
+    except SpikeloomError:
+        return None
+    over = {
+        name: sites[site]
+        for name, site in design.board.family.sites.items()
+        if sites[site]["used"] > sites[site]["available"]
+    }
+    if not over:
+        return None
+    short = ", ".join(
+        f"{RESOURCES[name]} {site['used']} of {site['available']}" for name, site in over.items()
+    )
+    fields = {}
+    for name in over:
+        field = _SMALLER[name]
+        value = getattr(design.fabric, field)
+        fields[field] = max(value // 2, 1) if field in RANGES else False
+    settings = ", ".join(f"{name}={value}" for name, value in fields.items())
+    options = " ".join(f"--set {name}={json.dumps(value)}" for name, value in fields.items())
+    return (
+        f"the fabric does not fit the part: {short}; use FabricConfig({settings}), on the command "
+        f"line {options}"
+    )
+
+
+def _inputs(design: Design) -> list[str]:
+    """The arguments of nextpnr with its inputs, the part and the clock."""
+    family = design.board.family
+    # Gowin needs --freq: there nextpnr does not derive a PLL's clock from its input.
+    clock = ("--freq", str(design.clock_mhz))
+    return ["--json", "netlist.json", *family.pins, *design.board.part, *clock, "--quiet"]
+
+
+def _write_inputs(directory: Path, design: Design, synthesised: str) -> None:
+    pins = design.board.family.pins[-1].rpartition("=")[2]
+    (directory / "netlist.json").write_text(synthesised, encoding="utf-8")
+    (directory / pins).write_text(design.constraints, encoding="utf-8")
 
 
 def place_all(
@@ -148,7 +228,8 @@ def place_all(
     if not placements:
         raise SpikeloomError(
             f"{design.board.name}: no placement ended within {minutes:g} minutes (seeds {late}): "
-            "give them more --minutes, try more --seeds, or make it smaller with --set"
+            "give them more --minutes, try more --seeds, or make it smaller, such as with "
+            f"--set lanes={max(design.fabric.lanes // 2, 1)}"
         )
     if late:
         _log.warning(

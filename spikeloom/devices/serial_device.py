@@ -250,8 +250,8 @@ class SerialDevice(ProgramDevice):
     def _identify(self) -> None:
         identity = identify(self.session)
         self.board, self.readable = identity.link, identity.fabric.readable
-        name = f"{self.board.board} on {self.port}"
-        self.program.image.check_fits(identity.fabric, name)
+        name = self.board.board
+        self.program.image.check_fits(identity.fabric, name, f"{name} on {self.port}")
         self.session.buffer = self.board.buffer
         expected = self.program.image.contents(self.board.baked)
         same = self.board.contents == contents_digest(expected, identity.fabric)

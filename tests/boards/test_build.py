@@ -198,9 +198,34 @@ def test_a_tool_that_fails_is_told_in_one_line(
     tool = tmp_path / "bin" / "nextpnr-ice40"
     fails = "print('ERROR: no BELs remaining')\n    raise SystemExit(1)\n"
     tool.write_text(tool.read_text().replace("after = dict", f"{fails}    after = dict"))
-    message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining \(if it does not fit, "
+    message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining$"
     with pytest.raises(SpikeloomError, match=message):
         build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
+
+
+def test_a_fabric_that_does_not_fit_says_what_to_type(
+    icebreaker: Board, speeds: Path, tmp_path: Path
+) -> None:
+    """Placement fails; packing says how much there is of what."""
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    fails = """\
+after = dict(zip(arguments, arguments[1:]))
+    if "--seed" in after: sys.exit("ERROR: no BELs remaining")
+    sites = {name: dict(used=1, available=2) for name in ("ICESTORM_RAM", "ICESTORM_SPRAM")}
+    sites["ICESTORM_LC"] = dict(used=6000, available=5280)
+    sites["ICESTORM_DSP"] = dict(used=9, available=8)
+    Path(after["--report"]).write_text(json.dumps(dict(utilization=sites)))
+    sys.exit()
+"""
+    tool.write_text(tool.read_text().replace("after = dict", f"{fails}    after = dict"))
+    fabric = dataclasses.replace(TINY, lanes=4)
+    with pytest.raises(SpikeloomError) as caught:
+        build(icebreaker, fabric, clock_mhz=24, tools=NATIVE)
+    assert str(caught.value) == (
+        "icebreaker: the fabric does not fit the part: logic cells 6000 of 5280, multipliers 9 of "
+        "8; use FabricConfig(lanes=2, multipliers=False), on the command line --set lanes=2 --set "
+        "multipliers=false"
+    )
 
 
 def test_the_search_for_a_clock_hides_no_other_error(
@@ -281,7 +306,8 @@ def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_
     sleep(tmp_path, [1, 2])
     message = (
         r"^icebreaker: no placement ended within 0.02 minutes \(seeds 1, 2\): "
-        r"give them more --minutes, try more --seeds, or make it smaller with --set$"
+        r"give them more --minutes, try more --seeds, or make it smaller, such as with --set "
+        r"lanes=1$"
     )
     with pytest.raises(SpikeloomError, match=message):
         build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, tools=NATIVE)

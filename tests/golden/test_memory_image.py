@@ -48,5 +48,6 @@ def test_a_fabric_without_traces_is_refused_with_the_remedy() -> None:
     with pytest.raises(SpikeloomError) as error:
         image.with_traces({"b", "a"})
     assert str(error.value) == (
-        'traces of a, b: the fabric was built without traces; compile with fabric={"traces": True}'
+        'traces of a, b: the fabric was built without traces; compile with fabric={"traces": '
+        "True}, on the command line --set traces=true"
     )

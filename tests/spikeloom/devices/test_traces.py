@@ -117,7 +117,7 @@ def test_a_fabric_without_traces_refuses_with_the_remedy(small: Program, rtl_bui
         VerilatorDevice(small).run(np.ones((2, 6)), traces=["sum", "first"])
     assert str(error.value) == (
         'traces of first, sum: the fabric was built without traces; compile with fabric={"traces": '
-        "True}"
+        "True}, on the command line --set traces=true"
     )
 
 
