@@ -7,6 +7,7 @@ RTL, defines the behaviour of the cells.
 import tempfile
 from pathlib import Path
 
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.sim import toolchain, verilog
@@ -38,7 +39,8 @@ def netlist(config: FabricConfig) -> str:
     title = f"Spikeloom fabric in iCE40 cells, synthesised by {toolchain.wheel_version(YOSYS)}"
 
     def make() -> str:
-        return _cells() + _synthesise(config, yosys)
+        with task("synthesising the netlist"):
+            return _cells() + _synthesise(config, yosys)
 
     return verilog.cached(title, config, make)
 

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from cocotb_tools import config as cocotb_config
 
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import cache, toolchain
 from spikeloom.sim.verilog import AXI_TOP, TOP
 
 LIBRARY = "fabric.so"
+
+LOG = "verilator.log"
+"""What Verilator said, beside the model in the cache."""
+
+_NAMES = {"model": "the simulation", "bench": "the bench that checks every clock"}
+"""What each kind of entry in the cache is."""
 
 _VERILATOR_FLAGS = [
     # Amaranth gives every register and memory an initial value and has no X.
@@ -183,12 +190,18 @@ def _built(kind: str, model: _Model) -> Path:
     key = cache.digest(*flags, *_COMPILER_FLAGS, *_versions(), repr(model))
 
     def make(directory: Path) -> None:
+        with task(f"building {_NAMES[kind]} with Verilator") as step:
+            fill(directory)
+            step.log = cache.directory() / kind / key / LOG
+
+    def fill(directory: Path) -> None:
         work = directory / "work"
         work.mkdir()
         for name, text in model.sources.items():
             (work / name).write_text(text, encoding="utf-8")
         # Verilator writes paths into C++ strings unescaped, so it gets none.
-        toolchain.verilator(*flags, "--Mdir", ".", *model.sources, directory=work)
+        said = toolchain.verilator(*flags, "--Mdir", ".", *model.sources, directory=work)
+        (directory / LOG).write_text(said, encoding="utf-8")
         # One unit for the code of every clock, so that it can be inlined, and one for the rest.
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import chunk_of, chunk_words
-from spikeloom.devices.device import Device, Events, Progress, Run
+from spikeloom.devices.device import Device, Events, Run
 from spikeloom.devices.prediction import golden_clocks
 from spikeloom.devices.readback import table_rows
 from spikeloom.devices.serial_device import SerialDevice
@@ -21,6 +21,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import FaultyDevice, host_words
 from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.progress import task
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
 from spikeloom.sim import runner
@@ -104,7 +105,6 @@ def compare(
     *,
     waveform: Path | None = None,
     verilog: str | None = None,
-    progress: Progress | None = None,
     traces: Traces | None = None,
 ) -> Comparison:
     """Run `events` through the RTL and both levels of the golden model.
@@ -115,8 +115,6 @@ def compare(
         File to write on a mismatch.
     verilog
         Verilog to run instead of that of the program's fabric.
-    progress
-        Called with the number of samples that the RTL has run.
     traces
         Populations or neurons to compare after every step, as for `Device.run`.
 
@@ -131,11 +129,13 @@ def compare(
         _check_sends(program)
     image = program.image.with_traces(neurons)
     golden = GoldenDevice(program).run(counts, traces=neurons)
-    with VerilatorDevice(program, verilog=verilog) as device:
-        rtl = device.run(counts, progress, traces=neurons)
-    golden = dataclasses.replace(golden, cycles=golden_clocks(image, counts))
-    mismatches = sorted(_mismatches(golden, rtl, neurons), key=_when)
     samples, steps = next(iter(counts.values())).shape[:2]
+    with VerilatorDevice(program, verilog=verilog) as device, task("running", samples) as step:
+        rtl = device.run(counts, step.done, traces=neurons)
+    with task("predicting clocks", samples) as step:
+        clocks = golden_clocks(image, counts, progress=step.done)
+    golden = dataclasses.replace(golden, cycles=clocks)
+    mismatches = sorted(_mismatches(golden, rtl, neurons), key=_when)
     first = mismatches[0][0] if mismatches else None
     shown = None
     if first is not None and waveform is not None:
@@ -157,7 +157,6 @@ def compare_device(
     program: Program,
     events: Events,
     device: Device,
-    progress: Progress | None = None,
     *,
     verify: bool = False,
     traces: Traces | None = None,
@@ -168,8 +167,6 @@ def compare_device(
     ----------
     device
         Opened for `program`.
-    progress
-        Called with the number of samples that the device has run.
     verify
         Also read a board's tables back before the run, and the membrane potentials of all neurons
         after the last sample.
@@ -193,12 +190,13 @@ def compare_device(
     if verify and board is None:
         raise SpikeloomError("only the memories of a board can be verified")
     rows = check_tables(program, board) if board else 0
-    got = device.run(counts, progress, traces=neurons)
+    samples, steps = next(iter(counts.values())).shape[:2]
+    with task("running", samples) as step:
+        got = device.run(counts, step.done, traces=neurons)
     differences = [*_mismatches(golden, got, neurons)]
     if board:
         differences += _wrong_potentials(program, counts, board)
     mismatches = sorted(differences, key=_when)
-    samples, steps = next(iter(counts.values())).shape[:2]
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
     return Comparison(samples, samples * steps, 0, total, first, None, golden, got, rows)
@@ -269,7 +267,8 @@ def check_cycles(
     image = program.image.with_traces(traced_neurons(program.network, traces))
     words = np.concatenate(host_words(image, counts))
     scenario = cosim.Scenario([int(word) for word in words], seed, gap, backpressure)
-    return cosim.check(image, scenario)
+    with task("checking every clock"):
+        return cosim.check(image, scenario)
 
 
 def _mismatches(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from spikeloom.boards.registry import board
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import choose_fabric
@@ -75,19 +76,20 @@ def compile(
         network = with_widths(net, bits, pinned.get("sum_bits"))
     elif isinstance(net, FloatNetwork):
         widths = FabricConfig(**pinned)
-        network, report = quantise(
-            net,
-            weight_bits=widths.weight_bits,
-            state_bits=widths.state_bits,
-            sum_bits=pinned.get("sum_bits"),
-            schedule=schedule,
-            max_count=max_count,
-            weight_pairs=weight_bits == 2 * widths.weight_bits,
-            max_fraction_bits=pinned.get("fraction_bits", MAX_FRACTION_BITS),
-            neuron_parameters=pinned.get("neuron_parameters", True),
-            scales=scales,
-            calibration=calibration,
-        )
+        with task("quantising"):
+            network, report = quantise(
+                net,
+                weight_bits=widths.weight_bits,
+                state_bits=widths.state_bits,
+                sum_bits=pinned.get("sum_bits"),
+                schedule=schedule,
+                max_count=max_count,
+                weight_pairs=weight_bits == 2 * widths.weight_bits,
+                max_fraction_bits=pinned.get("fraction_bits", MAX_FRACTION_BITS),
+                neuron_parameters=pinned.get("neuron_parameters", True),
+                scales=scales,
+                calibration=calibration,
+            )
         about = _about(net, schedule, report)
     else:
         raise SpikeloomError(f"net must be a result of load_nir or a Network, not {net!r}")

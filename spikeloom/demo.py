@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
-from spikeloom.devices.device import Progress
+from spikeloom.evaluation.accuracy import accuracy
 from spikeloom.files import write_text
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import Journal, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
 from spikeloom.quantise.integers import Schedule
+from spikeloom.scores import usual_decoding
 from spikeloom.sim.verilog import emit
 
 EXAMPLE = "spikeloom.examples.mnist"
@@ -52,32 +54,34 @@ def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return images[chosen].astype(np.uint8), labels[chosen].astype(np.int64)
 
 
-def run_demo(output: Path, images: int, seed: int, progress: Progress | None) -> dict[str, Any]:
+def run_demo(output: Path, images: int, seed: int) -> dict[str, Any]:
     """Compile, emit, build, run and compare; return the report, also in `output`/report.json.
 
     Its `mismatches` is 0 exactly if everything was compared and equal.
     """
     start = time.perf_counter()
-    encode = importlib.import_module(EXAMPLE).encode
-    pixels, labels = digits(images)
-    events = encode(pixels)
-    program = mnist_program()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpikeloomError(f"cannot create the folder {output}: {error.strerror}") from None
-    program.save(output / "mnist.loom")
-    write_text(output / "fabric.v", emit(program.fabric))
+    journal = Journal()
+    with watched(journal):
+        encode = importlib.import_module(EXAMPLE).encode
+        pixels, labels = digits(images)
+        events = encode(pixels)
+        program = mnist_program()
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SpikeloomError(f"cannot create the folder {output}: {error.strerror}") from None
+        program.save(output / "mnist.loom")
+        write_text(output / "fabric.v", emit(program.fabric))
 
-    compared = compare(program, events, waveform=output / "mismatch.vcd", progress=progress)
-    clocked = check_cycles(program, events[:CLOCKED], seed=seed)
+        compared = compare(program, events, waveform=output / "mismatch.vcd")
+        clocked = check_cycles(program, events[:CLOCKED], seed=seed)
     assert compared.rtl.cycles is not None
     clocks = int(compared.rtl.cycles.sum())
-    answers = compared.rtl.states["readout"].argmax(axis=1)
+    answers = usual_decoding(program).answers(compared.rtl)
     differences = [str(d) for d in (compared.first, clocked.difference) if d is not None]
     report = {
         "images": compared.samples,
-        "accuracy": float((answers == labels).mean()),
+        "accuracy": accuracy(answers, labels),
         "cycles_per_image": clocks / compared.samples,
         "synops_per_cycle": compared.rtl.synops / clocks,
         "lanes": program.fabric.lanes,
@@ -88,6 +92,7 @@ def run_demo(output: Path, images: int, seed: int, progress: Progress | None) ->
         "first_differences": differences,
         "seed": seed,
         "seconds": time.perf_counter() - start,
+        "seconds_by_step": journal.seconds,
     }
     write_text(output / "report.json", json.dumps(report, indent=2) + "\n")
     return report

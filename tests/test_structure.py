@@ -17,7 +17,18 @@ PACKAGES = ("golden", "hdl", "sim", "boards", "spikeloom")
 
 ROOMS = {
     "golden": (
-        ("errors", "spec", "fixed", "contents", "convolution", "checks", "network", "memory_image"),
+        (
+            "errors",
+            "progress",
+            "event_shape",
+            "spec",
+            "fixed",
+            "contents",
+            "convolution",
+            "checks",
+            "network",
+            "memory_image",
+        ),
         ("link", "step", "host"),
         ("cycle",),
     ),
@@ -48,7 +59,7 @@ ROOMS = {
         ("mapping",),
         ("program",),
         ("compiler", "devices"),
-        ("compare",),
+        ("compare", "scores"),
         ("report",),
         ("demo",),
         ("cli", "__init__", "__main__"),

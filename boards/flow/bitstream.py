@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from spikeloom.boards.flow.synthesis import synthesise, verilog
 from spikeloom.boards.tools import WHEELS, Tools
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import cache
 
@@ -47,7 +48,6 @@ def build(
     seeds: Sequence[int] = SEEDS,
     minutes: float | None = None,
     tools: Tools = WHEELS,
-    progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
     """The bitstream of a board, from the fastest of several placements.
 
@@ -59,8 +59,6 @@ def build(
         Seeds and time limit of the placements, as for `place_all`.
     tools
         The tools.
-    progress
-        Called with each placement when it is routed.
 
     Raises
     ------
@@ -71,7 +69,7 @@ def build(
     """
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(design, tools)
-    placements = place_all(design, synthesised, seeds, tools, progress, minutes)
+    placements = place_all(design, synthesised, seeds, tools, minutes)
     best = max(placements, key=lambda placed: placed.fmax_mhz)
     if not meets(design, best):
         raise ClockNotMet(
@@ -79,13 +77,11 @@ def build(
             f"{best.fmax_mhz:.2f} MHz, below the clock of {design.clock_mhz:g} MHz: "
             f"lower --clock, or try more --seeds"
         )
-    return Build(
-        design,
-        best,
-        _pack(design, best, tools),
-        verilog(design, tools),
-        report(design, synthesised, placements, tools),
-    )
+    with task("packing the bitstream"):
+        bitstream = _pack(design, best, tools)
+    with task("writing the Verilog"):
+        text = verilog(design, tools)
+    return Build(design, best, bitstream, text, report(design, synthesised, placements, tools))
 
 
 def build_fastest(
@@ -97,7 +93,6 @@ def build_fastest(
     seeds: Sequence[int] = SEEDS,
     minutes: float | None = None,
     tools: Tools = WHEELS,
-    progress: Callable[[Placed], None] = lambda placed: None,
 ) -> Build:
     """As `build`, at the highest clock of the PLL that the placements meet.
 
@@ -107,7 +102,7 @@ def build_fastest(
     clock_mhz = board.clock_mhz
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     for _ in range(_TRIALS):
-        placements = place_all(design, synthesise(design, tools), seeds, tools, progress, minutes)
+        placements = place_all(design, synthesise(design, tools), seeds, tools, minutes)
         fmax = max(placed.fmax_mhz for placed in placements)
         design = elaborate(board, fabric, clock_mhz=fmax, baud=baud, image=image)
         with contextlib.suppress(ClockNotMet):
@@ -120,7 +115,6 @@ def build_fastest(
                 seeds=seeds,
                 minutes=minutes,
                 tools=tools,
-                progress=progress,
             )
     raise ClockNotMet(
         f"{board.name}: no clock was met in {_TRIALS} trials, the last {design.clock_mhz:g} MHz: "

@@ -3,8 +3,9 @@
 import gzip
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ from typing import Any
 from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec.sizes import RANGES
 from spikeloom.sim import cache
 from spikeloom.sim.toolchain import OutOfTime
 
 SEEDS = (1, 2, 3)
 """Seeds of the placements by default."""
+
+LOG = "nextpnr.log"
+"""What nextpnr said, in the directory of a placement; no part of the key: it changes nothing."""
 
 _WORKERS = 2
 """Placements at a time: each takes a core, and half a gigabyte for a large part."""
@@ -95,7 +100,8 @@ def place(
     def make(directory: Path) -> None:
         _write_inputs(directory, design, synthesised)
         try:
-            tools.run(family.placer, *arguments, directory=directory, minutes=minutes)
+            log = ("--log", LOG)
+            tools.run(family.placer, *arguments, *log, directory=directory, minutes=minutes)
         except OutOfTime:
             raise
         except SpikeloomError as error:
@@ -183,7 +189,6 @@ def place_all(
     synthesised: str,
     seeds: Sequence[int],
     tools: Tools,
-    progress: Callable[[Placed], None] = lambda placed: None,
     minutes: float | None = None,
 ) -> list[Placed]:
     """One placement per seed, two at a time.
@@ -199,8 +204,6 @@ def place_all(
         Seeds of the placements.
     tools
         The tools.
-    progress
-        Called with each placement when it is routed.
     minutes
         Time limit of a placement. Default: 30, or one per 500 cells if that is more.
 
@@ -214,15 +217,20 @@ def place_all(
         minutes = max(_MIN_MINUTES, cells / _CELLS_PER_MINUTE)
 
     def place_seed(seed: int) -> Placed | None:
-        try:
-            placed = place(design, synthesised, seed, tools, minutes)
-        except OutOfTime:
-            return None
-        progress(placed)
-        return placed
+        with task(f"placing and routing, seed {seed}") as step:
+            try:
+                placed = place(design, synthesised, seed, tools, minutes)
+            except OutOfTime:
+                step.say("out of time")
+                return None
+            step.log = placed.directory / LOG
+            step.say(f"{placed.fmax_mhz:.2f} MHz")
+            return placed
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        ended = dict(zip(seeds, pool.map(place_seed, seeds), strict=True))
+        # A context for each thread, so that whoever watches sees its placements.
+        jobs = [pool.submit(copy_context().run, place_seed, seed) for seed in seeds]
+        ended = {seed: job.result() for seed, job in zip(seeds, jobs, strict=True)}
     placements = [placed for placed in ended.values() if placed is not None]
     late = ", ".join(str(seed) for seed, placed in ended.items() if placed is None)
     if not placements:

@@ -4,8 +4,12 @@ from pathlib import Path
 
 from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
+from spikeloom.golden.progress import task
 from spikeloom.sim import cache
 from spikeloom.sim.verilog import blank
+
+LOG = "yosys.log"
+"""What Yosys said, in the directory of a netlist; no part of the key: it changes nothing."""
 
 _COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity %d"
 """Reading a row in the clock of its write is unspecified and unused."""
@@ -23,11 +27,14 @@ def synthesise(design: Design, tools: Tools) -> str:
 
     def make(directory: Path) -> None:
         (directory / "top.il").write_text(design.source, encoding="utf-8")
-        tools.run("yosys", "-q", "-p", script, directory=directory)
+        tools.run("yosys", "-q", "-l", LOG, "-p", script, directory=directory)
         (directory / "top.il").unlink()
 
     key = cache.digest(design.source, script, tools.version("yosys"))
-    return (cache.cached("netlist", key, make) / "netlist.json").read_text(encoding="utf-8")
+    with task("synthesising") as step:
+        directory = cache.cached("netlist", key, make)
+        step.log = directory / LOG
+    return (directory / "netlist.json").read_text(encoding="utf-8")
 
 
 def verilog(design: Design, tools: Tools) -> str:

@@ -5,6 +5,7 @@ the weights of the spikes that the source emitted `delay` steps earlier; with de
 input or an earlier phase in the same step. The sums are exact, so their order does not matter.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.progress import task
 from spikeloom.golden.step.batch import Batch, State, Trace, firing_groups
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.sums import WeightSums
@@ -71,8 +74,9 @@ def check_inputs(
     Parameters
     ----------
     inputs
-        For each input an array of bool or counts, (samples, steps, size) or (steps, size); for a
-        network with one input, the array itself.
+        For each input an array of bool or counts, (samples, steps, size) or (steps, size), where
+        for an image its three axes may stand for the last; for a network with one input, the array
+        itself.
 
     Raises
     ------
@@ -96,14 +100,7 @@ def check_inputs(
             values = np.asarray(inputs[node.name])
         except ValueError:
             raise SpikeloomError(f"events of {node.name!r} are not a rectangular array") from None
-        shape = values.shape
-        if values.ndim == 2:
-            values = values[np.newaxis]
-        if values.ndim != 3 or values.shape[2] != node.size or values.shape[1] == 0:
-            raise SpikeloomError(
-                f"events of {node.name!r} must have shape (samples, steps, {node.size}) "
-                f"or (steps, {node.size}), not {shape}"
-            )
+        values = with_samples(node.name, values, node.size, node.image)
         if not len(values):
             raise SpikeloomError(f"events of {node.name!r} hold no sample; give at least one")
         if values.dtype != np.bool_:
@@ -176,14 +173,16 @@ def simulate(
         )
         return {name: state for group in groups for name, state in batch.run(group).items()}
 
-    if workers == 1:
-        states = [run(part, None) for part in batches]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            if by_batch:
-                states = list(pool.map(lambda part: run(part, None), batches))
-            else:
-                states = [run(part, pool) for part in batches]
+    with task("running the golden model", samples) as step, contextlib.ExitStack() as stack:
+        pool = None if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
+        if pool is not None and by_batch:
+            results = pool.map(lambda part: run(part, None), batches)
+        else:
+            results = (run(part, pool) for part in batches)
+        states = []
+        for part, state in zip(batches, results, strict=True):
+            states.append(state)
+            step.done(min(part.stop, samples))
     with_currents = [p.name for p in network.populations if p.synaptic_decay is not None]
     return Run(
         {p.name: events[p.name].swapaxes(0, 1) for p in network.populations if p.spiking},

@@ -10,26 +10,44 @@ import warnings
 
 import click
 
-from spikeloom.cli import hardware, programs, runs, storage
-from spikeloom.cli.output import plain
+from spikeloom.cli import choosing, comparing, completion, hardware, programs, runs, storage
+from spikeloom.cli.output import Terminal, plain, with_levels
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.progress import watched
 
 _INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_STATUS = """\b
+Exit status:
+  0    the command kept its promise
+  1    a mismatch, or a faulty device
+  2    an input, an option or a tool that cannot be used: one line says which, and what to type
+  130  Ctrl-C
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_STATUS)
 @click.version_option(package_name="spikeloom")
 def cli() -> None:
-    """Spiking networks from NIR to RTL, compared with a golden model on every clock."""
+    r"""Spiking networks from NIR to RTL, compared with a golden model on every clock.
+
+    \b
+    Examples:
+      spikeloom compile model.nir --dt 1e-3
+      spikeloom compare model.loom events.npy --labels labels.npy --float model.nir
+      spikeloom COMMAND --help
+    """
 
 
 for command in (
-    *(programs.compile_command, programs.info, hardware.verilog),
-    *(runs.sim, runs.run_command, runs.bench_command, runs.compare_command),
+    *(programs.compile_command, programs.info, choosing.choose_command, hardware.verilog),
+    *(runs.sim, runs.run_command, runs.bench_command, comparing.compare_command),
     *(hardware.build_command, hardware.flash_command, runs.demo, storage.cache_command),
+    completion.completion_command,
 ):
-    cli.add_command(command)
+    cli.add_command(with_levels(command))
 
 
 def main() -> None:
@@ -43,7 +61,9 @@ def main() -> None:
             warnings.simplefilter("default", SpikeloomWarning)
             warnings.showwarning = _show_warning
             _refuse_empty(sys.argv[1:])
-            status = cli(standalone_mode=False)
+            shown = Terminal()
+            with watched(shown):
+                status = cli(standalone_mode=False, obj=shown)
             sys.stdout.flush()
     except click.ClickException as error:
         error.show()

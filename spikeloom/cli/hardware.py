@@ -1,7 +1,10 @@
 """Commands that make hardware: verilog, build, flash."""
 
+import contextlib
 import dataclasses
 import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +12,14 @@ import click
 
 from spikeloom.boards.flash import flash
 from spikeloom.boards.flow.bitstream import Build, build, build_fastest
-from spikeloom.boards.flow.placement import Placed
 from spikeloom.boards.registry import board as board_named
 from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
-from spikeloom.cli.options import SIZES, fabric_sizes, writable
-from spikeloom.cli.output import print_table, write_json
+from spikeloom.cli.options import JSON, SIZES, fabric_sizes, writable
+from spikeloom.cli.output import duration, print_columns, print_table, say, write_json
 from spikeloom.files import check_folder, write_bytes, write_text
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import Journal, task, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.sim.fusesoc import fusesoc_core
@@ -48,6 +51,7 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 )
 @click.option("--board", "board_name", help="Start from the sizes of this board, not the defaults.")
 @SIZES
+@JSON
 def verilog(
     program: Path | None,
     output: Path,
@@ -56,10 +60,17 @@ def verilog(
     name: str | None,
     board_name: str | None,
     sizes: tuple[str, ...],
+    json_path: Path | None,
 ) -> None:
-    """Write the Verilog of a Program's fabric, or of a fabric with the given sizes.
+    r"""Write the Verilog of a Program's fabric, or of a fabric with the given sizes.
 
     It does not contain the network, which is loaded at run time.
+
+    \b
+    Examples:
+      spikeloom verilog model.loom -o fabric.v
+      spikeloom verilog --set lanes=4 -o small.v
+      spikeloom verilog model.loom -o fabric_axi.v --axi --core
     """
     if program is not None and (sizes or board_name):
         option = "--set" if sizes else "--board"
@@ -75,10 +86,12 @@ def verilog(
     )
     top = name or (AXI_TOP if axi else TOP)
     write_text(output, emit_axi(config, top) if axi else emit(config, name=top))
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")
     if core:
         write_text(described, fusesoc_core(output.name, top))
-        click.echo(f"wrote {described}")
+        say(f"wrote {described}")
+    files = [str(output), *([str(described)] if core else [])]
+    write_json(json_path, {"top": top, "files": files, "fabric": dataclasses.asdict(config)})
 
 
 @click.command("build")
@@ -116,6 +129,7 @@ def verilog(
     help="Use the tools on the search path, not those from Python packages.",
 )
 @SIZES
+@JSON
 def build_command(
     board_name: str,
     program: Path | None,
@@ -127,12 +141,19 @@ def build_command(
     bake: bool,
     native: bool,
     sizes: tuple[str, ...],
+    json_path: Path | None,
 ) -> None:
-    """Build a bitstream for a board.
+    r"""Build a bitstream for a board.
 
     The fabric has the sizes of the board, changed by --set, or those of PROGRAM. The network is
     loaded at run time; with --bake it is part of the bitstream, and only memories that the part
-    cannot initialise are loaded.
+    cannot initialise are loaded. OUTPUT gets the bitstream, its Verilog, report.json with the time
+    of every step, and the logs of the tools.
+
+    \b
+    Examples:
+      spikeloom build --board icebreaker -o build/icebreaker
+      spikeloom build --board ulx3s_12f model.loom --bake -o build/baked --clock auto
     """
     board = board_named(board_name)
     if minutes is not None and not math.isfinite(minutes):
@@ -153,16 +174,23 @@ def build_command(
         "seeds": range(1, seeds + 1),
         "minutes": minutes,
         "tools": Tools(native),
-        "progress": _show_placed,
     }
     check_folder(output)
-    if clock == "auto":
-        result = build_fastest(board, fabric, **options)
-    else:
-        result = build(board, fabric, clock_mhz=_megahertz(clock), **options)
-    _write_build(output, result)
+    journal = Journal()
+    with watched(journal):
+        if clock == "auto":
+            result = build_fastest(board, fabric, **options)
+        else:
+            result = build(board, fabric, clock_mhz=_megahertz(clock), **options)
+    report = result.report | {"seconds_by_step": journal.seconds}
+    _write_build(output, result, report, journal.logs)
     print_table(_build_summary(result))
-    click.echo(f"wrote {output}")
+    say("")
+    print_columns(
+        ["step", "time"], [(step, duration(time)) for step, time in journal.seconds.items()]
+    )
+    write_json(json_path, report)
+    say(f"wrote {output}")
 
 
 @click.command("flash")
@@ -178,11 +206,21 @@ def build_command(
     is_flag=True,
     help="Use the tools on the search path, not those from Python packages.",
 )
-def flash_command(board_name: str, directory: Path, permanent: bool, native: bool) -> None:
-    """Write the bitstream in DIRECTORY, made by `build`, to a board."""
+@JSON
+def flash_command(
+    board_name: str, directory: Path, permanent: bool, native: bool, json_path: Path | None
+) -> None:
+    r"""Write the bitstream in DIRECTORY, made by `build`, to a board.
+
+    \b
+    Example:
+      spikeloom flash --board icebreaker build/icebreaker
+    """
     board = board_named(board_name)
-    flash(board, directory, permanent=permanent, tools=Tools(native))
-    click.echo(f"wrote {directory} to {board.description}")
+    with task("writing to the board"):
+        flash(board, directory, permanent=permanent, tools=Tools(native))
+    write_json(json_path, {"board": board.name, "directory": str(directory)})
+    say(f"wrote {directory} to {board.description}")
 
 
 def _megahertz(clock: str | None) -> float | None:
@@ -197,19 +235,22 @@ def _megahertz(clock: str | None) -> float | None:
     return value
 
 
-def _show_placed(placed: Placed) -> None:
-    click.echo(f"  seed {placed.seed}: {placed.fmax_mhz:.2f} MHz")
-
-
-def _write_build(output: Path, result: Build) -> None:
+def _write_build(
+    output: Path, result: Build, report: dict[str, Any], logs: Mapping[str, Path]
+) -> None:
+    """Write the results, and in logs/ what the tools said, as far as the cache still has it."""
     board = result.design.board
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        (output / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpikeloomError(f"cannot write {output}: {error.strerror}") from None
     write_bytes(output / f"{board.name}{board.family.bitstream}", result.bitstream)
     write_text(output / f"{board.name}.v", result.verilog)
-    write_json(output / "report.json", result.report)
+    for step, log in logs.items():
+        with contextlib.suppress(FileNotFoundError):
+            name = re.sub(r"[^a-z0-9]+", "-", step.lower())
+            write_bytes(output / "logs" / f"{name}.log", log.read_bytes())
+    write_json(output / "report.json", report)
 
 
 def _build_summary(result: Build) -> dict[str, Any]:
@@ -220,6 +261,10 @@ def _build_summary(result: Build) -> dict[str, Any]:
     return {
         "board": result.design.board.description,
         "clock": f"{result.design.clock_mhz:g} MHz, {result.placed.fmax_mhz:.2f} MHz reached",
+        "placements": ", ".join(
+            f"seed {seed} {fmax:.2f} MHz"
+            for seed, fmax in result.report["fmax_mhz"]["seeds"].items()
+        ),
         "serial line": f"{result.design.link.baud} baud",
         "baked": ", ".join(target.name.lower() for target in result.design.link.baked) or "nothing",
         **used,

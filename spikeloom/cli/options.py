@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from spikeloom.bounded import read_arrays
+from spikeloom.cli.output import STANDARD_OUTPUT, Terminal
 from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
 from spikeloom.files import check_writable
@@ -16,7 +19,9 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
 from spikeloom.golden.spec.sizes import RANGES
-from spikeloom.importer.dialects import check_options
+from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.importer.dialects import DIALECTS, check_options
+from spikeloom.program import Program
 
 
 def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
@@ -26,14 +31,24 @@ def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path |
     return path
 
 
+def json_target(
+    context: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    """Callback of an option that names a file for JSON, or - for standard output."""
+    if path == STANDARD_OUTPUT:
+        context.ensure_object(Terminal).tables = False
+        return path
+    return writable(context, parameter, path)
+
+
 PROGRAM = click.argument("program", type=click.Path(path_type=Path))
 EVENTS = click.argument("events", type=click.Path(path_type=Path))
 JSON = click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path),
-    callback=writable,
-    help="Also write the result to this file, as JSON.",
+    callback=json_target,
+    help="Also write the result to this file, as JSON; - prints it in place of the tables.",
 )
 BACKEND = click.option(
     "--backend",
@@ -56,6 +71,21 @@ TRACE = click.option(
     metavar="NAME[:N,...]",
     help="Send the state of this population, or of these of its neurons, after every step; "
     "repeatable. The fabric needs --set traces=true.",
+)
+LABELS = click.option(
+    "--labels",
+    "labels_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The right answers, a .npy or .npz file with an integer for each sample: also print the "
+    "accuracy.",
+)
+DECODE = click.option(
+    "--decode",
+    metavar="[POPULATION:]METHOD",
+    help="How the network answers: count (most spikes), first (spikes first), final or max "
+    "(highest potential, after the last or any step). Default: of the first output, count if it "
+    "spikes, else final.",
 )
 
 
@@ -105,6 +135,40 @@ def board_options(required: bool) -> Callable[[Any], Any]:
             "--bake", is_flag=True, help="Build the virtual board with PROGRAM in its memories."
         ),
     )
+    return _all(options)
+
+
+def float_options(default: str) -> Callable[[Any], Any]:
+    """The options with which a float network is imported; `default` says which dialect is."""
+    options = (
+        click.option("--dialect", help=f"{', '.join(DIALECTS)}; default: {default}."),
+        click.option(
+            "--dt", type=float, help="Time step, in the unit of the file's time constants."
+        ),
+        click.option(
+            "--reset",
+            type=click.Choice(["value", "zero", "subtract", "none"]),
+            help="Effect of a spike on the membrane potential; default: the dialect's.",
+        ),
+        click.option(
+            "--compare",
+            "compare_rule",
+            type=click.Choice([">", ">="]),
+            help="Spike above the threshold, or also at it; default: the dialect's.",
+        ),
+        click.option(
+            "--option",
+            "more",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Another option of the dialect, such as reset_delay=true; repeatable.",
+        ),
+    )
+    return _all(options)
+
+
+def _all(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """The decorator that adds all options, the first one first in the help."""
 
     def decorate(command: Any) -> Any:
         for option in reversed(options):
@@ -121,15 +185,15 @@ def dialect_options(given: tuple[str, ...]) -> dict[str, Any]:
         name, _, text = option.partition("=")
         check_options([name])
         try:
-            options[name] = _with_tuples(json.loads(text))
+            options[name] = with_tuples(json.loads(text))
         except (ValueError, RecursionError):
             options[name] = text
     return options
 
 
-def _with_tuples(value: Any) -> Any:
+def with_tuples(value: Any) -> Any:
     """The value with tuples in place of lists, which makes it hashable."""
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+    return tuple(map(with_tuples, value)) if isinstance(value, list) else value
 
 
 def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
@@ -168,6 +232,22 @@ def traced(given: tuple[str, ...]) -> dict[str, list[int] | None]:
         except ValueError:
             raise SpikeloomError(f"--trace {trace}: {text!r} are no neurons, such as 0,5") from None
     return traces
+
+
+def read_counts(program: Program, path: Path) -> dict[str, NDArray[np.uint8]]:
+    """Events from a file, checked for a program, as (samples, steps, axons) of each input.
+
+    Raises `SpikeloomError` also where they are empty and nothing happens without them.
+    """
+    counts = check_inputs(program.network, read_events(path))
+    if not any(array.any() for array in counts.values()):
+        idle = simulate(program.network, {name: array[:1] for name, array in counts.items()})
+        if not any(array.any() for array in (*idle.spikes.values(), *idle.states.values())):
+            raise SpikeloomError(
+                f"{path} holds no spike, and without one nothing happens in this network; "
+                "look at what was saved"
+            )
+    return counts
 
 
 def read_events(path: Path) -> Events:

@@ -15,16 +15,17 @@ from spikeloom.cli.options import (
     SIZES,
     dialect_options,
     fabric_sizes,
+    float_options,
     read_events,
     writable,
 )
-from spikeloom.cli.output import bar, plain, print_table, write_json
+from spikeloom.cli.output import print_table, say, write_json
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
-from spikeloom.importer.dialects import DIALECTS
+from spikeloom.golden.progress import task
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
@@ -40,26 +41,7 @@ from spikeloom.program import Program
     callback=writable,
     help="File to write; default: MODEL with suffix .loom.",
 )
-@click.option("--dialect", default="nir", show_default=True, help=f"{', '.join(DIALECTS)}.")
-@click.option("--dt", type=float, help="Time step, in the unit of the file's time constants.")
-@click.option(
-    "--reset",
-    type=click.Choice(["value", "zero", "subtract", "none"]),
-    help="Effect of a spike on the membrane potential; default: the dialect's.",
-)
-@click.option(
-    "--compare",
-    "compare_rule",
-    type=click.Choice([">", ">="]),
-    help="Spike above the threshold, or also at it; default: the dialect's.",
-)
-@click.option(
-    "--option",
-    "more",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Another option of the dialect, such as reset_delay=true; repeatable.",
-)
+@float_options("nir")
 @click.option(
     "--schedule",
     type=click.Choice(["layered", "pipelined"]),
@@ -94,7 +76,7 @@ from spikeloom.program import Program
 def compile_command(
     model: Path,
     output: Path | None,
-    dialect: str,
+    dialect: str | None,
     dt: float | None,
     reset: Any,
     compare_rule: Any,
@@ -110,7 +92,14 @@ def compile_command(
     sizes: tuple[str, ...],
     json_path: Path | None,
 ) -> None:
-    """Compile a NIR file, or a .net file of lava-dl, into a Program."""
+    r"""Compile a NIR file, or a .net file of lava-dl, into a Program.
+
+    \b
+    Examples:
+      spikeloom compile model.nir --dt 1e-3
+      spikeloom compile model.nir --dialect snntorch --dt 1e-3 -o other.loom
+      spikeloom compile model.nir --dt 1e-3 --calibration events.npy --set lanes=4
+    """
     options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
     net: FloatNetwork | Network
     if model.suffix == ".net":
@@ -120,7 +109,7 @@ def compile_command(
             )
         net = load_lava_net(model, max_count=max_count)
     else:
-        net = load_nir(model, dialect, **options)
+        net = load_nir(model, dialect or "nir", **options)
     fabric = (
         fabric_sizes(sizes)
         if board_name in (None, "auto")
@@ -142,7 +131,7 @@ def compile_command(
     values = _info(program)
     write_json(json_path, values)
     _print_info(values)
-    click.echo(f"wrote {target}")
+    say(f"wrote {target}")
 
 
 def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
@@ -166,7 +155,13 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
 )
 @JSON
 def info(program: Path, events: Path | None, json_path: Path | None) -> None:
-    """Show the contents of a Program, its resources, and its quantisation."""
+    r"""Show the contents of a Program, its resources, and its quantisation.
+
+    \b
+    Examples:
+      spikeloom info model.loom
+      spikeloom info model.loom --events events.npy --json -
+    """
     loaded = Program.load(program)
     values = _info(loaded)
     if events is not None:
@@ -174,7 +169,8 @@ def info(program: Path, events: Path | None, json_path: Path | None) -> None:
     write_json(json_path, values)
     _print_info(values)
     if events is not None:
-        click.echo("\npredicted")
+        say("")
+        say("predicted")
         print_table(values["predicted"])
 
 
@@ -204,8 +200,8 @@ def _predicted(program: Program, events: Path) -> dict[str, Any]:
     """Clocks from the cycle-level model: those of the RTL with a host that keeps up."""
     counts = event_counts(program.network, read_events(events))
     samples = len(next(iter(counts.values())))
-    with bar("predicting", samples) as progress:
-        clocks = predict_clocks(program.image, counts, progress=progress)
+    with task("predicting clocks", samples) as step:
+        clocks = predict_clocks(program.image, counts, progress=step.done)
     return {
         "clocks_per_sample": float(clocks.sum(axis=1).mean()),
         "clocks_per_step": float(clocks.mean()),
@@ -236,26 +232,28 @@ def _print_info(values: dict[str, Any]) -> None:
     # The rest comes from `about`, which may hold anything; unexpected entries are skipped.
     dialect = _mapping(values.get("dialect"))
     if isinstance(name := dialect.get("name"), str):
-        click.echo(f"\ndialect {plain(name)}")
+        say("")
+        say(f"dialect {name}")
         lists = ("name", "differences", "unstated")
         print_table({k: v for k, v in dialect.items() if k not in lists})
         for difference in _each(dialect.get("differences"), str):
-            click.echo(f"  differs: {plain(difference)}")
+            say(f"  differs: {difference}")
         for feature in _each(dialect.get("unstated"), str):
-            click.echo(f"  not in a file: {plain(feature)}")
+            say(f"  not in a file: {feature}")
     for assumption in _each(values.get("assumptions"), str):
-        click.echo(f"assumed: {plain(assumption)}")
+        say(f"assumed: {assumption}")
     quantisation = _mapping(values.get("quantisation"))
     for row in _each(quantisation.get("populations"), dict):
         if isinstance(name := row.get("population"), str):
-            click.echo(f"\nquantised {plain(name)}")
+            say("")
+            say(f"quantised {name}")
             # Of gains, one per neuron, a note has the largest.
             print_table({k: v for k, v in row.items() if k not in ("population", "gains")})
     for note in _each(quantisation.get("notes"), str):
-        click.echo(f"note: {plain(note)}")
+        say(f"note: {note}")
     warnings = [values.get("warnings"), quantisation.get("warnings")]
     for warning in (text for texts in warnings for text in _each(texts, str)):
-        click.echo(f"warning: {plain(warning)}")
+        say(f"warning: {warning}")
 
 
 def _mapping(value: Any) -> dict[str, Any]:

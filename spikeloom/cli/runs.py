@@ -1,5 +1,6 @@
-"""Commands that run a Program: sim, run, bench, compare, demo."""
+"""Commands that run a Program: sim, run, bench, demo."""
 
+import dataclasses
 import math
 import sys
 import time
@@ -13,26 +14,29 @@ from numpy.typing import NDArray
 
 from spikeloom.cli.options import (
     BACKEND,
+    DECODE,
     EVENTS,
     JSON,
+    LABELS,
     PROGRAM,
     RESULT,
     TRACE,
     board_options,
-    read_events,
+    read_counts,
     traced,
 )
-from spikeloom.cli.output import bar, print_table, write_json
-from spikeloom.compare import check_cycles, compare, compare_device
+from spikeloom.cli.output import duration, percent, print_table, say, write_json
+from spikeloom.cli.scoring import board_line, labels_and_decoding, with_output
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
 from spikeloom.devices.device import Device
-from spikeloom.devices.traces import Traces
+from spikeloom.evaluation.accuracy import accuracy
+from spikeloom.evaluation.decoding import NONE
 from spikeloom.files import write_arrays
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.step.run import check_inputs
+from spikeloom.golden.progress import task
 from spikeloom.program import Program
-from spikeloom.sim.netlist import netlist
+from spikeloom.scores import Question
 
 
 @click.command()
@@ -41,6 +45,8 @@ from spikeloom.sim.netlist import netlist
 @BACKEND
 @RESULT
 @TRACE
+@LABELS
+@DECODE
 @JSON
 def sim(
     program: Path,
@@ -48,17 +54,26 @@ def sim(
     backend: str,
     output: Path | None,
     traces: tuple[str, ...],
+    labels_path: Path | None,
+    decode: str | None,
     json_path: Path | None,
 ) -> None:
-    """Run EVENTS in simulation and print a summary.
+    r"""Run EVENTS in simulation and print a summary.
 
     EVENTS is a .npy file of counts (samples, steps, axons), or a .npz file with one such array per
     input.
+
+    \b
+    Examples:
+      spikeloom sim model.loom events.npy
+      spikeloom sim model.loom events.npy --labels labels.npy
+      spikeloom sim model.loom events.npy --backend golden -o result.npz
     """
     loaded = Program.load(program)
-    counts = check_inputs(loaded.network, read_events(events))
+    counts = read_counts(loaded, events)
+    question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, backend))
     chosen = _written_traces(traces, output)
-    _run(open(loaded, backend), counts, chosen, output, json_path)
+    _run(open(loaded, backend), counts, chosen, question, output, json_path)
 
 
 @click.command("run")
@@ -67,6 +82,8 @@ def sim(
 @board_options(required=True)
 @RESULT
 @TRACE
+@LABELS
+@DECODE
 @JSON
 def run_command(
     program: Path,
@@ -78,17 +95,27 @@ def run_command(
     bake: bool,
     output: Path | None,
     traces: tuple[str, ...],
+    labels_path: Path | None,
+    decode: str | None,
     json_path: Path | None,
 ) -> None:
-    """Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary."""
+    r"""Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary.
+
+    \b
+    Examples:
+      spikeloom run model.loom events.npy --board icebreaker
+      spikeloom run model.loom events.npy --board icebreaker --port /dev/ttyUSB1 --labels labels.npy
+    """
     loaded = Program.load(program)
-    counts = check_inputs(loaded.network, read_events(events))
+    counts = read_counts(loaded, events)
+    question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, board))
     chosen = _written_traces(traces, output)
+    say(board_line(board, port, stage))
     device = open_board(loaded, board, port, stage, baud, bake)
-    _run(device, counts, chosen, output, json_path)
+    _run(device, counts, chosen, question, output, json_path)
 
 
-def _written_traces(traces: tuple[str, ...], output: Path | None) -> Traces:
+def _written_traces(traces: tuple[str, ...], output: Path | None) -> dict[str, list[int] | None]:
     """The traces to write to `output`."""
     if traces and output is None:
         raise SpikeloomError("--trace writes to the file of --output: name one")
@@ -98,14 +125,17 @@ def _written_traces(traces: tuple[str, ...], output: Path | None) -> Traces:
 def _run(
     opened: Device,
     counts: Mapping[str, NDArray[np.uint8]],
-    traces: Traces,
+    traces: dict[str, list[int] | None],
+    question: Question,
     output: Path | None,
     path: Path | None,
 ) -> None:
     """Run on a device, and print a summary."""
     samples, steps = next(iter(counts.values())).shape[:2]
-    with opened as device, bar("running", samples) as progress:
-        run = device.run(counts, progress, traces=traces)
+    labels, decoding = question.labels, question.decoding
+    needed = with_output(traces, decoding)
+    with opened as device, task("running", samples) as step:
+        run = device.run(counts, step.done, traces=needed)
     summary: dict[str, Any] = {
         "samples": samples,
         "steps": steps,
@@ -114,6 +144,15 @@ def _run(
         "cycles": None if run.cycles is None else int(run.cycles.sum()),
         "errors": run.errors,
     }
+    shown = dict(summary)
+    if decoding is not None and labels is not None:
+        answers = decoding.answers(run)
+        summary["accuracy"] = accuracy(answers, labels)
+        summary["decoding"] = dataclasses.asdict(decoding)
+        summary["silent"] = int((answers == NONE).sum())
+        shown["answer"] = str(decoding)
+        shown["accuracy"] = f"{percent(summary['accuracy'])} of {samples} samples"
+        shown["silent, counted as wrong"] = summary["silent"] or None
     if output is not None:
         fields = ("spikes", "states", "currents", "traces", "current_traces")
         arrays: dict[str, NDArray[Any]] = {
@@ -122,7 +161,7 @@ def _run(
             for name, array in getattr(run, field).items()
         }
         write_arrays(output, arrays)
-    print_table(summary)
+    print_table(shown)
     write_json(path, summary)
     if run.errors:
         sys.exit(1)
@@ -153,13 +192,18 @@ def bench_command(
     repeat: int,
     json_path: Path | None,
 ) -> None:
-    """Measure the speed of EVENTS (as for `sim`) on a backend or a board.
+    r"""Measure the speed of EVENTS (as for `sim`) on a backend or a board.
 
     Prints samples per second, clocks and synaptic operations. Building and loading are not timed.
     The clocks of a board include those in which it waits for the link.
+
+    \b
+    Examples:
+      spikeloom bench model.loom events.npy
+      spikeloom bench model.loom events.npy --backend golden --repeat 5
     """
     loaded = Program.load(program)
-    counts = check_inputs(loaded.network, read_events(events))
+    counts = read_counts(loaded, events)
     samples, steps = next(iter(counts.values())).shape[:2]
     opened = (
         open(loaded, backend)
@@ -167,12 +211,12 @@ def bench_command(
         else open_board(loaded, board, port, stage, baud, bake)
     )
     seconds = math.inf
-    with opened as device, bar("running", repeat * samples) as progress:
+    with opened as device, task("running", repeat * samples) as step:
         for turn in range(repeat):
             start = time.perf_counter()
             run = device.run(counts)
             seconds = min(seconds, time.perf_counter() - start)
-            progress((turn + 1) * samples)
+            step.done((turn + 1) * samples)
     summary: dict[str, Any] = {
         "backend": board or backend,
         "samples": samples,
@@ -193,105 +237,6 @@ def bench_command(
         sys.exit(1)
 
 
-@click.command("compare")
-@PROGRAM
-@EVENTS
-@click.option(
-    "--backend",
-    type=click.Choice(["verilator", "netlist"]),
-    default="verilator",
-    show_default=True,
-    help="The RTL, or the netlist after synthesis; only the RTL can be checked on every clock.",
-)
-@click.option(
-    "--clocked",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    help="Number of samples to check on every clock, with gaps and backpressure.",
-)
-@click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
-@click.option(
-    "--waveform",
-    type=click.Path(path_type=Path),
-    default=Path("mismatch.vcd"),
-    show_default=True,
-    help="Waveform to write on a mismatch.",
-)
-@board_options(required=False)
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Also read back a board's memories: tables, and the last sample's membrane potentials.",
-)
-@TRACE
-@JSON
-def compare_command(
-    program: Path,
-    events: Path,
-    backend: str,
-    clocked: int,
-    seed: int,
-    waveform: Path,
-    board: str | None,
-    port: str | None,
-    stage: str,
-    baud: int | None,
-    bake: bool,
-    verify: bool,
-    traces: tuple[str, ...],
-    json_path: Path | None,
-) -> None:
-    """Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
-
-    With --board, compare a board, real or virtual, in all of these but clocks. Exit status 1 on any
-    mismatch.
-    """
-    loaded = Program.load(program)
-    counts = check_inputs(loaded.network, read_events(events))
-    chosen = traced(traces)
-    samples = len(next(iter(counts.values())))
-    if verify and board is None:
-        raise SpikeloomError("--verify reads the memories of a board: name one with --board")
-    if board is None:
-        with bar("comparing", samples) as progress:
-            verilog = netlist(loaded.fabric) if backend == "netlist" else None
-            result = compare(
-                loaded,
-                counts,
-                waveform=waveform,
-                verilog=verilog,
-                progress=progress,
-                traces=chosen,
-            )
-    else:
-        backend, clocked = board, 0  # individual clocks of a board cannot be observed
-        opened = open_board(loaded, board, port, stage, baud, bake)
-        with opened as device, bar("comparing", samples) as progress:
-            result = compare_device(loaded, counts, device, progress, verify=verify, traces=chosen)
-    summary: dict[str, Any] = {
-        "backend": backend,
-        "samples": result.samples,
-        "steps_compared": result.steps,
-        "rows_verified": result.rows,
-        "mismatches": result.mismatches,
-        "first_mismatch": result.first and str(result.first),
-        "waveform": result.waveform,
-        "cycles_compared": 0,
-        "seed": seed,
-    }
-    if clocked and backend == "verilator":
-        few = {name: array[:clocked] for name, array in counts.items()}
-        report = check_cycles(loaded, few, seed=seed, traces=chosen)
-        summary["cycles_compared"] = report.cycles
-        summary["mismatches"] += report.difference is not None
-        summary["first_difference"] = report.difference and str(report.difference)
-    print_table(summary)
-    write_json(json_path, summary)
-    if summary["mismatches"] or not summary["steps_compared"]:
-        sys.exit(1)
-
-
 @click.command()
 @click.option("--images", default=1000, show_default=True, help="Number of images, 1..5000.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
@@ -302,12 +247,25 @@ def compare_command(
     show_default=True,
     help="Folder for the report and the intermediate files.",
 )
-def demo(images: int, seed: int, output: Path) -> None:
-    """Run real MNIST digits on the RTL and check everything against the golden model."""
-    click.echo(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
-    with bar("running", images) as progress:
-        report = run_demo(output, images, seed, progress)
-    print_table(report)
-    click.echo(f"wrote {output / 'report.json'}")
+@JSON
+def demo(images: int, seed: int, output: Path, json_path: Path | None) -> None:
+    r"""Run real MNIST digits on the RTL and check everything against the golden model.
+
+    \b
+    Example:
+      spikeloom demo --images 100
+    """
+    say(f"{images} MNIST images through a 784-128-10 network in RTL (seed {seed})")
+    report = run_demo(output, images, seed)
+    shown = {
+        **report,
+        "accuracy": percent(report["accuracy"]),
+        "first_differences": "; ".join(report["first_differences"]) or None,
+        "seconds": duration(report["seconds"]),
+        "seconds_by_step": None,
+    }
+    print_table(shown)
+    write_json(json_path, report)
+    say(f"wrote {output / 'report.json'}")
     if report["mismatches"]:
         sys.exit(1)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
-from spikeloom.cli.output import plain
+from spikeloom.cli.options import JSON
+from spikeloom.cli.output import print_columns, say, size, write_json
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.sim import cache
 
@@ -17,22 +19,46 @@ _UNITS = {"": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
     "--limit", metavar="SIZE", help="Remove the least recently used entries until SIZE, as in 2GB."
 )
 @click.option("--clear", is_flag=True, help="Remove everything.")
-def cache_command(limit: str | None, clear: bool) -> None:
-    """Show the cache of builds and results, bound its size, or clear it.
+@JSON
+def cache_command(limit: str | None, clear: bool, json_path: Path | None) -> None:
+    r"""Show the cache of builds and results, bound its size, or clear it.
 
     Its directory is that of the environment variable SPIKELOOM_CACHE, or else the user's cache
     directory.
+
+    \b
+    Examples:
+      spikeloom cache
+      spikeloom cache --limit 2GB
     """
     if clear and limit is not None:
         raise SpikeloomError("--clear cannot be combined with --limit")
+    removed: list[cache.Entry] = []
     if clear or limit is not None:
         removed = cache.limit(0 if limit is None else _bytes(limit))
-        click.echo(f"removed {len(removed)} entries, {_shown(entry.size for entry in removed)}")
+        say(f"removed {len(removed)} entries, {_total(removed)}")
     listed = cache.entries()
-    for kind in sorted({entry.kind for entry in listed}):
-        sizes = [entry.size for entry in listed if entry.kind == kind]
-        click.echo(f"  {plain(kind):<20}{len(sizes):>8} entries  {_shown(sizes):>10}")
-    click.echo(f"{plain(str(cache.directory()))}: {_shown(entry.size for entry in listed)}")
+    kinds = {
+        kind: [entry for entry in listed if entry.kind == kind]
+        for kind in sorted({entry.kind for entry in listed})
+    }
+    print_columns(
+        ["kind", "entries", "size"],
+        [(kind, len(entries), _total(entries)) for kind, entries in kinds.items()],
+    )
+    say(f"{cache.directory()}: {_total(listed)}")
+    write_json(
+        json_path,
+        {
+            "directory": str(cache.directory()),
+            "bytes": sum(entry.size for entry in listed),
+            "removed_bytes": sum(entry.size for entry in removed),
+            "kinds": {
+                kind: {"entries": len(entries), "bytes": sum(entry.size for entry in entries)}
+                for kind, entries in kinds.items()
+            },
+        },
+    )
 
 
 def _bytes(text: str) -> int:
@@ -43,10 +69,5 @@ def _bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
-def _shown(sizes: Iterable[int]) -> str:
-    """The sum of sizes in bytes, in the unit that suits it."""
-    total = sum(sizes)
-    name, size = next(
-        (item for item in reversed(_UNITS.items()) if item[0] and total >= item[1]), ("bytes", 1)
-    )
-    return f"{total / size:.3g} {name}"
+def _total(entries: Iterable[cache.Entry]) -> str:
+    return size(sum(entry.size for entry in entries))

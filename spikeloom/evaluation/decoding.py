@@ -1,6 +1,6 @@
 """The answer of each sample: the neuron of an output population that its activity points to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from spikeloom.evaluation.labels import Labels
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.network import Network, Population
 
 Method = Literal["count", "first", "final", "max"]
 
@@ -39,6 +38,42 @@ class Activity(Protocol):
     @property
     def traces(self) -> Mapping[str, NDArray[Any]]:
         """Potentials after every step, (samples, steps, size)."""
+
+
+class Named(Protocol):
+    """A population, of floats or integers."""
+
+    @property
+    def name(self) -> str:
+        """Unique."""
+
+    @property
+    def spiking(self) -> bool:
+        """Whether it ever spikes."""
+
+
+class Joined(Protocol):
+    """A connection."""
+
+    @property
+    def source(self) -> str:
+        """Name of an input or population."""
+
+    @property
+    def target(self) -> str:
+        """Name of a population."""
+
+
+class Layers(Protocol):
+    """A network, of floats or integers."""
+
+    @property
+    def populations(self) -> Sequence[Named]:
+        """In the order of the network."""
+
+    @property
+    def connections(self) -> Sequence[Joined]:
+        """In any order."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +133,7 @@ class Decoding:
 
 
 def choose_decoding(
-    network: Network, outputs: Sequence[str] = (), asked: str | None = None
+    network: Layers, outputs: Sequence[str] = (), asked: str | None = None
 ) -> Decoding:
     """The decoding that was asked for, or the usual one.
 
@@ -120,8 +155,9 @@ def choose_decoding(
         There is no such population or method, the method needs spikes and the population has none,
         or the network has no output, or several that might be meant.
     """
-    name, method = _parsed(network, asked)
-    population = network.population(name or _output(network, outputs))
+    known = {population.name: population for population in network.populations}
+    name, method = _parsed(known, asked)
+    population = known[name or _output(network, outputs)]
     chosen: Method = method or ("count" if population.spiking else "final")
     if chosen in ("count", "first") and not population.spiking:
         raise SpikeloomError(
@@ -131,11 +167,10 @@ def choose_decoding(
     return Decoding(population.name, chosen)
 
 
-def _parsed(network: Network, asked: str | None) -> tuple[str | None, Method | None]:
+def _parsed(names: Collection[str], asked: str | None) -> tuple[str | None, Method | None]:
     """Population and method of a decoding as a user types it."""
     if asked is None:
         return None, None
-    names = {population.name for population in network.populations}
     if asked in names:
         return asked, None
     name, _, text = asked.rpartition(":")
@@ -148,9 +183,9 @@ def _parsed(network: Network, asked: str | None) -> tuple[str | None, Method | N
     return name or None, method
 
 
-def _output(network: Network, outputs: Sequence[str]) -> str:
+def _output(network: Layers, outputs: Sequence[str]) -> str:
     """The output that is meant if none is named."""
-    known: dict[str, Population] = {p.name: p for p in network.populations}
+    known = [population.name for population in network.populations]
     named = [name for name in outputs if name in known]
     if named:
         return named[0]

@@ -14,7 +14,9 @@ NAMES = ("labels", "y")
 """Names of the labels in a .npz file with several arrays."""
 
 
-def check_labels(labels: ArrayLike, samples: int, classes: int | None = None) -> Labels:
+def check_labels(
+    labels: ArrayLike, samples: int, classes: int | None = None, steps: int | None = None
+) -> Labels:
     """The labels as int64 of shape (samples,).
 
     Parameters
@@ -25,6 +27,9 @@ def check_labels(labels: ArrayLike, samples: int, classes: int | None = None) ->
         Number of samples of the events.
     classes
         Number of output neurons; None if unknown.
+    steps
+        Number of steps of the events, which tells whether their first two axes are in the wrong
+        order; None if unknown.
 
     Raises
     ------
@@ -44,6 +49,11 @@ def check_labels(labels: ArrayLike, samples: int, classes: int | None = None) ->
     if given.dtype.kind not in "iu":
         remedy = ": use labels.astype(int)" if given.dtype.kind in "bf" else ""
         raise SpikeloomError(f"labels must be integers, not {given.dtype}{remedy}")
+    if given.shape == (steps,) != (samples,):
+        raise SpikeloomError(
+            f"there are {steps} labels, and the events have {samples} samples of {steps} steps: "
+            "their first axis is time; use events.swapaxes(0, 1)"
+        )
     if given.shape != (samples,):
         raise SpikeloomError(
             f"labels must be {samples} integers, one for each sample, not an array of shape "

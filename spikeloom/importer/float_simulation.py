@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_shape import with_samples
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, levels
 from spikeloom.importer.linear_maps import Floats, magnitude
@@ -66,7 +68,7 @@ def simulate_float(
         The network to run.
     inputs
         Per input (or, for a network of one input, just) an array of numbers of shape
-        (samples, steps, size) or (steps, size).
+        (samples, steps, size) or (steps, size); an image's three axes may stand for the last.
     traces
         Names of populations whose potentials after every step are kept.
 
@@ -85,20 +87,23 @@ def simulate_float(
     i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
     peaks = {p.name: abs(p.v_init) for p in firing_order}
     kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
-    for t in range(steps):
-        for population in firing_order:
-            name = population.name
-            x: Floats = np.tile(population.bias, (samples, 1))
-            for connection in network.into(name):
-                if t >= connection.delay:
-                    x += connection.arriving(emitted[connection.source][:, t - connection.delay])
-            late = _late(population, v[name])
-            fired, u, i[name] = _update(population, v[name], i[name], x, late)
-            emitted[name][:, t] = fired
-            v[name] = _after_step(population, u, fired, late)
-            peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
-            if name in kept:
-                kept[name][:, t] = v[name]
+    with task("running the float network", steps) as progress:
+        for t in range(steps):
+            for population in firing_order:
+                name = population.name
+                x: Floats = np.tile(population.bias, (samples, 1))
+                for connection in network.into(name):
+                    if t >= connection.delay:
+                        sent = emitted[connection.source]
+                        x += connection.arriving(sent[:, t - connection.delay])
+                late = _late(population, v[name])
+                fired, u, i[name] = _update(population, v[name], i[name], x, late)
+                emitted[name][:, t] = fired
+                v[name] = _after_step(population, u, fired, late)
+                peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
+                if name in kept:
+                    kept[name][:, t] = v[name]
+            progress.done(t + 1)
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
     return FloatRun(spikes, v, peaks, kept)
 
@@ -160,27 +165,22 @@ def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
 def _check_inputs(
     network: FloatNetwork, inputs: Mapping[str, ArrayLike] | ArrayLike
 ) -> dict[str, Floats]:
-    sizes = {node.name: node.size for node in network.inputs}
+    nodes = {node.name: node for node in network.inputs}
     if not isinstance(inputs, Mapping):
-        if len(sizes) != 1:
-            raise SpikeloomError(f"events: name each of the inputs {sorted(sizes)}")
-        inputs = dict.fromkeys(sizes, inputs)
-    if set(inputs) != set(sizes) or not sizes:
-        raise SpikeloomError(f"events: expected inputs {sorted(sizes)}, got {sorted(inputs)}")
+        if len(nodes) != 1:
+            raise SpikeloomError(f"events: name each of the inputs {sorted(nodes)}")
+        inputs = dict.fromkeys(nodes, inputs)
+    if set(inputs) != set(nodes) or not nodes:
+        raise SpikeloomError(f"events: expected inputs {sorted(nodes)}, got {sorted(inputs)}")
     checked = {}
-    for name, size in sizes.items():
+    for name, node in nodes.items():
         try:
             given = np.asarray(inputs[name])
         except (TypeError, ValueError, RuntimeError):
             raise SpikeloomError(f"events of {name!r} are no rectangular array") from None
         if given.dtype.kind not in "biuf":
             raise SpikeloomError(f"events of {name!r} must be numbers, not {given.dtype}")
-        values = given[np.newaxis] if given.ndim == 2 else given
-        if values.ndim != 3 or values.shape[2] != size:
-            raise SpikeloomError(
-                f"events of {name!r} must have shape (samples, steps, {size}) "
-                f"or (steps, {size}), not {given.shape}"
-            )
+        values = with_samples(name, given, node.size, node.image)
         if not len(values):
             raise SpikeloomError(f"events of {name!r} hold no sample: nothing to run")
         checked[name] = values.astype(np.float64)

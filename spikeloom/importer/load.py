@@ -21,6 +21,7 @@ import numpy as np
 from spikeloom.golden.checks import MAX_SIZE
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.assumptions import Assumption, assumptions
 from spikeloom.importer.cycles import closing
@@ -89,10 +90,14 @@ def load_nir(
     given = {option for option, value in options.items() if value is not None}
     if isinstance(dialect, Dialect):
         given |= {field.name for field in dataclasses.fields(Dialect)}
-    flat = wiring(read(source), meaning.loop_entry == "neuron")
-    # A number beyond float64 is refused as the infinite weight or bias that it becomes.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _Importer(meaning, flat, given).network()
+    with task("importing", 3) as step:
+        graph = read(source)
+        step.done(1)
+        flat = wiring(graph, meaning.loop_entry == "neuron")
+        step.done(2)
+        # A number beyond float64 is refused as the infinite weight or bias that it becomes.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Importer(meaning, flat, given).network()
 
 
 class _Importer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Network
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.delivery import check_delivery
 from spikeloom.mapping.memories import build_image
@@ -98,12 +99,16 @@ def plan(
     _check_widths(network, config)
     check_fits(network, config, record)
     expected = _activity(network, activity or {})
-    parts = partition(network, config, record, expected)
-    flows = _flows(network, parts, expected)
-    tiles = place(config, flows)
-    parts = tuple(dataclasses.replace(part, tile=tiles[part.tile]) for part in parts)
-    image = build_image(network, config, parts, record, readout)
-    check_delivery(network, image)
+    with task("mapping onto tiles", 4) as step:
+        parts = partition(network, config, record, expected)
+        step.done(1)
+        flows = _flows(network, parts, expected)
+        tiles = place(config, flows)
+        parts = tuple(dataclasses.replace(part, tile=tiles[part.tile]) for part in parts)
+        step.done(2)
+        image = build_image(network, config, parts, record, readout)
+        step.done(3)
+        check_delivery(network, image)
     return Plan(image, _report(image, parts, flows, tiles))
 
 

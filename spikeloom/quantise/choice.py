@@ -1,14 +1,17 @@
 """The widths with the least memory that lose no more than is allowed."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spikeloom.evaluation.decoding import Decoding
+from spikeloom.evaluation.labels import check_labels
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Input, Network, Population
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.importer.float_network import FloatNetwork
@@ -19,6 +22,9 @@ from spikeloom.quantise.records import QuantisationReport
 
 WEIGHTS = ((2, False), (4, False), (8, False), (8, True))
 """Candidate widths of weights, and whether they come in pairs."""
+
+Candidate = tuple[int, int, bool, int]
+"""Bits of memory, width of weights, whether they come in pairs, width of states."""
 
 STATES = (8, 10, 12, 14, 16, 18, 20, 22, 24)
 """Candidate widths of states."""
@@ -53,6 +59,7 @@ def choose(
     labels: ArrayLike | None = None,
     max_loss: float = 0.01,
     max_count: int = 1,
+    decoding: Decoding | None = None,
 ) -> Choice:
     """Quantise `net` with the least memory that loses at most `max_loss` on `inputs`.
 
@@ -69,6 +76,8 @@ def choose(
         Maximum loss, 0..1.
     max_count
         Maximum number of events of an input axon in a step.
+    decoding
+        How answers are read, as for `compare_float`.
 
     Raises
     ------
@@ -79,10 +88,10 @@ def choose(
         (_memory(net, bits, pairs, state_bits), bits, pairs, state_bits)
         for (bits, pairs), state_bits in itertools.product(WEIGHTS, STATES)
     )
-    _check(net, inputs, max_loss, max_count)
+    _check(net, inputs, labels, max_loss, max_count)
     min_loss, tried = 1.0, 0
     refused: SpikeloomError | None = None
-    for memory, weight_bits, weight_pairs, state_bits in candidates:
+    for memory, weight_bits, weight_pairs, state_bits in _reported(candidates):
         try:
             network, report = quantise(
                 net,
@@ -98,7 +107,7 @@ def choose(
             refused = error
             continue  # too narrow for this network
         tried += 1
-        fidelity = compare_float(net, network, report, inputs, labels)
+        fidelity = compare_float(net, network, report, inputs, labels, decoding)
         min_loss = min(min_loss, fidelity.loss)
         if fidelity.loss <= max_loss:
             return Choice(network, report, fidelity, memory, tried)
@@ -110,9 +119,20 @@ def choose(
     )
 
 
+def _reported(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The candidates, while whoever watches is told which is being tried."""
+    with task("choosing widths", len(candidates)) as step:
+        for number, candidate in enumerate(candidates):
+            _, weight_bits, pairs, state_bits = candidate
+            step.say(f"weights of {weight_bits << pairs} bits, states of {state_bits}")
+            yield candidate
+            step.done(number + 1)
+
+
 def _check(
     net: FloatNetwork,
     inputs: Mapping[str, ArrayLike] | ArrayLike,
+    labels: ArrayLike | None,
     max_loss: float,
     max_count: int,
 ) -> None:
@@ -120,9 +140,12 @@ def _check(
     if isinstance(max_loss, bool) or not isinstance(max_loss, (int, float)):
         raise SpikeloomError(f"max_loss must be a number 0..1, not {max_loss!r}")
     # A network with the inputs of every candidate; it must have a population.
-    nodes = tuple(Input(node.name, node.size, max_count) for node in net.inputs)
+    nodes = tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs)
     idle = Population(net.populations[0].name, 1, np.zeros(1, np.int64))
-    check_inputs(Network(nodes, (idle,), ()), inputs)
+    counts = check_inputs(Network(nodes, (idle,), ()), inputs)
+    if labels is not None:
+        samples, steps = next(iter(counts.values())).shape[:2]
+        check_labels(labels, samples, steps=steps)
 
 
 def _sum_bits(state_bits: int) -> int:

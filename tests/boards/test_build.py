@@ -26,6 +26,7 @@ from spikeloom.cli import cli
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.link import contents_digest
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.progress import Journal, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 
@@ -63,6 +64,8 @@ with log.open("a") as file:
     print(name, *arguments, file=file)
 if name == "yosys":
     netlist = dict(modules=dict(top=dict(cells=dict(a=dict(type="SB_LUT4")))))
+    if "-l" in arguments:
+        Path(arguments[arguments.index("-l") + 1]).write_text("synthesised\\n")
     for written in re.findall(r"write_\\w+ (?:-\\w+ )*(\\S+)", arguments[-1]):
         Path(written).write_text(json.dumps(netlist))
 elif name == "nextpnr-ice40":
@@ -76,6 +79,7 @@ elif name == "nextpnr-ice40":
     paths = [path("<async>", 60), path("posedge clk", 30, 20), path("posedge clk", 10)]
     report = dict(fmax=clocks, utilization=sites, critical_paths=paths)
     Path(after["--report"]).write_text(json.dumps(report))
+    Path(after["--log"]).write_text("seed " + after["--seed"] + " was placed\\n")
     Path(after["--write"]).write_text("routed")
     Path(after["--asc"]).write_text("placed by seed " + after["--seed"])
 elif name == "icepack":
@@ -127,16 +131,16 @@ def test_every_pin_is_in_the_report(name: str) -> None:
 
 
 def test_the_best_placement_is_kept(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
-    seeds = []
-    built = build(
-        icebreaker,
-        TINY,
-        clock_mhz=24,
-        tools=NATIVE,
-        progress=lambda placed: seeds.append(placed.seed),
-    )
+    journal = Journal()
+    with watched(journal):
+        built = build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
     assert built.bitstream == b"bits, placed by seed 2"
-    assert sorted(seeds) == [1, 2, 3]
+    seeds = [f"placing and routing, seed {seed}" for seed in (1, 2, 3)]
+    assert [name for name in sorted(journal.seconds) if "seed" in name] == seeds
+    assert [journal.logs[name].read_text() for name in seeds] == [
+        f"seed {seed} was placed\n" for seed in (1, 2, 3)
+    ]
+    assert journal.logs["synthesising"].read_text() == "synthesised\n"
     assert built.report["seed"] == 2
     assert built.report["fmax_mhz"] == {
         "best": 30.25,
@@ -348,9 +352,15 @@ def test_the_command_writes_all_or_nothing(speeds: Path, tmp_path: Path) -> None
     assert not output.exists()
     done = CliRunner().invoke(cli, [*common, "--clock", "24", "--baud", "2000000"])
     assert done.exit_code == 0, done.output
-    files = {"icebreaker.bin", "icebreaker.v", "report.json"}
+    files = {"icebreaker.bin", "icebreaker.v", "logs", "report.json"}
     assert {path.name for path in output.iterdir()} == files
+    placed = [f"placing-and-routing-seed-{seed}.log" for seed in (1, 2, 3)]
+    logs = sorted(path.name for path in (output / "logs").iterdir())
+    assert logs == [*placed, "synthesising.log"]
+    assert (output / "logs" / placed[1]).read_text() == "seed 2 was placed\n"
+    assert "seed 1 20.50 MHz, seed 2 30.25 MHz, seed 3 25.00 MHz" in done.output
     report = json.loads((output / "report.json").read_text())
+    assert {"synthesising", "placing and routing, seed 1"} <= report["seconds_by_step"].keys()
     assert report["link"]["baud"] == 2_000_000
     assert report["resources"]["logic_cells"] == {"used": 1, "available": 2}
     for clock in ("fast", "-3", "nan"):

@@ -30,8 +30,8 @@ from spikeloom.program import Program
 from spikeloom.sim.fusesoc import fusesoc_core
 from spikeloom.sim.verilog import emit_axi
 
-COMMANDS = ["compile", "info", "verilog", "sim", "run", "bench"]
-COMMANDS += ["compare", "build", "flash", "demo", "cache"]
+COMMANDS = ["compile", "info", "choose", "verilog", "sim", "run", "bench"]
+COMMANDS += ["compare", "build", "flash", "demo", "cache", "completion"]
 
 
 class Outcome:
@@ -423,7 +423,7 @@ def test_sim(run: Commands, backend: str, small: Program, small_events: Any) -> 
     assert (summary["samples"], summary["steps"], summary["errors"]) == (5, 6, 0)
     assert summary["synops"] == expected.synops.sum()
     assert (summary["cycles"] is None) == (backend == "golden")
-    assert f"{summary['synops']}" in outcome.out
+    assert re.search(rf"^  synops +{summary['synops']:,}$", outcome.out, re.M)
     # The name is used as it was given.
     with np.load("result") as arrays:
         assert set(arrays) == {"spikes.first", "spikes.last"} | {
@@ -700,8 +700,9 @@ def test_the_cache_is_shown_bounded_and_cleared(
     (tmp_path / "cache" / "waveforms" / "w.vcd").write_bytes(bytes(500))
     lines = run("cache").out.splitlines()
     assert [line.split() for line in lines[:-1]] == [
-        ["model", "3", "entries", "6", "kB"],
-        ["waveforms", "1", "entries", "500", "bytes"],
+        ["kind", "entries", "size"],
+        ["model", "3", "6", "kB"],
+        ["waveforms", "1", "500", "bytes"],
     ]
     assert lines[-1].endswith("cache: 6.5 kB")
     out = run("cache", "--limit", "4.6kB").out

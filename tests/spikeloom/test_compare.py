@@ -14,6 +14,7 @@ from spikeloom import compare as comparing
 from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.devices import chunks, device, prediction, simulated
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import Journal, watched
 from spikeloom.golden.step import batch
 from spikeloom.golden.step.run import Run, simulate
 from spikeloom.program import Program
@@ -48,10 +49,12 @@ def test_equal_runs_have_no_mismatch(small: Program, small_events: Events, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_single_sample_and_progress(small: Program, small_events: Events) -> None:
-    done: list[int] = []
-    result = compare(small, small_events[0], progress=done.append)
-    assert (result.samples, result.steps, result.mismatches, done) == (1, 6, 0, [1])
+def test_a_single_sample(small: Program, small_events: Events) -> None:
+    journal = Journal()
+    with watched(journal):
+        result = compare(small, small_events[0])
+    assert (result.samples, result.steps, result.mismatches) == (1, 6, 0)
+    assert list(journal.seconds) == ["running the golden model", "running", "predicting clocks"]
 
 
 def test_chunks_change_nothing(
@@ -94,7 +97,7 @@ def test_a_clock_is_located(
 ) -> None:
     clocks = prediction.golden_clocks
 
-    def late(*arguments: Any) -> NDArray[np.int64]:
+    def late(*arguments: Any, **_: Any) -> NDArray[np.int64]:
         return clocks(*arguments) + np.array([0, 0, 0, 1, 0])
 
     monkeypatch.setattr(comparing, "golden_clocks", late)

@@ -99,7 +99,7 @@ def test_a_difference_in_a_clock_counts_too(
         difference: str | None
 
     monkeypatch.setattr(demo, "check_cycles", lambda *_, **__: Clocked(99, "step 1, clock 98"))
-    report = demo.run_demo(tmp_path, 2, 1, None)
+    report = demo.run_demo(tmp_path, 2, 1)
     assert (report["mismatches"], report["cycles_compared"]) == (1, 99)
     assert report["first_differences"] == ["step 1, clock 98"]
 

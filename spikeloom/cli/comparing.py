@@ -1,0 +1,174 @@
+"""The command that compares hardware with the golden model, and both with floats and labels."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spikeloom.cli.options import (
+    DECODE,
+    EVENTS,
+    JSON,
+    LABELS,
+    PROGRAM,
+    TRACE,
+    board_options,
+    float_options,
+    read_counts,
+    traced,
+)
+from spikeloom.cli.output import print_table, say, write_json
+from spikeloom.cli.scoring import (
+    board_line,
+    labels_and_decoding,
+    print_scores,
+    scores_json,
+    trained_network,
+    with_output,
+)
+from spikeloom.compare import Comparison, check_cycles, compare, compare_device
+from spikeloom.devices.backends import open_board
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import Journal, watched
+from spikeloom.program import Program
+from spikeloom.scores import Question, score, units_of
+from spikeloom.sim.netlist import netlist
+
+
+@click.command("compare")
+@PROGRAM
+@EVENTS
+@click.option(
+    "--backend",
+    type=click.Choice(["verilator", "netlist"]),
+    default="verilator",
+    show_default=True,
+    help="The RTL, or the netlist after synthesis; only the RTL can be checked on every clock.",
+)
+@click.option(
+    "--clocked",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Number of samples to check on every clock, with gaps and backpressure.",
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
+@click.option(
+    "--waveform",
+    type=click.Path(path_type=Path),
+    default=Path("mismatch.vcd"),
+    show_default=True,
+    help="Waveform to write on a mismatch.",
+)
+@board_options(required=False)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Also read back a board's memories: tables, and the last sample's membrane potentials.",
+)
+@TRACE
+@LABELS
+@DECODE
+@click.option(
+    "--float",
+    "float_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also run the NIR file that PROGRAM was compiled from, in floating point.",
+)
+@float_options("that of PROGRAM; for --float")
+@JSON
+def compare_command(
+    program: Path,
+    events: Path,
+    backend: str,
+    clocked: int,
+    seed: int,
+    waveform: Path,
+    board: str | None,
+    port: str | None,
+    stage: str,
+    baud: int | None,
+    bake: bool,
+    verify: bool,
+    traces: tuple[str, ...],
+    labels_path: Path | None,
+    decode: str | None,
+    float_path: Path | None,
+    dialect: str | None,
+    dt: float | None,
+    reset: str | None,
+    compare_rule: str | None,
+    more: tuple[str, ...],
+    json_path: Path | None,
+) -> None:
+    r"""Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
+
+    With --board, compare a board, real or virtual, in all of these but clocks. With --labels and
+    --float, also the accuracy of the network in floating point, in integers and in hardware, and
+    where they agree least. Exit status 1 on any mismatch between hardware and golden model.
+
+    \b
+    Examples:
+      spikeloom compare model.loom events.npy
+      spikeloom compare model.loom events.npy --labels labels.npy --float model.nir
+      spikeloom compare model.loom events.npy --backend netlist
+      spikeloom compare model.loom events.npy --board icebreaker
+    """
+    loaded = Program.load(program)
+    counts = read_counts(loaded, events)
+    options = {"dt": dt, "reset": reset, "compare": compare_rule}
+    question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, backend))
+    if float_path is not None:
+        net = trained_network(loaded, float_path, dialect, options, more)
+        question = dataclasses.replace(question, net=net, units=units_of(loaded))
+    elif more or dialect or any(value is not None for value in options.values()):
+        raise SpikeloomError("options of a dialect are for --float: give the NIR file, too")
+    chosen = with_output(traced(traces), question.decoding)
+    if verify and board is None:
+        raise SpikeloomError("--verify reads the memories of a board: name one with --board")
+    journal = Journal()
+    with watched(journal):
+        if board is None:
+            verilog = netlist(loaded.fabric) if backend == "netlist" else None
+            result = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
+        else:
+            backend, clocked = board, 0  # individual clocks of a board cannot be observed
+            say(board_line(board, port, stage))
+            with open_board(loaded, board, port, stage, baud, bake) as device:
+                result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
+        summary = _summary(result, backend, seed)
+        if clocked and backend == "verilator":
+            few = {name: array[:clocked] for name, array in counts.items()}
+            report = check_cycles(loaded, few, seed=seed, traces=chosen)
+            summary["cycles_compared"] = report.cycles
+            summary["mismatches"] += report.difference is not None
+            summary["first_difference"] = report.difference and str(report.difference)
+        print_table(summary)
+        if labels_path is not None or float_path is not None:
+            scores = score(loaded, counts, question, {backend: result.rtl})
+            print_scores(scores, backend)
+            summary |= scores_json(scores)
+    summary["seconds_by_step"] = journal.seconds
+    write_json(json_path, summary)
+    if summary["mismatches"] or not summary["steps_compared"]:
+        sys.exit(1)
+
+
+def _summary(result: Comparison, backend: str, seed: int) -> dict[str, Any]:
+    """What was compared, as JSON values; None where there is nothing to say."""
+    clocks = result.rtl.cycles
+    return {
+        "backend": backend,
+        "samples": result.samples,
+        "steps_compared": result.steps,
+        "rows_verified": result.rows or None,
+        "clocks_per_sample": None if clocks is None else float(clocks.mean()),
+        "mismatches": result.mismatches,
+        "first_mismatch": result.first and str(result.first),
+        "waveform": result.waveform,
+        "cycles_compared": 0,
+        "seed": seed,
+    }
