@@ -55,9 +55,8 @@ def named(variables: list[Variable], root: Names) -> Scope:
 
     Port `command__p` of a module is signal `p` of its interface `command`, unless it also has a
     module called `command`; field `first` of a structure is a signal in the scope of the structure.
-    Signals without a name in the description, second
-    names of others, and scopes that only Verilog has are left out: their names have a `$` or begin
-    with `clear_`.
+    Signals without a name in the description, second names of others, and scopes that only Verilog
+    has are left out: their names have a `$` or begin with `clear_`.
     """
     top = Scope(module=True)
     placed = []

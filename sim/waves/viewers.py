@@ -130,7 +130,10 @@ def gtkwave(dump: str, start: int, listed: Sequence[Entry]) -> str:
 
 
 def surfer(listed: Sequence[Entry]) -> str:
-    """A command file of Surfer; it has dividers for groups, and finds enumerations by itself."""
+    """A command file of Surfer; it has dividers for groups, and finds enumerations by itself.
+
+    Surfer takes the elements of an array for signals in a scope: `sums.[0]`.
+    """
     lines = []
     titles: list[str] = []
     for entry in listed:
@@ -139,5 +142,5 @@ def surfer(listed: Sequence[Entry]) -> str:
             titles.append(entry.title)
             lines.append(f"divider_add {'.'.join(titles)}")
         else:
-            lines.append(f"variable_add {'.'.join(entry.signal)}")
+            lines.append(f"variable_add {'.'.join(entry.signal).replace('[', '.[')}")
     return "\n".join([*lines, "zoom_fit"]) + "\n"

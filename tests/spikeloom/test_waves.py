@@ -46,7 +46,7 @@ def test_a_step_of_a_sample(small: Program, small_events: Events, tmp_path: Path
         "fabric.clk": "simulation.fabric.clk",
         "fabric.host_out.payload": "simulation.fabric.host_out__payload",
         "fabric.tile0.fire.fsm_state": "simulation.fabric.tile0.fire.fsm_state",
-        "fabric.tile0.integrate.fetch.sums[0]": "simulation.fabric.tile0.integrate.fetch__sums[0]",
+        "fabric.tile0.fire.fetch.sums.[0]": "simulation.fabric.tile0.fire.fetch__sums.[0]",
     }.items():
         values = [shown[name].value_at(time) for time in times]
         assert values == [recorded[other].value_at(time) for time in times]
