@@ -24,8 +24,8 @@ from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.progress import task
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.program import Program
-from spikeloom.sim import runner
 from spikeloom.sim.cosim import check as cosim
+from spikeloom.sim.waves.record import record
 
 
 @dataclass(frozen=True)
@@ -336,4 +336,4 @@ def _show(
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
     words = list(chunk_words(image, counts))[chunk]
-    runner.waveform(image.config, image, words, start, int(ends[-1]), path, verilog=verilog)
+    record(image, words, start, int(ends[-1]), path, marks={}, verilog=verilog)

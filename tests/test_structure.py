@@ -44,6 +44,7 @@ ROOMS = {
         ("verilog", "formal"),
         ("netlist", "verilator"),
         ("runner", "cosim", "traffic", "virtual_board"),
+        ("waves",),
     ),
     "boards": (
         ("tools", "family", "pll"),
@@ -59,6 +60,7 @@ ROOMS = {
         ("mapping",),
         ("program",),
         ("compiler", "devices"),
+        ("waves",),
         ("compare", "scores"),
         ("report",),
         ("demo",),

@@ -28,6 +28,7 @@ from spikeloom.cli.scoring import (
     trained_network,
     with_output,
 )
+from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.compare import Comparison, check_cycles, compare, compare_device
 from spikeloom.devices.backends import open_board
 from spikeloom.golden.errors import SpikeloomError
@@ -79,6 +80,7 @@ from spikeloom.sim.netlist import netlist
     help="Also run the NIR file that PROGRAM was compiled from, in floating point.",
 )
 @float_options("that of PROGRAM; for --float")
+@WAVES
 @JSON
 def compare_command(
     program: Path,
@@ -102,6 +104,9 @@ def compare_command(
     reset: str | None,
     compare_rule: str | None,
     more: tuple[str, ...],
+    waves_path: Path | None,
+    first: str | None,
+    last: str | None,
     json_path: Path | None,
 ) -> None:
     r"""Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
@@ -129,8 +134,10 @@ def compare_command(
     chosen = with_output(traced(traces), question.decoding)
     if verify and board is None:
         raise SpikeloomError("--verify reads the memories of a board: name one with --board")
+    check_waves(waves_path, first, last, board or backend)
     journal = Journal()
     with watched(journal):
+        save_waves(loaded, counts, waves_path, first, last, backend, chosen)
         if board is None:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)

@@ -135,7 +135,7 @@ def board_options(required: bool) -> Callable[[Any], Any]:
             "--bake", is_flag=True, help="Build the virtual board with PROGRAM in its memories."
         ),
     )
-    return _all(options)
+    return add_options(options)
 
 
 def float_options(default: str) -> Callable[[Any], Any]:
@@ -164,10 +164,10 @@ def float_options(default: str) -> Callable[[Any], Any]:
             help="Another option of the dialect, such as reset_delay=true; repeatable.",
         ),
     )
-    return _all(options)
+    return add_options(options)
 
 
-def _all(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     """The decorator that adds all options, the first one first in the help."""
 
     def decorate(command: Any) -> Any:

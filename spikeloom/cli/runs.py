@@ -27,6 +27,7 @@ from spikeloom.cli.options import (
 )
 from spikeloom.cli.output import duration, percent, print_table, say, write_json
 from spikeloom.cli.scoring import board_line, labels_and_decoding, with_output
+from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
 from spikeloom.devices.device import Device
@@ -47,6 +48,7 @@ from spikeloom.scores import Question
 @TRACE
 @LABELS
 @DECODE
+@WAVES
 @JSON
 def sim(
     program: Path,
@@ -56,6 +58,9 @@ def sim(
     traces: tuple[str, ...],
     labels_path: Path | None,
     decode: str | None,
+    waves_path: Path | None,
+    first: str | None,
+    last: str | None,
     json_path: Path | None,
 ) -> None:
     r"""Run EVENTS in simulation and print a summary.
@@ -68,11 +73,14 @@ def sim(
       spikeloom sim model.loom events.npy
       spikeloom sim model.loom events.npy --labels labels.npy
       spikeloom sim model.loom events.npy --backend golden -o result.npz
+      spikeloom sim model.loom events.npy --waves run.fst --from 3:0 --to 3:4
     """
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, backend))
     chosen = _written_traces(traces, output)
+    check_waves(waves_path, first, last, backend)
+    save_waves(loaded, counts, waves_path, first, last, backend, chosen)
     _run(open(loaded, backend), counts, chosen, question, output, json_path)
 
 

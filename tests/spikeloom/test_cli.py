@@ -495,6 +495,33 @@ def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("rtl_built")
+@pytest.mark.parametrize("command", ["sim", "compare"])
+def test_waves(run: Commands, command: str) -> None:
+    options = ["--waves=w.fst", "--from=2:1", "--to=2:3"]
+    with one_at_a_time("small fabric traced"):
+        outcome = run(command, "small.loom", "events.npy", *options)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "wrote w.fst, w.gtkw, w.sucl" in outcome.out
+    assert Path("w.fst").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--from=1"], "--from and --to choose a part of a waveform: name its file by --waves"),
+        (["--waves=w.fst", "--to=x"], "'x' must be SAMPLE, SAMPLE:STEP or clock=N"),
+        (["--waves=w.fst", "--backend=golden"], "not golden: use --backend verilator"),
+        (["--waves=no/w.fst"], "no/w.fst"),
+    ],
+)
+def test_waves_errors(run: Commands, options: list[str], message: str) -> None:
+    outcome = run("sim", "small.loom", "events.npy", *options)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("rtl_built")
 def test_errors_of_the_hardware_have_exit_status_1(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
