@@ -41,7 +41,16 @@ def event_counts(
     Warns (`SpikeloomWarning`) about an array that looks as if its first axis were time.
     """
     counts = check_inputs(network, events)
-    for name, array in counts.items():
+    check_axes(counts)
+    return counts
+
+
+def check_axes(events: Mapping[str, NDArray[Any]]) -> None:
+    """Warn (`SpikeloomWarning`) of arrays (samples, steps, axons) that look as if time were first.
+
+    `events` holds an array of numbers per input.
+    """
+    for name, array in events.items():
         if _time_first(array):
             first, second, _ = array.shape
             warnings.warn(
@@ -51,10 +60,9 @@ def event_counts(
                 SpikeloomWarning,
                 stacklevel=1,  # a place of ours, so that several devices warn once
             )
-    return counts
 
 
-def _time_first(counts: NDArray[np.uint8]) -> bool:
+def _time_first(counts: NDArray[Any]) -> bool:
     """Whether an array of shape (samples, steps, axons) looks like (steps, samples, axons).
 
     It does if its samples have one step each, or if the rates of axons differ along the second axis

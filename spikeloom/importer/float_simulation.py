@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeloom.events import check_axes
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.progress import task
@@ -76,8 +77,11 @@ def simulate_float(
     ------
     SpikeloomError
         An input is missing or unknown, or its shape does not fit.
+
+    Warns (`SpikeloomWarning`) about inputs that look as if their first axis were time.
     """
     emitted = _check_inputs(network, inputs)
+    check_axes(emitted)
     samples, steps = next(iter(emitted.values())).shape[:2]
     depth = levels(network)
     firing_order = sorted(network.populations, key=lambda population: depth[population.name])
