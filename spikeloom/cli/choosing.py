@@ -62,7 +62,7 @@ def choose_command(
       spikeloom choose model.nir events.npy --dt 1e-3
       spikeloom choose model.nir events.npy --dt 1e-3 --labels labels.npy --max-loss 0.02
     """
-    options = {"dt": dt, "reset": reset, "compare": compare_rule, **dialect_options(more)}
+    options = dialect_options(more, dt=dt, reset=reset, compare=compare_rule)
     net = load_nir(model, dialect or "nir", **options)
     samples = read_events(events)
     if labels_path is None and decode is not None:

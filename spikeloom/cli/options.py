@@ -20,7 +20,7 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
 from spikeloom.golden.spec.sizes import RANGES
 from spikeloom.golden.step.run import check_inputs, simulate
-from spikeloom.importer.dialects import DIALECTS, check_options
+from spikeloom.importer.dialects import DIALECTS, EVERY_OTHER, check_options
 from spikeloom.program import Program
 
 
@@ -160,8 +160,9 @@ def float_options(default: str) -> Callable[[Any], Any]:
             "--option",
             "more",
             multiple=True,
-            metavar="NAME=VALUE",
-            help="Another option of the dialect, such as reset_delay=true; repeatable.",
+            metavar="[NODE:]NAME=VALUE",
+            help="Another option of the dialect, such as reset_delay=true, or one of a single "
+            "neuron node, such as lif1:reset=zero; repeatable.",
         ),
     )
     return add_options(options)
@@ -178,22 +179,28 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]
     return decorate
 
 
-def dialect_options(given: tuple[str, ...]) -> dict[str, Any]:
-    """Options of a dialect; numbers, true, false and lists are parsed as JSON, the rest is text."""
-    options = {}
+def dialect_options(given: tuple[str, ...], **options: Any) -> dict[str, Any]:
+    """Options of a dialect, from NAME=VALUE and, of one node, NODE:NAME=VALUE, added to `options`.
+
+    Values that are JSON, such as numbers, true, false and lists, are parsed; the rest is text.
+    """
+    of_nodes: dict[str, dict[str, Any]] = {}
     for option in given:
-        name, _, text = option.partition("=")
+        full, _, text = option.partition("=")
+        node, _, name = full.rpartition(":")
         check_options([name])
         try:
-            options[name] = with_tuples(json.loads(text))
+            value = json.loads(text)
         except (ValueError, RecursionError):
-            options[name] = text
+            value = text
+        if node:
+            of_nodes.setdefault(name, {})[node] = value
+        else:
+            options[name] = value
+    for name, stated in of_nodes.items():
+        others = options.get(name)
+        options[name] = stated if others is None else {EVERY_OTHER: others} | stated
     return options
-
-
-def with_tuples(value: Any) -> Any:
-    """The value with tuples in place of lists, which makes it hashable."""
-    return tuple(map(with_tuples, value)) if isinstance(value, list) else value
 
 
 def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:

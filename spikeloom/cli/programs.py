@@ -1,6 +1,8 @@
 """Commands that create or show a Program: compile, info."""
 
 import dataclasses
+import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from spikeloom.cli.output import print_table, say, write_json
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Network
 from spikeloom.golden.progress import task
 from spikeloom.importer.float_network import FloatNetwork
@@ -100,7 +102,7 @@ def compile_command(
       spikeloom compile model.nir --dialect snntorch --dt 1e-3 -o other.loom
       spikeloom compile model.nir --dt 1e-3 --calibration events.npy --set lanes=4
     """
-    options = {"dt": dt, "reset": reset, "compare": compare_rule} | dialect_options(more)
+    options = dialect_options(more, dt=dt, reset=reset, compare=compare_rule)
     net: FloatNetwork | Network
     if model.suffix == ".net":
         if given := sorted(name for name, value in options.items() if value is not None):
@@ -109,7 +111,9 @@ def compile_command(
             )
         net = load_lava_net(model, max_count=max_count)
     else:
-        net = load_nir(model, dialect or "nir", **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SpikeloomWarning)  # the output of `info` has them
+            net = load_nir(model, dialect or "nir", **options)
     fabric = (
         fabric_sizes(sizes)
         if board_name in (None, "auto")
@@ -234,8 +238,10 @@ def _print_info(values: dict[str, Any]) -> None:
     if isinstance(name := dialect.get("name"), str):
         say("")
         say(f"dialect {name}")
-        lists = ("name", "differences", "unstated")
+        lists = ("name", "nodes", "differences", "unstated")
         print_table({k: v for k, v in dialect.items() if k not in lists})
+        for line in _stated(dialect.get("nodes")):
+            say(f"  of node {line}")
         for difference in _each(dialect.get("differences"), str):
             say(f"  differs: {difference}")
         for feature in _each(dialect.get("unstated"), str):
@@ -251,16 +257,27 @@ def _print_info(values: dict[str, Any]) -> None:
             print_table({k: v for k, v in row.items() if k not in ("population", "gains")})
     for note in _each(quantisation.get("notes"), str):
         say(f"note: {note}")
-    warnings = [values.get("warnings"), quantisation.get("warnings")]
-    for warning in (text for texts in warnings for text in _each(texts, str)):
+    remarks = [values.get("warnings"), quantisation.get("warnings")]
+    for warning in (text for texts in remarks for text in _each(texts, str)):
         say(f"warning: {warning}")
+
+
+def _stated(nodes: Any) -> Iterator[str]:
+    """The options stated for single nodes, one line each."""
+    for pair in _each(nodes, (list, tuple)):
+        match pair:
+            case [str(name), [*options]]:
+                for option in options:
+                    match option:
+                        case [str(choice), value]:
+                            yield f"{name!r}: {choice} = {value!r}"
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _each(value: Any, kind: type) -> list[Any]:
+def _each(value: Any, kind: type | tuple[type, ...]) -> list[Any]:
     """The items of this kind, if `value` is a list."""
     items = value if isinstance(value, (list, tuple)) else ()
     return [item for item in items if isinstance(item, kind)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.cli.options import dialect_options, with_tuples
+from spikeloom.cli.options import dialect_options
 from spikeloom.cli.output import percent, print_columns, say
 from spikeloom.evaluation.agreement import SpikeAgreement
 from spikeloom.evaluation.decoding import Decoding
@@ -56,8 +56,7 @@ def trained_network(
 
     The dialect is that of the program, with the options that are given; or the one named.
     """
-    given = {**options, **dialect_options(more)}
-    return load_nir(path, dialect or _dialect(program), **given)
+    return load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
 
 
 def _dialect(program: Program) -> Dialect:
@@ -66,7 +65,7 @@ def _dialect(program: Program) -> Dialect:
     if isinstance(stated, dict):
         known = {field.name for field in dataclasses.fields(Dialect)}
         try:
-            return Dialect(**{n: with_tuples(v) for n, v in stated.items() if n in known})
+            return Dialect(**{n: v for n, v in stated.items() if n in known})
         except TypeError:
             pass  # no name
     raise SpikeloomError(

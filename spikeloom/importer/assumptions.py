@@ -18,6 +18,7 @@ MEANINGS = {
     "start": "potential before the first step",
     "synaptic_leak": "whether synaptic currents leak to v_leak",
     "clamp": "lower bound of potentials",
+    "clip": "a decay outside 0..1 is the nearest of these",
     "max_spikes": "maximum spikes of a neuron per step",
     "input_delay": "steps from an input to a neuron",
     "forward_delay": "steps from a neuron to a neuron",
@@ -78,11 +79,12 @@ def assumptions(
     dialect: Dialect, used: Collection[str], given: Collection[str]
 ) -> tuple[Assumption, ...]:
     """The options that an import used and the user did not give, in the order of `MEANINGS`."""
+    of_nodes = {option for _, stated in dialect.nodes for option, _ in stated}
     return tuple(
         Assumption(
             option,
             getattr(dialect, option),
-            meaning,
+            f"{meaning}, in nodes for which it is not given" if option in of_nodes else meaning,
             f"{option}=",
             f"--{option}" if option in FLAGS else f"--option {option}=",
         )

@@ -8,7 +8,6 @@ record of your own in place of a name.
 
 import dataclasses
 import sys
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -32,6 +31,25 @@ Clamp = bool | float | tuple[str | tuple[str, float], ...]
 
 SPIKING = ("CubaLIF", "IF", "LIF")
 """Kinds of node that reset."""
+
+OF_NODES = (
+    "decay",
+    "gain",
+    "synaptic_gain",
+    "integrator",
+    "reset",
+    "reset_delay",
+    "reset_first",
+    "restore",
+    "compare",
+    "start",
+    "synaptic_leak",
+    "clamp",
+    "max_spikes",
+    "clip",
+    "forward_delay",
+)
+"""Options that neuron nodes may have one by one."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +101,15 @@ class Dialect:
     max_spikes
         Maximum spikes of a neuron per step: 1, 3, 7, 15 or 31. With more than one, each subtracts
         the threshold.
-    input_delay, forward_delay
-        Steps that every connection takes from an input, and from a neuron.
+    clip
+        A time constant that stands for a decay outside 0..1 forgets nothing, or everything, as
+        frameworks clip a learned decay in every step; only where the gains of the file show that
+        it was written with this `dt`. Otherwise it is refused.
+    input_delay
+        Steps that every connection takes from an input.
+    forward_delay
+        Steps that every connection takes from a neuron; or pairs of a kind of node and its steps,
+        0 for other kinds.
     recurrent_delay
         Steps, >= 1, of a connection that closes a cycle which has no other delay.
     recurrent_bias_from
@@ -101,6 +126,10 @@ class Dialect:
     loop_entry
         Where the input of a nested graph goes that leads only to the weight of the loop around a
         neuron node: along its "edge", or past that weight to the "neuron".
+    nodes
+        Options of single neuron nodes: pairs of a node's name, or of a nested graph's for all nodes
+        in it, and a tuple of pairs of an option and its value. `load_nir` makes them of options
+        that are a mapping from names to values.
     fixed
         Pairs of a parameter ("r", or "LIF.r" for one kind of node) and the only value the framework
         gives it. Where a file has another, framework and file disagree, and the node is refused.
@@ -130,14 +159,16 @@ class Dialect:
     synaptic_leak: bool = False
     clamp: Clamp = False
     max_spikes: int = 1
+    clip: bool = False
     input_delay: int = 0
-    forward_delay: int = 0
+    forward_delay: int | tuple[tuple[str, int], ...] = 0
     recurrent_delay: int = 1
     recurrent_bias_from: int = 0
     repeat: bool = False
     flatten: AxisOrder = "channels_first"
     padding: Padding = "stated"
     loop_entry: LoopEntry = "edge"
+    nodes: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     fixed: tuple[tuple[str, float], ...] = ()
     differences: tuple[str, ...] = ()
     unstated: tuple[str, ...] = ()
@@ -147,7 +178,8 @@ class Dialect:
             object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         for option, choices in CHOICES.items():
             value = getattr(self, option)
-            if not isinstance(value, Hashable) or value not in choices:
+            # True is 1 and 1.0 in Python, but not here.
+            if not any(type(value) is type(choice) and value == choice for choice in choices):
                 raise SpikeloomError(f"{option} must be {either(choices)}, not {value!r}")
         if not isinstance(self.reset_delay, bool) and not (
             isinstance(self.reset_delay, tuple)
@@ -162,8 +194,15 @@ class Dialect:
                 "clamp must be True, False, a number <= 0, or a tuple of "
                 f"{either(SPIKING)} or of pairs of these and a number <= 0, not {self.clamp!r}"
             )
-        for option, minimum in (("input_delay", 0), ("forward_delay", 0), ("recurrent_delay", 1)):
-            value = getattr(self, option)
+        delays: list[tuple[str, object, int]] = [
+            ("input_delay", self.input_delay, 0),
+            ("recurrent_delay", self.recurrent_delay, 1),
+        ]
+        if isinstance(self.forward_delay, tuple) and all(map(_is_fixed, self.forward_delay)):
+            delays += [("forward_delay", steps, 0) for _, steps in self.forward_delay]
+        else:
+            delays.append(("forward_delay", self.forward_delay, 0))
+        for option, value, minimum in delays:
             if isinstance(value, bool) or not isinstance(value, int):
                 raise SpikeloomError(f"{option} must be a number of steps, not {value!r}")
             if not minimum <= value <= MAX_DELAY:
@@ -180,10 +219,39 @@ class Dialect:
                 'max_spikes above 1 needs reset="subtract" and no reset_delay, because each spike '
                 "subtracts the threshold at once; pass max_spikes=1 or another reset"
             )
+        if not isinstance(self.nodes, tuple) or not all(map(_is_stated, self.nodes)):
+            raise SpikeloomError(
+                "nodes must be a tuple of pairs such as ('lif', (('reset', 'zero'),)), "
+                f"not {self.nodes!r}"
+            )
+        for name, options in self.nodes:
+            try:
+                dataclasses.replace(self, nodes=(), **dict(options))
+            except SpikeloomError as error:
+                raise SpikeloomError(f"node {name!r}: {error}") from None
+
+    def stated(self, node: str) -> dict[str, Any]:
+        """The options that are stated for this very node, or for a graph around it."""
+        return {
+            option: value
+            for name, options in sorted(self.nodes, key=lambda pair: len(pair[0]))
+            if within(node, name)
+            for option, value in options
+        }
+
+    def of(self, node: str) -> "Dialect":
+        """The options of this node."""
+        return dataclasses.replace(self, nodes=(), **self.stated(node)) if self.nodes else self
 
     def resets_late(self, kind: str) -> bool:
         """Whether a spike of a node of this kind resets it in the next step only."""
         return self.reset_delay if isinstance(self.reset_delay, bool) else kind in self.reset_delay
+
+    def delay_from(self, kind: str) -> int:
+        """Steps that a connection from a node of this kind takes."""
+        if isinstance(self.forward_delay, tuple):
+            return dict(self.forward_delay).get(kind, 0)
+        return self.forward_delay
 
     def only(self, kind: str, parameter: str) -> float | None:
         """The only value that the framework gives a parameter of a node of this kind, if any."""
@@ -215,6 +283,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "start": get_args(Start),
     "synaptic_leak": (False, True),
     "max_spikes": SPIKES_PER_STEP,
+    "clip": (False, True),
     "recurrent_bias_from": (0, 1),
     "repeat": (False, True),
     "flatten": get_args(AxisOrder),
@@ -224,9 +293,14 @@ CHOICES: dict[str, tuple[object, ...]] = {
 """Values of each option that is one of a few."""
 
 
+def within(node: str, name: str) -> bool:
+    """Whether a node has this name or lies in the nested graph that has it."""
+    return node == name or node.startswith(f"{name}.")
+
+
 def _plain(value: Any) -> Any:
-    """The value with Python's numbers for those of NumPy, in tuples too."""
-    if isinstance(value, tuple):
+    """The value with Python's numbers for those of NumPy, and tuples for lists, to any depth."""
+    if isinstance(value, (tuple, list)):
         return tuple(map(_plain, value))
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -246,6 +320,16 @@ def _is_fixed(pair: object) -> bool:
     if not isinstance(pair, tuple) or len(pair) != 2:
         return False
     return isinstance(pair[0], str) and _is_number(pair[1])
+
+
+def _is_stated(pair: object) -> bool:
+    """Whether it is the name of a node and a tuple of pairs of an option and its value."""
+    if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+        return False
+    return isinstance(pair[1], tuple) and all(
+        isinstance(stated, tuple) and len(stated) == 2 and stated[0] in OF_NODES
+        for stated in pair[1]
+    )
 
 
 def _is_clamp(clamp: Clamp) -> bool:

@@ -1,11 +1,11 @@
 """The dialect of each framework, by name, and how options change it."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.importer.dialect import NIR, Dialect, either
+from spikeloom.importer.dialect import NIR, OF_NODES, Dialect, either
 
 _MANY = "a neuron spikes at most 31 times per step here, and without limit there"
 
@@ -23,6 +23,7 @@ DIALECTS = {
             reset_delay=True,
             reset_first=True,
             restore=True,
+            clip=True,
             repeat=True,
             fixed=(("v_leak", 0.0), ("v_reset", 0.0)),
             differences=(
@@ -33,8 +34,8 @@ DIALECTS = {
                 "an IF: importers before the fix of its beta make a Leaky with beta 0.9 of it",
             ),
             unstated=(
-                "reset_mechanism: reset='subtract' (default of snnTorch), 'zero' or 'none', the "
-                "same in all layers",
+                "reset_mechanism: reset='subtract' (default of snnTorch), 'zero' or 'none'; by "
+                "layer reset={'1': 'zero', '*': 'subtract'}",
                 "reset_delay: reset_delay=True (default of snnTorch) or False, likewise",
                 "padding and ceil_mode of an AvgPool2d are left out: set them in the node",
                 "graded_spikes_factor: multiply the weights of the next layer by it",
@@ -146,7 +147,8 @@ DIALECTS = {
             ),
         ),
         # It compares the potential from before the step, so spikes leave a step late. Its images
-        # are channels-last, and its exporter transposes all but the order of a Flatten.
+        # are channels-last, and its exporter transposes all but the order of a Flatten. A PSU_LIF,
+        # which is an LI with a Threshold, compares after the step.
         Dialect(
             "spyx",
             1.0,
@@ -155,16 +157,16 @@ DIALECTS = {
             integrator="step",
             reset="subtract",
             reset_delay=("IF", "LIF"),
-            forward_delay=1,
+            clip=True,
+            forward_delay=(("CubaLIF", 1), ("IF", 1), ("LIF", 1)),
             repeat=True,
             flatten="channels_last",
             padding="same",
             loop_entry="neuron",
             fixed=(("v_leak", 0.0),),
             differences=(
-                "spikes are recorded in the step that makes them here, and a step later there",
-                "an LI with a Threshold behind it (PSU_LIF) is refused: import an LIF with "
-                "reset='none'",
+                "spikes are recorded in the step that makes them here, and a step later there "
+                "(those of a PSU_LIF in the same step)",
             ),
             unstated=(
                 "dt of to_nir: dt=1 (default of Spyx)",
@@ -177,23 +179,44 @@ DIALECTS = {
 }
 
 
+EVERY_OTHER = "*"
+"""Stands for all nodes that an option does not name."""
+
+
 def resolve(dialect: str | Dialect, **options: Any) -> Dialect:
     """The dialect called `dialect` (or given as a record), with `options` that are not None put in.
+
+    An option may be a mapping from names of neuron nodes to values, with "*" for all others.
 
     Raises `SpikeloomError` where a name is unknown or an option has an impossible value.
     """
     if not isinstance(dialect, Dialect):
-        if dialect not in DIALECTS:
+        if not isinstance(dialect, str) or dialect not in DIALECTS:
             raise SpikeloomError(f"dialect must be {either(tuple(DIALECTS))}, not {dialect!r}")
         dialect = DIALECTS[dialect]
     check_options(options)
     given = {option: value for option, value in options.items() if value is not None}
+    nodes = {name: dict(stated) for name, stated in dialect.nodes}
+    for option, value in list(given.items()):
+        if not isinstance(value, Mapping):
+            continue
+        if option not in OF_NODES:
+            raise SpikeloomError(f"{option}: all nodes share it; give one value, not {value!r}")
+        del given[option]
+        for name, of_node in value.items():
+            if not isinstance(name, str):
+                raise SpikeloomError(f"{option}: names of nodes must be strings, not {name!r}")
+            if name == EVERY_OTHER:
+                given[option] = of_node
+            else:
+                nodes.setdefault(name, {})[option] = of_node
+    given["nodes"] = tuple((name, tuple(stated.items())) for name, stated in nodes.items())
     return dataclasses.replace(dialect, **given)
 
 
 def check_options(options: Iterable[str]) -> None:
     """Raise `SpikeloomError` where a name is no option of a dialect."""
-    described = {"name", "differences", "unstated"}
+    described = {"name", "nodes", "differences", "unstated"}
     known = {field.name for field in dataclasses.fields(Dialect)} - described
     for option in options:
         if option not in known:

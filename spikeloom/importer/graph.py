@@ -38,6 +38,9 @@ NODES = (
 NEURON_NODES = (nir.IF, nir.LIF, nir.CubaLIF)
 """Kinds that spike and reset."""
 
+SILENT_NODES = (nir.LI, nir.I, nir.CubaLI)
+"""Kinds that never spike."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -58,12 +61,15 @@ class Wiring:
         those of the whole; others are `Port`.
     sources
         For each node the names of those that feed it, sorted.
+    thresholds
+        By name of a neuron node that never spikes the Threshold behind it, which is not in `nodes`.
     used, warnings
         Options of the dialect that mattered, and remarks on edges that are hardly meant.
     """
 
     nodes: dict[str, Any]
     sources: dict[str, list[str]]
+    thresholds: dict[str, tuple[str, nir.Threshold]] = field(default_factory=dict)
     used: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -120,8 +126,30 @@ def wiring(graph: nir.NIRGraph, past_loop: bool = False) -> Wiring:
                 'it; for a file of Spyx pass dialect="spyx", which reads the edge past that weight'
             )
     _check_ends(flat.nodes, sources)
+    thresholds = _take_thresholds(flat.nodes, sources)
     ordered = {name: sorted(feeding) for name, feeding in sources.items()}
-    return Wiring(flat.nodes, ordered, tuple(used), tuple(warnings))
+    return Wiring(flat.nodes, ordered, thresholds, tuple(used), tuple(warnings))
+
+
+def _take_thresholds(
+    nodes: dict[str, Any], sources: dict[str, list[str]]
+) -> dict[str, tuple[str, nir.Threshold]]:
+    """Take out each Threshold that alone follows an LI, I or CubaLI: together they spike.
+
+    The edges from it become edges from the node before it.
+    """
+    thresholds = {}
+    for name in sorted(nodes):
+        if not isinstance(nodes[name], nir.Threshold) or len(sources[name]) != 1:
+            continue
+        [before] = sources[name]
+        alone = [feeds for feeds in sources.values() if before in feeds] == [sources[name]]
+        if alone and isinstance(nodes[before], SILENT_NODES):
+            thresholds[before] = name, nodes.pop(name)
+            del sources[name]
+            for feeds in sources.values():
+                feeds[:] = [before if source == name else source for source in feeds]
+    return thresholds
 
 
 def _loop_entries(

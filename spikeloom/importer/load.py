@@ -12,21 +12,22 @@ import dataclasses
 import heapq
 import math
 import os
-from collections.abc import Collection, Iterable
+import warnings
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import nir
 import numpy as np
 
 from spikeloom.golden.checks import MAX_SIZE
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import MAX_DELAY
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.assumptions import Assumption, assumptions
 from spikeloom.importer.cycles import closing
-from spikeloom.importer.dialect import Dialect
-from spikeloom.importer.dialects import resolve
+from spikeloom.importer.dialect import Dialect, within
+from spikeloom.importer.dialects import EVERY_OTHER, resolve
 from spikeloom.importer.float_network import (
     AnyFloatConnection,
     FloatConnection,
@@ -51,7 +52,7 @@ from spikeloom.importer.linear_maps import (
     matrix_size,
 )
 from spikeloom.importer.maps import MAPS, delay_steps
-from spikeloom.importer.neurons import NEURONS, own_shape, reset_timing
+from spikeloom.importer.neurons import NEURONS, at_threshold, own_shape, reset_timing
 from spikeloom.importer.node import Node, Shape
 from spikeloom.importer.signals import Signal
 
@@ -68,7 +69,7 @@ def load_nir(
 
     Names of nodes become the names of inputs and populations; in nested graphs they are
     "graph.node". The result does not depend on the order of nodes or edges. Loading a file never
-    executes anything in it.
+    executes anything in it. Each of the network's `warnings` is a `SpikeloomWarning`, too.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def load_nir(
         "nir", "snntorch", "norse", "sinabs", "lava", "rockpool" or "spyx", or a `Dialect` record.
     **options
         Fields of `Dialect` that override the dialect's, such as dt, reset or compare. None leaves
-        the dialect's.
+        the dialect's. What neuron nodes may have one by one (`OF_NODES`) can be a mapping from
+        names of nodes, or of nested graphs, to values, with "*" for all others.
 
     Raises
     ------
@@ -87,7 +89,11 @@ def load_nir(
         node and the remedy.
     """
     meaning = resolve(dialect, **options)
-    given = {option for option, value in options.items() if value is not None}
+    given = {
+        option
+        for option, value in options.items()
+        if value is not None and (not isinstance(value, Mapping) or EVERY_OTHER in value)
+    }
     if isinstance(dialect, Dialect):
         given |= {field.name for field in dataclasses.fields(Dialect)}
     with task("importing", 3) as step:
@@ -97,7 +103,10 @@ def load_nir(
         step.done(2)
         # A number beyond float64 is refused as the infinite weight or bias that it becomes.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _Importer(meaning, flat, given).network()
+            network = _Importer(meaning, flat, given).network()
+    for warning in network.warnings:
+        warnings.warn(warning, SpikeloomWarning, stacklevel=2)
+    return network
 
 
 class _Importer:
@@ -110,6 +119,7 @@ class _Importer:
         self.assumptions: list[Assumption] = []
         self.warnings: list[str] = list(flat.warnings)
         self.sources = flat.sources
+        self.thresholds = {n: self._node(*threshold) for n, threshold in flat.thresholds.items()}
         self.nodes = {name: self._node(name, node) for name, node in flat.nodes.items()}
         self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
         self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
@@ -118,10 +128,17 @@ class _Importer:
         """Gain of the input of each neuron node."""
         self.ignored: list[str] = []
         """Neuron nodes of which the framework does not read v_reset."""
+        for name, stated in dialect.nodes:
+            if not any(within(neuron, name) for neuron in self.neurons):
+                raise SpikeloomError(
+                    f"{', '.join(option for option, _ in stated)}: the graph has no neuron node "
+                    f"{name!r}; it has {names(self.neurons)}"
+                )
 
     def _node(self, name: str, node: Any) -> Node:
         inner = node.node if isinstance(node, Port) else node
-        return Node(name, inner, self.dialect, self.used, self.warnings)
+        stated = self.dialect.stated(name)
+        return Node(name, inner, self.dialect.of(name), self.used, self.warnings, stated)
 
     def network(self) -> FloatNetwork:
         """The network of all nodes."""
@@ -345,6 +362,8 @@ class _Importer:
                 "make them equal"
             )
         neurons = NEURONS[type(node.node)](node, shape)
+        if name in self.thresholds:
+            neurons = at_threshold(neurons, self.thresholds[name], shape)
         self.gains[name] = neurons.gain
         current = self._through(node, x, Scale(neurons.gain), shape)
         bias = neurons.population.bias + current.bias
@@ -366,9 +385,12 @@ class _Importer:
         return dataclasses.replace(self.dialect, differences=differences)
 
     def _delay(self, source: str, delay: int) -> int:
-        option = "input_delay" if self._is(source, nir.Input) else "forward_delay"
-        steps: int = self.nodes[source].option(option)
-        return delay + steps
+        node = self.nodes[source]
+        if self._is(source, nir.Input):
+            node.uses("input_delay")
+            return delay + node.dialect.input_delay
+        node.uses("forward_delay")
+        return delay + node.dialect.delay_from(node.kind)
 
     def _recurrent(self, link: Link) -> Link:
         return dataclasses.replace(link, delay=self.dialect.recurrent_delay)

@@ -28,9 +28,7 @@ from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
 from spikeloom.importer.linear_maps import Floats, same
 from spikeloom.importer.node import SPREAD, Node, Shape
-
-HARD_CODED_DT = 1e-4
-"""Time step that snnTorch's exporter assumes."""
+from spikeloom.importer.origins import check_origin, wrote
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,9 @@ class Neurons:
 
 def _leaky(node: Node, shape: Shape) -> Neurons:
     size = math.prod(shape)
-    decay = node.decay("tau", shape)
+    decay = node.decay("tau", shape, _is_written(node, "tau", shape))
     if node.kind == "LI" and node.dialect.synaptic_gain == "decayed":
-        node.used.add("synaptic_gain")
+        node.uses("synaptic_gain")
         gain = 1 - decay
     else:
         gain = _membrane_gain(node, "tau", decay, shape)
@@ -67,33 +65,29 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
     return _spiking(node, shape, Neurons(population, gain), v_leak)
 
 
+def _is_written(node: Node, tau: str, shape: Shape) -> bool:
+    """Whether the dialect's framework wrote the node with the dialect's time step."""
+    return wrote(node.dialect.name, node, tau, shape, node.time_step())
+
+
 def _membrane_gain(node: Node, tau: str, decay: Floats, shape: Shape) -> Floats:
+    check_origin(node, tau, shape)
     match node.option("gain"):
         case "one":
             return np.ones(decay.shape)
         case "decay":
             return decay
-    times, r = (node.each(name, shape, infinite=True) for name in (tau, "r"))
-    remedies = {
-        "nir": 'pass dialect="snntorch" (--dialect snntorch) and no dt',
-        "snntorch": "leave dt (--dt) out",
-    }
-    remedy = remedies.get(node.dialect.name)
-    if remedy and node.time_step() != HARD_CODED_DT and same(r * HARD_CODED_DT, times):
-        node.warn(
-            f"r is {tau} / {HARD_CODED_DT:g}, as snnTorch writes it for its own dt; for a file of "
-            f"snnTorch {remedy}"
-        )
-    return node.gain("r", decay, shape)
+    return node.gain("r", node.rate(tau, shape), shape)
 
 
 def _current_based(node: Node, shape: Shape) -> Neurons:
     size = math.prod(shape)
-    decay, synaptic_decay = node.decay("tau_mem", shape), node.decay("tau_syn", shape)
+    written = _is_written(node, "tau_mem", shape)
+    decay, synaptic_decay = (node.decay(tau, shape, written) for tau in ("tau_mem", "tau_syn"))
     gain = _membrane_gain(node, "tau_mem", decay, shape)
     match node.option("synaptic_gain"):
         case "euler":
-            into_synapse = node.gain("w_in", synaptic_decay, shape)
+            into_synapse = node.gain("w_in", node.rate("tau_syn", shape), shape)
         case "one":
             into_synapse = np.ones(size)
         case _:
@@ -132,12 +126,12 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
     """The same with initial potential, threshold and reset, where the node has them."""
     v_init = v_leak if v_leak.any() and node.option("start") == "leak" else np.zeros(1)
     if node.kind in ("I", "LI", "CubaLI"):
-        population = dataclasses.replace(neurons.population, v_init=node.shared("v_leak", v_init))
+        population = dataclasses.replace(neurons.population, v_init=_start(node, v_init))
         return Neurons(population, neurons.gain)
     thresholds = node.each("v_threshold", shape, infinite=True)
     low, threshold = float(thresholds.min()), float(thresholds.max())
     if low == np.inf:  # a neuron that never spikes
-        population = dataclasses.replace(neurons.population, v_init=node.shared("v_leak", v_init))
+        population = dataclasses.replace(neurons.population, v_init=_start(node, v_init))
         return Neurons(population, neurons.gain)
     if low <= 0 or threshold == np.inf:
         node.refuse(
@@ -164,11 +158,22 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         inclusive=node.option("compare") == ">=",
         reset=reset,
         v_reset=node.per_neuron(v_reset * scale),
-        v_init=node.shared("v_leak", v_init * scale),
+        v_init=_start(node, v_init * scale),
         v_min=_lower_bound(node, threshold),
         max_spikes=node.option("max_spikes"),
     )
     return Neurons(population, neurons.gain * scale, ignored)
+
+
+def _start(node: Node, v_init: Floats) -> float:
+    """The initial potential that all neurons have."""
+    if not same(v_init, v_init[:1]):
+        node.refuse(
+            f"v_leak differs between neurons ({v_init.min():g}..{v_init.max():g}), potentials "
+            "start there, and a population has one initial potential; pass start='zero' (--option "
+            "start=zero), or use one node per value"
+        )
+    return float(v_init[0])
 
 
 def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
@@ -197,7 +202,7 @@ def _scaled(node: Node, thresholds: Floats, v_init: Floats) -> bool:
 def _lower_bound(node: Node, threshold: float) -> float | None:
     """The lower bound of all neurons, whose thresholds are the same where it is minus that."""
     bound = node.dialect.lower_bound(node.kind)
-    node.used.add("clamp")
+    node.uses("clamp")
     if bound is False:
         return None
     return -threshold if bound is True else bound
@@ -215,13 +220,13 @@ def reset_timing(node: Node, population: FloatPopulation, recurrent: bool) -> Fl
     """The population with the time at which it resets; `recurrent` if it drives itself."""
     if node.kind not in SPIKING or not population.spiking or population.reset is Reset.NONE:
         return population
-    node.used.add("reset_delay")
+    node.uses("reset_delay")
     late = node.dialect.resets_late(node.kind)
     if late and population.reset is Reset.VALUE and node.dialect.reset_first:
         late = recurrent or node.kind == "CubaLIF"
     reset = population.reset
     if reset is Reset.SUBTRACT and node.dialect.restore and not late:
-        node.used.add("restore")
+        node.uses("restore")
         reset = Reset.RESTORE
     return dataclasses.replace(population, reset=reset, delayed_reset=late)
 
@@ -239,6 +244,18 @@ def _threshold(node: Node, shape: Shape) -> Neurons:
         reset=Reset.NONE,
     )
     return Neurons(population, np.ones(thresholds.size))
+
+
+def at_threshold(neurons: Neurons, node: Node, shape: Shape) -> Neurons:
+    """Neurons that never spike, with the Threshold behind them: they spike and are not reset."""
+    population = dataclasses.replace(
+        neurons.population,
+        spiking=True,
+        threshold=node.per_neuron(node.each("threshold", shape)),
+        inclusive=node.option("compare") == ">=",
+        reset=Reset.NONE,
+    )
+    return dataclasses.replace(neurons, population=population)
 
 
 NEURONS: dict[type, Callable[[Node, Shape], Neurons]] = {

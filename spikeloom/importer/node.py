@@ -1,6 +1,7 @@
 """One node of a NIR graph, with access to its parameters that checks them."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -31,11 +32,13 @@ class Node:
     name, node
         Its name in the flat graph, and the node of NIR.
     dialect
-        The choices that the file leaves open.
+        The choices that the file leaves open, those stated for this node among them.
     used
-        Options of the dialect that nodes asked for, added to by `option`.
+        Options of the dialect that nodes asked for, added to by `uses`.
     warnings
         Remarks on values that are hardly meant, added to by `warn`.
+    stated
+        Options that are stated for this very node, and so are no choice of the dialect.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Node:
     dialect: Dialect
     used: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
+    stated: Collection[str] = ()
 
     @property
     def kind(self) -> str:
@@ -59,8 +63,13 @@ class Node:
 
     def option(self, name: str) -> Any:
         """An option of the dialect, which is noted as one that matters."""
-        self.used.add(name)
+        self.uses(name)
         return getattr(self.dialect, name)
+
+    def uses(self, name: str) -> None:
+        """Note that an option of the dialect matters."""
+        if name not in self.stated:
+            self.used.add(name)
 
     def array(self, parameter: str, infinite: bool = False) -> Floats:
         """A parameter as float64 numbers, of whatever shape: finite, or + infinity if allowed."""
@@ -110,16 +119,6 @@ class Node:
         """The values, all the same where they differ by float32 rounding only."""
         first = values[:1]
         return np.broadcast_to(first, values.shape) if same(values, first) else values
-
-    def shared(self, parameter: str, values: Floats) -> float:
-        """The value that all `values` of a parameter have."""
-        low, high = float(values.min()), float(values.max())
-        if not same(values, values[:1]):
-            self.refuse(
-                f"{parameter} differs between neurons ({low:g}..{high:g}), and a population has "
-                "one; make it uniform, or use one node per value"
-            )
-        return low
 
     def per_neuron(self, values: Floats) -> PerNeuron:
         """The number that all values are, or the values."""
@@ -183,29 +182,41 @@ class Node:
             self.refuse("its meaning depends on the time step, which NIR does not store; pass dt=")
         return dt
 
-    def decay(self, parameter: str, shape: Shape) -> Floats:
-        """Fraction that a time constant forgets per step; 0 for an infinite one."""
+    def rate(self, parameter: str, shape: Shape) -> Floats:
+        """Fraction that a time constant forgets per step, before `clip`; 0 for an infinite one."""
         tau, dt = self.each(parameter, shape, infinite=True), self.time_step()
+        if not tau.all():
+            self.refuse(f"{parameter} must be positive, not 0; an IF node has no leak")
+        return -np.expm1(-dt / tau) if self.option("decay") == "exponential" else dt / tau
+
+    def decay(self, parameter: str, shape: Shape, written: bool = False) -> Floats:
+        """Fraction, 0..1, that a time constant forgets per step.
+
+        `written` says that the dialect's framework wrote the time constant with this time step.
+        """
+        rate, dt = self.rate(parameter, shape), self.time_step()
+        tau = self.each(parameter, shape, infinite=True)
         shortest, longest = float(tau.min()), float(tau.max())
-        if shortest <= 0:
-            self.refuse(f"{parameter} must be positive, not {shortest:g}; an IF node has no leak")
+        if min(shortest, 1 - rate.max() + ROUNDING) < 0 and written and self.option("clip"):
+            return np.clip(rate, 0.0, 1.0)
+        if shortest < 0:
+            self.refuse(
+                f"{parameter} must be positive, not {shortest:g}; an IF node has no leak, and a "
+                "decay above 1 (beta of snnTorch and Spyx) is clipped to 1 under their dialects"
+            )
         if shortest * SPREAD <= longest < math.inf:
             self.warn(
                 f"{parameter} differs between neurons by a factor of {longest / shortest:g} "
                 f"({shortest:g}..{longest:g}); check the array"
             )
-        if self.option("decay") == "exponential":
-            decay = -np.expm1(-dt / tau)
-        else:
-            decay = dt / tau
-            if decay.max() > 1 + ROUNDING:
-                self.refuse(
-                    f"{parameter} ({shortest:g}) is shorter than dt ({dt:g}); pass a dt of at most "
-                    "that"
-                )
-            decay = np.minimum(decay, 1.0)
+        if rate.max() > 1 + ROUNDING:
+            self.refuse(
+                f"{parameter} ({shortest:g}) is shorter than dt ({dt:g}); pass a dt of at most that"
+            )
+        decay = np.minimum(rate, 1.0)
         # An exporter writes tau_syn = dt for a neuron without a synaptic current.
-        if decay.max() >= FORGETS and not (parameter == "tau_syn" and same(tau, dt)):
+        meant = written or (parameter == "tau_syn" and same(tau, dt))
+        if decay.max() >= FORGETS and not meant:
             self.warn(
                 f"{parameter} ({shortest:g}) is no longer than dt ({dt:g}) allows: nothing of a "
                 "step is left in the next; pass the dt of the training"

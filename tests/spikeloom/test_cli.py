@@ -24,7 +24,7 @@ from spikeloom import cli
 from spikeloom.boards.registry import board as board_named
 from spikeloom.devices import simulated
 from spikeloom.devices.device import Run
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
 from spikeloom.sim.fusesoc import fusesoc_core
@@ -279,6 +279,31 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert "not in a file: reset_method: reset='value'" in outcome.out
     message = run(*network, "--option", "recurrence=2").error()
     assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+
+
+def test_an_option_of_one_node(run: Commands) -> None:
+    compiled = ["compile", "model.nir", "--dt=1e-3", "--reset=zero"]
+    outcome = run(*compiled, "--option=neurons:reset=subtract", "--option", "neurons:clamp=-1.0")
+    assert outcome.status == 0
+    assert "  of node 'neurons': reset = 'subtract'" in outcome.out
+    assert "  of node 'neurons': clamp = -1.0" in outcome.out
+    [population] = Program.load(Path("model.loom")).network.populations
+    assert population.reset is Reset.SUBTRACT
+    assert "no neuron node 'weights'" in run(*compiled, "--option=weights:reset=zero").error()
+    assert "reset must be" in run(*compiled, "--option=neurons:reset=half").error()
+    assert run(*compiled, "--option=neurons:leak=1").error().startswith("leak: no such option")
+
+
+def test_compile_prints_a_warning_once_and_a_calibration_with_time_first(run: Commands) -> None:
+    outcome = run("compile", "model.nir", "--dt=1.99e-3")
+    assert (outcome.out + outcome.err).count("is no longer than dt") == 1
+    rates = np.random.default_rng(4).choice([0.05, 0.9], (12, 1, 4))
+    events = np.random.default_rng(5).random((12, 30, 4)) < rates
+    np.save("right.npy", events)
+    np.save("wrong.npy", events.transpose(1, 0, 2))
+    compiled = ["compile", "model.nir", "--dt=1e-3", "--calibration"]
+    assert "looks like 30 steps x 12 samples" not in run(*compiled, "right.npy").err
+    assert "warning: events of 'in': shape (30, 12, 4)" in run(*compiled, "wrong.npy").err
 
 
 def test_compile_names_every_assumption_and_the_option_that_changes_it(run: Commands) -> None:

@@ -191,11 +191,11 @@ def test_options_override() -> None:
         "dt": 2.0, "decay": "exponential", "gain": "one", "synaptic_gain": "decayed",
         "integrator": "step", "reset": "subtract", "reset_delay": ("LIF",), "reset_first": True,
         "restore": True, "compare": ">=", "start": "leak", "synaptic_leak": True, "clamp": True,
-        "max_spikes": 1, "input_delay": 1, "forward_delay": 2, "recurrent_delay": 3,
+        "max_spikes": 1, "clip": True, "input_delay": 1, "forward_delay": 2, "recurrent_delay": 3,
         "recurrent_bias_from": 1, "repeat": True, "flatten": "channels_last", "padding": "same",
         "loop_entry": "neuron", "fixed": (("r", 1.0),),
     }  # fmt: skip
-    described = {"name", "differences", "unstated"}
+    described = {"name", "nodes", "differences", "unstated"}
     assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - described
     assert resolve("nir", **every) == Dialect("nir", **every)
     assert resolve("nir", **dict.fromkeys(every)) == DIALECTS["nir"]
@@ -206,6 +206,23 @@ def test_options_override() -> None:
     [
         ({"decay": "half"}, "decay must be 'euler' or"),
         ({"gain": 1}, "gain must be"),
+        ({"reset": ["subtract"]}, "reset must be"),
+        ({"reset": np.array(["zero", "none"])}, "reset must be"),
+        ({"restore": 0}, "restore must be False or True"),
+        ({"max_spikes": 3.0}, "max_spikes must be 1 or 3"),
+        ({"max_spikes": True}, "max_spikes must be 1 or 3"),
+        ({"dt": [1e-3]}, "dt must be"),
+        ({"dt": "1e-3"}, "dt must be"),
+        ({"dt": np.array([1e-3, 1e-3])}, "dt must be"),
+        ({"dt": {"n0": 1.0}}, "dt: all nodes share it"),
+        ({"input_delay": 1.0}, "input_delay must be a number of steps"),
+        ({"forward_delay": (("LIF", 0.5),)}, "forward_delay must be a number of steps"),
+        ({"forward_delay": ("LIF",)}, "forward_delay must be a number of steps"),
+        ({"reset": {1: "zero"}}, "names of nodes must be strings"),
+        ({"reset": {"n0": None}}, "node 'n0': reset must be"),
+        ({"reset": {"*": "half"}}, "reset must be"),
+        ({"max_spikes": {"n0": 3}}, "node 'n0': max_spikes above 1 needs"),
+        ({"clamp": {"n0": 1.0}}, "node 'n0': clamp must be"),
         ({"reset_delay": "LIF"}, "reset_delay must be True, False or a tuple"),
         ({"clamp": ("LI",)}, "clamp must be True, False, a number"),
         ({"clamp": 0.5}, "clamp must be True, False, a number <= 0"),

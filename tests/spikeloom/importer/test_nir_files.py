@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nir_graphs import chain, conv2d, graph, make, pool
 
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.spec import Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_simulation import simulate_float
@@ -190,11 +190,12 @@ def test_the_input_of_a_recurrent_layer_of_spyx_goes_past_its_weight() -> None:
     expected = spikes(spyx_loop(repaired=True), "spyx")
     assert expected.any()
     assert np.array_equal(spikes(spyx_loop(repaired=False), "spyx"), expected)
-    network = load_nir(spyx_loop(repaired=False), "nir", dt=1.0)
+    with pytest.warns(SpikeloomWarning, match="loop around"):
+        network = load_nir(spyx_loop(repaired=False), "nir", dt=1.0, reset="subtract")
     [warning] = network.warnings
     assert "'n1.r.w_rec'" in warning
     assert 'dialect="spyx"' in warning
-    assert not load_nir(spyx_loop(repaired=True), "nir", dt=1.0).warnings
+    assert not load_nir(spyx_loop(repaired=True), "nir", dt=1.0, reset="subtract").warnings
 
 
 def test_a_flatten_of_spyx_lines_up_channels_last() -> None:
@@ -256,7 +257,7 @@ def test_assumptions_are_the_options_that_matter_and_were_not_given() -> None:
 
 def test_a_cycle_and_several_spikes_are_assumptions_where_they_are() -> None:
     assert "recurrent_delay" in [
-        a.choice for a in load_nir(spyx_loop(True), "nir", dt=1.0).assumptions
+        a.choice for a in load_nir(spyx_loop(True), "nir", dt=1.0, reset="subtract").assumptions
     ]
     plain = load_nir(chain(make(nir.LIF, r=1.0)), "sinabs")
     assert "max_spikes" in [a.choice for a in plain.assumptions]
@@ -275,20 +276,63 @@ def test_a_cycle_and_several_spikes_are_assumptions_where_they_are() -> None:
 )
 def test_values_that_are_hardly_meant_are_warnings(dialect: str, node: Any, part: str) -> None:
     size = np.size(node.v_threshold)
-    [warning] = load_nir(chain(node, size=size, out=size), dialect, dt=1.0).warnings
+    with pytest.warns(SpikeloomWarning) as issued:
+        [warning] = load_nir(chain(node, size=size, out=size), dialect, dt=1.0).warnings
     assert warning.startswith("node 'n0'")
     assert part in warning
+    assert [(str(one.message), one.filename) for one in issued] == [(warning, __file__)]
 
 
 def test_a_file_of_snntorch_under_another_dialect_is_a_warning() -> None:
     """`spikeloom compile model.nir --dt 1e-3` on a network of snnTorch."""
-    tau = np.float32(1e-4) / (1 - np.float32([0.9, 0.95]))
+    tau = np.float32(1e-4) / (1 - np.float32([0.95, 0.96]))
     source = chain(make(nir.LIF, 2, tau=tau, r=tau / np.float32(1e-4)), size=2, out=2)
-    warnings = load_nir(source, dt=1e-3).warnings
-    assert 'pass dialect="snntorch"' in warnings[-1]
+    for dt in (1e-3, 1e-4):  # the gains of the second are right, the reset is not
+        with pytest.warns(SpikeloomWarning, match='pass dialect="snntorch"'):
+            load_nir(source, dt=dt)
     assert not load_nir(source, "snntorch").warnings
-    assert not load_nir(source, dt=1e-4).warnings
-    assert "leave dt (--dt) out" in load_nir(source, "snntorch", dt=5e-4).warnings[-1]
+    assert not load_nir(source, dt=1e-4, reset="subtract").warnings
+    with pytest.warns(SpikeloomWarning, match=r"leave dt \(--dt\) out"):
+        load_nir(source, "snntorch", dt=5e-4)
+
+
+def test_a_file_of_spyx_or_rockpool_under_nir_is_a_warning() -> None:
+    tau = 1 / (1 - np.float32([0.8, 0.5]))
+    source = chain(make(nir.LIF, 2, tau=tau, r=1 - 1 / tau), size=2, out=2)
+    with pytest.warns(SpikeloomWarning, match='pass dialect="spyx" .* no dt'):
+        load_nir(source, dt=1.0)
+    assert not load_nir(source, "spyx").warnings
+    tau = np.float32([0.02, 0.05])
+    gains = {"tau_mem": tau, "tau_syn": tau, "r": tau * np.exp(-1e-3 / tau) / 1e-3}
+    source = chain(make(nir.CubaLIF, 2, **gains), size=2, out=2)
+    with pytest.warns(SpikeloomWarning, match='pass dialect="rockpool" .* dt=0.001'):
+        load_nir(source, dt=1e-3)
+    assert not load_nir(source, "rockpool", dt=1e-3).warnings
+
+
+def test_decays_outside_0_to_1_are_clipped_as_snntorch_does() -> None:
+    beta = np.array([-0.5, 0.5, 1.0, 1.25])
+    with np.errstate(divide="ignore"):
+        tau = 1e-4 / (1 - beta)
+    source = chain(make(nir.LIF, 4, tau=tau, r=tau / 1e-4), size=4, out=4)
+    network = load_nir(source, "snntorch")
+    assert np.allclose(network.populations[0].decay, [1.0, 0.5, 0.0, 0.0])
+    assert np.allclose(network.connections[0].weights, np.eye(4))
+    assert "clip" in [assumption.choice for assumption in network.assumptions]
+    assert not network.warnings
+    with pytest.raises(SpikeloomError, match="must be positive"):
+        load_nir(source, "snntorch", clip=False)
+    with pytest.raises(SpikeloomError, match="clipped to 1 under their dialects"):
+        load_nir(source, dt=1e-4)
+
+
+def test_a_time_step_that_is_too_long_is_not_clipped() -> None:
+    """A file of Spyx that was written with dt=1e-3, read with the dialect's dt of 1."""
+    tau = 1e-3 / (1 - np.array([0.5, 0.9]))
+    source = chain(make(nir.LIF, 2, tau=tau, r=1 - 1e-3 / tau), size=2, out=2)
+    with pytest.raises(SpikeloomError, match="shorter than dt"):
+        load_nir(source, "spyx")
+    assert np.allclose(load_nir(source, "spyx", dt=1e-3).populations[0].decay, [0.5, 0.1])
 
 
 def test_what_is_meant_is_no_warning() -> None:

@@ -178,7 +178,7 @@ def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | str:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::spikeloom.SpikeloomWarning")
 def test_mutated_graphs_are_imported_or_refused(part: int) -> None:
     outcomes = {"refused": 0, "imported": 0, "compared": 0}
     for seed in range(part * GRAPHS // PARTS, (part + 1) * GRAPHS // PARTS):

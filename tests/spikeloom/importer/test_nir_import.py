@@ -98,7 +98,7 @@ def test_float32_time_constants_give_the_gain_the_exporter_meant() -> None:
     tau = np.float32(1e-4) / (1 - np.float32(0.9))
     neuron = lif(tau=tau, r=tau / np.float32(1e-4))
     assert only(load_nir(chain(neuron), "snntorch"))[1]["input"].tolist() == [[1.0]]
-    forgets_all = lif(tau=np.float32(1e-4))
+    forgets_all = lif(tau=np.float32(1e-4), r=1.0)
     assert only(load_nir(chain(forgets_all), "snntorch"))[0].decay == 1.0
 
 
