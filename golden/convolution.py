@@ -9,7 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from spikeloom.golden.fixed import Integers, PlainIntegers, Signed
+from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.plain import PlainIntegers
 
 ImageShape = tuple[int, int, int]
 """Channels, height and width; axons or neurons are numbered in this order, the last fastest."""

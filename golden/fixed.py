@@ -24,23 +24,6 @@ def differs(parameter: int | Integers | None) -> bool:
     return isinstance(parameter, np.ndarray) and bool((parameter != parameter[0]).any())
 
 
-class PlainIntegers:
-    """A frozen record whose NumPy integers, and those in its tuples, become Python's.
-
-    Narrow NumPy integers wrap silently; Python's never do.
-    """
-
-    def __post_init__(self) -> None:
-        for name, value in list(vars(self).items()):
-            object.__setattr__(self, name, _plain(value))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.integer):
-        return int(value)
-    return tuple(map(_plain, value)) if type(value) is tuple else value
-
-
 def decay(x: Signed, k: int | Integers) -> Signed:
     """sign(x) * floor(|x| * (4096 - k) / 4096): x less k/4096 of it, truncated toward zero.
 

@@ -12,7 +12,8 @@ import numpy as np
 from spikeloom.golden.checks import MAX_SIZE, check_array, check_image, check_integer, check_pair
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Integers, PlainIntegers, differs, signed_range
+from spikeloom.golden.fixed import Integers, differs, signed_range
+from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 
 MAX_DELAY = 15
@@ -119,11 +120,6 @@ class Population(PlainIntegers):
     v_min: int | None = None
     max_spikes: int = 1
     fraction_bits: int = 0
-
-    @property
-    def per_neuron(self) -> bool:
-        """Whether any of `PARAMETERS` has different values in different neurons."""
-        return any(differs(getattr(self, name)) for name in PARAMETERS)
 
     def shared(self, parameter: str) -> int:
         """The value of one of `PARAMETERS`, not None, that all neurons have.
@@ -352,7 +348,7 @@ class Network(PlainIntegers):
     def _check_max_spikes(self, where: str, population: Population) -> None:
         """Check that the maximum spikes per step is legal and compatible with the other options."""
         limit = population.max_spikes
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit not in SPIKES_PER_STEP:
+        if isinstance(limit, bool) or limit not in SPIKES_PER_STEP:
             raise SpikeloomError(
                 f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
             )

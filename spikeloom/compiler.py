@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 from spikeloom.boards.registry import board
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
+from spikeloom.golden.plain import plain
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import choose_fabric
 from spikeloom.program import Program
 from spikeloom.quantise.integers import Schedule
-from spikeloom.quantise.quantise import quantise
+from spikeloom.quantise.quantise import check_weight_bits, quantise
 from spikeloom.quantise.records import QuantisationReport
 from spikeloom.quantise.wide import with_widths
 
@@ -49,8 +50,8 @@ def compile(
         of `FabricConfig` and leaves the others to this choice.
     weight_bits, state_bits
         Widths to quantise to: 2, 4, 8 or 16; 8..24. They default to those of the fabric, or 8 and
-        16. A weight of twice the fabric's width, such as 16, is a pair of weights: two synaptic
-        operations.
+        16, or as many more for states as weights and slow leaks need. A weight of twice the
+        fabric's width, such as 16, is a pair of weights: two synaptic operations.
     sum_bits
         Width of sums, 8..32. Defaults to that of the fabric, or the narrowest that cannot overflow.
     schedule
@@ -68,6 +69,9 @@ def compile(
         The network cannot be quantised, its sums could overflow, or it does not fit: names
         everything that is short, with the option for it.
     """
+    weight_bits, state_bits, sum_bits = plain((weight_bits, state_bits, sum_bits))
+    if weight_bits is not None:
+        check_weight_bits(weight_bits)
     pinned = _pinned(fabric, weight_bits, state_bits, sum_bits)
     about: dict[str, Any] = {}
     if isinstance(net, Network):
@@ -80,7 +84,7 @@ def compile(
             network, report = quantise(
                 net,
                 weight_bits=widths.weight_bits,
-                state_bits=widths.state_bits,
+                state_bits=pinned.get("state_bits"),
                 sum_bits=pinned.get("sum_bits"),
                 schedule=schedule,
                 max_count=max_count,

@@ -21,6 +21,7 @@ ROOMS = {
             "errors",
             "progress",
             "event_shape",
+            "plain",
             "spec",
             "fixed",
             "contents",
@@ -278,7 +279,8 @@ def test_only_names_of_the_specification_are_shared() -> None:
     for path in files:
         for name, line in imports(path):
             if package_of(name):
-                shared = name.startswith(("spikeloom.golden.spec", "spikeloom.golden.errors"))
+                rooms = ("spec", "errors", "plain")
+                shared = name.startswith(tuple(f"spikeloom.golden.{room}" for room in rooms))
                 assert shared, f"{path}:{line}: {name}"
 
 

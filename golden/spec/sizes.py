@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec.numbers import (
     MAX_FRACTION_BITS,
     SPIKES_PER_STEP,
@@ -38,7 +39,7 @@ RANGES = {
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Sizes(PlainIntegers):
     """Sizes and options of a fabric, fixed when the hardware is built.
 
     Parameters
@@ -139,6 +140,7 @@ class Sizes:
     multipliers: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool):

@@ -6,43 +6,32 @@ two. With f fraction bits sums count 2**f, and the same threshold has 500 * 2**f
 
 f is the smallest that makes what truncation takes negligible, and biases and potentials of a grid
 whole; but at most what the states hold. Their range is worth keeping: a potential that saturates is
-wrong at once. Where they hold less than is needed, one or two bits fewer are taken if truncation
+wrong at once. Where they hold less than is needed, up to three bits fewer are taken if truncation
 then makes up for the rounding of a slow decay.
 
-With calibration the states must hold the peaks of the float network, without it twice the
-threshold, and what a step brings if half of the axons spike at random.
+`spikeloom.quantise.room` has the rule for what the states must hold.
 """
 
+import dataclasses
 import math
 from fractions import Fraction
 
 import numpy as np
 
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.spec import DECAY_ONE, Reset
+from spikeloom.golden.spec import MAX_FRACTION_BITS
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import magnitude
 from spikeloom.quantise.grid import on_grid
 from spikeloom.quantise.leak import integer_decay, rate_error, time_constant
-from spikeloom.quantise.ranges import (
-    HEADROOM,
-    Widths,
-    exact_numbers,
-    leaks,
-    potentials,
-    root_square_sums,
-    step_sums,
-    typical_states,
-)
+from spikeloom.quantise.ranges import Widths, exact_numbers, leaks, typical_states
+from spikeloom.quantise.room import fall, reach
 
 NEGLIGIBLE = 1 / 64
 """Part of a decay that truncation may add to it."""
 
-DEVIATIONS = 4
-"""Multiples of the root of the sum of squares of the weights that a step may bring.
-
-Half of the axons spiking at random deviate from their mean by half of that root.
-"""
+TOLERATED = 1 / 16
+"""The same where fewer fraction bits leave room for a potential that falls."""
 
 
 def choose_fraction_bits(
@@ -60,55 +49,76 @@ def choose_fraction_bits(
     """
     if not widths.max_fraction_bits:
         return 0
-    rail = signed_range(widths.state_bits)[1]
-    reach = max(abs(value) for value in potentials(population))
-    if peak is not None:
-        available = (rail * HEADROOM - 1) / Fraction(max(peak, reach, math.ulp(0.0)))
-    else:
-        likely = _likely_reach(net, population, max_count)
-        available = (rail - 1) / Fraction(max(likely, reach, math.ulp(0.0)))
-    fits = _log2(available / scale)
-    most = max(0, min(widths.max_fraction_bits, math.floor(fits)))
-    needed = _needed(net, population, scale, on_a_grid, most)
-    if needed <= most or on_a_grid:
-        return min(most, needed)
+    held = reach(net, population, max_count, peak)
+    available = _most(scale, held, widths)
+    needed = _needed(net, population, scale, on_a_grid, available)
+    if on_a_grid:
+        return min(available, needed)
+    if peak is None:
+        # Room for a potential that falls is worth some truncation.
+        low = max(held, fall(net, population, max_count))
+        tolerated = _needed(net, population, scale, on_a_grid, available, TOLERATED)
+        available = max(_most(scale, low, widths), min(available, tolerated))
+    if needed <= available:
+        return needed
     return _closest_leak(
-        float(np.min(typical_states(net, population)[0])) * float(scale), population.decay, most
+        float(np.min(typical_states(net, population)[0])) * float(scale),
+        population.decay,
+        available,
     )
 
 
-def _likely_reach(net: FloatNetwork, population: FloatPopulation, max_count: int) -> float:
-    """A magnitude that potentials and currents are not likely to exceed harmfully."""
-    low, high, _ = step_sums(net, population, max_count)
-    roots = root_square_sums(net, population, max_count)
-    down = min(magnitude(low), DEVIATIONS * roots[0]) + magnitude(population.bias)
-    up = min(magnitude(high), DEVIATIONS * roots[1]) + magnitude(population.bias)
-    if population.synaptic_decay is not None:
-        # Independent inputs of so many steps add up to a current, which saturates both ways.
-        down = up = max(down, up) * _root_of_steps(population.synaptic_decay)
-    if not population.spiking:
-        return max(down, up) * _root_of_steps(population.decay)
-    threshold = magnitude(np.asarray(population.threshold))
-    if population.reset is Reset.VALUE and population.synaptic_decay is None:
-        up = 0.0  # a spike forgets by how much the potential was above the threshold
-    return max(2 * threshold, threshold + up, magnitude(np.asarray(population.v_reset)) + down)
+def finest_scale(
+    net: FloatNetwork,
+    population: FloatPopulation,
+    single: Fraction,
+    widths: Widths,
+    max_count: int,
+) -> Fraction:
+    """The largest scale of pairs of weights that states hold, no worse than `single` ones.
+
+    `single` is the scale of weights of half the width. Where these have all the fraction bits that
+    they need, pairs take the room that is left; else the potentials of both are the same.
+    """
+    widths = dataclasses.replace(widths, max_fraction_bits=MAX_FRACTION_BITS)
+    bits = choose_fraction_bits(net, population, single, False, widths, max_count, None)
+    scale = single * (1 << bits)
+    if bits < _needed(net, population, single, False, bits):
+        return scale
+    low = max(reach(net, population, max_count, None), fall(net, population, max_count))
+    return max(scale, _rail(widths) / low)
 
 
-def _root_of_steps(decay: PerNeuron) -> float:
-    """Root of the steps that a state remembers."""
-    return math.sqrt(1 / max(float(np.min(decay)), 1 / DECAY_ONE))
+def tolerated_bits(net: FloatNetwork, population: FloatPopulation, scale: Fraction) -> int:
+    """The fraction bits that keep time constants within a tolerable distance of theirs."""
+    return _needed(net, population, scale, False, MAX_FRACTION_BITS, TOLERATED)
+
+
+def _rail(widths: Widths) -> int:
+    return signed_range(widths.state_bits)[1] - 1
+
+
+def _most(scale: Fraction, magnitude: Fraction, widths: Widths) -> int:
+    """The fraction bits with which states hold `magnitude`."""
+    bits = math.floor(_log2(_rail(widths) / magnitude / scale))
+    return max(0, min(widths.max_fraction_bits, bits))
 
 
 def _needed(
-    net: FloatNetwork, population: FloatPopulation, scale: Fraction, on_a_grid: bool, most: int
+    net: FloatNetwork,
+    population: FloatPopulation,
+    scale: Fraction,
+    on_a_grid: bool,
+    most: int,
+    part: float = NEGLIGIBLE,
 ) -> int:
-    """The smallest fraction bits that make rounding in every step negligible."""
+    """The smallest fraction bits with which rounding in every step is this part of the decay."""
     potential, current = typical_states(net, population)
-    units = [_units_for(population.decay, potential)]
+    units = [_units_for(population.decay, potential, part)]
     if population.synaptic_decay is not None:
-        units.append(_units_for(population.synaptic_decay, current))
+        units.append(_units_for(population.synaptic_decay, current, part))
     if bias := magnitude(population.bias):
-        units.append(1 / NEGLIGIBLE / bias)
+        units.append(1 / part / bias)
     needed = max(0, math.ceil(_log2(Fraction(max(units)) / scale))) if max(units) else 0
     if on_a_grid:
         numbers = exact_numbers(population)
@@ -119,7 +129,7 @@ def _needed(
 
 
 def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
-    """The fraction bits, of `most` and up to two fewer, with the most similar rate of decay.
+    """The fraction bits, of `most` and up to three fewer, with the most similar rate of decay.
 
     Truncation can make up for a slow decay that was rounded down; `state` is in units of the
     weights.
@@ -133,11 +143,11 @@ def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
         start = max(1, round(state * (1 << bits)))
         return rate_error(integer_decay(slowest, start), start, tau)
 
-    return min(range(most, max(most - 3, -1), -1), key=error)
+    return min(range(most, max(most - 4, -1), -1), key=error)
 
 
-def _units_for(decay: PerNeuron, state: PerNeuron) -> float:
-    """Units per 1 with which truncation of a `state` of this magnitude is negligible.
+def _units_for(decay: PerNeuron, state: PerNeuron, part: float) -> float:
+    """Units per 1 with which truncation of a `state` of this magnitude is `part` of its decay.
 
     On average a step takes half a unit more than the decay does of a state half as large.
     """
@@ -145,7 +155,7 @@ def _units_for(decay: PerNeuron, state: PerNeuron) -> float:
     truncated = (decays > 0) & (decays < 1) & (states > 0)
     if not truncated.any():
         return 0.0
-    return 1 / NEGLIGIBLE / float((decays * states)[truncated].min())
+    return 1 / part / float((decays * states)[truncated].min())
 
 
 def _log2(value: Fraction) -> float:

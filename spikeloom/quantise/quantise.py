@@ -1,17 +1,18 @@
 """From a float network to integers and a report: scales, then integers, then the report."""
 
+import dataclasses
 from collections.abc import Mapping
 from fractions import Fraction
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from spikeloom.golden.checks import check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
+from spikeloom.golden.plain import plain
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS
 from spikeloom.importer.float_network import FloatNetwork, with_delays
 from spikeloom.importer.float_simulation import simulate_float
-from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.integers import (
     STATE_BITS,
     SUM_BITS,
@@ -23,7 +24,7 @@ from spikeloom.quantise.ranges import Widths
 from spikeloom.quantise.records import QuantisationReport
 from spikeloom.quantise.report import make_report
 from spikeloom.quantise.saturation import saturations
-from spikeloom.quantise.scales import choose_scales
+from spikeloom.quantise.scales import DEFAULT_STATE_BITS, choose_scales, choose_state_bits
 from spikeloom.quantise.uniform import with_uniform_thresholds
 
 
@@ -31,7 +32,7 @@ def quantise(
     net: FloatNetwork,
     *,
     weight_bits: int = 8,
-    state_bits: int = 16,
+    state_bits: int | None = 16,
     sum_bits: int | None = None,
     schedule: Schedule = "layered",
     max_count: int = 1,
@@ -51,7 +52,8 @@ def quantise(
     net
         The result of `load_nir`.
     weight_bits, state_bits
-        Widths of weights and states: 2, 4 or 8; 8..24. 16 for `weight_bits` means pairs of 8.
+        Widths of weights and states: 2, 4 or 8; 8..24. 16 for `weight_bits` means pairs of 8. None
+        for `state_bits` means 16, or as many more, up to 24, as weights and slow leaks need.
     sum_bits
         Width of sums, 8..32; by default the narrowest that cannot overflow.
     schedule
@@ -89,46 +91,62 @@ def quantise(
     SpikeloomError
         A number does not fit its width, a sum could overflow, or an argument is out of range.
     """
-    _check_arguments(weight_bits, state_bits, sum_bits, max_fraction_bits, schedule, max_count)
-    pairs = weight_pairs or weight_bits == 16
-    bits = 8 if weight_bits == 16 else weight_bits
-    widths = Widths(bits, state_bits, sum_bits, pairs, max_fraction_bits)
-    gains: dict[str, Floats] = {}
-    if not neuron_parameters:
-        net, gains = with_uniform_thresholds(net)
-    peaks = None
-    if calibration is not None:
-        delayed = with_delays(net, scheduled_delays(net, schedule))
-        peaks = simulate_float(delayed, calibration).peaks
+    widths = _widths(weight_bits, state_bits, sum_bits, weight_pairs, max_fraction_bits)
+    check_integer("max_count", max_count, 1, 255)
+    _check_schedule(schedule)
+    net, gains = (net, {}) if neuron_parameters else with_uniform_thresholds(net)
+    peaks = None if calibration is None else _peaks(net, schedule, calibration)
+    chosen_for = None
+    if state_bits is None:
+        width, chosen_for = choose_state_bits(net, widths, max_count, scales, peaks)
+        widths = dataclasses.replace(widths, state_bits=width)
     chosen = choose_scales(net, widths, max_count, scales, peaks)
     network = to_integers(net, chosen, widths, schedule, max_count)
     counts = None if calibration is None else saturations(network, calibration)
-    return network, make_report(net, network, chosen, schedule, counts, gains)
+    report = make_report(net, network, chosen, schedule, counts, gains)
+    if chosen_for is not None:
+        note = f"population {chosen_for!r}: chose state_bits={widths.state_bits}, which it needs"
+        report = dataclasses.replace(report, notes=(note, *report.notes))
+    return network, report
 
 
-def _check_arguments(
-    weight_bits: int,
-    state_bits: int,
-    sum_bits: int | None,
-    max_fraction_bits: int,
-    schedule: str,
-    max_count: int,
-) -> None:
-    integer = isinstance(weight_bits, (int, np.integer))
-    if not integer or weight_bits not in (*WEIGHT_BITS, 16):
+def _peaks(
+    net: FloatNetwork, schedule: Schedule, calibration: Mapping[str, ArrayLike] | ArrayLike
+) -> dict[str, float]:
+    """The largest magnitude of a state of each population on the calibration events."""
+    delayed = with_delays(net, scheduled_delays(net, schedule))
+    return simulate_float(delayed, calibration).peaks
+
+
+def check_weight_bits(weight_bits: int) -> None:
+    """Refuse a width of weights that hardware has neither singly nor in pairs."""
+    if type(weight_bits) is not int or weight_bits not in (*WEIGHT_BITS, 16):
         raise SpikeloomError(f"weight_bits must be 2, 4 or 8 (or 16: pairs), not {weight_bits!r}")
-    for name, value, (low, high) in (
-        ("state_bits", state_bits, STATE_BITS),
-        ("sum_bits", SUM_BITS[0] if sum_bits is None else sum_bits, SUM_BITS),
-        ("max_fraction_bits", max_fraction_bits, (0, MAX_FRACTION_BITS)),
-    ):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or not low <= value <= high
-        ):
-            raise SpikeloomError(f"{name} must be an integer {low}..{high}, not {value!r}")
-    if isinstance(max_count, bool) or not isinstance(max_count, (int, np.integer)):
-        raise SpikeloomError(f"max_count must be an integer 1..255, not {max_count!r}")
+
+
+def _widths(
+    weight_bits: int,
+    state_bits: int | None,
+    sum_bits: int | None,
+    weight_pairs: bool,
+    max_fraction_bits: int,
+) -> Widths:
+    """The widths as given, checked; of states the default where None is given."""
+    check_weight_bits(plain(weight_bits))
+    widths = Widths(
+        min(plain(weight_bits), WEIGHT_BITS[-1]),
+        DEFAULT_STATE_BITS if state_bits is None else plain(state_bits),
+        plain(sum_bits),
+        weight_pairs or weight_bits > WEIGHT_BITS[-1],
+        plain(max_fraction_bits),
+    )
+    check_integer("state_bits", widths.state_bits, *STATE_BITS)
+    if widths.sum_bits is not None:
+        check_integer("sum_bits", widths.sum_bits, *SUM_BITS)
+    check_integer("max_fraction_bits", widths.max_fraction_bits, 0, MAX_FRACTION_BITS)
+    return widths
+
+
+def _check_schedule(schedule: str) -> None:
     if schedule not in ("layered", "pipelined"):
         raise SpikeloomError(f"schedule must be 'layered' or 'pipelined', not {schedule!r}")

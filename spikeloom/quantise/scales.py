@@ -34,7 +34,7 @@ from spikeloom.importer.float_network import (
     FloatPopulation,
 )
 from spikeloom.importer.linear_maps import Floats, magnitude
-from spikeloom.quantise.fraction import choose_fraction_bits
+from spikeloom.quantise.fraction import choose_fraction_bits, finest_scale, tolerated_bits
 from spikeloom.quantise.grid import grid_scale, on_grid, whole_multiple
 from spikeloom.quantise.ranges import (
     HEADROOM,
@@ -45,11 +45,15 @@ from spikeloom.quantise.ranges import (
     potentials,
     step_sums,
 )
+from spikeloom.quantise.room import reach
 
-Origin = Literal["given", "grid", "range", "calibration"]
+Origin = Literal["given", "grid", "range", "states", "calibration"]
 """Why a scale is what it is."""
 
 HALF = Fraction(1, 2)
+
+DEFAULT_STATE_BITS, MAX_STATE_BITS = 16, 24
+"""Width of states where nothing needs more, and the widest of any hardware."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,31 @@ def choose_scales(
     return scales
 
 
+def choose_state_bits(
+    net: FloatNetwork,
+    widths: Widths,
+    max_count: int = 1,
+    given: Mapping[str, float | Fraction] | None = None,
+    peaks: Mapping[str, float] | None = None,
+) -> tuple[int, str | None]:
+    """The even width of states, `DEFAULT_STATE_BITS` or more, and the population that needs more.
+
+    It holds potentials at the scales that fill the range of the weights, finer where a slow leak
+    needs it. Parameters and errors are those of `choose_scales`, but for the width of states.
+    """
+    widest = dataclasses.replace(widths, state_bits=MAX_STATE_BITS)
+    needed, neediest = DEFAULT_STATE_BITS, None
+    for name, scale in choose_scales(net, widest, max_count, given, peaks).items():
+        population = net.population(name)
+        bits = min(scale.fraction_bits, tolerated_bits(net, population, scale.value))
+        peak = None if peaks is None else peaks[name]
+        top = reach(net, population, max_count, peak) * scale.value * (1 << bits)
+        width = math.ceil(top + 1).bit_length() + 1
+        if width > needed:
+            needed, neediest = min(width + width % 2, MAX_STATE_BITS), name
+    return needed, neediest
+
+
 # Given scales.
 
 
@@ -185,7 +214,6 @@ def _automatic_scale(
 ) -> Scale:
     """The scale by rules 2 to 4, at most `limit`."""
     full = _full_range(population, weights, widths)
-    lowered = full if limit is None or limit >= full else limit
     base = grid_scale(weights, widths.largest_weight)
     if base is not None:
         steps = round(max(magnitude(array) for array in weights) * float(base))
@@ -196,7 +224,13 @@ def _automatic_scale(
         multiple = _grid_multiple(population, base, most, widths.max_fraction_bits)
         if multiple:
             return Scale(base * multiple, "grid", 1 / base)
-    return Scale(lowered, "range" if lowered == full else "calibration")
+    origin: Origin = "calibration"
+    if limit is None and widths.weight_pairs:
+        single = _full_range(population, weights, dataclasses.replace(widths, weight_pairs=False))
+        origin, limit = "states", finest_scale(net, population, single, widths, max_count)
+    if limit is None or limit >= full:
+        return Scale(full, "range")
+    return Scale(limit, origin)
 
 
 def _full_range(population: FloatPopulation, weights: list[Floats], widths: Widths) -> Fraction:

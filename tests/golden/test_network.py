@@ -562,10 +562,7 @@ def test_a_network_is_refused_exactly_if_some_events_overflow(
 def test_parameters_may_be_arrays() -> None:
     for name in PARAMETERS:
         values = np.array([1, 1, 2])
-        assert population(**{name: values}).per_neuron
-        assert not population(**{name: values[:2].repeat(2)[:3]}).per_neuron
         network(populations=(population(**{name: values}),))
-    assert not population().per_neuron
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -170,7 +170,7 @@ def test_widths_of_a_given_fabric_are_taken_from_it() -> None:
         ({"weight_bits": 4}, "weight_bits: 4 was asked for, the fabric has 8; leave it out, or "),
         ({"state_bits": 20}, "state_bits: 20 was asked for, the fabric has 16; leave it out, or "),
         ({"schedule": "eager"}, "schedule must be 'layered' or 'pipelined', not 'eager'"),
-        ({"max_count": 0}, "input 'in': max_count must be 1..255, not 0"),
+        ({"max_count": 0}, "max_count must be 1..255, not 0"),
         ({"record": ["c"]}, "record: no population is called c"),
         ({"readout": ["c"]}, "readout: no population is called c"),
         ({"record": 5}, "record must be names of populations, such as ['output'], not 5"),
@@ -190,7 +190,7 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weight_bits": 3}, "FabricConfig.weight_bits must be 2, 4 or 8, not 3"),
+        ({"weight_bits": 3}, "weight_bits must be 2, 4 or 8 (or 16: pairs), not 3"),
         ({"state_bits": 7}, "FabricConfig.state_bits must be 8..24, not 7"),
         (
             {"fabric": 3},
@@ -208,6 +208,30 @@ def test_bad_fabrics_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net(), **options)
     assert str(error.value) == message
+
+
+def test_numpy_integers_are_integers() -> None:
+    """Of every width, and in every argument that takes a Python integer."""
+    given = spikeloom.compile(
+        net(),
+        {"lanes": np.int64(4), "traces": np.True_},
+        weight_bits=np.int8(8),
+        state_bits=np.uint16(18),
+        sum_bits=np.int64(16),
+        max_count=np.int32(2),
+    )
+    plain = spikeloom.compile(
+        net(),
+        {"lanes": 4, "traces": True},
+        weight_bits=8,
+        state_bits=18,
+        sum_bits=16,
+        max_count=2,
+    )
+    assert given.digest == plain.digest
+    assert given.fabric.to_json() == plain.fabric.to_json()
+    assert FabricConfig(neurons=np.int16(100)) == FabricConfig(neurons=100)
+    assert spikeloom.compile(net(), weight_bits=np.int64(16)).fabric.weight_pairs
 
 
 def test_sums_are_as_narrow_as_they_can_be() -> None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.convolution import ImageShape as Shape
-from spikeloom.golden.fixed import Integers
+from spikeloom.golden.fixed import Integers, differs
 from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
-from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.network import PARAMETERS, Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Layout, Reset
 
 Row = dict[str, int]
@@ -136,7 +136,7 @@ class PlainLayout:
             lower_clamp=any(p.v_min is not None for p in populations),
             max_spikes=max(p.max_spikes for p in populations),
             fraction_bits=max(p.fraction_bits for p in populations),
-            neuron_parameters=any(p.per_neuron for p in populations),
+            neuron_parameters=any(differs(getattr(p, n)) for p in populations for n in PARAMETERS),
             traces=self.traces,
         )
 

@@ -52,7 +52,6 @@ def test_each_neuron_has_the_integers_of_a_population_of_its_own() -> None:
     population = differing()
     network, report = quantise(network_of(population, weights))
     [integer], [row] = network.populations, report.populations
-    assert integer.per_neuron
     for n in range(SIZE):
         alone = FloatPopulation(
             "a",
@@ -122,8 +121,8 @@ def test_integers_that_are_all_the_same_are_shared() -> None:
         v_reset=1e-6 * np.arange(SIZE),
     )
     network, report = quantise(network_of(population, RNG.normal(0.1, 0.4, (10, SIZE))))
-    assert not network.populations[0].per_neuron
-    assert isinstance(network.populations[0].decay, int)
+    [population] = network.populations
+    assert all(isinstance(getattr(population, n), int) for n in ("decay", "threshold", "v_reset"))
     assert report.populations[0].per_neuron == ()
 
 
@@ -180,7 +179,7 @@ def dense_network(**changed: object) -> FloatNetwork:
 def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) -> None:
     network, report = quantise(net, neuron_parameters=False, state_bits=20, max_fraction_bits=4)
     [population], [row] = network.populations, report.populations
-    assert not population.per_neuron
+    assert isinstance(population.threshold, int)
     assert row.per_neuron == ()
     threshold = net.populations[0].threshold
     assert np.array_equal(row.gains, threshold.max() / threshold)
@@ -209,9 +208,9 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
     ],
 )
 def test_differences_that_no_scaling_removes(net: FloatNetwork, names: str) -> None:
-    kept, report = quantise(net, neuron_parameters=False)
-    assert kept.populations[0].per_neuron
-    assert report.populations[0].gains is None
+    [row] = quantise(net, neuron_parameters=False)[1].populations
+    assert row.per_neuron
+    assert row.gains is None
     options = {"synaptic_current": True, "lower_clamp": True, "extent": 4, "coordinates": 256}
     fixed = spikeloom.FabricConfig(fraction_bits=12, **options)
     with pytest.raises(SpikeloomError) as error:

@@ -98,7 +98,7 @@ def test_vectors_as_integers(
     assert not report.warnings
     late = delay and mechanism != "none" and (kind == "Synaptic" or mechanism == "subtract")
     for population in network.populations:
-        assert population.per_neuron
+        assert isinstance(population.decay, np.ndarray)
         assert population.delayed_reset == late
         assert (population.reset is Reset.RESTORE) == (mechanism == "subtract" and not delay)
     first, second = compare_float(net, network, report, events(12) > 0).populations
