@@ -19,18 +19,18 @@ from fractions import Fraction
 import numpy as np
 
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.spec import MAX_FRACTION_BITS
+from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import magnitude
 from spikeloom.quantise.grid import on_grid
-from spikeloom.quantise.leak import integer_decay, rate_error, time_constant
+from spikeloom.quantise.leak import SLOW, integer_decay, rate_error, time_constant
 from spikeloom.quantise.ranges import Widths, exact_numbers, leaks, typical_states
 from spikeloom.quantise.room import fall, reach
 
 NEGLIGIBLE = 1 / 64
 """Part of a decay that truncation may add to it."""
 
-TOLERATED = 1 / 16
+TOLERATED = 1 / 32
 """The same where fewer fraction bits leave room for a potential that falls."""
 
 
@@ -86,12 +86,32 @@ def finest_scale(
     if bits < _needed(net, population, single, False, bits):
         return scale
     low = max(reach(net, population, max_count, None), fall(net, population, max_count))
-    return max(scale, _rail(widths) / low)
+    finest = max(scale, _rail(widths) / low)
+    slowest = float(np.min(population.decay))
+    if 0 < slowest * DECAY_ONE < SLOW:
+        state = float(np.min(typical_states(net, population)[0]))
+        # Here, too, truncation can make up for a decay that was rounded.
+        return min(scale, finest, key=lambda s: _leak_error(state * float(s), slowest))
+    return finest
 
 
 def tolerated_bits(net: FloatNetwork, population: FloatPopulation, scale: Fraction) -> int:
     """The fraction bits that keep time constants within a tolerable distance of theirs."""
     return _needed(net, population, scale, False, MAX_FRACTION_BITS, TOLERATED)
+
+
+def drift_bits(
+    net: FloatNetwork,
+    population: FloatPopulation,
+    scale: Fraction,
+    fraction_bits: int,
+    widths: Widths,
+    max_count: int,
+) -> int:
+    """The width of states that holds a potential that drifts down, and what its leak needs."""
+    tolerated = min(tolerated_bits(net, population, scale), widths.max_fraction_bits)
+    unit = scale * (1 << max(fraction_bits, tolerated))
+    return math.ceil(fall(net, population, max_count) * unit + 1).bit_length() + 1
 
 
 def _rail(widths: Widths) -> int:
@@ -135,15 +155,17 @@ def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
     weights.
     """
     slowest = float(np.min(decay))
-    tau = time_constant(slowest)
-    if tau is None:
+    if time_constant(slowest) is None:
         return most
+    fewer = range(most, max(most - 4, -1), -1)
+    return min(fewer, key=lambda bits: _leak_error(state * (1 << bits), slowest))
 
-    def error(bits: int) -> float:
-        start = max(1, round(state * (1 << bits)))
-        return rate_error(integer_decay(slowest, start), start, tau)
 
-    return min(range(most, max(most - 4, -1), -1), key=error)
+def _leak_error(state: float, decay: float) -> float:
+    """How far the rate at which `state` units decay is from that of `decay`."""
+    tau = time_constant(decay)
+    start = max(1, round(state))
+    return 0.0 if tau is None else rate_error(integer_decay(decay, start), start, tau)
 
 
 def _units_for(decay: PerNeuron, state: PerNeuron, part: float) -> float:

@@ -48,12 +48,12 @@ from spikeloom.importer.float_network import (
     levels,
 )
 from spikeloom.quantise.leak import integer_decay
-from spikeloom.quantise.ranges import MAX_SUM_BITS, Widths, typical_states
+from spikeloom.quantise.ranges import MAX_STATE_BITS, MAX_SUM_BITS, Widths, typical_states
 from spikeloom.quantise.scales import Scale
 
 Schedule = Literal["layered", "pipelined"]
 
-STATE_BITS = (8, 24)
+STATE_BITS = (8, MAX_STATE_BITS)
 SUM_BITS = (8, MAX_SUM_BITS)
 """Minimum and maximum widths of states and sums that hardware can be built with."""
 
@@ -292,7 +292,7 @@ def _check_fits(
         return
     width, (_, widest) = ("sum_bits", SUM_BITS) if name == "bias" else ("state_bits", STATE_BITS)
     remedy = (
-        f"raise {width} to {needed} or lower weight_bits"
+        f"raise {width} to {needed}"
         if needed <= widest
         else "it is too large for the weights: check dt and r, or rescale the layer"
     )

@@ -17,8 +17,8 @@ from spikeloom.importer.float_network import (
 )
 from spikeloom.importer.linear_maps import Floats, magnitude
 
-MAX_SUM_BITS = 32
-"""Widest sum that hardware can be built with."""
+MAX_STATE_BITS, MAX_SUM_BITS = 24, 32
+"""Widest state and widest sum that hardware can be built with."""
 
 HEADROOM = Fraction(31, 32)
 """Part of its range that a state may use on the calibration events; rounding may add to it."""

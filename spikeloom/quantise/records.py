@@ -64,8 +64,8 @@ class PopulationReport:
     population, size, phase, spiking
         Of the integer population.
     scale, scale_origin
-        s: integer weight = s * weight; the rule that chose it: "given", "grid", "range" or
-        "calibration".
+        s: integer weight = s * weight; the rule that chose it: "given", "grid", "range",
+        "states" or "calibration".
     grid
         The grid on which the weights lie and stay exact, such as "1/8"; None without one.
     exact
@@ -97,6 +97,9 @@ class PopulationReport:
         Bits of `state_bits` beyond those that the threshold (of a spiking population), reset and
         initial potential need with the worst input of one step on top; where it is negative, one
         step can saturate the potential.
+    drift_bits
+        Width of states that holds the potential to which a mean input of 1/16 event an axon and
+        step takes it where that is far below 0, with the fraction bits that its leak needs.
     synaptic_decay, synaptic_decay_integer, synaptic_tau, effective_synaptic_tau
         Likewise for the synaptic current, from a typical weight; None without one.
     weight_limit
@@ -128,6 +131,7 @@ class PopulationReport:
     threshold_error: float
     sum_headroom_bits: int
     state_headroom_bits: int
+    drift_bits: int
     synaptic_decay: float | None
     synaptic_decay_integer: int | None
     synaptic_tau: float | None

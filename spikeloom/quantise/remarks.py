@@ -1,10 +1,12 @@
 """Lines of the report: notes on choices, and warnings of losses that are hardly intended."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
-from spikeloom.golden.spec import DECAY_ONE
+from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS
 from spikeloom.quantise.leak import time_constant
+from spikeloom.quantise.ranges import MAX_STATE_BITS, Widths
 from spikeloom.quantise.records import PopulationReport
 
 DECAY_TOLERANCE = 0.05
@@ -18,6 +20,9 @@ SHORT_TAU = 2.0
 
 WEIGHT_LIMIT = 0.5
 """Fraction of their range that weights use below which the report warns."""
+
+PAIR_LIMIT = 1 / 16
+"""The same for pairs of weights, which are still finer than single ones."""
 
 THRESHOLD_STEPS = 32
 """Steps of the weights in a threshold below which the report warns."""
@@ -42,35 +47,71 @@ def notes(report: PopulationReport) -> Iterator[str]:
         )
 
 
-def warnings(report: PopulationReport) -> Iterator[str]:
-    """Losses that are hardly intended, each with its remedy."""
+def warnings(report: PopulationReport, widths: Widths) -> Iterator[str]:
+    """Losses that are hardly intended, each with a remedy that removes it."""
     where = f"population {report.population!r}"
-    coarse = tuple(_threshold_warnings(where, report))
+    coarse = tuple(_threshold_warnings(where, report, widths))
     yield from coarse
     # From a coarse threshold every time constant is far off, and a readout has none.
     judged = report.spiking and not coarse
     taus = (report.tau, report.effective_tau) if judged else (None, None)
-    yield from _decay_warnings(where, "", report.decay, report.decay_integer, *taus)
+    finer = _finer(report, widths)
+    yield from _decay_warnings(where, "", report.decay, report.decay_integer, *taus, finer)
     if report.synaptic_decay is not None and report.synaptic_decay_integer is not None:
         decays = report.synaptic_decay, report.synaptic_decay_integer
         taus = report.synaptic_tau, report.effective_synaptic_tau
-        yield from _decay_warnings(where, "synaptic ", *decays, *taus)
-    # Fraction bits leave the room that a step is likely to need.
-    if report.state_headroom_bits < 0 and not report.fraction_bits:
-        yield (
-            f"{where}: the strongest input of one step saturates the potential; raise state_bits, "
-            "or give events for calibration"
-        )
+        yield from _decay_warnings(where, "synaptic ", *decays, *taus, finer)
+    yield from _range_warnings(where, report, widths)
+
+
+def _range_warnings(where: str, report: PopulationReport, widths: Widths) -> Iterator[str]:
+    """Of states that are too narrow, or leave too little to the weights."""
     if report.saturations:
         yield (
             f"{where}: {report.saturations} updates saturated on the calibration events; raise "
             "state_bits, or lower its scale"
         )
-    if report.weight_limit < WEIGHT_LIMIT and report.scale_origin == "calibration":
+    # Fraction bits, and pairs, leave the room that a step is likely to need.
+    needed = widths.state_bits - report.state_headroom_bits
+    if needed > widths.state_bits and not report.fraction_bits and not widths.weight_pairs:
+        yield (
+            f"{where}: the strongest input of one step saturates the potential; "
+            f"{_wider(needed)}give events for calibration"
+        )
+    if report.drift_bits > widths.state_bits and report.saturations is None:
+        yield (
+            f"{where}: inhibition or a negative bias prevails, and the potential falls until it "
+            f"saturates; {_wider(report.drift_bits)}give events for calibration"
+        )
+    if report.scale_origin == "calibration" and report.weight_limit < WEIGHT_LIMIT:
         yield (
             f"{where}: potentials or sums leave its weights {report.weight_limit:.2g} of their "
             "range; raise state_bits and sum_bits, or lower weight_bits"
         )
+    if (
+        report.scale_origin == "states"
+        and report.weight_limit < PAIR_LIMIT
+        and widths.state_bits < MAX_STATE_BITS
+    ):
+        wider = widths.state_bits + math.ceil(-math.log2(report.weight_limit))
+        yield (
+            f"{where}: {widths.state_bits}-bit states leave its weights "
+            f"{report.weight_limit:.2g} of their range; raise state_bits to "
+            f"{min(wider, MAX_STATE_BITS)}, or use weight_bits={widths.weight_bits}"
+        )
+
+
+def _wider(state_bits: int) -> str:
+    """The first half of a remedy; empty where no states are as wide."""
+    return f"raise state_bits to {state_bits}, or " if state_bits <= MAX_STATE_BITS else ""
+
+
+def _finer(report: PopulationReport, widths: Widths) -> str:
+    """The remedy for a time constant that truncation changes."""
+    wider = f"state_bits={MAX_STATE_BITS}"
+    if report.fraction_bits < widths.max_fraction_bits or widths.weight_pairs:
+        return f"use {wider}" if widths.state_bits < MAX_STATE_BITS else "rescale the layer"
+    return f"use fraction_bits={MAX_FRACTION_BITS} and {wider}"
 
 
 def relative(value: float, reference: float) -> float:
@@ -92,7 +133,13 @@ def excess(decay: float, integer: int, tau: float | None, effective: float | Non
 
 
 def _decay_warnings(
-    where: str, kind: str, decay: float, integer: int, tau: float | None, effective: float | None
+    where: str,
+    kind: str,
+    decay: float,
+    integer: int,
+    tau: float | None,
+    effective: float | None,
+    finer: str,
 ) -> Iterator[str]:
     became = f"{where}: a {kind}decay of {decay:g} became {integer}/{DECAY_ONE}"
     if decay > 0 and integer == 0:
@@ -110,20 +157,30 @@ def _decay_warnings(
             + (
                 "choose dt or the time constant so that the decay is nearer to n/4096"
                 if by_rounding
-                else "raise state_bits, or use a fabric with fraction_bits, or weight_bits=16"
+                else finer
             )
         )
     else:
         yield f"{became}; choose dt or the time constant so that the decay is nearer to n/4096"
 
 
-def _threshold_warnings(where: str, report: PopulationReport) -> Iterator[str]:
+def _threshold_warnings(where: str, report: PopulationReport, widths: Widths) -> Iterator[str]:
     """Of a positive threshold that is few steps of the weights; one on a grid is meant to be."""
     if report.exact or report.threshold <= 0:
         return
     steps = report.threshold_integer / (1 << report.fraction_bits)
+    exact_steps = report.threshold * report.scale
+    pairs = dataclasses.replace(widths, weight_bits=8, weight_pairs=True)
+    finer = exact_steps * pairs.largest_weight / widths.largest_weight
+    remedy = "rescale the layer: its weights are large beside its threshold"
+    if report.scale_origin == "given":
+        remedy = "raise its scale"
+    elif report.scale_origin == "calibration":
+        remedy = "raise state_bits and sum_bits"
+    elif finer >= THRESHOLD_STEPS + 1 and not widths.weight_pairs:
+        remedy = f"use weight_bits=16 and state_bits={MAX_STATE_BITS}"
     became = f"{where}: a threshold of {report.threshold:g} became {steps:g}"
     if report.threshold_integer <= 0:
-        yield f"{became}; it is less than one step of the weights; raise weight_bits"
+        yield f"{became}; it is less than one step of the weights; {remedy}"
     elif steps < THRESHOLD_STEPS:
-        yield f"{became} steps of the weights, which is coarse; raise weight_bits"
+        yield f"{became} steps of the weights, which is coarse; {remedy}"

@@ -13,6 +13,7 @@ from spikeloom.golden.network import PARAMETERS, Network, Parameter
 from spikeloom.golden.spec import DECAY_ONE
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import Floats, magnitude
+from spikeloom.quantise.fraction import drift_bits
 from spikeloom.quantise.grid import on_grid
 from spikeloom.quantise.integers import Schedule, bits_of, typical_units, worst_sums
 from spikeloom.quantise.leak import integer_time_constant, time_constant
@@ -35,6 +36,7 @@ def make_report(
     network: Network,
     scales: Mapping[str, Scale],
     schedule: Schedule,
+    widths: Widths,
     saturations: Mapping[str, int] | None = None,
     gains: Mapping[str, Floats] | None = None,
 ) -> QuantisationReport:
@@ -43,13 +45,13 @@ def make_report(
     `saturations` has the updates of each population that saturated on calibration events, `gains`
     what made thresholds of some populations of `net` uniform.
     """
-    pairs = len(network.connections) == 2 * len(net.connections) > 0
+    pairs = widths.weight_pairs and len(net.connections) > 0
     weights = _whole_weights(network, pairs)
     errors = [
         integers - trained.weights * float(scales[trained.target].value)
         for trained, integers in zip(net.connections, weights, strict=True)
     ]
-    largest = Widths(network.weight_bits, weight_pairs=pairs).largest_weight
+    largest = widths.largest_weight
     populations = []
     for population in net.populations:
         name = population.name
@@ -69,6 +71,14 @@ def make_report(
                 error,
                 typical_states(net, population),
                 used / largest if used else 1.0,
+                drift_bits(
+                    net,
+                    population,
+                    scales[name].value,
+                    scales[name].fraction_bits,
+                    widths,
+                    max((node.max_count for node in network.inputs), default=1),
+                ),
                 None if saturations is None else saturations[name],
                 None if gain is None else tuple(gain.tolist()),
             )
@@ -93,7 +103,7 @@ def make_report(
         tuple(populations),
         connections,
         tuple(line for population in populations for line in notes(population)),
-        tuple(line for population in populations for line in warnings(population)),
+        tuple(line for population in populations for line in warnings(population, widths)),
     )
 
 
@@ -112,6 +122,7 @@ def _population_report(
     weight: WeightError,
     typical: tuple[PerNeuron, float],
     weight_limit: float,
+    drift_bits: int,
     saturations: int | None,
     gains: tuple[float, ...] | None,
 ) -> PopulationReport:
@@ -164,6 +175,7 @@ def _population_report(
         float(integer_threshold / scale.state - Fraction(threshold)),
         network.sum_bits - max(bits_of(value) for value in (low, high)),
         network.state_bits - max(bits_of(value) for value in reach),
+        drift_bits,
         None if current_of is None else current_of.decay,
         None if current_of is None else current_of.integer,
         None if current_of is None else current_of.tau,

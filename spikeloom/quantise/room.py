@@ -62,14 +62,17 @@ def _likely(net: FloatNetwork, population: FloatPopulation, max_count: int) -> f
 
 
 def fall(net: FloatNetwork, population: FloatPopulation, max_count: int) -> Fraction:
-    """How far below 0 the mean input takes the potential of any neuron, up to `DRIFT_STEPS`."""
+    """How far below 0 the mean input takes potentials in `DRIFT_STEPS`: those of half the neurons.
+
+    In any layer some neurons are inhibited so much that they never spike, and may saturate.
+    """
     low, high, _ = step_sums(net, population, max_count)
     current = ACTIVITY * (low + high) + population.bias
     if population.synaptic_decay is not None:
         current = current * _steps(population.synaptic_decay)
     if population.leak is not None:
         current = current + population.leak
-    lowest = float(np.min(current * _steps(population.decay)))
+    lowest = float(np.median(current * _steps(population.decay)))
     if population.v_min is not None:
         lowest = max(lowest, population.v_min)
     return Fraction(max(0.0, -lowest))

@@ -38,6 +38,7 @@ from spikeloom.quantise.fraction import choose_fraction_bits, finest_scale, tole
 from spikeloom.quantise.grid import grid_scale, on_grid, whole_multiple
 from spikeloom.quantise.ranges import (
     HEADROOM,
+    MAX_STATE_BITS,
     MAX_SUM_BITS,
     Widths,
     exact_numbers,
@@ -52,8 +53,8 @@ Origin = Literal["given", "grid", "range", "states", "calibration"]
 
 HALF = Fraction(1, 2)
 
-DEFAULT_STATE_BITS, MAX_STATE_BITS = 16, 24
-"""Width of states where nothing needs more, and the widest of any hardware."""
+DEFAULT_STATE_BITS = 16
+"""Width of states where nothing needs more."""
 
 
 @dataclass(frozen=True)
@@ -145,17 +146,21 @@ def choose_state_bits(
 ) -> tuple[int, str | None]:
     """The even width of states, `DEFAULT_STATE_BITS` or more, and the population that needs more.
 
-    It holds potentials at the scales that fill the range of the weights, finer where a slow leak
-    needs it. Parameters and errors are those of `choose_scales`, but for the width of states.
+    It holds what the network states, its thresholds above all, at the scale that fills the range of
+    the weights, finer where a slow leak needs it; and the peaks on calibration events, or, of pairs
+    of weights, which make states large, what steps are likely to bring. Parameters and errors are
+    those of `choose_scales`, but for the width of states.
     """
     widest = dataclasses.replace(widths, state_bits=MAX_STATE_BITS)
     needed, neediest = DEFAULT_STATE_BITS, None
     for name, scale in choose_scales(net, widest, max_count, given, peaks).items():
         population = net.population(name)
         bits = min(scale.fraction_bits, tolerated_bits(net, population, scale.value))
-        peak = None if peaks is None else peaks[name]
-        top = reach(net, population, max_count, peak) * scale.value * (1 << bits)
-        width = math.ceil(top + 1).bit_length() + 1
+        if peaks is not None or widths.weight_pairs:
+            held = reach(net, population, max_count, None if peaks is None else peaks[name])
+        else:
+            held = Fraction(max(abs(value) for value in potentials(population)))
+        width = math.ceil(held * scale.value * (1 << bits) + 1).bit_length() + 1
         if width > needed:
             needed, neediest = min(width + width % 2, MAX_STATE_BITS), name
     return needed, neediest

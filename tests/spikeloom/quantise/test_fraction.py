@@ -1,6 +1,7 @@
 """Fraction bits: slow leaks keep their spikes, and states keep their range."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -61,21 +62,59 @@ def test_without_fraction_bits_the_loss_is_said() -> None:
     assert lost < 0.5
     [line] = report.warnings
     assert "a time constant of 999.5 steps became 321" in line
-    assert "weight_bits=16" in line
+    assert "use fraction_bits=12 and state_bits=24" in line
+    assert not quantise(net, max_fraction_bits=12, state_bits=24)[1].warnings
 
 
 def test_single_neuron_with_a_slow_leak() -> None:
-    """One axon, one neuron: as many spikes, most of them in their step."""
+    """One axon, one neuron: as many spikes, nearly all of them in their step."""
     net = FloatNetwork(
         (FloatInput("in", 1),),
         (FloatPopulation("a", 1, np.zeros(1), 1 / 1000, threshold=1.0),),
         (FloatConnection("in", "a", np.array([[0.13]])),),
     )
-    x = np.random.default_rng(1).random((4, 4000, 1)) < 0.03
+    x = np.random.default_rng(1).random((10, 4000, 1)) < 0.03
     network, _ = quantise(net, max_fraction_bits=12)
     spikes, expected = simulate(network, x).spikes["a"], simulate_float(net, x).spikes["a"]
-    assert spikes.sum() == expected.sum() > 40
-    assert (spikes & expected).sum() > 0.6 * expected.sum()
+    assert spikes.sum() == expected.sum() > 100
+    assert (spikes & expected).sum() > 0.95 * expected.sum()
+
+
+@pytest.mark.parametrize("tau", [math.inf, 20, 500])
+@pytest.mark.parametrize("reset", [Reset.VALUE, Reset.SUBTRACT])
+@pytest.mark.parametrize("state_bits", [12, 16, 20])
+def test_pairs_are_never_worse_than_single_weights(
+    tau: float, reset: Reset, state_bits: int
+) -> None:
+    """Whatever the states hold: pairs of 8 bits, which make potentials 257 times as large."""
+    net, x = slow(tau, reset), events(min(tau, 500), 2.4, 2000)
+    expected = simulate_float(net, x).spikes["a"]
+    different = []
+    for weight_bits in (8, 16):
+        network, report = quantise(
+            net, weight_bits=weight_bits, state_bits=state_bits, max_fraction_bits=12
+        )
+        different.append(int((simulate(network, x).spikes["a"] != expected).sum()))
+    assert different[1] <= 1.1 * different[0]
+    [row] = report.populations
+    assert row.scale_origin == ("range" if row.weight_limit == 1 else "states")
+    said = [line for line in report.warnings if "leave its weights" in line]
+    assert bool(said) == (row.weight_limit < 1 / 16)
+    if said:
+        [width] = re.findall("raise state_bits to ([0-9]+)", said[0])
+        _, wider = quantise(net, weight_bits=16, state_bits=int(width), max_fraction_bits=12)
+        assert not wider.warnings
+
+
+def test_states_are_as_wide_as_pairs_need() -> None:
+    for weight_bits, tau, width in ((8, 1000, 16), (16, 1000, 18), (16, math.inf, 18)):
+        network, report = quantise(
+            slow(tau), weight_bits=weight_bits, state_bits=None, max_fraction_bits=12
+        )
+        assert network.state_bits == width
+        chosen = f"population 'a': chose state_bits={width}, which it needs"
+        assert (chosen in report.notes) == (width > 16)
+        assert not report.warnings
 
 
 def test_no_more_fraction_bits_than_are_useful() -> None:

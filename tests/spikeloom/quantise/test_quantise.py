@@ -336,6 +336,7 @@ def test_report_has_stable_keys_and_is_json() -> None:
         "threshold_error",
         "sum_headroom_bits",
         "state_headroom_bits",
+        "drift_bits",
         "synaptic_decay",
         "synaptic_decay_integer",
         "synaptic_tau",
