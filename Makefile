@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks soak lint bench boards clean
+.PHONY: setup demo test frameworks soak mutate lint bench boards clean
 
 setup: .venv/test
 
@@ -55,6 +55,10 @@ soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \
 		$(BIN)/pytest -n 2 --dist worksteal -rP -m 'soak or load or hypothesis' \
 		--hypothesis-profile soak --hypothesis-seed $(SEED)
+
+# Every mutant of hdl/, played what the benches send: build/mutants.json and a table.
+mutate: .venv/test
+	$(BIN)/python tests/mutation/campaign.py
 
 # mypy follows the links in spikeloom/; its report names the files where they are.
 lint: .venv/test

@@ -70,10 +70,10 @@ class Bench:
         self.difference: dict[str, object] | None = None
         self._driven: dict[str, int] = {}
         self._format = f"0{config.probe.width}b"
-        self._edge = FallingEdge(dut.clk)
 
     async def reset(self) -> None:
         """Start the clock, and release the reset just after a falling edge."""
+        self._edge = FallingEdge(self.dut.clk)
         for name in ("host_in__valid", "host_in__payload", "host_out__ready"):
             self._drive(name, 0)
         for name in ("load__valid", "load__payload"):
@@ -150,15 +150,11 @@ class Bench:
             word = None if rng.random() < PAUSE else config.read.pack(fields)
             for _ in range(config.read_clocks + rng.randrange(1, 4)):
                 # Depends on registers alone, so it is valid before the word of this clock.
-                expected = port.clock(word)
-                got = int(self.dut.read__data.value)
+                self._compare_read(port.clock(word), fields)
                 self._drive("read__active", word is not None)
                 if word is not None:
                     self._drive("read__word", word)
                 await self._compare(self.model.clock())
-                if expected not in (None, got) and self.difference is None:
-                    self.difference = {"signal": f"read {fields}", "expected": expected, "got": got}
-                    self.difference |= {"step": self.steps, "cycle": self.cycles}
             self.reads += word is not None
 
     def _drive_no_load(self) -> None:
@@ -170,6 +166,13 @@ class Bench:
         if self._driven.get(name) != value:
             self._driven[name] = value
             getattr(self.dut, name).value = int(value)
+
+    def _compare_read(self, expected: int | None, fields: dict[str, int]) -> None:
+        """Compare the byte at the read port, before this clock's word is driven."""
+        got = int(self.dut.read__data.value)
+        if expected not in (None, got) and self.difference is None:
+            self.difference = {"signal": f"read {fields}", "expected": expected, "got": got}
+            self.difference |= {"step": self.steps, "cycle": self.cycles}
 
     async def _compare(self, expected: int) -> None:
         await self._edge

@@ -33,8 +33,11 @@ class Difference:
         return f"clock {self.clock}: {self.signal} is {self.got:#x}, expected {self.expected:#x}"
 
 
-def golden_probes(stimuli: Stimuli) -> Iterator[int]:
-    """The probe words of the golden model, clock by clock, endlessly."""
+def golden_clocks(stimuli: Stimuli) -> Iterator[tuple[list[int | None], list[bool], int]]:
+    """What the golden model is given and does, clock by clock, endlessly.
+
+    The packets that the sources offer, which sinks are ready, and the probe word.
+    """
     config = stimuli.config
     model = MeshModel(config, trace=True)
     for tile, rows in enumerate(stimuli.tables):
@@ -48,11 +51,12 @@ def golden_probes(stimuli: Stimuli) -> Iterator[int]:
         for bits in stimuli.listening.tolist()
     ]
     for clock in itertools.count():
-        *offers, host = (
+        offers = [
             packets[n] if n != stop and births[n] <= clock else None
             for n, stop in zip(following, ends, strict=True)
-        )
-        yield model.clock(offers, listening[clock % len(listening)], host)
+        ]
+        ready = listening[clock % len(listening)]
+        yield offers, ready, model.clock(offers[:-1], ready, offers[-1])
         for source, taken in enumerate((*model.taken, model.host_taken)):
             following[source] += taken
 
@@ -64,11 +68,11 @@ def check(stimuli: Stimuli, *, text: str | None = None) -> tuple[Outcome, Differ
     the tiles and the host, and the counters of dropped packets. `text` as for `Player`.
     """
     player = Player(stimuli, text)
-    expected = golden_probes(stimuli)
+    expected = golden_clocks(stimuli)
     clock = 0
     while not player.over:
         for row in player.play(BLOCK, trace=True):
-            probe = next(expected)
+            *_, probe = next(expected)
             if row.tobytes() != probe.to_bytes(row.nbytes, "little"):
                 got = int.from_bytes(row.tobytes(), "little")
                 return player.outcome(), _difference(stimuli.config, clock, probe, got)

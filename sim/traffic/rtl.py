@@ -23,7 +23,13 @@ def emit(config: FabricConfig) -> str:
 
 
 def generate(config: FabricConfig) -> str:
-    """As `emit`, without the cache.
+    """As `emit`, without the cache."""
+    m, ports = bench(config)
+    return verilog.generate(_TITLE, config, m, TOP, ports)
+
+
+def bench(config: FabricConfig) -> tuple[Module, list[Signal]]:
+    """A mesh with its ports.
 
     Ports: `clk`; `offers`, a lane of 64 bits for each source with its packet, bit 63 that it is
     valid; `listening`, a bit for each tile; `load__valid` and `load__payload`; `results`, a
@@ -70,5 +76,4 @@ def generate(config: FabricConfig) -> str:
         m.d.sync += dropped.eq(dropped + mesh.dropped[tile])
         parts.append(dropped)
     m.d.comb += probe.eq(Cat(*parts))
-    ports = [domain.clk, offers, listening, load_valid, load_payload, results, probe]
-    return verilog.generate(_TITLE, config, m, TOP, ports)
+    return m, [domain.clk, offers, listening, load_valid, load_payload, results, probe]

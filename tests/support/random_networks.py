@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.fixed import Integers, signed_range
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import (
     PARAMETERS,
     AnyConnection,
@@ -376,6 +377,20 @@ def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.
     step = np.cumsum(words & np.uint64(1)) - (words & np.uint64(1))
     mark = words & np.uint64(1)
     return words[np.lexsort((rng.random(len(words)), mark, step))]
+
+
+def without_groups(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
+    """The same with some rows of the connection table that have sources, and no groups."""
+    layout = image.config.connection_row
+
+    def row_of(row: int) -> int:
+        return layout.pack({**layout.unpack(row), "groups": 0}) if rng.random() < 0.2 else row
+
+    tiles = (
+        dataclasses.replace(tile, connections=tuple(map(row_of, tile.connections)))
+        for tile in image.tiles
+    )
+    return dataclasses.replace(image, tiles=tuple(tiles))
 
 
 def all_events(network: Network, samples: int, steps: int) -> Counts:

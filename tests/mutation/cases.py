@@ -1,0 +1,145 @@
+"""The designs that together have every module and option of `hdl/`, and what is played to them."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+import axi_recordings
+import link_recordings
+import numpy as np
+import recordings
+import test_axi
+import test_equality
+import test_link_board
+import test_link_read
+import test_mesh
+import test_traffic
+from designs import Design
+from recordings import Recording
+
+from spikeloom.golden.host import host_words
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import check_inputs
+from spikeloom.sim.cosim.check import Scenario
+
+FABRICS = test_equality.EVERY
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design and what is played to it.
+
+    Parameters
+    ----------
+    kind, config
+        What is built, see `designs.KINDS`.
+    record
+        Its recordings, shortest first.
+    """
+
+    kind: str
+    config: FabricConfig
+    record: Callable[[Design], list[Recording]]
+
+
+def _fabric(config: FabricConfig, networks: int, words: int) -> Case:
+    def record(design: Design) -> list[Recording]:
+        ports = design.inputs, design.outputs
+        return [
+            *recordings.of_fabric(config, *ports, networks),
+            *recordings.of_random_words(config, *ports, words),
+        ]
+
+    return Case("fabric", config, record)
+
+
+def _mesh_of_tiles() -> Case:
+    config = dataclasses.replace(test_mesh.fabric(2, 2, 4), readable=True, routes=20)
+
+    def record(design: Design) -> list[Recording]:
+        made = []
+        for schedule in ("layered", "pipelined"):
+            net = test_mesh.network(schedule)
+            image = test_mesh.mapped(net, config)
+            given = check_inputs(net, test_mesh.events()[:1])
+            words = [int(word) for word in np.concatenate(host_words(image, given))]
+            for seed, gap, backpressure in ((1, 0.0, 0.0), (2, 0.4, 0.5)):
+                scenario = Scenario(words, seed, gap, backpressure, 0.1, reads=300)
+                made.append(recordings.record(image, scenario, design.inputs, design.outputs))
+        made += recordings.of_random_words(config, design.inputs, design.outputs, 3)
+        return made
+
+    return Case("fabric", config, record)
+
+
+def _mesh(size: str) -> Case:
+    config = test_traffic.mesh(size)
+
+    def record(design: Design) -> list[Recording]:
+        return [
+            recordings.of_mesh(
+                test_traffic.stimuli(size, pattern, 300, 1), design.inputs, design.outputs
+            )
+            for pattern in test_traffic.PATTERNS
+        ]
+
+    return Case("mesh", config, record)
+
+
+def _link(config: FabricConfig, *tests: Callable[[], object]) -> Case:
+    def record(design: Design) -> list[Recording]:
+        return link_recordings.of_boards(tests)[config]
+
+    return Case("link", config, record)
+
+
+def _axi(name: str) -> Case:
+    config = test_axi.FABRICS[name]
+    return Case(
+        "axi",
+        config,
+        lambda design: axi_recordings.of_axi(config, design.inputs, design.outputs),
+    )
+
+
+def _link_tests() -> Iterator[Callable[[], object]]:
+    board = test_link_board
+    yield from (
+        board.test_nothing_is_said_unasked,
+        board.test_a_session,
+        board.test_refused_once_and_repeated,
+        board.test_bodies_may_be_longer_and_loads_empty,
+        board.test_what_has_no_room_is_refused,
+        board.test_frames_are_numbered_modulo_256,
+        board.test_lines_cut_while_loading,
+        board.test_noise_then_a_session,
+        partial(board.test_networks_run, "small"),
+    )
+    (marker,) = board.test_faults.pytestmark
+    yield from (partial(board.test_faults, *arguments) for arguments in marker.args[1])
+
+
+def _read_tests(name: str) -> Iterator[Callable[[], object]]:
+    yield partial(test_link_read.test_all_that_was_loaded_is_read, name)
+    yield partial(test_link_read.test_what_a_run_left_is_read, name)
+    if name == "one tile":
+        yield test_link_read.test_any_number_of_bytes
+
+
+CASES: dict[str, Case] = {
+    "all options": _fabric(FABRICS["all options"], 20, 10),
+    "no options": _fabric(FABRICS["one lane, no power of two"], 30, 10),
+    "eight lanes": _fabric(FABRICS["eight lanes"], 30, 10),
+    "images": _fabric(FABRICS["images, all options"], 20, 10),
+    "mesh of tiles": _mesh_of_tiles(),
+    "mesh": _mesh("3x2"),
+    "link": _link(test_link_board.SMALL, *_link_tests()),
+    "link, images": _link(
+        test_link_board.FABRICS["images"], partial(test_link_board.test_networks_run, "images")
+    ),
+    "link, read": _link(test_link_read.ONE, *chain(_read_tests("one tile"))),
+    "AXI": _axi("one tile"),
+    "AXI, mesh": _axi("mesh"),
+}

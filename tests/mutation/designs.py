@@ -1,0 +1,147 @@
+"""Hardware with all its mutants, behind one word of inputs and one of outputs.
+
+As a program it writes the Verilog: mutants are planted while `spikeloom.hdl` is imported, so that
+needs a process of its own.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mutants
+from amaranth import Cat, ClockDomain, Module, Signal, Value
+
+if __name__ == "__main__":
+    mutants.install()
+
+from locking import one_at_a_time
+
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.axi.axi_fabric import AxiFabric
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.hdl.fabric_with_link import FabricWithLink
+from spikeloom.sim import cache, toolchain, verilog
+from spikeloom.sim.traffic import rtl
+from spikeloom.sim.verilator import build_library
+
+HERE = Path(__file__).parent
+TOP = "mutated"
+LINK = LinkConfig("test", 12_000_000, 8, 1024, "0123456789abcdef" * 2)
+"""That of the link's own tests."""
+
+Port = tuple[str, int]
+"""Name and width."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A component with all its mutants, compiled.
+
+    Parameters
+    ----------
+    library
+        Path of the shared library with `replay.cpp`.
+    inputs, outputs
+        The ports in the words of inputs and outputs, the lowest bits first.
+    mutants
+        The number of each mutant, by its name.
+    """
+
+    library: Path
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    mutants: dict[str, int]
+
+
+def build(kind: str, config: FabricConfig) -> Design:
+    """The component of a kind with all its mutants, cached."""
+    sources = [path.read_text(encoding="utf-8") for path in (HERE / "mutants.py", Path(__file__))]
+
+    def make(directory: Path) -> None:
+        command = [sys.executable, str(HERE / "designs.py"), kind, config.to_json(), str(directory)]
+        toolchain.run(
+            command,
+            {
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "PYTHONSAFEPATH": "",
+            },
+        )
+
+    key = cache.digest(kind, config.to_json(), *sources, *verilog._sources())
+    directory = cache.cached("mutants", key, make)
+    ports = json.loads((directory / "ports.json").read_text(encoding="utf-8"))
+    driver = (HERE / "replay.cpp").read_text(encoding="utf-8")
+    text = (directory / "mutated.v").read_text(encoding="utf-8")
+    with one_at_a_time(key):
+        library = build_library(text, TOP, driver)
+    return Design(
+        library,
+        *(tuple(map(tuple, ports[name])) for name in ("inputs", "outputs")),
+        ports["mutants"],
+    )
+
+
+Ports = list[tuple[str, Value]]
+
+
+def _component(design: Any) -> tuple[Module, Value, Ports, Ports]:
+    """A component: the module around it, its clock, inputs and outputs."""
+    m = Module()
+    m.submodules.design = design
+    domain = ClockDomain("sync")
+    inputs: Ports = []
+    outputs: Ports = []
+    if not isinstance(design, AxiFabric):  # it has a domain of its own
+        m.domains.sync = domain
+        inputs.append(("rst", domain.rst))
+    for path, member, value in design.signature.flatten(design):
+        name = "_".join(path) if isinstance(design, AxiFabric) else "__".join(path)
+        if name == "aclk":
+            m.d.comb += value.eq(domain.clk)
+        else:
+            (inputs if member.flow.name == "In" else outputs).append((name, Value.cast(value)))
+    return m, domain.clk, inputs, outputs
+
+
+def _mesh(config: FabricConfig) -> tuple[Module, Value, Ports, Ports]:
+    m, (clk, *inputs, _, probe) = rtl.bench(config)
+    return m, clk, [(signal.name, signal) for signal in inputs], [("probe", probe)]
+
+
+KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] = {
+    "fabric": lambda config: _component(Fabric(config, probe=True)),
+    "mesh": _mesh,
+    "link": lambda config: _component(FabricWithLink(config, LINK)),
+    "axi": lambda config: _component(AxiFabric(config)),
+}
+"""What can be built, by name."""
+
+
+def main() -> None:
+    """Write the Verilog of a component, its ports and its mutants into a directory."""
+    kind, sizes, directory = sys.argv[1:]
+    config = FabricConfig.from_json(sizes)
+    m, clk, *sides = KINDS[kind](config)
+    signals, about = [clk], {}
+    for name, ports in zip(("inputs", "outputs"), sides, strict=True):
+        about[name] = [(port, len(value)) for port, value in ports]
+        word = Signal(sum(len(value) for _, value in ports), name=name)
+        values = Cat(value for _, value in ports)
+        m.d.comb += values.eq(word) if name == "inputs" else word.eq(values)
+        signals.append(word)
+    text = verilog.generate("mutants", config, m, TOP, [*signals, mutants.SELECT])
+    # A process that reads nothing would never run.
+    text = re.sub(r"always @\*\n(?=\s+\S+ = \d+'h\w+;\n)", "initial\n", text)
+    Path(directory, "mutated.v").write_text(text, encoding="utf-8")
+    about["mutants"] = mutants.numbers
+    Path(directory, "ports.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

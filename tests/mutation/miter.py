@@ -1,0 +1,96 @@
+"""Whether a mutant of a component can be told from the component, whatever is around it.
+
+    python tests/mutation/miter.py COMPONENT MUTANT ...
+
+Both get the same inputs, any on every clock. Proved is that all their outputs are always equal,
+payloads where they are valid; without a bound, by property-directed reachability.
+"""
+
+import json
+import re
+import sys
+from typing import Any
+
+import mutants
+from amaranth import Elaboratable, Module, Value
+from amaranth.hdl import Assert
+
+if __name__ == "__main__":
+    mutants.install()
+
+from specs import tiny
+
+from spikeloom.hdl.common.queue import Queue
+from spikeloom.hdl.core.emit import Emit
+from spikeloom.hdl.core.fire import Fire
+from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.hdl.sequencer import Sequencer
+from spikeloom.sim import formal
+from spikeloom.sim.formal import Mode, free, verify
+
+COMPONENTS: dict[str, Any] = {
+    "queue": lambda: Queue(2, 3),
+    "fire": lambda: Fire(tiny(lanes=2, neurons=4, populations=2, queue=4)),
+    "emit": lambda: Emit(tiny(queue=2, targets=2)),
+    "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2)),
+    "neuron": lambda: NeuronUpdate(tiny()),
+    "sequencer": lambda: Sequencer(tiny(columns=2, slots=3)),
+    "fabric": lambda: Fabric(tiny(), probe=True),
+}
+
+
+class Miter(Elaboratable):
+    """A component, and the same with one mutant."""
+
+    def __init__(self, component: str, number: int) -> None:
+        self.pair = COMPONENTS[component](), COMPONENTS[component]()
+        self.number = number
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        written, mutant = self.pair
+        m.submodules.written = mutants.elaborated(written, 0)
+        m.submodules.mutant = mutants.elaborated(mutant, self.number)
+        sides = [
+            {path: (member.flow.name, Value.cast(value)) for path, member, value in members}
+            for members in (design.signature.flatten(design) for design in self.pair)
+        ]
+        for path, (flow, value) in sides[0].items():
+            other = sides[1][path][1]
+            if flow == "In":
+                both = free(m, len(value), "_".join(map(str, path)))
+                m.d.comb += [value.eq(both), other.eq(both)]
+                continue
+            valid = sides[0].get((*path[:-1], "valid"), ("In", None))
+            equal = value == other
+            if valid[0] == "Out" and path[-1] not in ("valid", "ready"):
+                equal = equal | ~valid[1]
+            m.d.comb += Assert(equal, "_".join(map(str, path)))
+        return m
+
+
+def _netlist(spec: Any) -> str:
+    """As `formal.netlist`; what memories read before the first clock is 0, not anything."""
+    return re.sub(
+        r"(?<=parameter \\INIT_VALUE )(\d+)'x+", lambda x: f"{x[1]}'{'0' * int(x[1])}", plain(spec)
+    )
+
+
+plain = formal.netlist
+
+
+def main() -> None:
+    """Print a verdict for each mutant."""
+    formal.netlist = _netlist
+    component, *names = sys.argv[1:]
+    mutants.elaborated(COMPONENTS[component](), 0)
+    for name in names:
+        number = mutants.numbers.get(name)
+        verdict = "absent" if number is None else verify(Miter(component, number), Mode.PROVE)
+        print(json.dumps([name, getattr(verdict, "status", verdict)]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""What the benches send, and what the golden model answers, clock by clock."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from designs import Port
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from random_networks import events, image_programs, programs, seeds, shuffled, without_groups
+
+from spikeloom.golden.host import host_words
+from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.program import Program
+from spikeloom.sim.cosim.bench import Bench
+from spikeloom.sim.cosim.check import Scenario
+from spikeloom.sim.traffic.check import golden_clocks
+from spikeloom.sim.traffic.stimuli import Stimuli
+
+Words = NDArray[np.uint32]
+Values = dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Rows of 32-bit words, one for each clock, the lowest bits first.
+
+    Parameters
+    ----------
+    inputs
+        What is driven.
+    outputs
+        What the golden model expects.
+    compared
+        The bits of the outputs that are compared.
+    heard, bit
+        Instead of `outputs`, the bytes expected on a serial line, of so many clocks per bit.
+    """
+
+    inputs: Words
+    outputs: Words
+    compared: Words
+    heard: bytes = b""
+    bit: int = 0
+
+    @classmethod
+    def of(
+        cls, inputs: Sequence[Port], outputs: Sequence[Port], rows: list[tuple[Values, Values]]
+    ) -> "Recording":
+        """From the values of each clock; an output without a value is not compared."""
+        all_ones = {name: (1 << width) - 1 for name, width in outputs}
+        masks = [{name: all_ones[name] for name in expected} for _, expected in rows]
+        return cls(
+            _words(inputs, [driven for driven, _ in rows]),
+            _words(outputs, [expected for _, expected in rows]),
+            _words(outputs, masks),
+        )
+
+
+def _words(ports: Sequence[Port], rows: list[Values]) -> Words:
+    size = 4 * -(-sum(width for _, width in ports) // 32)
+    packed = bytearray()
+    for values in rows:
+        word = at = 0
+        for name, width in ports:
+            word |= values.get(name, 0) << at
+            at += width
+        packed += word.to_bytes(size, "little")
+    return np.frombuffer(bytes(packed), "<u4").reshape(len(rows), -1)
+
+
+# Fabrics.
+
+
+class _Recorder(Bench):
+    """The bench, with the golden model in the place of the hardware."""
+
+    def __init__(self, config: FabricConfig, rng: random.Random) -> None:
+        super().__init__(SimpleNamespace(), config, rng)
+        self.rows: list[tuple[Values, Values]] = []
+        self._expected: Values = {}
+
+    def _drive(self, name: str, value: int) -> None:
+        self._driven[name] = int(value)
+
+    def _compare_read(self, expected: int | None, fields: dict[str, int]) -> None:
+        if expected is not None:
+            self._expected["read__data"] = expected
+
+    async def _compare(self, expected: int) -> None:
+        self.rows.append((dict(self._driven), {**self._expected, "load__ready": 1}))
+        self._expected = {"probe": expected}  # it shows the clock before
+        self.cycles += 1
+
+
+def record(
+    image: MemoryImage, scenario: Scenario, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Recording:
+    """What the cocotb bench drives in a scenario, and what it compares."""
+    recorder = _Recorder(image.config, random.Random(scenario.seed))
+
+    async def play() -> None:
+        await recorder.load(list(image.load_words()), scenario.load_gap)
+        words = [int(word) for word in scenario.words]
+        await recorder.play(words, scenario.gap, scenario.backpressure, scenario.limit)
+        if image.config.readable:
+            await recorder.read(scenario.reads)
+        await recorder._compare(0)
+
+    try:
+        play().send(None)  # it waits for nothing
+    except StopIteration:
+        return Recording.of(inputs, outputs, recorder.rows)
+    raise AssertionError("the recorder waits")
+
+
+PAUSES: tuple[dict[str, float], ...] = (
+    {},
+    {"gap": 0.2, "backpressure": 0.2, "load_gap": 0.2},
+    {"gap": 0.5, "backpressure": 0.8, "load_gap": 0.5},
+    {"backpressure": 0.95},
+    {"gap": 0.9},
+)
+"""Those of the cycle-by-cycle bench."""
+
+
+def examples(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """As many examples, the same each time."""
+    drawn: list[Any] = []
+
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(example: Any) -> None:
+        drawn.append(example)
+
+    draw()
+    return drawn
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, config: FabricConfig) -> tuple[MemoryImage, NDArray[np.uint64]]:
+    """A random network and the words of its input, as in the equality tests."""
+    program: Program = draw(image_programs(config) if config.images else programs(config))
+    counts = draw(events(program.network, 2 * config.slots + 2))
+    names = st.sampled_from([p.name for p in program.network.populations])
+    image = program.image.with_traces(draw(st.sets(names)) if config.traces else set())
+    words = np.concatenate(host_words(image, counts))
+    order = draw(st.none() | seeds())
+    return image, words if order is None else shuffled(np.random.default_rng(order), words)
+
+
+def of_fabric(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
+) -> Iterator[Recording]:
+    """Recordings of random networks, each with other pauses."""
+    for number, (image, words) in enumerate(examples(scenarios(config), count)):
+        pauses = PAUSES[number % len(PAUSES)]
+        scenario = Scenario(words.tolist(), seed=number, reads=100, **pauses)
+        yield record(image, scenario, inputs, outputs)
+
+
+def of_random_words(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
+) -> Iterator[Recording]:
+    """Words that no host sends, as in the equality tests."""
+    limits = [1 << field.width for field in config.host_in.fields]
+    names = [field.name for field in config.host_in.fields]
+    for number, (image, _) in enumerate(examples(scenarios(config), count)):
+        rng = np.random.default_rng(number)
+        window = config.control_row.unpack(image.control)["window"]
+        words = []
+        for _ in range(100):
+            fields = dict(zip(names, (int(rng.integers(top)) for top in limits), strict=True))
+            fields["step"] = int(rng.random() < 0.3 and fields["step"])
+            if not fields["step"]:
+                fields["ahead"] %= config.slots - window
+            words.append(config.host_in.pack(fields))
+        scenario = Scenario(words, seed=number, reads=100)
+        yield record(without_groups(rng, image), scenario, inputs, outputs)
+
+
+# Meshes.
+
+
+def of_mesh(stimuli: Stimuli, inputs: Sequence[Port], outputs: Sequence[Port]) -> Recording:
+    """What a mesh of routers is given, until it is at rest, and its probe."""
+    config = stimuli.config
+    rows: list[tuple[Values, Values]] = []
+    for tile, table in enumerate(stimuli.tables):
+        for route, row in enumerate(table):
+            fields = {"tile": tile, "target": LoadTarget.ROUTE, "address": route, "data": row}
+            rows.append(({"load__valid": 1, "load__payload": config.load.pack(fields)}, {}))
+    quiet = 0
+    for offers, ready, probe in golden_clocks(stimuli):
+        lanes = sum(
+            (1 << 63 | offer) << 64 * source
+            for source, offer in enumerate(offers)
+            if offer is not None
+        )
+        listening = sum(bit << tile for tile, bit in enumerate(ready))
+        rows.append(({"offers": lanes, "listening": listening}, {"probe": probe}))
+        waiting = len(rows) < int(stimuli.births.max()) or any(o is not None for o in offers)
+        quiet = 0 if waiting else quiet + 1
+        if quiet > 200:
+            break
+    return Recording.of(inputs, outputs, rows)
