@@ -27,6 +27,8 @@ class Fabric(wiring.Component):
         Add the output `probe`, which shows every stream, memory write and counter to a bench.
     contents
         Initial contents of its memories and of the control register.
+    status
+        Add the output `occupied`.
 
     Members
     -------
@@ -39,15 +41,23 @@ class Fabric(wiring.Component):
     read : In(read_signature(config))
         With `readable` only: reads the memories of a fabric at rest.
     counters : Out(config.counters)
+    occupied : Out(1)
+        With `status` only: `tree_depth` clocks ago an event, whenever it is due, was in a router
+        or had groups not yet issued.
     probe : Out(config.probe.width)
         With `probe` only: the streams, writes and counters of the clock before.
     """
 
     def __init__(
-        self, config: FabricConfig, probe: bool = False, contents: Contents = NOTHING
+        self,
+        config: FabricConfig,
+        probe: bool = False,
+        contents: Contents = NOTHING,
+        status: bool = False,
     ) -> None:
         self.config = config
         self.has_probe = probe
+        self.has_status = status
         self.contents = contents
         members = {
             "host_in": In(stream.Signature(struct(config.host_in))),
@@ -56,6 +66,8 @@ class Fabric(wiring.Component):
             **read_member(config),
             "counters": Out(struct(config.counters)),
         }
+        if status:
+            members["occupied"] = Out(1)
         if probe:
             members["probe"] = Out(config.probe.width)
         super().__init__(members)
@@ -94,6 +106,7 @@ class Fabric(wiring.Component):
         if config.tiles == 1:
             self._loop_back(m, sequencer, tiles[0])
             busy = [tiles[0].busy]
+            occupied = [tiles[0].occupied]
             dropped: list[Value | int] = [0]
         else:
             m.submodules.mesh = mesh = Mesh(config, self.contents)
@@ -112,10 +125,15 @@ class Fabric(wiring.Component):
                 parts.append(mesh.reads[number])
             self._to_host(m, sequencer, collector.host)
             busy = [tile.busy | mesh.pending[number] for number, tile in enumerate(tiles)]
+            occupied = [
+                tile.occupied | mesh.occupied[number] for number, tile in enumerate(tiles)
+            ]
             dropped = list(mesh.dropped)
             m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
             links = mesh.links
         m.d.comb += sequencer.busy.eq(any_of(m, busy, depth))
+        if self.has_status:
+            m.d.comb += self.occupied.eq(any_of(m, occupied, depth))
         if config.readable:
             self._read(m, reads)
 

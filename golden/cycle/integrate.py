@@ -158,6 +158,11 @@ class Integrate:
         return (self.d_valid and self.d_slot == slot) or (self.x_valid and self.x_slot == slot)
 
     @property
+    def occupied(self) -> bool:
+        """Whether W, D or X holds an event; W holds none while D is empty."""
+        return self.d_valid or self.x_valid
+
+    @property
     def empty(self) -> bool:
         """Whether D, X, R and A are empty and no dropped event is left to count."""
         return (

@@ -5,14 +5,11 @@ attribute a register or memory of the same name. This file joins the blocks and 
 Load port, Arbiter, Counters and Probe.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from typing import TypeVar
 
-from spikeloom.golden.cycle.collector import Collector
 from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.full_fire import FullFire
-from spikeloom.golden.cycle.mesh import Mesh
+from spikeloom.golden.cycle.interconnect import Interconnect, through
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
 from spikeloom.golden.cycle.sequencer import DONE, Sequencer
 from spikeloom.golden.cycle.tile import Tile, TileShifts
@@ -33,8 +30,6 @@ one population of the largest tile, is about 2**16 clocks."""
 STEP_PACKET = int(PacketKind.STEP)
 """The STEP packet; all its other fields are 0."""
 
-T = TypeVar("T")
-
 
 class ProbeShifts:
     """Bit offsets in the probe word of the first field of each stream and of the first counter.
@@ -54,34 +49,6 @@ class ProbeShifts:
         for tile in range(config.tiles):
             names = [*(port.name.lower() for port in config.links(tile)), "event"]
             self.tiles.append((at[f"{tile}.{names[0]}.valid"], at[f"{tile}.event.valid"]))
-
-
-class Interconnect:
-    """Mesh, collector and register trees between the sequencer and the tiles.
-
-    Each deque is a tree of `tree_depth` registers, the newest value last: command, slot and load
-    word on the way to the tiles, `busy` and `collecting` on the way back. `active` is the set of
-    tiles that are not at rest.
-    """
-
-    __slots__ = ("active", "busy", "collecting", "collector", "commands", "loads", "mesh", "slots")
-
-    def __init__(self, config: FabricConfig, trace: bool) -> None:
-        self.mesh = Mesh(config, trace)
-        self.collector = Collector(config)
-        self.active: set[int] = set()
-        depth = config.tree_depth
-        self.commands: deque[Command | None] = deque([None] * depth)
-        self.slots = deque([0] * depth)
-        self.loads: deque[int | None] = deque([None] * depth)
-        self.busy = deque([False] * depth)
-        self.collecting = deque([False] * depth)
-
-
-def through(line: deque[T], value: T) -> T:
-    """Shift `value` into a line of registers; returns the value that leaves it in this clock."""
-    line.append(value)
-    return line.popleft()
 
 
 class CycleModel:
@@ -149,6 +116,13 @@ class CycleModel:
             counts = zip(TILE_COUNTERS, self._counts(tile), strict=True)
             values |= {f"{name}.{tile}": count for name, count in counts}
         return values
+
+    @property
+    def occupied(self) -> bool:
+        """Whether an event is in a router, or in W, D or X of a tile."""
+        between = self.interconnect
+        flying = between is not None and any(between.mesh.flying)
+        return flying or any(tile.integrate.occupied for tile in self.tiles)
 
     def load(self, image: MemoryImage) -> None:
         """Write all rows of `image` without advancing the clock."""

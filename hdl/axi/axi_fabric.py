@@ -57,7 +57,7 @@ class AxiFabric(wiring.Component):
         m.d.comb += [clock.clk.eq(self.aclk), clock.rst.eq(~self.aresetn)]
 
         reset = Signal()
-        fabric = Fabric(config)
+        fabric = Fabric(config, status=True)
         events = fifo.SyncFIFO(width=config.host_in.width, depth=2)
         m.submodules.fabric = ResetInserter(reset)(fabric)
         m.submodules.events = ResetInserter(reset)(events)
@@ -100,7 +100,9 @@ class AxiFabric(wiring.Component):
         m.submodules.registers = registers = FabricRegisters(config)
         wiring.connect(m, wiring.flipped(self.s_axi), registers.bus)
         m.d.comb += [
-            registers.busy.eq((open_steps != 0) | (marks_due != 0) | events.r_rdy),
+            registers.busy.eq(
+                (open_steps != 0) | (marks_due != 0) | events.r_rdy | fabric.occupied
+            ),
             registers.waiting.eq(packets.r_rdy),
             registers.counters.eq(fabric.counters),
             reset.eq(registers.reset),

@@ -68,6 +68,8 @@ class AddressGeneration(wiring.Component):
         Slot that `pending` is about.
     pending : Out(1)
         An event due in `slot` is in the skid register or in stage D.
+    occupied : Out(1)
+        An event is.
     error : Out(1)
         An event is dropped in this clock, because its connection or axon does not exist.
     """
@@ -83,6 +85,7 @@ class AddressGeneration(wiring.Component):
                 **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
+                "occupied": Out(1),
                 "error": Out(1),
             }
         )
@@ -123,6 +126,7 @@ class AddressGeneration(wiring.Component):
             self.pending.eq(
                 (d_valid & (d_event.slot == self.slot)) | (w_valid & (w_event.slot == self.slot))
             ),
+            self.occupied.eq(d_valid | w_valid),
         ]
         m.d.sync += self.error.eq(d_take & ~exists)
         with m.If(~w_valid):

@@ -83,6 +83,8 @@ class Integrate(wiring.Component):
         Slot that `pending` is about.
     pending : Out(1)
         An event due in `slot` has a group that is not yet issued.
+    occupied : Out(1)
+        An event has.
     synapses : Out
         Synapses of the segment that begins in this clock, 0 if none does.
     stalled : Out(1)
@@ -104,6 +106,7 @@ class Integrate(wiring.Component):
                 **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
+                "occupied": Out(1),
                 "synapses": Out(config.connection_row.fields[-1].width),
                 "stalled": Out(1),
                 "error": Out(1),
@@ -196,6 +199,7 @@ class Integrate(wiring.Component):
             self.stalled.eq(x_valid & self.fetch.valid),
             self.synapses.eq(Mux(issue & x.begins, event.synapses, 0)),
             self.pending.eq(generation.pending | (x_valid & (event.slot == self.slot))),
+            self.occupied.eq(generation.occupied | x_valid),
         ]
         with m.If(taken):
             m.d.sync += [

@@ -39,6 +39,8 @@ class Tile(wiring.Component):
         The step being fired.
     busy : Out(1)
         Fire or emit is not idle, or an event due in `slot` has groups not yet issued.
+    occupied : Out(1)
+        An event, whenever it is due, has groups not yet issued.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
@@ -61,6 +63,7 @@ class Tile(wiring.Component):
                 "fire": In(Command(config)),
                 "slot": In(config.slot_width),
                 "busy": Out(1),
+                "occupied": Out(1),
                 "load": In(load_signature(config)),
                 **read_member(config),
                 "synapses": Out(config.connection_row.fields[-1].width),
@@ -108,6 +111,7 @@ class Tile(wiring.Component):
             fire.popped.eq(emit.popped),
             integrate.slot.eq(self.slot),
             self.busy.eq(~fire.idle | ~emit.idle | integrate.pending),
+            self.occupied.eq(integrate.occupied),
             self.synapses.eq(integrate.synapses),
             self.fired.eq(fire.fired),
             self.stalled.eq(integrate.stalled),

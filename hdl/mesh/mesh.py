@@ -40,6 +40,8 @@ class Mesh(wiring.Component):
         The slot that is being fired.
     pending : Out(tiles)
         The routers that hold a packet due in `slot`.
+    occupied : Out(tiles)
+        The routers that hold a packet.
     dropped : Out(3).array(tiles)
         For each router how many packets it drops in this clock: their route has no port there.
 
@@ -68,6 +70,7 @@ class Mesh(wiring.Component):
                 **({"reads": reads} if config.readable else {}),
                 "slot": In(config.slot_width),
                 "pending": Out(config.tiles),
+                "occupied": Out(config.tiles),
                 "dropped": Out(3).array(config.tiles),
             }
         )
@@ -86,6 +89,7 @@ class Mesh(wiring.Component):
             m.d.comb += [
                 router.slot.eq(self.slot),
                 self.pending[tile].eq(router.pending),
+                self.occupied[tile].eq(router.occupied),
                 self.dropped[tile].eq(router.dropped),
             ]
             for port, facing in FACING.items():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -51,6 +51,8 @@ class RouterInput(wiring.Component):
         The slot that is being fired.
     pending : Out(1)
         Holds a packet due in `slot`.
+    occupied : Out(1)
+        Holds a packet.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RouterInput(wiring.Component):
                 "dropped": Out(1),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
+                "occupied": Out(1),
             }
         )
 
@@ -134,7 +137,10 @@ class RouterInput(wiring.Component):
         here = [l_valid & (l_packet.slot == self.slot)]
         for number in range(config.buffer):
             here.append(queue[number].wants.any() & (queue[number].packet.slot == self.slot))
-        m.d.comb += self.pending.eq(Cat(here).any())
+        m.d.comb += [
+            self.pending.eq(Cat(here).any()),
+            self.occupied.eq(l_valid | (level != 0)),
+        ]
         if config.readable:
             found = connect_read(m, self.read, {ReadTarget.ROUTE: route_read})
             m.d.comb += self.read.data.eq(found)
@@ -244,6 +250,8 @@ class Router(wiring.Component):
         The slot that is being fired.
     pending : Out(1)
         Holds a packet due in `slot`.
+    occupied : Out(1)
+        Holds a packet.
     dropped : Out(3)
         Number of packets dropped in this clock: their route has no port here.
     """
@@ -261,6 +269,7 @@ class Router(wiring.Component):
                 **read_member(config),
                 "slot": In(config.slot_width),
                 "pending": Out(1),
+                "occupied": Out(1),
                 "dropped": Out(3),
             }
         )
@@ -289,6 +298,7 @@ class Router(wiring.Component):
             connect(m, flipped(self.load), unit.load)
             m.d.comb += unit.slot.eq(self.slot)
         pending = [unit.pending for unit in inputs.values()]
+        occupied: list[Value] = [unit.occupied for unit in inputs.values()]
 
         for port in exits:
             feeding = [entry for entry in entries if port in inputs[entry].turns]
@@ -297,6 +307,7 @@ class Router(wiring.Component):
             connect(m, unit.packet, flipped(self.outputs[port]))
             m.d.comb += unit.slot.eq(self.slot)
             pending.append(unit.pending)
+            occupied.append(unit.packet.valid)
             for number, entry in enumerate(feeding):
                 bit = inputs[entry].turns.index(port)
                 m.d.comb += [
@@ -307,6 +318,7 @@ class Router(wiring.Component):
 
         m.d.comb += [
             self.pending.eq(Cat(pending).any()),
+            self.occupied.eq(Cat(occupied).any()),
             self.dropped.eq(sum(unit.dropped for unit in inputs.values())),
         ]
         if config.readable:

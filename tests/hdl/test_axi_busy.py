@@ -1,14 +1,23 @@
 """AXI registers: no memory is loaded between an event and the step that it is due in."""
 
+import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from numpy.typing import NDArray
 
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.axi.buses import Response
 from spikeloom.hdl.axi.registers import Register
+from spikeloom.mapping.plan import map_network
 
 CONFIG = FabricConfig(
     lanes=2,
@@ -30,14 +39,20 @@ class Host:
     """The host of an `AxiFabric`, which it clocks."""
 
     def __init__(self, ctx: Any, dut: AxiFabric) -> None:
-        self.ctx, self.dut = ctx, dut
-        self.packets: list[dict[str, int]] = []
+        self.ctx, self.dut, self.config = ctx, dut, dut.config
+        self.heard: list[int] = []
+        self.steps = 0  # STEP packets heard
+
+    @property
+    def packets(self) -> list[dict[str, int]]:
+        return [self.config.host_out.unpack(packet) for packet in self.heard]
 
     async def tick(self, clocks: int = 1) -> None:
         ctx, dut = self.ctx, self.dut
         for _ in range(clocks):
             if ctx.get(dut.m_axis_packets.tvalid):
-                self.packets.append(CONFIG.host_out.unpack(ctx.get(dut.m_axis_packets.tdata)))
+                self.heard.append(ctx.get(dut.m_axis_packets.tdata))
+                self.steps += ctx.get(dut.m_axis_packets.tlast)
             ctx.set(dut.aclk, 1)
             await ctx.delay(1e-8)
             ctx.set(dut.aclk, 0)
@@ -80,34 +95,64 @@ class Host:
         await self.tick()
         return int(value)
 
-    async def prepare(self, target: LoadTarget, row: int, data: int) -> None:
+    async def prepare(self, target: int, row: int, data: int, tile: int = 0) -> None:
         """Everything of a load word but its commit."""
+        await self.write(Register.LOAD_TILE, tile)
         await self.write(Register.LOAD_TARGET, target)
         await self.write(Register.LOAD_ADDRESS, row)
-        for n in range(-(-CONFIG.load.fields[-1].width // 32)):
+        for n in range(-(-self.config.load.fields[-1].width // 32)):
             await self.write(Register.LOAD_DATA + 4 * n, data >> 32 * n & 0xFFFFFFFF)
 
-    async def load(self, target: LoadTarget, row: int, data: int) -> None:
-        await self.prepare(target, row, data)
+    async def load(self, target: int, row: int, data: int, tile: int = 0) -> None:
+        await self.prepare(target, row, data, tile)
         assert await self.write(Register.LOAD_COMMIT, 0) == Response.OKAY
+
+    async def offer(self, word: int) -> None:
+        """A word of `host_in`."""
+        ctx, stream = self.ctx, self.dut.s_axis_events
+        ctx.set(stream.tdata, word)
+        ctx.set(stream.tvalid, 1)
+        while not ctx.get(stream.tready):
+            await self.tick()
+        await self.tick()
+        ctx.set(stream.tvalid, 0)
 
     async def send(self, **fields: int) -> None:
         """A word of `host_in`, and the clocks in which it reaches the fabric."""
-        ctx, stream = self.ctx, self.dut.s_axis_events
-        ctx.set(stream.tdata, CONFIG.host_in.pack(fields))
-        ctx.set(stream.tvalid, 1)
-        await self.tick()
-        ctx.set(stream.tvalid, 0)
+        await self.offer(self.config.host_in.pack(fields))
         await self.tick(3)
+
+    async def complete(self, steps: int) -> None:
+        """Wait until so many steps are complete."""
+        while self.steps < steps:
+            await self.tick()
+
+    def states(self, image: MemoryImage) -> NDArray[np.int64]:
+        """Those of `b` after the last step, all steps heard being one sample."""
+        packets = np.array(self.heard, np.uint64)
+        clocks = np.zeros(packets.size, np.uint64)
+        return decode_packets(image, clocks, packets, 1, self.steps).states["b"][0]
+
+
+def play(config: FabricConfig, bench: Callable[[Host], Awaitable[None]]) -> None:
+    """Run `bench` with the host of a fabric."""
+
+    async def started(ctx: Any) -> None:
+        host = Host(ctx, dut)
+        await host.start()
+        await bench(host)
+
+    dut = AxiFabric(config)
+    simulator = Simulator(dut)
+    simulator.add_testbench(started)
+    simulator.run()
 
 
 @pytest.mark.parametrize("ahead", range(CONFIG.slots))
 def test_no_load_between_an_event_and_its_step(ahead: int) -> None:
     """Each group of the event's synapses takes the weights loaded before it."""
 
-    async def bench(ctx: Any) -> None:
-        host = Host(ctx, dut)
-        await host.start()
+    async def bench(host: Host) -> None:
         connection = {"sources": 1, "groups": GROUPS, "synapses": CONFIG.neurons}
         await host.load(LoadTarget.CONNECTION, 0, CONFIG.connection_row.pack(connection))
         population = {"neurons": CONFIG.neurons, "retain": 4096, "readout": 1}
@@ -134,18 +179,13 @@ def test_no_load_between_an_event_and_its_step(ahead: int) -> None:
         assert await host.read(Register.STATUS) & 1 == 0
         assert await host.write(Register.LOAD_COMMIT, 0) == Response.OKAY
 
-    dut = AxiFabric(CONFIG)
-    simulator = Simulator(dut)
-    simulator.add_testbench(bench)
-    simulator.run()
+    play(CONFIG, bench)
 
 
 def test_a_reset_ends_the_wait_for_a_step() -> None:
     """The event that was waiting is gone."""
 
-    async def bench(ctx: Any) -> None:
-        host = Host(ctx, dut)
-        await host.start()
+    async def bench(host: Host) -> None:
         await host.prepare(LoadTarget.WEIGHT, 0, 1)
         await host.send(index=0, ahead=2)
         assert await host.read(Register.STATUS) & 1 == 1
@@ -154,7 +194,100 @@ def test_a_reset_ends_the_wait_for_a_step() -> None:
         assert await host.read(Register.STATUS) & 1 == 0
         assert await host.write(Register.LOAD_COMMIT, 0) == Response.OKAY
 
-    dut = AxiFabric(CONFIG)
-    simulator = Simulator(dut)
-    simulator.add_testbench(bench)
-    simulator.run()
+    play(CONFIG, bench)
+
+
+def row_of(tiles: int) -> FabricConfig:
+    return dataclasses.replace(
+        CONFIG, columns=tiles, neurons=40, weight_words=128, queue=8, routes=4
+    )
+
+
+def two_populations(*connections: Connection) -> Network:
+    populations = (
+        Population("a", 4, np.zeros(4, np.int64), threshold=5),
+        Population("b", 36, np.zeros(36, np.int64), decay=4096, spiking=False),
+    )
+    return Network((Input("in", 1),), populations, connections)
+
+
+async def load(
+    host: Host, image: MemoryImage
+) -> dict[tuple[LoadTarget, int], list[tuple[int, int]]]:
+    """Load what is not 0; returns it: row and data, by target and tile."""
+    rows: dict[tuple[LoadTarget, int], list[tuple[int, int]]] = {}
+    for word in image.load_words():
+        fields = image.config.load.unpack(word)
+        tile, target, row, data = (fields[n] for n in ("tile", "target", "address", "data"))
+        if data:
+            await host.load(target, row, data, tile)
+            rows.setdefault((LoadTarget(target), tile), []).append((row, data))
+    return rows
+
+
+@pytest.mark.parametrize(("columns", "depth"), [(1, 0), (2, 1)])
+def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int) -> None:
+    """Spikes with a delay still add weights after the STEP packet: the weights loaded before."""
+    config = row_of(columns)
+    assert config.tree_depth == depth
+    network = two_populations(
+        Connection("in", "a", np.full((1, 4), 9)),
+        Connection("a", "b", 1 + np.arange(4 * 36).reshape(4, 36) % 7, 1),
+    )
+    image = map_network(network, config, frozenset(), frozenset({"b"}))
+    counts = check_inputs(network, np.array([[1], [0]]))
+    (words,) = host_words(image, counts)
+
+    async def bench(host: Host) -> None:
+        rows = await load(host, image)
+        tile = max(tile for target, tile in rows if target == LoadTarget.WEIGHT)
+        row, _ = rows[LoadTarget.WEIGHT, tile][-1]
+        await host.prepare(LoadTarget.WEIGHT, row, 0x7F7F, tile)
+        refused = 0
+        for word in words.tolist():
+            await host.offer(word)
+            if word & 1:
+                await host.complete(host.steps + 1)
+                while await host.write(Register.LOAD_COMMIT, 0) != Response.OKAY:
+                    refused += 1
+                await host.write(Register.LOAD_ADDRESS, row)
+        assert np.array_equal(host.states(image), simulate(network, counts).states["b"][0])
+        assert refused
+
+    play(config, bench)
+
+
+@pytest.mark.parametrize(("columns", "target"), [(1, LoadTarget.WEIGHT), (2, LoadTarget.ROUTE)])
+def test_an_event_beside_a_load_word(columns: int, target: LoadTarget) -> None:
+    """However close it comes, it meets the word if the bus says OKAY, else what was there."""
+    config = row_of(columns)
+    network = two_populations(Connection("in", "b", np.full((1, 36), 3)))
+    image = map_network(network, config, frozenset(), frozenset({"b"}))
+    event, mark = host_words(image, check_inputs(network, np.array([[1]])))[0].tolist()
+
+    async def bench(host: Host) -> None:
+        ctx, dut = host.ctx, host.dut
+        # The first row that the event meets in tile 0: as it is in the image, or 0.
+        row, data = (await load(host, image))[target, 0][0]
+        is_right, answers = True, set()
+        for clock in range(8):
+            await host.prepare(target, row, 0 if is_right else data)
+            for name in ("awvalid", "wvalid"):
+                ctx.set(getattr(dut.s_axi, name), 1)
+            ctx.set(dut.s_axi.awaddr, Register.LOAD_COMMIT)
+            ctx.set(dut.s_axis_events.tdata, event)
+            for now in range(12):
+                ctx.set(dut.s_axis_events.tvalid, now == clock)
+                if ctx.get(dut.s_axi.bvalid):
+                    answers.add(ctx.get(dut.s_axi.bresp))
+                    is_right ^= ctx.get(dut.s_axi.bresp) == Response.OKAY
+                await host.tick()
+                for name in ("awvalid", "wvalid"):
+                    ctx.set(getattr(dut.s_axi, name), 0)
+            await host.offer(mark)
+            await host.complete(1)
+            assert min(host.states(image)) == 3 * is_right
+            host.heard, host.steps = [], 0
+        assert answers == {Response.OKAY, Response.SLVERR}
+
+    play(config, bench)

@@ -67,7 +67,7 @@ def components() -> dict[type, list[wiring.Component]]:
             None,
         )
         Fragment.get(AxiFabric(EVERYTHING), None)
-        Fragment.get(Fabric(EVERYTHING, probe=True), None)
+        Fragment.get(Fabric(EVERYTHING, probe=True, status=True), None)
     return instances
 
 
