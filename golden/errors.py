@@ -1,4 +1,4 @@
-"""The exception for errors that a user can cause, and a warning."""
+"""The exceptions for errors that a user can cause and for faulty devices, and a warning."""
 
 
 class SpikeloomError(ValueError):
@@ -14,3 +14,7 @@ class SpikeloomWarning(UserWarning):
 
     The message is one line: what is odd, where, and the remedy. The command line prints it.
     """
+
+
+class FaultyDevice(RuntimeError):
+    """A device sent impossible packets: it is broken, or built for another image."""

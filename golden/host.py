@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import ImageShape
+from spikeloom.golden.errors import FaultyDevice
 from spikeloom.golden.memory_image import MemoryImage, Sender
 from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
 from spikeloom.golden.step.neuron import Spikes
@@ -71,10 +72,6 @@ def _address(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) 
 
 _VALUES = {PacketKind.STATE: "state", PacketKind.CURRENT: "synaptic current"}
 """The kinds of packets that carry a value, with its name."""
-
-
-class FaultyDevice(RuntimeError):
-    """A device sent impossible packets: it is broken, or built for another image."""
 
 
 @dataclass(frozen=True)

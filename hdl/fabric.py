@@ -125,9 +125,7 @@ class Fabric(wiring.Component):
                 parts.append(mesh.reads[number])
             self._to_host(m, sequencer, collector.host)
             busy = [tile.busy | mesh.pending[number] for number, tile in enumerate(tiles)]
-            occupied = [
-                tile.occupied | mesh.occupied[number] for number, tile in enumerate(tiles)
-            ]
+            occupied = [tile.occupied | mesh.occupied[number] for number, tile in enumerate(tiles)]
             dropped = list(mesh.dropped)
             m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
             links = mesh.links

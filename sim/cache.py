@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -133,7 +134,23 @@ def _sweep(parent: Path) -> None:
     for path in parent.glob(f"{_WORK}*"):
         with _locked():
             if not _in_use(path):
+                _end_processes(path)
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _end_processes(path: Path) -> None:
+    """End the compilers that a killed process left at work in its directory.
+
+    They are known by their working directory or their arguments. Where there is no `/proc`, they
+    end by themselves, and what they write is removed by the next sweep.
+    """
+    own = f"{path}/".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            place = (process / "cwd").readlink()
+            arguments = (process / "cmdline").read_bytes()
+            if f"{place}/".encode().startswith(own) or own in arguments:
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _in_use(path: Path) -> bool:

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim.verilator import build

@@ -10,16 +10,20 @@ Load a network, compile it and run it on the RTL:
 A network of integers is made of `Network`, `Population`, `Connection` and so on, and compiled too.
 """
 
-from spikeloom.compiler import compile
-from spikeloom.devices.backends import open
-from spikeloom.devices.device import Run
-from spikeloom.golden.convolution import Convolution
-from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
-from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import FabricConfig, Reset
-from spikeloom.importer.lava_net import load_lava_net
-from spikeloom.importer.load import load_nir
-from spikeloom.program import Program
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spikeloom.compiler import compile
+    from spikeloom.devices.backends import open
+    from spikeloom.devices.device import Run
+    from spikeloom.golden.convolution import Convolution
+    from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+    from spikeloom.golden.network import Connection, Input, Network, Population
+    from spikeloom.golden.spec import FabricConfig, Reset
+    from spikeloom.importer.lava_net import load_lava_net
+    from spikeloom.importer.load import load_nir
+    from spikeloom.program import Program
 
 __all__ = [
     "Connection",
@@ -38,3 +42,35 @@ __all__ = [
     "load_nir",
     "open",
 ]
+
+_HOMES = {
+    "Connection": "spikeloom.golden.network",
+    "Convolution": "spikeloom.golden.convolution",
+    "FabricConfig": "spikeloom.golden.spec",
+    "Input": "spikeloom.golden.network",
+    "Network": "spikeloom.golden.network",
+    "Population": "spikeloom.golden.network",
+    "Program": "spikeloom.program",
+    "Reset": "spikeloom.golden.spec",
+    "Run": "spikeloom.devices.device",
+    "SpikeloomError": "spikeloom.golden.errors",
+    "SpikeloomWarning": "spikeloom.golden.errors",
+    "compile": "spikeloom.compiler",
+    "load_lava_net": "spikeloom.importer.lava_net",
+    "load_nir": "spikeloom.importer.load",
+    "open": "spikeloom.devices.backends",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for: all of it takes a second, which `spikeloom --help` has not."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

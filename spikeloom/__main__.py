@@ -1,6 +1,16 @@
-"""`python -m spikeloom` is the command `spikeloom`."""
+"""The command `spikeloom`, which is also `python -m spikeloom`."""
 
-from spikeloom.cli import main
+import importlib
+
+from spikeloom.interrupts import ending_at_once
+
+
+def main() -> None:
+    """Entry point of `spikeloom.cli`, quiet about Ctrl-C from the first import on."""
+    with ending_at_once():
+        cli = importlib.import_module("spikeloom.cli")
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

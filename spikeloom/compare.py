@@ -17,9 +17,9 @@ from spikeloom.devices.readback import table_rows
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.host import FaultyDevice, host_words
+from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.progress import task
 from spikeloom.golden.step.run import check_inputs, simulate

@@ -1,18 +1,19 @@
 """Writes files atomically: they appear complete or not at all."""
 
 import errno
+import importlib
 import io
 import os
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from spikeloom.golden.errors import SpikeloomError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -88,8 +89,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_arrays(path: str | os.PathLike[str], arrays: "Mapping[str, NDArray[Any]]") -> None:
     """Write a compressed .npz to exactly `path`, whatever its suffix; see `write_bytes`."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    importlib.import_module("numpy").savez_compressed(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getvalue())

@@ -9,7 +9,8 @@ from locking import one_at_a_time
 
 from spikeloom.golden.contents import NOTHING, Contents
 from spikeloom.golden.convolution import Convolution
-from spikeloom.golden.host import FaultyDevice, decode_packets, host_words
+from spikeloom.golden.errors import FaultyDevice
+from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget

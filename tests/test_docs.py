@@ -15,7 +15,7 @@ import pytest
 from locking import one_at_a_time
 
 import spikeloom
-from spikeloom.cli import cli
+from spikeloom.cli.commands import COMMANDS
 from spikeloom.demo import mnist_program
 from spikeloom.sim.runner import Simulation
 
@@ -119,4 +119,4 @@ def test_every_command_that_the_readme_shows_exists() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^\$ spikeloom (\w+)", text, re.M)
     assert shown
-    assert set(shown) <= set(cli.commands)
+    assert set(shown) <= set(COMMANDS)

@@ -54,7 +54,7 @@ ROOMS = {
         ("registry", "flow"),
     ),
     "spikeloom": (
-        ("files", "bounded", "events"),
+        ("files", "bounded", "events", "interrupts"),
         ("evaluation",),
         ("importer",),
         ("quantise",),
@@ -323,7 +323,7 @@ def test_packaging_facts() -> None:
     assert facts["requires-python"] == ">=3.11"
     assert facts["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
-    assert facts["scripts"] == {"spikeloom": "spikeloom.cli:main"}
+    assert facts["scripts"] == {"spikeloom": "spikeloom.__main__:main"}
     assert facts["readme"] == "README.md"
     assert tool["pytest"]["ini_options"]["filterwarnings"] == ["error"]
     assert tool["mypy"]["strict"] is True

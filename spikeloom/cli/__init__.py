@@ -10,14 +10,11 @@ import warnings
 
 import click
 
-from spikeloom.cli import choosing, comparing, completion, hardware, programs, runs, storage
-from spikeloom.cli.output import Terminal, plain, with_levels
-from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.cli.commands import Commands
+from spikeloom.cli.output import Terminal, plain
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError, SpikeloomWarning
 from spikeloom.golden.progress import watched
-
-_INTERRUPTED = 130
-
+from spikeloom.interrupts import INTERRUPTED
 
 _STATUS = """\b
 Exit status:
@@ -28,26 +25,25 @@ Exit status:
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_STATUS)
+_HELP = """Spiking networks from NIR to RTL, compared with a golden model on every clock.
+
+\b
+Examples:
+  spikeloom compile model.nir --dt 1e-3
+  spikeloom compare model.loom events.npy --labels labels.npy --float model.nir
+  spikeloom COMMAND --help
+"""
+
+
+@click.group(
+    cls=Commands,
+    help=_HELP,
+    epilog=_STATUS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="spikeloom")
 def cli() -> None:
-    r"""Spiking networks from NIR to RTL, compared with a golden model on every clock.
-
-    \b
-    Examples:
-      spikeloom compile model.nir --dt 1e-3
-      spikeloom compare model.loom events.npy --labels labels.npy --float model.nir
-      spikeloom COMMAND --help
-    """
-
-
-for command in (
-    *(programs.compile_command, programs.info, choosing.choose_command, hardware.verilog),
-    *(runs.sim, runs.run_command, runs.bench_command, comparing.compare_command),
-    *(hardware.build_command, hardware.flash_command, runs.demo, storage.cache_command),
-    completion.completion_command,
-):
-    cli.add_command(with_levels(command))
+    """All commands."""
 
 
 def main() -> None:
@@ -70,7 +66,7 @@ def main() -> None:
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        status = _INTERRUPTED
+        status = INTERRUPTED
     except (SpikeloomError, FaultyDevice) as error:
         click.echo(f"error: {plain(str(error))}", err=True)
         status = 2 if isinstance(error, SpikeloomError) else 1

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikeloom.golden.host import FaultyDevice, decode_packets, host_words
+from spikeloom.golden.errors import FaultyDevice
+from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind
 

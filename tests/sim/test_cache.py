@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,48 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_is_not(root: Path)
         process.wait()
     assert work.name in [entry.path.name for entry in cache.entries()]
     cache.cached("kind", "two", Maker())
+    assert sorted(path.name for path in (root / "kind").iterdir()) == ["one", "two"]
+
+
+ORPHANED = """
+import subprocess, sys
+from spikeloom.sim import cache
+
+def make(directory):
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    inside = subprocess.Popen(sleep, cwd=directory)
+    named = subprocess.Popen([*sleep, "-o", str(directory / "output")])
+    print(inside.pid, named.pid, flush=True)
+    named.wait()
+cache.cached("kind", "other", make)
+"""
+
+
+def running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="no /proc: nothing is found")
+def test_compilers_that_a_killed_process_left_are_ended(root: Path) -> None:
+    command = [sys.executable, "-c", ORPHANED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        orphans = [int(number) for number in process.stdout.readline().split()]
+        cache.cached("kind", "one", Maker())
+        assert all(map(running, orphans))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert all(map(running, orphans))
+    cache.cached("kind", "two", Maker())
+    for _ in range(100):
+        if not any(map(running, orphans)):
+            break
+        time.sleep(0.1)
+    assert not any(map(running, orphans))
     assert sorted(path.name for path in (root / "kind").iterdir()) == ["one", "two"]
 
 

@@ -12,8 +12,7 @@ from small_network import two_layers
 import spikeloom
 from spikeloom.cli import cli
 from spikeloom.compare import compare
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.sim.netlist import netlist

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import nir
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from small_program import SMALL
 
 from spikeloom import cli
 from spikeloom.boards.registry import board as board_named
+from spikeloom.cli.commands import COMMANDS as COMMAND_TABLE
 from spikeloom.devices import simulated
 from spikeloom.devices.device import Run
 from spikeloom.golden.spec import FabricConfig, Reset
@@ -110,6 +112,12 @@ def read_json(name: str) -> dict[str, Any]:
     return values
 
 
+def command_of(name: str) -> click.Command:
+    command = cli.cli.get_command(click.Context(cli.cli), name)
+    assert command is not None
+    return command
+
+
 # Help.
 
 
@@ -120,10 +128,12 @@ def test_help(run: Commands, command: str, flag: str) -> None:
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out.startswith(f"Usage: spikeloom {command} ")
     assert "--help" in outcome.out
+    assert "\\b" not in outcome.out
 
 
 def test_every_option_says_what_it_is_for(run: Commands) -> None:
-    for name, command in cli.cli.commands.items():
+    for name in COMMANDS:
+        command = command_of(name)
         assert command.help, name
         for parameter in command.params:
             if parameter.param_type_name == "option":
@@ -132,9 +142,10 @@ def test_every_option_says_what_it_is_for(run: Commands) -> None:
 
 def test_help_lists_every_command(run: Commands) -> None:
     out = run("--help").out
-    assert list(cli.cli.commands) == COMMANDS
+    assert list(COMMAND_TABLE) == sorted(COMMANDS)
     for command in COMMANDS:
         assert re.search(rf"^  {command} +\w", out, re.M), command
+        assert command_of(command).get_short_help_str(200) == COMMAND_TABLE[command][1]
 
 
 def test_version(run: Commands) -> None:
@@ -737,6 +748,36 @@ def test_ctrl_c_is_one_line_and_not_the_status_of_a_mismatch(
     outcome = run("sim", "small.loom", "events.npy")
     assert (outcome.status, outcome.out) == (130, "")
     assert outcome.err.strip() == "interrupted"
+
+
+@pytest.mark.parametrize("module", ["click", "rich", "numpy", "h5py"])
+def test_ctrl_c_during_imports_is_one_line(run: Commands, module: str) -> None:
+    """Even where a module turns the exception into another, as extension modules do."""
+    (run.folder / f"{module}.py").write_text(
+        "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(20)\nexcept KeyboardInterrupt:\n    raise ImportError('half') from None\n"
+    )
+    path = os.pathsep.join([str(run.folder), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "spikeloom", "info", "small.loom"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_help_imports_no_library_of_numbers_or_hardware() -> None:
+    code = (
+        "import sys\nfrom spikeloom.cli import cli\ntry:\n    cli(['--help'])\n"
+        "except SystemExit:\n    print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "click" in text.split()
+    assert not {"numpy", "amaranth", "nir", "h5py", "cocotb"} & set(text.split())
 
 
 def test_the_cache_is_shown_bounded_and_cleared(

@@ -16,8 +16,7 @@ from spikeloom.devices.device import Run
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.session import encoded
 from spikeloom.devices.simulated import GoldenDevice
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.sim.terminal import Machine
 
 KINDS = ("flipped", "dropped", "doubled", "truncated", "noise", "reset", "restarted")

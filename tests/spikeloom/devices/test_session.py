@@ -31,8 +31,7 @@ from spikeloom.devices.session import Frames, decoded, encoded
 from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden import link as numbers
 from spikeloom.golden.cycle.model import CycleModel
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget

@@ -27,8 +27,7 @@ from spikeloom.devices.backends import open_board
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.examples.mnist import encode
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.host import FaultyDevice
+from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.link import CRC_BYTES, LinkConfig
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import LoadTarget, ReadTarget

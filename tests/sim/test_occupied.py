@@ -33,21 +33,23 @@ def test_it_is_that_of_the_model_in_every_clock(name: str) -> None:
     words = host_words(image, counts)[0].tolist()
     model = CycleModel(config)
     model.load(image)
-    outlived = 0
+    held = outlived = 0  # clocks, steps
 
     async def bench(ctx: Any) -> None:
-        nonlocal outlived
+        nonlocal held, outlived
         for word in image.load_words():
             ctx.set(dut.load.p.as_value(), word)
             ctx.set(dut.load.valid, 1)
             await ctx.tick()
         ctx.set(dut.load.valid, 0)
-        await ctx.tick().repeat(depth)
+        for _ in range(depth):
+            await ctx.tick()
         ctx.set(dut.host_out.ready, 1)
         expected = deque([False] * depth)
         steps = taken = 0
         while steps < STEPS or model.occupied:
             expected.append(model.occupied)
+            held += model.occupied
             assert ctx.get(dut.occupied) == expected.popleft()
             # The next step's events wait, so that none hides those that outlive a step.
             offered = taken < len(words) and steps == sum(word & 1 for word in words[:taken])
@@ -66,4 +68,5 @@ def test_it_is_that_of_the_model_in_every_clock(name: str) -> None:
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert outlived
+    assert held
+    assert outlived or not depth  # a lone tile's events are short
