@@ -21,6 +21,11 @@ GAINS: dict[str, tuple[str, float, Callable[[Floats, float], Floats]]] = {
 }
 """By dialect the framework, its own time step, and r as its exporter writes it."""
 
+LEAST_R = 5.0
+"""Below it, r is more likely a gain than what Rockpool writes for time constants of several dt."""
+
+NEWTON_STEPS = 8
+
 
 def wrote(dialect: str, node: Node, tau: str, shape: Shape, dt: float | None = None) -> bool:
     """Whether r is what this framework writes for the time constant, with its own dt or this."""
@@ -36,6 +41,9 @@ def wrote(dialect: str, node: Node, tau: str, shape: Shape, dt: float | None = N
 def check_origin(node: Node, tau: str, shape: Shape) -> None:
     """Warn of a file that a framework plainly wrote, read under NIR or with another dt."""
     dialect = node.dialect
+    if dialect.name == "rockpool":
+        _check_rockpool(node, tau, shape)
+        return
     for name, (framework, dt, _) in GAINS.items():
         if not wrote(name, node, tau, shape):
             continue
@@ -43,7 +51,7 @@ def check_origin(node: Node, tau: str, shape: Shape) -> None:
             remedy = f'pass dialect="{name}" (--dialect {name})'
             remedy += f" and dt={dt:g}" if name == "rockpool" else " and no dt"
         elif dialect.name == name and dialect.dt != dt:
-            remedy = "leave dt (--dt) out" if name != "rockpool" else f"pass dt={dt:g}"
+            remedy = "leave dt (--dt) out"
         else:
             continue
         node.warn(
@@ -51,3 +59,20 @@ def check_origin(node: Node, tau: str, shape: Shape) -> None:
             f"{framework} {remedy}"
         )
         return
+
+
+def _check_rockpool(node: Node, tau: str, shape: Shape) -> None:
+    """Warn of a dt that is not the one with which Rockpool wrote r, which it does not store."""
+    r, times = (node.each(name, shape, infinite=True) for name in ("r", tau))
+    if not (np.isfinite(r).all() and np.isfinite(times).all() and r.min() > LEAST_R):
+        return
+    steps = np.log1p(1 / r)  # dt / tau, the solution of steps * exp(steps) = 1 / r by Newton
+    for _ in range(NEWTON_STEPS):
+        grown = steps * np.exp(steps)
+        steps -= (grown - 1 / r) / (np.exp(steps) + grown)
+    written = times * steps
+    if same(written, written[:1]) and not wrote("rockpool", node, tau, shape, node.time_step()):
+        node.warn(
+            f"r is what Rockpool writes for this {tau} and a dt of {written[0]:.4g}, not "
+            f"{node.time_step():g}; pass dt={written[0]:.4g} (--dt {written[0]:.4g})"
+        )

@@ -308,6 +308,8 @@ def test_a_file_of_spyx_or_rockpool_under_nir_is_a_warning() -> None:
     with pytest.warns(SpikeloomWarning, match='pass dialect="rockpool" .* dt=0.001'):
         load_nir(source, dt=1e-3)
     assert not load_nir(source, "rockpool", dt=1e-3).warnings
+    with pytest.warns(SpikeloomWarning, match=r"a dt of 0\.001, not 0\.002; pass dt=0\.001"):
+        load_nir(source, "rockpool", dt=2e-3)
 
 
 def test_decays_outside_0_to_1_are_clipped_as_snntorch_does() -> None:

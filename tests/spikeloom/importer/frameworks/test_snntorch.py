@@ -150,6 +150,44 @@ def test_recurrent_layers(
     check_model(model, events(12), {"1.lif": first, "3.lif": second}, **options)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("zero", True), ("subtract", True)),
+        (("none", True), ("zero", False)),
+        (("subtract", False), ("subtract", True)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky"])
+def test_layers_that_reset_differently(
+    kind: str, first: tuple[str, bool], second: tuple[str, bool]
+) -> None:
+    more = {"linear_features": 9} if kind == "RLeaky" else {}
+    resets = [{"reset_mechanism": mechanism, "reset_delay": d} for mechanism, d in (first, second)]
+    layer = neuron(kind, (9,), **resets[0], **more)
+    last = neuron("Leaky", (5,), **resets[1])
+    model = torch.nn.Sequential(torch.nn.Linear(12, 9), layer, torch.nn.Linear(9, 5), last)
+    widen(torch, model, 3.0)
+    options = {
+        "reset": {"1": first[0], "*": second[0]},
+        "reset_delay": {"1": first[1], "3": second[1]},
+    }
+    check_model(model, events(12), {"1.lif" if more else "1": layer, "3": last}, **options)
+
+
+@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky", "RSynaptic"])
+def test_decays_outside_0_to_1_are_clamped(kind: str) -> None:
+    """As learned: snnTorch clamps beta and alpha in every step."""
+    more = {"linear_features": 9} if kind.startswith("R") else {}
+    decays = {"beta": torch.linspace(-0.3, 1.2, 9)}
+    if kind.endswith("Synaptic"):
+        decays["alpha"] = torch.linspace(1.1, -0.2, 9)
+    layer = getattr(snn, kind)(**decays, threshold=torch.ones(9), init_hidden=True, **more)
+    model = torch.nn.Sequential(torch.nn.Linear(12, 9), layer)
+    widen(torch, model, 2.0)
+    check_model(model, events(12), {"1.lif" if more else "1": layer})
+
+
 def test_a_recurrent_synaptic_layer_without_delay_fails_in_snntorch() -> None:
     """If it runs one day, `differences` of the dialect has a line too many."""
     layer = neuron("RSynaptic", (5,), linear_features=5, reset_delay=False)

@@ -18,7 +18,9 @@ spyx = need("spyx.nn", "Spyx")
 Layers = Callable[[Any], list[Any]]
 
 
-def check_layers(make: Layers, shape: tuple[int, ...], out: tuple[int, ...], wide: float) -> None:
+def check_layers(
+    make: Layers, shape: tuple[int, ...], out: tuple[int, ...], wide: float, late: int = 1
+) -> None:
     from spyx.nir import to_nir  # noqa: PLC0415 - after the skip
 
     x = events(*shape)
@@ -38,7 +40,7 @@ def check_layers(make: Layers, shape: tuple[int, ...], out: tuple[int, ...], wid
     expected = np.stack(rasters, 1).reshape(len(x), STEPS, -1)
     network = load_nir(graph, "spyx")
     [(_, last)] = network.outputs
-    check(network, x, {last: expected}, late=1)
+    check(network, x, {last: expected}, late=late)
 
 
 DENSE: dict[str, Layers] = {
@@ -65,6 +67,36 @@ def test_dense_and_recurrent_layers(case: str) -> None:
         return [nnx.Linear(12, 9, rngs=rngs), *DENSE[case](rngs)]
 
     check_layers(make, (12,), (9,) if case.startswith("R") else (5,), 2.0)
+
+
+@pytest.mark.parametrize("beta", [None, 0.8])
+def test_a_psu_lif_is_one_population_and_not_late(beta: float | None) -> None:
+    def alone(rngs: Any) -> list[Any]:
+        return [nnx.Linear(12, 9, rngs=rngs), spyx.PSU_LIF((9,), beta=beta, rngs=rngs)]
+
+    def behind(rngs: Any) -> list[Any]:
+        lif = spyx.LIF((9,), beta=0.8, rngs=rngs)
+        psu = spyx.PSU_LIF((5,), beta=beta, threshold=0.7, rngs=rngs)
+        return [nnx.Linear(12, 9, rngs=rngs), lif, nnx.Linear(9, 5, rngs=rngs), psu]
+
+    def before(rngs: Any) -> list[Any]:
+        return [*alone(rngs), nnx.Linear(9, 5, rngs=rngs), spyx.LIF((5,), beta=0.8, rngs=rngs)]
+
+    check_layers(alone, (12,), (9,), 2.0, late=0)
+    check_layers(behind, (12,), (5,), 3.0, late=0)
+    check_layers(before, (12,), (5,), 3.0, late=1)
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CuBaLIF", "RLIF"])
+def test_decays_outside_0_to_1_are_clipped(kind: str) -> None:
+    def make(rngs: Any) -> list[Any]:
+        layer = getattr(spyx, kind)((9,), rngs=rngs)
+        layer.beta[...] = jnp.linspace(-0.3, 1.2, 9)
+        if kind == "CuBaLIF":
+            layer.alpha[...] = jnp.linspace(1.3, -0.2, 9)
+        return [nnx.Linear(12, 9, rngs=rngs), layer]
+
+    check_layers(make, (12,), (9,), 2.0)
 
 
 def test_convolution_pooling_and_flatten() -> None:
