@@ -176,6 +176,12 @@ class Dialect:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+        for option in ("differences", "unstated"):
+            lines = getattr(self, option)
+            if not isinstance(lines, tuple) or not all(isinstance(line, str) for line in lines):
+                raise SpikeloomError(f"{option} must be a tuple of lines, not {lines!r}")
+        if not isinstance(self.name, str):
+            raise SpikeloomError(f"name must be the name of a framework, not {self.name!r}")
         for option, choices in CHOICES.items():
             value = getattr(self, option)
             # True is 1 and 1.0 in Python, but not here.

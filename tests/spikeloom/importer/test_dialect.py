@@ -250,3 +250,30 @@ def test_options_override() -> None:
 def test_impossible_options(options: dict[str, Any], part: str) -> None:
     with pytest.raises(SpikeloomError, match=part.replace("(", r"\(")):
         resolve("nir", **options)
+
+
+ANYTHING: list[Any] = [
+    [], ["x"], {}, {"a": None}, {"n0": "zero"}, {"*": 1}, 1.5, -1, True, "x", b"x",
+    np.int64(1), np.float32(1e-4), np.float64("nan"), np.inf, 10**400, np.array([1.0, 2.0]),
+    np.array(1), np.array("zero"), np.array(None), object(), len, (1,), ((1,),), ("LIF",),
+    (("LIF", 1),), (("LIF", -1.0),), set(), 1j, range(3), float,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [field.name for field in dataclasses.fields(Dialect)])
+@pytest.mark.filterwarnings("ignore::spikeloom.SpikeloomWarning")
+def test_any_value_is_taken_or_refused_in_one_line(option: str) -> None:
+    source = chain(make(nir.LIF))
+    refusals = []
+    for value in ANYTHING:
+        options = {"dt": 1.0, option: value}
+        try:
+            load_nir(source, "snntorch", **options)
+        except SpikeloomError as error:
+            refusals.append(str(error))
+        try:
+            load_nir(source, Dialect(**{"name": "x"} | options))
+        except SpikeloomError as error:
+            refusals.append(str(error))
+    assert len(refusals) > len(ANYTHING) // 2
+    assert not [message for message in refusals if "\n" in message]
