@@ -62,7 +62,7 @@ ROOMS = {
         ("program",),
         ("compiler", "devices"),
         ("waves",),
-        ("compare", "scores"),
+        ("compare", "estimate", "scores"),
         ("report",),
         ("demo",),
         ("cli", "__init__", "__main__"),

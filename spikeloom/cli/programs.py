@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from spikeloom.boards.registry import board as board_named
+from spikeloom.cli.estimates import estimated, print_estimates
 from spikeloom.cli.options import (
     JSON,
     PROGRAM,
@@ -157,16 +158,27 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
     type=click.Path(path_type=Path),
     help="Also predict the clocks for these events (as for `sim`).",
 )
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Estimate, before synthesis, what the network takes on every board, and how fast it is.",
+)
 @JSON
-def info(program: Path, events: Path | None, json_path: Path | None) -> None:
+def info(program: Path, events: Path | None, estimate: bool, json_path: Path | None) -> None:
     r"""Show the contents of a Program, its resources, and its quantisation.
 
     \b
     Examples:
       spikeloom info model.loom
       spikeloom info model.loom --events events.npy --json -
+      spikeloom info model.loom --estimate
     """
     loaded = Program.load(program)
+    if estimate:
+        estimates = estimated(loaded, events)
+        write_json(json_path, estimates)
+        print_estimates(estimates)
+        return
     values = _info(loaded)
     if events is not None:
         values["predicted"] = _predicted(loaded, events)

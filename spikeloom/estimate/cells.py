@@ -1,0 +1,94 @@
+"""Logic cells and multipliers of a fabric: a linear model fitted to earlier syntheses."""
+
+import functools
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from spikeloom.boards.board import Board
+from spikeloom.boards.pll import MHZ
+from spikeloom.estimate.memories import blocks
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import DECAY_BITS, FabricConfig, count_bits, index_bits
+
+MULTIPLIER_BITS = {"ice40": 16, "ecp5": 18, "gowin": 18}
+"""Width of a factor of a family's multipliers, signed."""
+
+
+@functools.cache
+def table() -> Mapping[str, Any]:
+    """The fitted coefficients, and what was measured: see `bench.cells`."""
+    text = files("spikeloom.estimate").joinpath("table.json").read_text(encoding="utf-8")
+    contents: dict[str, Any] = json.loads(text)
+    return contents
+
+
+def nominal_link(board: Board) -> LinkConfig:
+    """The link of a board at its own clock and bit rate, of no particular build."""
+    clock = round(board.clock_mhz * MHZ)
+    return LinkConfig(board.name, clock, max(1, round(clock / board.baud)))
+
+
+def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, float]:
+    """What the number of cells is linear in: widths of registers, adders and multiplexers.
+
+    Options count by the width of what they add, and everything in a tile times the tiles.
+    """
+    tiles, state = config.tiles, config.state_bits
+    synaptic = config.synaptic_current
+    addresses = index_bits(config.weight_words) + index_bits(config.sum_words)
+    image = sum(field.width for field in config.connection_row.fields[:13]) * config.images
+    in_tile = {
+        "tile": 1,
+        "lanes * sum_bits": config.lanes * config.sum_bits,
+        "lanes * weight_bits": config.lanes * config.weight_bits,
+        "state_bits": state,
+        "addresses": addresses + index_bits(config.neurons),
+        "tables": config.connection_row.width - image + config.population_row.width,
+        "spike": config.spike.width,
+        "queue": index_bits(config.queue),
+        "delayed_reset": state * config.delayed_reset,
+        "synaptic_current": state * synaptic,
+        "weight_pairs": config.lanes * config.weight_bits * config.weight_pairs,
+        "lower_clamp": state * config.lower_clamp,
+        "spike count": state * (config.spike_clocks - 1),
+        "fraction": config.bias_bits
+        * count_bits(config.fraction_bits)
+        * (config.fraction_bits > 0),
+        "neuron_parameters": state * config.neuron_parameters,
+        "traces": 1 * config.traces,
+        "traced current": state * (config.traces and synaptic),
+        "readable": 1 * config.readable,
+        "readable rows": sum(m.row.width for m in config.readable_memories.values())
+        * config.readable,
+        "images": 1 * config.images,
+        "image row": image,
+        "product in logic": (1 + synaptic) * state * DECAY_BITS * (not config.multipliers),
+    }
+    inputs = sum(len(config.links(tile)) + 1 for tile in range(tiles)) * (tiles > 1)
+    used = blocks(config, board, link)
+    return {name: float(value * tiles) for name, value in in_tile.items()} | {
+        "link": 1.0,
+        "load word": float(config.load.width + config.host_in.width + config.host_out.width),
+        "counters": float(config.counter_bits * (1 + 4 * tiles)),
+        "router": float(tiles * (tiles > 1)),
+        "router queues": float(inputs * config.event.width * config.buffer),
+        "router inputs": float(inputs * config.event.width),
+        "lutram": float(used.get("lutram", 0)),
+    }
+
+
+def cells(config: FabricConfig, board: Board, link: LinkConfig) -> float:
+    """The estimate of a fabric's logic cells."""
+    coefficients = table()["families"][board.family.name]["coefficients"]
+    values = features(config, board, link)
+    return float(sum(coefficients.get(name, 0.0) * value for name, value in values.items()))
+
+
+def multipliers(config: FabricConfig, board: Board) -> int:
+    """Multipliers of the part: one or more for each decay."""
+    if not config.multipliers or "dsp" not in board.family.sites:
+        return 0
+    pieces = -(-config.state_bits // MULTIPLIER_BITS[board.family.name])
+    return config.tiles * (1 + config.synaptic_current) * pieces

@@ -1,0 +1,194 @@
+"""The estimate of a network on a board."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spikeloom.boards.board import Board
+from spikeloom.estimate.candidates import candidates, needs, on
+from spikeloom.estimate.cells import cells, multipliers, nominal_link, table
+from spikeloom.estimate.clocks import Counts, Timing, timing
+from spikeloom.estimate.memories import blocks
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import WEIGHT_BITS, FabricConfig
+from spikeloom.program import Program
+
+NAMES = {
+    "logic_cells": "logic cells",
+    "lutram": "RAM in LUTs",
+    "bram": "block RAM",
+    "spram": "large RAM",
+    "dsp": "multipliers",
+}
+"""Resources as users read them."""
+
+Pair = tuple[int, int]
+"""What is needed, and what there is."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a network takes on a board.
+
+    Parameters
+    ----------
+    board
+        The board.
+    fits
+        Whether a fabric was found that holds the network and fits the part.
+    compiled
+        The program runs on the board as it is.
+    changes
+        Fields of the board's fabric that have to change, with their values.
+    short
+        What is short, with what is needed and what there is: of the board's fabric or, if nothing
+        fits, of the part with the smallest fabric that was tried.
+    rows
+        The sizes of the board's fabric that the network needs, and those there are.
+    used, available
+        Resources of the part that the fabric takes, logic cells estimated; and what there is.
+    error
+        Largest relative error of the estimated logic cells among earlier syntheses.
+    clock_mhz, fmax_mhz
+        The board's clock; median fmax of the placements of its own fabric, if it was placed.
+    timing
+        Clocks, if it fits and there are events.
+    narrower
+        If nothing fits: bits of a weight with which something would, which means another
+        quantisation.
+    """
+
+    board: str
+    fits: bool
+    compiled: bool
+    changes: dict[str, Any]
+    short: dict[str, Pair]
+    rows: dict[str, Pair]
+    used: dict[str, int]
+    available: dict[str, int]
+    error: float
+    clock_mhz: float
+    fmax_mhz: float | None
+    timing: Timing | None
+    narrower: int | None
+
+    @property
+    def settings(self) -> str:
+        """The `--set` options that make it fit."""
+        return " ".join(f"--set {name}={json.dumps(value)}" for name, value in self.changes.items())
+
+
+def resources(fabric: FabricConfig, board: Board) -> dict[str, int]:
+    """Resources of a fabric on a board's part, logic cells estimated."""
+    link = nominal_link(board)
+    memory = blocks(fabric, board, link)
+    used = {
+        "logic_cells": round(cells(fabric, board, link)),
+        "dsp": multipliers(fabric, board),
+        **{name: memory.get(name, 0) for name in ("lutram", "bram", "spram")},
+    }
+    return {name: used[name] for name in NAMES if name in board.family.sites}
+
+
+def overflow(used: Mapping[str, int], available: Mapping[str, int]) -> dict[str, Pair]:
+    """The resources of which more are used than there are."""
+    return {
+        NAMES[name]: (number, available[name])
+        for name, number in used.items()
+        if number > available[name]
+    }
+
+
+def estimate(
+    program: Program, board: Board, counts: Counts | None, timings: dict[FabricConfig, Timing]
+) -> Estimate:
+    """The estimate of a program's network on a board, with the first of `candidates` that fits.
+
+    Parameters
+    ----------
+    program
+        The network, compiled for any fabric.
+    board
+        The board.
+    counts
+        Events of every input, (samples, steps, size), whose clocks are predicted; None for none.
+    timings
+        Results for other boards, which are added to.
+    """
+    part = table()["boards"][board.name]
+    available: dict[str, int] = part["available"]
+    rows = {
+        name: (type(built)(least), built)
+        for name, least in needs(program, board.fabric).items()
+        for built in [getattr(board.fabric, name)]
+    }
+    lacking = {name: row for name, row in rows.items() if row[0] > row[1]}
+    fabric, mapped = _choice(program, board, available)
+    used = resources(fabric, board)
+    fits = mapped is not None
+    when = None
+    if mapped is not None and counts is not None:
+        if fabric not in timings:
+            timings[fabric] = timing(mapped, counts)
+        when = timings[fabric]
+    return Estimate(
+        board=board.name,
+        fits=fits,
+        compiled=program.fabric == board.fabric,
+        changes=_changes(board.fabric, fabric) if fits else {},
+        short=lacking if fits else overflow(used, available) or lacking,
+        rows=rows,
+        used=used,
+        available=available,
+        error=table()["families"][board.family.name]["largest_error"],
+        clock_mhz=board.clock_mhz,
+        fmax_mhz=part.get("fmax_mhz", {}).get("median"),
+        timing=when,
+        narrower=None if fits else _narrower(program, board, available),
+    )
+
+
+def _narrower(program: Program, board: Board, available: Mapping[str, int]) -> int | None:
+    """Bits of a weight with which a candidate fits the part."""
+    for bits in sorted(WEIGHT_BITS, reverse=True):
+        for fabric in (
+            candidates(program, board.fabric) if bits < program.network.weight_bits else ()
+        ):
+            narrow = dataclasses.replace(fabric, weight_bits=bits)
+            if not overflow(resources(narrow, board), available):
+                return bits
+    return None
+
+
+def _choice(
+    program: Program, board: Board, available: Mapping[str, int]
+) -> tuple[FabricConfig, Program | None]:
+    """The first candidate that fits the part, with the program on it.
+
+    If none does: the one that is least short of something, without a program.
+    """
+    ratios: list[tuple[float, FabricConfig]] = []
+    for fabric in candidates(program, board.fabric):
+        over = overflow(resources(fabric, board), available)
+        ratios.append((max((needed / there for needed, there in over.values()), default=0), fabric))
+        if not over:
+            try:
+                return fabric, on(program, fabric)
+            except SpikeloomError:  # the tiles cannot share the network
+                continue
+    return min(ratios, key=lambda ratio: ratio[0])[1], None
+
+
+def _changes(before: FabricConfig, after: FabricConfig) -> dict[str, Any]:
+    old, new = dataclasses.asdict(before), dataclasses.asdict(after)
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
+def estimates(
+    program: Program, boards: Mapping[str, Board], counts: Counts | None
+) -> list[Estimate]:
+    """The estimate on each board."""
+    timings: dict[FabricConfig, Timing] = {}
+    return [estimate(program, board, counts, timings) for board in boards.values()]
