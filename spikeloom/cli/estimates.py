@@ -44,6 +44,7 @@ def estimate_lines(values: Mapping[str, Any]) -> list[str]:
     model = values["model"]
     error = max(result["error"] for result in values["boards"])
     lines = [
+        "fits: recompiled, with compile --board NAME; changed, as below",
         f"logic cells: a model of syntheses of {model['date']} ({model['commit']}), of which the "
         f"worst is off by {error:.1%}; RAM and multipliers: exact",
         "MHz: the board's clock; fmax: median of the placements of the board's own fabric",
@@ -137,21 +138,16 @@ def _row(result: Mapping[str, Any], given: bool) -> Sequence[Any]:
 
 
 def _remedy(result: Mapping[str, Any]) -> str:
-    """What is short, and what to type."""
-    board = result["board"]
+    """What is short, and what to type; nothing where `fits` says it all."""
+    board, changes = result["board"], result["changes"]
+    if result["fits"] and not changes:
+        return ""
     short = ", ".join(f"{name} {_pair(pair)}" for name, pair in result["short"].items())
+    command = f"compile --board {board} {result['settings']}"
     if result["fits"]:
-        if result["compiled"]:
-            return ""
-        command = f"compile --board {board}"
-        if not result["changes"]:
-            return command
-        text = f"{short}; {command} {result['settings']}, and build --board {board} with the result"
-        coarser = "fraction_bits" in result["changes"]
+        text = f"{short}; {command}, and build --board {board} with the result"
+        coarser = "fraction_bits" in changes
         return f"{text}; without fraction_bits it is quantised anew, coarser" if coarser else text
     if result["narrower"]:
-        return (
-            f"{short} in the smallest fabric that was tried; with {result['narrower']} bits for a "
-            f"weight it would fit: compile --board {board} --weight-bits {result['narrower']}"
-        )
-    return f"{short}; no change of the fabric that was tried makes it fit"
+        return f"{short} in the smallest fabric; fits with narrower weights: {command}"
+    return f"{short} in the smallest fabric; no change makes it fit"

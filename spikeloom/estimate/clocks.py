@@ -87,7 +87,8 @@ def _layers(program: Program, events: Mapping[str, float]) -> Iterator[Layer]:
     """Clocks of each population in a step, from the mean events of what it is connected to."""
     network, fabric = program.network, program.fabric
     nodes = shapes(network)
-    sizes = {node.name: node.size for node in (*network.inputs, *network.populations)}
+    sizes = {node.name: node.size for node in network.inputs}
+    sizes |= {node.name: node.size for node in network.populations}
     # Clocks to add the weights of one event, on average.
     each = {
         id(c): additions(geometry(c, nodes), fabric.lanes) / sizes[c.source]

@@ -56,8 +56,8 @@ class Estimate:
     timing
         Clocks, if it fits and there are events.
     narrower
-        If nothing fits: bits of a weight with which something would, which means another
-        quantisation.
+        If nothing fits: the changes with which something would, narrower weights among them, which
+        means another quantisation. Empty if that does not help either.
     """
 
     board: str
@@ -72,12 +72,13 @@ class Estimate:
     clock_mhz: float
     fmax_mhz: float | None
     timing: Timing | None
-    narrower: int | None
+    narrower: dict[str, Any]
 
     @property
     def settings(self) -> str:
-        """The `--set` options that make it fit."""
-        return " ".join(f"--set {name}={json.dumps(value)}" for name, value in self.changes.items())
+        """The `--set` options of the changes that make it fit."""
+        changes = self.changes or self.narrower
+        return " ".join(f"--set {name}={json.dumps(value)}" for name, value in changes.items())
 
 
 def resources(fabric: FabricConfig, board: Board) -> dict[str, int]:
@@ -146,20 +147,20 @@ def estimate(
         clock_mhz=board.clock_mhz,
         fmax_mhz=part.get("fmax_mhz", {}).get("median"),
         timing=when,
-        narrower=None if fits else _narrower(program, board, available),
+        narrower={} if fits else _narrower(program, board, available),
     )
 
 
-def _narrower(program: Program, board: Board, available: Mapping[str, int]) -> int | None:
-    """Bits of a weight with which a candidate fits the part."""
+def _narrower(program: Program, board: Board, available: Mapping[str, int]) -> dict[str, Any]:
+    """Changes with the widest weights with which a candidate fits the part."""
     for bits in sorted(WEIGHT_BITS, reverse=True):
         for fabric in (
             candidates(program, board.fabric) if bits < program.network.weight_bits else ()
         ):
             narrow = dataclasses.replace(fabric, weight_bits=bits)
             if not overflow(resources(narrow, board), available):
-                return bits
-    return None
+                return _changes(board.fabric, narrow)
+    return {}
 
 
 def _choice(

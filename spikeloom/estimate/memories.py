@@ -69,10 +69,10 @@ class Memory(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """What a memory is built from: `count` blocks of a resource for all its copies."""
+    """What a memory is built from: `number` blocks of a resource."""
 
     resource: str
-    count: int
+    number: int
 
 
 def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
@@ -119,7 +119,7 @@ _NAMES = {"sum": "sums", "state": "states", "bias": "biases"}
 
 
 def mapped(memory: Memory, board: Board) -> Blocks:
-    """What Yosys builds a memory from."""
+    """What Yosys builds all copies of a memory from."""
     rom = memory.name == "identity"
     forced = _NAMES.get(memory.name) in board.in_luts
     choices: list[tuple[float, Blocks]] = []
@@ -134,7 +134,7 @@ def mapped(memory: Memory, board: Board) -> Blocks:
         bits = memory.width * memory.depth
         choices.append((bits / 8 if rom else bits, Blocks(REGISTERS, bits)))
     cheapest = min(choices, key=lambda choice: choice[0])[1]  # of equals the first
-    return Blocks(cheapest.resource, cheapest.count * memory.copies)
+    return Blocks(cheapest.resource, cheapest.number * memory.copies)
 
 
 def _ways(memory: Memory, ram: Ram, rom: bool) -> Iterator[tuple[float, Blocks]]:
@@ -156,6 +156,6 @@ def blocks(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, in
     """Blocks of each kind of RAM that a fabric with its link takes on a board's part."""
     used: Counter[str] = Counter()
     for memory in memories(config, link):
-        resource, count = mapped(memory, board)
-        used[resource] += count
+        resource, number = mapped(memory, board)
+        used[resource] += number
     return dict(used)
