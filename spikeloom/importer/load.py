@@ -431,12 +431,14 @@ class _Importer:
         for name in sorted(self.nodes):
             if not self._is(name, nir.Output):
                 continue
-            node, signal = self.nodes[name], self._arriving(name)
-            source = signal.unchanged_source()
-            if source not in self.neurons:
+            node, [before, *others] = self.nodes[name], self.sources[name]
+            signal = self._in_order(node, self.signals[before])
+            source = None if others else signal.unchanged_source()
+            if source is None or source not in self.neurons:
                 node.refuse(
                     f"its input from {names(self.sources[name])} is not the output of one "
-                    "neuron node; add an LI or IF node before it"
+                    "neuron node; add an LI or IF node before it, or remove an edge that an "
+                    "exporter added for a skip connection"
                 )
             node.expect("output", signal.shape)
             yield name, source

@@ -140,6 +140,20 @@ def test_a_silent_neuron_with_another_target_keeps_its_threshold_apart() -> None
         load_nir(graph(nodes, edges), dt=1.0)
 
 
+def test_an_output_of_two_layers_of_different_sizes_is_refused_with_a_remedy() -> None:
+    """snnTorch's exporter adds such an edge for a skip connection."""
+    source = chain(make(nir.LIF, 5), nir.Linear(np.ones((2, 5))), make(nir.LIF, 2), size=5, out=2)
+    source.edges.append(("n0", "output"))
+    with pytest.raises(SpikeloomError, match="remove an edge that an exporter added"):
+        load_nir(source, dt=1.0)
+
+
+def test_an_output_may_read_a_flattened_image_of_neurons() -> None:
+    flatten = nir.Flatten({"input": np.array([2, 3, 4])}, 0, -1)
+    network = load_nir(chain(make(nir.LIF, (2, 3, 4)), flatten, size=(2, 3, 4), out=24), dt=1.0)
+    assert network.outputs == (("output", "n0"),)
+
+
 def test_real_values_that_are_multiples_of_a_unit_are_counts_and_a_scale() -> None:
     counts = np.random.default_rng(8).integers(0, 256, (4, 40, 5))
     plain = simulate_float(load_nir(two_layers(), "snntorch", dt=1.0), counts / 255)
