@@ -86,17 +86,38 @@ class Convolution(PlainIntegers):
 
     def _kernel_overlaps(self, axis: int, extent: int, size: int) -> Integers:
         """Kernel rows (or columns) over each coordinate of the source, for all `size` positions."""
+        pool = self.pool[axis]
+        taps = np.arange(self.weights.shape[2 + axis]) * self.dilation[axis]
+        positions = np.arange(size) * self.stride[axis] - self.padding[axis][0]
+        pooled = np.add.outer(positions, taps)
+        inside = pooled[(pooled >= 0) & (pooled < extent // pool)]
         counts = np.zeros(extent, np.int64)
-        pool, dilation = self.pool[axis], self.dilation[axis]
-        for position in range(size):
-            for tap in range(self.weights.shape[2 + axis]):
-                pooled = position * self.stride[axis] + tap * dilation - self.padding[axis][0]
-                if 0 <= pooled < extent // pool:
-                    counts[pooled * pool : (pooled + 1) * pool] += 1
+        whole = extent // pool * pool
+        counts[:whole] = np.repeat(np.bincount(inside, minlength=extent // pool), pool)
         return counts
 
+    def dense_weights(self, image: ImageShape) -> Integers:
+        """The weights of all synapses, (sources, targets), where the output is one position.
 
-BLOCK = 1 << 17
+        Each weight meets every axon or neuron of a pool.
+        """
+        assert self.output(image)[1:] == (1, 1)
+        dense = np.zeros((*image, len(self.weights)), np.int64)
+        (top, _), (left, _) = self.padding
+        rows, columns = self.pool
+        each, targets = self.weights.shape[1], len(self.weights) // self.groups
+        for group, tap_row, tap_column in np.ndindex(self.groups, *self.weights.shape[2:]):
+            y = (tap_row * self.dilation[0] - top) * rows
+            x = (tap_column * self.dilation[1] - left) * columns
+            if 0 <= y <= image[1] - rows and 0 <= x <= image[2] - columns:
+                source = slice(group * each, (group + 1) * each)
+                target = slice(group * targets, (group + 1) * targets)
+                taps = self.weights[target, :, tap_row, tap_column]
+                dense[source, y : y + rows, x : x + columns, target] = taps.T[:, None, None]
+        return dense.reshape(-1, len(self.weights))
+
+
+BLOCK = 1 << 18
 """Elements of unfolded input at once: few enough to stay in the cache."""
 
 PRODUCT_COLUMNS = 32
@@ -105,7 +126,6 @@ PRODUCT_COLUMNS = 32
 Events = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether an axon or neuron has an event, or how many."""
 
-
 Counts = NDArray[np.unsignedinteger[Any]]
 """Number of events in a pool."""
 
@@ -113,8 +133,10 @@ Counts = NDArray[np.unsignedinteger[Any]]
 class ConvolutionSums:
     """The exact sums that the events of a convolution's source add to its targets.
 
-    For each row of the output, the kernel is multiplied with the unfolded input of that row, in
-    the smallest float type in which every partial sum is an exact integer.
+    An output row is cut into tiles of a few columns, and the part of the source that a tile sees is
+    multiplied with a matrix that holds the kernel once for each of these columns, shifted. So the
+    matrix has `PRODUCT_COLUMNS` even where the output has few channels. The product is in the
+    smallest float type in which every partial sum is an exact integer.
 
     Parameters
     ----------
@@ -130,102 +152,140 @@ class ConvolutionSums:
         self._convolution = convolution
         self._image = image
         self._output = convolution.output(image)
-        # By group: (channels of the target's group, kernel rows * channels * kernel columns).
-        taps = math.prod(convolution.weights.shape[1:])
-        kernel = convolution.weights.transpose(0, 2, 1, 3).reshape(convolution.groups, -1, taps)
         max_pooled = max_count * math.prod(convolution.pool)
-        self._counts = np.uint16 if max_pooled < 1 << 16 else np.uint32
-        bits = (max_pooled * int(np.abs(kernel).sum(axis=2).max())).bit_length() + 1
-        self._kernel = kernel.astype(np.float32 if bits <= 25 else np.float64)
+        self._counts = np.min_scalar_type(max_pooled)
+        highest = max_pooled * int(np.abs(convolution.weights).sum(axis=(1, 2, 3)).max())
+        bits = highest.bit_length() + 1
+        dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
         self._integer = np.int32 if bits <= 32 else np.int64
-        self._buffers = _Buffers(convolution, image, self._kernel.dtype)
+        channels = len(convolution.weights) // convolution.groups
+        width = min(self._output[2], -(-PRODUCT_COLUMNS // channels))
+        self._matrix = _tile_matrix(convolution, width).astype(dtype)
+        self._buffers = _Buffers(convolution, image, width, dtype)
 
     def __call__(self, events: Events) -> Signed:
         """Sums of shape (..., targets) for events (..., sources)."""
-        flat = events.reshape(-1, *self._image)
-        groups, each, _ = self._kernel.shape
-        _, height, width = self._output
-        pack, block = self._buffers.pack, self._buffers.block
-        sums = np.empty((-(-len(flat) // pack), pack, groups, each, height, width), self._integer)
-        for start in range(0, len(flat), block):
-            pooled = _pooled(self._convolution, flat[start : start + block], self._counts)
-            unfolded = self._buffers.unfold(pooled)
-            with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
-                product = self._kernel[:, np.newaxis] @ unfolded
-            product = product.reshape(-1, groups, height, each, pack, width)
-            part = slice(start // pack, start // pack + len(product))
-            sums[part] = product.transpose(0, 4, 1, 3, 2, 5)
-        targets = sums.reshape(-1, math.prod(self._output))[: len(flat)]
-        return targets.reshape(*events.shape[:-1], -1)
+        flat = events.view(np.uint8).reshape(-1, *self._image)
+        groups = self._convolution.groups
+        channels, height, width = self._output
+        sums = np.empty((len(flat), groups, channels // groups, height * width), self._integer)
+        blocks = -(-len(flat) // self._buffers.block)
+        block = -(-len(flat) // max(1, blocks))  # equal ones
+        for start in range(0, len(flat), max(1, block)):
+            pooled = _pooled(flat[start : start + block], self._convolution.pool, self._counts)
+            product = self._buffers.multiply(pooled, self._matrix)
+            part = product[..., :width, :].reshape(len(pooled), groups, height * width, -1)
+            sums[start : start + block] = part.transpose(0, 1, 3, 2)
+        return sums.reshape(*events.shape[:-1], -1)
+
+
+def _tile_matrix(convolution: Convolution, width: int) -> Integers:
+    """What a tile of `width` output columns multiplies the part of the source with that it sees.
+
+    Shape (groups, kernel rows * source columns * channels, width * output channels).
+    """
+    groups, stride, dilation = convolution.groups, convolution.stride[1], convolution.dilation[1]
+    _, each, rows, taps = convolution.weights.shape
+    # (groups, kernel rows, kernel columns, source channels, output channels)
+    kernel = convolution.weights.reshape(groups, -1, each, rows, taps).transpose(0, 3, 4, 2, 1)
+    columns = _columns_seen(convolution, width)
+    matrix = np.zeros((groups, rows, columns, each, width, kernel.shape[-1]), np.int64)
+    for column, tap in np.ndindex(width, taps):
+        matrix[:, :, column * stride + tap * dilation, :, column] = kernel[:, :, tap]
+    return matrix.reshape(groups, rows * columns * each, -1)
+
+
+def _columns_seen(convolution: Convolution, width: int) -> int:
+    """Columns of the source, from the first to the last that `width` output columns see."""
+    taps = convolution.weights.shape[3]
+    return (width - 1) * convolution.stride[1] + (taps - 1) * convolution.dilation[1] + 1
 
 
 class _Buffers(threading.local):
-    """Memory in which a thread unfolds one block of input after the other.
+    """Memory in which a thread multiplies one block of input after the other.
 
     Only columns are unfolded. The kernel rows of an output row are then adjacent, so its input is a
     view (a copy where they are dilated). Fresh memory would cost a page fault every 4 KiB.
     """
 
-    def __init__(self, convolution: Convolution, image: ImageShape, dtype: np.dtype[Any]) -> None:
-        (top, bottom), (left, right) = convolution.padding
-        height, width = (
-            extent // pool for extent, pool in zip(image[1:], convolution.pool, strict=True)
+    def __init__(
+        self, convolution: Convolution, image: ImageShape, width: int, dtype: np.dtype[Any]
+    ) -> None:
+        top, bottom = convolution.padding[0]
+        left = convolution.padding[1][0]
+        groups, each = convolution.groups, convolution.weights.shape[1]
+        height, extent = (
+            size // pool for size, pool in zip(image[1:], convolution.pool, strict=True)
         )
-        rows, columns = top + height + bottom, left + width + right
-        _, each, kernel_rows, kernel_columns = convolution.weights.shape
-        output_width = convolution.output(image)[2]
-        # Moments that share a matrix product, and those unfolded at once.
-        self.pack = -(-PRODUCT_COLUMNS // output_width)
-        packed = self.pack * image[0] * rows * max(columns, kernel_columns * output_width)
-        packs = max(1, BLOCK // packed)
-        self.block = packs * self.pack
-        # Only the image is written, so the padding stays 0.
-        padded = np.zeros((self.block, image[0], rows, columns), dtype)
-        self._inner = padded[..., top : top + height, left : left + width]
-        padded = padded.reshape(packs, self.pack, convolution.groups, each, rows, columns)
-        (stride, column_stride), (dilation, column_dilation) = (
-            convolution.stride,
-            convolution.dilation,
+        channels, output_rows, output_columns = convolution.output(image)
+        tiles = -(-output_columns // width)
+        columns = _columns_seen(convolution, width)
+        rows = top + height + bottom
+        self.block = max(1, BLOCK // (groups * tiles * rows * columns * each))
+        self._source = np.empty((self.block, height, extent, groups, each), dtype)
+        # Only what lies in the image is written, so the padding stays 0.
+        unfolded = np.zeros((groups, tiles, self.block, rows, columns, each), dtype)
+        by_group = self._source.transpose(3, 0, 1, 2, 4)
+        self._copies = []
+        for tile in range(tiles):
+            first = tile * width * convolution.stride[1] - left
+            start, stop = max(first, 0), min(first + columns, extent)
+            if start < stop:
+                seen = unfolded[:, tile, :, top : top + height, start - first : stop - first]
+                self._copies.append((seen, by_group[:, :, :, start:stop]))
+        taps, stride, dilation = (
+            convolution.weights.shape[2],
+            convolution.stride[0],
+            convolution.dilation[0],
         )
-        windows = _windows(padded, 5, kernel_columns, column_stride, column_dilation)
-        # (packs, groups, rows, channels of the group, kernel columns, pack, output columns)
-        self._columns = windows.transpose(0, 2, 4, 3, 6, 1, 5)
-        self._unfolded = np.empty(self._columns.shape, dtype)
-        windows = _windows(self._unfolded, 2, kernel_rows, stride, dilation)
-        # (packs, groups, output rows, kernel rows, channels, kernel columns, pack, output columns)
-        self._rows = windows.transpose(0, 1, 2, 7, 3, 4, 5, 6)
+        flat = unfolded.reshape(groups, tiles, self.block, rows, -1)
+        windows = sliding_window_view(flat, (taps - 1) * dilation + 1, axis=3)
+        # (groups, output rows, tiles, moments, kernel rows, columns and channels)
+        self._rows = windows[:, :, :, ::stride, :, ::dilation].transpose(0, 3, 1, 2, 5, 4)
+        shape = self.block, groups, output_rows, tiles, width * (channels // groups)
+        self._product = np.empty(shape, dtype)
+        self._shape = *shape[:3], tiles * width, channels // groups
 
-    def unfold(self, pooled: Counts | Events) -> NDArray[Any]:
-        """The input of each kernel tap for each position of the output.
+    def multiply(self, pooled: Counts, matrix: NDArray[Any]) -> NDArray[Any]:
+        """The product of what each tile sees of `pooled` with `matrix`.
 
-        Shape (packs, groups, output rows, kernel rows * channels * kernel columns, pack * output
-        columns); moments of the last pack beyond those given are unspecified.
+        Shape (moments, groups, output rows, columns of all tiles, output channels), a view that is
+        valid until the next call.
         """
-        packs = -(-len(pooled) // self.pack)
-        self._inner[: len(pooled)] = pooled
-        self._unfolded[:packs] = self._columns[:packs]
-        rows = self._rows[:packs]
-        return rows.reshape(*rows.shape[:3], math.prod(rows.shape[3:6]), -1)
+        moments = len(pooled)
+        _channels_last(pooled, self._source[:moments])
+        for seen, source in self._copies:
+            seen[:, :moments] = source[:, :moments]
+        rows = self._rows[:, :, :, :moments]
+        product = self._product[:moments].transpose(1, 2, 3, 0, 4)
+        with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
+            np.matmul(
+                rows.reshape(*rows.shape[:4], -1), matrix[:, np.newaxis, np.newaxis], out=product
+            )
+        return self._product[:moments].reshape(moments, *self._shape[1:])
 
 
-def _windows(x: NDArray[Any], axis: int, taps: int, stride: int, dilation: int) -> NDArray[Any]:
-    """A view of `x` in which `axis` is that of the output, and the last axis that of the taps."""
-    windows = sliding_window_view(x, (taps - 1) * dilation + 1, axis=axis)
-    return np.moveaxis(np.moveaxis(windows, axis, 0)[::stride], 0, axis)[..., ::dilation]
+def _channels_last(images: Counts, out: NDArray[Any]) -> None:
+    """Copy `images`, (moments, channels, rows, columns), to (moments, rows, columns, ...)."""
+    moments, channels = images.shape[:2]
+    flat = images.reshape(moments, channels, -1)
+    last = np.empty((moments, flat.shape[2], channels), images.dtype)
+    if channels < PRODUCT_COLUMNS:  # NumPy would run along the short axis
+        for channel in range(channels):
+            last[:, :, channel] = flat[:, channel]
+    else:
+        last[:] = flat.transpose(0, 2, 1)
+    out.reshape(last.shape)[:] = last
 
 
-def _pooled(
-    convolution: Convolution, events: Events, counts: type[np.uint16] | type[np.uint32]
-) -> Events | Counts:
-    """Events summed over pools, (moments, channels, rows, columns)."""
-    rows, columns = convolution.pool
-    if rows == columns == 1:
-        return events
-    height, width = (
-        extent // pool * pool
-        for extent, pool in zip(events.shape[2:], convolution.pool, strict=True)
-    )
-    summed = np.zeros((*events.shape[:2], height // rows, width // columns), counts)
-    for y, x in np.ndindex(rows, columns):
-        summed += events[:, :, y:height:rows, x:width:columns]
-    return summed
+def _pooled(events: Counts, pool: Pair, counts: np.dtype[Any]) -> Counts:
+    """Events, (moments, channels, rows, columns), summed over pools."""
+    for axis, extent in enumerate(pool, 2):
+        if extent > 1:
+            along = np.moveaxis(events, axis, 0)
+            whole = len(along) // extent * extent
+            summed = along[:whole:extent].astype(counts)
+            for tap in range(1, extent):
+                summed += along[tap:whole:extent]
+            events = np.moveaxis(summed, 0, axis)
+    return events

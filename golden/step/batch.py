@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -143,7 +144,7 @@ class Batch:
                         self.traces[name].write(t, states[name])
         return states
 
-    @property
+    @cached_property
     def _integer(self) -> type[np.int32] | type[np.int64]:
         return update_type(self.network.state_bits, self.network.input_bits)
 
@@ -181,6 +182,7 @@ class Batch:
         shift = target.fraction_bits
         if connection.high:
             shift += self.network.weight_bits
+        arriving = arriving.astype(self._integer, copy=False)  # x has room for the sums
         if shift:
-            arriving = arriving * self._integer(1 << shift)
+            arriving *= self._integer(1 << shift)
         x[first - start :] += arriving

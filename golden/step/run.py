@@ -155,12 +155,17 @@ def simulate(
         for name, neurons in (traces or {}).items()
     }
     sums = {id(c): connection_sums(network, c) for c in network.connections}
+    fan_outs = {
+        id(c): network.fan_out(c) for c in network.connections if isinstance(c, Convolution)
+    }
     groups = firing_groups(network)
     fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
     size = min(max(fewest, samples // workers), most)
     batches = [slice(start, start + size) for start in range(0, samples, size)]
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
+
+    synops = np.empty(samples, np.int64)
 
     def run(part: slice, executor: Executor | None) -> dict[str, State]:
         batch = Batch(
@@ -171,7 +176,9 @@ def simulate(
             executor,
             workers,
         )
-        return {name: state for group in groups for name, state in batch.run(group).items()}
+        states = {name: state for group in groups for name, state in batch.run(group).items()}
+        synops[part] = _synaptic_operations(network, batch.events, fan_outs)
+        return states
 
     with task("running the golden model", samples) as step, contextlib.ExitStack() as stack:
         pool = None if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
@@ -187,7 +194,7 @@ def simulate(
     return Run(
         {p.name: events[p.name].swapaxes(0, 1) for p in network.populations if p.spiking},
         {p.name: _joined([part[p.name].v for part in states]) for p in network.populations},
-        _synaptic_operations(network, events),
+        synops,
         {name: _joined([part[name].i for part in states]) for name in with_currents},
         {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
@@ -195,7 +202,7 @@ def simulate(
 
 
 def _joined(parts: Sequence[Signed]) -> Integers:
-    return np.concatenate(parts).astype(np.int64)
+    return np.concatenate(parts, dtype=np.int64)
 
 
 def _new_trace(population: Population, neurons: Integers, steps: int, samples: int) -> Trace:
@@ -212,11 +219,15 @@ def connection_sums(network: Network, connection: AnyConnection) -> WeightSums |
     image = network.image(connection.source)
     if isinstance(connection, Convolution):
         assert image is not None
+        if connection.output(image)[1:] == (1, 1):  # as good as dense, and without any unfolding
+            return WeightSums(connection.dense_weights(image), count)
         return ConvolutionSums(connection, image, count)
     return WeightSums(connection.weights, count)
 
 
-def _synaptic_operations(network: Network, events: Mapping[str, Spikes]) -> NDArray[np.int64]:
+def _synaptic_operations(
+    network: Network, events: Mapping[str, Spikes], fan_outs: Mapping[int, Integers]
+) -> Integers:
     """Synaptic operations of each sample; `events` are (steps, samples, size)."""
     steps, samples = next(iter(events.values())).shape[:2]
     synops = np.zeros(samples, np.int64)
@@ -228,7 +239,7 @@ def _synaptic_operations(network: Network, events: Mapping[str, Spikes]) -> NDAr
             counts = arriving.view(np.uint8).sum(axis=0, dtype=most)
             if isinstance(connection, Convolution):
                 # Exact in float64, in which NumPy has a fast product.
-                product = counts.astype(np.float64) @ network.fan_out(connection)
+                product = counts.astype(np.float64) @ fan_outs[id(connection)]
                 synops += product.astype(np.int64)
             else:
                 total = counts.sum(axis=1, dtype=np.int64)
