@@ -157,21 +157,20 @@ class ConvolutionSums:
         highest = max_pooled * int(np.abs(convolution.weights).sum(axis=(1, 2, 3)).max())
         bits = highest.bit_length() + 1
         dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
-        self._integer = np.int32 if bits <= 32 else np.int64
         channels = len(convolution.weights) // convolution.groups
         width = min(self._output[2], -(-PRODUCT_COLUMNS // channels))
         self._matrix = _tile_matrix(convolution, width).astype(dtype)
         self._buffers = _Buffers(convolution, image, width, dtype)
 
-    def __call__(self, events: Events) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources)."""
+    def __call__(self, events: Events, dtype: type[Any] = np.int64) -> Signed:
+        """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
         flat = events.view(np.uint8).reshape(-1, *self._image)
         groups = self._convolution.groups
         channels, height, width = self._output
-        sums = np.empty((len(flat), groups, channels // groups, height * width), self._integer)
-        blocks = -(-len(flat) // self._buffers.block)
-        block = -(-len(flat) // max(1, blocks))  # equal ones
-        for start in range(0, len(flat), max(1, block)):
+        sums = np.empty((len(flat), groups, channels // groups, height * width), dtype)
+        blocks = max(1, -(-len(flat) // self._buffers.block))
+        block = max(1, -(-len(flat) // blocks))  # equal ones
+        for start in range(0, len(flat), block):
             pooled = _pooled(flat[start : start + block], self._convolution.pool, self._counts)
             product = self._buffers.multiply(pooled, self._matrix)
             part = product[..., :width, :].reshape(len(pooled), groups, height * width, -1)
@@ -197,7 +196,7 @@ def _tile_matrix(convolution: Convolution, width: int) -> Integers:
 
 def _columns_seen(convolution: Convolution, width: int) -> int:
     """Columns of the source, from the first to the last that `width` output columns see."""
-    taps = convolution.weights.shape[3]
+    taps: int = convolution.weights.shape[3]
     return (width - 1) * convolution.stride[1] + (taps - 1) * convolution.dilation[1] + 1
 
 

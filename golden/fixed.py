@@ -30,11 +30,16 @@ def decay(x: Signed, k: int | Integers) -> Signed:
     Parameters
     ----------
     x
-        Any shape; |x| * 4096 must fit its type.
+        Any shape; |x| * 4096 must fit its integer type. In floats, x * (4096 - k) / 4096 must be
+        exact.
     k
         0..4096; an array has the shape of the last axis of `x`.
     """
-    kept: Signed = np.abs(x)
+    kept: Signed
+    if x.dtype.kind == "f":
+        kept = x * ((DECAY_ONE - np.asarray(k)) / DECAY_ONE).astype(x.dtype)
+        return np.trunc(kept, out=kept)
+    kept = np.abs(x)
     kept *= DECAY_ONE - (k.astype(x.dtype) if isinstance(k, np.ndarray) else k)
     kept >>= DECAY_BITS
     kept *= np.sign(x)

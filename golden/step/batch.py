@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,8 +119,8 @@ class Batch:
                 where[connection.target].append(connection)
         states = {
             p.name: State(
-                np.full((samples, p.size), p.v_init, self._integer),
-                np.zeros((samples, p.size), self._integer),
+                np.full((samples, p.size), p.v_init, self._types[p.name]),
+                np.zeros((samples, p.size), self._types[p.name]),
             )
             for p in group
         }
@@ -145,16 +145,22 @@ class Batch:
         return states
 
     @cached_property
-    def _integer(self) -> type[np.int32] | type[np.int64]:
-        return update_type(self.network.state_bits, self.network.input_bits)
+    def _types(self) -> dict[str, type[Any]]:
+        """In which type each population is computed."""
+        network = self.network
+        return {
+            p.name: update_type(p, network.state_bits, network.input_bits)
+            for p in network.populations
+        }
 
     def _input(
         self, population: Population, connections: Sequence[AnyConnection], start: int, stop: int
     ) -> Signed:
         """Bias plus the sums of `connections` in steps start..stop-1, (steps, samples, size)."""
         samples = next(iter(self.events.values())).shape[1]
-        x = np.empty((stop - start, samples, population.size), self._integer)
-        bias = population.bias.astype(self._integer)
+        dtype = self._types[population.name]
+        x = np.empty((stop - start, samples, population.size), dtype)
+        bias = population.bias.astype(dtype)
 
         def fill(part: slice) -> None:
             x[part] = bias
@@ -176,13 +182,13 @@ class Batch:
         first = max(start, delay)  # before, nothing has arrived
         if first >= stop:
             return
+        dtype = self._types[target.name]
         arriving = self.sums[id(connection)](
-            self.events[connection.source][first - delay : stop - delay]
+            self.events[connection.source][first - delay : stop - delay], dtype
         )
         shift = target.fraction_bits
         if connection.high:
             shift += self.network.weight_bits
-        arriving = arriving.astype(self._integer, copy=False)  # x has room for the sums
         if shift:
-            arriving *= self._integer(1 << shift)
+            arriving *= dtype(1 << shift)
         x[first - start :] += arriving

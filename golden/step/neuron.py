@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
-from spikeloom.golden.spec import DECAY_BITS, Reset
+from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, Reset
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; the number of spikes where a population can spike several times."""
@@ -107,14 +107,29 @@ def _typed(value: Parameter, dtype: np.dtype[Any]) -> Any:
     return value.astype(dtype) if isinstance(value, np.ndarray) else dtype.type(value)
 
 
-def update_type(state_bits: int, input_bits: int) -> type[np.int32] | type[np.int64]:
-    """The smallest integer type in which no intermediate result of `update` overflows.
+def update_type(
+    population: Population, state_bits: int, input_bits: int
+) -> type[np.float32] | type[np.int32] | type[np.int64]:
+    """The fastest type in which every intermediate result of `update` is an exact integer.
+
+    Float32 holds integers up to 2**24. Times what a decay keeps of it, (4096 - k) / 4096, a
+    potential has few enough digits there where 4096 - k has: a power of two in it costs none.
 
     Parameters
     ----------
     state_bits, input_bits
         Widths of potentials, and of the exact input.
     """
-    # The magnitude of a potential times 4096, or an exact input and a few potentials; with a sign.
-    widest = max(state_bits + DECAY_BITS, input_bits) + 1
-    return np.int32 if widest <= 32 else np.int64
+    decays = [k for k in (population.decay, population.synaptic_decay) if k is not None]
+    kept = np.concatenate([np.ravel(DECAY_ONE - np.asarray(k)) for k in decays])
+    odd = int((kept // np.maximum(kept & -kept, 1)).max())
+    magnitude = state_bits - 1
+    # An exact input and a few potentials; a potential decays; thresholds for several spikes.
+    widest = max(
+        max(magnitude, input_bits - 1) + 3,
+        magnitude + odd.bit_length(),
+        magnitude + population.max_spikes.bit_length(),
+    )
+    if widest <= 24:
+        return np.float32
+    return np.int32 if max(state_bits + DECAY_BITS, input_bits) + 1 <= 32 else np.int64

@@ -116,7 +116,8 @@ def check_inputs(
                     "for more events per axon and step compile with a higher max_count, and for a "
                     "real value per axon put a Scale node behind the Input"
                 )
-        counts[node.name] = values.astype(np.uint8)
+        same = values.dtype == np.bool_
+        counts[node.name] = values.view(np.uint8) if same else values.astype(np.uint8)
     shapes = {array.shape[:2] for array in counts.values()}
     if len(shapes) > 1:
         raise SpikeloomError(f"events: inputs differ in samples and steps: {sorted(shapes)}")
@@ -161,6 +162,7 @@ def simulate(
     groups = firing_groups(network)
     fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
     size = min(max(fewest, samples // workers), most)
+    size = -(-samples // -(-samples // size))  # equal ones
     batches = [slice(start, start + size) for start in range(0, samples, size)]
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
@@ -202,7 +204,7 @@ def simulate(
 
 
 def _joined(parts: Sequence[Signed]) -> Integers:
-    return np.concatenate(parts, dtype=np.int64)
+    return np.concatenate(parts, dtype=np.int64, casting="unsafe")
 
 
 def _new_trace(population: Population, neurons: Integers, steps: int, samples: int) -> Trace:

@@ -1,6 +1,7 @@
 """Exact sums of weights over events, events @ weights in integers, by the faster of two methods."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,22 +46,24 @@ class WeightSums:
         self._weights = weights
         self._matrix = weights.astype(np.float32 if bits <= 25 else np.float64, order="C")
         self._narrow = np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64
-        self._integer = np.int32 if bits <= 32 else np.int64
         self._single = max_count == 1
 
-    def __call__(self, events: NDArray[np.bool_] | NDArray[np.uint8]) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources)."""
+    def __call__(
+        self, events: NDArray[np.bool_] | NDArray[np.uint8], dtype: type[Any] = np.int64
+    ) -> Signed:
+        """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
         counts = events.view(np.uint8)  # converted to floats faster than bool
         flat = counts.reshape(-1, counts.shape[-1])
         if self._single and flat.size * self._weights.shape[1] > LARGE:
             eights = np.packbits(flat, axis=1, bitorder="little")
             fours = np.stack([eights & 15, eights >> FOUR], axis=2).reshape(len(flat), -1)
             if np.count_nonzero(fours) < SPARSE * fours.size:
-                return self._add_fours(fours).reshape(*events.shape[:-1], -1)
+                sums: Signed = self._add_fours(fours).astype(dtype)
+                return sums.reshape(*events.shape[:-1], -1)
         # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
             product = flat.astype(self._matrix.dtype) @ self._matrix
-        sums: Signed = product.astype(self._integer)
+        sums = product.astype(dtype, copy=False)
         return sums.reshape(*events.shape[:-1], -1)
 
     @cached_property

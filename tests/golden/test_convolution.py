@@ -89,6 +89,8 @@ def test_a_convolution_is_the_matrix_of_its_formula(
     sums = ConvolutionSums(convolution, image, 3)(events)
     assert sums.shape == (3, 2, int(np.prod(shape)))
     assert (sums == events.astype(np.int64) @ matrix).all()
+    if shape[1:] == (1, 1):
+        assert convolution.dense_weights(image).tolist() == matrix.tolist()
 
 
 @pytest.mark.parametrize("count", [1, 255])

@@ -305,37 +305,73 @@ def test_several_spikes_per_step_by_hand(
 # The type of the computation.
 
 
+def decaying(k: int, **changed: Any) -> Population:
+    return Population("p", 2, np.zeros(2, np.int64), decay=k, **changed)
+
+
 @pytest.mark.parametrize(
     ("state_bits", "sum_bits", "expected"),
     [
-        (8, 8, np.int32),
+        (8, 8, np.float32),
+        # 4091 is odd: |v| * 4091 reaches 2**24 with 13 bits of state, 2**25 with 14.
+        (13, 16, np.float32),
+        (14, 16, np.int32),
         (16, 16, np.int32),
         # |v| * 4096 reaches 2**18 * 2**12 = 2**30 with 19 bits of state, 2**31 with 20.
         (19, 16, np.int32),
         (20, 16, np.int64),
         (24, 8, np.int64),
+        (8, 20, np.float32),
+        (8, 22, np.int32),
         (16, 30, np.int32),
         (16, 32, np.int64),
     ],
 )
-def test_type_is_the_smallest_exact_one(state_bits: int, sum_bits: int, expected: Any) -> None:
-    assert update_type(state_bits, sum_bits + 1) is expected
+def test_type_is_the_fastest_exact_one(state_bits: int, sum_bits: int, expected: Any) -> None:
+    assert update_type(decaying(5), state_bits, sum_bits + 1) is expected
 
 
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"decay": 0}, np.float32),
+        ({"decay": 4096}, np.float32),
+        # 4088 = 8 * 511 keeps 9 bits, 4092 = 4 * 1023 keeps 10; a potential has 15 and a sign.
+        ({"decay": 8}, np.float32),
+        ({"decay": 4}, np.int32),
+        ({"decay": np.array([8, 1024])}, np.float32),
+        ({"decay": np.array([8, 5])}, np.int32),
+        ({"synaptic_decay": 8}, np.float32),
+        ({"synaptic_decay": np.array([4, 0])}, np.int32),
+        ({"max_spikes": 31}, np.float32),
+    ],
+)
+def test_floats_are_for_decays_of_few_digits(changed: dict[str, Any], expected: Any) -> None:
+    population = Population("p", 2, np.zeros(2, np.int64), threshold=1, **changed)
+    assert update_type(population, 16, 17) is expected
+
+
+@pytest.mark.parametrize("k", [8, 64, 1024, 4096 - 511, 4095])
+def test_floats_decay_as_integers_do(k: int) -> None:
+    x = np.arange(-(1 << 15), 1 << 15)
+    assert update_type(decaying(k), 16, 17) is np.float32
+    assert (decay(x.astype(np.float32), k) == decay(x, k)).all()
+
+
+@pytest.mark.parametrize("k", [0, 1, 8, 1024, 4095])
 @pytest.mark.parametrize("state_bits", range(8, 25))
-@pytest.mark.parametrize("sum_bits", [8, 16, 29, 30, 31, 32])
-def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int) -> None:
-    integer: Any = update_type(state_bits, sum_bits + 1)
+@pytest.mark.parametrize("sum_bits", [8, 16, 20, 21, 29, 30, 31, 32])
+def test_no_result_overflows_at_the_ends(state_bits: int, sum_bits: int, k: int) -> None:
+    integer: Any = update_type(decaying(k), state_bits, sum_bits + 1)
     ends = [-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1]
     # The exact input is a sum plus a bias, to which a leak is added and a reset taken away.
     inputs = [-(1 << sum_bits) + 2 * ends[0], (1 << sum_bits) - 2 + 2 * ends[1]]
     v = np.array(ends, integer)[:, np.newaxis]
     x = np.array(inputs, integer)[np.newaxis, :]
-    for k in (0, 1, 4095):
-        u = decay(v, k) + x
-        exact = [
-            [(-1 if end < 0 else 1) * (abs(end) * (4096 - k) // 4096) + extra for extra in inputs]
-            for end in ends
-        ]
-        assert u.dtype == integer
-        assert u.tolist() == exact
+    u = decay(v, k) + x
+    exact = [
+        [(-1 if end < 0 else 1) * (abs(end) * (4096 - k) // 4096) + extra for extra in inputs]
+        for end in ends
+    ]
+    assert u.dtype == integer
+    assert u.tolist() == exact

@@ -730,8 +730,8 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
         ),
         (
             spikeloom.golden.fixed,
-            "    kept *= np.sign(x)\n    return kept",
-            "    return (x * (DECAY_ONE - k)) >> DECAY_BITS",
+            "np.trunc(kept, out=kept)",
+            "np.floor(kept, out=kept)",
             # -11 -> -5 -> -2 -> -1 -> 0 -> 0 instead of -11 -> -6 -> -3 -> -2 -> -1 -> -1
             {"v_init": -11, "decay": 2048},
             Mismatch(0, None, "state", "p[0]", expected=-1, got=0),
