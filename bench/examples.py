@@ -2,24 +2,29 @@
 
 Every spike, final state and clock count is compared with golden. Speed is that of the step-level
 golden model beside the PyTorch network of the example's `train.py` in floating point, one thread,
-the same batch; the ratio is the median of rounds in alternation.
+the same batch; the ratio is the median of rounds in alternation. Of the convolutional example, 100
+recordings also run on the golden model and in RTL, both on as many threads as they take.
 """
 
 import importlib
+import statistics
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from bench.beside import golden_beside
+from bench.beside import golden_beside, seconds
 from bench.figure import Figure
 from examples import braille, nmnist
 from spikeloom.compare import compare
 from spikeloom.compiler import compile
 from spikeloom.demo import DT
+from spikeloom.devices.backends import open
 from spikeloom.importer.load import load_nir
 
 _ROUNDS = 1, 5
 """To warm up, and that count."""
+_RECORDINGS = 100
 _NMNIST = {"neurons": 4096, "weight_words": 2048}
 """Sizes of the fabric that differ from the defaults; the features follow from the network."""
 
@@ -27,6 +32,7 @@ _NMNIST = {"neurons": 4096, "weight_words": 2048}
 def measure(data: Path) -> Iterator[Figure]:
     """Run both, and compare everything."""
     yield from _example(nmnist, "nmnist", data, _NMNIST)
+    yield _beside_rtl(data)
     yield from _example(braille, "braille", data, {})
 
 
@@ -67,4 +73,29 @@ def _example(
         run_torch,
         "PyTorch in floating point, same layers and batch",
         _ROUNDS,
+        1.0,
+    )
+
+
+def _beside_rtl(data: Path) -> Figure:
+    events, _ = nmnist.held_out(data)
+    events = events[:_RECORDINGS]
+    network = load_nir(Path(nmnist.__path__[0]) / "nmnist.nir", dt=DT)
+    program = compile(network, _NMNIST)
+    with open(program, "golden") as golden, open(program, "verilator") as rtl:
+        pairs = [
+            (
+                seconds(lambda: golden.run(events), time.perf_counter),
+                seconds(lambda: rtl.run(events), time.perf_counter),
+            )
+            for _ in range(sum(_ROUNDS))
+        ][_ROUNDS[0] :]
+    return Figure(
+        "nmnist.golden_over_rtl_seconds",
+        statistics.median(ours / theirs for ours, theirs in pairs),
+        "",
+        1.0,
+        at_most=True,
+        reference="RTL, seconds a recording",
+        reference_value=statistics.median(theirs for _, theirs in pairs) / _RECORDINGS,
     )

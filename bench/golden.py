@@ -58,5 +58,5 @@ def measure(data: Path) -> Iterator[Figure]:
         run_snntorch,
         "snnTorch, same network and batch",
         ROUNDS,
-        1.0,
+        1.5,
     )
