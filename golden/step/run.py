@@ -236,14 +236,14 @@ def _synaptic_operations(
     for connection in network.connections:
         if connection.source in events:
             arriving = events[connection.source][: max(steps - connection.delay, 0)]
-            # The smallest type that holds the counts: the sum takes a fifth of the time.
-            most = np.min_scalar_type(steps * network.max_events(connection.source))
-            counts = arriving.view(np.uint8).sum(axis=0, dtype=most)
+            # The smallest types that hold the counts: sums take a fifth of the time.
+            most = steps * network.max_events(connection.source)
+            counts = arriving.view(np.uint8).sum(axis=0, dtype=np.min_scalar_type(most))
             if isinstance(connection, Convolution):
                 # Exact in float64, in which NumPy has a fast product.
                 product = counts.astype(np.float64) @ fan_outs[id(connection)]
                 synops += product.astype(np.int64)
             else:
-                total = counts.sum(axis=1, dtype=np.int64)
-                synops += total * network.size(connection.target)
+                total = counts.sum(axis=1, dtype=np.min_scalar_type(most * counts.shape[1]))
+                synops += total.astype(np.int64) * network.size(connection.target)
     return synops
