@@ -19,9 +19,9 @@ from spikeloom.cli.options import (
     read_counts,
     traced,
 )
-from spikeloom.cli.output import print_table, say, write_json
+from spikeloom.cli.output import print_table, write_json
 from spikeloom.cli.scoring import (
-    board_line,
+    board_backend,
     labels_and_decoding,
     print_scores,
     scores_json,
@@ -142,8 +142,8 @@ def compare_command(
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
         else:
-            backend, clocked = board, 0  # individual clocks of a board cannot be observed
-            say(board_line(board, port, stage))
+            # Individual clocks of a board cannot be observed.
+            backend, clocked = board_backend(board, port, stage), 0
             with open_board(loaded, board, port, stage, baud, bake) as device:
                 result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
         summary = _summary(result, backend, seed)

@@ -26,7 +26,7 @@ from spikeloom.cli.options import (
     traced,
 )
 from spikeloom.cli.output import duration, percent, print_table, say, write_json
-from spikeloom.cli.scoring import board_line, labels_and_decoding, with_output
+from spikeloom.cli.scoring import board_backend, labels_and_decoding, with_output
 from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
@@ -118,7 +118,7 @@ def run_command(
     counts = read_counts(loaded, events)
     question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, board))
     chosen = _written_traces(traces, output)
-    say(board_line(board, port, stage))
+    board_backend(board, port, stage)
     device = open_board(loaded, board, port, stage, baud, bake)
     _run(device, counts, chosen, question, output, json_path)
 
@@ -213,11 +213,11 @@ def bench_command(
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     samples, steps = next(iter(counts.values())).shape[:2]
-    opened = (
-        open(loaded, backend)
-        if board is None
-        else open_board(loaded, board, port, stage, baud, bake)
-    )
+    if board is None:
+        opened = open(loaded, backend)
+    else:
+        backend = board_backend(board, port, stage)
+        opened = open_board(loaded, board, port, stage, baud, bake)
     seconds = math.inf
     with opened as device, task("running", repeat * samples) as step:
         for turn in range(repeat):
@@ -226,7 +226,7 @@ def bench_command(
             seconds = min(seconds, time.perf_counter() - start)
             step.done((turn + 1) * samples)
     summary: dict[str, Any] = {
-        "backend": board or backend,
+        "backend": backend,
         "samples": samples,
         "steps": steps,
         "samples_per_second": round(samples / seconds, 1),

@@ -66,8 +66,8 @@ def _dialect(program: Program) -> Dialect:
         known = {field.name for field in dataclasses.fields(Dialect)}
         try:
             return Dialect(**{n: v for n, v in stated.items() if n in known})
-        except TypeError:
-            pass  # no name
+        except (TypeError, ValueError):
+            pass  # no dialect, whatever it says
     raise SpikeloomError(
         "the program does not say under which dialect it was imported: give --dialect"
     )
@@ -80,12 +80,13 @@ def with_output(
     return {**traces, **dict.fromkeys(decoding.traced if decoding else ())}
 
 
-def board_line(board: str, port: str | None, stage: str) -> str:
-    """Which board it is that runs."""
+def board_backend(board: str, port: str | None, stage: str) -> str:
+    """What runs, and print it: a board, or what simulates one, by its name in `spikeloom.open`."""
     if port is not None:
-        return f"board {board} on {port}"
-    what = {"virtual": "its RTL", "netlist": "its netlist"}.get(stage, "its routed netlist")
-    return f"virtual board {board}: {what} in simulation, no hardware"
+        return board
+    what = {"virtual": "RTL", "netlist": "netlist after synthesis"}.get(stage, "netlist as routed")
+    say(f"virtual board {board}: its {what} in simulation, no hardware")
+    return f"{stage}:{board}"
 
 
 def print_scores(scores: Scores, backend: str) -> None:

@@ -1,7 +1,11 @@
-"""One small program on one small fabric, so that its RTL is compiled once."""
+"""One small program on one small fabric, so that its RTL is compiled once; the command line."""
 
+from pathlib import Path
+
+import nir
 import numpy as np
 import pytest
+from command_line import Commands
 from locking import one_at_a_time
 from numpy.typing import NDArray
 from small_program import SMALL, small_network
@@ -28,3 +32,35 @@ def rtl_built(small: Program) -> None:
     """The RTL of the small fabric is in the cache."""
     with one_at_a_time("small fabric"), Simulation(small.fabric):
         pass
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    small: Program,
+    small_events: NDArray[np.uint8],
+) -> Commands:
+    """A folder with model.nir, small.loom and events.npy is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    graph = nir.NIRGraph(
+        {
+            "in": nir.Input(np.array([4])),
+            "weights": nir.Linear(rng.normal(size=(3, 4))),
+            "neurons": nir.LIF(
+                tau=np.full(3, 2e-3),
+                r=np.ones(3),
+                v_leak=np.zeros(3),
+                v_threshold=np.ones(3),
+                v_reset=np.zeros(3),
+            ),
+            "out": nir.Output(np.array([3])),
+        },
+        [("in", "weights"), ("weights", "neurons"), ("neurons", "out")],
+    )
+    nir.write("model.nir", graph)
+    small.save("small.loom")
+    np.save("events.npy", small_events)
+    return Commands(tmp_path, capsys, monkeypatch)

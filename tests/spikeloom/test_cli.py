@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import nir
 import numpy as np
 import pytest
+from command_line import Commands, Outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locking import one_at_a_time
-from numpy.typing import NDArray
 from small_program import SMALL
 
 from spikeloom import cli
@@ -34,77 +33,6 @@ from spikeloom.sim.verilog import emit_axi
 
 COMMANDS = ["compile", "info", "choose", "verilog", "sim", "run", "bench"]
 COMMANDS += ["compare", "build", "flash", "demo", "cache", "completion"]
-
-
-class Outcome:
-    """The result of a command."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    def error(self) -> str:
-        """The message of a command that was given unusable input."""
-        assert self.status == 2
-        assert "Traceback" not in self.err
-        lines = self.err.splitlines()
-        assert len(lines) == 1
-        assert lines[0].startswith("error: ")
-        return lines[0].removeprefix("error: ")
-
-
-class Commands:
-    """Runs commands in a folder of their own."""
-
-    def __init__(self, folder: Path, capture: Any, patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.capture, self.patch = folder, capture, patch
-
-    def __call__(self, *arguments: str) -> Outcome:
-        self.patch.setattr(sys, "argv", ["spikeloom", *arguments])
-        self.capture.readouterr()
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        out, err = self.capture.readouterr()
-        # Pipes and files must receive plain lines only.
-        assert all(line.isprintable() for line in (out + err).split("\n"))
-        return Outcome(status, out, err)
-
-    def files(self) -> set[str]:
-        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    small: Program,
-    small_events: NDArray[np.uint8],
-) -> Commands:
-    """A folder with model.nir, small.loom and events.npy is the working directory."""
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(1)
-    graph = nir.NIRGraph(
-        {
-            "in": nir.Input(np.array([4])),
-            "weights": nir.Linear(rng.normal(size=(3, 4))),
-            "neurons": nir.LIF(
-                tau=np.full(3, 2e-3),
-                r=np.ones(3),
-                v_leak=np.zeros(3),
-                v_threshold=np.ones(3),
-                v_reset=np.zeros(3),
-            ),
-            "out": nir.Output(np.array([3])),
-        },
-        [("in", "weights"), ("weights", "neurons"), ("neurons", "out")],
-    )
-    nir.write("model.nir", graph)
-    small.save("small.loom")
-    np.save("events.npy", small_events)
-    return Commands(tmp_path, capsys, monkeypatch)
 
 
 def read_json(name: str) -> dict[str, Any]:
