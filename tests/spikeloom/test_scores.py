@@ -18,6 +18,7 @@ from locking import one_at_a_time
 from numpy.typing import NDArray
 
 from spikeloom import cli
+from spikeloom.cli.commands import COMMANDS
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_simulation import simulate_float
@@ -165,8 +166,6 @@ def test_choose(trained: Commands) -> None:
     sim = ["sim", "model.loom", "many.npy", "--backend=golden", "--labels=answers.npy"]
     assert trained(*sim, "--json=sim.json").status == 0
     assert read_json("sim.json")["accuracy"] == values["fidelity"]["accuracy_integer"]
-    message = trained("choose", "model.nir", "many.npy", "--dt=1e-3", "--max-loss=0").error()
-    assert message.startswith("max_loss: no width of weights and states loses less than")
 
 
 # Bad input.
@@ -260,9 +259,9 @@ def test_bars_move_on_a_terminal(trained: Commands) -> None:
 
 def test_quiet_verbose_and_json_in_place_of_tables(trained: Commands) -> None:
     sim = ("sim", "model.loom", "many.npy", "--backend=golden")
-    assert trained(*sim, "--quiet") == trained(*sim, "-q")
-    outcome = trained(*sim, "-q", "--json=sim.json")
-    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+    for quiet in ("-q", "--quiet"):
+        outcome = trained(*sim, quiet, "--json=sim.json")
+        assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
     outcome = trained(*sim, "--verbose")
     assert re.search(r"^running the golden model: [\d.]+ (us|ms|s)$", outcome.err, re.M)
     assert outcome.out == trained(*sim).out
@@ -279,7 +278,7 @@ def test_the_help_says_what_an_exit_status_means_and_gives_examples(run: Command
     out = run("--help").out
     for status in ("0    ", "1    ", "2    ", "130  "):
         assert f"\n    {status}" in out
-    for name in cli.cli.commands:
+    for name in COMMANDS:
         assert re.search(rf"Examples?:\n    ( *spikeloom {name}\b.*\n)+", run(name, "--help").out)
 
 
@@ -291,4 +290,4 @@ def test_completion(run: Commands, shell: str) -> None:
     words = {"COMP_WORDS": "spikeloom comp", "COMP_CWORD": "1"}
     environment = {"_SPIKELOOM_COMPLETE": "bash_complete", **words}
     completed = CliRunner().invoke(cli.cli, [], prog_name="spikeloom", env=environment)
-    assert completed.output.split() == ["plain,compile", "plain,compare", "plain,completion"]
+    assert completed.output.split() == ["plain,compare", "plain,compile", "plain,completion"]
