@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cocotb_tools import config as cocotb_config
 
-from spikeloom.golden.progress import task
+from spikeloom.golden.progress import Task, task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import cache, toolchain
 from spikeloom.sim.verilog import AXI_TOP, TOP
@@ -17,9 +17,6 @@ LIBRARY = "fabric.so"
 
 LOG = "verilator.log"
 """What Verilator said, beside the model in the cache."""
-
-_NAMES = {"model": "the simulation", "bench": "the bench that checks every clock"}
-"""What each kind of entry in the cache is."""
 
 _VERILATOR_FLAGS = [
     # Amaranth gives every register and memory an initial value and has no X.
@@ -106,11 +103,18 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
     }
     text = verilog + _WRAPPER.format(top=TOP, read=_READ if config.readable else "", **ports)
     driver = _text("load.cpp") + _text("harness.cpp") + extra
-    return build_library(text, "simulation", driver, trace=trace)
+    what = f"{config.columns} x {config.rows} tiles of {config.lanes} lanes"
+    return build_library(text, "simulation", driver, trace=trace, what=what)
 
 
 def build_library(
-    verilog: str, top: str, driver: str, *, trace: bool = False, waivers: Sequence[str] = ()
+    verilog: str,
+    top: str,
+    driver: str,
+    *,
+    trace: bool = False,
+    waivers: Sequence[str] = (),
+    what: str = "a simulation",
 ) -> Path:
     """The shared library of module `top` with `model.cpp` and a driver, cached.
 
@@ -126,6 +130,8 @@ def build_library(
         Able to write waveforms; slower.
     waivers
         More options of Verilator, for third-party Verilog.
+    what
+        What it simulates, for whoever watches the progress.
 
     Raises
     ------
@@ -142,7 +148,7 @@ def build_library(
         LIBRARY,
         trace,
     )
-    return _built("model", model) / LIBRARY
+    return _built("model", model, what) / LIBRARY
 
 
 def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
@@ -181,20 +187,20 @@ def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
         top,
         trace,
     )
-    return _built("bench", model)
+    return _built("bench", model, "the bench that checks every clock")
 
 
-def _built(kind: str, model: _Model) -> Path:
-    """The directory in the cache with `model.output`."""
+def _built(kind: str, model: _Model, what: str) -> Path:
+    """The directory in the cache with `model.output`; `what` says whom it simulates."""
     flags = [*_VERILATOR_FLAGS, *model.verilator, *(_TRACE_FLAGS if model.trace else [])]
     key = cache.digest(*flags, *_COMPILER_FLAGS, *_versions(), repr(model))
 
     def make(directory: Path) -> None:
-        with task(f"building {_NAMES[kind]} with Verilator") as step:
-            fill(directory)
+        with task(f"building {what} with Verilator", 3) as step:
             step.log = cache.directory() / kind / key / LOG
+            fill(directory, step)
 
-    def fill(directory: Path) -> None:
+    def fill(directory: Path, step: Task) -> None:
         work = directory / "work"
         work.mkdir()
         for name, text in model.sources.items():
@@ -202,6 +208,7 @@ def _built(kind: str, model: _Model) -> Path:
         # Verilator writes paths into C++ strings unescaped, so it gets none.
         said = toolchain.verilator(*flags, "--Mdir", ".", *model.sources, directory=work)
         (directory / LOG).write_text(said, encoding="utf-8")
+        step.done(1)
         # One unit for the code of every clock, so that it can be inlined, and one for the rest.
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]
@@ -214,6 +221,7 @@ def _built(kind: str, model: _Model) -> Path:
             runtime = pool.submit(_runtime, model)
             objects = list(pool.map(lambda name: _compile(work, name, *units[name], model), units))
         objects += sorted(runtime.result().glob("*.o"))
+        step.done(2)
         output = str(directory / model.output)
         toolchain.run([*toolchain.compiler(), "-o", output, *map(str, objects), *model.link])
         shutil.rmtree(work)

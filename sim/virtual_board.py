@@ -104,7 +104,7 @@ class Pins:
         self, text: str, top: str, clocks_per_bit: int, waivers: Sequence[str] = ()
     ) -> None:
         driver = _DRIVER.read_text(encoding="utf-8")
-        path = build_library(text, top, driver, waivers=waivers)
+        path = build_library(text, top, driver, waivers=waivers, what="a virtual board")
         self._library = ctypes.CDLL(str(path))
         self._library.spikeloom_create.restype = ctypes.c_void_p
         self._library.spikeloom_destroy.argtypes = [ctypes.c_void_p]

@@ -152,7 +152,8 @@ def _run(
         "cycles": None if run.cycles is None else int(run.cycles.sum()),
         "errors": run.errors,
     }
-    shown = dict(summary)
+    cycles = summary["cycles"]
+    shown = {**summary, "cycles": None if cycles is None else f"{cycles:,} clocks"}
     if decoding is not None and labels is not None:
         answers = decoding.answers(run)
         summary["accuracy"] = accuracy(answers, labels)
