@@ -15,7 +15,7 @@ from spikeloom.golden.plain import plain
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
-from spikeloom.mapping.sizes import choose_fabric
+from spikeloom.mapping.sizes import Shortage, choose_fabric
 from spikeloom.program import Program
 from spikeloom.quantise.integers import Schedule
 from spikeloom.quantise.quantise import check_weight_bits, quantise
@@ -47,7 +47,7 @@ def compile(
     fabric
         The hardware: a `FabricConfig`, or the name of a board for the one that is built for it.
         "auto", the default, chooses the smallest that the network fits. A mapping gives some fields
-        of `FabricConfig` and leaves the others to this choice.
+        of `FabricConfig` and leaves the others to this choice, or, with "board", to a board's.
     weight_bits, state_bits
         Widths to quantise to: 2, 4, 8 or 16; 8..24. They default to those of the fabric, or 8 and
         16, or as many more for states as weights and slow leaks need. A weight of twice the
@@ -76,8 +76,7 @@ def compile(
     about: dict[str, Any] = {}
     if isinstance(net, Network):
         _check_integer_options(schedule, max_count, scales, calibration)
-        bits = pinned.get("weight_bits", _hardware_bits(net.weight_bits))
-        network = with_widths(net, bits, pinned.get("sum_bits"))
+        network = _with_widths_of(net, weight_bits, pinned)
     elif isinstance(net, FloatNetwork):
         widths = FabricConfig(**pinned)
         with task("quantising"):
@@ -100,7 +99,31 @@ def compile(
     everyone = [population.name for population in network.populations]
     recorded = frozenset(everyone if record is None else _names("record", record))
     read = frozenset(everyone if readout is None else _names("readout", readout))
-    return Program(network, choose_fabric(network, pinned, recorded), recorded, read, about)
+    try:
+        return Program(network, choose_fabric(network, pinned, recorded), recorded, read, about)
+    except Shortage as short:
+        raise _in_terms_of(fabric, short) from None
+
+
+def _with_widths_of(net: Network, weight_bits: int | None, pinned: Mapping[str, Any]) -> Network:
+    """An integer network with the weights that the fabric has."""
+    if weight_bits == 16 and net.weight_bits <= WEIGHT_BITS[-1]:
+        raise SpikeloomError(
+            f"weight_bits: the network has weights of {net.weight_bits} bits, which need no "
+            "pairs; leave it out"
+        )
+    bits = pinned.get("weight_bits", _hardware_bits(net.weight_bits))
+    return with_widths(net, bits, pinned.get("sum_bits"))
+
+
+def _in_terms_of(
+    fabric: FabricConfig | Mapping[str, Any] | str | None, short: Shortage
+) -> Shortage:
+    """The shortage with a remedy that changes what was given as the fabric."""
+    if isinstance(fabric, FabricConfig):
+        return short
+    fields = _fields(fabric) | short.fields
+    return Shortage(short.problem, short.fields, f"use fabric={fields}")
 
 
 def _about(net: FloatNetwork, schedule: Schedule, report: QuantisationReport) -> dict[str, Any]:
@@ -127,29 +150,22 @@ def _pinned(
     sum_bits: int | None,
 ) -> dict[str, Any]:
     """The fields of the fabric that are not left to choice."""
-    if fabric is None or fabric == "auto":
-        fields = {}
-    elif isinstance(fabric, str):
-        fields = dataclasses.asdict(board(fabric).fabric)
-    elif isinstance(fabric, FabricConfig):
-        fields = dataclasses.asdict(fabric)
-    elif isinstance(fabric, Mapping):
-        fields = dict(fabric)
-    else:
-        raise SpikeloomError(
-            f'fabric must be a FabricConfig, some of its fields, a board or "auto", not {fabric!r}'
-        )
+    fields = _fields(fabric)
+    asked = {"weight_bits": weight_bits, "state_bits": state_bits, "sum_bits": sum_bits}
+    if "board" in fields:
+        # Other widths than those of a board are a choice, and others than those given a mistake.
+        given = {name for name in fields if name != "board"}
+        fields = dataclasses.asdict(board(fields.pop("board")).fabric) | fields
+        for kind in ("state_bits", "sum_bits"):
+            if kind not in given and asked[kind] is not None:
+                fields[kind] = asked[kind]
     known = {field.name for field in dataclasses.fields(FabricConfig)}
     if unknown := set(fields) - known:
         raise SpikeloomError(
             f"fabric: FabricConfig has no {', '.join(sorted(map(str, unknown)))}; "
             f"it has {', '.join(sorted(known))}"
         )
-    for name, width in (
-        ("weight_bits", weight_bits),
-        ("state_bits", state_bits),
-        ("sum_bits", sum_bits),
-    ):
+    for name, width in asked.items():
         if width is None:
             continue
         pair = name == "weight_bits" and width == 2 * fields.get(name, 8)
@@ -161,6 +177,21 @@ def _pinned(
                 "leave it out, or use a fabric that has it"
             )
     return fields
+
+
+def _fields(fabric: FabricConfig | Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """The fields of a fabric, as a mapping gives them."""
+    if fabric is None or fabric == "auto":
+        return {}
+    if isinstance(fabric, str):
+        return {"board": fabric}
+    if isinstance(fabric, FabricConfig):
+        return dataclasses.asdict(fabric)
+    if isinstance(fabric, Mapping):
+        return dict(fabric)
+    raise SpikeloomError(
+        f'fabric must be a FabricConfig, some of its fields, a board or "auto", not {fabric!r}'
+    )
 
 
 def _check_integer_options(

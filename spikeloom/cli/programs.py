@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 
-from spikeloom.boards.registry import board as board_named
 from spikeloom.cli.estimates import estimated, print_estimates
 from spikeloom.cli.options import (
     JSON,
@@ -23,6 +22,7 @@ from spikeloom.cli.options import (
     writable,
 )
 from spikeloom.cli.output import print_table, say, write_json
+from spikeloom.cli.remedies import as_options, options_in
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
@@ -53,8 +53,14 @@ from spikeloom.program import Program
     help="Layers fire in phases of one step, or all at once with a step of delay each.",
 )
 @click.option("--max-count", default=1, show_default=True, help="Maximum events per axon and step.")
-@click.option("--weight-bits", type=int, help="2, 4, 8, or 16 (pairs of 8); default: the fabric's.")
-@click.option("--state-bits", type=int, help="8..24; default: the fabric's.")
+@click.option(
+    "--weight-bits",
+    type=click.Choice(["2", "4", "8", "16"]),
+    help="Width of weights, 16 as pairs of 8; default: the fabric's.",
+)
+@click.option(
+    "--state-bits", type=int, help="8..24; default: the fabric's, or as many as weights need."
+)
 @click.option("--sum-bits", type=int, help="8..32; default: the fabric's, or the minimum.")
 @click.option(
     "--scale",
@@ -86,7 +92,7 @@ def compile_command(
     more: tuple[str, ...],
     schedule: Any,
     max_count: int,
-    weight_bits: int | None,
+    weight_bits: str | None,
     state_bits: int | None,
     sum_bits: int | None,
     scales: tuple[str, ...],
@@ -115,22 +121,22 @@ def compile_command(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpikeloomWarning)  # the output of `info` has them
             net = load_nir(model, dialect or "nir", **options)
-    fabric = (
-        fabric_sizes(sizes)
-        if board_name in (None, "auto")
-        else dataclasses.replace(board_named(board_name).fabric, **fabric_sizes(sizes))
-    )
-    program = compile(
-        net,
-        fabric,
-        weight_bits=weight_bits,
-        state_bits=state_bits,
-        sum_bits=sum_bits,
-        scales=_scales(scales) or None,
-        schedule=schedule,
-        max_count=max_count,
-        calibration=None if calibration is None else read_events(calibration),
-    )
+    fabric = fabric_sizes(sizes)
+    if board_name not in (None, "auto"):
+        fabric["board"] = board_name
+    events = None if calibration is None else read_events(calibration)
+    with as_options():
+        program = compile(
+            net,
+            fabric,
+            weight_bits=None if weight_bits is None else int(weight_bits),
+            state_bits=state_bits,
+            sum_bits=sum_bits,
+            scales=_scales(scales) or None,
+            schedule=schedule,
+            max_count=max_count,
+            calibration=events,
+        )
     target = output or model.with_suffix(".loom")
     program.save(target)
     values = _info(program)
@@ -143,7 +149,11 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
     """Scales from POPULATION=NUMBER, a decimal number or a fraction."""
     scales = {}
     for text in given:
-        name, _, number = text.rpartition("=")
+        name, equals, number = text.rpartition("=")
+        if not equals:
+            raise SpikeloomError(
+                f"--scale {text}: name the population, as in --scale hidden={text}"
+            )
         try:
             scales[name] = Fraction(number)
         except (ValueError, ZeroDivisionError):
@@ -271,7 +281,7 @@ def _print_info(values: dict[str, Any]) -> None:
         say(f"note: {note}")
     remarks = [values.get("warnings"), quantisation.get("warnings")]
     for warning in (text for texts in remarks for text in _each(texts, str)):
-        say(f"warning: {warning}")
+        say(f"warning: {options_in(warning)}")
 
 
 def _stated(nodes: Any) -> Iterator[str]:

@@ -184,5 +184,5 @@ def _check_widths(network: Network, config: FabricConfig) -> None:
         if getattr(network, name) != getattr(config, name):
             raise SpikeloomError(
                 f"{name}: the network has {getattr(network, name)}, the fabric "
-                f"{getattr(config, name)}; compile for the fabric's width"
+                f"{getattr(config, name)}; use {name}={getattr(network, name)} for both"
             )

@@ -50,6 +50,15 @@ DIVIDED = ("neurons", "weight_words", "populations", "targets", "coordinates")
 """Sizes of memories whose rows the tiles share among them."""
 
 
+class Shortage(SpikeloomError):
+    """A network does not fit its fabric, and would with some other `fields` of `FabricConfig`."""
+
+    def __init__(self, problem: str, fields: Mapping[str, int], remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.fields = dict(fields)
+
+
 def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -> Iterator[Need]:
     """The sizes that `network` needs on fabrics with the lanes and tiles of `config`.
 
@@ -137,14 +146,16 @@ def check_fits(network: Network, config: FabricConfig, record: frozenset[str]) -
         name: bool(value) if isinstance(getattr(config, name), bool) else value
         for name, value in fields.items()
     }
-    settings = ", ".join(f"{name}={value}" for name, value in fields.items())
-    options = " ".join(f"--set {name}={str(value).lower()}" for name, value in fields.items())
+    problem = f"the network does not fit the fabric: {short}"
     beyond = [name for name, value in fields.items() if value > CHOICES.get(name, (value,))[-1]]
-    remedy = f"use FabricConfig({settings}), on the command line {options}"
     if beyond:
         limits = ", ".join(f"{name} above {CHOICES[name][-1]}" for name in beyond)
-        remedy = f"no hardware has {limits}: use more tiles (columns, rows) or a smaller network"
-    raise SpikeloomError(f"the network does not fit the fabric: {short}; {remedy}")
+        raise SpikeloomError(
+            f"{problem}; no hardware has {limits}: use more tiles (columns, rows) or a smaller "
+            "network"
+        )
+    settings = ", ".join(f"{name}={value}" for name, value in fields.items())
+    raise Shortage(problem, fields, f"use dataclasses.replace(fabric, {settings})")
 
 
 def _shortage(need: Need, config: FabricConfig) -> str:

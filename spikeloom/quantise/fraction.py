@@ -100,18 +100,20 @@ def tolerated_bits(net: FloatNetwork, population: FloatPopulation, scale: Fracti
     return _needed(net, population, scale, False, MAX_FRACTION_BITS, TOLERATED)
 
 
-def drift_bits(
+def held_bits(
     net: FloatNetwork,
     population: FloatPopulation,
     scale: Fraction,
     fraction_bits: int,
     widths: Widths,
     max_count: int,
-) -> int:
-    """The width of states that holds a potential that drifts down, and what its leak needs."""
+) -> tuple[int, int]:
+    """The widths of states that hold the reach; a potential that falls, and what its leak needs."""
     tolerated = min(tolerated_bits(net, population, scale), widths.max_fraction_bits)
     unit = scale * (1 << max(fraction_bits, tolerated))
-    return math.ceil(fall(net, population, max_count) * unit + 1).bit_length() + 1
+    likely = reach(net, population, max_count, None) * scale * (1 << fraction_bits)
+    falls = fall(net, population, max_count) * unit
+    return math.ceil(likely + 1).bit_length() + 1, math.ceil(falls + 1).bit_length() + 1
 
 
 def _rail(widths: Widths) -> int:

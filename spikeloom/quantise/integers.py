@@ -292,7 +292,7 @@ def _check_fits(
         return
     width, (_, widest) = ("sum_bits", SUM_BITS) if name == "bias" else ("state_bits", STATE_BITS)
     remedy = (
-        f"raise {width} to {needed}"
+        f"use {width}={needed}"
         if needed <= widest
         else "it is too large for the weights: check dt and r, or rescale the layer"
     )

@@ -97,6 +97,8 @@ class PopulationReport:
         Bits of `state_bits` beyond those that the threshold (of a spiking population), reset and
         initial potential need with the worst input of one step on top; where it is negative, one
         step can saturate the potential.
+    reach_bits
+        Width of states that holds what thresholds, weights and biases are likely to bring.
     drift_bits
         Width of states that holds the potential to which a mean input of 1/16 event an axon and
         step takes it where that is far below 0, with the fraction bits that its leak needs.
@@ -131,6 +133,7 @@ class PopulationReport:
     threshold_error: float
     sum_headroom_bits: int
     state_headroom_bits: int
+    reach_bits: int
     drift_bits: int
     synaptic_decay: float | None
     synaptic_decay_integer: int | None

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS
-from spikeloom.quantise.leak import time_constant
+from spikeloom.quantise.leak import SLOW, time_constant
 from spikeloom.quantise.ranges import MAX_STATE_BITS, Widths
 from spikeloom.quantise.records import PopulationReport
 
@@ -55,11 +55,12 @@ def warnings(report: PopulationReport, widths: Widths) -> Iterator[str]:
     # From a coarse threshold every time constant is far off, and a readout has none.
     judged = report.spiking and not coarse
     taus = (report.tau, report.effective_tau) if judged else (None, None)
-    finer = _finer(report, widths)
+    finer = _finer(report, widths, *taus)
     yield from _decay_warnings(where, "", report.decay, report.decay_integer, *taus, finer)
     if report.synaptic_decay is not None and report.synaptic_decay_integer is not None:
         decays = report.synaptic_decay, report.synaptic_decay_integer
         taus = report.synaptic_tau, report.effective_synaptic_tau
+        finer = _finer(report, widths, *taus)
         yield from _decay_warnings(where, "synaptic ", *decays, *taus, finer)
     yield from _range_warnings(where, report, widths)
 
@@ -93,25 +94,37 @@ def _range_warnings(where: str, report: PopulationReport, widths: Widths) -> Ite
         and report.weight_limit < PAIR_LIMIT
         and widths.state_bits < MAX_STATE_BITS
     ):
-        wider = widths.state_bits + math.ceil(-math.log2(report.weight_limit))
+        wider = max(widths.state_bits, report.reach_bits)
+        wider += math.ceil(-math.log2(report.weight_limit))
+        # Of a slow leak the closest time constant decides, not the room.
+        slow = 0 < report.decay * DECAY_ONE < SLOW
         yield (
-            f"{where}: {widths.state_bits}-bit states leave its weights "
-            f"{report.weight_limit:.2g} of their range; raise state_bits to "
-            f"{min(wider, MAX_STATE_BITS)}, or use weight_bits={widths.weight_bits}"
+            f"{where}: {widths.state_bits}-bit states leave its weights {report.weight_limit:.2g} "
+            f"of their range; {'' if slow else _wider(wider)}use weight_bits={widths.weight_bits}"
         )
 
 
 def _wider(state_bits: int) -> str:
     """The first half of a remedy; empty where no states are as wide."""
-    return f"raise state_bits to {state_bits}, or " if state_bits <= MAX_STATE_BITS else ""
+    return f"use state_bits={state_bits}, or " if state_bits <= MAX_STATE_BITS else ""
 
 
-def _finer(report: PopulationReport, widths: Widths) -> str:
+def _finer(
+    report: PopulationReport, widths: Widths, tau: float | None, effective: float | None
+) -> str:
     """The remedy for a time constant that truncation changes."""
-    wider = f"state_bits={MAX_STATE_BITS}"
-    if report.fraction_bits < widths.max_fraction_bits or widths.weight_pairs:
-        return f"use {wider}" if widths.state_bits < MAX_STATE_BITS else "rescale the layer"
-    return f"use fraction_bits={MAX_FRACTION_BITS} and {wider}"
+    if tau is None or effective is None:
+        return ""
+    # Each bit halves what truncation adds to the decay.
+    added = max(tau / effective - 1, TAU_TOLERANCE)
+    bits = math.ceil(math.log2(added / TAU_TOLERANCE)) + 1
+    state_bits = max(widths.state_bits, report.reach_bits, report.drift_bits) + bits
+    fraction_bits = report.fraction_bits + bits
+    if state_bits > MAX_STATE_BITS or fraction_bits > MAX_FRACTION_BITS:
+        return "raise dt, or shorten the time constant"
+    if fraction_bits <= widths.max_fraction_bits or widths.weight_pairs:
+        return f"use state_bits={state_bits}"
+    return f"use fraction_bits={fraction_bits} and state_bits={state_bits}"
 
 
 def relative(value: float, reference: float) -> float:

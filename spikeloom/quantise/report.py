@@ -13,7 +13,7 @@ from spikeloom.golden.network import PARAMETERS, Network, Parameter
 from spikeloom.golden.spec import DECAY_ONE
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import Floats, magnitude
-from spikeloom.quantise.fraction import drift_bits
+from spikeloom.quantise.fraction import held_bits
 from spikeloom.quantise.grid import on_grid
 from spikeloom.quantise.integers import Schedule, bits_of, typical_units, worst_sums
 from spikeloom.quantise.leak import integer_time_constant, time_constant
@@ -71,7 +71,7 @@ def make_report(
                 error,
                 typical_states(net, population),
                 used / largest if used else 1.0,
-                drift_bits(
+                held_bits(
                     net,
                     population,
                     scales[name].value,
@@ -122,7 +122,7 @@ def _population_report(
     weight: WeightError,
     typical: tuple[PerNeuron, float],
     weight_limit: float,
-    drift_bits: int,
+    held: tuple[int, int],
     saturations: int | None,
     gains: tuple[float, ...] | None,
 ) -> PopulationReport:
@@ -175,7 +175,7 @@ def _population_report(
         float(integer_threshold / scale.state - Fraction(threshold)),
         network.sum_bits - max(bits_of(value) for value in (low, high)),
         network.state_bits - max(bits_of(value) for value in reach),
-        drift_bits,
+        *held,
         None if current_of is None else current_of.decay,
         None if current_of is None else current_of.integer,
         None if current_of is None else current_of.tau,

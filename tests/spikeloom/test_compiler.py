@@ -1,5 +1,6 @@
 """From a float network to a Program: options, defaults and refusals."""
 
+import ast
 import dataclasses
 from typing import Any
 
@@ -266,8 +267,8 @@ def test_everything_that_is_short_is_named_at_once() -> None:
     assert str(error.value) == (
         "the network does not fit the fabric: population 'a': a delayed reset needs "
         "delayed_reset=True, neurons 7 of 6 (short by 1), axons 5 of 4 (short by 1), slots 2 of 1 "
-        "(short by 1); use FabricConfig(delayed_reset=True, neurons=7, axons=5, slots=2), on the "
-        "command line --set delayed_reset=true --set neurons=7 --set axons=5 --set slots=2"
+        "(short by 1); use fabric={'neurons': 7, 'axons': 5, 'slots': 2, 'delayed_reset': True, "
+        "'lanes': 4}"
     )
     fits = {"neurons": 7, "axons": 5, "slots": 2, "delayed_reset": True, "lanes": 4}
     assert spikeloom.compile(network, fits, schedule="pipelined").fabric.neurons == 7
@@ -388,7 +389,7 @@ def test_convolutions_of_wide_weights_are_split() -> None:
         ({"fabric": {"weight_bits": 4}}, "the network has weights of 12 bits, and pairs of 4 bits"),
         ({"schedule": "pipelined"}, "schedule: an integer network is mapped as it is"),
         ({"scales": {}, "max_count": 2}, "max_count, scales: an integer network is mapped as it"),
-        ({"state_bits": 16}, "state_bits: the network has 24, the fabric 16"),
+        ({"state_bits": 16}, "state_bits: the network has 24, the fabric 16; use state_bits=24"),
         ({"sum_bits": 12}, "raise sum_bits above 12"),
         ({"fabric": FabricConfig(state_bits=24, sum_bits=20)}, "needs weight_pairs=True"),
     ],
@@ -419,6 +420,26 @@ def test_a_network_that_does_not_fit_says_what_is_short() -> None:
         spikeloom.compile(net(), fabric)
     assert str(error.value) == (
         "the network does not fit the fabric: neurons 7 of 6 (short by 1), "
-        "weight_words 9 of 8 (short by 1); use FabricConfig(neurons=7, weight_words=9), "
-        "on the command line --set neurons=7 --set weight_words=9"
+        "weight_words 9 of 8 (short by 1); use dataclasses.replace(fabric, neurons=7, "
+        "weight_words=9)"
     )
+    spikeloom.compile(net(), dataclasses.replace(fabric, neurons=7, weight_words=9))
+
+
+def test_a_board_with_changed_fields() -> None:
+    """A board's fabric that is too small: the remedy is a mapping to type."""
+    big = FloatNetwork(
+        (FloatInput("in", 3000),),
+        net().populations[:1],
+        (FloatConnection("in", "a", np.full((3000, 4), 0.3)),),
+    )
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(big, "icebreaker")
+    remedy = str(error.value).rpartition("; use fabric=")[2]
+    program = spikeloom.compile(big, ast.literal_eval(remedy))
+    small = spikeloom.compile(net(), "icebreaker").fabric
+    assert program.fabric == dataclasses.replace(
+        small, axons=program.fabric.axons, sum_bits=program.fabric.sum_bits
+    )
+    wider = spikeloom.compile(net(), "icebreaker", state_bits=20).fabric
+    assert wider == dataclasses.replace(small, state_bits=20)

@@ -527,7 +527,7 @@ def test_what_a_fabric_is_not_built_for_is_refused_by_name(
         map_all(net, config)
     assert str(error.value) == (
         f"the network does not fit the fabric: {message} needs {field}={value}; use "
-        f"FabricConfig({field}={value}), on the command line --set {field}={str(value).lower()}"
+        f"dataclasses.replace(fabric, {field}={value})"
     )
     map_all(net, dataclasses.replace(config, **{field: value}))
     assert getattr(choose_fabric(net, {}, frozenset()), field) >= value

@@ -137,12 +137,12 @@ def test_parameters_that_the_update_does_not_read_need_nothing(options: dict[str
         (
             {"v_reset": np.array([1, 2])},
             "a different v_reset in each neuron needs neuron_parameters=True",
-            "neuron_parameters=true",
+            "neuron_parameters=True",
         ),
         (
             {"reset": Reset.RESTORE},
             "a reset that is restored needs delayed_reset=True",
-            "delayed_reset=true",
+            "delayed_reset=True",
         ),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_fabric_without_an_option_is_refused(
     with pytest.raises(SpikeloomError) as error:
         map_network(network, FabricConfig(), frozenset(), frozenset())
     assert f"population 'a': {message}; " in str(error.value)
-    assert f"on the command line --set {remedy}" in str(error.value)
+    assert f"use dataclasses.replace(fabric, {remedy})" in str(error.value)
     field = message.partition(" needs ")[2].partition("=")[0]
     config = FabricConfig(**{field: changed.get(field, True)})
     assert map_network(network, config, frozenset(), frozenset()).config == config

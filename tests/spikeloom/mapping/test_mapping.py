@@ -545,8 +545,8 @@ def test_a_size_too_small_is_named_with_what_is_short(name: str, short: int) -> 
         map_all(network(), FabricConfig(lanes=4, **{**NEEDS, name: have}))
     assert str(error.value) == (
         f"the network does not fit the fabric: {name} {NEEDS[name]} of {have} "
-        f"(short by {NEEDS[name] - have}); use FabricConfig({name}={NEEDS[name]}), "
-        f"on the command line --set {name}={NEEDS[name]}"
+        f"(short by {NEEDS[name] - have}); use "
+        f"dataclasses.replace(fabric, {name}={NEEDS[name]})"
     )
 
 

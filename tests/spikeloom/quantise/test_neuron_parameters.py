@@ -216,7 +216,7 @@ def test_differences_that_no_scaling_removes(net: FloatNetwork, names: str) -> N
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net, fixed)
     assert f"a different {names} in each neuron needs neuron_parameters=True" in str(error.value)
-    assert "--set neuron_parameters=true" in str(error.value)
+    assert "use dataclasses.replace(fabric, neuron_parameters=True)" in str(error.value)
     for free in (None, dataclasses.replace(fixed, neuron_parameters=True)):
         assert spikeloom.compile(net, free).fabric.neuron_parameters
 
