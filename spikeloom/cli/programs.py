@@ -55,8 +55,8 @@ from spikeloom.program import Program
 @click.option("--max-count", default=1, show_default=True, help="Maximum events per axon and step.")
 @click.option(
     "--weight-bits",
-    type=click.Choice(["2", "4", "8", "16"]),
-    help="Width of weights, 16 as pairs of 8; default: the fabric's.",
+    type=int,
+    help="2, 4, 8, or 16 (pairs of 8); default: the fabric's.",
 )
 @click.option(
     "--state-bits", type=int, help="8..24; default: the fabric's, or as many as weights need."
@@ -92,7 +92,7 @@ def compile_command(
     more: tuple[str, ...],
     schedule: Any,
     max_count: int,
-    weight_bits: str | None,
+    weight_bits: int | None,
     state_bits: int | None,
     sum_bits: int | None,
     scales: tuple[str, ...],
@@ -129,7 +129,7 @@ def compile_command(
         program = compile(
             net,
             fabric,
-            weight_bits=None if weight_bits is None else int(weight_bits),
+            weight_bits=weight_bits,
             state_bits=state_bits,
             sum_bits=sum_bits,
             scales=_scales(scales) or None,

@@ -541,7 +541,7 @@ BAD = {
     f'{COMPILE} --option fixed=["a"]': "fixed must be a tuple of pairs",
     f'{COMPILE} --option reset_delay=[["a"]]': "reset_delay must be True, False or a tuple",
     f'{COMPILE} --option reset={{"a":1}}': "reset must be 'value' or",
-    f"{COMPILE} --weight-bits 3": "weight_bits must be 2, 4 or 8, not 3",
+    f"{COMPILE} --weight-bits 3": "weight_bits must be 2, 4 or 8 (or 16: pairs), not 3",
     f"{COMPILE} --state-bits 7": "state_bits must be 8..24, not 7",
     f"{COMPILE} --state-bits 20 --set state_bits=12": "state_bits: 20 was asked for, the fabric",
     f"{COMPILE} --calibration missing.npy": "cannot read missing.npy: No such file or directory",
