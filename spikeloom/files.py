@@ -21,27 +21,53 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises `SpikeloomError` where the file cannot be written.
     """
-    target = Path(path)
+    write_files({Path(path): data})
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, all or none: on failure existing files are unchanged.
+
+    Raises `SpikeloomError` where one cannot be written.
+    """
+    written: dict[Path, Path] = {}
     try:
-        if target.is_symlink() or (target.exists() and not target.is_file()):
-            # Write through links, devices and pipes instead of replacing them.
-            target.write_bytes(data)
-            return
-        # The name is short, because that of the target may have the maximum length. The mode is
-        # that of the existing file, or what the umask leaves.
-        work = target.parent / f".spikeloom-{secrets.token_hex(8)}"
-        handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            if target.exists():
-                shutil.copymode(target, work)
-            work.replace(target)
-        except BaseException:
+        for target, data in contents.items():
+            try:
+                if target.is_symlink() or (target.exists() and not target.is_file()):
+                    # Write through links, devices and pipes instead of replacing them.
+                    target.write_bytes(data)
+                else:
+                    written[target] = _written_beside(target, data)
+            except OSError as error:
+                raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+        for target, work in tuple(written.items()):
+            try:
+                work.replace(target)
+            except OSError as error:
+                raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+            del written[target]
+    finally:
+        for work in written.values():
             work.unlink()
-            raise
-    except OSError as error:
-        raise SpikeloomError(f"cannot write {target}: {error.strerror}") from None
+
+
+def _written_beside(target: Path, data: bytes) -> Path:
+    """A file in the folder of `target` with this content, and the mode that `target` should have.
+
+    The name is short, because that of the target may have the maximum length. The mode is that of
+    the existing file, or what the umask leaves.
+    """
+    work = target.parent / f".spikeloom-{secrets.token_hex(8)}"
+    handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        if target.exists():
+            shutil.copymode(target, work)
+    except BaseException:
+        work.unlink()
+        raise
+    return work
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
