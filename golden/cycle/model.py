@@ -144,10 +144,10 @@ class CycleModel:
             return self.config.route_copies.pack({port.name.lower(): loaded for port in inputs})
         return loaded
 
-    def run(self, words: Sequence[int]) -> list[tuple[int, int]]:
+    def run(self, words: Sequence[int], steps: int | None = None) -> list[tuple[int, int]]:
         """Offer `words` back to back with `host_out` always ready.
 
-        Runs until every word is taken and every step mark is answered by a STEP packet.
+        Runs until `steps` STEP packets came, or every word is taken and every step mark answered.
 
         Returns
         -------
@@ -160,10 +160,11 @@ class CycleModel:
             The fabric made no progress for `WATCHDOG` clocks.
         """
         packets: list[tuple[int, int]] = []
-        steps = sum(word & 1 for word in words)
+        marks = sum(word & 1 for word in words)
+        needed, steps = (len(words), marks) if steps is None else (0, steps)
         taken = clocks = 0
         progress: list[int] = []
-        while taken < len(words) or steps > 0:
+        while taken < needed or steps > 0:
             self.clock(words[taken] if taken < len(words) else None)
             if self.host_in_taken:
                 taken += 1

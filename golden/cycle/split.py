@@ -19,14 +19,15 @@ events, other tiles, the sequencer or the host.
 """
 
 
-def split_clocks(image: MemoryImage, words: Sequence[int]) -> NDArray[np.int64]:
+def split_clocks(image: MemoryImage, words: Sequence[int], steps: int) -> NDArray[np.int64]:
     """Run host words back to back, and count the clocks of each step by what they are spent on.
 
     Parameters
     ----------
     words
-        Payloads of `host_in` that end with a step mark; each step mark must be answered, as it is
-        for the words of whole samples.
+        Payloads of `host_in`, of whole samples.
+    steps
+        Number of steps to run; the words of later ones run ahead.
 
     Returns
     -------
@@ -37,7 +38,6 @@ def split_clocks(image: MemoryImage, words: Sequence[int]) -> NDArray[np.int64]:
     """
     model = CycleModel(image.config)
     model.load(image)
-    steps = sum(word & 1 for word in words)
     clocks = np.zeros((steps, len(model.tiles), len(PARTS)), np.int64)
     taken = step = 0
     while step < steps:

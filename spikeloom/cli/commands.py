@@ -45,6 +45,10 @@ COMMANDS = {
         "programs.info",
         "Show the contents of a Program, its resources, and its quantisation.",
     ),
+    "report": (
+        "reporting.report_command",
+        "Write a page that shows a program and what it does on EVENTS (as for `sim`).",
+    ),
     "run": (
         "runs.run_command",
         "Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary.",

@@ -20,6 +20,7 @@ from spikeloom.cli.options import (
     traced,
 )
 from spikeloom.cli.output import print_table, write_json
+from spikeloom.cli.reporting import page_target, write_report
 from spikeloom.cli.scoring import (
     board_backend,
     labels_and_decoding,
@@ -35,6 +36,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.program import Program
 from spikeloom.scores import Question, score, units_of
+from spikeloom.sim.cosim.check import Report
 from spikeloom.sim.netlist import netlist
 
 
@@ -81,6 +83,14 @@ from spikeloom.sim.netlist import netlist
 )
 @float_options("that of PROGRAM; for --float")
 @WAVES
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    callback=page_target,
+    metavar="FILE",
+    help="Also write a page that shows it all, and a JSON file beside it; as `report` does.",
+)
 @JSON
 def compare_command(
     program: Path,
@@ -107,6 +117,7 @@ def compare_command(
     waves_path: Path | None,
     first: str | None,
     last: str | None,
+    page: Path | None,
     json_path: Path | None,
 ) -> None:
     r"""Compare hardware with the golden model: spikes, states, clocks, synaptic operations.
@@ -149,19 +160,25 @@ def compare_command(
         summary = _summary(result, backend, seed)
         if clocked and backend == "verilator":
             few = {name: array[:clocked] for name, array in counts.items()}
-            report = check_cycles(loaded, few, seed=seed, traces=chosen)
-            summary["cycles_compared"] = report.cycles
-            summary["mismatches"] += report.difference is not None
-            summary["first_difference"] = report.difference and str(report.difference)
+            _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen))
         print_table(summary)
         if labels_path is not None or float_path is not None:
             scores = score(loaded, counts, question, {backend: result.rtl})
             print_scores(scores, backend)
             summary |= scores_json(scores)
+        if page is not None:
+            write_report(page, loaded, counts, result, program.name, backend, question, chosen)
     summary["seconds_by_step"] = journal.seconds
     write_json(json_path, summary)
     if summary["mismatches"] or not summary["steps_compared"]:
         sys.exit(1)
+
+
+def _add_cycles(summary: dict[str, Any], report: Report) -> None:
+    """Add what a check on every clock found to a summary."""
+    summary["cycles_compared"] = report.cycles
+    summary["mismatches"] += report.difference is not None
+    summary["first_difference"] = report.difference and str(report.difference)
 
 
 def _summary(result: Comparison, backend: str, seed: int) -> dict[str, Any]:

@@ -50,9 +50,13 @@ def diagram(network: Network) -> Diagram:
         x = MARGIN + column * (WIDTH + ACROSS)
         place[name] = x, MARGIN + row * (HEIGHT + DOWN)
     inputs = {node.name for node in network.inputs}
-    sizes = {node.name: node for node in (*network.inputs, *network.populations)}
     boxes = tuple(
-        Box(name, _shape(sizes[name].size, sizes[name].image, name in inputs), name in inputs, *at)
+        Box(
+            name,
+            _shape(network.size(name), network.image(name), name in inputs),
+            name in inputs,
+            *at,
+        )
         for name, at in place.items()
     )
     arrows = tuple(

@@ -1,5 +1,6 @@
 """The first clock in which hardware and golden model differ, and the waveform around it."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,8 @@ import numpy as np
 import pywellen
 from numpy.typing import NDArray
 
-from spikeloom.devices.chunks import chunk_of
+from spikeloom.devices.chunks import chunk_of, chunk_words
 from spikeloom.golden.cycle.model import STEP_PACKET, CycleModel
-from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import PacketKind
 from spikeloom.report.records import Divergence, Packet, Signal
@@ -51,20 +51,20 @@ def divergence(
     """
     variables = pywellen.Waveform(str(waveform)).all_vars()
     signals = {variable.full_name: variable.signal for variable in variables}
-    _, first = chunk_of(sample)
+    chunk, first = chunk_of(sample)
+    steps = next(iter(counts.values())).shape[1]
+    words = next(itertools.islice(chunk_words(image, counts), chunk, None))
     model = CycleModel(image.config)
     model.load(image)
-    part = {name: events[first : sample + 1] for name, events in counts.items()}
-    packets = dict(model.run([int(word) for word in np.concatenate(host_words(image, part))]))
-    steps = next(iter(counts.values())).shape[1]
-    ends = [clock for clock, packet in packets.items() if packet == STEP_PACKET]
-    start, stop = ([-1, *ends][-1 - steps] + 1, ends[-1] + 1)
+    packets = dict(model.run([int(word) for word in words], (sample - first + 1) * steps))
+    ends = [-1, *(clock for clock, packet in packets.items() if packet == STEP_PACKET)]
+    start, stop = ends[-1 - steps] + 1, ends[-1] + 1
     valid, payload = (signals[f"simulation.host_out__{part}"] for part in ("valid", "payload"))
     got = {clock: _at(payload, clock) for clock in range(start, stop) if _at(valid, clock)}
     differing = next((c for c in range(start, stop) if packets.get(c) != got.get(c)), None)
     centre = differing
     if centre is None:
-        centre = stop - 1 if step is None else ends[step - steps]
+        centre = ends[-1] if step is None else ends[step - steps]
     window = range(max(start, centre - BEFORE), min(stop, centre + AFTER))
     return Divergence(
         differing,

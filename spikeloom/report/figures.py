@@ -5,6 +5,7 @@ role, which the script takes from the style sheet: a glyph's name ends in its ro
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from bokeh.models import (
     BasicTicker,
@@ -28,22 +29,26 @@ Plot = figure
 MARKS = {"both": "square", "golden": "triangle", "rtl": "inverted_triangle"}
 """Marker of spikes of both, of the golden model alone and of the hardware alone."""
 
-RASTER_HEIGHT = 110, 260
-"""Least and greatest height of a raster in pixels."""
+RASTER_HEIGHT = 60, 200
+"""Least and greatest height of a raster in pixels, without its axis and its tools."""
+
+FRAME_HEIGHT = 82
+"""Height of axis and tools."""
 
 
 def rasters(of: Sequence[Raster], steps: int) -> list[Plot]:
     """A raster for each input and spiking population, with one range of steps."""
-    shared = _steps(steps)
+    shared = _all(steps)
     plots = []
     for number, raster in enumerate(of):
         low, high = RASTER_HEIGHT
-        height = min(high, max(low, 50 + 5 * raster.size))
-        plot = _figure(f"raster-{number}", height, "axon" if raster.is_input else "neuron")
+        height = min(high, max(low, 12 * raster.size))
+        unit = "axon" if raster.is_input else "neuron"
+        plot = _figure(f"raster-{number}", height + FRAME_HEIGHT, unit)
         plot.x_range = shared
-        plot.y_range = Range1d(-0.5, raster.size - 0.5, bounds=(-0.5, raster.size - 0.5))
-        size = max(2.5, min(9, (height - 40) / raster.size, 600 / steps))
-        renderers = []
+        plot.y_range = _all(raster.size)
+        size = max(2.5, min(9, height / raster.size, 600 / steps))
+        renderers: list[Any] = []
         for role, marker in MARKS.items():
             source = ColumnDataSource(
                 {"step": [], "neuron": [], "count": []}, name=f"{plot.name}-{role}"
@@ -62,7 +67,7 @@ def rasters(of: Sequence[Raster], steps: int) -> list[Plot]:
             renderers.append(glyph)
         hover = HoverTool(
             renderers=renderers,
-            tooltips=[("step", "@step"), ("neuron", "@neuron"), ("spikes", "@count")],
+            tooltips=[("step", "@step"), (unit, "@neuron"), ("count", "@count")],
         )
         plot.add_tools(hover, TapTool(renderers=renderers))
         plots.append(plot)
@@ -72,7 +77,7 @@ def rasters(of: Sequence[Raster], steps: int) -> list[Plot]:
 def trace(steps: int) -> Plot:
     """Potential of one neuron over the steps, of golden model and hardware."""
     plot = _figure("trace-plot", 280, "potential")
-    plot.x_range, plot.y_range = _steps(steps), Range1d(0, 1, name="trace-range")
+    plot.x_range, plot.y_range = _all(steps), Range1d(start=0, end=1, name="trace-range")
     for role, dash, width in (("golden", "solid", 2), ("rtl", "dashed", 2)):
         source = ColumnDataSource({"step": [], "potential": []}, name=f"trace-{role}")
         line = plot.line(
@@ -103,7 +108,7 @@ def trace(steps: int) -> Plot:
 def clocks(steps: int) -> Plot:
     """Clocks of each step of a sample, by what they are spent on."""
     plot = _figure("clocks-plot", 260, "clocks")
-    plot.x_range, plot.y_range = _steps(steps), Range1d(0, 1, name="clocks-range")
+    plot.x_range, plot.y_range = _all(steps), Range1d(start=0, end=1, name="clocks-range")
     source = ColumnDataSource({name: [] for name in ("step", *PARTS)}, name="clocks")
     bars = plot.vbar_stack(
         PARTS, x="step", source=source, width=0.8, name=[f"clocks:{part}" for part in PARTS]
@@ -116,8 +121,8 @@ def clocks(steps: int) -> Plot:
 def tiles(config: FabricConfig, report: Report) -> Plot:
     """The tiles as a map, with the fullest memory of each, and the traffic between them."""
     plot = _figure("tiles-plot", 120 + 90 * config.rows, "")
-    plot.x_range = Range1d(-0.6, config.columns - 0.4)
-    plot.y_range = Range1d(config.rows - 0.4, -0.6)
+    plot.x_range = Range1d(start=-0.6, end=config.columns - 0.4)
+    plot.y_range = Range1d(start=config.rows - 0.4, end=-0.6)
     plot.axis.visible = plot.grid.visible = False
     shares = [{name: used[name] / report.available[name] for name in used} for used in report.used]
     data: dict[str, list[object]] = {
@@ -127,9 +132,8 @@ def tiles(config: FabricConfig, report: Report) -> Plot:
         "share": [max(share.values()) for share in shares],
         "memory": [max(share, key=lambda name: share[name]) for share in shares],
     }
-    data["label"] = [
-        f"{tile}: {share:.0%}" for tile, share in zip(data["tile"], data["share"], strict=True)
-    ]
+    captions = zip(data["tile"], data["share"], strict=True)
+    data["label"] = [f"{tile}: {share:.0%}" for tile, share in captions]
     data |= {
         name: [f"{used[name]} of {report.available[name]}" for used in report.used]
         for name in report.available
@@ -183,8 +187,9 @@ def _links(plot: Plot, config: FabricConfig, report: Report) -> None:
     plot.add_tools(HoverTool(renderers=[segments], tooltips=tooltips))
 
 
-def _steps(steps: int) -> Range1d:
-    return Range1d(-0.5, steps - 0.5, bounds=(-0.5, steps - 0.5))
+def _all(count: int) -> Range1d:
+    """The range of an axis with `count` integers, and no more."""
+    return Range1d(start=-0.5, end=count - 0.5, bounds=(-0.5, count - 0.5))
 
 
 def _figure(name: str, height: int, vertical: str) -> Plot:
@@ -205,5 +210,6 @@ def _figure(name: str, height: int, vertical: str) -> Plot:
     )
     plot.toolbar.logo = None
     plot.axis.ticker = BasicTicker(min_interval=1)
+    plot.yaxis.minor_tick_line_color = None
     plot.xaxis.axis_label_text_font_style = plot.yaxis.axis_label_text_font_style = "normal"
     return plot

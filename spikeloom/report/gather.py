@@ -1,18 +1,17 @@
 """Collects what a page shows, from a program, its events and, if there is one, a comparison."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from spikeloom.compare import Comparison
 from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
-from spikeloom.evaluation.accuracy import accuracy, confusion
-from spikeloom.evaluation.decoding import choose_decoding
-from spikeloom.evaluation.labels import check_labels
+from spikeloom.evaluation.accuracy import confusion
 from spikeloom.golden.cycle.split import split_clocks
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
@@ -23,6 +22,7 @@ from spikeloom.program import Program
 from spikeloom.report.divergence import divergence
 from spikeloom.report.metrics import static_metrics, workload_metrics
 from spikeloom.report.records import Answers, Contents, Divergence, Potentials, Raster, Verdict
+from spikeloom.scores import GOLDEN, Question, Scores, score, usual_decoding
 
 NEURONS = 12
 """Neurons of each population whose potentials are shown if none are chosen."""
@@ -41,8 +41,7 @@ def gather(
     *,
     title: str = "program",
     backend: str = "verilator",
-    labels: ArrayLike | None = None,
-    decode: str | None = None,
+    question: Question | None = None,
     traces: Traces | None = None,
     build: Mapping[str, Any] | None = None,
 ) -> Contents:
@@ -59,8 +58,8 @@ def gather(
         Heading of the page.
     backend
         What ran beside the golden model.
-    labels, decode
-        The right answers, and how answers are read (`spikeloom.evaluation.decoding`).
+    question
+        The right answers, how answers are read, and the float network, if accuracy is wanted.
     traces
         Populations or neurons that the hardware traced; their potentials are always shown. By
         default, of each population, the `NEURONS` with most spikes.
@@ -70,7 +69,7 @@ def gather(
     Raises
     ------
     SpikeloomError
-        Events, labels or traces do not fit the program.
+        Events or traces do not fit the program.
     """
     network = program.network
     counts = check_inputs(network, events)
@@ -78,8 +77,11 @@ def gather(
     golden = simulate(network, counts)
     samples, steps = next(iter(counts.values())).shape[:2]
     answers = None
-    if labels is not None:
-        answers = _answers(network, program.about, golden, comparison, labels, samples, decode)
+    if question is not None and question.labels is not None:
+        decoding = question.decoding or usual_decoding(program)
+        question = dataclasses.replace(question, decoding=decoding)
+        runs = {} if comparison is None else {backend: comparison.rtl}
+        answers = _answers(program, score(program, counts, question, runs), question)
     shown = _samples(samples, comparison)
     part = {name: array[shown] for name, array in counts.items()}
     neurons = {p.name: _neurons(p, golden, traced, comparison) for p in network.populations}
@@ -114,34 +116,13 @@ def _verdict(comparison: Comparison | None, backend: str, samples: int, steps: i
     )
 
 
-def _answers(
-    network: Network,
-    about: Mapping[str, Any],
-    golden: Run,
-    comparison: Comparison | None,
-    labels: ArrayLike,
-    samples: int,
-    decode: str | None,
-) -> Answers:
-    decoding = choose_decoding(network, _outputs(about), decode)
-    classes = network.population(decoding.population).size
-    right = check_labels(labels, samples, classes)
-    answers = decoding.answers(golden)
-    accuracies = {"golden model": accuracy(answers, right)}
-    if comparison is not None and decoding.available(comparison.rtl):
-        accuracies["hardware"] = accuracy(decoding.answers(comparison.rtl), right)
-    return Answers(str(decoding), accuracies, confusion(answers, right, classes))
-
-
-def _outputs(about: Mapping[str, Any]) -> list[str]:
-    """The populations that the imported network names as outputs, in order."""
-    outputs = about.get("outputs")
-    pairs = outputs if isinstance(outputs, list) else []
-    return [
-        pair[1]
-        for pair in pairs
-        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)
-    ]
+def _answers(program: Program, scores: Scores, question: Question) -> Answers:
+    labels = question.labels
+    assert scores.decoding is not None
+    assert labels is not None
+    classes = program.network.size(scores.decoding.population)
+    counts = confusion(scores.answers[GOLDEN], labels, classes)
+    return Answers(str(scores.decoding), scores.accuracies, counts)
 
 
 def _samples(samples: int, comparison: Comparison | None) -> Integers:
@@ -220,12 +201,14 @@ def _potentials(
 
 def _clocks(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.int64]:
     """Clocks by sample, tile, step and part, of the first samples."""
-    few = {name: array[:SPLIT_SAMPLES] for name, array in counts.items()}
-    samples, steps = next(iter(few.values())).shape[:2]
+    samples, steps = next(iter(counts.values())).shape[:2]
+    shown = min(samples, SPLIT_SAMPLES)
+    # The samples behind them may run ahead into their last steps.
+    few = {name: array[: shown + image.config.slots] for name, array in counts.items()}
     words = np.concatenate(host_words(image, few))
-    clocks = split_clocks(image, [int(word) for word in words])
+    clocks = split_clocks(image, [int(word) for word in words], shown * steps)
     _, tiles, parts = clocks.shape
-    return clocks.reshape(samples, steps, tiles, parts).swapaxes(1, 2)
+    return clocks.reshape(shown, steps, tiles, parts).swapaxes(1, 2)
 
 
 def _divergence(

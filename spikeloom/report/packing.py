@@ -54,6 +54,7 @@ def packed(contents: Contents) -> dict[str, Any]:
             }
             for potentials in contents.potentials
         ],
+        "first": contents.samples[0],
         "samples": sorted(samples, key=lambda sample: sample["number"]),
         "compared": contents.verdict.backend is not None,
         "clocks": _clocks(contents.clocks),

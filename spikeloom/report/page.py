@@ -9,8 +9,8 @@ from typing import Any
 
 import jinja2
 from bokeh.embed import components
+from bokeh.model import Model
 from bokeh.resources import Resources
-from markupsafe import Markup
 
 from spikeloom.files import write_files
 from spikeloom.golden.cycle.split import PARTS
@@ -67,7 +67,7 @@ def summary(contents: Contents) -> dict[str, Any]:
     answers = contents.answers
     metrics = dict(contents.metrics)
     if answers is not None:
-        metrics["classification_accuracy"] = answers.accuracies["golden model"]
+        metrics["classification_accuracy"] = answers.accuracies["golden"]
     sums = contents.clocks.sum(axis=(0, 1, 2))
     return {
         "title": contents.title,
@@ -89,21 +89,17 @@ def page(program: Program, contents: Contents) -> str:
         lstrip_blocks=True,
     )
     script, plots = components(_plots(program, contents))
-    rasters = [Markup(plots[f"raster-{n}"]) for n in range(len(contents.rasters))]
-
-    def source(name: str) -> Markup:
-        return Markup(loader.get_source(environment, name)[0])
-
+    rasters = [plots[f"raster-{n}"] for n in range(len(contents.rasters))]
     values = {
         "c": contents,
-        "style": source("style.css"),
-        "script": source("page.js"),
-        "bokeh": Markup(Resources("inline", components=["bokeh"]).render_js()),
-        "plots_script": Markup(script),
+        "style": loader.get_source(environment, "style.css")[0],
+        "script": loader.get_source(environment, "page.js")[0],
+        "bokeh": Resources("inline", components=["bokeh"]).render_js(),
+        "plots_script": script,
         "rasters": list(zip(contents.rasters, rasters, strict=True)),
-        "trace": Markup(plots["trace"]),
-        "clocks": Markup(plots["clocks"]),
-        "tiles": Markup(plots["tiles"]) if "tiles" in plots else None,
+        "trace": plots["trace"],
+        "clocks": plots["clocks"],
+        "tiles": plots.get("tiles"),
         "data": packed(contents),
         "diagram": diagram(program.network),
         "parts": list(MEANINGS.items()),
@@ -117,14 +113,15 @@ def page(program: Program, contents: Contents) -> str:
     return environment.get_template("page.html").render(values)
 
 
-def _plots(program: Program, contents: Contents) -> dict[str, figures.Plot]:
+def _plots(program: Program, contents: Contents) -> dict[str, Model]:
     steps = contents.rasters[0].golden.shape[1]
-    plots = figures.rasters(contents.rasters, steps)
-    by_name = {plot.name: plot for plot in plots}
-    by_name |= {"trace": figures.trace(steps), "clocks": figures.clocks(steps)}
+    plots: dict[str, Model] = {
+        f"raster-{n}": plot for n, plot in enumerate(figures.rasters(contents.rasters, steps))
+    }
+    plots |= {"trace": figures.trace(steps), "clocks": figures.clocks(steps)}
     if program.fabric.tiles > 1:
-        by_name["tiles"] = figures.tiles(program.fabric, program.plan.report)
-    return by_name
+        plots["tiles"] = figures.tiles(program.fabric, program.plan.report)
+    return plots
 
 
 def _sections(contents: Contents) -> Sequence[tuple[str, str]]:

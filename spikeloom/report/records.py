@@ -107,7 +107,7 @@ class Answers:
     decoding
         How they are read, in words.
     accuracies
-        Fraction of right answers, by what gave them, such as "golden model".
+        Fraction of right answers, by what gave them: "golden", "float", or a backend.
     confusion
         How often each label (row) got each answer; the last column is no answer.
     """

@@ -81,7 +81,7 @@ def _cards(program: Program, contents: Contents) -> list[tuple[str, str, str]]:
         ("Memory used", _bytes(contents.metrics["footprint"]), ""),
     ]
     if contents.answers is not None:
-        best = contents.answers.accuracies["golden model"]
+        best = contents.answers.accuracies["golden"]
         cards.insert(0, ("Accuracy", f"{best:.2%}", "golden model"))
     if verdict.clocks is not None:
         cards.insert(2, ("Clocks per sample", f"{verdict.clocks / verdict.samples:,.0f}", ""))
@@ -207,7 +207,7 @@ def _metrics(contents: Contents) -> Table:
     for name in ("Dense", "Effective_ACs", "Effective_MACs"):
         figures[f"synaptic_operations {name}"] = f"{operations[name]:,.1f}"
     if contents.answers is not None:
-        accuracy = contents.answers.accuracies["golden model"]
+        accuracy = contents.answers.accuracies["golden"]
         figures["classification_accuracy"] = f"{accuracy:.4f}"
     return [[name, figure, MEANINGS[name]] for name, figure in figures.items()]
 

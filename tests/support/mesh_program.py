@@ -22,6 +22,13 @@ def mesh_program() -> Program:
         ),
     )
     fabric = FabricConfig(
-        columns=2, rows=2, lanes=2, neurons=10, weight_words=256, axons=32, populations=4
+        columns=2,
+        rows=2,
+        lanes=2,
+        neurons=10,
+        weight_words=256,
+        axons=32,
+        populations=4,
+        traces=True,
     )
     return Program(network, fabric, frozenset({"hidden", "out"}), frozenset({"out"}))

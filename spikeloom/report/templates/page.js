@@ -177,7 +177,7 @@
     for (const root of Bokeh.documents[0].roots()) {
       for (const axis of [...root.left, ...root.below]) {
         axis.major_label_text_color = axis.axis_label_text_color = colour("quiet");
-        axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = colour("line");
+        axis.axis_line_color = axis.major_tick_line_color = colour("line");
       }
       for (const grid of root.center) if ("grid_line_color" in grid) grid.grid_line_color = colour("grid");
       for (const renderer of root.renderers) {
@@ -194,6 +194,7 @@
     paint();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
     options(byId("sample"), data.samples.map((item) => String(item.number)));
+    byId("sample").value = data.first;
     options(byId("population"), data.potentials.map((item) => item.name));
     options(byId("neuron"), data.potentials[0].neurons.map(String));
     byId("sample").addEventListener("change", showSample);

@@ -23,10 +23,11 @@ def split(program: Program, events: np.ndarray) -> tuple[np.ndarray, CycleModel]
     model = CycleModel(program.fabric)
     model.load(program.image)
     model.run(words)
-    clocks = split_clocks(program.image, words)
+    clocks = split_clocks(program.image, words, sum(word & 1 for word in words))
     assert (clocks >= 0).all()
     predicted = predict_clocks(program.image, counts).ravel()
     assert (clocks.sum(axis=2) == predicted[:, None]).all()
+    assert (split_clocks(program.image, words, 2) == clocks[:2]).all()
     return clocks, model
 
 

@@ -1,0 +1,138 @@
+"""The command that writes a report page; `compare --html` writes the same."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.cli.options import (
+    BACKEND,
+    DECODE,
+    EVENTS,
+    LABELS,
+    PROGRAM,
+    TRACE,
+    read_counts,
+    traced,
+)
+from spikeloom.cli.output import say
+from spikeloom.cli.scoring import labels_and_decoding, with_output
+from spikeloom.compare import Comparison, compare
+from spikeloom.files import check_writable
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.progress import task
+from spikeloom.program import Program
+from spikeloom.report.builds import read_build
+from spikeloom.report.gather import gather
+from spikeloom.scores import Question
+from spikeloom.sim.netlist import netlist
+
+
+def page_target(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of the option that names a page: whether it and its JSON file can be written."""
+    if path is not None:
+        beside = path.with_suffix(".json")
+        if beside == path:
+            raise SpikeloomError(f"{path}: a page is no JSON file; call it {path.stem}.html")
+        for target in (path, beside):
+            check_writable(target)
+    return path
+
+
+BUILD = click.option(
+    "--build",
+    "build_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Show what `build` wrote to this folder: resources, timing, pins.",
+)
+
+
+@click.command("report")
+@PROGRAM
+@EVENTS
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    callback=page_target,
+    default=Path("report.html"),
+    show_default=True,
+    help="Page to write; its figures go to a JSON file beside it.",
+)
+@BACKEND
+@TRACE
+@LABELS
+@DECODE
+@BUILD
+def report_command(
+    program: Path,
+    events: Path,
+    output: Path,
+    backend: str,
+    traces: tuple[str, ...],
+    labels_path: Path | None,
+    decode: str | None,
+    build_folder: Path | None,
+) -> None:
+    r"""Write a page that shows a program and what it does on EVENTS (as for `sim`).
+
+    It opens in a browser, from disk: network, quantisation, spikes and potentials of the hardware
+    over those of the golden model, clocks, mapping, and NeuroBench's metrics. Exit status 1 on any
+    mismatch, which the page shows with its waveform.
+
+    \b
+    Examples:
+      spikeloom report model.loom events.npy --labels labels.npy
+      spikeloom report model.loom events.npy --backend golden -o golden.html
+      spikeloom report model.loom events.npy --trace hidden:0,5 --build build/icebreaker
+    """
+    loaded = Program.load(program)
+    counts = read_counts(loaded, events)
+    labels, decoding = labels_and_decoding(loaded, counts, labels_path, decode, backend)
+    chosen = with_output(traced(traces), decoding)
+    report = None if build_folder is None else read_build(build_folder, loaded)
+    comparison = None
+    if backend != "golden":
+        verilog = netlist(loaded.fabric) if backend == "netlist" else None
+        waveform = output.with_suffix(".vcd")
+        comparison = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
+    question = Question(labels, decoding)
+    name = program.name
+    write_report(output, loaded, counts, comparison, name, backend, question, chosen, report)
+    if comparison is not None and comparison.mismatches:
+        sys.exit(1)
+
+
+def write_report(
+    path: Path,
+    program: Program,
+    counts: Mapping[str, NDArray[np.uint8]],
+    comparison: Comparison | None,
+    title: str,
+    backend: str,
+    question: Question,
+    traces: Mapping[str, list[int] | None],
+    build: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a page and its JSON file, and say so; see `spikeloom.report.gather.gather`."""
+    # Imported late, because Bokeh takes half a second, and only pages need it.
+    page = importlib.import_module("spikeloom.report.page")
+    with task("drawing"):
+        contents = gather(
+            program,
+            counts,
+            comparison,
+            title=title,
+            backend=backend,
+            question=question,
+            traces=traces,
+            build=build,
+        )
+        beside = page.write_page(path, program, contents)
+    say(f"wrote {path} and {beside}")
