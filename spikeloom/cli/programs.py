@@ -28,7 +28,7 @@ from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Network
-from spikeloom.golden.progress import task
+from spikeloom.golden.progress import Journal, task, watched
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
@@ -111,6 +111,7 @@ def compile_command(
     """
     options = dialect_options(more, dt=dt, reset=reset, compare=compare_rule)
     net: FloatNetwork | Network
+    journal = Journal()
     if model.suffix == ".net":
         if given := sorted(name for name, value in options.items() if value is not None):
             raise SpikeloomError(
@@ -118,14 +119,14 @@ def compile_command(
             )
         net = load_lava_net(model, max_count=max_count)
     else:
-        with warnings.catch_warnings():
+        with watched(journal), warnings.catch_warnings():
             warnings.simplefilter("ignore", SpikeloomWarning)  # the output of `info` has them
             net = load_nir(model, dialect or "nir", **options)
     fabric = fabric_sizes(sizes)
     if board_name not in (None, "auto"):
         fabric["board"] = board_name
     events = None if calibration is None else read_events(calibration)
-    with as_options():
+    with as_options(), watched(journal):
         program = compile(
             net,
             fabric,
@@ -140,7 +141,7 @@ def compile_command(
     target = output or model.with_suffix(".loom")
     program.save(target)
     values = _info(program)
-    write_json(json_path, values)
+    write_json(json_path, values | {"seconds_by_step": journal.seconds})
     _print_info(values)
     say(f"wrote {target}")
 

@@ -40,7 +40,9 @@ def trained(run: Commands) -> Commands:
     counts = simulate_float(load_nir("model.nir", dt=1e-3), events).spikes["neurons"].sum(axis=1)
     np.save("answers.npy", counts.argmax(axis=1))
     command = ["compile", "model.nir", "--dt=1e-3", "--weight-bits=2", "--json=-"]
-    assert json.loads(run(*command).out)["synapses"] == 12
+    report = json.loads(run(*command).out)
+    assert report["synapses"] == 12
+    assert list(report["seconds_by_step"])[:2] == ["importing", "quantising"]
     return run
 
 
