@@ -15,6 +15,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, differs, signed_range
 from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
+from spikeloom.golden.summary import Summarised, Summary, network_summary
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
@@ -167,8 +168,8 @@ class Connection(PlainIntegers):
 AnyConnection = Connection | Convolution
 
 
-@dataclass(frozen=True)
-class Network(PlainIntegers):
+@dataclass(frozen=True, repr=False)
+class Network(PlainIntegers, Summarised):
     """Populations joined by connections, checked on construction.
 
     Parameters
@@ -219,6 +220,11 @@ class Network(PlainIntegers):
             self._check_connection(connection)
         for population in self.populations:
             self._check_sums(population)
+
+    def summary(self) -> Summary:
+        """See `Summarised`."""
+        bits = f"{self.weight_bits}-bit weights, {self.state_bits}-bit potentials"
+        return network_summary(self.inputs, self.populations, f"{self.synapses:,} synapses", bits)
 
     def input(self, name: str) -> Input:
         """The input called `name`."""

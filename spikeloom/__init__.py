@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spikeloom.importer.lava_net import load_lava_net
     from spikeloom.importer.load import load_nir
     from spikeloom.program import Program
+from spikeloom.rounding import plot_rounding
 
 __all__ = [
     "Connection",
@@ -41,6 +42,7 @@ __all__ = [
     "load_lava_net",
     "load_nir",
     "open",
+    "plot_rounding",
 ]
 
 _HOMES = {

@@ -26,7 +26,10 @@ from spikeloom.golden.network import (
     Population,
 )
 from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.summary import Summarised, Summary
 from spikeloom.mapping.plan import Plan, plan
+from spikeloom.plots.axes import Axes
+from spikeloom.plots.tiles import mapping
 
 FORMAT = "spikeloom program"
 VERSION = 3
@@ -39,8 +42,8 @@ MAX_DEPTH = 64
 """Maximum nesting depth of `about` in a file, because code that reads it may be recursive."""
 
 
-@dataclass(frozen=True)
-class Program:
+@dataclass(frozen=True, repr=False)
+class Program(Summarised):
     """A network mapped onto a fabric.
 
     Parameters
@@ -80,6 +83,25 @@ class Program:
     def plan(self) -> Plan:
         """The memory image, and a report of the resources that it uses."""
         return plan(self.network, self.fabric, self.record, self.readout)
+
+    def summary(self) -> Summary:
+        """See `Summarised`; the rows are those of the memories."""
+        report, fabric = self.plan.report, self.fabric
+        tiles = f"{fabric.columns} x {fabric.rows} tiles of {fabric.lanes} lanes"
+        sent = f"records {self._named(self.record)}, reads out {self._named(self.readout)}"
+        rows = [
+            (name.replace("_", " "), max(used[name] for used in report.used), rows)
+            for name, rows in report.available.items()
+        ]
+        line = f"{self.network.summary().line}; {tiles}; {sent}"
+        return Summary(line, ("memory", "rows used, fullest tile", "available"), rows)
+
+    def _named(self, names: frozenset[str]) -> str:
+        return ", ".join(p.name for p in self.network.populations if p.name in names) or "nothing"
+
+    def plot_mapping(self, ax: Axes | None = None) -> Axes:
+        """Draw what the tiles use; see `spikeloom.plots.tiles.mapping`."""
+        return mapping(self.fabric, self.plan.report, ax)
 
     @property
     def image(self) -> MemoryImage:

@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.devices.traces import Traces
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun
 from spikeloom.golden.step.neuron import Spikes
+from spikeloom.golden.summary import Summarised, Summary, counted
+from spikeloom.plots.activity import raster, trace
+from spikeloom.plots.axes import Axes
 from spikeloom.program import Program
 
 Events = Mapping[str, ArrayLike] | ArrayLike
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Summarised):
     """The result of a run.
 
     Parameters
@@ -46,6 +50,8 @@ class Run:
         int64 (samples, steps, neurons).
     current_traces
         For each traced population that has a synaptic current, the currents likewise.
+    traced
+        For each traced population, the neurons whose traces these are.
     """
 
     spikes: dict[str, Spikes]
@@ -56,6 +62,57 @@ class Run:
     currents: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     current_traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    traced: dict[str, Integers] = field(default_factory=dict)
+
+    def summary(self) -> Summary:
+        """See `Summarised`."""
+        arrays = [*self.spikes.values(), *self.states.values()]
+        parts = [counted(len(arrays[0]), "sample")] if arrays else []
+        parts += [counted(array.shape[1], "step") for array in [*self.spikes.values()][:1]]
+        if self.cycles is not None:
+            parts.append(counted(int(self.cycles.sum()), "clock"))
+        parts.append(counted(self.synops, "synaptic operation"))
+        if self.errors:
+            parts.append(f"error counter {self.errors}")
+        rows = [
+            (
+                name,
+                int(self.spikes[name].sum(dtype=np.int64)) if name in self.spikes else "",
+                _span(self.states.get(name)),
+                "" if name not in self.traced else len(self.traced[name]),
+            )
+            for name in dict.fromkeys((*self.spikes, *self.states, *self.traces))
+        ]
+        headings = "population", "spikes", "final potentials", "neurons traced"
+        return Summary(", ".join(parts), headings, rows)
+
+    def plot_raster(
+        self, population: str | None = None, *, sample: int = 0, ax: Axes | None = None
+    ) -> Axes:
+        """Draw the spikes of a sample, of one population or all; see `spikeloom.plots.activity`."""
+        if population is not None and population not in self.spikes:
+            raise SpikeloomError(
+                f"raster: the run has no spikes of {population!r}, but of "
+                f"{', '.join(self.spikes) or 'no population'}"
+            )
+        chosen = self.spikes if population is None else {population: self.spikes[population]}
+        return raster(chosen, sample, ax)
+
+    def plot_trace(
+        self,
+        population: str,
+        *,
+        neurons: Sequence[int] | None = None,
+        sample: int = 0,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the potentials of traced neurons, all or these; see `spikeloom.plots.activity`."""
+        if population not in self.traces:
+            raise SpikeloomError(
+                f"trace: {population!r} was not traced; run with traces=[{population!r}]"
+            )
+        potentials, of = self.traces[population], self.traced[population]
+        return trace(population, potentials, of, neurons, sample, ax)
 
 
 class Device(Protocol):
@@ -124,6 +181,10 @@ class ProgramDevice:
         self.close()
 
 
+def _span(states: NDArray[np.int64] | None) -> str:
+    return "" if states is None or not states.size else f"{states.min():,} to {states.max():,}"
+
+
 def joined_run(
     parts: Sequence[DecodedRun],
     neurons: Mapping[str, Integers],
@@ -145,6 +206,7 @@ def joined_run(
         _joined([part.currents for part in parts]),
         _joined([chosen(part.traces) for part in parts]),
         _joined([chosen(part.current_traces) for part in parts]),
+        dict(neurons),
     )
 
 

@@ -42,6 +42,7 @@ class GoldenDevice(ProgramDevice):
             },
             run.traces,
             run.current_traces,
+            neurons,
         )
 
 

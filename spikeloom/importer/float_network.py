@@ -14,6 +14,7 @@ from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
 from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
+from spikeloom.golden.summary import Summarised, Summary, network_summary
 from spikeloom.importer.assumptions import Assumption
 from spikeloom.importer.dialect import NIR, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel
@@ -157,8 +158,8 @@ class FloatConvolution:
 AnyFloatConnection = FloatConnection | FloatConvolution
 
 
-@dataclass(frozen=True)
-class FloatNetwork:
+@dataclass(frozen=True, repr=False)
+class FloatNetwork(Summarised):
     """Populations joined by connections, checked on construction.
 
     Parameters
@@ -188,6 +189,13 @@ class FloatNetwork:
     dialect: Dialect = NIR
     assumptions: tuple[Assumption, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def summary(self) -> Summary:
+        """See `Summarised`; with what was assumed, and warnings."""
+        kind = f"dialect {self.dialect.name}"
+        assumed = (str(assumption) for assumption in self.assumptions)
+        notes = [*(f"warning: {line}" for line in self.warnings), *assumed]
+        return network_summary(self.inputs, self.populations, kind)._replace(notes=notes)
 
     def __post_init__(self) -> None:
         nodes: dict[str, FloatInput | FloatPopulation] = {}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeloom.golden.summary import Summarised, Summary, counted
 from spikeloom.importer.linear_maps import Floats
 from spikeloom.quantise.integers import Schedule
 from spikeloom.quantise.scales import Origin
@@ -153,8 +154,8 @@ class PopulationReport:
         return self.state_scale if self.gains is None else self.state_scale * np.array(self.gains)
 
 
-@dataclass(frozen=True)
-class QuantisationReport:
+@dataclass(frozen=True, repr=False)
+class QuantisationReport(Summarised):
     """How a network was quantised.
 
     Parameters
@@ -178,6 +179,26 @@ class QuantisationReport:
     connections: tuple[ConnectionReport, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def summary(self) -> Summary:
+        """See `Summarised`."""
+        rows = [
+            (
+                row.population,
+                f"{row.scale:.4g}",
+                "yes" if row.exact else "no",
+                f"{row.threshold:.4g} = {row.threshold_integer}",
+                f"{row.weight.relative_error:.2%}",
+                f"{row.decay_relative_error:.2%}",
+                row.state_headroom_bits,
+            )
+            for row in self.populations
+        ]
+        headings = "population", "scale", "exact", "threshold", "weight error", "decay error"
+        losses = counted(len(self.warnings), "warning")
+        line = f"{self.weight_bits}-bit weights, {self.state_bits}-bit potentials, {losses}"
+        notes = (*(f"warning: {text}" for text in self.warnings), *self.notes)
+        return Summary(line, (*headings, "headroom, bits"), rows, notes)
 
     def rows(self) -> list[dict[str, Any]]:
         """A flat dict for each population, with keys in a fixed order."""
