@@ -1,4 +1,7 @@
-"""Builds every board: sizes, clock, and the resulting speed on MNIST. Takes hours for all.
+"""Builds boards: sizes, clock, and the resulting speed on MNIST. Takes hours for all.
+
+The table in the README keeps the rows of boards that were not built; each row says of which commit
+it is, and of how many placements.
 
 The figures use the clock that the board is built for, which the best placement has to meet; fmax
 is nextpnr's, for the worst case of the part. The peak is `lanes` operations per clock and tile.
@@ -10,6 +13,7 @@ import argparse
 import json
 import re
 import statistics
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,7 +55,8 @@ def measure(known: Board, seeds: range) -> dict[str, Any]:
         "resources": resources(design, synthesised, best),
         "fmax_median_mhz": statistics.median(clocks),
         "fmax_best_mhz": max(clocks),
-        "seeds": list(seeds),
+        "seeds": [placed.seed for placed in placements],
+        "built": built(),
         "clock_mhz": design.clock_mhz,
         "met": meets(design, best),
         "peak_gsops": fabric.lanes * fabric.tiles * design.clock_mhz / 1000,
@@ -61,6 +66,12 @@ def measure(known: Board, seeds: range) -> dict[str, Any]:
         figures["us_per_image"] = image / design.clock_mhz
         figures["images_per_second"] = design.clock_mhz * 1e6 / image
     return figures
+
+
+def built() -> str:
+    """The commit that is built, and its date."""
+    command = ["git", "log", "-1", "--format=%h %ad", "--date=short"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def clocks_per_image(fabric: FabricConfig) -> float | None:
@@ -78,8 +89,9 @@ def table(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures as Markdown."""
     lines = [
         "| board | tiles x lanes | neurons | synapses | logic cells | block RAM; large RAM | "
-        "fmax, median; best | clock | peak GSOP/s | MNIST images/s | us per image |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "fmax, median; best | clock | peak GSOP/s | MNIST images/s | us per image | "
+        "built; placements |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in measured.items():
         used = row["resources"]
@@ -100,13 +112,14 @@ def table(measured: Mapping[str, Mapping[str, Any]]) -> str:
             f"{row['peak_gsops']:.2f}",
             f"{row['images_per_second']:,.0f}" if fits else "does not fit",
             f"{row['us_per_image']:.1f}" if fits else "",
+            f"{row['built']}; {len(row['seeds'])}",
         ]
         lines.append(f"| {' | '.join(cells_of_row)} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Build, write `--output`, and with all boards the table in the README."""
+    """Build, write `--output`, and the rows of what was built in the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="placements per board")
@@ -124,24 +137,21 @@ def main() -> None:
         sys.stdout.flush()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(measured, indent=2) + "\n")
-    if not arguments.board:
-        write_table(README, table(measured))
+    write_table(README, table(measured))
     sys.exit(not all(name in measured and measured[name]["met"] for name in wanted))
 
 
 def write_table(path: Path, text: str) -> None:
-    """Replace the table between the marks of a file."""
+    """Replace the rows of `text` in the table between the marks of a file; the others stay."""
     begin, end = map(re.escape, MARKS)
     old = path.read_text(encoding="utf-8")
-    new, count = re.subn(
-        f"({begin}\n).*?({end})",
-        lambda marks: f"{marks[1]}{text}\n{marks[2]}",
-        old,
-        flags=re.DOTALL,
-    )
-    if count != 1:
+    parts = re.split(f"({begin}\n|{end})", old)
+    if len(parts) != 5:
         raise SystemExit(f"{path} has no marks for the table")
-    path.write_text(new, encoding="utf-8")
+    head, rows = text.splitlines()[:2], [*parts[2].splitlines()[2:], *text.splitlines()[2:]]
+    by_board = {row.split("|")[1].strip(): row for row in rows}
+    parts[2] = "\n".join([*head, *(by_board[name] for name in sorted(by_board))]) + "\n"
+    path.write_text("".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -47,8 +47,10 @@ def estimate_lines(values: Mapping[str, Any]) -> list[str]:
         "fits: recompiled, with compile --board NAME; changed, as below",
         f"logic cells: a model of syntheses of {model['date']} ({model['commit']}), of which the "
         f"worst is off by {error:.1%}; RAM and multipliers: exact",
-        "MHz: the board's clock; fmax: median of the placements of the board's own fabric",
+        "MHz: the board's clock; fmax: median of placements of the board's default fabric",
     ]
+    older = sorted({result["fmax_of"] for result in values["boards"] if result["fmax_of"]})
+    lines += [f"*: of {text}" for text in older]
     if values["events"] == "assumed":
         lines.append(
             f"clocks: of random events, {values['activity']:.0%} of the axons in each step; "
@@ -131,7 +133,7 @@ def _row(result: Mapping[str, Any], given: bool) -> Sequence[Any]:
             for name in ("logic_cells", "bram", "spram")
         ),
         result["clock_mhz"],
-        result["fmax_mhz"],
+        f"{result['fmax_mhz']:.1f}{'*' if result['fmax_of'] else ''}",
         None if clocks is None else round(clocks, 1),
         None if clocks is None else round(clocks / result["clock_mhz"], 2),
     )

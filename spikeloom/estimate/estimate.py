@@ -51,8 +51,8 @@ class Estimate:
         Resources of the part that the fabric takes, logic cells estimated; and what there is.
     error
         Largest relative error of the estimated logic cells among earlier syntheses.
-    clock_mhz, fmax_mhz
-        The board's clock; median fmax of the placements of its own fabric, if it was placed.
+    clock_mhz, fmax_mhz, fmax_of
+        The board's clock; median fmax of placements of its default fabric, or of that of `fmax_of`.
     timing
         Clocks, if it fits and there are events.
     narrower
@@ -70,7 +70,8 @@ class Estimate:
     available: dict[str, int]
     error: float
     clock_mhz: float
-    fmax_mhz: float | None
+    fmax_mhz: float
+    fmax_of: str | None
     timing: Timing | None
     narrower: dict[str, Any]
 
@@ -145,7 +146,8 @@ def estimate(
         available=available,
         error=table()["families"][board.family.name]["largest_error"],
         clock_mhz=board.clock_mhz,
-        fmax_mhz=part.get("fmax_mhz", {}).get("median"),
+        fmax_mhz=part["fmax_mhz"]["median"],
+        fmax_of=part["fmax_mhz"]["of"],
         timing=when,
         narrower={} if fits else _narrower(program, board, available),
     )
