@@ -72,11 +72,9 @@ def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     SpikeloomError
         The cache is not writable, or the disk is full.
     """
+    if entry := stored(kind, key):
+        return entry
     final = directory() / kind / key
-    if _intact(final):
-        with contextlib.suppress(OSError):
-            os.utime(final)  # for `limit`
-        return final
     with _one_line():
         final.parent.mkdir(parents=True, exist_ok=True)
         _sweep(final.parent)
@@ -87,6 +85,16 @@ def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
                 if not _intact(final):
                     shutil.rmtree(final, ignore_errors=True)
                     work.rename(final)
+    return final
+
+
+def stored(kind: str, key: str) -> Path | None:
+    """The directory that `cached` filled for `key` earlier; None if it is not in the cache."""
+    final = directory() / kind / key
+    if not _intact(final):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(final)  # for `limit`
     return final
 
 

@@ -87,6 +87,12 @@ DECODE = click.option(
     "(highest potential, after the last or any step). Default: of the first output, count if it "
     "spikes, else final.",
 )
+SCHEDULER = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Run on the Dask cluster with this scheduler, such as tcp://host:8786; default: in "
+    "processes of this machine.",
+)
 
 
 def _sizes_help() -> str:

@@ -20,6 +20,7 @@ from spikeloom.cli.options import (
     LABELS,
     PROGRAM,
     RESULT,
+    SCHEDULER,
     TRACE,
     board_options,
     read_counts,
@@ -49,6 +50,7 @@ from spikeloom.scores import Question
 @LABELS
 @DECODE
 @WAVES
+@SCHEDULER
 @JSON
 def sim(
     program: Path,
@@ -61,6 +63,7 @@ def sim(
     waves_path: Path | None,
     first: str | None,
     last: str | None,
+    scheduler: str | None,
     json_path: Path | None,
 ) -> None:
     r"""Run EVENTS in simulation and print a summary.
@@ -81,7 +84,8 @@ def sim(
     chosen = _written_traces(traces, output)
     check_waves(waves_path, first, last, backend)
     save_waves(loaded, counts, waves_path, first, last, backend, chosen)
-    _run(open(loaded, backend), counts, chosen, question, output, json_path)
+    device = open(loaded, backend, scheduler=scheduler)
+    _run(device, counts, chosen, question, output, json_path)
 
 
 @click.command("run")

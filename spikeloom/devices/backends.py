@@ -10,6 +10,7 @@ from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board
 from spikeloom.boards.tools import WHEELS
 from spikeloom.devices.device import Device
+from spikeloom.devices.distributed import DistributedDevice
 from spikeloom.devices.serial_device import BAUD, SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, NetlistDevice, VerilatorDevice
 from spikeloom.golden.errors import SpikeloomError
@@ -22,7 +23,7 @@ STAGES = ("virtual", "netlist", "routed")
 _NAMES = "golden, verilator, netlist, serial:PORT, virtual:BOARD, netlist:BOARD, routed:BOARD"
 
 
-def open(program: Program, backend: str = "golden") -> Device:
+def open(program: Program, backend: str = "golden", *, scheduler: str | None = None) -> Device:
     """Open a device that runs `program`.
 
     Parameters
@@ -34,6 +35,9 @@ def open(program: Program, backend: str = "golden") -> Device:
         pseudo-terminal. "netlist:BOARD", "routed:BOARD": the same with the board's netlist after
         synthesis, or after place and route, whatever clock that reaches. PORT and BOARD may be
         followed by "@" and a baud rate.
+    scheduler
+        Address of a Dask scheduler, such as "tcp://host:8786": the chunks of a run, 500 samples
+        each, go to its workers. For "verilator" only.
 
     Raises
     ------
@@ -53,6 +57,13 @@ def open(program: Program, backend: str = "golden") -> Device:
         "verilator": VerilatorDevice,
         "netlist": NetlistDevice,
     }
+    if scheduler is not None:
+        if backend != "verilator":
+            raise SpikeloomError(
+                f"a cluster runs the RTL, not {backend}: use backend verilator or leave out the "
+                "scheduler"
+            )
+        return DistributedDevice(program, scheduler)
     if backend in simple:
         return simple[backend](program)
     if not name or kind not in ("serial", *STAGES):

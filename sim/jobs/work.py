@@ -1,0 +1,47 @@
+"""A job, as a worker does it."""
+
+import importlib
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+
+from spikeloom.golden.errors import SpikeloomError
+
+Work = Callable[[bytes, bytes], bytes]
+"""What a job does with the bytes that all jobs share, and with its own."""
+
+ATTEMPTS = 3
+"""Workers that may die under a job before it is given up."""
+
+
+class Status(IntEnum):
+    """How a job ended."""
+
+    DONE = 0
+    """With a result."""
+    REFUSED = 1
+    """With a `SpikeloomError`, whose text is given."""
+    FAILED = 2
+    """With another exception, whose traceback is given."""
+    LOST = 3
+    """`ATTEMPTS` workers died under it."""
+
+
+Outcome = tuple[Status, bytes]
+
+
+def name_of(work: Work) -> str:
+    """How a worker finds a function."""
+    return f"{work.__module__}:{work.__qualname__}"
+
+
+def do(name: str, shared: bytes, own: bytes) -> Outcome:
+    """Call the function called `name`."""
+    module, _, function = name.partition(":")
+    work: Work = getattr(importlib.import_module(module), function)
+    try:
+        return Status.DONE, work(shared, own)
+    except SpikeloomError as error:
+        return Status.REFUSED, str(error).encode()
+    except Exception:
+        return Status.FAILED, traceback.format_exc().encode()

@@ -1,0 +1,128 @@
+"""The RTL on a Dask cluster: each chunk of samples on whatever worker is free."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.devices.chunks import CHUNK
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run
+from spikeloom.devices.simulated import VerilatorDevice
+from spikeloom.devices.traces import Traces, traced_neurons
+from spikeloom.events import event_counts
+from spikeloom.program import Program
+from spikeloom.sim.jobs.arrays import pack, unpack
+from spikeloom.sim.jobs.run import run_jobs
+
+_ARRAYS = ("spikes", "states", "currents", "traces", "current_traces")
+"""Fields of `Run` that are arrays by population."""
+_PROGRAM = ""
+"""Name of the program among the neurons to trace, by population."""
+
+
+class DistributedDevice(ProgramDevice):
+    """The RTL, compiled by Verilator on the workers of a cluster.
+
+    A chunk starts from reset wherever it runs, so the results are those of `VerilatorDevice`, the
+    clocks among them.
+
+    Parameters
+    ----------
+    program
+        Sent to the workers as a file.
+    scheduler
+        Address of the cluster's scheduler.
+    """
+
+    def __init__(self, program: Program, scheduler: str) -> None:
+        super().__init__(program)
+        self.scheduler = scheduler
+
+    def run(
+        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+    ) -> Run:
+        """See `Device.run`."""
+        counts = event_counts(self.program.network, events)
+        neurons = traced_neurons(self.program.network, traces)
+        samples = len(next(iter(counts.values())))
+        chunks = {
+            f"samples {start} to {min(start + CHUNK, samples) - 1}": {
+                name: array[start : start + CHUNK] for name, array in counts.items()
+            }
+            for start in range(0, samples, CHUNK)
+        }
+        saved = np.frombuffer(_saved(self.program), np.uint8)
+        shared = pack({_PROGRAM: saved, **neurons})
+        jobs = {name: pack(chunk) for name, chunk in chunks.items()}
+        runs: dict[str, Run] = {}
+        for name, data in run_jobs(run_chunk, shared, jobs, scheduler=self.scheduler):
+            runs[name] = _unpacked_run(data)
+            if progress:
+                progress(sum(_samples(run) for run in runs.values()))
+        return _joined([runs[name] for name in chunks])
+
+
+def run_chunk(shared: bytes, own: bytes) -> bytes:
+    """Run a chunk of samples; for `spikeloom.sim.jobs`."""
+    neurons = unpack(shared)
+    program = _loaded(neurons.pop(_PROGRAM).tobytes())
+    with VerilatorDevice(program, workers=1) as device:
+        run = device.run(unpack(own), traces=neurons)
+    arrays = {
+        f"{field}/{name}": array for field in _ARRAYS for name, array in getattr(run, field).items()
+    }
+    totals = np.array([run.synops, run.errors])
+    assert run.cycles is not None
+    return pack({"cycles": run.cycles, "totals": totals, **arrays})
+
+
+def _unpacked_run(data: bytes) -> Run:
+    """The run that `run_chunk` gave."""
+    arrays = unpack(data)
+    cycles, (synops, errors) = arrays.pop("cycles"), arrays.pop("totals")
+    fields: dict[str, dict[str, NDArray[Any]]] = {field: {} for field in _ARRAYS}
+    for key, array in arrays.items():
+        field, _, name = key.partition("/")
+        fields[field][name] = array
+    return Run(cycles=cycles, synops=int(synops), errors=int(errors), **fields)
+
+
+def _joined(runs: Sequence[Run]) -> Run:
+    """The run whose samples are those of all runs, in order."""
+    fields: dict[str, dict[str, NDArray[Any]]] = {
+        field: {
+            name: np.concatenate([getattr(run, field)[name] for run in runs])
+            for name in getattr(runs[0], field)
+        }
+        for field in _ARRAYS
+    }
+    return Run(
+        cycles=np.concatenate([run.cycles for run in runs if run.cycles is not None]),
+        synops=sum(run.synops for run in runs),
+        errors=sum(run.errors for run in runs),
+        **fields,
+    )
+
+
+def _samples(run: Run) -> int:
+    assert run.cycles is not None
+    return len(run.cycles)
+
+
+def _saved(program: Program) -> bytes:
+    """The file of a program."""
+    with tempfile.TemporaryDirectory(prefix="spikeloom-") as folder:
+        path = Path(folder) / "program.loom"
+        program.save(path)
+        return path.read_bytes()
+
+
+def _loaded(data: bytes) -> Program:
+    """The program in a file."""
+    with tempfile.NamedTemporaryFile(prefix="spikeloom-", suffix=".loom") as file:
+        file.write(data)
+        file.flush()
+        return Program.load(file.name)
