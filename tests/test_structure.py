@@ -43,6 +43,7 @@ ROOMS = {
     ),
     "sim": (
         ("cache", "toolchain", "merge", "terminal", "fusesoc"),
+        ("jobs",),
         ("verilog", "formal"),
         ("netlist", "verilator"),
         ("runner", "cosim", "traffic", "virtual_board"),
@@ -65,7 +66,7 @@ ROOMS = {
         ("compiler", "devices"),
         ("waves",),
         ("compare", "estimate", "scores"),
-        ("report", "rounding"),
+        ("report", "rounding", "explore"),
         ("demo",),
         ("cli", "__init__", "__main__"),
     ),

@@ -37,6 +37,10 @@ COMMANDS = {
         "runs.demo",
         "Run real MNIST digits on the RTL and check everything against the golden model.",
     ),
+    "explore": (
+        "exploring.explore_command",
+        "Try a network with each combination of widths, lanes, tiles, schedules and boards.",
+    ),
     "flash": (
         "hardware.flash_command",
         "Write the bitstream in DIRECTORY, made by `build`, to a board.",
