@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks soak mutate lint bench boards clean
+.PHONY: setup demo test frameworks soak mutate mutate-python lint bench boards clean
 
 setup: .venv/test
 
@@ -28,6 +28,10 @@ setup: .venv/test
 .venv/frameworks: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[frameworks]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps norse==1.1.0 sinabs==3.1.3
+	touch $@
+
+.venv/mutate: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutate]'
 	touch $@
 
 .venv/train: .venv/test
@@ -56,9 +60,15 @@ soak: .venv/test
 		$(BIN)/pytest -n 2 --dist worksteal -rP -m 'soak or load or hypothesis' \
 		--hypothesis-profile soak --hypothesis-seed $(SEED)
 
-# Every mutant of hdl/, played what the benches send: build/mutants.json and a table.
+# Every mutant of hdl/, played what the benches send: build/mutants.json, and the table in
+# docs/verification.md.
 mutate: .venv/test
-	$(BIN)/python tests/mutation/campaign.py
+	rm -f build/mutants.json
+	$(BIN)/python tests/mutation/campaign.py --document
+
+# Mutants of the golden model and the importer. Takes hours.
+mutate-python: .venv/mutate
+	$(BIN)/python tests/mutation/python_mutants.py
 
 # mypy follows the links in spikeloom/; its report names the files where they are.
 lint: .venv/test

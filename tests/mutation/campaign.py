@@ -1,28 +1,56 @@
 """`make mutate`: every mutant of `hdl/`, and what the recordings of the benches say about it.
 
-python tests/mutation/campaign.py [--cases NAME ...] [--output FILE]
+    python tests/mutation/campaign.py [--cases NAME ...] [--jobs N] [--output FILE] [--document]
+
+A mutant that no recording tells from what is written is given to the prover, which may show that
+nothing can. Results of other cases that are in the output file already stay.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 ROOT = TESTS.parent
-sys.path[:0] = [str(ROOT), *(str(TESTS / name) for name in ("", "support", "sim", "hdl/link"))]
+PATHS = [str(ROOT), *(str(TESTS / name) for name in ("support", "", "sim", "hdl/link", "formal"))]
+sys.path[:0] = PATHS
 
 import designs  # noqa: E402
 from cases import CASES  # noqa: E402
 from replay import Replay  # noqa: E402
 
+from spikeloom.golden.errors import SpikeloomError  # noqa: E402
+from spikeloom.sim import toolchain  # noqa: E402
 
-def run(names: Sequence[str], jobs: int) -> dict[str, str | None]:
-    """For each mutant the case that kills it, or None."""
-    killed: dict[str, str | None] = {}
+PAGE = ROOT / "docs" / "verification.md"
+EQUIVALENT = "equivalent"
+MINUTES = 2
+"""Time limit of a proof."""
+
+PROVED_IN = {
+    "core.address_generation": "address_generation",
+    "core.emit": "emit",
+    "core.fire": "fire",
+    "core.integrate": "integrate",
+    "core.neuron": "neuron",
+    "common.queue": "queue",
+    "mesh.router": "router",
+    "sequencer": "sequencer",
+}
+"""The component of `miter.py` that has a module."""
+
+Results = dict[str, str | None]
+"""For each mutant the case that kills it, EQUIVALENT, or None."""
+
+
+def play(names: Sequence[str], jobs: int, results: Results) -> None:
+    """Play the recordings of cases to the mutants that are not killed."""
     for name in names:
         case = CASES[name]
         start = time.perf_counter()
@@ -33,35 +61,93 @@ def run(names: Sequence[str], jobs: int) -> dict[str, str | None]:
         difference = replay.difference(0)
         if difference is not None:
             raise SystemExit(f"{name}: without a mutant it differs, recording, clock {difference}")
-        for mutant in design.mutants:
-            killed.setdefault(mutant, None)
-        left = [mutant for mutant in design.mutants if killed[mutant] is None]
+        own = [mutant for mutant in design.mutants if mutant.startswith(case.modules)]
+        for mutant in own:
+            results.setdefault(mutant, None)
+        left = [mutant for mutant in own if results[mutant] is None]
         differences = replay.differences([design.mutants[mutant] for mutant in left], jobs)
         for mutant, difference in zip(left, differences, strict=True):
             if difference is not None:
-                killed[mutant] = name
+                results[mutant] = name
         dead = sum(difference is not None for difference in differences)
         print(
-            f"{name}: {len(design.mutants)} mutants, {len(left)} played, {dead} killed; "
+            f"{name}: {len(own)} mutants, {len(left)} played, {dead} killed; "
             f"built in {built - start:.0f} s, recorded in {recorded - built:.0f} s, "
             f"played in {time.perf_counter() - recorded:.0f} s",
             flush=True,
         )
-    return killed
+
+
+def prove(results: Results) -> None:
+    """Mark those of the mutants that live of which it is proved that nothing can tell them."""
+    for mutant in [mutant for mutant, case in results.items() if case is None]:
+        place = mutant.partition(" in ")[2] if " in core." in mutant else mutant
+        component = PROVED_IN.get(place.partition(":")[0])
+        if component is None:
+            continue
+        command = [sys.executable, str(HERE / "miter.py"), component, mutant]
+        path = {"PYTHONPATH": os.pathsep.join([str(HERE), *PATHS]), "PYTHONSAFEPATH": ""}
+        try:
+            verdict = json.loads(toolchain.run(command, path, minutes=MINUTES))[1]
+        except SpikeloomError as error:
+            verdict = str(error)
+        if verdict == "PASS":
+            results[mutant] = EQUIVALENT
+        print(f"{component}: {verdict}: {mutant}", flush=True)
+
+
+def table(results: Results) -> str:
+    """The numbers of each module, in Markdown."""
+    modules = {mutant: mutant.partition(":")[0] for mutant in results}
+    every = Counter(modules.values())
+    equal = Counter(modules[mutant] for mutant, case in results.items() if case == EQUIVALENT)
+    alive = Counter(modules[mutant] for mutant, case in results.items() if case is None)
+    lines = [
+        "| module of `hdl/` | mutants | killed | proved equivalent | left |",
+        "|---|---|---|---|---|",
+    ]
+    for module in sorted(every):
+        numbers = every[module], equal[module], alive[module]
+        lines.append(row(module.replace(".", "/"), *numbers))
+    return "\n".join([*lines, row("all", len(results), equal.total(), alive.total())])
+
+
+def row(name: str, mutants: int, equivalent: int, alive: int) -> str:
+    """A line of the table."""
+    return f"| {name} | {mutants} | {mutants - equivalent - alive} | {equivalent} | {alive} |"
+
+
+def document(results: Results) -> None:
+    """Put the table, and the mutants that are left, into the page."""
+    left = "\n".join(f"    {mutant}" for mutant, case in results.items() if case is None)
+    begin, end = "<!-- make mutate writes this -->\n", "<!-- until here -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    text = f"{before}{begin}\n{table(results)}\n\nLeft:\n\n{left}\n\n{end}{after}"
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES, metavar="NAME")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=CASES, metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "mutants.json")
+    parser.add_argument("--no-proofs", action="store_true", help="do not run the prover")
+    parser.add_argument("--document", action="store_true", help=f"rewrite the table of {PAGE.name}")
     arguments = parser.parse_args()
-    killed = run(arguments.cases, arguments.jobs)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(killed, indent=1), encoding="utf-8")
-    alive = [name for name, case in killed.items() if case is None]
-    print(f"{len(killed)} mutants, {len(alive)} alive")
+    output: Path = arguments.output
+    results: Results = {}
+    if output.exists():
+        results = json.loads(output.read_text(encoding="utf-8"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    play(arguments.cases, arguments.jobs, results)
+    if not arguments.no_proofs:
+        prove(results)
+    output.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    print(table(results))
+    if arguments.document:
+        document(results)
 
 
 if __name__ == "__main__":

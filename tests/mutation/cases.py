@@ -1,6 +1,7 @@
 """The designs that together have every module and option of `hdl/`, and what is played to them."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from spikeloom.golden.step.run import check_inputs
 from spikeloom.sim.cosim.check import Scenario
 
 FABRICS = test_equality.EVERY
+LONGEST = 1_500_000
+"""Clocks of all recordings of a board together; the longest are left out."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,15 @@ class Case:
     kind, config
         What is built, see `designs.KINDS`.
     record
-        Its recordings, shortest first.
+        Its recordings.
+    modules
+        The modules whose mutants are played; the others have cases of their own.
     """
 
     kind: str
     config: FabricConfig
     record: Callable[[Design], list[Recording]]
+    modules: tuple[str, ...] = ("",)
 
 
 def _fabric(config: FabricConfig, networks: int, words: int) -> Case:
@@ -50,6 +56,7 @@ def _fabric(config: FabricConfig, networks: int, words: int) -> Case:
         return [
             *recordings.of_fabric(config, *ports, networks),
             *recordings.of_random_words(config, *ports, words),
+            *([] if config.images else recordings.of_crowd(config, *ports)),
         ]
 
     return Case("fabric", config, record)
@@ -90,9 +97,15 @@ def _mesh(size: str) -> Case:
 
 def _link(config: FabricConfig, *tests: Callable[[], object]) -> Case:
     def record(design: Design) -> list[Recording]:
-        return link_recordings.of_boards(tests)[config]
+        sessions = sorted(link_recordings.of_boards(tests)[config], key=_clocks)
+        totals = itertools.accumulate(map(_clocks, sessions))
+        return [s for s, total in zip(sessions, totals, strict=True) if total < LONGEST]
 
-    return Case("link", config, record)
+    return Case("link", config, record, ("link", "fabric_with_link", "common"))
+
+
+def _clocks(recording: Recording) -> int:
+    return len(recording.inputs)
 
 
 def _axi(name: str) -> Case:
@@ -101,6 +114,7 @@ def _axi(name: str) -> Case:
         "axi",
         config,
         lambda design: axi_recordings.of_axi(config, design.inputs, design.outputs),
+        ("axi", "common"),
     )
 
 

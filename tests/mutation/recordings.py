@@ -11,11 +11,12 @@ from designs import Port
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from random_networks import events, image_programs, programs, seeds, shuffled, without_groups
+from random_networks import crowded, events, image_programs, odd_rows, programs, seeds, shuffled
 
 from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.mapping.plan import map_network
 from spikeloom.program import Program
 from spikeloom.sim.cosim.bench import Bench
 from spikeloom.sim.cosim.check import Scenario
@@ -171,6 +172,18 @@ def of_fabric(
         yield record(image, scenario, inputs, outputs)
 
 
+def of_crowd(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Iterator[Recording]:
+    """Everything at once, without pauses and with a slow host."""
+    for lone in (False, True):
+        network, counts = crowded(config, lone)
+        image = map_network(network, config, frozenset("a"), frozenset("b"))
+        words = np.concatenate(host_words(image, counts)).tolist()
+        for pauses in ({}, {"backpressure": 0.9}):
+            yield record(image, Scenario(words, seed=1, reads=10, **pauses), inputs, outputs)
+
+
 def of_random_words(
     config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
 ) -> Iterator[Recording]:
@@ -188,7 +201,7 @@ def of_random_words(
                 fields["ahead"] %= config.slots - window
             words.append(config.host_in.pack(fields))
         scenario = Scenario(words, seed=number, reads=100)
-        yield record(without_groups(rng, image), scenario, inputs, outputs)
+        yield record(odd_rows(rng, image), scenario, inputs, outputs)
 
 
 # Meshes.

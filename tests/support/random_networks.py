@@ -22,7 +22,7 @@ from spikeloom.golden.network import (
     Network,
     Population,
 )
-from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Reset
+from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
 from spikeloom.program import Program
 
 Counts = dict[str, NDArray[np.uint8]]
@@ -379,18 +379,60 @@ def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.
     return words[np.lexsort((rng.random(len(words)), mark, step))]
 
 
-def without_groups(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
-    """The same with some rows of the connection table that have sources, and no groups."""
-    layout = image.config.connection_row
+def odd_rows(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
+    """The same with some rows that no mapper writes: connections that have sources and no groups,
+    and packets to the host that have a delay.
+    """
+    config = image.config
 
-    def row_of(row: int) -> int:
-        return layout.pack({**layout.unpack(row), "groups": 0}) if rng.random() < 0.2 else row
+    def change(layout: Layout, row: int, **fields: int) -> int:
+        return layout.pack({**layout.unpack(row), **fields})
+
+    def target(row: int) -> int:
+        if not config.target_row.unpack(row)["host"]:
+            return row
+        return change(config.target_row, row, delay=int(rng.integers(config.slots)))
+
+    def connection(row: int) -> int:
+        return change(config.connection_row, row, groups=0) if rng.random() < 0.3 else row
 
     tiles = (
-        dataclasses.replace(tile, connections=tuple(map(row_of, tile.connections)))
+        dataclasses.replace(
+            tile,
+            connections=tuple(map(connection, tile.connections)),
+            targets=tuple(map(target, tile.targets)),
+        )
         for tile in image.tiles
     )
     return dataclasses.replace(image, tiles=tuple(tiles))
+
+
+def crowded(config: FabricConfig, lone: bool) -> tuple[Network, Counts]:
+    """Input that always runs ahead, and spikes that must not be overtaken by the end of the phase.
+
+    A layer that always spikes, or with `lone` only its first neuron, drives the next one in the
+    same step, while input of later steps keeps the tile busy.
+    """
+    first, second = config.neurons // 2, config.neurons // 3
+    inputs = min(config.axons, config.weight_words // 2 // first, 9)
+    bias = np.full(first, 1)
+    if lone:
+        bias[1:] = -100
+    network = Network(
+        (Input("in", inputs),),
+        (
+            Population("a", first, bias, 0, DECAY_ONE, 0),
+            Population("b", second, np.arange(second) - 3, 1, 100, 0),
+        ),
+        (
+            Connection("in", "a", np.zeros((inputs, first), np.int64)),
+            Connection("a", "b", np.tile([1, -1], (first, second))[:, :second]),
+        ),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    return network, all_events(network, 2, 6)
 
 
 def all_events(network: Network, samples: int, steps: int) -> Counts:
