@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spikeloom.importer.lava_net import load_lava_net
     from spikeloom.importer.load import load_nir
     from spikeloom.program import Program
-from spikeloom.rounding import plot_rounding
+    from spikeloom.rounding import plot_rounding
 
 __all__ = [
     "Connection",
@@ -61,6 +61,7 @@ _HOMES = {
     "load_lava_net": "spikeloom.importer.lava_net",
     "load_nir": "spikeloom.importer.load",
     "open": "spikeloom.devices.backends",
+    "plot_rounding": "spikeloom.rounding",
 }
 
 if not TYPE_CHECKING:
