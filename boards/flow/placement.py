@@ -191,7 +191,7 @@ def place_all(
     tools: Tools,
     minutes: float | None = None,
 ) -> list[Placed]:
-    """One placement per seed, two at a time.
+    """One placement per seed, two at a time; on a cluster, all at once.
 
     nextpnr's router sometimes never terminates. A placement that exceeds the time limit is ended
     and left out, with a warning in the log.
@@ -227,7 +227,7 @@ def place_all(
             step.say(f"{placed.fmax_mhz:.2f} MHz")
             return placed
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(len(seeds) if tools.scheduler else _WORKERS) as pool:
         # A context for each thread, so that whoever watches sees its placements.
         jobs = [pool.submit(copy_context().run, place_seed, seed) for seed in seeds]
         ended = {seed: job.result() for seed, job in zip(seeds, jobs, strict=True)}

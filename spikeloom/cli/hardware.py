@@ -15,7 +15,7 @@ from spikeloom.boards.flow.bitstream import Build, build, build_fastest
 from spikeloom.boards.registry import board as board_named
 from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
-from spikeloom.cli.options import JSON, SIZES, fabric_sizes, writable
+from spikeloom.cli.options import JSON, SCHEDULER, SIZES, fabric_sizes, writable
 from spikeloom.cli.output import duration, print_columns, print_table, say, write_json
 from spikeloom.files import check_folder, write_bytes, write_text
 from spikeloom.golden.errors import SpikeloomError
@@ -129,6 +129,7 @@ def verilog(
     help="Use the tools on the search path, not those from Python packages.",
 )
 @SIZES
+@SCHEDULER
 @JSON
 def build_command(
     board_name: str,
@@ -141,6 +142,7 @@ def build_command(
     bake: bool,
     native: bool,
     sizes: tuple[str, ...],
+    scheduler: str | None,
     json_path: Path | None,
 ) -> None:
     r"""Build a bitstream for a board.
@@ -154,6 +156,7 @@ def build_command(
     Examples:
       spikeloom build --board icebreaker -o build/icebreaker
       spikeloom build --board ulx3s_12f model.loom --bake -o build/baked --clock auto
+      spikeloom build --board orangecrab -o build/orangecrab --seeds 20 --scheduler tcp://host:8786
     """
     board = board_named(board_name)
     if minutes is not None and not math.isfinite(minutes):
@@ -173,7 +176,7 @@ def build_command(
         "image": loaded.image if loaded is not None and bake else None,
         "seeds": range(1, seeds + 1),
         "minutes": minutes,
-        "tools": Tools(native),
+        "tools": Tools(native, scheduler),
     }
     check_folder(output)
     journal = Journal()
