@@ -53,7 +53,7 @@ frameworks: .venv/frameworks
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults
 # on the line of a virtual board. Netlists of boards, baked ones too. The longest proof. New examples of
 # every property, where `make test` draws the same ones each time. The line that make prints, with its
-# seed, does the same again.
+# seed, does the same again. `python -m bench.soak` spreads the same tests over a Dask cluster.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \

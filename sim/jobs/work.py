@@ -1,6 +1,7 @@
 """A job, as a worker does it."""
 
 import importlib
+import sys
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
@@ -32,14 +33,17 @@ Outcome = tuple[Status, bytes]
 
 def name_of(work: Work) -> str:
     """How a worker finds a function."""
-    return f"{work.__module__}:{work.__qualname__}"
+    module = sys.modules[work.__module__]
+    # The module of `python -m` is called __main__ here, and as it is in a worker.
+    name = module.__spec__.name if module.__spec__ else module.__name__
+    return f"{name}:{work.__qualname__}"
 
 
 def do(name: str, shared: bytes, own: bytes) -> Outcome:
     """Call the function called `name`."""
     module, _, function = name.partition(":")
-    work: Work = getattr(importlib.import_module(module), function)
     try:
+        work: Work = getattr(importlib.import_module(module), function)
         return Status.DONE, work(shared, own)
     except SpikeloomError as error:
         return Status.REFUSED, str(error).encode()

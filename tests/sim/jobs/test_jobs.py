@@ -87,9 +87,12 @@ def test_a_job_that_kills_its_workers(address: str | None) -> None:
         list(run_jobs(trial_jobs.dying, b"", {"bad": b""}, scheduler=address, workers=1))
 
 
-def test_exceptions(address: str | None) -> None:
+def test_exceptions(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpikeloomError, match="^it does not fit$"):
         list(run_jobs(trial_jobs.refusing, b"", {"a": b"it"}, scheduler=address))
+    monkeypatch.setattr(trial_jobs.joined, "__qualname__", "missing")
+    with pytest.raises(RuntimeError, match="has no attribute 'missing'"):
+        list(run_jobs(trial_jobs.joined, b"", {"a": b"it"}, scheduler=address))
     with pytest.raises(RuntimeError, match=r"(?s)job a failed:\n.*in failing.*KeyError: 'it'"):
         list(run_jobs(trial_jobs.failing, b"", {"a": b"it"}, scheduler=address))
 
