@@ -26,7 +26,7 @@ class FrameEncoder(wiring.Component):
     Members
     -------
     content : In(stream.Signature(CONTENT))
-        Content of the frame and its end.
+        Content of the frame and its end, whose `data` inverts bits of the first byte of the CRC.
     full : Out(1)
         The frame has room only for `IN_FLIGHT` more bytes.
     write : Out(1)
@@ -60,15 +60,18 @@ class FrameEncoder(wiring.Component):
         position = Signal(8, init=1)
         mark = Signal(8)  # position of the code byte that is not written yet
         byte = Signal(8)
+        inverted = Signal(8)  # bits of `byte` that are written inverted
+        written = Signal(8)
         ending = Signal()
         remaining = Signal(range(CRC_BYTES + 1), init=CRC_BYTES)
         content = self.content
         zero = Signal()
         m.d.comb += [
-            zero.eq(byte == 0),
+            written.eq(byte ^ inverted),
+            zero.eq(written == 0),
             self.full.eq(position > LARGEST - CRC_BYTES - IN_FLIGHT),
             self.position.eq(Mux(zero, mark, position)),
-            self.byte.eq(Mux(zero, position - mark, byte)),
+            self.byte.eq(Mux(zero, position - mark, written)),
             checksum.data.eq(byte),
             checksum.own.eq(ending),
         ]
@@ -91,7 +94,11 @@ class FrameEncoder(wiring.Component):
                 with m.If(checksum.idle):
                     m.next = "TAKE"
                     with m.If(ending):
-                        m.d.sync += [remaining.eq(remaining - 1), byte.eq(checksum.crc)]
+                        m.d.sync += [
+                            remaining.eq(remaining - 1),
+                            byte.eq(checksum.crc),
+                            inverted.eq(Mux(remaining == CRC_BYTES, byte, 0)),
+                        ]
                         m.next = "WRITE"
                         with m.If(remaining == 0):
                             m.d.sync += byte.eq(0)

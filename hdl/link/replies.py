@@ -88,7 +88,7 @@ class Replies(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         header = Signal(Header)
-        sequence = Signal(8)
+        sequence = Signal(16)  # its upper byte is in the CRC alone
         kind = Signal(Kind)
 
         # Causes of frames, until the frame is sent.
@@ -137,7 +137,7 @@ class Replies(wiring.Component):
                     with m.Case(Header.SESSION):
                         m.d.comb += content.p.data.eq(self.session)
                     with m.Case(Header.SEQUENCE):
-                        m.d.comb += content.p.data.eq(sequence)
+                        m.d.comb += content.p.data.eq(sequence[:8])
                     with m.Case(Header.KIND):
                         m.d.comb += content.p.data.eq(kind)
                     with m.Case(Header.EXECUTED):
@@ -174,7 +174,11 @@ class Replies(wiring.Component):
                         with m.If(self.full | closes):
                             m.next = "END"
             with m.State("END"):
-                m.d.comb += [content.valid.eq(1), content.p.end.eq(1)]
+                m.d.comb += [
+                    content.valid.eq(1),
+                    content.p.end.eq(1),
+                    content.p.data.eq(sequence[8:]),
+                ]
                 with m.If(taken):
                     m.d.sync += sequence.eq(sequence + 1)
                     m.next = "CHOOSE"

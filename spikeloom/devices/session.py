@@ -4,6 +4,7 @@ import random
 import time
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from typing import Protocol
 
 from cobs import cobs
@@ -22,8 +23,6 @@ from spikeloom.golden.link import (
 _MAX_REMINDERS = 4
 """Reminders without progress after which a session counts as lost."""
 _SEQUENCES = 256
-_DUPLICATES = 128
-"""A frame up to this many sequence numbers behind the expected one is a duplicate."""
 _MAX_OUTSTANDING = 127
 """Maximum number of unexecuted frames: the board still recognises each one when it is resent."""
 _SMALLEST_BUFFER = 512
@@ -48,18 +47,37 @@ class LinkLost(Exception):
 
 
 class Frames:
-    """Splits a byte stream, received in any pieces, into frames; drops invalid ones."""
+    """Splits a byte stream, received in any pieces, into frames; drops invalid ones.
+
+    Attributes
+    ----------
+    expected
+        Number of the next frame, from 0 on; its header has the lowest byte.
+    """
 
     def __init__(self) -> None:
         self._partial = b""
+        self.expected = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The contents of the frames that end in `data`."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The contents of the frames that end in `data`; `expected` may change between them."""
         *whole, rest = (self._partial + data).split(b"\0")
         # Longer input is no frame, and truncating it cannot turn it into a valid one.
         self._partial = rest[: LARGEST + 2]
-        contents = (decoded(frame) for frame in whole if frame)
-        return [content for content in contents if content is not None]
+        for frame in whole:
+            content = decoded(frame, self.expected) if frame else None
+            if content is not None:
+                yield content
+
+    def number(self, content: bytes) -> int:
+        """Number of the frame with this content: that nearest to the expected one."""
+        return _nearest(content[1], self.expected)
+
+
+def _nearest(low: int, expected: int) -> int:
+    """The number with this lowest byte that is nearest to `expected`, and not negative."""
+    number = expected + (low - expected + _SEQUENCES // 2) % _SEQUENCES - _SEQUENCES // 2
+    return number if number >= 0 else number + _SEQUENCES
 
 
 def encoded(content: bytes) -> bytes:
@@ -68,14 +86,19 @@ def encoded(content: bytes) -> bytes:
     return bytes(cobs.encode(data)) + b"\0"
 
 
-def decoded(frame: bytes) -> bytes | None:
-    """The content of a frame without its terminating 0; None if the frame is corrupt."""
+def decoded(frame: bytes, expected: int = 0) -> bytes | None:
+    """The content of a frame without its terminating 0; None if the frame is corrupt.
+
+    So is one of a number that is far from the expected one, as the CRC has the number's second
+    byte.
+    """
     try:
         data = bytes(cobs.decode(frame))
     except cobs.DecodeError:
         return None
     content, check = data[:-CRC_BYTES], data[-CRC_BYTES:]
-    if zlib.crc32(content) != int.from_bytes(check, "little"):
+    upper = _nearest(content[1], expected) >> 8 & 0xFF if len(content) > 1 else 0
+    if zlib.crc32(content) ^ upper != int.from_bytes(check, "little"):
         return None
     return content
 
@@ -122,7 +145,6 @@ class Session:
         self._cost = 0  # bytes of the board's buffer that they take
         self._first = 1  # sequence number of the first of them
         self._accepted = 0  # how many of them the board has reported as accepted
-        self._sequence = 1  # sequence number of the board's next frame
         self._last_received = 0.0  # time
         self._reminders = 0  # since the last progress
 
@@ -149,7 +171,7 @@ class Session:
         self.received.clear()
         self._outstanding.clear()
         self._cost = self._accepted = self._reminders = 0
-        self._first, self._sequence = 1, 1
+        self._first = self._frames.expected = 1
         # The first 0 completes a byte that may have been cut short, the second one a frame.
         self.line.write(b"\0\0" + encoded(bytes([self._session, 0, Command.RESET])))
         self.sessions += 1
@@ -167,9 +189,9 @@ class Session:
         """The board's previous session, from READY; None until that was received."""
         header = bytes([self._session, 0, Kind.READY, 1, 1])
         contents = self._frames.feed(self._read())
-        for n, content in enumerate(contents):
+        for content in contents:
             if content[:BOARD_HEADER] == header and len(content) == BOARD_HEADER + 1:
-                for later in contents[n + 1 :]:
+                for later in contents:
                     self._receive(later)
                 return content[BOARD_HEADER]
         return None
@@ -231,7 +253,7 @@ class Session:
         """Process a frame from the board."""
         if len(content) < BOARD_HEADER:
             return
-        session, sequence, kind, executed, expected = content[:BOARD_HEADER]
+        session, _, kind, executed, expected = content[:BOARD_HEADER]
         body = content[BOARD_HEADER:]
         if session != self._session:
             if kind == Kind.REFUSED and body == bytes([Refusal.SESSION]):
@@ -239,12 +261,12 @@ class Session:
             return
         if kind == Kind.READY and body == bytes([session]):
             raise LinkLost("the session began twice")
-        missing = (sequence - self._sequence) % _SEQUENCES
-        if missing >= _SEQUENCES - _DUPLICATES:
+        number = self._frames.number(content)
+        if number < self._frames.expected:
             return
-        if missing:
+        if missing := number - self._frames.expected:
             raise LinkLost(f"{missing} frames from the board are missing")
-        self._sequence = (sequence + 1) % _SEQUENCES
+        self._frames.expected += 1
         self._last_received = time.monotonic()
         self._acknowledge(executed, expected)
         match kind:

@@ -131,11 +131,12 @@ class BoardModel:
         return bytes(out)
 
     def _send(self, kind: int, body: bytes = b"") -> None:
-        header = bytes([self.session, self.sequence, kind, self.executed, self.expected])
-        self.sequence = (self.sequence + 1) % 256
-        self.reported = self.executed, self.expected
+        header = bytes([self.session, self.sequence % 256, kind, self.executed, self.expected])
         content = header + body
-        self.answers.append(pack(content + zlib.crc32(content).to_bytes(4, "little")))
+        check = zlib.crc32(content) ^ self.sequence >> 8
+        self.sequence = (self.sequence + 1) % 65536
+        self.reported = self.executed, self.expected
+        self.answers.append(pack(content + check.to_bytes(4, "little")))
 
     def _refuse(self, reason: int) -> None:
         if not self.complained:

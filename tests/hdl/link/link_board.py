@@ -71,7 +71,7 @@ class Reply:
     """A frame of the board."""
 
     session: int
-    sequence: int
+    sequence: int  # with its second byte, which is in the CRC
     kind: Kind
     executed: int
     expected: int
@@ -82,9 +82,10 @@ class Reply:
         whole = cobs.decode(encoded)
         assert 9 <= len(whole) <= 254
         content, crc = whole[:-4], whole[-4:]
-        assert zlib.crc32(content) == int.from_bytes(crc, "little")
-        session, sequence, kind, executed, expected = content[:5]
-        return cls(session, sequence, Kind(kind), executed, expected, content[5:])
+        upper = zlib.crc32(content) ^ int.from_bytes(crc, "little")
+        assert upper < 256
+        session, lower, kind, executed, expected = content[:5]
+        return cls(session, upper << 8 | lower, Kind(kind), executed, expected, content[5:])
 
 
 class Board:

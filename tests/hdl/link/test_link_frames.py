@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from cobs import cobs
 from link_board import frame
 
 from spikeloom.golden.link import Refusal
@@ -238,6 +239,18 @@ def test_corrupt_frames_are_never_accepted() -> None:
 # Sending.
 
 
+def upper(number: int) -> int:
+    """What is exclusive-ored into the first byte of the CRC of a frame; 0 for the first."""
+    return 91 * number % 256
+
+
+def numbered_frame(number: int, content: bytes) -> bytes:
+    """The frame without its delimiter."""
+    data = bytearray(cobs.decode(frame(content)[:-1]))
+    data[-4] ^= upper(number)
+    return bytes(cobs.encode(bytes(data)))
+
+
 def sent(
     frames: Sequence[bytes], *, gap: float, ready: float, discard_at: Sequence[int] = ()
 ) -> list[bytes]:
@@ -254,7 +267,7 @@ def sent(
                 while not ctx.get(dut.content.ready):
                     await ctx.tick()
                 assert ctx.get(dut.full) == (place >= 250 - IN_FLIGHT)
-                ctx.set(dut.content.p.data, int(rng.integers(256)) if byte is None else byte)
+                ctx.set(dut.content.p.data, upper(number) if byte is None else byte)
                 ctx.set(dut.content.p.end, byte is None)
                 ctx.set(dut.content.valid, 1)
                 await ctx.tick()
@@ -292,12 +305,14 @@ def sent(
 @pytest.mark.parametrize("gap", [0.0, 0.7])
 def test_frames_are_sent(gap: float, ready: float) -> None:
     frames = contents(4, 6, 250)
-    assert sent(frames, gap=gap, ready=ready) == [frame(content)[:-1] for content in frames]
+    assert sent(frames, gap=gap, ready=ready) == [
+        numbered_frame(number, content) for number, content in enumerate(frames)
+    ]
 
 
 def test_what_is_discarded_is_not_sent() -> None:
     """The frame that is being sent ends as it was."""
     frames = [content for content in contents(5, 9, 250) if len(content) > 2]
     dropped = range(1, len(frames), 3)
-    expected = [frame(c)[:-1] for n, c in enumerate(frames) if n not in dropped]
+    expected = [numbered_frame(n, c) for n, c in enumerate(frames) if n not in dropped]
     assert sent(frames, gap=0.0, ready=0.1, discard_at=dropped) == expected

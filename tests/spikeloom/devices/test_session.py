@@ -27,7 +27,7 @@ from small_program import SMALL
 from spikeloom.compare import compare_device
 from spikeloom.devices import serial_device, session
 from spikeloom.devices.serial_device import SerialDevice
-from spikeloom.devices.session import Frames, decoded, encoded
+from spikeloom.devices.session import Frames, LinkLost, Session, decoded, encoded
 from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.golden import link as numbers
 from spikeloom.golden.cycle.model import CycleModel
@@ -104,7 +104,7 @@ def test_frames_are_found_however_the_stream_is_cut() -> None:
     contents = [rng.bytes(int(n)) for n in rng.integers(1, 250, 50)]
     stream = b"".join(b"\0" * int(rng.integers(0, 3)) + encoded(c) for c in contents)
     for longest in (1, 7, 1000):
-        frames, found, rest = Frames(), [], stream
+        frames, found, rest = Frames(), list[bytes](), stream
         while rest:
             size = int(rng.integers(1, longest + 1))
             found += frames.feed(rest[:size])
@@ -115,9 +115,44 @@ def test_frames_are_found_however_the_stream_is_cut() -> None:
 def test_noise_without_end_takes_no_memory() -> None:
     frames = Frames()
     for _ in range(1000):
-        assert frames.feed(b"\1" * 1000) == []
+        assert list(frames.feed(b"\1" * 1000)) == []
     assert len(frames._partial) < 1000
-    assert frames.feed(b"\0" + encoded(b"content")) == [b"content"]
+    assert list(frames.feed(b"\0" + encoded(b"content"))) == [b"content"]
+
+
+def wait_for(host: Session, frames: int) -> None:
+    while len(host.received) < frames:
+        host.wait()
+
+
+@pytest.mark.parametrize("lost", [1, 100, 127, 128, 200, 255, 256, 257, 384, 512])
+@pytest.mark.parametrize("before", [0, 3, 200, 300])
+def test_any_number_of_lost_frames_is_noticed(lost: int, before: int) -> None:
+    """Also those after which the number in the header is the expected one."""
+
+    class Silent:
+        in_waiting = 0
+
+        def read(self, size: int = 1) -> bytes:
+            return b"".join(frames.pop(0) for _ in frames[:7])
+
+        def write(self, data: bytes) -> int:
+            return len(data)
+
+    frames: list[bytes] = []
+    host = Session(Silent(), PATIENCE)
+    board = BoardModel(SMALL, LINK)
+    board.session = host._session % 255 + 1
+    board._send(1, b"\0")
+    numbers = range(1, 1 + before + lost + 20)
+    for _ in numbers:
+        board._send(4, b"")
+    sent, board.answers = board.answers, []
+    frames += [*sent[: 1 + before], *sent[1 + before + lost :]]
+    host.begin()
+    with pytest.raises(LinkLost):
+        wait_for(host, before + 1)
+    assert len(host.received) == before
 
 
 # Runs.
