@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from spikeloom.devices.requests import (
 from spikeloom.devices.session import LinkLost, Session
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
 from spikeloom.golden.memory_image import MemoryImage
@@ -124,13 +125,23 @@ class SerialDevice(ProgramDevice):
         """See `Device.run`."""
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)
+        if neurons and LoadTarget.POPULATION in self._held:
+            warnings.warn(
+                f"traces replace population rows that were built into {self.board.board}: until it "
+                "is configured again, every new connection loads the whole Program",
+                SpikeloomWarning,
+                stacklevel=2,
+            )
         self._image = self.program.image.with_traces(neurons)
         try:
             batches = self._run_batches(counts, progress)
         finally:
             self._image = self.program.image
         if neurons:
-            self._attempt(lambda: None)  # which restores the population rows
+            # Restores the population rows. The results are complete whether or not that succeeds:
+            # if it does not, the next use of the board tries again, and says what is wrong.
+            with contextlib.suppress(SpikeloomError):
+                self._attempt(lambda: None)
         return joined_run(
             [batch.decoded for batch in batches],
             neurons,

@@ -15,11 +15,13 @@ from traced_network import plain_states, traced_events, traced_network
 import spikeloom
 from spikeloom.cli import cli
 from spikeloom.compare import compare_device
+from spikeloom.devices import serial_device
 from spikeloom.devices.device import Run
 from spikeloom.devices.prediction import golden_clocks
 from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.devices.session import LinkLost
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import LoadTarget
 from spikeloom.program import Program
@@ -177,6 +179,54 @@ def test_faults_while_trace_bits_are_loaded(
         run = device.run(traced_events())
         assert run.traces == {}
         assert np.array_equal(run.states["sum"], EXPECTED["sum"][:, -1])
+
+
+def test_results_stay_when_the_rows_cannot_be_restored(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next use says that the board is lost, or restores them."""
+    begin = SerialDevice._begin
+    load = serial_device.load_populations
+    is_lost = False
+
+    def lost(*arguments: Any) -> None:
+        if is_lost:
+            raise LinkLost("no answer")
+        (begin if len(arguments) == 1 else load)(*arguments)
+
+    def finished(_: int) -> None:
+        nonlocal is_lost
+        is_lost = True
+
+    monkeypatch.setattr(serial_device, "load_populations", lost)
+    monkeypatch.setattr(SerialDevice, "_begin", lost)
+    board = BoardModel(program.fabric, LINK)
+    with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:
+        rows = population_rows(board)
+        check_all_traced(device.run(traced_events(), finished, traces=["hidden", "sum"]))
+        assert population_rows(board) != rows
+        with pytest.raises(SpikeloomError, match="no board keeps up the link .*no answer"):
+            device.run(traced_events())
+        is_lost = False
+        run = device.run(traced_events())
+        assert np.array_equal(run.states["sum"], EXPECTED["sum"][:, -1])
+        assert population_rows(board) == rows
+
+
+def test_traces_on_a_baked_board_say_that_they_overwrite_it(program: Program) -> None:
+    contents = program.image.contents(frozenset(LoadTarget))
+    board = BoardModel(program.fabric, LINK, contents)
+    with Terminal(board) as terminal:
+        with SerialDevice(program, terminal.port, patience=5) as device:
+            assert board.loads == 0
+            with pytest.warns(SpikeloomWarning, match="population rows that were built into"):
+                check_all_traced(device.run(traced_events(), traces=["hidden", "sum"]))
+            run = device.run(traced_events())
+            assert np.array_equal(run.states["sum"], EXPECTED["sum"][:, -1])
+        loads = board.loads
+        with SerialDevice(program, terminal.port, patience=5) as device:
+            assert board.loads > loads
+            check_all_traced(device.run(traced_events(), traces=["hidden", "sum"]))
 
 
 # Comparison.
