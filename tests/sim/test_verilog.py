@@ -20,7 +20,29 @@ CONFIG = FabricConfig(
 )
 
 
-def _emit_elsewhere(checkout: Path, work: Path, seed: str) -> bytes:
+PYTHONS = "SPIKELOOM_PYTHONS"
+"""Variable with more Pythons to try, such as those of virtual environments."""
+
+
+def _pythons() -> list[str]:
+    """Every other Python from 3.11 on: on the search path, of pyenv, and of `PYTHONS`."""
+    paths = [path for minor in range(11, 20) if (path := shutil.which(f"python3.{minor}"))]
+    paths += map(str, sorted(Path.home().glob(".pyenv/versions/3.*/bin/python")))
+    paths += [path for path in os.environ.get(PYTHONS, "").split(os.pathsep) if path]
+    return [path for path in dict.fromkeys(paths) if Path(path).is_file()]
+
+
+@pytest.mark.parametrize("python", _pythons())
+def test_the_same_bytes_on_every_python(python: str, tmp_path: Path) -> None:
+    probe = "import sys, amaranth, numpy, platformdirs; sys.exit(sys.version_info < (3, 11))"
+    if subprocess.run([python, "-c", probe], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip(f"{python} is older than 3.11, or has no Amaranth")
+    assert (
+        _emit_elsewhere(tmp_path / "there", tmp_path / "work", "1", python) == emit(CONFIG).encode()
+    )
+
+
+def _emit_elsewhere(checkout: Path, work: Path, seed: str, python: str = sys.executable) -> bytes:
     """The output of `emit` in a copy of the sources, with an empty cache."""
     shutil.copytree(ROOT / "spikeloom", checkout / "spikeloom")
     work.mkdir()
@@ -36,7 +58,7 @@ def _emit_elsewhere(checkout: Path, work: Path, seed: str) -> bytes:
         "SPIKELOOM_CACHE": str(work / "cache"),
     }
     return subprocess.run(
-        [sys.executable, "-c", program, CONFIG.to_json()],
+        [python, "-c", program, CONFIG.to_json()],
         cwd=work,
         env=environment,
         check=True,
