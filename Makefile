@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks soak mutate mutate-python lint bench boards clean
+.PHONY: setup demo test frameworks fuzz soak mutate mutate-python lint bench boards clean
 
 setup: .venv/test
 
@@ -48,6 +48,11 @@ test: .venv/test lint
 # Networks built, run and exported by each framework, imported and compared spike for spike.
 frameworks: .venv/frameworks
 	$(BIN)/pytest -rs tests/spikeloom/importer/frameworks tests/test_docs.py
+
+# Broken programs, events, NIR files, command lines and link bytes: each is used or refused in one line.
+# The line that the command prints, with its seed, does the same again.
+fuzz: .venv/test
+	$(BIN)/python tests/fuzz/fuzz.py --inputs $(or $(INPUTS),20000) --seed $(or $(SEED),$(shell date +%s))
 
 # What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults

@@ -76,7 +76,8 @@ class Program(Summarised):
         populations = {population.name for population in self.network.populations}
         for option, names in (("record", self.record), ("readout", self.readout)):
             if unknown := sorted(names - populations):
-                raise SpikeloomError(f"{option}: no population is called {', '.join(unknown)}")
+                listed = ", ".join(name if name.isprintable() else repr(name) for name in unknown)
+                raise SpikeloomError(f"{option}: no population is called {listed}")
         self.image  # noqa: B018 - maps the network, which raises if it does not fit
 
     @functools.cached_property

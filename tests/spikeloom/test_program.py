@@ -130,6 +130,11 @@ def test_unknown_populations_are_named(small: Program, option: str) -> None:
         dataclasses.replace(small, **{option: frozenset({"two", "first", "one"})})
 
 
+def test_a_name_that_no_terminal_shows_is_one_line() -> None:
+    with pytest.raises(SpikeloomError, match=r"^record: no population is called 'a\\nb', c$"):
+        Program(small_network(), SMALL, frozenset({"c", "a\nb"}), frozenset())
+
+
 def test_a_program_that_does_not_fit_cannot_be_made(small: Program) -> None:
     with pytest.raises(SpikeloomError, match="does not fit the fabric: neurons "):
         dataclasses.replace(small, fabric=dataclasses.replace(SMALL, neurons=8))
