@@ -54,7 +54,7 @@ COMPONENTS: dict[str, Any] = {
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
     "neuron": lambda: NeuronUpdate(tiny(multipliers=False)),
     "queue": lambda: Queue(2, 3),
-    "router": lambda: RouterInput(tiny(columns=2, readable=True), (Port.EAST, Port.LOCAL)),
+    "router": lambda: RouterInput(tiny(columns=2), (Port.EAST, Port.LOCAL)),
     "sequencer": lambda: Sequencer(tiny(columns=2, slots=3)),
 }
 
