@@ -126,7 +126,7 @@ def _link_tests() -> Iterator[Callable[[], object]]:
         board.test_refused_once_and_repeated,
         board.test_bodies_may_be_longer_and_loads_empty,
         board.test_what_has_no_room_is_refused,
-        board.test_frames_are_numbered_modulo_256,
+        board.test_frames_are_numbered_with_two_bytes,
         board.test_lines_cut_while_loading,
         board.test_noise_then_a_session,
         partial(board.test_networks_run, "small"),
