@@ -23,7 +23,7 @@ class Board:
     description
         One line: the part, and connections to be made by hand.
     platform
-        Module and class of `amaranth_boards` with the pins.
+        The pins: module and class in `amaranth_boards`, or a platform class of Amaranth.
     family, part
         The tools, and the options of nextpnr for the part; also `--router router2`, where
         nextpnr's default router does not terminate.
@@ -45,11 +45,13 @@ class Board:
         Default bit rate of the serial line.
     in_luts
         Memories of a tile that are built from LUTs, because block RAM is short.
+    source
+        Text of the file that defines it, if that is the user's; `load_board` sets it.
     """
 
     name: str
     description: str
-    platform: str
+    platform: str | type[Any]
     family: Family
     part: tuple[str, ...]
     clock_mhz: float
@@ -61,6 +63,7 @@ class Board:
     led: str | None = None
     baud: int = 1_000_000
     in_luts: tuple[str, ...] = ()
+    source: str = ""
 
     def make_platform(self) -> Any:
         """The Amaranth platform, extended by `resources`.
@@ -70,10 +73,13 @@ class Board:
         SpikeloomError
             The package amaranth-boards is not installed.
         """
-        module, _, name = self.platform.rpartition(".")
-        try:
-            platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
-        except ModuleNotFoundError:
-            raise SpikeloomError(f"amaranth-boards is missing: {REMEDY}") from None
+        if isinstance(self.platform, str):
+            module, _, name = self.platform.rpartition(".")
+            try:
+                platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+            except ModuleNotFoundError:
+                raise SpikeloomError(f"amaranth-boards is missing: {REMEDY}") from None
+        else:
+            platform = self.platform()
         platform.add_resources(self.resources)
         return platform

@@ -5,9 +5,11 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from spikeloom.boards import catalogue
 from spikeloom.boards.board import Board
+from spikeloom.boards.board_file import load_board
 from spikeloom.golden.errors import SpikeloomError
 
 
@@ -22,9 +24,17 @@ def boards() -> Mapping[str, Board]:
 
 
 def board(name: str) -> Board:
-    """The board with this name. Raises `SpikeloomError` if there is none."""
+    """The board with this name, or of the file with this path, which ends in .py and is executed.
+
+    Raises `SpikeloomError` if there is none.
+    """
+    if name.endswith(".py"):
+        return load_board(Path(name), boards().values())
     if name in boards():
         return boards()[name]
     close = difflib.get_close_matches(name, boards(), 1)
     hint = f", did you mean {close[0]}?" if close else ""
-    raise SpikeloomError(f"there is no board {name!r}{hint}; there are {', '.join(boards())}")
+    raise SpikeloomError(
+        f"there is no board {name!r}{hint}; there are {', '.join(boards())}, "
+        "and boards of your own by the path of their file"
+    )

@@ -52,7 +52,7 @@ ROOMS = {
     "boards": (
         ("tools", "family", "pll"),
         ("board", "clocking"),
-        ("catalogue", "top", "flash"),
+        ("board_file", "catalogue", "top", "flash"),
         ("registry", "flow"),
     ),
     "spikeloom": (

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikeloom.boards.registry import boards
+from spikeloom.boards.registry import board, boards
 from spikeloom.cli.options import read_events
 from spikeloom.cli.output import print_columns, say
 from spikeloom.estimate.cells import table
@@ -15,8 +15,9 @@ from spikeloom.events import event_counts
 from spikeloom.program import Program
 
 
-def estimated(program: Program, events: Path | None) -> dict[str, Any]:
-    """The estimates of a program on all boards, as JSON values, and what they assume."""
+def estimated(program: Program, events: Path | None, board_name: str | None) -> dict[str, Any]:
+    """The estimates of a program on all boards or one, as JSON values, and what they assume."""
+    chosen = boards().values() if board_name is None else [board(board_name)]
     counts = _counts(program, events)
     source = table()
     return {
@@ -25,7 +26,7 @@ def estimated(program: Program, events: Path | None) -> dict[str, Any]:
         "model": {name: source[name] for name in ("commit", "date", "tools")},
         "boards": [
             dataclasses.asdict(result) | {"settings": result.settings}
-            for result in estimates(program, boards(), counts)
+            for result in estimates(program, chosen, counts)
         ],
     }
 

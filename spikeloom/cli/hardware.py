@@ -95,7 +95,12 @@ def verilog(
 
 
 @click.command("build")
-@click.option("--board", "board_name", required=True, help=f"One of {', '.join(boards())}.")
+@click.option(
+    "--board",
+    "board_name",
+    required=True,
+    help=f"One of {', '.join(boards())}, or the file of your own (docs/your_board.md).",
+)
 @click.argument("program", type=click.Path(path_type=Path), required=False)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write."
@@ -197,7 +202,12 @@ def build_command(
 
 
 @click.command("flash")
-@click.option("--board", "board_name", required=True, help=f"One of {', '.join(boards())}.")
+@click.option(
+    "--board",
+    "board_name",
+    required=True,
+    help=f"One of {', '.join(boards())}, or the file of your own (docs/your_board.md).",
+)
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--permanent",

@@ -174,8 +174,17 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
     is_flag=True,
     help="Estimate, before synthesis, what the network takes on every board, and how fast it is.",
 )
+@click.option(
+    "--board", "board_name", help="With --estimate: only this board, or the file of your own."
+)
 @JSON
-def info(program: Path, events: Path | None, estimate: bool, json_path: Path | None) -> None:
+def info(
+    program: Path,
+    events: Path | None,
+    estimate: bool,
+    board_name: str | None,
+    json_path: Path | None,
+) -> None:
     r"""Show the contents of a Program, its resources, and its quantisation.
 
     \b
@@ -184,9 +193,11 @@ def info(program: Path, events: Path | None, estimate: bool, json_path: Path | N
       spikeloom info model.loom --events events.npy --json -
       spikeloom info model.loom --estimate
     """
+    if board_name is not None and not estimate:
+        raise SpikeloomError("--board names the board of an estimate: add --estimate")
     loaded = Program.load(program)
     if estimate:
-        estimates = estimated(loaded, events)
+        estimates = estimated(loaded, events, board_name)
         write_json(json_path, estimates)
         print_estimates(estimates)
         return

@@ -110,10 +110,11 @@ def open_board(
         raise SpikeloomError(
             "--bake is for a virtual board; a real one is baked by `spikeloom build --bake`"
         )
-    device = SerialDevice(program, port, baud or board(name).baud)
-    if device.board.board != name:
+    wanted = board(name)
+    device = SerialDevice(program, port, baud or wanted.baud)
+    if device.board.board != wanted.name:
         device.close()
-        raise SpikeloomError(f"the board on {port} is {device.board.board}, not {name}")
+        raise SpikeloomError(f"the board on {port} is {device.board.board}, not {wanted.name}")
     return device
 
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spikeloom.boards.board import Board
+from spikeloom.boards.registry import boards
 from spikeloom.estimate.candidates import candidates, needs, on
 from spikeloom.estimate.cells import cells, multipliers, nominal_link, table
 from spikeloom.estimate.clocks import Counts, Timing, timing
@@ -119,7 +120,7 @@ def estimate(
     timings
         Results for other boards, which are added to.
     """
-    part = table()["boards"][board.name]
+    part, fmax_of = _part(board)
     available: dict[str, int] = part["available"]
     rows = {
         name: (type(built)(least), built)
@@ -147,10 +148,33 @@ def estimate(
         error=table()["families"][board.family.name]["largest_error"],
         clock_mhz=board.clock_mhz,
         fmax_mhz=part["fmax_mhz"]["median"],
-        fmax_of=part["fmax_mhz"]["of"],
+        fmax_of=fmax_of,
         timing=when,
         narrower={} if fits else _narrower(program, board, available),
     )
+
+
+def _part(board: Board) -> tuple[Mapping[str, Any], str | None]:
+    """What the table has of the part of a board, and of what its fmax is, if not of the board.
+
+    Raises `SpikeloomError` if no board in the table has this part.
+    """
+    known: Mapping[str, Any] = table()["boards"]
+    if board.name in known and not board.source:
+        return known[board.name], known[board.name]["fmax_mhz"]["of"]
+    for name, other in boards().items():
+        if name in known and (other.family, _device(other)) == (board.family, _device(board)):
+            return known[name], known[name]["fmax_mhz"]["of"] or f"{name}, which has the same part"
+    raise SpikeloomError(
+        f"{board.name}: there is no table of part {' '.join(_device(board))}, so nothing to "
+        "estimate from; `spikeloom build --board FILE` measures it"
+    )
+
+
+def _device(board: Board) -> tuple[str, ...]:
+    """The options of nextpnr that say which part it is, without those of the router."""
+    end = board.part.index("--router") if "--router" in board.part else len(board.part)
+    return board.part[:end]
 
 
 def _narrower(program: Program, board: Board, available: Mapping[str, int]) -> dict[str, Any]:
@@ -189,9 +213,7 @@ def _changes(before: FabricConfig, after: FabricConfig) -> dict[str, Any]:
     return {name: value for name, value in new.items() if value != old[name]}
 
 
-def estimates(
-    program: Program, boards: Mapping[str, Board], counts: Counts | None
-) -> list[Estimate]:
-    """The estimate on each board."""
+def estimates(program: Program, chosen: Iterable[Board], counts: Counts | None) -> list[Estimate]:
+    """The estimate on each of these boards."""
     timings: dict[FabricConfig, Timing] = {}
-    return [estimate(program, board, counts, timings) for board in boards.values()]
+    return [estimate(program, board, counts, timings) for board in chosen]

@@ -55,7 +55,7 @@ def network(axons: int, hidden: int, **changes: Any) -> Network:
 
 
 def results(program: Program) -> dict[str, Estimate]:
-    return {result.board: result for result in estimates(program, boards(), None)}
+    return {result.board: result for result in estimates(program, boards().values(), None)}
 
 
 def test_ram_and_multipliers_of_every_synthesis_are_exact() -> None:
