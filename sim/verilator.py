@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cocotb_tools import config as cocotb_config
 
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Task, task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import cache, toolchain
@@ -220,7 +221,10 @@ def _built(kind: str, model: _Model, what: str) -> Path:
         with ThreadPoolExecutor() as pool:
             runtime = pool.submit(_runtime, model)
             objects = list(pool.map(lambda name: _compile(work, name, *units[name], model), units))
-        objects += sorted(runtime.result().glob("*.o"))
+        shared = sorted(runtime.result().glob("*.o"))
+        if not shared:  # a shared library would be linked without them, too
+            raise SpikeloomError("the cache was cleared during a build: run the command again")
+        objects += shared
         step.done(2)
         output = str(directory / model.output)
         toolchain.run([*toolchain.compiler(), "-o", output, *map(str, objects), *model.link])

@@ -7,6 +7,7 @@ declares more than `max_bytes()`, reads other files, or is not a regular file.
 
 import io
 import math
+import mmap
 import os
 import stat
 import zipfile
@@ -29,7 +30,7 @@ VARIABLE = "SPIKELOOM_MAX_BYTES"
 MAX_OBJECTS = 1 << 16
 """Maximum number of groups and datasets in an HDF5 file."""
 
-MAX_STRINGS = 1 << 17
+MAX_STRINGS = 1 << 15
 """Maximum number of strings in an HDF5 file; an edge is two."""
 
 MAX_DEPTH = 100
@@ -40,6 +41,10 @@ MAX_DIRECTORY = 1 << 22
 
 _DEFLATE_RATIO, _LZF_RATIO = 1032, 132
 """Maximum compression ratios of the formats."""
+_HEAP = b"GCOL\x01\0\0\0"
+"""How the heap of a file's strings begins."""
+_OBJECT = ((0, 2), (8, 16))
+"""Where an object of a heap has its number and its size."""
 _FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _PIECE = 1 << 16
 
@@ -182,15 +187,40 @@ def check_hdf5(path: str | os.PathLike[str]) -> None:
     SpikeloomError
         The file is no regular file; it contains soft or external links, external or virtual
         storage, or other filters than gzip, lzf, shuffle and fletcher32; a group is reached on two
-        paths; or the file declares more objects, levels or bytes than the limits.
+        paths; a heap of strings has no end; or the file declares more objects, levels or bytes than
+        the limits.
     Exception
         Anything else that h5py raises on a damaged file.
     """
-    open_regular(path).close()
+    with open_regular(path) as file:
+        _check_heaps(path, file)
     budget = _Budget(path)
     with h5py.File(path, "r") as file:
         for name, dataset in _datasets(path, file):
             _check_dataset(path, name, dataset, budget)
+
+
+def _check_heaps(path: str | os.PathLike[str], file: io.FileIO) -> None:
+    """Refuse a heap of strings on which the HDF5 library never ends.
+
+    A heap is a header of 16 bytes and objects, one after the other. Each begins with 16 bytes, of
+    which the first two are its number, and the last eight its size: of the free space, number 0,
+    with these 16 bytes; of another without them, to be rounded up to 8. The library adds up sizes
+    in 64 bits, so with some sizes it stays where it is.
+    """
+    if not os.fstat(file.fileno()).st_size:
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(_HEAP)
+        while start >= 0:
+            at, end = start + 16, start + int.from_bytes(data[start + 8 : start + 16], "little")
+            while at + 16 <= min(end, len(data)):
+                number, size = (int.from_bytes(data[at + n : at + m], "little") for n, m in _OBJECT)
+                step = size if number == 0 else 16 + -(-size // 8) * 8
+                if step % (1 << 64) == 0:
+                    raise SpikeloomError(f"{path} is damaged: a heap of strings has no end")
+                at += step
+            start = data.find(_HEAP, start + 1)
 
 
 def _datasets(path: str | os.PathLike[str], file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:

@@ -215,7 +215,7 @@ def _parse(path: str | os.PathLike[str]) -> Program:
         raise ValueError("another format")
     if header["version"] != VERSION:
         raise SpikeloomError(
-            f"{path} has version {header['version']}, this Spikeloom reads {VERSION}; "
+            f"{path} has version {header['version']!r}, this Spikeloom reads {VERSION}; "
             "compile it again"
         )
     about, digest = header.pop("about"), header.pop("digest")

@@ -116,8 +116,12 @@ def check_inputs(
                     "for more events per axon and step compile with a higher max_count, and for a "
                     "real value per axon put a Scale node behind the Input"
                 )
-        same = values.dtype == np.bool_
-        counts[node.name] = values.view(np.uint8) if same else values.astype(np.uint8)
+        if values.dtype == np.bool_:
+            raw = values.view(np.uint8)
+            # A file can hold bytes other than 0 and 1, which NumPy takes for True as well.
+            counts[node.name] = raw if raw.max(initial=0) <= 1 else (raw != 0).view(np.uint8)
+        else:
+            counts[node.name] = values.astype(np.uint8)
     shapes = {array.shape[:2] for array in counts.values()}
     if len(shapes) > 1:
         raise SpikeloomError(f"events: inputs differ in samples and steps: {sorted(shapes)}")

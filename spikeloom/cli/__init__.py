@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -62,7 +63,9 @@ def main() -> None:
                 status = cli(standalone_mode=False, obj=shown)
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        said, message = io.StringIO(), error.format_message()
+        error.show(said)
+        click.echo(said.getvalue().replace(message, plain(message)), nl=False, err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

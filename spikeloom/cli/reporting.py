@@ -36,11 +36,11 @@ from spikeloom.sim.netlist import netlist
 def page_target(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     """Callback of the option that names a page: whether it and its JSON file can be written."""
     if path is not None:
+        check_writable(path)
         beside = path.with_suffix(".json")
         if beside == path:
             raise SpikeloomError(f"{path}: a page is no JSON file; call it {path.stem}.html")
-        for target in (path, beside):
-            check_writable(target)
+        check_writable(beside)
     return path
 
 

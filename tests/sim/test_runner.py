@@ -16,7 +16,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import runner, toolchain
+from spikeloom.sim import runner, toolchain, verilator
 from spikeloom.sim.runner import FabricStuck, Result, Simulation, Words, run_batch, waveform
 from spikeloom.sim.verilator import build
 from spikeloom.sim.verilog import emit
@@ -322,6 +322,16 @@ def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list((tmp_path / "model").iterdir()) == []
     with pytest.raises(SpikeloomError, match=r"failed: .*error: .*no_such_name"):
         build(SMALL, stand_in(SMALL), extra="int x = no_such_name;\n")
+    assert list((tmp_path / "model").iterdir()) == []
+
+
+def test_a_runtime_that_vanishes_leaves_no_broken_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+    monkeypatch.setattr(verilator, "_runtime", lambda _: tmp_path / "gone")
+    with pytest.raises(SpikeloomError, match="cleared during a build: run the command again"):
+        build(SMALL, stand_in(SMALL))
     assert list((tmp_path / "model").iterdir()) == []
 
 

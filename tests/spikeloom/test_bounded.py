@@ -129,6 +129,17 @@ def test_strings_count_with_their_text(model: Path, monkeypatch: pytest.MonkeyPa
     assert "with '/text'" in refusal(model)
 
 
+@pytest.mark.parametrize(("number", "size"), [(0, 0), (1, 2**64 - 16), (1, 2**64 - 20)])
+def test_a_heap_without_end_is_refused(model: Path, number: int, size: int) -> None:
+    """The HDF5 library would read it forever."""
+    data = bytearray(model.read_bytes())
+    at = data.index(b"GCOL") + 16
+    data[at : at + 2] = number.to_bytes(2, "little")
+    data[at + 8 : at + 16] = size.to_bytes(8, "little")
+    model.write_bytes(data)
+    assert refusal(model) == f"{model} is damaged: a heap of strings has no end"
+
+
 def test_many_strings_are_refused(model: Path) -> None:
     def add(file: h5py.File) -> None:
         file.create_dataset("text", shape=(200_000,), chunks=(1000,), dtype=h5py.string_dtype())

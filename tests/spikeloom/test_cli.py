@@ -620,6 +620,19 @@ def test_an_empty_value_is_refused_by_name(run: Commands, command: list[str]) ->
     assert run(*command).error() == f"{name} is empty: give it a value or leave it out"
 
 
+def test_arguments_in_messages_are_on_one_line(run: Commands) -> None:
+    assert run("info", "--", "small.loom", "a\nb").err.splitlines()[-1] == (
+        r"Error: Got unexpected extra argument (a\nb)"
+    )
+
+
+@pytest.mark.parametrize("folder", [".", "/"])
+def test_a_page_is_no_folder(run: Commands, folder: str) -> None:
+    for option in ("--html", "--output"):
+        command = ["compare" if option == "--html" else "report", "small.loom", "events.npy"]
+        assert "Is a directory" in run(*command, option, folder).error()
+
+
 def test_an_unwritable_output_is_found_before_any_work(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

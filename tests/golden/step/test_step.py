@@ -591,6 +591,12 @@ def test_lists_are_events_too() -> None:
     assert check_inputs(chain(1), [[0], [1]])["in"].shape == (1, 2, 1)
 
 
+def test_any_true_is_one_event() -> None:
+    """A file may hold bytes other than 0 and 1 in an array of bool."""
+    events = np.array([[0, 22, 1]], np.uint8).view(np.bool_)
+    assert check_inputs(chain([[1], [1], [1]]), events)["in"].tolist() == [[[0, 1, 1]]]
+
+
 def test_several_inputs_are_named() -> None:
     counts = check_inputs(TWO, {"left": np.full((4, 2, 2), 3), "right": np.ones((4, 2, 1))})
     assert {name: array.shape for name, array in counts.items()} == {
