@@ -82,9 +82,10 @@ lint: .venv/test
 	@report=$$($(BIN)/mypy); status=$$?; \
 		echo "$$report" | sed -E 's#^spikeloom/(golden|hdl|sim|boards|examples)/#\1/#'; exit $$status
 
-# Every figure, into build/bench.json. Takes DATA, the folder with the data sets (see bench/__main__.py).
+# Every figure, into build/bench.json and bench/record.json, from which README and docs/performance.md are
+# written; ONLY="counted mesh" measures some. Takes DATA, the folder with the data sets.
 bench: .venv/train
-	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json
+	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json $(ONLY)
 
 # Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.
 boards: .venv/boards

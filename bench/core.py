@@ -138,19 +138,30 @@ def _fmax(target: Target, netlist: str, seed: int) -> float | None:
         return None
 
 
+def _config(part: str) -> FabricConfig:
+    target, weight_words = _PARTS[part]
+    return FabricConfig(weight_words=weight_words, counter_bits=16, multipliers=target is not HX8K)
+
+
+def _netlist(part: str, design: wiring.Component) -> str:
+    text = verilog.generate(type(design).__name__, _config(part), design, "top")
+    return synthesise(_PARTS[part][0], text)
+
+
+def tile_cells(part: str) -> int:
+    """Logic cells of a tile on one of the parts, as packed."""
+    target = _PARTS[part][0]
+    packed = nextpnr(target, _netlist(part, Tile(_config(part))), "--pack-only")
+    used: int = packed["utilization"][target.cells[0]]["used"]
+    return used
+
+
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
-    for name, (target, weight_words) in _PARTS.items():
-        config = FabricConfig(
-            weight_words=weight_words, counter_bits=16, multipliers=target is not HX8K
-        )
-
-        def netlist(design: wiring.Component) -> str:
-            text = verilog.generate(type(design).__name__, config, design, "top")  # noqa: B023
-            return synthesise(target, text)  # noqa: B023
-
-        packed = nextpnr(target, netlist(Tile(config)), "--pack-only")["utilization"]
-        fabric, loop = netlist(Harness(config)), netlist(Loop(config))
+    for name, (target, _) in _PARTS.items():
+        config = _config(name)
+        packed = nextpnr(target, _netlist(name, Tile(config)), "--pack-only")["utilization"]
+        fabric, loop = _netlist(name, Harness(config)), _netlist(name, Loop(config))
         for cell in target.cells:
             goal = _CELLS if (name, cell) == ("up5k", "ICESTORM_LC") else None
             used = packed[cell]["used"]

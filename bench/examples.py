@@ -9,41 +9,32 @@ recordings also run on the golden model and in RTL, both on as many threads as t
 import importlib
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from bench.beside import golden_beside, seconds
+from bench.counted import example_program
 from bench.figure import Figure
 from examples import braille, nmnist
 from spikeloom.compare import compare
-from spikeloom.compiler import compile
-from spikeloom.demo import DT
 from spikeloom.devices.backends import open
-from spikeloom.importer.load import load_nir
 
 _ROUNDS = 1, 5
 """To warm up, and that count."""
 _RECORDINGS = 100
-_NMNIST = {"neurons": 4096, "weight_words": 2048}
-"""Sizes of the fabric that differ from the defaults; the features follow from the network."""
 
 
 def measure(data: Path) -> Iterator[Figure]:
     """Run both, and compare everything."""
-    yield from _example(nmnist, "nmnist", data, _NMNIST)
+    yield from _example(nmnist, "nmnist", data)
     yield _beside_rtl(data)
-    yield from _example(braille, "braille", data, {})
+    yield from _example(braille, "braille", data)
 
 
-def _example(
-    example: ModuleType,
-    name: str,
-    data: Path,
-    sizes: Mapping[str, int],
-) -> Iterator[Figure]:
+def _example(example: ModuleType, name: str, data: Path) -> Iterator[Figure]:
     events, labels = example.held_out(data)
-    program = compile(load_nir(Path(example.__path__[0]) / f"{name}.nir", dt=DT), sizes)
+    program = example_program(example, name)
     result = compare(program, events)
     assert result.rtl.cycles is not None
     clocks = int(result.rtl.cycles.sum())
@@ -80,8 +71,7 @@ def _example(
 def _beside_rtl(data: Path) -> Figure:
     events, _ = nmnist.held_out(data)
     events = events[:_RECORDINGS]
-    network = load_nir(Path(nmnist.__path__[0]) / "nmnist.nir", dt=DT)
-    program = compile(network, _NMNIST)
+    program = example_program(nmnist, "nmnist")
     with open(program, "golden") as golden, open(program, "verilator") as rtl:
         pairs = [
             (

@@ -42,6 +42,7 @@ class Figure:
             "value": self.value,
             "unit": self.unit,
             "goal": self.goal,
+            "at_most": self.at_most,
             "met": self.met,
         }
         if self.reference is not None:

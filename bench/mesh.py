@@ -46,7 +46,7 @@ import numpy as np
 from matplotlib.figure import Figure as Plot
 
 from bench.figure import Figure
-from spikeloom.compare import Comparison, compare
+from spikeloom.compare import compare
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.routing import route_rows
@@ -62,7 +62,7 @@ _OUTPUT = Path("build")
 _LOADS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.62, 0.64, 0.7, 0.8, 0.9, 1.0)
 _WARM, _CLOCKS = 1900, 7900
 """Clocks before measuring, and clocks in all."""
-_GRID = {1: (1, 1), 4: (2, 2), 16: (4, 4)}
+GRID = {1: (1, 1), 4: (2, 2), 16: (4, 4)}
 _INPUTS, _HIDDEN, _OUTPUTS = 784, 128, 8
 _ACTIVE = 124 / _INPUTS
 """Input events of an axon and step: as with MNIST."""
@@ -97,8 +97,8 @@ def measure(_data: Path) -> Iterator[Figure]:
     yield Figure("mesh.all_to_one.slowest_of_equal_share", slowest, "", 0.8)
 
     rates = {}
-    for tiles in _GRID:
-        result = _scaled(tiles)
+    for tiles in GRID:
+        result = compare(*scaled(tiles))
         assert result.rtl.cycles is not None
         rates[tiles] = result.rtl.synops / int(result.rtl.cycles.sum()) / tiles
         yield Figure(
@@ -114,8 +114,11 @@ def measure(_data: Path) -> Iterator[Figure]:
             reference="one tile, synops per clock",
             reference_value=rates[1],
         )
-    for tiles in _GRID:
-        yield Figure(f"mesh.barrier.{tiles}", _empty_step(tiles) - _FIRING, "clocks per step")
+    for tiles in GRID:
+        result = compare(*silent(tiles))
+        assert result.mismatches == 0
+        assert result.rtl.cycles is not None
+        yield Figure(f"mesh.barrier.{tiles}", barrier(result.rtl.cycles), "clocks per step")
 
 
 # Traffic.
@@ -197,12 +200,12 @@ def _write(points: list[dict[str, float]]) -> None:
 
 def _fabric(tiles: int) -> FabricConfig:
     """So many tiles, and room for the axons of the widest layer."""
-    columns, rows = _GRID[tiles]
-    return FabricConfig(columns=columns, rows=rows, axons=_HIDDEN * max(_GRID))
+    columns, rows = GRID[tiles]
+    return FabricConfig(columns=columns, rows=rows, axons=_HIDDEN * max(GRID))
 
 
-def _scaled(tiles: int) -> Comparison:
-    """The network for so many tiles, run and compared."""
+def scaled(tiles: int) -> tuple[Program, np.ndarray]:
+    """The network for so many tiles, and its events."""
     config = _fabric(tiles)
     rng = np.random.default_rng(0)
     hidden, outputs = _HIDDEN * tiles, _OUTPUTS * tiles
@@ -219,23 +222,23 @@ def _scaled(tiles: int) -> Comparison:
         ],
     )
     program = Program(network, config, frozenset(), frozenset({"out"}))
-    events = np.random.default_rng(1).random((4, 5, _INPUTS)) < _ACTIVE
-    return compare(program, events)
+    return program, np.random.default_rng(1).random((4, 5, _INPUTS)) < _ACTIVE
 
 
-def _empty_step(tiles: int) -> float:
-    """Clocks of a step without events."""
+def silent(tiles: int) -> tuple[Program, np.ndarray]:
+    """A population in so many tiles, and steps without events."""
     config = _fabric(tiles)
     size = _NEURONS * tiles
     population = Population("p", size, np.zeros(size, np.int64), 0, threshold=1)
     connection = Connection("in", "p", np.ones((1, size), np.int64))
     network = _network(config, 1, [population], [connection])
     program = Program(network, config, frozenset(), frozenset())
-    result = compare(program, np.zeros((3, _STEPS, 1), np.bool_))
-    assert result.mismatches == 0
-    assert result.rtl.cycles is not None
-    # The first sample holds the start of the run.
-    return int(result.rtl.cycles[1]) / _STEPS
+    return program, np.zeros((3, _STEPS, 1), np.bool_)
+
+
+def barrier(clocks: np.ndarray) -> float:
+    """Clocks per step beyond firing, from those of the samples of a silent network."""
+    return int(clocks[1]) / _STEPS - _FIRING  # the first sample holds the start of the run
 
 
 def _network(
