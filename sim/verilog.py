@@ -13,6 +13,7 @@ from typing import Any
 
 from amaranth import Value
 from amaranth.back import rtlil
+from amaranth.hdl import Fragment
 
 from spikeloom import golden, hdl, sim
 from spikeloom.golden.contents import NOTHING, Contents
@@ -21,6 +22,7 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.sim import cache, toolchain
+from spikeloom.sim.comments import as_comments, origins, summary, with_origins
 from spikeloom.sim.merge import merge
 
 TOP = "spikeloom_fabric"
@@ -161,10 +163,23 @@ def generate(
     contents
         Initial contents of the memories of its fabric.
     """
-    text = _yosys(merge(intermediate(design, top, ports)), blank(contents))
+    with _no_collector():
+        fragment = Fragment.get(design, None)
+    source = with_origins(
+        intermediate(fragment, top, ports or _ports(design)), origins(fragment, top)
+    )
+    text = _yosys(merge(source), blank(contents))
     # The first line is a comment of Yosys; the header replaces it.
-    modules = _fold_zeros(text.partition("\n")[2])
-    return _header(title, config) + _WAIVERS + modules + _END_OF_WAIVERS
+    modules = as_comments(_fold_zeros(text.partition("\n")[2]))
+    return _header(title, config) + summary(config) + _WAIVERS + modules + _END_OF_WAIVERS
+
+
+def _ports(design: Any) -> dict[str, object]:
+    """The ports of a component, with Amaranth's names; it infers the directions."""
+    return {
+        "__".join(map(str, path)): (Value.cast(value), None)
+        for path, _, value in design.signature.flatten(design)
+    }
 
 
 def intermediate(

@@ -42,10 +42,10 @@ ROOMS = {
         ("fabric_with_link",),
     ),
     "sim": (
-        ("cache", "toolchain", "merge", "terminal", "fusesoc"),
+        ("cache", "comments", "toolchain", "merge", "terminal", "fusesoc"),
         ("jobs",),
         ("verilog", "formal"),
-        ("netlist", "verilator"),
+        ("drivers", "netlist", "verilator"),
         ("runner", "cosim", "traffic", "virtual_board"),
         ("waves",),
     ),

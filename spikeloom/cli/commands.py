@@ -62,6 +62,10 @@ COMMANDS = {
         "hardware.verilog",
         "Write the Verilog of a Program's fabric, or of a fabric with the given sizes.",
     ),
+    "words": (
+        "words.words_command",
+        "Write a Program and EVENTS (as for `sim`) as hexadecimal words for your own bench.",
+    ),
 }
 """Where each command is, in this package, and the first sentence of its help."""
 

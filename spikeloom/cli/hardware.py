@@ -17,11 +17,12 @@ from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
 from spikeloom.cli.options import JSON, SCHEDULER, SIZES, fabric_sizes, writable
 from spikeloom.cli.output import duration, print_columns, print_table, say, write_json
-from spikeloom.files import check_folder, write_bytes, write_text
+from spikeloom.files import check_folder, write_bytes, write_files, write_text
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Journal, task, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
+from spikeloom.sim.drivers.write import c_header, python_driver
 from spikeloom.sim.fusesoc import fusesoc_core
 from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
@@ -45,6 +46,12 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
     help="Also write a FuseSoC core file, named as OUTPUT with suffix .core.",
 )
 @click.option(
+    "--driver",
+    is_flag=True,
+    help="With --axi: also write a C header and a Python module with the registers, named as "
+    "OUTPUT with suffixes .h and .py.",
+)
+@click.option(
     "--name",
     help=f"Name of the top module, with which the names of all others begin, so that several "
     f"fabrics can be in one design; default: {TOP}, or {AXI_TOP} with --axi.",
@@ -57,6 +64,7 @@ def verilog(
     output: Path,
     axi: bool,
     core: bool,
+    driver: bool,
     name: str | None,
     board_name: str | None,
     sizes: tuple[str, ...],
@@ -70,14 +78,17 @@ def verilog(
     Examples:
       spikeloom verilog model.loom -o fabric.v
       spikeloom verilog --set lanes=4 -o small.v
-      spikeloom verilog model.loom -o fabric_axi.v --axi --core
+      spikeloom verilog model.loom -o spikeloom_axi.v --axi --core --driver
     """
     if program is not None and (sizes or board_name):
         option = "--set" if sizes else "--board"
         raise SpikeloomError(f"{option} cannot be combined with a Program, which fixes the sizes")
-    described = output.with_suffix(".core")
-    if core and output == described:
-        raise SpikeloomError(f"--core writes {described} too: give the Verilog another name")
+    if driver and not axi:
+        raise SpikeloomError("--driver is for the registers of AXI: add --axi")
+    suffixes = [*([".core"] if core else []), *([".h", ".py"] if driver else [])]
+    if output.suffix in suffixes:
+        option = "--core" if core and output.suffix == ".core" else "--driver"
+        raise SpikeloomError(f"{option} writes {output} too: give the Verilog another name")
     usual = FabricConfig() if board_name is None else board_named(board_name).fabric
     config = (
         Program.load(program).fabric
@@ -85,12 +96,17 @@ def verilog(
         else dataclasses.replace(usual, **fabric_sizes(sizes))
     )
     top = name or (AXI_TOP if axi else TOP)
-    write_text(output, emit_axi(config, top) if axi else emit(config, name=top))
-    say(f"wrote {output}")
-    if core:
-        write_text(described, fusesoc_core(output.name, top))
-        say(f"wrote {described}")
-    files = [str(output), *([str(described)] if core else [])]
+    texts = {output: emit_axi(config, top) if axi else emit(config, name=top)}
+    for suffix in suffixes:
+        other = output.with_suffix(suffix)
+        if suffix == ".core":
+            texts[other] = fusesoc_core(output.name, top)
+        else:
+            texts[other] = c_header(config, top) if suffix == ".h" else python_driver(config, top)
+    write_files({path: text.encode() for path, text in texts.items()})
+    for path in texts:
+        say(f"wrote {path}")
+    files = [str(path) for path in texts]
     write_json(json_path, {"top": top, "files": files, "fabric": dataclasses.asdict(config)})
 
 

@@ -139,3 +139,27 @@ def test_every_memory_but_the_weights_is_cleared_in_one_loop() -> None:
     left = memories - {(name, last) for last, name in cleared}
     assert [last for _, last in left] == [str(CONFIG.weight_words - 1)]
     assert text.count("initial begin") == len(memories) - 1 >= 6
+
+
+def test_every_module_says_where_its_class_is() -> None:
+    modules = re.findall(
+        r"(?:^// (\w+), (\S+?)(?::(\d+))?(?:; .*)?\n)?^module ", emit(CONFIG), re.M
+    )
+    assert len(modules) > 5
+    for kind, file, line in modules:
+        if file.startswith("spikeloom/"):
+            text = (ROOT / file).read_text(encoding="utf-8").split("\n")[int(line) - 1]
+            assert text.startswith(f"class {kind}(")
+        else:
+            assert file.startswith("amaranth/lib/")
+
+
+def test_the_table_of_payloads_is_that_of_the_specification() -> None:
+    rows = re.findall(r"^//   (\w+) +(?:(\d+):)?(\d+)  ([\w.]+)", emit(CONFIG), re.M)
+    for name in ("host_in", "host_out", "load", "counters"):
+        low = 0
+        for field in getattr(CONFIG, name).fields:
+            high = str(low + field.width - 1) if field.width > 1 else ""
+            assert rows.pop(0) == (name, high, str(low), field.name)
+            low += field.width
+    assert not rows

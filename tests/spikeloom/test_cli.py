@@ -32,7 +32,17 @@ from spikeloom.sim.fusesoc import fusesoc_core
 from spikeloom.sim.verilog import emit_axi
 
 COMMANDS = ["compile", "info", "choose", "verilog", "sim", "run", "bench"]
-COMMANDS += ["compare", "build", "flash", "demo", "cache", "completion", "report"]
+COMMANDS += [
+    "compare",
+    "build",
+    "flash",
+    "demo",
+    "cache",
+    "completion",
+    "report",
+    "explore",
+    "words",
+]
 
 
 def read_json(name: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Benches of a fabric in your own design: docs/integration.md."""

@@ -1,0 +1,1 @@
+"""Drivers of a fabric with AXI, written for one configuration."""
