@@ -35,6 +35,7 @@ from spikeloom.devices.backends import open_board
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.program import Program
+from spikeloom.quantise.saturation import describe_saturations
 from spikeloom.scores import Question, score, units_of
 from spikeloom.sim.cosim.check import Report
 from spikeloom.sim.netlist import netlist
@@ -158,6 +159,7 @@ def compare_command(
             with open_board(loaded, board, port, stage, baud, bake) as device:
                 result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
         summary = _summary(result, backend, seed)
+        summary["saturated"] = describe_saturations(loaded.network, counts)
         if clocked and backend == "verilator":
             few = {name: array[:clocked] for name, array in counts.items()}
             _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen))

@@ -14,7 +14,7 @@ _OPTIONS = ("weight_bits", "max_count", "schedule")
 """Arguments whose option has their name."""
 
 _NAMES = "|".join((*_OPTIONS, *(field.name for field in dataclasses.fields(FabricConfig))))
-_SETTING = re.compile(rf"(?<![.\w])({_NAMES})=\"?(\w+)\"?")
+_SETTING = re.compile(rf"(?<![.\w])(?<!--scale )({_NAMES})=\"?(\w+)\"?")
 
 
 @contextlib.contextmanager

@@ -32,12 +32,14 @@ from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
 from spikeloom.devices.device import Device
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.evaluation.accuracy import accuracy
 from spikeloom.evaluation.decoding import NONE
 from spikeloom.files import write_arrays
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import task
 from spikeloom.program import Program
+from spikeloom.quantise.saturation import describe_saturations
 from spikeloom.scores import Question
 
 
@@ -174,6 +176,10 @@ def _run(
             for name, array in getattr(run, field).items()
         }
         write_arrays(output, arrays)
+    if isinstance(opened, GoldenDevice):
+        summary["saturated"] = shown["saturated"] = describe_saturations(
+            opened.program.network, counts
+        )
     print_table(shown)
     write_json(path, summary)
     if run.errors:

@@ -306,7 +306,11 @@ def _check_population(population: FloatPopulation) -> None:
                 f"{where}: {name} must have shape ({population.size},), not {values.shape}"
             )
         if not np.isfinite(values).all():
-            raise SpikeloomError(f"{where}: {name} must be finite; rescale the layers")
+            neuron = int(np.argmin(np.isfinite(values)))
+            raise SpikeloomError(
+                f"{where}: {name} must be finite; that of neuron {neuron} is {values[neuron]:g}; "
+                "rescale the layers"
+            )
     for name in (*PER_NEURON, "v_init", "v_min"):
         value = getattr(population, name)
         if value is None:
@@ -318,9 +322,18 @@ def _check_population(population: FloatPopulation) -> None:
                 f"not {values.shape}"
             )
         if not np.isfinite(values).all():
-            raise SpikeloomError(f"{where}: {name} must be finite, not {value}")
+            neuron = int(np.argmin(np.isfinite(values)))
+            remedy = "; for a neuron that never spikes give one that its potential never reaches"
+            raise SpikeloomError(
+                f"{where}: {name} must be finite; that of neuron {neuron} is "
+                f"{np.ravel(values)[neuron]:g}{remedy if name == 'threshold' else ''}"
+            )
         if "decay" in name and not ((values >= 0) & (values <= 1)).all():
-            raise SpikeloomError(f"{where}: {name} must be 0..1, not {value}")
+            neuron = int(np.argmin((values >= 0) & (values <= 1)))
+            raise SpikeloomError(
+                f"{where}: {name} must be 0..1; that of neuron {neuron} is "
+                f"{np.ravel(values)[neuron]:g}"
+            )
     if population.reset is Reset.RESTORE and population.delayed_reset:
         raise SpikeloomError(
             f"{where}: a reset that is restored acts at once; leave out delayed_reset"

@@ -4,13 +4,16 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.fixed import Signed, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import Reset
 from spikeloom.golden.step.neuron import Spikes, update
 from spikeloom.golden.step.run import check_inputs, connection_sums, simulate
+
+LOOKED_AT = 16
+"""Samples that are looked at where a command says whether states saturate."""
 
 WIDE = 48
 """A width in which nothing saturates, in bits."""
@@ -25,6 +28,21 @@ def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -
     counts = check_inputs(network, inputs)
     events: dict[str, Spikes] = {**counts, **simulate(network, counts).spikes}
     return {p.name: _saturations(network, p, events) for p in network.populations}
+
+
+def describe_saturations(
+    network: Network, counts: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, str] | None:
+    """For each population that saturates on the first samples, how often; None if none does."""
+    few = {name: array[:LOOKED_AT] for name, array in counts.items()}
+    samples, steps = next(iter(few.values())).shape[:2]
+    cut = {
+        name: f"{number:,} of {samples * steps * network.size(name):,} updates in the first "
+        f"{samples} samples are cut off; compile with --calibration or more --state-bits"
+        for name, number in saturations(network, few).items()
+        if number
+    }
+    return cut or None
 
 
 def _saturations(network: Network, population: Population, events: Mapping[str, Spikes]) -> int:

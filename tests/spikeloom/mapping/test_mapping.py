@@ -207,7 +207,8 @@ def test_a_fabric_of_just_what_was_used_is_enough(
     except SpikeloomError as error:
         refused = str(error)
     if refused:
-        assert re.fullmatch(r"[^\n]* \(short by \d+\); use [^\n]*FabricConfig[^\n]*", refused)
+        remedy = r"[^\n]* \(short by \d+\); use [^\n]*[Ff]abric[^\n]*"
+        assert re.fullmatch(remedy, refused)
     else:
         assert all(used[name] <= getattr(smaller, name) for used in less.report.used)
 
