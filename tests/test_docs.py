@@ -2,6 +2,7 @@
 
 import doctest
 import importlib.util
+import os
 import pkgutil
 import re
 import shutil
@@ -10,9 +11,11 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+import jupytext
 import numpy as np
 import pytest
 from locking import one_at_a_time
+from nbclient import NotebookClient
 
 import spikeloom
 from spikeloom.cli.commands import COMMANDS
@@ -51,7 +54,12 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
 
 
+TUTORIALS = ROOT / "docs" / "tutorials"
+"""Pages that are notebooks."""
+
 WITH_EXAMPLES = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]
+NOTEBOOKS = [page for page in WITH_EXAMPLES if page.parent == TUTORIALS]
+PLAIN = [page for page in WITH_EXAMPLES if page.parent != TUTORIALS]
 
 
 @pytest.fixture
@@ -78,7 +86,7 @@ def test_every_fence_says_its_language() -> None:
 
 
 @pytest.mark.usefixtures("workplace")
-@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
 def test_examples_of_a_page_run(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     parts = blocks(text)
@@ -95,6 +103,28 @@ def test_examples_of_a_page_run(page: Path) -> None:
             line = text[: text.index(block)].count("\n")
             # Blank lines before it, so that an error names the line of the page.
             exec(compile("\n" * line + block, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.name)
+def test_a_tutorial_runs_as_a_notebook(
+    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every cell, in a kernel; each cell that plots shows a picture."""
+    need_frameworks("".join(blocks(page.read_text(encoding="utf-8"))))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(workplace / name))
+    notebook = jupytext.read(page)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Jupyter's own
+        place = {"metadata": {"path": str(workplace)}}
+        NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert len(cells) == len(blocks(page.read_text(encoding="utf-8")))
+    plots = [cell for cell in cells if ".plot_" in cell.source]
+    assert plots
+    for cell in plots:
+        assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
 
 
 @pytest.mark.usefixtures("workplace")

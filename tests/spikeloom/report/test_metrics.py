@@ -60,6 +60,8 @@ def test_a_convolution_with_pooling_padding_and_zero_weights() -> None:
                 expected += image[c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
     operations = workload_metrics(network, run(network, events))["synaptic_operations"]
     assert operations["Effective_ACs"] == expected / 2
+    many = workload_metrics(network, run(network, np.tile(events, (200, 1, 1))))
+    assert many["synaptic_operations"] == operations  # per sample, of totals above 255
 
 
 def test_footprint_and_connection_sparsity() -> None:
