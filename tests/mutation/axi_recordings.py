@@ -6,13 +6,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import test_axi
+import test_axi_accesses
+import test_axi_busy
+import test_axi_counters
+from amaranth import Value
+from amaranth.lib.wiring import Component
+from amaranth.sim import Simulator
 from designs import Port
 from recordings import Recording, Values
 
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.sim.cosim import process
 from spikeloom.sim.verilog import emit_axi
 
@@ -22,6 +29,9 @@ PAYLOADS = {
     "s_axi_rresp": "s_axi_rvalid",
     "m_axis_packets_tdata": "m_axis_packets_tvalid",
     "m_axis_packets_tlast": "m_axis_packets_tvalid",
+    "bus_bresp": "bus_bvalid",
+    "bus_rdata": "bus_rvalid",
+    "bus_rresp": "bus_rvalid",
 }
 """Outputs that mean something only while another is 1."""
 
@@ -56,3 +66,74 @@ def of_axi(
         }
         rows.append((driven, seen))
     return [Recording.of(inputs, outputs, rows)]
+
+
+def of_busy(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> list[Recording]:
+    """What the tests of loads beside events drive, one recording for each fabric of theirs."""
+    busy, accesses = test_axi_busy, test_axi_accesses
+    tick = busy.Host.tick
+    recorded: list[tuple[busy.Host, list[tuple[Values, Values]]]] = []
+
+    async def ticked(host: busy.Host, clocks: int = 1) -> None:
+        if not recorded or recorded[-1][0] is not host:
+            recorded.append((host, []))
+        for _ in range(clocks):
+            recorded[-1][1].append(_ports(host.ctx, host.dut, inputs, outputs))
+            await tick(host)
+
+    with (
+        patch.object(busy.Host, "tick", ticked),
+        patch.multiple(busy, CONFIG=config, GROUPS=config.groups),
+        patch.object(accesses, "CONFIG", config),
+    ):
+        for ahead in range(config.slots):
+            busy.test_no_load_between_an_event_and_its_step(ahead)
+        busy.test_a_reset_ends_the_wait_for_a_step()
+        busy.test_no_load_under_events_that_outlive_their_step(config.columns, config.tree_depth)
+        busy.test_an_event_beside_a_load_word(config.columns, LoadTarget.WEIGHT)
+        accesses.test_no_load_in_reset_or_of_a_part()
+        accesses.test_a_write_waits_for_the_answer_before()
+        accesses.test_a_write_that_waits_in_reset_is_carried_out_once()
+    return [Recording.of(inputs, outputs, rows) for _, rows in recorded]
+
+
+def of_registers(inputs: Sequence[Port], outputs: Sequence[Port]) -> list[Recording]:
+    """What the test of the counters drives."""
+    rows: list[tuple[Values, Values]] = []
+
+    class Recorder(Simulator):
+        """A simulator that records every clock."""
+
+        def __init__(self, dut: Component) -> None:
+            super().__init__(dut)
+            self._dut = dut
+
+        async def _record(self, context: Any) -> None:
+            while True:
+                rows.append(_ports(context, self._dut, inputs, outputs))
+                await context.tick()
+
+        def run(self) -> None:
+            # After the test, so that what is driven in a clock is recorded in it.
+            self.add_testbench(self._record, background=True)
+            super().run()
+
+    with patch.object(test_axi_counters, "Simulator", Recorder):
+        test_axi_counters.test_the_upper_word_is_kept_when_the_lower_one_is_read()
+    return [Recording.of(inputs, outputs, rows)]
+
+
+def _ports(
+    context: Any, dut: Component, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> tuple[Values, Values]:
+    """What is driven and seen now."""
+    values = {
+        "_".join(map(str, path)): int(context.get(Value.cast(value)))
+        for path, _, value in dut.signature.flatten(dut)
+    }
+    driven = {name: values.get(name, 0) for name, _ in inputs}
+    return driven, {
+        name: values[name] for name, _ in outputs if values.get(PAYLOADS.get(name, ""), 1)
+    }

@@ -18,7 +18,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 ROOT = TESTS.parent
-PATHS = [str(ROOT), *(str(TESTS / name) for name in ("support", "", "sim", "hdl/link", "formal"))]
+PATHS = [
+    str(ROOT),
+    *(str(TESTS / name) for name in ("support", "", "sim", "hdl", "hdl/link", "formal")),
+]
 sys.path[:0] = PATHS
 
 import designs  # noqa: E402

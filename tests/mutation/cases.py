@@ -12,6 +12,8 @@ import link_recordings
 import numpy as np
 import recordings
 import test_axi
+import test_axi_busy
+import test_axi_counters
 import test_equality
 import test_link_board
 import test_link_read
@@ -118,6 +120,24 @@ def _axi(name: str) -> Case:
     )
 
 
+def _busy() -> Case:
+    config = test_axi_busy.row_of(1)
+    return Case(
+        "axi",
+        config,
+        lambda design: axi_recordings.of_busy(config, design.inputs, design.outputs),
+    )
+
+
+def _registers() -> Case:
+    return Case(
+        "registers",
+        test_axi_counters.CONFIG,
+        lambda design: axi_recordings.of_registers(design.inputs, design.outputs),
+        ("axi",),
+    )
+
+
 def _link_tests() -> Iterator[Callable[[], object]]:
     board = test_link_board
     yield from (
@@ -148,6 +168,7 @@ CASES: dict[str, Case] = {
     "eight lanes": _fabric(FABRICS["eight lanes"], 30, 10),
     "delayed reset": _fabric(FABRICS["delayed reset, lower clamp"], 40, 5),
     "images": _fabric(FABRICS["images, all options"], 20, 10),
+    "images, groups of channels": _fabric(FABRICS["images"], 20, 20),
     "mesh of tiles": _mesh_of_tiles(),
     "mesh": _mesh("3x2"),
     "link": _link(test_link_board.SMALL, *_link_tests()),
@@ -155,6 +176,8 @@ CASES: dict[str, Case] = {
         test_link_board.FABRICS["images"], partial(test_link_board.test_networks_run, "images")
     ),
     "link, read": _link(test_link_read.ONE, *chain(_read_tests("one tile"))),
+    "registers": _registers(),
+    "AXI, busy": _busy(),
     "AXI": _axi("one tile"),
     "AXI, mesh": _axi("mesh"),
 }

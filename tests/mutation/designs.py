@@ -24,6 +24,7 @@ from locking import one_at_a_time
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
+from spikeloom.hdl.axi.registers import FabricRegisters
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
 from spikeloom.sim import cache, toolchain, verilog
@@ -87,6 +88,7 @@ def build(kind: str, config: FabricConfig) -> Design:
     )
 
 
+AXI = AxiFabric | FabricRegisters
 Ports = list[tuple[str, Value]]
 
 
@@ -101,7 +103,7 @@ def _component(design: Any) -> tuple[Module, Value, Ports, Ports]:
         m.domains.sync = domain
         inputs.append(("rst", domain.rst))
     for path, member, value in design.signature.flatten(design):
-        name = "_".join(path) if isinstance(design, AxiFabric) else "__".join(path)
+        name = "_".join(path) if isinstance(design, AXI) else "__".join(path)
         if name == "aclk":
             m.d.comb += value.eq(domain.clk)
         else:
@@ -119,6 +121,7 @@ KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] =
     "mesh": _mesh,
     "link": lambda config: _component(FabricWithLink(config, LINK)),
     "axi": lambda config: _component(AxiFabric(config)),
+    "registers": lambda config: _component(FabricRegisters(config)),
 }
 """What can be built, by name."""
 

@@ -197,6 +197,10 @@ def of_random_words(
         for _ in range(100):
             fields = dict(zip(names, (int(rng.integers(top)) for top in limits), strict=True))
             fields["step"] = int(rng.random() < 0.3 and fields["step"])
+            if config.images and rng.random() < 0.7:
+                fields["connection"] %= 2
+                for name in ("index", "y", "x"):
+                    fields[name] %= int(rng.integers(1, 11))
             if not fields["step"]:
                 fields["ahead"] %= config.slots - window
             words.append(config.host_in.pack(fields))
