@@ -4,8 +4,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -101,6 +102,17 @@ def of_busy(
 
 def of_registers(inputs: Sequence[Port], outputs: Sequence[Port]) -> list[Recording]:
     """What the test of the counters drives."""
+    test = test_axi_counters.test_the_upper_word_is_kept_when_the_lower_one_is_read
+    return [Recording.of(inputs, outputs, simulated(test_axi_counters, test, inputs, outputs))]
+
+
+def simulated(
+    module: ModuleType,
+    test: Callable[[], None],
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+) -> list[tuple[Values, Values]]:
+    """What a test of a module drives and sees in Amaranth's simulator, in every clock."""
     rows: list[tuple[Values, Values]] = []
 
     class Recorder(Simulator):
@@ -120,9 +132,9 @@ def of_registers(inputs: Sequence[Port], outputs: Sequence[Port]) -> list[Record
             self.add_testbench(self._record, background=True)
             super().run()
 
-    with patch.object(test_axi_counters, "Simulator", Recorder):
-        test_axi_counters.test_the_upper_word_is_kept_when_the_lower_one_is_read()
-    return [Recording.of(inputs, outputs, rows)]
+    with patch.object(module, "Simulator", Recorder):
+        test()
+    return rows
 
 
 def _ports(

@@ -20,7 +20,10 @@ TESTS = HERE.parent
 ROOT = TESTS.parent
 PATHS = [
     str(ROOT),
-    *(str(TESTS / name) for name in ("support", "", "sim", "hdl", "hdl/link", "formal")),
+    *(
+        str(TESTS / name)
+        for name in ("support", "", "sim", "hdl", "hdl/core", "hdl/link", "formal")
+    ),
 ]
 sys.path[:0] = PATHS
 

@@ -18,6 +18,7 @@ import test_equality
 import test_link_board
 import test_link_read
 import test_mesh
+import test_neuron_update
 import test_traffic
 from designs import Design
 from recordings import Recording
@@ -25,6 +26,7 @@ from recordings import Recording
 from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
+from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.sim.cosim.check import Scenario
 
 FABRICS = test_equality.EVERY
@@ -129,6 +131,24 @@ def _busy() -> Case:
     )
 
 
+def _neuron(config: FabricConfig) -> Case:
+    test = test_neuron_update
+
+    def record(design: Design) -> list[Recording]:
+        ports = design.inputs, design.outputs
+        rows = axi_recordings.simulated(test, lambda: test.check(config), *ports)
+        # The clocks that the test compares with the golden model.
+        latency = NeuronUpdate(config).latency
+        clocks = test.NEURONS + latency + 1
+        compared = [
+            (driven, seen if latency <= clock % clocks < clocks - 1 else {})
+            for clock, (driven, seen) in enumerate(rows)
+        ]
+        return [Recording.of(*ports, compared)]
+
+    return Case("neuron", config, record, ("core.neuron",))
+
+
 def _registers() -> Case:
     return Case(
         "registers",
@@ -176,6 +196,8 @@ CASES: dict[str, Case] = {
         test_link_board.FABRICS["images"], partial(test_link_board.test_networks_run, "images")
     ),
     "link, read": _link(test_link_read.ONE, *chain(_read_tests("one tile"))),
+    "neuron, delayed reset": _neuron(test_neuron_update.config(False, True, True, 1)),
+    "neuron, several spikes": _neuron(test_neuron_update.config(False, False, True, 3)),
     "registers": _registers(),
     "AXI, busy": _busy(),
     "AXI": _axi("one tile"),

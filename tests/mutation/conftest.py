@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path += [str(TESTS / name) for name in ("", "sim", "hdl", "hdl/link")]
+sys.path += [str(TESTS / name) for name in ("", "sim", "hdl", "hdl/core", "hdl/link")]

@@ -25,6 +25,7 @@ from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.axi.registers import FabricRegisters
+from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
 from spikeloom.sim import cache, toolchain, verilog
@@ -121,6 +122,7 @@ KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] =
     "mesh": _mesh,
     "link": lambda config: _component(FabricWithLink(config, LINK)),
     "axi": lambda config: _component(AxiFabric(config)),
+    "neuron": lambda config: _component(NeuronUpdate(config)),
     "registers": lambda config: _component(FabricRegisters(config)),
 }
 """What can be built, by name."""
