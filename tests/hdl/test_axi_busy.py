@@ -197,6 +197,21 @@ def test_a_reset_ends_the_wait_for_a_step() -> None:
     play(CONFIG, bench)
 
 
+def test_a_nearer_event_does_not_end_the_wait_for_a_farther_one() -> None:
+    async def bench(host: Host) -> None:
+        await host.prepare(LoadTarget.WEIGHT, 0, 1)
+        for ahead in (2, 0):
+            await host.send(index=0, ahead=ahead)
+        for step in range(3):
+            await host.tick(STEP_CLOCKS)
+            assert await host.write(Register.LOAD_COMMIT, 0) == Response.SLVERR
+            await host.send(step=1, first=step == 0, ahead=2 - step)
+        await host.tick(STEP_CLOCKS)
+        assert await host.write(Register.LOAD_COMMIT, 0) == Response.OKAY
+
+    play(CONFIG, bench)
+
+
 def row_of(tiles: int) -> FabricConfig:
     return dataclasses.replace(
         CONFIG, columns=tiles, neurons=40, weight_words=128, queue=8, routes=4
@@ -225,8 +240,8 @@ async def load(
     return rows
 
 
-@pytest.mark.parametrize(("columns", "depth"), [(1, 0), (2, 1)])
-def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int) -> None:
+@pytest.mark.parametrize(("columns", "depth", "late"), [(1, 0, 0), (1, 0, 1), (2, 1, 0)])
+def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int, late: int) -> None:
     """Spikes with a delay still add weights after the STEP packet: the weights loaded before."""
     config = row_of(columns)
     assert config.tree_depth == depth
@@ -248,6 +263,7 @@ def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int) 
             await host.offer(word)
             if word & 1:
                 await host.complete(host.steps + 1)
+                await host.tick(late)
                 while await host.write(Register.LOAD_COMMIT, 0) != Response.OKAY:
                     refused += 1
                 await host.write(Register.LOAD_ADDRESS, row)

@@ -15,6 +15,7 @@ import test_axi_accesses
 import test_axi_busy
 import test_axi_counters
 from amaranth import Value
+from amaranth.hdl import ValueLike
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 from designs import Port
@@ -92,7 +93,11 @@ def of_busy(
         for ahead in range(config.slots):
             busy.test_no_load_between_an_event_and_its_step(ahead)
         busy.test_a_reset_ends_the_wait_for_a_step()
-        busy.test_no_load_under_events_that_outlive_their_step(config.columns, config.tree_depth)
+        busy.test_a_nearer_event_does_not_end_the_wait_for_a_farther_one()
+        for late in range(4):
+            busy.test_no_load_under_events_that_outlive_their_step(
+                config.columns, config.tree_depth, late
+            )
         busy.test_an_event_beside_a_load_word(config.columns, LoadTarget.WEIGHT)
         accesses.test_no_load_in_reset_or_of_a_part()
         accesses.test_a_write_waits_for_the_answer_before()
@@ -142,10 +147,15 @@ def _ports(
 ) -> tuple[Values, Values]:
     """What is driven and seen now."""
     values = {
-        "_".join(map(str, path)): int(context.get(Value.cast(value)))
+        "_".join(map(str, path)): _bits(context.get(Value.cast(value)), value)
         for path, _, value in dut.signature.flatten(dut)
     }
     driven = {name: values.get(name, 0) for name, _ in inputs}
     return driven, {
         name: values[name] for name, _ in outputs if values.get(PAYLOADS.get(name, ""), 1)
     }
+
+
+def _bits(number: int, value: ValueLike) -> int:
+    """A number without its sign, as it is on the wires of `value`."""
+    return number & ((1 << len(Value.cast(value))) - 1)

@@ -45,6 +45,7 @@ PROVED_IN = {
     "core.fire": "fire",
     "core.integrate": "integrate",
     "core.neuron": "neuron",
+    "core.walk": "walk",
     "common.queue": "queue",
     "mesh.router": "router",
     "sequencer": "sequencer",

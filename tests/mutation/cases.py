@@ -26,7 +26,6 @@ from recordings import Recording
 from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
-from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.sim.cosim.check import Scenario
 
 FABRICS = test_equality.EVERY
@@ -138,7 +137,7 @@ def _neuron(config: FabricConfig) -> Case:
         ports = design.inputs, design.outputs
         rows = axi_recordings.simulated(test, lambda: test.check(config), *ports)
         # The clocks that the test compares with the golden model.
-        latency = NeuronUpdate(config).latency
+        latency = config.fire_clocks - 1
         clocks = test.NEURONS + latency + 1
         compared = [
             (driven, seen if latency <= clock % clocks < clocks - 1 else {})

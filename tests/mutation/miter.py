@@ -29,6 +29,7 @@ from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
 from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.core.walk import ImageWalk
 from spikeloom.hdl.mesh.router import RouterInput
 from spikeloom.hdl.sequencer import Sequencer
 from spikeloom.sim import formal
@@ -53,6 +54,8 @@ COMPONENTS: dict[str, Any] = {
     "fire": lambda: Fire(tiny(lanes=2, neurons=4, queue=4)),
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
     "neuron": lambda: NeuronUpdate(tiny(multipliers=False)),
+    "neuron with clamp": lambda: NeuronUpdate(tiny(lower_clamp=True)),
+    "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),
     "router": lambda: RouterInput(tiny(columns=2), (Port.EAST, Port.LOCAL)),
     "sequencer": lambda: Sequencer(tiny(columns=2, slots=3)),
