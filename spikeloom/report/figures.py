@@ -210,6 +210,6 @@ def _figure(name: str, height: int, vertical: str) -> Plot:
     )
     plot.toolbar.logo = None
     plot.axis.ticker = BasicTicker(min_interval=1)
-    plot.yaxis.minor_tick_line_color = None
+    plot.axis.minor_tick_line_color = None
     plot.xaxis.axis_label_text_font_style = plot.yaxis.axis_label_text_font_style = "normal"
     return plot

@@ -107,6 +107,24 @@
     showTrace();
   }
 
+  function choose(p, at) {
+    byId("population").selectedIndex = p;
+    showNeurons();
+    byId("neuron").selectedIndex = at;
+    showTrace();
+  }
+
+  // The page opens on the first neuron whose spikes differ.
+  function showDifference() {
+    for (const [p, traced] of data.potentials.entries()) {
+      const r = data.rasters.findIndex((raster) => raster.name === traced.name && !raster.input);
+      const {golden, rtl} = r < 0 ? {} : sample.rasters[r];
+      const cell = rtl ? golden.findIndex((count, n) => count !== rtl[n]) : -1;
+      const at = cell < 0 ? -1 : traced.neurons.indexOf(cell % data.rasters[r].size);
+      if (at >= 0) return choose(p, at);
+    }
+  }
+
   async function showSample() {
     const chosen = byId("sample").selectedIndex;
     byId("previous").disabled = chosen === 0;
@@ -116,6 +134,7 @@
     sample = next;
     showRasters();
     showTrace();
+    if (!document.documentElement.dataset.sample) showDifference();
     document.documentElement.dataset.sample = data.samples[chosen].number;
   }
 
@@ -141,10 +160,7 @@
               `The potential of ${raster.name}[${neuron}] is not in this page: choose its trace when it is written.`;
             return;
           }
-          byId("population").selectedIndex = p;
-          showNeurons();
-          byId("neuron").selectedIndex = at;
-          showTrace();
+          choose(p, at);
         });
       }
     });

@@ -28,6 +28,20 @@ HOSTILE = "</script><script>alert(1)</script>"
 MISSING, EXTRA = 4, 5
 """Neurons of `hidden` that spike in step 2 of sample 1 in the golden model, and in the hardware."""
 
+BUILD: dict[str, Any] = {
+    "board": "icebreaker",
+    "clock_mhz": 36.0,
+    "fmax_mhz": {"best": 41.78680419921875, "median": 41.78680419921875, "seeds": {"1": 41.7868}},
+    "critical_path": [
+        {"kind": "clk-to-q", "delay_ns": 1.39, "to": "replies.kind_SB_DFFESR_Q_1_D_SB_LUT4_O_LC"},
+        {"kind": "routing", "delay_ns": 1.761, "to": "link.full_SB_LUT4_I2_I3_SB_LUT4_O_LC"},
+    ],
+    "pins": {"clk12_0__io": "35", "uart_0__rx__io": "6"},
+    "resources": {"lut": {"used": 2703}, "logic_cells": {"available": 5280, "used": 3529}},
+    "tools": {"yosys": "0.66"},
+}
+"""Parts of the report of a build."""
+
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -48,6 +62,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         title="mesh.loom",
         question=Question(np.array([0, 1, 2, 3])),
         traces=["hidden"],
+        build=BUILD,
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_page(path, program, contents)
@@ -157,6 +172,33 @@ def test_choosing_a_sample_shows_its_differences(opened: Any, page: Path) -> Non
     opened.find_element("id", "next").click()
     wait(opened, "return document.documentElement.dataset.sample === '2'")
     assert column(opened, "raster-1-rtl", "neuron") == []
+
+
+def test_it_opens_on_the_neuron_that_differs_first(opened: Any) -> None:
+    assert f"hidden[{MISSING}], sample 1" in text(opened, "trace-summary")
+
+
+def test_the_board_has_its_resources_clock_and_pins(opened: Any) -> None:
+    rows = """
+        return [...document.querySelectorAll("section[aria-labelledby=board] tbody tr")]
+            .map((row) => [...row.cells].map((cell) => cell.textContent))"""
+    assert opened.execute_script(rows) == [
+        ["lut", "2,703", "-", "-"],
+        ["logic cells", "3,529", "5,280", "67%"],
+        ["1", "41.79"],
+        ["clk12_0__io", "35"],
+        ["uart_0__rx__io", "6"],
+        ["clk-to-q", "1.39", BUILD["critical_path"][0]["to"]],
+        ["routing", "1.76", BUILD["critical_path"][1]["to"]],
+        ["yosys", "0.66"],
+    ]
+    section = "document.querySelector('section[aria-labelledby=board]').innerText"
+    assert "36.00 MHz" in opened.execute_script(f"return {section}.replace(/\\s+/g, ' ')")
+    folded = opened.find_element("css selector", "section[aria-labelledby=board] details")
+    to = BUILD["critical_path"][0]["to"]
+    assert to not in opened.execute_script(f"return {section}")
+    folded.find_element("css selector", "summary").click()
+    assert to in opened.execute_script(f"return {section}")
 
 
 def test_choosing_a_neuron_shows_its_potential(opened: Any) -> None:
