@@ -158,8 +158,7 @@ def compare_command(
             backend, clocked = board_backend(board, port, stage), 0
             with open_board(loaded, board, port, stage, baud, bake) as device:
                 result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
-        summary = _summary(result, backend, seed)
-        summary["saturated"] = describe_saturations(loaded.network, counts)
+        summary = _summary(result, backend, seed, describe_saturations(loaded.network, counts))
         if clocked and backend == "verilator":
             few = {name: array[:clocked] for name, array in counts.items()}
             _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen))
@@ -183,7 +182,7 @@ def _add_cycles(summary: dict[str, Any], report: Report) -> None:
     summary["first_difference"] = report.difference and str(report.difference)
 
 
-def _summary(result: Comparison, backend: str, seed: int) -> dict[str, Any]:
+def _summary(result: Comparison, backend: str, seed: int, saturated: Any) -> dict[str, Any]:
     """What was compared, as JSON values; None where there is nothing to say."""
     clocks = result.rtl.cycles
     return {
@@ -197,4 +196,5 @@ def _summary(result: Comparison, backend: str, seed: int) -> dict[str, Any]:
         "waveform": result.waveform,
         "cycles_compared": 0,
         "seed": seed,
+        "saturated": saturated,
     }
