@@ -10,7 +10,7 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import data
 from specs import holds, opened, tiny, transfer
 
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
@@ -163,6 +163,7 @@ class EmitSpec(Elaboratable):
         inside = Signal(range(config.queue + 2))
         push = Signal()
         spike = free(m, struct(config.spike), "spike")
+        current = spike.readout & with_current(spike)
         m.d.comb += [
             push.eq(free(m, 1, "push") & (inside < config.queue)),
             dut.spike_valid.eq(push),
@@ -170,7 +171,8 @@ class EmitSpec(Elaboratable):
             dut.routed.eq((spike.spiked != 0) & (spike.fan_out != 0)),
             dut.short.eq(spike.fan_out == 1),
             dut.single.eq(
-                ~dut.routed | ((spike.spiked == 1) & (spike.fan_out == 1) & ~spike.readout)
+                (~dut.routed & ~current)
+                | ((spike.spiked == 1) & (spike.fan_out == 1) & ~spike.readout)
             ),
             dut.slot.eq(free(m, config.slot_width, "slot")),
             dut.ahead.eq(free(m, config.slot_width, "ahead")),
@@ -181,7 +183,7 @@ class EmitSpec(Elaboratable):
             Assume(((spike.spiked != 0) & (spike.fan_out != 0)) | spike.readout),
         ]
         m.d.sync += inside.eq(inside + push - dut.popped)
-        beats = spike.spiked * spike.fan_out + spike.readout
+        beats = spike.spiked * spike.fan_out + spike.readout + current
         gone = transfer(dut.event) + transfer(dut.host) + (dut.b_valid & dut.late & dut.c_free)
         owed = Signal(5)
         m.d.sync += owed.eq(owed + Mux(push, beats, 0) - gone)
@@ -203,7 +205,29 @@ class EmitSpec(Elaboratable):
             Assert(holds(m, dut.host), "valid and payload hold"),
             Cover((inside == config.queue) & out, "full"),
         ]
+        if config.traces and config.synaptic_current:
+            self._pairs(m, push)
         return m
+
+    def _pairs(self, m: Module, push: Value) -> None:
+        """After a synaptic current the next packet is the state of its neuron."""
+        dut = self.dut
+        host = dut.host.p
+        sent = Signal(struct(self.config.host_out))  # the last packet
+        has_current = Signal()  # it was a current
+        with m.If(transfer(dut.host)):
+            m.d.sync += [sent.eq(host), has_current.eq(host.kind == PacketKind.CURRENT)]
+        same = (host.population == sent.population) & (host.index == sent.index)
+        pair = dut.host.valid & (host.kind == PacketKind.STATE) & same
+        pushed, spiked = Signal(range(3)), Signal()  # neurons pushed; packets of spikes came out
+        m.d.sync += [
+            pushed.eq(Mux(pushed == 2, 2, pushed + push)),
+            spiked.eq(spiked | transfer(dut.event)),
+        ]
+        m.d.comb += [
+            Assert(~has_current | ~(dut.event.valid | dut.host.valid) | pair, "then its state"),
+            Cover(has_current & pair & spiked & (pushed == 1), "a whole neuron"),
+        ]
 
 
 class IntegrateSpec(Elaboratable):
@@ -327,6 +351,7 @@ class SumSpec(Elaboratable):
 
 FIRE = tiny(lanes=2, neurons=4, queue=3)
 EMIT = tiny(queue=2, targets=2)
+TRACES = tiny(queue=1, targets=2, traces=True, synaptic_current=True)
 INTEGRATE = tiny(neurons=4, connections=2)
 
 
@@ -351,14 +376,24 @@ def test_fire_with_traces() -> None:
 
 
 def test_emit() -> None:
-    assert verify(EmitSpec(EMIT), Mode.PROVE).status == "PASS"
+    assert verify(EmitSpec(tiny(queue=1, targets=2)), Mode.PROVE).status == "PASS"
     assert verify(EmitSpec(EMIT), Mode.COVER, depth=12).status == "PASS"
+
+
+@pytest.mark.soak
+def test_emit_with_a_queue_of_two() -> None:
+    assert verify(EmitSpec(EMIT), Mode.PROVE).status == "PASS"
 
 
 def test_emit_with_several_spikes() -> None:
     # Bounded: the multiplication in what is owed is too much for an unbounded proof.
     config = tiny(queue=1, targets=1, max_spikes=3)
     assert verify(EmitSpec(config), Mode.BMC, depth=14).status == "PASS"
+
+
+def test_emit_with_traces() -> None:
+    assert verify(EmitSpec(TRACES), Mode.PROVE).status == "PASS"
+    assert verify(EmitSpec(TRACES), Mode.COVER, depth=12).status == "PASS"
 
 
 def test_integrate_with_images() -> None:
@@ -416,6 +451,15 @@ EMIT_FAULTS = {
     "overwritten": ("b_free.eq(~b_valid | c_free)", "b_free.eq(1)"),
     "does not hold": ("with m.If(c_free):", "with m.If(1):"),
 }
+TRACES_FAULTS = {  # and the claim that each breaks
+    "no current": (
+        "self.host.valid.eq(c_valid & c_host)",
+        "self.host.valid.eq(c_valid & c_host & (c_packet.kind != PacketKind.CURRENT))",
+        "every spike has all its packets",
+    ),
+    "the current again": ("current_sent.eq(current)", "current_sent.eq(0)", "then its state"),
+    "endless": ("walked.eq(1), ends.eq(1)]", "walked.eq(1), ends.eq(0)]", "and no more"),
+}
 INTEGRATE_FAULTS = {
     "forgets X": (Integrate, "| (x_valid & (event.slot == self.slot))", ""),
     "forgets D": (AddressGeneration, "d_valid & (d_event.slot == self.slot)", "0"),
@@ -441,6 +485,14 @@ def test_broken_fire_of_one_lane() -> None:
 @pytest.mark.parametrize("fault", EMIT_FAULTS)
 def test_broken_emit(fault: str) -> None:
     assert verify(EmitSpec(EMIT, EMIT_FAULTS[fault]), Mode.PROVE).status == "FAIL"
+
+
+@pytest.mark.parametrize("fault", TRACES_FAULTS)
+def test_broken_emit_with_traces(fault: str) -> None:
+    right, wrong, claim = TRACES_FAULTS[fault]
+    config = tiny(queue=1, targets=1, traces=True, synaptic_current=True)
+    verdict = verify(EmitSpec(config, (right, wrong)), Mode.BMC, depth=12)
+    assert verdict.failed == (claim,)
 
 
 @pytest.mark.parametrize("fault", INTEGRATE_FAULTS)
