@@ -1,4 +1,6 @@
-"""Cycle-level golden model of what lies between the sequencer and two tiles or more."""
+"""Cycle-level golden model of what lies between sequencer and tiles: section Mesh of
+`docs/hardware.md`, and the trees of registers.
+"""
 
 from collections import deque
 from typing import TypeVar
