@@ -22,7 +22,7 @@ from spikeloom.devices.requests import (
     load_populations,
     read,
 )
-from spikeloom.devices.session import LinkLost, Session
+from spikeloom.devices.session import LinkLost, Session, reminder_interval
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
@@ -78,8 +78,8 @@ class SerialDevice(ProgramDevice):
     baud
         Bits per second of the board's line.
     patience
-        Seconds without an answer after which to ask again: longer than the line takes to transmit
-        the contents of the board's buffer.
+        Seconds without an answer after which to ask again, at the latest: longer than the line
+        takes to transmit the contents of the board's buffer.
 
     Attributes
     ----------
@@ -102,8 +102,8 @@ class SerialDevice(ProgramDevice):
     ) -> None:
         super().__init__(program)
         self.port, self.baud = port, baud
-        self._line = _open_port(port, baud, patience)
-        self.session = Session(self._line, patience)
+        self._line = _open_port(port, baud, reminder_interval(patience, baud) / 4)
+        self.session = Session(self._line, patience, baud)
         self._begun = False
         self._image = program.image  # the program's, with the trace bits of the run
         self._loaded: MemoryImage | None = None  # whose rows the board holds
@@ -223,7 +223,9 @@ class SerialDevice(ProgramDevice):
         reason = ""
         for _ in range(ATTEMPTS):
             try:
-                if not (self._begun and self._loaded):
+                if self._begun and self._loaded:
+                    self.session.rested()
+                else:
                     self._begin()
                 self._load_populations()
                 return action()
@@ -341,14 +343,14 @@ class SerialDevice(ProgramDevice):
         return states
 
 
-def _open_port(port: str, baud: int, patience: float) -> Any:
+def _open_port(port: str, baud: int, timeout: float) -> Any:
     """The port, as a pyserial object."""
     try:
         serial = importlib.import_module("serial")
     except ImportError:
         raise SpikeloomError("pyserial is missing: pip install 'spikeloom[boards]'") from None
     try:
-        line = serial.Serial(port, baud, timeout=patience / 4, exclusive=True)
+        line = serial.Serial(port, baud, timeout=timeout, exclusive=True)
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number else error

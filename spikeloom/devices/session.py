@@ -1,5 +1,6 @@
 """The host's end of the link of docs/link.md: frames, sessions and retransmission."""
 
+import math
 import random
 import time
 import zlib
@@ -21,11 +22,15 @@ from spikeloom.golden.link import (
 )
 
 _MAX_REMINDERS = 4
-"""Reminders without progress after which a session counts as lost."""
+"""Reminders without progress, one each `patience`, after which a session counts as lost."""
 _SEQUENCES = 256
 _MAX_OUTSTANDING = 127
 """Maximum number of unexecuted frames: the board still recognises each one when it is resent."""
 _SMALLEST_BUFFER = 512
+_NUMBERS = 1 << 16
+"""Frames of the board after which their numbers repeat."""
+_SHORTEST_FRAME = 10 * (BOARD_HEADER + CRC_BYTES + 2)
+"""Bits on the line."""
 
 
 class Line(Protocol):
@@ -103,6 +108,19 @@ def decoded(frame: bytes, expected: int = 0) -> bytes | None:
     return content
 
 
+def longest_silence(baud: int) -> float:
+    """Seconds in which no board can send so many frames that their numbers repeat.
+
+    A tenth less than that, for rates that are a little higher than they should be.
+    """
+    return 0.9 * _NUMBERS * _SHORTEST_FRAME / baud
+
+
+def reminder_interval(patience: float, baud: int) -> float:
+    """Seconds without an answer after which to ask again: `patience`, or less on a fast line."""
+    return min(patience, longest_silence(baud) / 2)
+
+
 class Session:
     """Sends frames such that each is executed exactly once and in order; collects the answers.
 
@@ -112,9 +130,12 @@ class Session:
     Parameters
     ----------
     line
-        The byte stream; its timeout is at most `patience`.
+        The byte stream; its timeout is at most a quarter of `reminder_interval`.
     patience
-        Seconds without an answer after which to ask again.
+        Seconds without an answer after which to ask again, at the latest.
+    baud
+        Bits per second of the line: after `longest_silence` the number of a frame would no longer
+        show how many were lost before it.
 
     Attributes
     ----------
@@ -131,9 +152,12 @@ class Session:
         By every method: results are missing, the board restarted, or it does not answer.
     """
 
-    def __init__(self, line: Line, patience: float) -> None:
+    def __init__(self, line: Line, patience: float, baud: int) -> None:
         self.line = line
         self.patience = patience
+        self._silence = longest_silence(baud)
+        self._interval = reminder_interval(patience, baud)
+        self._max_reminders = math.ceil(_MAX_REMINDERS * patience / self._interval)
         self.received: deque[tuple[Kind, bytes]] = deque()
         self.buffer = _SMALLEST_BUFFER
         self.refused = self.resent = self.sessions = 0
@@ -146,6 +170,8 @@ class Session:
         self._first = 1  # sequence number of the first of them
         self._accepted = 0  # how many of them the board has reported as accepted
         self._last_received = 0.0  # time
+        self._heard = 0.0  # what the board sent until then was received or is known to be lost
+        self._emptied = self._emptied_before = 0.0  # times at which the line had nothing more
         self._reminders = 0  # since the last progress
 
     @property
@@ -172,6 +198,7 @@ class Session:
         self._outstanding.clear()
         self._cost = self._accepted = self._reminders = 0
         self._first = self._frames.expected = 1
+        self.rested()
         # The first 0 completes a byte that may have been cut short, the second one a frame.
         self.line.write(b"\0\0" + encoded(bytes([self._session, 0, Command.RESET])))
         self.sessions += 1
@@ -191,10 +218,15 @@ class Session:
         contents = self._frames.feed(self._read())
         for content in contents:
             if content[:BOARD_HEADER] == header and len(content) == BOARD_HEADER + 1:
+                self._heard = self._emptied_before
                 for later in contents:
                     self._receive(later)
                 return content[BOARD_HEADER]
         return None
+
+    def rested(self) -> None:
+        """Note that everything was answered: the board had nothing more to send, until now."""
+        self._heard = self._emptied = time.monotonic()
 
     def send(self, command: Command, body: bytes = b"") -> None:
         """Send a frame as soon as there is room for it."""
@@ -215,7 +247,12 @@ class Session:
         self._poll()
 
     def _read(self) -> bytes:
+        self._note_empty()
         return self.line.read(max(1, self.line.in_waiting))
+
+    def _note_empty(self) -> None:
+        """The bytes that wait now are read at once, so what the next read brings comes later."""
+        self._emptied_before, self._emptied = self._emptied, time.monotonic()
 
     def _poll(self, wait: bool = True) -> None:
         if not self._begun:
@@ -223,7 +260,9 @@ class Session:
         if wait or self.line.in_waiting:
             for content in self._frames.feed(self._read()):
                 self._receive(content)
-        if time.monotonic() - self._last_received > self.patience:
+        else:
+            self._note_empty()
+        if time.monotonic() - self._last_received > self._interval:
             self._remind()
 
     def _remind(self) -> None:
@@ -240,7 +279,7 @@ class Session:
 
     def _count_reminder(self) -> None:
         self._reminders += 1
-        if self._reminders > _MAX_REMINDERS:
+        if self._reminders > self._max_reminders:
             raise LinkLost("no progress")
 
     def _resend(self) -> None:
@@ -268,6 +307,9 @@ class Session:
             raise LinkLost(f"{missing} frames from the board are missing")
         self._frames.expected += 1
         self._last_received = time.monotonic()
+        if self._last_received - self._heard > self._silence:
+            raise LinkLost(f"{_NUMBERS} frames from the board may be missing")
+        self._heard = self._emptied_before
         self._acknowledge(executed, expected)
         match kind:
             case Kind.IDENTITY | Kind.COUNTERS | Kind.RESULTS | Kind.MEMORY:

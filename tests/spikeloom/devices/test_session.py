@@ -140,7 +140,7 @@ def test_any_number_of_lost_frames_is_noticed(lost: int, before: int) -> None:
             return len(data)
 
     frames: list[bytes] = []
-    host = Session(Silent(), PATIENCE)
+    host = Session(Silent(), PATIENCE, LINK.baud)
     board = BoardModel(SMALL, LINK)
     board.session = host._session % 255 + 1
     board._send(1, b"\0")
@@ -149,10 +149,106 @@ def test_any_number_of_lost_frames_is_noticed(lost: int, before: int) -> None:
         board._send(4, b"")
     sent, board.answers = board.answers, []
     frames += [*sent[: 1 + before], *sent[1 + before + lost :]]
-    host.begin()
-    with pytest.raises(LinkLost):
+
+    def listen() -> None:
+        host.begin()
         wait_for(host, before + 1)
+
+    with pytest.raises(LinkLost):
+        listen()
     assert len(host.received) == before
+
+
+class Clock:
+    """Stands for the module `time` in the session: the test says how late it is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(session, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Timed:
+    """A line that delivers each frame at its time, and answers frames with `answer`."""
+
+    def __init__(self, clock: Clock, frames: list[tuple[float, bytes]]) -> None:
+        self.clock, self.frames = clock, frames
+        self.timeout = 0.05
+        self.answer: Any = None
+
+    @property
+    def in_waiting(self) -> int:
+        return sum(len(frame) for arrives, frame in self.frames if arrives <= self.clock.now)
+
+    def read(self, size: int = 1) -> bytes:
+        if not self.in_waiting:
+            self.clock.now += self.timeout
+        here = b"".join(frame for arrives, frame in self.frames if arrives <= self.clock.now)
+        self.frames = [(arrives, frame) for arrives, frame in self.frames if frame not in here]
+        return here
+
+    def write(self, data: bytes) -> int:
+        if self.answer:
+            self.answer()
+        return len(data)
+
+
+FRAME_BITS = 10 * 11
+"""Of the shortest frame of a board: 5 bytes of header, 4 of CRC, 1 of COBS, and the delimiter."""
+
+
+def sent(board: BoardModel, kind: int, body: bytes = b"") -> bytes:
+    board._send(kind, body)
+    return board.answers.pop()
+
+
+@pytest.mark.parametrize(("baud", "patience"), [(1_000_000, 1), (1_000_000, 5), (12_000_000, 1)])
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_65536_lost_frames_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, baud: int, patience: float, sleeps: bool
+) -> None:
+    """The frame after them has the expected number."""
+    clock = Clock(monkeypatch)
+    line = Timed(clock, [])
+    host = Session(line, patience, baud)
+    board = BoardModel(SMALL, LINK)
+    board.session = host._session % 255 + 1
+    lost = 65_536 * FRAME_BITS / baud
+    line.frames = [(0.1, sent(board, 1, b"\0")), (0.2, sent(board, 4))]
+    line.frames += [(0.2 + lost, sent(board, 4))]
+    host.begin()
+    wait_for(host, 1)
+    if sleeps:  # what it does not read meanwhile is lost
+        clock.now += lost
+    with pytest.raises(LinkLost):
+        wait_for(host, 2)
+    assert len(host.received) == 1
+
+
+@pytest.mark.parametrize("baud", [1_000_000, 12_000_000])
+def test_a_board_that_works_long_is_asked_often_enough(
+    monkeypatch: pytest.MonkeyPatch, baud: int
+) -> None:
+    """Its answers show that no frame is missing, for as long as the host waits."""
+    clock = Clock(monkeypatch)
+    line = Timed(clock, [])
+    host = Session(line, 1, baud)
+    board = BoardModel(SMALL, LINK)
+    board.session = host._session % 255 + 1
+    line.frames = [(0.1, sent(board, 1, b"\0"))]
+    host.begin()
+    board.expected = 2  # it accepts the POLL, and executes it when it has done its work
+
+    def answer() -> None:
+        line.frames.append((clock.now + 0.01, sent(board, 0)))
+
+    line.answer = answer
+    while clock.now < 3.5:
+        host.wait()
+    line.frames.append((clock.now, sent(board, 4)))
+    wait_for(host, 1)
 
 
 # Runs.
@@ -168,6 +264,17 @@ def test_a_board_runs_what_the_model_runs(served: Any, small: Program) -> None:
         assert run.cycles is not None
         assert run.cycles.shape == (len(events),)
         assert (run.cycles > 6).all()
+    assert (device.session.sessions, device.session.resent) == (1, 0)
+
+
+def test_a_rest_is_no_loss(served: Any, small: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two runs the board has nothing to send, however long that takes."""
+    (events,) = some_events(8, 2)
+    clock = Clock(monkeypatch)
+    device = served().device(small)
+    for _ in range(2):
+        assert differs(device.run(events), GoldenDevice(small).run(events)) == ""
+        clock.now += 1000
     assert (device.session.sessions, device.session.resent) == (1, 0)
 
 
@@ -465,7 +572,7 @@ def test_the_campaign_finds_a_board_that_does_not_check(served: Any, small: Prog
 def test_the_campaign_finds_a_host_that_does_not_check(
     served: Any, small: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unchecked(frame: bytes) -> bytes | None:
+    def unchecked(frame: bytes, expected: int) -> bytes | None:
         try:
             return bytes(cobs.decode(frame))[: -numbers.CRC_BYTES]
         except cobs.DecodeError:
