@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks fuzz soak mutate mutate-python lint bench boards clean
+.PHONY: setup demo test frameworks fuzz soak mutate mutate-python lint bench boards docs docs-links clean
 
 setup: .venv/test
 
@@ -90,6 +90,14 @@ bench: .venv/train
 # Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.
 boards: .venv/boards
 	$(BIN)/python -m bench.boards --output build/boards.json
+
+# The documentation site, build/docs/index.html. `make test` builds it, too.
+docs: .venv/test
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+# Links of the documentation to other sites.
+docs-links: .venv/test
+	$(BIN)/python -m sphinx -q -b linkcheck docs build/docs-links
 
 clean:
 	rm -rf build .venv

@@ -1,11 +1,14 @@
 """The examples in the documentation run: each page's Python blocks, in order, in one namespace."""
 
 import doctest
+import importlib
 import importlib.util
 import os
 import pkgutil
 import re
 import shutil
+import subprocess
+import sys
 import textwrap
 import warnings
 from pathlib import Path
@@ -157,6 +160,32 @@ def test_links_of_the_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if not target.startswith(("http://", "https://")):
                 assert (page.parent / target).exists(), (page, target)
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    result = subprocess.run(
+        [*command, ROOT / "docs", tmp_path / "site"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    reference = (tmp_path / "site" / "reference.html").read_text(encoding="utf-8")
+    assert 'id="spikeloom.compile"' in reference
+    contents = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        where = page.relative_to(ROOT / "docs").with_suffix(".html")
+        assert where.name == "index.html" or f'href="{where}"' in contents, f"{where} is not listed"
+
+
+def test_the_pictures_show_what_the_rtl_does_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    pictures = importlib.import_module("draw").draw()
+    for name, text in pictures.items():
+        committed = (ROOT / "docs" / "figures" / name).read_text(encoding="utf-8")
+        assert committed == text, f"{name}: run python docs/draw.py"
 
 
 def test_every_command_that_the_readme_shows_exists() -> None:
