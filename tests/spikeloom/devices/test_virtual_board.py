@@ -285,7 +285,7 @@ def test_ten_thousand_faults_are_noticed_or_harmless(small: Program) -> None:
 def test_the_campaign_finds_a_host_that_does_not_check(
     small: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unchecked(frame: bytes) -> bytes | None:
+    def unchecked(frame: bytes, _: int = 0) -> bytes | None:
         try:
             return bytes(cobs.decode(frame))[:-CRC_BYTES]
         except cobs.DecodeError:
