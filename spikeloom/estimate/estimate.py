@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikeloom.boards.board import Board
+from spikeloom.boards.flow.placement import RESOURCES
 from spikeloom.boards.registry import boards
 from spikeloom.estimate.candidates import candidates, needs, on
 from spikeloom.estimate.cells import cells, multipliers, nominal_link, table
@@ -15,15 +16,6 @@ from spikeloom.estimate.memories import blocks
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import WEIGHT_BITS, FabricConfig
 from spikeloom.program import Program
-
-NAMES = {
-    "logic_cells": "logic cells",
-    "lutram": "RAM in LUTs",
-    "bram": "block RAM",
-    "spram": "large RAM",
-    "dsp": "multipliers",
-}
-"""Resources as users read them."""
 
 Pair = tuple[int, int]
 """What is needed, and what there is."""
@@ -92,13 +84,13 @@ def resources(fabric: FabricConfig, board: Board) -> dict[str, int]:
         "dsp": multipliers(fabric, board),
         **{name: memory.get(name, 0) for name in ("lutram", "bram", "spram")},
     }
-    return {name: used[name] for name in NAMES if name in board.family.sites}
+    return {name: used[name] for name in RESOURCES if name in board.family.sites}
 
 
 def overflow(used: Mapping[str, int], available: Mapping[str, int]) -> dict[str, Pair]:
     """The resources of which more are used than there are."""
     return {
-        NAMES[name]: (number, available[name])
+        RESOURCES[name]: (number, available[name])
         for name, number in used.items()
         if number > available[name]
     }
