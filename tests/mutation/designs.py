@@ -47,7 +47,7 @@ class Design:
 
     Parameters
     ----------
-    library
+    shared_library
         Path of the shared library with `replay.cpp`.
     inputs, outputs
         The ports in the words of inputs and outputs, the lowest bits first.
@@ -55,7 +55,7 @@ class Design:
         The number of each mutant, by its name.
     """
 
-    library: Path
+    shared_library: Path
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     mutants: dict[str, int]

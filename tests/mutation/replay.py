@@ -31,7 +31,7 @@ class Replay:
     """
 
     def __init__(self, design: Design, recordings: Iterable[Recording]) -> None:
-        self._library = ctypes.CDLL(str(design.library))
+        self._library = ctypes.CDLL(str(design.shared_library))
         function = self._library.spikeloom_replay
         function.argtypes = [ctypes.c_uint32, ctypes.POINTER(_Recording)]
         function.restype = ctypes.c_int64
