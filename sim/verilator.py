@@ -1,5 +1,6 @@
 """Compiles Verilog with Verilator, cached: as a shared library, or as a bench for cocotb."""
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -219,12 +220,9 @@ def _built(kind: str, model: _Model, what: str) -> Path:
             "slow": (_include(slow), ["-O0"]),  # set-up code runs once
         }
         with ThreadPoolExecutor() as pool:
-            runtime = pool.submit(_runtime, model)
+            runtime = pool.submit(_runtime_objects, model, work)
             objects = list(pool.map(lambda name: _compile(work, name, *units[name], model), units))
-        shared = sorted(runtime.result().glob("*.o"))
-        if not shared:  # a shared library would be linked without them, too
-            raise SpikeloomError("the cache was cleared during a build: run the command again")
-        objects += shared
+        objects += runtime.result()
         step.done(2)
         output = str(directory / model.output)
         toolchain.run([*toolchain.compiler(), "-o", output, *map(str, objects), *model.link])
@@ -233,9 +231,21 @@ def _built(kind: str, model: _Model, what: str) -> Path:
     return cache.cached(kind, key, make)
 
 
-def _runtime(model: _Model) -> Path:
-    """A directory with the objects of Verilator's runtime, which all models share."""
+def _runtime_objects(model: _Model, folder: Path) -> list[Path]:
+    """Copies in `folder` of the objects of Verilator's runtime, which all models share.
+
+    Copies, because another process may clear the cache before they are linked.
+    """
     names = [*model.runtime, *(["verilated_vcd_c"] if model.trace else [])]
+    for _ in range(3):
+        runtime = _runtime(model, names)
+        with contextlib.suppress(FileNotFoundError):
+            return [Path(shutil.copy(runtime / f"{name}_unit.o", folder)) for name in names]
+    raise SpikeloomError("the cache is cleared again and again: run the command when that is over")
+
+
+def _runtime(model: _Model, names: list[str]) -> Path:
+    """A directory with the object `<name>_unit.o` of each of Verilator's sources called `names`."""
 
     def make(directory: Path) -> None:
         with ThreadPoolExecutor() as pool:

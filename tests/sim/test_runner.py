@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -329,10 +331,24 @@ def test_a_runtime_that_vanishes_leaves_no_broken_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
-    monkeypatch.setattr(verilator, "_runtime", lambda _: tmp_path / "gone")
-    with pytest.raises(SpikeloomError, match="cleared during a build: run the command again"):
-        build(SMALL, stand_in(SMALL))
+    runtime = verilator._runtime
+    with monkeypatch.context() as patched:
+        patched.setattr(verilator, "_runtime", lambda *_: tmp_path / "gone")
+        with pytest.raises(SpikeloomError, match="the cache is cleared again and again"):
+            build(SMALL, stand_in(SMALL))
     assert list((tmp_path / "model").iterdir()) == []
+    # It vanishes once, and is made again.
+    asked: list[Path] = []
+
+    def vanishing(*arguments: Any) -> Path:
+        asked.append(runtime(*arguments))
+        if len(asked) == 1:
+            shutil.rmtree(asked[0])
+        return asked[-1]
+
+    monkeypatch.setattr(verilator, "_runtime", vanishing)
+    assert build(SMALL, stand_in(SMALL)).is_file()
+    assert len(asked) == 2
 
 
 def test_concurrent_builds_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def test_the_keyboard_reaches_controls_in_the_order_of_the_page(opened: Any) -> 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_has_contrast_and_nothing_overflows_a_phone(opened: Any, dark: bool) -> None:
     emulate(opened, 390, 844, dark=dark)
-    assert opened.execute_script("return document.documentElement.scrollWidth") == 390
+    wait(opened, "return document.documentElement.scrollWidth === 390")  # plots resize themselves
     ratios = opened.execute_script("""
         const channel = (c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
         const shares = [0.2126, 0.7152, 0.0722];
