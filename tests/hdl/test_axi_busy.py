@@ -212,9 +212,9 @@ def test_a_nearer_event_does_not_end_the_wait_for_a_farther_one() -> None:
     play(CONFIG, bench)
 
 
-def row_of(tiles: int) -> FabricConfig:
+def mesh(columns: int, rows: int = 1) -> FabricConfig:
     return dataclasses.replace(
-        CONFIG, columns=tiles, neurons=40, weight_words=128, queue=8, routes=4
+        CONFIG, columns=columns, rows=rows, neurons=40, weight_words=128, queue=8, routes=4
     )
 
 
@@ -240,10 +240,15 @@ async def load(
     return rows
 
 
-@pytest.mark.parametrize(("columns", "depth", "late"), [(1, 0, 0), (1, 0, 1), (2, 1, 0)])
-def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int, late: int) -> None:
+@pytest.mark.parametrize(
+    ("columns", "tile_rows", "depth", "late"),
+    [(1, 1, 0, 0), (1, 1, 0, 1), (2, 1, 1, 0), (3, 2, 2, 0)],
+)
+def test_no_load_under_events_that_outlive_their_step(
+    columns: int, tile_rows: int, depth: int, late: int
+) -> None:
     """Spikes with a delay still add weights after the STEP packet: the weights loaded before."""
-    config = row_of(columns)
+    config = mesh(columns, tile_rows)
     assert config.tree_depth == depth
     network = two_populations(
         Connection("in", "a", np.full((1, 4), 9)),
@@ -276,7 +281,7 @@ def test_no_load_under_events_that_outlive_their_step(columns: int, depth: int, 
 @pytest.mark.parametrize(("columns", "target"), [(1, LoadTarget.WEIGHT), (2, LoadTarget.ROUTE)])
 def test_an_event_beside_a_load_word(columns: int, target: LoadTarget) -> None:
     """However close it comes, it meets the word if the bus says OKAY, else what was there."""
-    config = row_of(columns)
+    config = mesh(columns)
     network = two_populations(Connection("in", "b", np.full((1, 36), 3)))
     image = map_network(network, config, frozenset(), frozenset({"b"}))
     event, mark = host_words(image, check_inputs(network, np.array([[1]])))[0].tolist()
@@ -305,5 +310,75 @@ def test_an_event_beside_a_load_word(columns: int, target: LoadTarget) -> None:
             assert min(host.states(image)) == 3 * is_right
             host.heard, host.steps = [], 0
         assert answers == {Response.OKAY, Response.SLVERR}
+
+    play(config, bench)
+
+
+@pytest.mark.parametrize(
+    ("target", "tile"),
+    [
+        (LoadTarget.ROUTE, 0),
+        (LoadTarget.CONNECTION, 5),
+        (LoadTarget.WEIGHT, 5),
+    ],
+)
+def test_a_commit_as_soon_as_one_is_answered_in_a_deep_mesh(target: LoadTarget, tile: int) -> None:
+    """Around an event, two commits, the second one beside BVALID of the first.
+
+    Each that is answered OKAY is met by the event, at whatever depth, and no other one is.
+    """
+    config = dataclasses.replace(mesh(3, 2), neurons=8, axons=48)
+    assert config.tree_depth == 2
+    # A part of b in each tile; the event goes from tile 0 to all of them.
+    neurons = config.tiles * config.neurons
+    populations = (
+        Population("b", neurons, np.zeros(neurons, np.int64), decay=4096, spiking=False),
+    )
+    network = Network(
+        (Input("in", 1),), populations, (Connection("in", "b", np.full((1, neurons), 3)),)
+    )
+    image = map_network(network, config, frozenset(), frozenset({"b"}))
+    event, mark = host_words(image, check_inputs(network, np.array([[1]])))[0].tolist()
+
+    async def bench(host: Host) -> None:
+        ctx, dut = host.ctx, host.dut
+        bus = dut.s_axi
+        loaded = await load(host, image)
+        assert {tile for kind, tile in loaded if kind == LoadTarget.WEIGHT} == set(range(6))
+        # The first row that the event meets in this tile, and the next, which it meets or not.
+        rows = loaded[target, tile][:2]
+        total = 3 * neurons
+        seen = set()
+        for clock in range(6):
+            for row, data in rows:
+                await host.load(target, row, data, tile)
+            await host.prepare(target, rows[0][0], 0, tile)
+            ctx.set(bus.awaddr, Register.LOAD_COMMIT)
+            ctx.set(dut.s_axis_events.tdata, event)
+            presented, answers, late = 0, [], False
+            for now in range(16):
+                ctx.set(dut.s_axis_events.tvalid, now == clock)
+                if ctx.get(bus.bvalid):
+                    late |= now <= clock and len(answers) == 1
+                    answers.append(ctx.get(bus.bresp))
+                present = presented == len(answers) < 2
+                presented += present
+                for name in ("awvalid", "wvalid"):
+                    assert not present or ctx.get(getattr(bus, name.replace("valid", "ready")))
+                    ctx.set(getattr(bus, name), present)
+                await host.tick()
+            zeroed = [answer == Response.OKAY for answer in answers]
+            assert zeroed == [True, True] or not late
+            seen.add(tuple(zeroed))
+            await host.offer(mark)
+            await host.complete(1)
+            cost = {
+                LoadTarget.ROUTE: total * zeroed[0],
+                LoadTarget.CONNECTION: 3 * config.neurons * zeroed[0],
+                LoadTarget.WEIGHT: config.lanes * 3 * sum(zeroed),
+            }
+            assert sum(host.states(image)) == total - cost[target], (clock, zeroed)
+            host.heard, host.steps = [], 0
+        assert seen == {(False, False), (True, False), (True, True)}
 
     play(config, bench)
