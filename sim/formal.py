@@ -36,10 +36,12 @@ SOLVER = "yices-smt2"
 
 PDR = "abc pdr"
 """Property-directed reachability: an unbounded proof that finds its own invariants."""
+MERGED = "abc scorr; pdr"
+"""The same after registers that are always equal are merged: for a design beside its like."""
 SMT = "smtbmc --nounroll yices"
 """An SMT solver: k-induction, bounded checks, covers."""
 
-_TRACES = {PDR: "aigsmt none", SMT: "vcd off"}
+_TRACES = {PDR: "aigsmt none", MERGED: "aigsmt none", SMT: "vcd off"}
 """ABC's traces are not replayed, because SymbiYosys cannot do that with memories."""
 
 _EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
@@ -136,7 +138,7 @@ def verify(spec: Any, mode: Mode, depth: int = 20, engine: str | None = None) ->
     depth
         Clocks to check; for `Mode.PROVE` the length of the induction, if the engine uses one.
     engine
-        `PDR` or `SMT`; default: `PDR` for `Mode.PROVE`, `SMT` for the others.
+        `PDR`, `MERGED` or `SMT`; default: `PDR` for `Mode.PROVE`, `SMT` for the others.
 
     `Verdict.failed` is empty if ABC refutes; `Mode.BMC` names the failed assertions. Raises
     `SpikeloomError` if a tool is missing, and `RuntimeError` if a tool fails.

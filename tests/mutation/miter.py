@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import mutants
-from amaranth import Const, Elaboratable, Module, Value
+from amaranth import ClockSignal, Const, DomainRenamer, Elaboratable, Module, Value
 from amaranth.hdl import Assert, Assume
 
 if __name__ == "__main__":
@@ -22,6 +22,7 @@ if __name__ == "__main__":
 from specs import tiny
 
 from spikeloom.golden.spec import Port
+from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.core import fire
 from spikeloom.hdl.core.address_generation import AddressGeneration
@@ -33,7 +34,7 @@ from spikeloom.hdl.core.walk import ImageWalk
 from spikeloom.hdl.mesh.router import RouterInput
 from spikeloom.hdl.sequencer import Sequencer
 from spikeloom.sim import formal
-from spikeloom.sim.formal import Mode, free, verify
+from spikeloom.sim.formal import MERGED, Mode, free, verify
 
 _any: dict[str, Any] = {}
 """What `AnyUpdate` gives, the same to both."""
@@ -53,12 +54,12 @@ COMPONENTS: dict[str, Any] = {
     "emit": lambda: Emit(tiny(queue=2, targets=2, readable=True)),
     "fire": lambda: Fire(tiny(lanes=2, neurons=4, queue=4)),
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
-    "neuron": lambda: NeuronUpdate(tiny(multipliers=False)),
-    "neuron with clamp": lambda: NeuronUpdate(tiny(lower_clamp=True)),
+    "neuron": lambda: NeuronUpdate(tiny(multipliers=False, lower_clamp=True)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),
     "router": lambda: RouterInput(tiny(columns=2), (Port.EAST, Port.LOCAL)),
     "sequencer": lambda: Sequencer(tiny(columns=2, slots=3)),
+    "axi_fabric": lambda: AxiFabric(tiny()),
 }
 
 
@@ -67,8 +68,8 @@ def assume(m: Module, component: Any) -> None:
     reads = component.read.active if hasattr(component, "read") else Const(0)
     if hasattr(component, "load"):
         m.d.comb += Assume(~(component.load.valid & reads))
-    if hasattr(component, "idle"):
-        works = ~component.idle
+    if hasattr(component, "idle") or hasattr(component, "occupied"):
+        works = ~component.idle if hasattr(component, "idle") else component.occupied
         m.d.comb += Assume(~works | ~(component.load.valid | reads))
     if hasattr(component, "command"):
         m.d.comb += Assume(~component.command.valid | (component.idle & ~component.load.valid))
@@ -86,19 +87,24 @@ class Miter(Elaboratable):
         written, mutant = self.pair
         _any["spiked"] = free(m, 1, "any_spike")
         _any["v_next"] = free(m, 8, "any_state")
-        m.submodules.written = mutants.elaborated(written, 0)
-        m.submodules.mutant = mutants.elaborated(mutant, self.number)
-        sides = [
+        sides = mutants.elaborated(written, 0), mutants.elaborated(mutant, self.number)
+        if isinstance(written, AxiFabric):  # it has a domain of its own
+            sides = DomainRenamer("axi")(sides[0]), DomainRenamer("axi")(sides[1])
+        m.submodules.written, m.submodules.mutant = sides
+        ports = [
             {path: (member.flow.name, Value.cast(value)) for path, member, value in members}
             for members in (design.signature.flatten(design) for design in self.pair)
         ]
-        for path, (flow, value) in sides[0].items():
-            other = sides[1][path][1]
+        for path, (flow, value) in ports[0].items():
+            other = ports[1][path][1]
+            if path == ("aclk",):
+                m.d.comb += [value.eq(ClockSignal()), other.eq(ClockSignal())]
+                continue
             if flow == "In":
                 both = free(m, len(value), "_".join(map(str, path)))
                 m.d.comb += [value.eq(both), other.eq(both)]
                 continue
-            valid = sides[0].get((*path[:-1], "valid"), ("In", None))
+            valid = ports[0].get((*path[:-1], "valid"), ("In", None))
             equal = value == other
             if valid[0] == "Out" and path[-1] not in ("valid", "ready"):
                 equal = equal | ~valid[1]
@@ -125,8 +131,10 @@ def main() -> None:
     mutants.elaborated(COMPONENTS[component](), 0)
     for name in names:
         number = mutants.numbers.get(name)
-        verdict = "absent" if number is None else verify(Miter(component, number), Mode.PROVE)
-        print(json.dumps([name, getattr(verdict, "status", verdict)]), flush=True)
+        verdict = "absent"
+        if number is not None:
+            verdict = verify(Miter(component, number), Mode.PROVE, engine=MERGED).status
+        print(json.dumps([name, verdict]), flush=True)
 
 
 if __name__ == "__main__":

@@ -381,7 +381,8 @@ def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.
 
 def odd_rows(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
     """The same with some rows that no mapper writes: connections that have sources and no groups,
-    and packets to the host that have a delay.
+    packets to the host that have a delay, coordinates where nothing is, populations that cannot
+    spike once and those that end in the middle of their image.
     """
     config = image.config
 
@@ -396,10 +397,24 @@ def odd_rows(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
     def connection(row: int) -> int:
         return change(config.connection_row, row, groups=0) if rng.random() < 0.3 else row
 
+    def coordinate(row: int) -> int:
+        return change(config.coordinate_row, row, count=0) if rng.random() < 0.1 else row
+
+    def population(row: int) -> int:
+        fields = config.population_row.unpack(row)
+        if fields.get("max_spikes", 1) > 1 and rng.random() < 0.3:
+            fields["max_spikes"] -= 1
+        if config.images and rng.random() < 0.3:
+            groups = int(rng.integers(fields["height"] * fields["width"]))
+            fields["neurons"] = groups * min(config.lanes, fields["channels"])
+        return config.population_row.pack(fields)
+
     tiles = (
         dataclasses.replace(
             tile,
+            populations=tuple(map(population, tile.populations)),
             connections=tuple(map(connection, tile.connections)),
+            coordinates=tuple(map(coordinate, tile.coordinates)),
             targets=tuple(map(target, tile.targets)),
         )
         for tile in image.tiles
