@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spikeloom.golden.convolution import ImageShape, Pair
+from spikeloom.golden.convolution import Convolution, ImageShape, Pair
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 
@@ -42,10 +42,41 @@ def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pa
     """An int64 array of `shape` with values between `limits`."""
     low, high = limits
     if not isinstance(values, np.ndarray):
-        raise SpikeloomError(f"{where} must be a NumPy array, not {type(values).__name__}")
+        sparse = hasattr(values, "tocsr")
+        remedy = "; use SparseConnection.from_matrix for a sparse matrix" if sparse else ""
+        raise SpikeloomError(f"{where} must be a NumPy array, not {type(values).__name__}{remedy}")
     if values.shape != shape:
         raise SpikeloomError(f"{where} must have shape {shape}, not {values.shape}")
     if values.dtype != np.int64:
         raise SpikeloomError(f"{where} must be of type int64, not {values.dtype}")
     if values.size and not (low <= values.min() and values.max() <= high):
         raise SpikeloomError(f"{where} must be {low}..{high}, not {values.min()}..{values.max()}")
+
+
+def check_convolution(
+    where: str, convolution: Convolution, source: ImageShape, target: ImageShape, limits: Pair
+) -> None:
+    """A convolution of images `source` and `target`, with weights between `limits`."""
+    for name in ("stride", "dilation", "pool"):
+        check_pair(f"{where}: {name}", getattr(convolution, name), 1)
+    if not isinstance(convolution.padding, tuple) or len(convolution.padding) != 2:
+        raise SpikeloomError(f"{where}: padding must be two pairs, not {convolution.padding!r}")
+    for pair in convolution.padding:
+        check_pair(f"{where}: padding", pair, 0)
+    channels = source[0]
+    check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
+    if channels % convolution.groups or target[0] % convolution.groups:
+        raise SpikeloomError(
+            f"{where}: {channels} and {target[0]} channels cannot be divided into "
+            f"{convolution.groups} groups"
+        )
+    kernel = convolution.weights
+    if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
+        raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
+    expected = (target[0], channels // convolution.groups, *kernel.shape[2:])
+    check_array(f"{where}: weights", kernel, expected, limits)
+    if convolution.output(source) != target:
+        raise SpikeloomError(
+            f"{where}: its output for {source} is {convolution.output(source)}, "
+            f"not the target's {target}"
+        )

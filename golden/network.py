@@ -9,11 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.checks import MAX_SIZE, check_array, check_image, check_integer, check_pair
+from spikeloom.golden.checks import (
+    MAX_SIZE,
+    check_array,
+    check_convolution,
+    check_image,
+    check_integer,
+)
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, differs, signed_range
 from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
 
@@ -165,7 +172,7 @@ class Connection(PlainIntegers):
     high: bool = False
 
 
-AnyConnection = Connection | Convolution
+AnyConnection = Connection | Convolution | SparseConnection | OneToOne
 
 
 @dataclass(frozen=True, repr=False)
@@ -271,8 +278,9 @@ class Network(PlainIntegers, Summarised):
         """Synapses of `connection` from each axon or neuron of its source, shape (size,)."""
         if isinstance(connection, Convolution):
             return connection.fan_out(self._images(connection)[0])
-        sources, targets = connection.weights.shape
-        return np.full(sources, targets)
+        if isinstance(connection, Connection):
+            return np.full(*connection.weights.shape)
+        return connection.fan_out()
 
     @property
     def fraction_bits(self) -> int:
@@ -301,7 +309,10 @@ class Network(PlainIntegers, Summarised):
                 for part in (lowest, highest)
             )
             return lowest.astype(np.int64) * count, highest.astype(np.int64) * count
-        return lowest.sum(axis=0) * count, highest.sum(axis=0) * count
+        if isinstance(connection, Connection):
+            return lowest.sum(axis=0) * count, highest.sum(axis=0) * count
+        size = self.size(connection.target)
+        return connection.totals(lowest, size) * count, connection.totals(highest, size) * count
 
     @property
     def _nodes(self) -> tuple[Input | Population, ...]:
@@ -390,12 +401,14 @@ class Network(PlainIntegers, Summarised):
             raise SpikeloomError(f"{where}: the network has no {connection.source!r}; add it")
         if connection.target not in phases:
             raise SpikeloomError(f"{where}: the network has no population {connection.target!r}")
+        expected = sizes[connection.source], sizes[connection.target]
+        limits = signed_range(self.weight_bits)
         if isinstance(connection, Convolution):
-            self._check_convolution(where, connection)
-        else:
-            expected = sizes[connection.source], sizes[connection.target]
-            limits = signed_range(self.weight_bits)
+            check_convolution(where, connection, *self._images(connection), limits)
+        elif isinstance(connection, Connection):
             check_array(f"{where}: weights", connection.weights, expected, limits)
+        else:
+            connection.check(where, expected, limits)
         if not isinstance(connection.high, bool):
             raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
         check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
@@ -403,32 +416,6 @@ class Network(PlainIntegers, Summarised):
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:
             raise SpikeloomError(
                 f"{where}: delay 0 must end in a later phase; give it a delay of 1 or more"
-            )
-
-    def _check_convolution(self, where: str, convolution: Convolution) -> None:
-        source, target = self._images(convolution)
-        for name in ("stride", "dilation", "pool"):
-            check_pair(f"{where}: {name}", getattr(convolution, name), 1)
-        if not isinstance(convolution.padding, tuple) or len(convolution.padding) != 2:
-            raise SpikeloomError(f"{where}: padding must be two pairs, not {convolution.padding!r}")
-        for pair in convolution.padding:
-            check_pair(f"{where}: padding", pair, 0)
-        channels = source[0]
-        check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
-        if channels % convolution.groups or target[0] % convolution.groups:
-            raise SpikeloomError(
-                f"{where}: {channels} and {target[0]} channels cannot be divided into "
-                f"{convolution.groups} groups"
-            )
-        kernel = convolution.weights
-        if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
-            raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
-        expected = (target[0], channels // convolution.groups, *kernel.shape[2:])
-        check_array(f"{where}: weights", kernel, expected, signed_range(self.weight_bits))
-        if convolution.output(source) != target:
-            raise SpikeloomError(
-                f"{where}: its output for {source} is {convolution.output(source)}, "
-                f"not the target's {target}"
             )
 
     def _check_sums(self, population: Population) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spikeloom.golden.convolution import Convolution
     from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
     from spikeloom.golden.network import Connection, Input, Network, Population
+    from spikeloom.golden.sparse import OneToOne, SparseConnection
     from spikeloom.golden.spec import FabricConfig, Reset
     from spikeloom.importer.lava_net import load_lava_net
     from spikeloom.importer.load import load_nir
@@ -32,10 +33,12 @@ __all__ = [
     "FabricConfig",
     "Input",
     "Network",
+    "OneToOne",
     "Population",
     "Program",
     "Reset",
     "Run",
+    "SparseConnection",
     "SpikeloomError",
     "SpikeloomWarning",
     "compile",
@@ -51,10 +54,12 @@ _HOMES = {
     "FabricConfig": "spikeloom.golden.spec",
     "Input": "spikeloom.golden.network",
     "Network": "spikeloom.golden.network",
+    "OneToOne": "spikeloom.golden.sparse",
     "Population": "spikeloom.golden.network",
     "Program": "spikeloom.program",
     "Reset": "spikeloom.golden.spec",
     "Run": "spikeloom.devices.device",
+    "SparseConnection": "spikeloom.golden.sparse",
     "SpikeloomError": "spikeloom.golden.errors",
     "SpikeloomWarning": "spikeloom.golden.errors",
     "compile": "spikeloom.compiler",

@@ -16,6 +16,7 @@ from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import Shortage, choose_fabric
+from spikeloom.mapping.storage import stored
 from spikeloom.program import Program
 from spikeloom.quantise.integers import Schedule
 from spikeloom.quantise.quantise import check_weight_bits, quantise
@@ -76,7 +77,7 @@ def compile(
     about: dict[str, Any] = {}
     if isinstance(net, Network):
         _check_integer_options(schedule, max_count, scales, calibration)
-        network = _with_widths_of(net, weight_bits, pinned)
+        network = stored(_with_widths_of(net, weight_bits, pinned))
     elif isinstance(net, FloatNetwork):
         widths = FabricConfig(**pinned)
         with task("quantising"):

@@ -25,6 +25,7 @@ from spikeloom.golden.network import (
     Network,
     Population,
 )
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.summary import Summarised, Summary
 from spikeloom.mapping.plan import Plan, plan
@@ -157,19 +158,24 @@ class Program(Summarised):
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
             "populations": [_without(p, *_arrays(p)) for p in network.populations],
             "connections": [
-                {"kind": _kind(c), **_without(c, "weights")} for c in network.connections
+                {"kind": _kind(c), **_without(c, *_arrays(c))} for c in network.connections
             ],
         }
         arrays = {
             f"{name}{n}": array
-            for n, population in enumerate(network.populations)
-            for name, array in _arrays(population).items()
+            for nodes in (network.populations, network.connections)
+            for n, node in enumerate(nodes)
+            for name, array in _arrays(node).items()
         }
-        arrays |= {f"weights{n}": c.weights for n, c in enumerate(network.connections)}
         return header, arrays
 
 
-KINDS: dict[str, type[AnyConnection]] = {"dense": Connection, "convolution": Convolution}
+KINDS: dict[str, type[AnyConnection]] = {
+    "dense": Connection,
+    "convolution": Convolution,
+    "sparse": SparseConnection,
+    "one to one": OneToOne,
+}
 """Kinds of connections, by their names in the file."""
 
 
@@ -177,12 +183,13 @@ def _kind(connection: AnyConnection) -> str:
     return next(name for name, kind in KINDS.items() if type(connection) is kind)
 
 
-ARRAYS = ("bias", "leak", *PARAMETERS)
-"""Fields of a population that can be arrays; population n's are called `<field><n>`."""
+ARRAYS = ("bias", "leak", *PARAMETERS), ("weights", "targets", "starts")
+"""Fields of populations, and of connections, that can be arrays; those of number n are called
+`<field><n>`."""
 
 
-def _arrays(population: Population) -> dict[str, NDArray[np.int64]]:
-    values = {name: getattr(population, name) for name in ARRAYS}
+def _arrays(node: Population | AnyConnection) -> dict[str, NDArray[np.int64]]:
+    values = {name: getattr(node, name, None) for names in ARRAYS for name in names}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
@@ -245,12 +252,12 @@ def _rebuild(
             tuple(
                 Population(
                     **{**_with_tuples(node), "reset": Reset(node["reset"])},
-                    **_arrays_of(n, arrays),
+                    **_arrays_of(n, ARRAYS[0], arrays),
                 )
                 for n, node in enumerate(header["populations"])
             ),
             tuple(
-                KINDS[kind](**_with_tuples(node), weights=arrays[f"weights{n}"])
+                KINDS[kind](**_with_tuples(node), **_arrays_of(n, ARRAYS[1], arrays))
                 for n, (kind, node) in enumerate(map(_split_kind, header["connections"]))
             ),
             header["weight_bits"],
@@ -264,9 +271,11 @@ def _rebuild(
     )
 
 
-def _arrays_of(population: int, arrays: dict[str, NDArray[np.int64]]) -> dict[str, Any]:
-    names = {name: f"{name}{population}" for name in ARRAYS}
-    return {name: arrays[key] for name, key in names.items() if key in arrays}
+def _arrays_of(
+    number: int, names: tuple[str, ...], arrays: dict[str, NDArray[np.int64]]
+) -> dict[str, Any]:
+    keys = {name: f"{name}{number}" for name in names}
+    return {name: arrays[key] for name, key in keys.items() if key in arrays}
 
 
 def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -28,6 +28,7 @@ ROOMS = {
             "contents",
             "convolution",
             "checks",
+            "sparse",
             "network",
             "memory_image",
         ),

@@ -11,6 +11,7 @@ import numpy as np
 from spikeloom.golden.convolution import ConvolutionSums
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.neuron import Spikes, update, update_type
 from spikeloom.golden.step.sums import WeightSums
 
@@ -95,7 +96,7 @@ class Batch:
     """
 
     network: Network
-    sums: Mapping[int, WeightSums | ConvolutionSums]
+    sums: Mapping[int, WeightSums | ConvolutionSums | SparseSums]
     events: Mapping[str, Spikes]
     traces: Mapping[str, Trace]
     executor: Executor | None = None

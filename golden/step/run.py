@@ -18,8 +18,9 @@ from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.fixed import Integers, Signed
-from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.network import AnyConnection, Connection, Network, Population
 from spikeloom.golden.progress import task
+from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.batch import Batch, State, Trace, firing_groups
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.step.sums import WeightSums
@@ -161,7 +162,7 @@ def simulate(
     }
     sums = {id(c): connection_sums(network, c) for c in network.connections}
     fan_outs = {
-        id(c): network.fan_out(c) for c in network.connections if isinstance(c, Convolution)
+        id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
     groups = firing_groups(network)
     fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
@@ -219,7 +220,9 @@ def _new_trace(population: Population, neurons: Integers, steps: int, samples: i
     )
 
 
-def connection_sums(network: Network, connection: AnyConnection) -> WeightSums | ConvolutionSums:
+def connection_sums(
+    network: Network, connection: AnyConnection
+) -> WeightSums | ConvolutionSums | SparseSums:
     """The sums that the events of a connection add to its targets; `high` is ignored."""
     count = network.max_events(connection.source)
     image = network.image(connection.source)
@@ -228,7 +231,9 @@ def connection_sums(network: Network, connection: AnyConnection) -> WeightSums |
         if connection.output(image)[1:] == (1, 1):  # as good as dense, and without any unfolding
             return WeightSums(connection.dense_weights(image), count)
         return ConvolutionSums(connection, image, count)
-    return WeightSums(connection.weights, count)
+    if isinstance(connection, Connection):
+        return WeightSums(connection.weights, count)
+    return SparseSums(connection, network.size(connection.target))
 
 
 def _synaptic_operations(
@@ -243,11 +248,11 @@ def _synaptic_operations(
             # The smallest types that hold the counts: sums take a fifth of the time.
             most = steps * network.max_events(connection.source)
             counts = arriving.view(np.uint8).sum(axis=0, dtype=np.min_scalar_type(most))
-            if isinstance(connection, Convolution):
+            if isinstance(connection, Connection):
+                total = counts.sum(axis=1, dtype=np.min_scalar_type(most * counts.shape[1]))
+                synops += total.astype(np.int64) * network.size(connection.target)
+            else:
                 # Exact in float64, in which NumPy has a fast product.
                 product = counts.astype(np.float64) @ fan_outs[id(connection)]
                 synops += product.astype(np.int64)
-            else:
-                total = counts.sum(axis=1, dtype=np.min_scalar_type(most * counts.shape[1]))
-                synops += total.astype(np.int64) * network.size(connection.target)
     return synops

@@ -56,7 +56,7 @@ def _with_weight_bits(network: Network, bits: int) -> Network:
 
 
 def _width(weights: Integers) -> int:
-    return max(bits_of(int(weights.min())), bits_of(int(weights.max())))
+    return max(bits_of(int(weights.min(initial=0))), bits_of(int(weights.max(initial=0))))
 
 
 def _split(connection: AnyConnection, bits: int) -> Iterator[AnyConnection]:

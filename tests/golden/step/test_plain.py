@@ -4,6 +4,7 @@ Random networks with every option of the update and of a connection: convolution
 several spikes in a step, potentials at both rails.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
 from spikeloom.golden.step import batch, run
 from spikeloom.golden.step.batch import firing_groups
@@ -77,6 +79,15 @@ def plain_run(
             image = net.image(c.source)
             assert image is not None
             matrices.append(naive_matrix(c, image))
+        elif isinstance(c, SparseConnection):
+            sparse = np.zeros((net.size(c.source), net.size(c.target)), np.int64)
+            exists = np.zeros_like(sparse)
+            for n, (start, stop) in enumerate(itertools.pairwise(c.starts)):
+                sparse[n, c.targets[start:stop]] = c.weights[start:stop]
+                exists[n, c.targets[start:stop]] = 1
+            matrices.append((sparse, exists.sum(axis=1)))
+        elif isinstance(c, OneToOne):
+            matrices.append((np.diag(c.weights), np.ones(len(c.weights), np.int64)))
         else:
             matrices.append((c.weights, np.full(len(c.weights), c.weights.shape[1])))
     operations = 0
@@ -160,7 +171,14 @@ def networks(draw: st.DrawFn) -> Network:
         rows = inputs[0].size if source == "in" else sizes[source]
         weights = rng.integers(-8, 8, (rows, sizes[target]))
         delay = int(rng.integers(0 if before else 1, 5))
-        connections.append(Connection(str(source), str(target), weights, delay, rng.random() < 0.2))
+        high = bool(rng.random() < 0.2)
+        joined: AnyConnection = Connection(str(source), str(target), weights, delay, high)
+        if rng.random() < 0.4:
+            weights[rng.random(weights.shape) < rng.choice([0.2, 0.8, 1])] = 0
+            joined = SparseConnection.from_matrix(str(source), str(target), weights, delay, high)
+        elif rows == sizes[target]:
+            joined = OneToOne(str(source), str(target), weights[0], delay, high)
+        connections.append(joined)
     order = rng.permutation(4)
     return Network(
         inputs, tuple(populations[n] for n in order), tuple(connections), 4, state_bits, 28
