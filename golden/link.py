@@ -10,7 +10,7 @@ from spikeloom.golden.contents import Contents
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
-PROTOCOL = 4
+PROTOCOL = 5
 """Version of docs/link.md; it changes with every change that the other side can observe."""
 
 LARGEST = 254

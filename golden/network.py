@@ -33,7 +33,7 @@ MAX_WEIGHT_BITS = 16
 Parameter = int | Integers
 """A value for all neurons of a population, or an array of shape (size,) with a value for each."""
 
-PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "subtrahend")
+PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "v_init", "subtrahend")
 """The fields of `Population` that can differ between its neurons."""
 
 
@@ -119,7 +119,7 @@ class Population(PlainIntegers):
     spiking: bool = True
     reset: Reset = Reset.VALUE
     v_reset: Parameter = 0
-    v_init: int = 0
+    v_init: Parameter = 0
     image: ImageShape | None = None
     synaptic_decay: Parameter | None = None
     leak: Integers | None = None
@@ -336,7 +336,6 @@ class Network(PlainIntegers, Summarised):
                 check_array(f"{where}: {name}", value, (population.size,), limits)
             elif value is not None or name not in ("synaptic_decay", "subtrahend"):
                 check_integer(f"{where}: {name}", value, *limits)
-        check_integer(f"{where}: v_init", population.v_init, low, high)
         if population.v_min is not None:
             check_integer(f"{where}: v_min", population.v_min, low, high)
         for name in ("inclusive", "spiking", "delayed_reset"):

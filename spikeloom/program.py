@@ -33,7 +33,7 @@ from spikeloom.plots.axes import Axes
 from spikeloom.plots.tiles import mapping
 
 FORMAT = "spikeloom program"
-VERSION = 3
+VERSION = 4
 """Version of the file; it changes with every field."""
 
 MAX_HEADER = 1 << 23

@@ -14,6 +14,7 @@ class Parameters(NamedTuple):
     retain: int = 0
     threshold: int = 0
     v_reset: int = 0
+    v_init: int = 0
     retain_synaptic: int = 0
 
 
@@ -152,7 +153,7 @@ class FullFire(Fire):
         threshold = parameters.threshold
 
         # m + 1.
-        v = population.v_init if self.first else self.states[address]
+        v = parameters.v_init if self.first else self.states[address]
         i = 0 if self.first else self.currents[address]
         total = self.buffer & 2 * self.sum_sign - 1
         total = (total ^ self.sum_sign) - self.sum_sign

@@ -35,11 +35,11 @@ class Rows(Sizes):
         if not self.neuron_parameters:
             return layout(bias, *leak)
         synaptic = [("retain_synaptic", RETAIN_BITS)] if self.synaptic_current else []
-        return layout(bias, *leak, ("retain", RETAIN_BITS), *synaptic, *self._thresholds)
+        return layout(bias, *leak, ("retain", RETAIN_BITS), *synaptic, *self._potentials)
 
     @property
-    def _thresholds(self) -> list[tuple[str, int, bool]]:
-        return [(name, self.state_bits, True) for name in ("threshold", "v_reset")]
+    def _potentials(self) -> list[tuple[str, int, bool]]:
+        return [(name, self.state_bits, True) for name in ("threshold", "v_reset", "v_init")]
 
     @property
     def population_row(self) -> Layout:
@@ -87,8 +87,7 @@ class Rows(Sizes):
             ("neuron_base", index_bits(self.neurons)),
             ("sum_base", index_bits(self.sum_words)),
             *([("retain", RETAIN_BITS)] if shared else []),
-            *(self._thresholds if shared else []),
-            ("v_init", self.state_bits, True),
+            *(self._potentials if shared else []),
             ("reset", 2),
             ("inclusive", 1),
             ("spiking", 1),

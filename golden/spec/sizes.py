@@ -94,7 +94,7 @@ class Sizes(PlainIntegers):
     fraction_bits
         Maximum shift that makes potentials finer than weights, 0..12.
     neuron_parameters
-        Decays, thresholds and reset values can differ from neuron to neuron.
+        Decays, thresholds, reset and initial values can differ from neuron to neuron.
     traces
         Potentials, and synaptic currents, can be sent to the host after every step.
     readable

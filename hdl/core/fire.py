@@ -186,6 +186,7 @@ class Fire(wiring.Component):
 
         m.submodules.update = update = NeuronUpdate(config)
         constants = bias_read.data
+        v_init = (constants if config.neuron_parameters else population).v_init
         if config.neuron_parameters:
             m.d.comb += [getattr(update, name).eq(constants[name]) for name in update.own]
             constants = data.View(constants.shape(), delayed(m, constants.as_value(), 1))
@@ -193,7 +194,7 @@ class Fire(wiring.Component):
             state_read.addr.eq(rows.read),
             bias_read.addr.eq(rows.bias),
             update.row.eq(population),
-            update.v.eq(Mux(walk.first, population.v_init, state_read.data)),
+            update.v.eq(Mux(walk.first, v_init, state_read.data)),
             update.x.eq(self._input(m, population, constants)),
             state_write.addr.eq(rows.state),
             state_write.data.eq(update.v_next),

@@ -87,9 +87,10 @@ class NeuronUpdate(wiring.Component):
 
     @property
     def own(self) -> dict[str, ShapeLike]:
-        """Names and shapes of the parameters that each neuron has for itself."""
+        """Names and shapes of the parameters that each neuron has for itself, but for `v_init`."""
         constants = struct(self.config.bias_row).members
-        return {name: shape for name, shape in constants.items() if name not in ("bias", "leak")}
+        elsewhere = ("bias", "leak", "v_init")
+        return {name: shape for name, shape in constants.items() if name not in elsewhere}
 
     @property
     def latency(self) -> int:

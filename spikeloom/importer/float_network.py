@@ -22,7 +22,7 @@ from spikeloom.importer.linear_maps import Floats, Kernel
 PerNeuron = float | Floats
 """A number that all neurons of a population share, or one for each, shape (size,)."""
 
-PER_NEURON = ("decay", "synaptic_decay", "threshold", "v_reset")
+PER_NEURON = ("decay", "synaptic_decay", "threshold", "v_reset", "v_init")
 """Parameters of a population that may differ between its neurons."""
 
 
@@ -69,7 +69,7 @@ class FloatPopulation:
         snnTorch's subtraction without delay: a potential that a reset left above the threshold is
         reset again before the comparison of the next step, and gets that back afterwards.
     v_init
-        Potential before the first step of a sample.
+        Potential before the first step of a sample; per neuron or shared.
     image
         Shape (channels, height, width) where convolutions start or end here; its product is `size`.
     synaptic_decay
@@ -93,7 +93,7 @@ class FloatPopulation:
     spiking: bool = True
     reset: Reset = Reset.VALUE
     v_reset: PerNeuron = 0.0
-    v_init: float = 0.0
+    v_init: PerNeuron = 0.0
     image: ImageShape | None = None
     synaptic_decay: PerNeuron | None = None
     leak: Floats | None = None
@@ -311,7 +311,7 @@ def _check_population(population: FloatPopulation) -> None:
                 f"{where}: {name} must be finite; that of neuron {neuron} is {values[neuron]:g}; "
                 "rescale the layers"
             )
-    for name in (*PER_NEURON, "v_init", "v_min"):
+    for name in (*PER_NEURON, "v_min"):
         value = getattr(population, name)
         if value is None:
             continue

@@ -89,7 +89,7 @@ def simulate_float(
         emitted[population.name] = np.zeros((samples, steps, population.size))
     v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
     i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
-    peaks = {p.name: abs(p.v_init) for p in firing_order}
+    peaks = {p.name: magnitude(np.asarray(p.v_init)) for p in firing_order}
     kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
     with task("running the float network", steps) as progress:
         for t in range(steps):

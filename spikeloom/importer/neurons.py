@@ -8,10 +8,9 @@ Equations, for a time step dt; k is the fraction that a time constant forgets in
     CubaLIF     i += k_syn * (w_in * I - i);   v += k_mem * (v_leak - v + r * i)
     Threshold   v = I
 
-All gains go into the weights. Time constants, thresholds and reset potentials may differ between
-neurons; a lower bound and the initial potential are those of a population. Scaling a neuron's
-potential changes no spike, so neurons with a lower bound of -v_threshold, or that start at the same
-fraction of it, are scaled until their thresholds are the same.
+All gains go into the weights. Time constants, thresholds, reset and initial potentials may differ
+between neurons; a lower bound is that of a population. Scaling a neuron's potential changes no
+spike, so neurons with a lower bound of -v_threshold are scaled until their thresholds are the same.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ from spikeloom.golden.spec import Reset
 from spikeloom.importer.dialect import SPIKING
 from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
-from spikeloom.importer.linear_maps import Floats, same
+from spikeloom.importer.linear_maps import Floats
 from spikeloom.importer.node import SPREAD, Node, Shape
 from spikeloom.importer.origins import check_origin, wrote
 
@@ -126,12 +125,12 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
     """The same with initial potential, threshold and reset, where the node has them."""
     v_init = v_leak if v_leak.any() and node.option("start") == "leak" else np.zeros(1)
     if node.kind in ("I", "LI", "CubaLI"):
-        population = dataclasses.replace(neurons.population, v_init=_start(node, v_init))
+        population = dataclasses.replace(neurons.population, v_init=node.per_neuron(v_init))
         return Neurons(population, neurons.gain)
     thresholds = node.each("v_threshold", shape, infinite=True)
     low, threshold = float(thresholds.min()), float(thresholds.max())
     if low == np.inf:  # a neuron that never spikes
-        population = dataclasses.replace(neurons.population, v_init=_start(node, v_init))
+        population = dataclasses.replace(neurons.population, v_init=node.per_neuron(v_init))
         return Neurons(population, neurons.gain)
     if low <= 0 or threshold == np.inf:
         node.refuse(
@@ -144,7 +143,7 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
             f"({low:g}..{threshold:g}); check the array"
         )
     scale = np.ones(thresholds.size)
-    if _scaled(node, thresholds, v_init):
+    if node.dialect.lower_bound(node.kind) is True:
         scale = threshold / thresholds
         thresholds = np.full(thresholds.size, threshold)
     reset, v_reset, ignored = _reset(node, shape)
@@ -158,22 +157,11 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         inclusive=node.option("compare") == ">=",
         reset=reset,
         v_reset=node.per_neuron(v_reset * scale),
-        v_init=_start(node, v_init * scale),
+        v_init=node.per_neuron(v_init * scale),
         v_min=_lower_bound(node, threshold),
         max_spikes=node.option("max_spikes"),
     )
     return Neurons(population, neurons.gain * scale, ignored)
-
-
-def _start(node: Node, v_init: Floats) -> float:
-    """The initial potential that all neurons have."""
-    if not same(v_init, v_init[:1]):
-        node.refuse(
-            f"v_leak differs between neurons ({v_init.min():g}..{v_init.max():g}), potentials "
-            "start there, and a population has one initial potential; pass start='zero' (--option "
-            "start=zero), or use one node per value"
-        )
-    return float(v_init[0])
 
 
 def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
@@ -189,14 +177,6 @@ def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
             'import with reset="value"'
         )
     return RESETS[name], np.zeros(1), True
-
-
-def _scaled(node: Node, thresholds: Floats, v_init: Floats) -> bool:
-    """Whether a neuron's potential is in units of its threshold, so that all start alike."""
-    if node.dialect.lower_bound(node.kind) is True:
-        return True
-    fractions = v_init / thresholds
-    return not same(v_init, v_init[:1]) and same(fractions, fractions[:1])
 
 
 def _lower_bound(node: Node, threshold: float) -> float | None:

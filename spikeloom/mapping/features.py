@@ -90,3 +90,4 @@ def _read(population: Population) -> Iterator[str]:
             yield "v_reset"
         elif population.reset is not Reset.NONE:
             yield "subtrahend"
+    yield "v_init"

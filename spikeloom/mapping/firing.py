@@ -97,7 +97,6 @@ def firing_rows(
 def _update(population: Population, config: FabricConfig) -> dict[str, int]:
     """The parameters of its neurons' update, in the fields that the fabric was built with."""
     row: dict[str, int] = {
-        "v_init": population.v_init,
         "reset": population.reset,
         "inclusive": population.inclusive,
         "spiking": population.spiking,
@@ -128,6 +127,7 @@ def _parameters(population: Population, config: FabricConfig) -> dict[str, Param
         "retain": DECAY_ONE - population.decay,
         "threshold": population.threshold,
         "v_reset": population.subtracted if subtracts else population.v_reset,
+        "v_init": population.v_init,
     }
     if config.synaptic_current and population.synaptic_decay is not None:
         parameters["retain_synaptic"] = DECAY_ONE - population.synaptic_decay

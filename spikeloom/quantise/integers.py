@@ -232,7 +232,7 @@ def _population(
         spiking=population.spiking,
         reset=population.reset,
         v_reset=_each(lambda value: rounded(value, "v_reset"), population.v_reset),
-        v_init=rounded(population.v_init, "v_init"),
+        v_init=_each(lambda value: rounded(value, "v_init"), population.v_init),
         image=population.image,
         synaptic_decay=synaptic,
         leak=None if population.leak is None else array("leak", state_bits),

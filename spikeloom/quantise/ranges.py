@@ -60,7 +60,7 @@ def potentials(population: FloatPopulation) -> list[float]:
     named = [
         magnitude(np.asarray(population.threshold)),
         magnitude(np.asarray(population.v_reset)),
-        population.v_init,
+        magnitude(np.asarray(population.v_init)),
     ]
     if population.v_min is not None:
         named.append(population.v_min)
@@ -88,7 +88,7 @@ def exact_numbers(population: FloatPopulation) -> Floats:
     A threshold belongs to them only where a reset subtracts it: comparing an integer with it is the
     same as comparing with it rounded.
     """
-    numbers = [population.bias, np.array([population.v_init])]
+    numbers = [population.bias, np.atleast_1d(population.v_init)]
     if population.leak is not None:
         numbers.append(population.leak)
     if population.v_min is not None:

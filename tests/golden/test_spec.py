@@ -369,7 +369,7 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
 
 @given(configs())
 def test_parameters_are_in_the_population_row_or_in_the_bias_row(config: FabricConfig) -> None:
-    names = {"retain", "threshold", "v_reset"}
+    names = {"retain", "threshold", "v_reset", "v_init"}
     if config.synaptic_current:
         names.add("retain_synaptic")
     own, shared = (
@@ -396,7 +396,7 @@ def test_order_of_the_optional_fields() -> None:
     config = FabricConfig(
         synaptic_current=True, max_spikes=3, fraction_bits=5, neuron_parameters=True, traces=True
     )
-    biases = ["bias", "leak", "retain", "retain_synaptic", "threshold", "v_reset"]
+    biases = ["bias", "leak", "retain", "retain_synaptic", "threshold", "v_reset", "v_init"]
     assert [field.name for field in config.bias_row.fields] == biases
     row = [field.name for field in config.population_row.fields]
     assert row[row.index("max_spikes") :][:3] == ["max_spikes", "fraction", "number"]

@@ -313,8 +313,8 @@ FAULTS = {
     "the initial potential is forgotten": Fault(
         rtl=(
             "core/fire",
-            "Mux(walk.first, population.v_init, state_read.data)",
-            "Mux(walk.first & ~BAD, population.v_init, state_read.data)",
+            "Mux(walk.first, v_init, state_read.data)",
+            "Mux(walk.first & ~BAD, v_init, state_read.data)",
         ),
         golden=(
             "cycle/fire",

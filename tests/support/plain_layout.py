@@ -177,7 +177,6 @@ class PlainLayout:
                 "neurons": population.size,
                 "neuron_base": self.groups * self.lanes,
                 "sum_base": self.groups * self.slots,
-                "v_init": population.v_init,
                 "reset": population.reset,
                 "inclusive": population.inclusive,
                 "spiking": population.spiking,
@@ -212,6 +211,7 @@ class PlainLayout:
             "retain_synaptic": 0 if synaptic_decay is None else DECAY_ONE - synaptic_decay,
             "threshold": population.threshold,
             "v_reset": subtrahend if subtracts else population.v_reset,
+            "v_init": population.v_init,
         }
         return {name: np.broadcast_to(v, population.size) for name, v in columns.items()}
 

@@ -125,6 +125,7 @@ def _population(
         options["v_min"] = draw(state)
     options["decay"] = draw(decay)
     options["v_reset"] = draw(state)
+    options["v_init"] = draw(state)
     options["reset"] = draw(st.sampled_from(PLAIN_RESETS))
     burst = draw(st.sampled_from([n for n in SPIKES_PER_STEP if n <= config.max_spikes]))
     if burst > 1:
@@ -146,7 +147,6 @@ def _population(
         phase=phase,
         inclusive=draw(st.booleans()),
         spiking=draw(st.integers(0, 4)) > 0,
-        v_init=draw(state),
         fraction_bits=draw(st.integers(0, config.fraction_bits)),
         **options,
     )

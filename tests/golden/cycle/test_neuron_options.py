@@ -102,6 +102,18 @@ def test_neurons_have_decays_thresholds_and_reset_values_of_their_own() -> None:
     assert [value for _, address, value in writes if address == 1] == [6, 4, 8]
 
 
+def test_neurons_have_initial_potentials_of_their_own() -> None:
+    parameters = {"bias": 1, "retain": DECAY_ONE, "threshold": 100}
+    biases = [parameters | {"v_init": v_init} for v_init in (-3, 20, 1 << 14)]
+    row = {"neurons": 3, "spiking": 1}
+    marks = [mark(OWN, first=1), mark(OWN), mark(OWN, first=1)]
+    writes = written(OWN, play(image(OWN, biases=biases, populations=[row]), marks, 90), "state")
+    # In the first step of a sample they take the place of the state; the third neuron spikes.
+    assert [value for _, address, value in writes if address == 0] == [-2, -1, -2]
+    assert [value for _, address, value in writes if address == 1] == [21, 22, 21]
+    assert [value for _, address, value in writes if address == 2] == [0, 1, 0]
+
+
 def test_neurons_have_synaptic_decays_of_their_own() -> None:
     config = dataclasses.replace(OWN, synaptic_current=True, max_spikes=3)
     parameters = {"bias": 20, "leak": 1, "retain": DECAY_ONE}
@@ -130,7 +142,8 @@ def test_neurons_of_an_image_share_the_parameters_of_their_channel() -> None:
     values = {address: value for _, address, value in written(config, probes, "state")}
     # Channels 0 and 1 at both positions, then channel 2, a group each.
     assert values == {0: 7, 1: 1, 2: 7, 3: 1, 4: 9, 6: 9}
-    late = image(config, biases=biases, populations=[row | {"delayed": 1, "v_init": 1}])
+    started = [bias | {"v_init": 1} for bias in biases]
+    late = image(config, biases=started, populations=[row | {"delayed": 1}])
     writes = written(config, play(late, [mark(config, first=1)], 60), "state")
     assert {address: value for _, address, value in writes} == {0: 7, 1: 1, 2: 7, 3: 1, 4: 9, 6: 9}
 

@@ -71,7 +71,7 @@ def plain_run(
     steps = len(next(iter(counts.values())))
     sent = {node.name: counts[node.name].astype(np.int64) for node in net.inputs}
     sent |= {p.name: np.zeros((steps, p.size), np.int64) for p in net.populations}
-    v = {p.name: [p.v_init] * p.size for p in net.populations}
+    v = {p.name: [p.shared("v_init")] * p.size for p in net.populations}
     i = {p.name: [0] * p.size for p in net.populations}
     matrices: list[tuple[Values, Values]] = []
     for c in net.connections:

@@ -89,6 +89,14 @@ def test_every_sample_begins_at_v_init() -> None:
     assert run.states["a"].tolist() == [[3], [3]]
 
 
+def test_neurons_begin_at_initial_potentials_of_their_own() -> None:
+    population = Population("a", 3, np.array([1, 1, 1]), threshold=9, v_init=np.array([-7, 0, 9]))
+    net = Network((Input("in", 1),), (population,), ())
+    run = simulate(net, np.zeros((2, 2, 1), np.int64))
+    assert run.spikes["a"].tolist() == [[[False, False, True], [False] * 3]] * 2
+    assert run.states["a"].tolist() == [[-5, 2, 1]] * 2
+
+
 def test_a_leaky_integrator_has_states_and_no_spikes() -> None:
     # Half is kept: 100, 150, 175.
     run = simulate(chain(100, decay=2048, spiking=False), events(1, 1, 1))
@@ -323,7 +331,7 @@ def naive(net: Network, counts: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     steps = len(next(iter(counts.values())))
     sent = {node.name: [list(map(int, row)) for row in counts[node.name]] for node in net.inputs}
     sent |= {p.name: [[0] * p.size for _ in range(steps)] for p in net.populations}
-    v = {p.name: [p.v_init] * p.size for p in net.populations}
+    v = {p.name: [p.shared("v_init")] * p.size for p in net.populations}
     top = 2 ** (net.state_bits - 1)
     operations = 0
     for t in range(steps):

@@ -17,7 +17,6 @@ from spikeloom.importer.float_network import (
     FloatConnection,
     FloatConvolution,
     FloatNetwork,
-    FloatPopulation,
     Floats,
 )
 from spikeloom.importer.float_simulation import simulate_float
@@ -319,16 +318,20 @@ def test_threshold_has_no_memory(compare: Any) -> None:
     assert np.array_equal(simulate_float(network, events).spikes["n1"][0], expected)
 
 
+@pytest.mark.parametrize("start", ["zero", "leak"])
 @pytest.mark.parametrize("clamp", [False, -0.4, True])
-def test_each_neuron_has_parameters_of_its_own(clamp: Any) -> None:
+def test_each_neuron_has_parameters_of_its_own(clamp: Any, start: Any) -> None:
     rng = np.random.default_rng(10)
     weight, thresholds = 2 * rng.random((3, 4)), np.array([0.5, 1.0, 3.0])
     resets = np.array([0.3, -0.25, -0.75])
     values = {"v_leak": rng.normal(size=3), "v_reset": resets, "tau": [5.0, 3.0, 4.0], "r": 5.0}
     node = make(nir.LIF, 3, v_threshold=thresholds, **values)
-    network = load_nir(chain(nir.Linear(weight), node, size=4, out=3), dt=1.0, clamp=clamp)
+    options: dict[str, Any] = {"dt": 1.0, "clamp": clamp, "start": start}
+    network = load_nir(chain(nir.Linear(weight), node, size=4, out=3), **options)
     [population] = network.populations
     assert np.allclose(population.decay, [1 / 5, 1 / 3, 1 / 4])
+    scale = 3 / thresholds if clamp is True else 1.0
+    assert np.allclose(population.v_init, values["v_leak"] * scale if start == "leak" else 0.0)
     if clamp is True:  # one lower bound for all: potentials in units of the threshold
         assert (population.threshold, population.v_min) == (3.0, -3.0)
         assert np.allclose(population.v_reset, resets * 3 / thresholds)
@@ -341,27 +344,9 @@ def test_each_neuron_has_parameters_of_its_own(clamp: Any) -> None:
     for n in range(3):
         alone = make(nir.LIF, **{k: np.broadcast_to(v, 3)[n] for k, v in vars_of(node).items()})
         source = chain(nir.Linear(weight[n : n + 1]), alone, size=4)
-        single = load_nir(source, dt=1.0, clamp=clamp)
+        single = load_nir(source, **options)
         assert np.array_equal(simulate_float(single, events).spikes["n1"][0, :, 0], spikes[:, n])
     assert spikes.any(axis=0).sum() > 1
-
-
-def test_one_initial_potential_for_all_neurons_or_in_units_of_the_threshold() -> None:
-    thresholds = np.array([0.5, 1.0, 3.0])
-
-    def load(v_leak: Any) -> FloatPopulation:
-        node = make(nir.LIF, 3, v_threshold=thresholds, v_leak=v_leak)
-        source = chain(nir.Linear(np.ones((3, 4))), node, size=4, out=3)
-        return load_nir(source, dt=1.0, start="leak").populations[0]
-
-    population = load(0.1)
-    assert population.v_init == 0.1
-    assert np.array_equal(population.threshold, thresholds)
-    population = load(0.2 * thresholds)
-    assert population.v_init == pytest.approx(0.6)
-    assert population.threshold == 3.0
-    with pytest.raises(SpikeloomError, match="v_leak differs between neurons"):
-        load([0.1, 0.2, 0.3])
 
 
 def vars_of(node: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def differing(**changed: object) -> FloatPopulation:
         decay=np.array([0.0, 0.1, 0.25, 0.5, 1.0, 0.01]),
         threshold=np.array([1.0, 0.5, 2.0, 1.25, 0.75, 1.0]),
         v_reset=np.array([0.0, -0.1, 0.2, 0.0, 0.3, -0.5]),
+        v_init=np.array([0.3, 0.0, 1.5, -0.2, 0.9, 0.0]),
     )
     return dataclasses.replace(population, **changed)
 
@@ -60,11 +61,12 @@ def test_each_neuron_has_the_integers_of_a_population_of_its_own() -> None:
             decay=float(population.decay[n]),  # type: ignore[index]
             threshold=float(population.threshold[n]),  # type: ignore[index]
             v_reset=float(population.v_reset[n]),  # type: ignore[index]
+            v_init=float(population.v_init[n]),  # type: ignore[index]
         )
         [single] = quantise(network_of(alone, weights[:, [n]]))[0].populations
-        for name in ("decay", "threshold", "v_reset"):
+        for name in ("decay", "threshold", "v_reset", "v_init"):
             assert getattr(integer, name)[n] == getattr(single, name)
-    assert row.per_neuron == ("decay", "threshold", "v_reset")
+    assert row.per_neuron == ("decay", "threshold", "v_reset", "v_init")
     assert row.threshold == 0.5
     # The neuron whose leak is least accurate: that with the slowest.
     assert (row.decay, row.decay_integer) == (0.01, 41)
@@ -81,6 +83,7 @@ def test_spikes_are_those_of_the_float_network(reset: Reset, synaptic: bool) -> 
             decay=np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0]),
             threshold=np.array([100.0, 50, 80, 120, 60, 90]),
             v_reset=np.array([0.0, -10, 5, 0, -3, 1]),
+            v_init=np.array([0.0, 99, -40, 70, 1, 100]),
             synaptic_decay=np.array([1.0, 0, 1, 1, 1, 0]) if synaptic else None,
             reset=reset,
         ),
@@ -101,7 +104,7 @@ def test_subtraction_that_is_restored(per_neuron: bool) -> None:
     weights[0, 0] = 127.0
     threshold = np.array([100.0, 50, 80, 120, 60, 90]) if per_neuron else 60.0
     net = network_of(
-        differing(decay=0.0, threshold=threshold, v_reset=0.0, reset=Reset.RESTORE),
+        differing(decay=0.0, threshold=threshold, v_reset=0.0, v_init=9.0, reset=Reset.RESTORE),
         weights,
     )
     network, _ = quantise(net, state_bits=24)
@@ -119,10 +122,13 @@ def test_integers_that_are_all_the_same_are_shared() -> None:
         decay=0.1 + 1e-6 * np.arange(SIZE),
         threshold=1.0 + 1e-6 * np.arange(SIZE),
         v_reset=1e-6 * np.arange(SIZE),
+        v_init=1e-6 * np.arange(SIZE),
     )
     network, report = quantise(network_of(population, RNG.normal(0.1, 0.4, (10, SIZE))))
     [population] = network.populations
-    assert all(isinstance(getattr(population, n), int) for n in ("decay", "threshold", "v_reset"))
+    assert all(
+        isinstance(getattr(population, n), int) for n in ("decay", "threshold", "v_reset", "v_init")
+    )
     assert report.populations[0].per_neuron == ()
 
 
@@ -131,7 +137,7 @@ def test_several_spikes_in_a_step_subtract_the_threshold_of_their_neuron() -> No
     weights[0, 0] = 127.0
     thresholds = np.array([30.0, 25, 20, 40, 60, 17])
     population = differing(
-        decay=0.0, threshold=thresholds, v_reset=0.0, reset=Reset.SUBTRACT, max_spikes=7
+        decay=0.0, threshold=thresholds, v_reset=0.0, v_init=9.0, reset=Reset.SUBTRACT, max_spikes=7
     )
     net = network_of(population, weights)
     network, report = quantise(net, state_bits=24)
@@ -149,7 +155,7 @@ def test_several_spikes_in_a_step_subtract_the_threshold_of_their_neuron() -> No
 
 
 def vars_of(population: FloatPopulation, threshold: np.ndarray) -> dict[str, object]:
-    names = ("decay", "v_reset", "reset", "max_spikes")
+    names = ("decay", "v_reset", "v_init", "reset", "max_spikes")
     return {name: getattr(population, name) for name in names} | {"threshold": threshold}
 
 
@@ -168,7 +174,7 @@ def image_network(thresholds: np.ndarray) -> FloatNetwork:
 
 
 def dense_network(**changed: object) -> FloatNetwork:
-    defaults = {"decay": 0.1, "v_reset": 0.0, "bias": np.full(SIZE, 0.01)}
+    defaults = {"decay": 0.1, "v_reset": 0.0, "v_init": 0.0, "bias": np.full(SIZE, 0.01)}
     population = differing(**(defaults | changed))
     return network_of(population, np.random.default_rng(6).normal(0.1, 0.4, (10, SIZE)))
 
@@ -203,6 +209,7 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
         (dense_network(threshold=1.0, v_reset=np.linspace(0, 0.5, SIZE)), "v_reset"),
         (dense_network(v_reset=0.25), "threshold"),
         (dense_network(v_init=0.25), "threshold"),
+        (dense_network(threshold=1.0, v_init=np.linspace(0, 0.5, SIZE)), "v_init"),
         (dense_network(v_min=-0.5), "threshold"),
         (image_network(np.linspace(0.5, 1, 18)), "threshold and subtrahend"),
     ],
