@@ -5,6 +5,8 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from spikeloom.golden.contents import Contents
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
@@ -99,6 +101,16 @@ class TileImage:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Packed `rows` of the memory `target` of `tile`, from row `address` on."""
+
+    tile: int
+    target: LoadTarget
+    address: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class MemoryImage:
     """The contents of all memories of a fabric.
 
@@ -122,18 +134,35 @@ class MemoryImage:
     entries: tuple[Entry, ...]
     senders: tuple[Sender, ...]
 
-    def load_words(self) -> Iterator[int]:
-        """Payloads for the load port (`config.load`) that write the whole image.
+    def load_words(self, held: "MemoryImage | None" = None) -> Iterator[int]:
+        """Payloads for the load port (`config.load`) that write the image.
 
         Rows that the image does not have keep their contents: load into a fabric whose memories are
         0, or over an image with no more rows.
+
+        Parameters
+        ----------
+        held
+            What the fabric holds, of equal size: only what differs is written.
         """
         pack = self.config.load.pack
+        for piece in self.rows(held):
+            fields = {"tile": piece.tile, "target": piece.target}
+            for address, data in enumerate(piece.rows, piece.address):
+                yield pack({**fields, "address": address, "data": data})
+        if held is None or held.control != self.control:
+            yield pack({"target": LoadTarget.CONTROL, "data": self.control})
+
+    def rows(self, held: "MemoryImage | None" = None) -> Iterator[Rows]:
+        """The rows of every table; with `held`, those that differ from it."""
         for number, tile in enumerate(self.tiles):
+            before = held.tiles[number].tables if held else {}
             for target, rows in tile.tables.items():
-                for address, data in enumerate(rows):
-                    yield pack({"tile": number, "target": target, "address": address, "data": data})
-        yield pack({"target": LoadTarget.CONTROL, "data": self.control})
+                if target not in before:
+                    yield Rows(number, target, 0, rows)
+                    continue
+                for start, stop in _different(before[target], rows):
+                    yield Rows(number, target, start, rows[start:stop])
 
     def with_traces(self, names: Collection[str]) -> "MemoryImage":
         """The image with `trace` set in the population rows of these populations, if any.
@@ -204,3 +233,13 @@ class MemoryImage:
             ),
             self.control,
         )
+
+
+def _different(before: tuple[int, ...], after: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """The runs of rows that differ, each from its first row to the row after its last."""
+    if before is after:
+        return
+    changed = np.flatnonzero([old != new for old, new in zip(before, after, strict=True)])
+    if changed.size:
+        for run in np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1):
+            yield int(run[0]), int(run[-1]) + 1

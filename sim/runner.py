@@ -3,10 +3,12 @@
 The compiled model is called with arrays and runs millions of clocks a call, without Python's lock.
 """
 
+import copy
 import ctypes
 import os
+import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, Layout, ReadTarget
 from spikeloom.sim.verilator import build
 from spikeloom.sim.verilog import emit
 
@@ -115,13 +117,22 @@ class Simulation:
         self.close()
         self._create()
 
+    def copy(self) -> "Simulation":
+        """A simulation of its own, in the same state."""
+        other = copy.copy(self)
+        other._own(self.compiled.spikeloom_copy(self.handle))
+        return other
+
     def close(self) -> None:
         """Free the model. Only `reset` may follow."""
         self._finalizer()
 
     def _create(self) -> None:
-        self._model: int = self.compiled.spikeloom_create()
-        self._finalizer = weakref.finalize(self, self.compiled.spikeloom_destroy, self._model)
+        self._own(self.compiled.spikeloom_create())
+
+    def _own(self, model: int) -> None:
+        self._model = model
+        self._finalizer = weakref.finalize(self, self.compiled.spikeloom_destroy, model)
 
     def __enter__(self) -> "Simulation":
         return self
@@ -134,12 +145,58 @@ class Simulation:
     ) -> None:
         self.close()
 
-    def load(self, image: MemoryImage) -> None:
+    def load(self, image: MemoryImage, held: MemoryImage | None = None) -> None:
         """Write `image` through the load port, one word per clock.
 
-        Raises `SpikeloomError` if it was made for another fabric.
+        Parameters
+        ----------
+        held
+            What the fabric holds: only rows that differ are written.
+
+        Raises
+        ------
+        SpikeloomError
+            The image was made for another fabric.
         """
-        self._load(_load_words(self.config, image))
+        if image.config != self.config:
+            raise SpikeloomError(
+                "the image was made for another FabricConfig; map the network to this one"
+            )
+        words = _port_words(self.config.load, image.load_words(held))
+        # Words have arrived when a run begins, so that it counts no clock of loading.
+        depth = self.config.tree_depth
+        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words), depth)
+
+    def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
+        """Rows of a memory, through the read port, packed as in `FabricConfig.readable_memories`.
+
+        The fabric must be at rest.
+
+        Raises
+        ------
+        SpikeloomError
+            The fabric was built without a read port.
+        """
+        config = self.config
+        if not config.readable:
+            raise SpikeloomError(
+                "the memories of this fabric cannot be read; compile with "
+                'fabric={"readable": True}, on the command line --set readable=true'
+            )
+        size = -(-config.readable_memories[target].row.width // 8)
+        words = _port_words(
+            config.read,
+            (
+                config.read.pack({"tile": tile, "target": target, "address": row, "byte": byte})
+                for row in range(address, address + rows)
+                for byte in range(size)
+            ),
+        )
+        data = np.zeros(len(words), np.uint8)
+        self.compiled.spikeloom_read(
+            self.handle, words.ctypes.data, len(words), config.read_clocks, data.ctypes.data
+        )
+        return [int.from_bytes(row.tobytes(), "little") for row in data.reshape(rows, size)]
 
     def run(self, words: Words, *, patience: int = PATIENCE) -> tuple[Words, Words]:
         """Play `words` into `host_in` as fast as the fabric accepts them, until it has run them.
@@ -179,11 +236,6 @@ class Simulation:
             raise ValueError("the simulation is closed")
         return self._model
 
-    def _load(self, words: NDArray[np.uint32]) -> None:
-        # Words have arrived when a run begins, so that it counts no clock of loading.
-        depth = self.config.tree_depth
-        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words), depth)
-
     def _run(self, words: Words, patience: int, until: int | None) -> tuple[Words, Words]:
         """`run`, but for at most `until` clocks."""
         words = np.ascontiguousarray(words, np.uint64)
@@ -214,24 +266,21 @@ class Simulation:
 
 
 def run_batch(
-    config: FabricConfig,
-    image: MemoryImage,
+    loaded: Simulation,
     chunks: Sequence[Words],
     *,
     workers: int | None = None,
-    verilog: str | None = None,
     patience: int = PATIENCE,
     progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
-    """Run each chunk on a fabric of its own, fresh from reset and loaded with `image`.
+    """Run each chunk on a fabric of its own, a copy of a loaded one.
 
-    So results do not depend on the number of workers. Loading takes one clock per row and chunk, so
-    chunks should have many samples.
+    So results do not depend on the number of workers.
 
     Parameters
     ----------
-    config, verilog
-        See `Simulation`.
+    loaded
+        A fabric that was loaded and has run nothing; it stays as it is.
     patience
         See `Simulation.run`.
     chunks
@@ -245,17 +294,16 @@ def run_batch(
     -------
     The results in the order of `chunks`.
     """
-    words = _load_words(config, image)
-    with Simulation(config, verilog=verilog):
-        pass  # build once, before all workers need it
+    wrap = 1 << loaded.config.counter_bits
+    one_at_a_time = threading.Lock()
 
     def play(chunk: Words) -> Result:
-        with Simulation(config, verilog=verilog) as simulation:
-            simulation._load(words)
+        with one_at_a_time:
+            simulation = loaded.copy()
+        with simulation:
             before = simulation.counters()
             clocks, packets = simulation.run(chunk, patience=patience)
             after = simulation.counters()
-        wrap = 1 << config.counter_bits
         return Result(
             clocks, packets, {name: (after[name] - before[name]) % wrap for name in after}
         )
@@ -316,14 +364,10 @@ def waveform(
         simulation._run(words, _FOREVER, stop_clock)
 
 
-def _load_words(config: FabricConfig, image: MemoryImage) -> NDArray[np.uint32]:
-    """The words of the load port, each as a row of 32-bit words, lowest first."""
-    if image.config != config:
-        raise SpikeloomError(
-            "the image was made for another FabricConfig; map the network to this one"
-        )
-    size = -(-config.load.width // 32)
-    data = b"".join(word.to_bytes(4 * size, "little") for word in image.load_words())
+def _port_words(layout: Layout, words: Iterable[int]) -> NDArray[np.uint32]:
+    """Payloads of a port, each as a row of 32-bit words, lowest first."""
+    size = -(-layout.width // 32)
+    data = b"".join(word.to_bytes(4 * size, "little") for word in words)
     return np.frombuffer(data, "<u4").reshape(-1, size)
 
 
@@ -336,9 +380,14 @@ def _open(path: Path) -> Any:
     library.spikeloom_destroy.argtypes = [pointer]
     library.spikeloom_load.restype = None
     library.spikeloom_load.argtypes = [pointer, pointer, count, count]
+    library.spikeloom_copy.restype = pointer
+    library.spikeloom_copy.argtypes = [pointer]
     library.spikeloom_counters.restype = None
     library.spikeloom_counters.argtypes = [pointer, pointer]
     library.spikeloom_run.argtypes = [pointer, ctypes.POINTER(_Run)]
+    if hasattr(library, "spikeloom_read"):
+        library.spikeloom_read.restype = None
+        library.spikeloom_read.argtypes = [pointer, pointer, count, count, pointer]
     if hasattr(library, "spikeloom_trace"):
         library.spikeloom_trace.restype = None
         library.spikeloom_trace.argtypes = [pointer, ctypes.c_char_p, count, count]

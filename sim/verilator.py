@@ -33,17 +33,17 @@ _LARGE = 1 << 19
 four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
 
 # Constant `rst` and `host_out__ready` reduce the logic to evaluate, above all because `rst` reaches
-# every register. A model starts with its reset values.
+# every register. A model starts with its reset values; one in which memories were loaded is copied.
 _WRAPPER = """
 module simulation(
   input clk,
   input host_in__valid, input [{host_in}:0] host_in__payload, output host_in__ready,
   output host_out__valid, output [{host_out}:0] host_out__payload,
-  input load__valid, input [{load}:0] load__payload,
+  input load__valid, input [{load}:0] load__payload,{read_ports}
   output [{counters}:0] counters
 );
   {top} fabric(
-    .clk(clk), .rst(1'b0),{read}
+    .clk(clk), .rst(1'b0),{read_connected}
     .host_in__valid(host_in__valid), .host_in__payload(host_in__payload),
     .host_in__ready(host_in__ready),
     .host_out__valid(host_out__valid), .host_out__payload(host_out__payload),
@@ -54,7 +54,9 @@ module simulation(
 endmodule
 """
 
-_READ = "\n    .read__active(1'b0), .read__word('0), .read__data(),"
+_READ_PORTS = "\n  input read__active, input [{read}:0] read__word, output [7:0] read__data,"
+_READ_CONNECTED = """
+    .read__active(read__active), .read__word(read__word), .read__data(read__data),"""
 
 # Only these ports are visible to cocotb, so that the model can still be optimised.
 _PORTS = {
@@ -80,8 +82,9 @@ class _Model:
 def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str = "") -> Path:
     """The shared library of a fabric with the harness, cached.
 
-    The C interface is that of `model.cpp`, `load.cpp` and `harness.cpp`. All other symbols are
-    hidden, so that one process can load many libraries.
+    The C interface is that of `model.cpp`, `copy.cpp`, `load.cpp`, `harness.cpp` and, if the fabric
+    is readable, `read.cpp`. All other symbols are hidden, so that one process can load many
+    libraries.
 
     Parameters
     ----------
@@ -103,10 +106,18 @@ def build(config: FabricConfig, verilog: str, *, trace: bool = False, extra: str
         name: getattr(config, name).width - 1
         for name in ("host_in", "host_out", "load", "counters")
     }
-    text = verilog + _WRAPPER.format(top=TOP, read=_READ if config.readable else "", **ports)
-    driver = _text("load.cpp") + _text("harness.cpp") + extra
+    parts = ["copy.cpp", "load.cpp", "harness.cpp"]
+    ports_of_reading = connected = ""
+    if config.readable:
+        parts.append("read.cpp")
+        ports_of_reading = _READ_PORTS.format(read=config.read.width - 1)
+        connected = _READ_CONNECTED
+    text = verilog + _WRAPPER.format(
+        top=TOP, read_ports=ports_of_reading, read_connected=connected, **ports
+    )
+    driver = "".join(map(_text, parts)) + extra
     what = f"{config.columns} x {config.rows} tiles of {config.lanes} lanes"
-    return build_library(text, "simulation", driver, trace=trace, what=what)
+    return build_library(text, "simulation", driver, trace=trace, copies=True, what=what)
 
 
 def build_library(
@@ -115,6 +126,7 @@ def build_library(
     driver: str,
     *,
     trace: bool = False,
+    copies: bool = False,
     waivers: Sequence[str] = (),
     what: str = "a simulation",
 ) -> Path:
@@ -130,6 +142,8 @@ def build_library(
         C++ to append to `model.cpp`.
     trace
         Able to write waveforms; slower.
+    copies
+        Models can be copied with `copy.cpp`.
     waivers
         More options of Verilator, for third-party Verilog.
     what
@@ -142,9 +156,9 @@ def build_library(
     """
     model = _Model(
         {"fabric.v": verilog},
-        ["--prefix", "Vfabric", "--top-module", top, *waivers],
+        ["--prefix", "Vfabric", "--top-module", top, *(["--savable"] if copies else []), *waivers],
         _text("model.cpp") + driver,
-        ["verilated", "verilated_threads"],
+        ["verilated", "verilated_threads", *(["verilated_save"] if copies else [])],
         ["-fvisibility=hidden"],
         ["-shared", "-pthread"],
         LIBRARY,

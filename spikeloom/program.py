@@ -1,11 +1,13 @@
 """Programs: an integer network and the fabric it is compiled for, in one file of plain data."""
 
+import copy
 import dataclasses
 import functools
 import hashlib
 import json
 import operator
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from spikeloom.bounded import read_arrays
 from spikeloom.files import write_arrays
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Integers
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import (
     PARAMETERS,
@@ -29,6 +32,7 @@ from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.summary import Summarised, Summary
 from spikeloom.mapping.plan import Plan, plan
+from spikeloom.mapping.weights import with_weights
 from spikeloom.plots.axes import Axes
 from spikeloom.plots.tiles import mapping
 
@@ -115,6 +119,26 @@ class Program(Summarised):
         """SHA-256 of everything that determines the program's results."""
         header, arrays = self._contents()
         return _digest(header, arrays)
+
+    def with_weights(self, weights: Mapping[int, Integers]) -> "Program":
+        """The same program with other weights in the connections of these numbers.
+
+        It is not mapped again: its memory image differs from this one in those weights alone.
+
+        Raises
+        ------
+        SpikeloomError
+            The weights have a wrong shape or type, are out of range, or could overflow a sum.
+        """
+        connections = list(self.network.connections)
+        for number, array in weights.items():
+            connections[number] = dataclasses.replace(connections[number], weights=array)
+        network = dataclasses.replace(self.network, connections=tuple(connections))
+        program = copy.copy(self)
+        # Made anew it would be mapped, which depends on everything but the weights.
+        vars(program).pop("digest", None)
+        vars(program).update(network=network, plan=with_weights(self.network, self.plan, network))
+        return program
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program atomically.

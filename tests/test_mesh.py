@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 import pytest
+from loaded_fabric import loaded
 from locking import one_at_a_time
 
 from spikeloom.golden.convolution import Convolution
@@ -183,7 +184,7 @@ def test_the_rtl_is_the_model_in_every_clock_count_and_packet(
         net = network(schedule)
         image = mapped(net, config)
         words = np.concatenate(host_words(image, check_inputs(net, events())))
-        (result,) = run_batch(config, image, [words], workers=1)
+        (result,) = run_batch(loaded(image), [words], workers=1)
         check_packets(image, result.clocks, result.packets, simulate(net, events()))
         model = CycleModel(config)
         model.load(image)
@@ -218,7 +219,7 @@ def test_a_packet_without_a_route_is_counted_where_it_is_dropped() -> None:
     lost = config.host_in.pack({"route": free})
     excess = {"route": inputs[0].route, "connection": inputs[0].connection, "index": 63}
     words = [lost, config.host_in.pack(excess), lost, config.host_in.pack({"step": 1, "first": 1})]
-    (result,) = run_batch(config, image, [np.array(words, np.uint64)], workers=1)
+    (result,) = run_batch(loaded(image), [np.array(words, np.uint64)], workers=1)
     model = CycleModel(config)
     model.load(image)
     assert list(zip(result.clocks.tolist(), result.packets.tolist(), strict=True)) == model.run(
@@ -326,7 +327,7 @@ def test_images_give_the_same_spikes_on_every_mesh(shape: tuple[int, int], lanes
 def test_images_on_a_mesh_in_rtl() -> None:
     image, words, model, _ = run_images(2, 1, 8)
     with one_at_a_time("mesh-images"):
-        (result,) = run_batch(image.config, image, [words], workers=1)
+        (result,) = run_batch(loaded(image), [words], workers=1)
     packets = list(zip(result.clocks.tolist(), result.packets.tolist(), strict=True))
     assert packets == model.run([int(word) for word in words])
     assert result.counters == model.counters

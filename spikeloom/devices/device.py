@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.devices.traces import Traces
+from spikeloom.devices.weights import Weights
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun
@@ -116,7 +117,19 @@ class Run(Summarised):
 
 
 class Device(Protocol):
-    """Something that runs a Program."""
+    """Something that runs a Program.
+
+    Attributes
+    ----------
+    program
+        The Program, with the weights that the device holds.
+    """
+
+    program: Program
+
+    @property
+    def weights(self) -> Weights:
+        """The weights by connection, such as `weights["in->hidden"]`: read back, and assignable."""
 
     def run(
         self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
@@ -170,6 +183,19 @@ class ProgramDevice:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+
+    @property
+    def weights(self) -> Weights:
+        """See `Device.weights`."""
+        return Weights(self)
+
+    def hold(self, program: Program) -> None:
+        """Hold `program`, which differs from the present one in weights alone."""
+        self.program = program
+
+    def connection_weights(self, number: int) -> Integers:
+        """The weights of connection `number`, as the device has them."""
+        return self.program.network.connections[number].weights
 
     def close(self) -> None:
         """See `Device.close`."""

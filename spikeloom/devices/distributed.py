@@ -13,6 +13,7 @@ from spikeloom.devices.device import Events, ProgramDevice, Progress, Run
 from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.program import Program
 from spikeloom.sim.jobs.arrays import pack, unpack
 from spikeloom.sim.jobs.run import run_jobs
@@ -40,6 +41,13 @@ class DistributedDevice(ProgramDevice):
     def __init__(self, program: Program, scheduler: str) -> None:
         super().__init__(program)
         self.scheduler = scheduler
+
+    def connection_weights(self, number: int) -> NDArray[np.int64]:
+        """Raises `SpikeloomError`: between runs the fabrics do not exist."""
+        raise SpikeloomError(
+            "weights: a cluster builds its fabrics for each run, so there is nothing to read; "
+            "leave out the scheduler, or take them from the device's program"
+        )
 
     def run(
         self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None

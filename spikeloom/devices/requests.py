@@ -34,44 +34,44 @@ def identify(session: Session) -> Identity:
     return parse_identity(answer(session, Kind.IDENTITY))
 
 
-def load(session: Session, image: MemoryImage, held: Collection[LoadTarget]) -> None:
-    """Write the memories of `image` except those `held`, and wait until that is done."""
-    for body in load_bodies(image, session.largest_body, held):
+def load(
+    session: Session,
+    image: MemoryImage,
+    built_in: Collection[LoadTarget] = (),
+    held: MemoryImage | None = None,
+) -> None:
+    """Write `image`, except the memories `built_in` and rows `held`, and wait until it is done."""
+    for body in load_bodies(image, session.largest_body, built_in, held):
         session.send(Command.LOAD, body)
     while not session.settled:
         session.wait()
 
 
-def load_populations(session: Session, loaded: MemoryImage, image: MemoryImage) -> None:
-    """Write the population rows of `image` that differ from those `loaded`, and wait."""
-    size = whole_bytes(image.config.population_row.width)
-    for number, (old, new) in enumerate(zip(loaded.tiles, image.tiles, strict=True)):
-        rows = zip(old.populations, new.populations, strict=True)
-        for address, (before, after) in enumerate(rows):
-            if after != before:
-                body = _load_body(LoadTarget.POPULATION, number, address, size, (after,))
-                session.send(Command.LOAD, body)
-    while not session.settled:
-        session.wait()
-
-
 def load_bodies(
-    image: MemoryImage, room: int, held: Collection[LoadTarget] = ()
+    image: MemoryImage,
+    room: int,
+    built_in: Collection[LoadTarget] = (),
+    held: MemoryImage | None = None,
 ) -> Iterator[bytes]:
-    """The bodies of LOAD, at most `room` bytes each, that write all memories except those `held`.
+    """The bodies of LOAD, at most `room` bytes each, that write the tables of an image.
 
     Rows that the image does not have keep their contents; nothing refers to them.
+
+    Parameters
+    ----------
+    built_in
+        Memories to leave out.
+    held
+        What the board holds: only rows that differ are written.
     """
-    memories = image.config.memories
-    for number, tile in enumerate(image.tiles):
-        for target, rows in tile.tables.items():
-            if target in held:
-                continue
-            size = whole_bytes(memories[target].row.width)
-            count = max(1, (room - _LOAD_HEADER) // size)
-            for address in range(0, len(rows), count):
-                chunk = rows[address : address + count]
-                yield _load_body(target, number, address, size, chunk)
+    for piece in image.rows(held):
+        if piece.target in built_in:
+            continue
+        size = whole_bytes(image.config.memories[piece.target].row.width)
+        count = max(1, (room - _LOAD_HEADER) // size)
+        for start in range(0, len(piece.rows), count):
+            rows = piece.rows[start : start + count]
+            yield _load_body(piece.target, piece.tile, piece.address + start, size, rows)
 
 
 def control_body(image: MemoryImage) -> bytes:

@@ -19,13 +19,14 @@ from spikeloom.devices.requests import (
     counters,
     identify,
     load,
-    load_populations,
     read,
 )
 from spikeloom.devices.session import LinkLost, Session, reminder_interval
 from spikeloom.devices.traces import Traces, traced_neurons
+from spikeloom.devices.weights import memory_weights
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
 from spikeloom.golden.memory_image import MemoryImage
@@ -59,8 +60,8 @@ class _Batch:
 class SerialDevice(ProgramDevice):
     """A board that implements docs/link.md. It is loaded once, when it is opened.
 
-    Only a run with traces loads more: the population rows with their trace bits, and afterwards
-    those of the program again.
+    After that it writes only what changes: weights that are replaced; and for a run with traces
+    the population rows with their trace bits, and afterwards those of the program again.
 
     Samples run in batches. A batch counts once all its steps and the counters after it have
     arrived; after a loss on the link it runs again.
@@ -125,13 +126,8 @@ class SerialDevice(ProgramDevice):
         """See `Device.run`."""
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)
-        if neurons and LoadTarget.POPULATION in self._held:
-            warnings.warn(
-                f"traces replace population rows that were built into {self.board.board}: until it "
-                "is configured again, every new connection loads the whole Program",
-                SpikeloomWarning,
-                stacklevel=2,
-            )
+        if neurons:
+            self._warn_of_overwriting(LoadTarget.POPULATION, "traces replace population rows")
         self._image = self.program.image.with_traces(neurons)
         try:
             batches = self._run_batches(counts, progress)
@@ -149,6 +145,35 @@ class SerialDevice(ProgramDevice):
             sum(batch.synops for batch in batches),
             sum(batch.errors for batch in batches),
         )
+
+    def hold(self, program: Program) -> None:
+        """See `ProgramDevice.hold`. Writes the words of weights that change."""
+        self._warn_of_overwriting(LoadTarget.WEIGHT, "this replaces weights")
+        before = self.program
+        self.program, self._image = program, program.image
+        try:
+            self._attempt(lambda: None)
+        except BaseException:
+            self.program, self._image = before, before.image
+            raise
+
+    def connection_weights(self, number: int) -> Integers:
+        """See `ProgramDevice.connection_weights`. Reads them from the board's memories."""
+
+        def words(tile: int, address: int, count: int) -> list[int]:
+            return self.read(ReadTarget.WEIGHT, tile, address, count)
+
+        return memory_weights(self.program, number, words)
+
+    def _warn_of_overwriting(self, target: LoadTarget, what: str) -> None:
+        """Warn if rows that will be loaded were built into the board."""
+        if target in self._held:
+            warnings.warn(
+                f"{what} that were built into {self.board.board}: until it is configured again, "
+                "every new connection loads the whole Program",
+                SpikeloomWarning,
+                stacklevel=3,
+            )
 
     def _run_batches(
         self, counts: Mapping[str, NDArray[np.uint8]], progress: Progress | None
@@ -227,7 +252,7 @@ class SerialDevice(ProgramDevice):
                     self.session.rested()
                 else:
                     self._begin()
-                self._load_populations()
+                self._load_changes()
                 return action()
             except (LinkLost, InvalidCode) as error:
                 self._begun = False
@@ -252,12 +277,12 @@ class SerialDevice(ProgramDevice):
         self._clear()
         self._begun = True
 
-    def _load_populations(self) -> None:
-        """Make the population rows those of the image to run."""
-        loaded = self._loaded
-        if loaded and loaded is not self._image:
+    def _load_changes(self) -> None:
+        """Make the board's memories those of the image to run."""
+        held = self._loaded
+        if held and held is not self._image:
             self._loaded = None  # if the link is lost before all are written, load everything
-            load_populations(self.session, loaded, self._image)
+            load(self.session, self._image, held=held)
             self._loaded = self._image
 
     def _identify(self) -> None:

@@ -7,8 +7,12 @@ import numpy as np
 from spikeloom.devices.chunks import chunk_sizes, chunk_words, sample_clocks
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_run
 from spikeloom.devices.traces import Traces, traced_neurons
+from spikeloom.devices.weights import memory_weights
 from spikeloom.events import event_counts
+from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import decode_packets
+from spikeloom.golden.memory_image import MemoryImage
+from spikeloom.golden.spec import ReadTarget
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
 from spikeloom.sim import runner
@@ -49,6 +53,9 @@ class GoldenDevice(ProgramDevice):
 class VerilatorDevice(ProgramDevice):
     """The RTL, compiled by Verilator.
 
+    It is loaded once. After that only what changes is written: weights that are replaced, and the
+    population rows of runs with traces. Each chunk of samples runs on a copy of the fabric.
+
     Parameters
     ----------
     program
@@ -64,8 +71,31 @@ class VerilatorDevice(ProgramDevice):
     ) -> None:
         super().__init__(program)
         self.workers = workers
-        self.verilog = verilog
-        runner.Simulation(program.fabric, verilog=verilog).close()
+        self._fabric = runner.Simulation(program.fabric, verilog=verilog)
+        self._fabric.load(program.image)
+        self._held = program.image
+
+    def close(self) -> None:
+        """See `Device.close`."""
+        self._fabric.close()
+
+    def hold(self, program: Program) -> None:
+        """See `ProgramDevice.hold`. Writes the words of weights that change."""
+        self._load(program.image)
+        self.program = program
+
+    def connection_weights(self, number: int) -> Integers:
+        """See `ProgramDevice.connection_weights`. Reads them through the fabric's read port."""
+
+        def words(tile: int, address: int, count: int) -> list[int]:
+            return self._fabric.read(ReadTarget.WEIGHT, tile, address, count)
+
+        return memory_weights(self.program, number, words)
+
+    def _load(self, image: MemoryImage) -> None:
+        """Write what differs from what the fabric holds."""
+        self._fabric.load(image, self._held)
+        self._held = image
 
     def run(
         self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
@@ -76,12 +106,11 @@ class VerilatorDevice(ProgramDevice):
         counts = event_counts(self.program.network, events)
         samples, steps = next(iter(counts.values())).shape[:2]
         sizes = chunk_sizes(samples)
+        self._load(image)
         results = runner.run_batch(
-            image.config,
-            image,
+            self._fabric,
             list(chunk_words(image, counts)),
             workers=self.workers,
-            verilog=self.verilog,
             progress=progress and (lambda done: progress(sum(sizes[:done]))),
         )
         decoded = [

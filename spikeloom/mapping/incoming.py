@@ -50,7 +50,7 @@ def incoming_rows(
         if config.weight_pairs:
             row["high"] = connection.high
         rows.append(config.connection_row.pack(row))
-        weights += _words(_stored(connection, joined, part, config.lanes), config)
+        weights += packed_words(stored_weights(connection, joined, part, config.lanes), config)
     return tuple(rows), tuple(weights), tuple(coordinates.rows)
 
 
@@ -66,7 +66,7 @@ def _kernel(connection: AnyConnection, joined: Geometry, part: Part) -> Integers
     return weights.reshape(part.size, joined.copies, joined.sources, joined.taps)
 
 
-def _stored(connection: AnyConnection, joined: Geometry, part: Part, lanes: int) -> Integers:
+def stored_weights(connection: AnyConnection, joined: Geometry, part: Part, lanes: int) -> Integers:
     """The weights of a part of the target in the order of the memory, shape (words, lanes).
 
     Where the geometry is grouped, only channels of the source with targets in the part have words,
@@ -89,7 +89,7 @@ def _stored(connection: AnyConnection, joined: Geometry, part: Part, lanes: int)
     return stored.reshape(-1, lanes)
 
 
-def _words(weights: Integers, config: FabricConfig) -> list[int]:
+def packed_words(weights: Integers, config: FabricConfig) -> list[int]:
     """Packed rows of the weight memory, from weights (words, lanes); layout `weight_row`."""
     bits, lanes = config.weight_bits, config.lanes
     unsigned = (weights & ((1 << bits) - 1)).astype(np.uint64)

@@ -60,10 +60,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Plan:
-    """A memory image, and the report about it."""
+    """A memory image, the report about it, and the parts of the populations on their tiles."""
 
     image: MemoryImage
     report: Report
+    parts: tuple[Part, ...]
 
 
 def map_network(
@@ -109,7 +110,7 @@ def plan(
         image = build_image(network, config, parts, record, readout)
         step.done(3)
         check_delivery(network, image)
-    return Plan(image, _report(image, parts, flows, tiles))
+    return Plan(image, _report(image, parts, flows, tiles), parts)
 
 
 def _activity(network: Network, given: Mapping[str, float]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loaded_fabric import loaded
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import decode_packets, host_words
@@ -250,11 +251,9 @@ def test_batch_is_in_order_and_reports_from_the_callers_thread() -> None:
     chunks = [words_of([EVENT] * n + [MARK]) for n in range(9)]
     seen: list[tuple[int, int]] = []
     results = run_batch(
-        SMALL,
-        image,
+        loaded(image, stand_in(SMALL)),
         chunks,
         workers=3,
-        verilog=stand_in(SMALL),
         progress=lambda done: seen.append((done, threading.get_ident())),
     )
     assert [result.packets.size for result in results] == list(range(1, 10))
@@ -263,20 +262,20 @@ def test_batch_is_in_order_and_reports_from_the_callers_thread() -> None:
 
 
 def test_batch_of_nothing() -> None:
-    assert run_batch(SMALL, mapped(SMALL, 0)[1], [], verilog=stand_in(SMALL)) == []
+    assert run_batch(loaded(mapped(SMALL, 0)[1], stand_in(SMALL)), []) == []
 
 
 def test_batch_raises_what_a_chunk_raises() -> None:
     image, dead = mapped(SMALL, 0)[1], stand_in(SMALL, alive=0)
     with pytest.raises(FabricStuck):
-        run_batch(SMALL, image, [words_of([MARK])] * 4, verilog=dead, patience=50)
+        run_batch(loaded(image, dead), [words_of([MARK])] * 4, patience=50)
 
 
 def test_image_of_another_fabric_is_refused() -> None:
     image = mapped(SMALL, 0)[1]
     other = FabricConfig()
     with pytest.raises(SpikeloomError, match="another FabricConfig"):
-        run_batch(other, image, [], verilog=stand_in(other))
+        Simulation(other, verilog=stand_in(other)).load(image)
 
 
 def test_waveform_shows_the_window(tmp_path: Path) -> None:
@@ -449,7 +448,7 @@ def test_rtl_does_what_the_golden_model_does(name: str) -> None:
         inputs = events(seed, 4, 6)
         expected = simulate(net, inputs)
         words = host_words(image, check_inputs(net, inputs))
-        (result,) = run_batch(config, image, [np.concatenate(words)])
+        (result,) = run_batch(loaded(image), [np.concatenate(words)])
         decoded = decode_packets(image, result.clocks, result.packets, 4, 6)
         assert decoded.spikes.keys() == {"first", "second"}, seed
         assert decoded.states.keys() == {"first", "sum"}, seed
@@ -473,10 +472,10 @@ def test_rtl_result_does_not_depend_on_workers() -> None:
     def plain(results: list[Result]) -> list[object]:
         return [(r.clocks.tolist(), r.packets.tolist(), r.counters) for r in results]
 
-    one = plain(run_batch(SMALL, image, chunks, workers=1))
-    assert one == plain(run_batch(SMALL, image, chunks, workers=4))
+    one = plain(run_batch(loaded(image), chunks, workers=1))
+    assert one == plain(run_batch(loaded(image), chunks, workers=4))
     # A chunk is independent of those before it.
-    assert one[2:] == plain(run_batch(SMALL, image, chunks[2:], workers=1))
+    assert one[2:] == plain(run_batch(loaded(image), chunks[2:], workers=1))
 
 
 def test_mutated_rtl_is_told_from_the_right_one() -> None:
@@ -485,6 +484,6 @@ def test_mutated_rtl_is_told_from_the_right_one() -> None:
     assert mutated != text
     net, image = mapped(SMALL, 2)
     words = np.concatenate(host_words(image, check_inputs(net, events(2, 2, 3))))
-    right, wrong = (run_batch(SMALL, image, [words], verilog=v)[0] for v in (text, mutated))
+    right, wrong = (run_batch(loaded(image, v), [words])[0] for v in (text, mutated))
     assert np.array_equal(right.packets, wrong.packets)
     assert (right.counters["synops.0"] + wrong.counters["synops.0"]) % (1 << 32) == 0

@@ -186,19 +186,19 @@ def test_results_stay_when_the_rows_cannot_be_restored(
 ) -> None:
     """The next use says that the board is lost, or restores them."""
     begin = SerialDevice._begin
-    load = serial_device.load_populations
+    load = serial_device.load
     is_lost = False
 
-    def lost(*arguments: Any) -> None:
+    def lost(*arguments: Any, **options: Any) -> None:
         if is_lost:
             raise LinkLost("no answer")
-        (begin if len(arguments) == 1 else load)(*arguments)
+        (begin if len(arguments) == 1 else load)(*arguments, **options)
 
     def finished(_: int) -> None:
         nonlocal is_lost
         is_lost = True
 
-    monkeypatch.setattr(serial_device, "load_populations", lost)
+    monkeypatch.setattr(serial_device, "load", lost)
     monkeypatch.setattr(SerialDevice, "_begin", lost)
     board = BoardModel(program.fabric, LINK)
     with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:

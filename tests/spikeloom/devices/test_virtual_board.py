@@ -211,8 +211,8 @@ def test_a_virtual_board_is_verified(
 
     bodies = requests.load_bodies
 
-    def flipped(image: MemoryImage, room: int, held: Sequence[LoadTarget]) -> Iterator[bytes]:
-        first, *others = bodies(image, room, held)
+    def flipped(image: MemoryImage, room: int, *held: Any) -> Iterator[bytes]:
+        first, *others = bodies(image, room, *held)
         assert first[:5] == bytes([LoadTarget.WEIGHT, 0, 0, 0, 0])
         # The second byte of the fourth row.
         at = 5 + 3 * 2 + 1
