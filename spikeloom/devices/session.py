@@ -176,8 +176,12 @@ class Session:
 
     @property
     def largest_body(self) -> int:
-        """Maximum size of a body in bytes, chosen so that four frames fill a small buffer."""
-        return min(LARGEST, self.buffer // 4 - 1) - HOST_HEADER - CRC_BYTES
+        """Maximum size of a body in bytes, chosen so that three frames fill a small buffer.
+
+        Two cover the host's latency while one is executed; of smaller frames the headers would take
+        more than a tenth.
+        """
+        return min(LARGEST, self.buffer // 3 - 1) - HOST_HEADER - CRC_BYTES
 
     @property
     def settled(self) -> bool:

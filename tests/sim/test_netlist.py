@@ -11,7 +11,7 @@ from small_network import two_layers
 
 import spikeloom
 from spikeloom.cli import cli
-from spikeloom.compare import compare
+from spikeloom.compare import compare, compare_device
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
@@ -31,6 +31,7 @@ CONFIG = FabricConfig(
     targets=4,
     queue=2,
     counter_bits=16,
+    readable=True,
 )
 EVENTS = np.random.default_rng(5).integers(0, 3, (4, 6, 4)).astype(np.uint8)
 
@@ -64,6 +65,21 @@ def test_it_does_what_golden_does(program: Program, cells: str) -> None:
     assert run.cycles is not None
     assert result.rtl.cycles is not None
     assert run.cycles.tolist() == result.rtl.cycles.tolist()
+
+
+@pytest.mark.usefixtures("cells")
+def test_its_weights_are_read_and_replaced(program: Program) -> None:
+    with spikeloom.open(program, "netlist") as device:
+        for key, weights in device.weights.items():
+            connection = next(
+                c for c in program.network.connections if f"{c.source}->{c.target}" == key
+            )
+            assert np.array_equal(weights, connection.weights)
+            device.weights[key] = weights[::-1]
+            assert np.array_equal(device.weights[key], weights[::-1])
+        result = compare_device(device.program, EVENTS, device)
+        assert result.mismatches == 0
+        assert compare_device(program, EVENTS, device).mismatches > 0
 
 
 @pytest.mark.usefixtures("cells")

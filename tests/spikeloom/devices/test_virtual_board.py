@@ -226,6 +226,21 @@ def test_a_virtual_board_is_verified(
     assert "(1 of " in str(done.exception)
 
 
+def test_weights_of_a_virtual_board_are_read_and_replaced(small: Program) -> None:
+    program = dataclasses.replace(small, fabric=READABLE)
+    (events,) = some_events(5)
+    with (
+        VirtualBoard(READABLE, LINK) as virtual,
+        SerialDevice(program, virtual.port, patience=virtual.patience) as device,
+    ):
+        for key, weights in device.weights.items():
+            device.weights[key] = -weights // 2
+            assert np.array_equal(device.weights[key], -weights // 2)
+            result = compare_device(device.program, events, device, verify=True)
+            assert (result.mismatches, device.session.sessions) == (0, 1)
+        assert compare_device(program, events, device).mismatches > 0
+
+
 def test_memories_are_read_through_faults(small: Program) -> None:
     """What comes back is right, whatever happens to the line, or the reading is given up."""
     program = dataclasses.replace(small, fabric=READABLE)
