@@ -96,7 +96,7 @@ def of_busy(
         busy.test_a_nearer_event_does_not_end_the_wait_for_a_farther_one()
         for late in range(4):
             busy.test_no_load_under_events_that_outlive_their_step(
-                config.columns, config.tree_depth, late
+                config.columns, config.rows, config.tree_depth, late
             )
         busy.test_an_event_beside_a_load_word(config.columns, LoadTarget.WEIGHT)
         accesses.test_no_load_in_reset_or_of_a_part()
