@@ -30,6 +30,7 @@ from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Network
 from spikeloom.golden.progress import Journal, task, watched
 from spikeloom.importer.float_network import FloatNetwork
+from spikeloom.importer.graph import brief
 from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
@@ -273,7 +274,7 @@ def _print_info(values: dict[str, Any]) -> None:
         say("")
         say(f"dialect {name}")
         lists = ("name", "nodes", "differences", "unstated")
-        print_table({k: v for k, v in dialect.items() if k not in lists})
+        print_table({k: v for k, v in dialect.items() if k not in lists and v is not None})
         for line in _stated(dialect.get("nodes")):
             say(f"  of node {line}")
         for difference in _each(dialect.get("differences"), str):
@@ -304,7 +305,7 @@ def _stated(nodes: Any) -> Iterator[str]:
                 for option in options:
                     match option:
                         case [str(choice), value]:
-                            yield f"{name!r}: {choice} = {value!r}"
+                            yield f"{name!r}: {choice} = {brief(value)}"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -28,11 +28,24 @@ AxisOrder = Literal["channels_first", "channels_last"]
 Padding = Literal["stated", "same"]
 LoopEntry = Literal["edge", "neuron"]
 Clamp = bool | float | tuple[str | tuple[str, float], ...]
+Values = float | tuple[Any, ...]
+"""A number for all neurons, or numbers for each, in nested tuples where these are an image."""
 
 SPIKING = ("CubaLIF", "IF", "LIF")
 """Kinds of node that reset."""
 
+PARAMETERS = {
+    "threshold": ("v_threshold", "threshold"),
+    "v_reset": ("v_reset",),
+    "v_leak": ("v_leak",),
+    "v_init": ("v_init",),
+    "tau": ("tau", "tau_mem"),
+    "tau_syn": ("tau_syn",),
+}
+"""Options that stand for a parameter of neuron nodes, with its names in a file."""
+
 OF_NODES = (
+    *PARAMETERS,
     "decay",
     "gain",
     "synaptic_gain",
@@ -126,6 +139,13 @@ class Dialect:
     loop_entry
         Where the input of a nested graph goes that leads only to the weight of the loop around a
         neuron node: along its "edge", or past that weight to the "neuron".
+    threshold, v_reset, v_leak
+        Potentials in place of those of the file, in its unit: a number, or one for each neuron.
+    v_init
+        Potential before the first step, likewise, in place of `start`.
+    tau, tau_syn
+        Time constants in place of those of the file, of the potential and of the synaptic current.
+        They change what a step forgets, not the gain of an input.
     nodes
         Options of single neuron nodes: pairs of a node's name, or of a nested graph's for all nodes
         in it, and a tuple of pairs of an option and its value. `load_nir` makes them of options
@@ -168,6 +188,12 @@ class Dialect:
     flatten: AxisOrder = "channels_first"
     padding: Padding = "stated"
     loop_entry: LoopEntry = "edge"
+    threshold: Values | None = None
+    v_reset: Values | None = None
+    v_leak: Values | None = None
+    v_init: Values | None = None
+    tau: Values | None = None
+    tau_syn: Values | None = None
     nodes: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     fixed: tuple[tuple[str, float], ...] = ()
     differences: tuple[str, ...] = ()
@@ -195,6 +221,12 @@ class Dialect:
                 f"reset_delay must be True, False or a tuple of {either(SPIKING)}, "
                 f"not {self.reset_delay!r}"
             )
+        for option in PARAMETERS:
+            value = getattr(self, option)
+            if value is not None and not _are_numbers(value):
+                raise SpikeloomError(
+                    f"{option} must be a number, or one for each neuron, not {value!r:.80}"
+                )
         if not _is_clamp(self.clamp):
             raise SpikeloomError(
                 "clamp must be True, False, a number <= 0, or a tuple of "
@@ -306,7 +338,7 @@ def within(node: str, name: str) -> bool:
 
 def _plain(value: Any) -> Any:
     """The value with Python's numbers for those of NumPy, and tuples for lists, to any depth."""
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(map(_plain, value))
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -320,6 +352,14 @@ def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return abs(value) <= sys.float_info.max
+
+
+def _are_numbers(values: object) -> bool:
+    """Whether they are a number or an array of them, and none is a bool."""
+    try:
+        return np.asarray(values).dtype.kind in "iuf"
+    except ValueError:
+        return False
 
 
 def _is_fixed(pair: object) -> bool:

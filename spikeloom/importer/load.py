@@ -26,7 +26,7 @@ from spikeloom.golden.progress import task
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.assumptions import Assumption, assumptions
 from spikeloom.importer.cycles import closing
-from spikeloom.importer.dialect import Dialect, within
+from spikeloom.importer.dialect import Dialect
 from spikeloom.importer.dialects import EVERY_OTHER, resolve
 from spikeloom.importer.float_network import (
     AnyFloatConnection,
@@ -55,6 +55,7 @@ from spikeloom.importer.maps import MAPS, delay_steps
 from spikeloom.importer.neurons import NEURONS, at_threshold, own_shape, reset_timing
 from spikeloom.importer.node import Node, Shape
 from spikeloom.importer.signals import Signal
+from spikeloom.importer.stated import check_stated
 
 MAX_SYNAPSES = 1 << 28
 """Maximum weights of one connection: all that the largest tile could hold."""
@@ -119,7 +120,7 @@ class _Importer:
         self.assumptions: list[Assumption] = []
         self.warnings: list[str] = list(flat.warnings)
         self.sources = flat.sources
-        self.thresholds = {n: self._node(*threshold) for n, threshold in flat.thresholds.items()}
+        self.thresholds = {n: self._node(*pair, n) for n, pair in flat.thresholds.items()}
         self.nodes = {name: self._node(name, node) for name, node in flat.nodes.items()}
         self.ports = {n: node.end for n, node in flat.nodes.items() if isinstance(node, Port)}
         self.neurons = sorted(n for n, node in flat.nodes.items() if type(node) in NEURONS)
@@ -128,17 +129,18 @@ class _Importer:
         """Gain of the input of each neuron node."""
         self.ignored: list[str] = []
         """Neuron nodes of which the framework does not read v_reset."""
-        for name, stated in dialect.nodes:
-            if not any(within(neuron, name) for neuron in self.neurons):
-                raise SpikeloomError(
-                    f"{', '.join(option for option, _ in stated)}: the graph has no neuron node "
-                    f"{name!r}; it has {names(self.neurons)}"
-                )
+        check_stated(dialect, {name: self._parts(name) for name in self.neurons})
 
-    def _node(self, name: str, node: Any) -> Node:
+    def _node(self, name: str, node: Any, neuron: str | None = None) -> Node:
+        """A node with its options: those of a neuron node, where it joins one."""
         inner = node.node if isinstance(node, Port) else node
-        stated = self.dialect.stated(name)
-        return Node(name, inner, self.dialect.of(name), self.used, self.warnings, stated)
+        options = neuron or name
+        stated = self.dialect.stated(options)
+        return Node(name, inner, self.dialect.of(options), self.used, self.warnings, stated)
+
+    def _parts(self, name: str) -> list[Node]:
+        """A neuron node, and a Threshold that joins it."""
+        return [nodes[name] for nodes in (self.nodes, self.thresholds) if name in nodes]
 
     def network(self) -> FloatNetwork:
         """The network of all nodes."""

@@ -22,7 +22,7 @@ import nir
 import numpy as np
 
 from spikeloom.golden.spec import Reset
-from spikeloom.importer.dialect import SPIKING
+from spikeloom.importer.dialect import PARAMETERS, SPIKING
 from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
 from spikeloom.importer.linear_maps import Floats
@@ -54,9 +54,9 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
     decay = node.decay("tau", shape, _is_written(node, "tau", shape))
     if node.kind == "LI" and node.dialect.synaptic_gain == "decayed":
         node.uses("synaptic_gain")
-        gain = 1 - decay
+        gain = 1 - _written_decay(node, "tau", shape)
     else:
-        gain = _membrane_gain(node, "tau", decay, shape)
+        gain = _membrane_gain(node, "tau", shape)
     v_leak = node.each("v_leak", shape)
     population = FloatPopulation(
         node.name, size, decay * v_leak, decay=node.per_neuron(decay), spiking=False
@@ -66,31 +66,36 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
 
 def _is_written(node: Node, tau: str, shape: Shape) -> bool:
     """Whether the dialect's framework wrote the node with the dialect's time step."""
-    return wrote(node.dialect.name, node, tau, shape, node.time_step())
+    return wrote(node.dialect.name, node.in_file(), tau, shape, node.time_step())
 
 
-def _membrane_gain(node: Node, tau: str, decay: Floats, shape: Shape) -> Floats:
-    check_origin(node, tau, shape)
+def _written_decay(node: Node, tau: str, shape: Shape) -> Floats:
+    """The decay of the file's time constant, from which gains follow."""
+    return np.clip(node.in_file().rate(tau, shape), 0.0, 1.0)
+
+
+def _membrane_gain(node: Node, tau: str, shape: Shape) -> Floats:
+    check_origin(node.in_file(), tau, shape)
     match node.option("gain"):
         case "one":
-            return np.ones(decay.shape)
+            return np.ones(math.prod(shape))
         case "decay":
-            return decay
-    return node.gain("r", node.rate(tau, shape), shape)
+            return _written_decay(node, tau, shape)
+    return node.gain("r", node.in_file().rate(tau, shape), shape)
 
 
 def _current_based(node: Node, shape: Shape) -> Neurons:
     size = math.prod(shape)
     written = _is_written(node, "tau_mem", shape)
     decay, synaptic_decay = (node.decay(tau, shape, written) for tau in ("tau_mem", "tau_syn"))
-    gain = _membrane_gain(node, "tau_mem", decay, shape)
+    gain = _membrane_gain(node, "tau_mem", shape)
     match node.option("synaptic_gain"):
         case "euler":
-            into_synapse = node.gain("w_in", node.rate("tau_syn", shape), shape)
+            into_synapse = node.gain("w_in", node.in_file().rate("tau_syn", shape), shape)
         case "one":
             into_synapse = np.ones(size)
         case _:
-            into_synapse = 1 - synaptic_decay
+            into_synapse = 1 - _written_decay(node, "tau_syn", shape)
     v_leak = node.each("v_leak", shape)
     leak = decay * v_leak
     if v_leak.any() and node.option("synaptic_leak"):
@@ -123,7 +128,7 @@ def _integrator(node: Node, shape: Shape) -> Neurons:
 
 def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neurons:
     """The same with initial potential, threshold and reset, where the node has them."""
-    v_init = v_leak if v_leak.any() and node.option("start") == "leak" else np.zeros(1)
+    v_init = _start(node, shape, v_leak)
     if node.kind in ("I", "LI", "CubaLI"):
         population = dataclasses.replace(neurons.population, v_init=node.per_neuron(v_init))
         return Neurons(population, neurons.gain)
@@ -164,6 +169,13 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
     return Neurons(population, neurons.gain * scale, ignored)
 
 
+def _start(node: Node, shape: Shape, v_leak: Floats) -> Floats:
+    """The initial potential of each neuron."""
+    if node.replaced("v_init") is not None:
+        return node.each("v_init", shape)
+    return v_leak if v_leak.any() and node.option("start") == "leak" else np.zeros(1)
+
+
 def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
     """Kind of reset and potential after one; whether the framework ignores the file's."""
     name = node.option("reset")
@@ -171,7 +183,7 @@ def _reset(node: Node, shape: Shape) -> tuple[Reset, Floats, bool]:
     if name == "value" or not v_reset.any():
         return RESETS[name], v_reset, False
     known = DIALECTS.get(node.dialect.name)
-    if known is None or known.reset == "value":
+    if known is None or known.reset == "value" or node.replaced("v_reset") is not None:
         node.refuse(
             f"v_reset is not 0, and reset={name!r} does not read it; set it to 0, or "
             'import with reset="value"'
@@ -255,4 +267,8 @@ def own_shape(node: Node) -> Shape | None:
         shape = getattr(getattr(node.node, parameter, None), "shape", ())
         if isinstance(shape, tuple) and math.prod(shape) > 1:
             return tuple(shape)
+    for option in PARAMETERS:
+        shape = np.shape(node.replaced(option) or ())
+        if math.prod(shape) > 1:
+            return shape
     return None

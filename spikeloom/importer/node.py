@@ -1,5 +1,6 @@
 """One node of a NIR graph, with access to its parameters that checks them."""
 
+import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import numpy as np
 
 from spikeloom.golden.convolution import Pair
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.dialect import PARAMETERS, Dialect
 from spikeloom.importer.float_network import PerNeuron
 from spikeloom.importer.graph import brief
 from spikeloom.importer.linear_maps import ROUNDING, Floats, same
@@ -71,9 +72,27 @@ class Node:
         if name not in self.stated:
             self.used.add(name)
 
+    def replaced(self, parameter: str) -> Any:
+        """What the user states in place of a parameter of the file; None where it holds."""
+        for option, names in PARAMETERS.items():
+            if parameter == option or parameter in names:
+                return getattr(self.dialect, option)
+        return None
+
+    def value(self, parameter: str) -> Any:
+        """A parameter as the user states it, or else the file."""
+        stated = self.replaced(parameter)
+        return getattr(self.node, parameter, None) if stated is None else stated
+
+    def in_file(self) -> "Node":
+        """The node with the parameters of the file alone."""
+        none: dict[str, Any] = dict.fromkeys(PARAMETERS)
+        dialect = dataclasses.replace(self.dialect, **none)
+        return dataclasses.replace(self, dialect=dialect)
+
     def array(self, parameter: str, infinite: bool = False) -> Floats:
         """A parameter as float64 numbers, of whatever shape: finite, or + infinity if allowed."""
-        value = getattr(self.node, parameter, None)
+        value = self.value(parameter)
         try:
             values = np.asarray(value)
         except (TypeError, ValueError, RuntimeError):
@@ -95,6 +114,9 @@ class Node:
         One element of any other shape is repeated where the dialect says so; NIR itself does not.
         """
         values = self.array(parameter, infinite)
+        stated = self.replaced(parameter) is not None
+        if stated and values.size in (1, math.prod(shape)):
+            values = values.reshape(shape if values.size > 1 else ())
         if values.size == 1 and values.shape not in ((), shape) and math.prod(shape) > 1:
             if not self.option("repeat"):
                 self.refuse(
@@ -108,7 +130,7 @@ class Node:
                 "make them equal"
             )
         expected = self.dialect.only(self.kind, parameter)
-        if expected is not None and not same(values, expected):
+        if expected is not None and not stated and not same(values, expected):
             self.refuse(
                 f"{parameter} must be {expected:g}, the only value {self.dialect.name} knows; "
                 'set it so, or import with dialect="nir" and a dt'

@@ -24,6 +24,7 @@ from small_program import SMALL
 from spikeloom import cli
 from spikeloom.boards.registry import board as board_named
 from spikeloom.cli.commands import COMMANDS as COMMAND_TABLE
+from spikeloom.cli.scoring import trained_network
 from spikeloom.compiler import compile
 from spikeloom.devices import simulated
 from spikeloom.devices.device import Run
@@ -235,6 +236,23 @@ def test_an_option_of_one_node(run: Commands) -> None:
     assert "no neuron node 'weights'" in run(*compiled, "--option=weights:reset=zero").error()
     assert "reset must be" in run(*compiled, "--option=neurons:reset=half").error()
     assert run(*compiled, "--option=neurons:leak=1").error().startswith("leak: no such option")
+
+
+def test_a_parameter_of_one_node(run: Commands) -> None:
+    compiled = ["compile", "model.nir", "--dt=1e-3", "-o"]
+    assert run(*compiled, "plain.loom").status == 0
+    outcome = run(*compiled, "stated.loom", "--option=neurons:threshold=0.5")
+    assert outcome.status == 0
+    assert "  of node 'neurons': threshold = 0.5" in outcome.out
+    plain, stated = (Program.load(Path(f"{name}.loom")) for name in ("plain", "stated"))
+    rows = [program.about["quantisation"]["populations"][0] for program in (plain, stated)]
+    assert rows[0]["threshold"] != rows[1]["threshold"] == 0.5
+    assert re.search(r"threshold +0\.5", run("info", "stated.loom").out)
+    message = run(*compiled, "other.loom", "--option=neurons:tau_syn=0.1").error()
+    assert "tau_syn: node 'neurons' has no tau_syn" in message
+    # The float network of `compare --float` has it, too.
+    again = trained_network(stated, Path("model.nir"), None, {}, ())
+    assert again.population("neurons").threshold == 0.5
 
 
 def test_compile_prints_a_warning_once_and_a_calibration_with_time_first(run: Commands) -> None:
