@@ -77,7 +77,7 @@ def compile(
     about: dict[str, Any] = {}
     if isinstance(net, Network):
         _check_integer_options(schedule, max_count, scales, calibration)
-        network = stored(_with_widths_of(net, weight_bits, pinned))
+        network = _with_widths_of(net, weight_bits, pinned)
     elif isinstance(net, FloatNetwork):
         widths = FabricConfig(**pinned)
         with task("quantising"):
@@ -101,6 +101,7 @@ def compile(
     recorded = frozenset(everyone if record is None else _names("record", record))
     read = frozenset(everyone if readout is None else _names("readout", readout))
     try:
+        network = stored(network, pinned)
         return Program(network, choose_fabric(network, pinned, recorded), recorded, read, about)
     except Shortage as short:
         raise _in_terms_of(fabric, short) from None

@@ -182,7 +182,7 @@ class Program(Summarised):
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
             "populations": [_without(p, *_arrays(p)) for p in network.populations],
             "connections": [
-                {"kind": _kind(c), **_without(c, *_arrays(c))} for c in network.connections
+                {"kind": kind_of(c), **_without(c, *_arrays(c))} for c in network.connections
             ],
         }
         arrays = {
@@ -200,10 +200,11 @@ KINDS: dict[str, type[AnyConnection]] = {
     "sparse": SparseConnection,
     "one to one": OneToOne,
 }
-"""Kinds of connections, by their names in the file."""
+"""Kinds of connections, by their names in the file and in reports."""
 
 
-def _kind(connection: AnyConnection) -> str:
+def kind_of(connection: AnyConnection) -> str:
+    """The name of a connection's kind."""
     return next(name for name, kind in KINDS.items() if type(connection) is kind)
 
 

@@ -159,7 +159,13 @@ OPTIONS = {
     "traces, synaptic current": dataclasses.replace(
         FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3
     ),
-    "all options": dataclasses.replace(FABRICS["odd sizes, wide state"], max_spikes=31, **FEATURES),
+    "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
+    "sparse matrices, one lane": dataclasses.replace(
+        FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
+    ),
+    "all options": dataclasses.replace(
+        FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=90, **FEATURES
+    ),
 }
 """Fabrics built for more than the plain update."""
 
@@ -167,7 +173,7 @@ FABRICS_OF_IMAGES = {
     "images": IMAGES,
     "images, one lane": dataclasses.replace(IMAGES, lanes=1, weight_words=16384),
     "images, all options": dataclasses.replace(
-        IMAGES, lanes=8, max_spikes=3, multipliers=False, **FEATURES
+        IMAGES, lanes=8, max_spikes=3, multipliers=False, sparse_words=700, **FEATURES
     ),
 }
 

@@ -18,7 +18,7 @@ _COLLISIONS = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:MEMID=\identity
 def synthesise(design: Design, tools: Tools) -> str:
     """The netlist of a design after synthesis, as JSON of Yosys."""
     in_luts = "".join(
-        f'setattr -set ram_style "distributed" m:{name}; ' for name in design.board.in_luts
+        f'setattr -set ram_style "distributed" m:{name}*; ' for name in design.board.in_luts
     )
     script = (
         f"read_rtlil top.il; {blank(design.contents)}; {_COLLISIONS}; {in_luts}"

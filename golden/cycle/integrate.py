@@ -19,6 +19,7 @@ class ConnectionRow(NamedTuple):
     groups: int = 0
     synapses: int = 0
     high: int = 0
+    sparse: int = 0
     image: int = 0
     grouped: int = 0
     height: int = 0
@@ -147,6 +148,15 @@ class Integrate:
             weight = word >> lane * weight_bits & (2 * sign - 1)
             row |= (((weight ^ sign) - sign) << shift & (1 << sum_bits) - 1) << lane * sum_bits
         return row & self.lower, row & self.signs
+
+    @property
+    def write_address(self) -> int | None:
+        """The row of sums that stage A writes in this clock, if any."""
+        return self.a_address
+
+    def row(self, address: int) -> int:
+        """The row of sums at a `write_address`."""
+        return self.sums[address]
 
     def pending(self, slot: int) -> bool:
         """Whether W, D or X holds an event due in `slot`."""
@@ -316,8 +326,8 @@ class ImageIntegrate(Integrate):
         super().__init__(config)
         self.slots = config.slots
         at = offsets(config.event)
-        self.position_shifts = at["y"], at["x"]
-        self.position_mask = (1 << config.position[0][1]) - 1
+        self.position_shifts = at.get("y", 0), at.get("x", 0)
+        self.position_mask = (1 << config.position[0][1]) - 1 if config.images else 0
         self.weight_mask = (1 << index_bits(config.weight_words)) - 1
         self.sum_mask = (1 << index_bits(config.sum_words)) - 1
         # A power of two of rows: an event outside its image may read any, and is dropped later.

@@ -12,6 +12,7 @@ from spikeloom.golden.cycle.fire import IDLE, Command, Fire, PopulationRow, Spik
 from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.integrate import ConnectionRow, CoordinateRow, ImageIntegrate, Integrate
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.sparse_integrate import SparseIntegrate
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 
@@ -60,7 +61,7 @@ class Tile:
     )
 
     def __init__(self, config: FabricConfig, trace: bool) -> None:
-        self.integrate = ImageIntegrate(config) if config.images else Integrate(config)
+        self.integrate = _integrate(config)
         self.fire = FullFire(config) if FullFire.needed(config) else Fire(config)
         self.emit = Emit(config)
         self.trace = trace
@@ -125,7 +126,7 @@ class Tile:
         """
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
-        sum_address = integrate.a_address
+        sum_address = integrate.write_address
         result, current = fire.pipeline[0], fire.pipeline[-self.current_clocks]
 
         # Each unit updates its registers once no other unit reads them any more.
@@ -154,7 +155,7 @@ class Tile:
             probe |= (1 | fetch_address << 1) << shift.fetch
         if sum_address is not None:
             probe |= (1 | sum_address << 1) << shift.sum
-            probe |= integrate.sums[sum_address] << shift.sum_data
+            probe |= integrate.row(sum_address) << shift.sum_data
         if result is not None:
             state_address, value, *_ = result
             probe |= (1 | state_address << 1) << shift.state
@@ -185,3 +186,9 @@ class Tile:
             return 0
         current = spike.current & self.emit.value_mask
         return spike.currents << shift["currents"] | current << shift["current"]
+
+
+def _integrate(config: FabricConfig) -> Integrate:
+    if config.sparse_words:
+        return SparseIntegrate(config)
+    return ImageIntegrate(config) if config.images else Integrate(config)

@@ -49,8 +49,9 @@ class FabricConfig(Payloads):
         """Every signal of a fabric that a cycle-by-cycle bench compares, in one clock.
 
         For every stream `valid`, `ready` and `payload`; for every memory `write`, `address` and
-        `data`. Payload, address and data are 0 in a clock without valid or write. Signals of tile t
-        have the prefix `t.`. Counters have their values during the clock.
+        `data`. Payload, address and data are 0 in a clock without valid or write. `sum` has an
+        address for each of `sum_banks`, that of lane 0 lowest. Signals of tile t have the prefix
+        `t.`. Counters have their values during the clock.
         """
         fields: list[tuple[str, int]] = []
 
@@ -77,7 +78,7 @@ class FabricConfig(Payloads):
             event(
                 f"{tile}.sum",
                 "write",
-                address=index_bits(self.sum_words),
+                address=self.sum_banks * index_bits(self.sum_words),
                 data=self.sum_row.width,
             )
             event(f"{tile}.state", "write", address=index_bits(self.neurons), data=self.state_bits)

@@ -19,8 +19,14 @@ class Rows(Sizes):
 
     @property
     def weight_row(self) -> Layout:
-        """One word of the weight memory: a weight per lane."""
-        return layout(*((f"lane{n}", self.weight_bits, True) for n in range(self.lanes)))
+        """One word of the weight memory: a weight per lane.
+
+        With `sparse_words` also the group of neurons that each lane's weight leads to, which only a
+        sparse matrix uses; those of words from `sparse_words` on are 0.
+        """
+        weights = ((f"lane{n}", self.weight_bits, True) for n in range(self.lanes))
+        groups = ((f"group{n}", index_bits(self.groups)) for n in range(self.lanes))
+        return layout(*weights, *(groups if self.sparse_words else ()))
 
     @property
     def bias_row(self) -> Layout:
@@ -116,10 +122,15 @@ class Rows(Sizes):
         `row_weights` ahead and `row_sums` back.
 
         `high`: weights are scaled by 2**`weight_bits`.
+
+        `sparse` marks a sparse matrix: row `channel_coordinates + index` of the coordinate table
+        has the first weight word of the source and their `count`; `groups` must not be 0, and
+        `weight_base`, `sum_base` and `synapses` are not used.
         """
         weights = ("weight_base", index_bits(self.weight_words))
         sums = ("sum_base", index_bits(self.sum_words))
         coordinate = index_bits(self.coordinates)
+        sparse_alone = self.sparse_words and not self.images
         images = [
             ("image", 1),
             ("grouped", 1),
@@ -137,6 +148,8 @@ class Rows(Sizes):
         ]
         return layout(
             *(images if self.images else []),
+            *([("sparse", 1)] if self.sparse_words else []),
+            *([("channel_coordinates", coordinate)] if sparse_alone else []),
             *([("high", 1)] if self.weight_pairs else []),
             weights,
             ("sources", count_bits(self.axons)),
@@ -152,6 +165,8 @@ class Rows(Sizes):
         `weight` words and `sum` accumulator rows are added to the bases of the connection. `count`
         is the number of overlapping kernel rows or columns; for a channel, the number of groups in
         a segment, which hold `synapses` synapses. With a count of 0 the event has no targets.
+
+        For a source of a sparse matrix `weight` is its first word, and `count` their number.
         """
         return layout(
             ("weight", index_bits(self.weight_words)),
@@ -202,9 +217,10 @@ class Rows(Sizes):
     def memories(self) -> dict[LoadTarget, Memory]:
         """Row layout and depth of every memory that the load port writes.
 
-        Without images there is no coordinate table: its depth is 0. A single tile has no router and
-        ignores words for ROUTE.
+        Without images and sparse matrices there is no coordinate table: its depth is 0. A single
+        tile has no router and ignores words for ROUTE.
         """
+        has_coordinates = self.images or self.sparse_words > 0
         return {
             LoadTarget.WEIGHT: Memory(self.weight_row, self.weight_words),
             LoadTarget.BIAS: Memory(self.bias_row, self.neurons),
@@ -214,7 +230,7 @@ class Rows(Sizes):
             LoadTarget.CONTROL: Memory(self.control_row, 1),
             LoadTarget.ROUTE: Memory(self.route_row, self.routes),
             LoadTarget.COORDINATE: Memory(
-                self.coordinate_row, self.coordinates if self.images else 0
+                self.coordinate_row, self.coordinates if has_coordinates else 0
             ),
         }
 
@@ -224,7 +240,7 @@ class Rows(Sizes):
         absent = set()
         if self.tiles == 1:
             absent.add(LoadTarget.ROUTE)
-        if not self.images:
+        if not self.images and not self.sparse_words:
             absent.add(LoadTarget.COORDINATE)
         return {target: memory for target, memory in self.memories.items() if target not in absent}
 

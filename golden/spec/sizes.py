@@ -32,8 +32,9 @@ RANGES = {
     "routes": (1, 1024),
     "buffer": (3, 16),
     "extent": (1, 256),
-    "coordinates": (1, 4096),
+    "coordinates": (1, 1 << 16),
     "fraction_bits": (0, MAX_FRACTION_BITS),
+    "sparse_words": (0, 1 << 24),
 }
 """Minimum and maximum of the sizes that are a range."""
 
@@ -79,7 +80,7 @@ class Sizes(PlainIntegers):
         Maximum height and width of an image, 1..256. With 1 there are no images, so no
         convolutions: axons and neurons have an index and no position (y, x).
     coordinates
-        Rows of the coordinate table, 1..4096; unused if `extent` is 1.
+        Rows of the coordinate table, 1..65536; unused without images and sparse matrices.
     synaptic_current
         Neurons can have a synaptic current.
     weight_pairs
@@ -97,6 +98,9 @@ class Sizes(PlainIntegers):
         Decays, thresholds, reset and initial values can differ from neuron to neuron.
     traces
         Potentials, and synaptic currents, can be sent to the host after every step.
+    sparse_words
+        Words of the weight memory that can be sparse, the first ones, 0..2**24; more than
+        `weight_words` have no use. With 0 there are no sparse matrices.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -136,6 +140,7 @@ class Sizes(PlainIntegers):
     fraction_bits: int = 0
     neuron_parameters: bool = False
     traces: bool = False
+    sparse_words: int = 0
     readable: bool = False
     multipliers: bool = True
 
@@ -243,6 +248,11 @@ class Sizes(PlainIntegers):
     def sum_words(self) -> int:
         """Rows of the accumulator memory: `slots` for each group."""
         return self.groups * self.slots
+
+    @property
+    def sum_banks(self) -> int:
+        """Memories that the accumulators are cut into: a sparse matrix needs one for each lane."""
+        return self.lanes if self.sparse_words else 1
 
     @property
     def index_width(self) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
@@ -34,8 +34,15 @@ def read_member(config: FabricConfig) -> dict[str, Any]:
     return {"read": In(read_signature(config))} if config.readable else {}
 
 
+class SplitRow(NamedTuple):
+    """The read ports of memories that hold parts of one row, and the row."""
+
+    ports: Sequence[ReadPort]
+    row: Value
+
+
 def connect_read(
-    m: Module, read: wiring.PureInterface, memories: Mapping[ReadTarget, ReadPort]
+    m: Module, read: wiring.PureInterface, memories: Mapping[ReadTarget, ReadPort | SplitRow]
 ) -> Value:
     """Lend the read ports of `memories` to the host while it is `active`.
 
@@ -46,13 +53,17 @@ def connect_read(
     The byte, two clocks after the word that addresses it; 0 if no memory of these is addressed.
     """
     read_bytes = []
-    for target, port in memories.items():
-        row = Value.cast(port.data)
+    for target, memory in memories.items():
+        if isinstance(memory, SplitRow):
+            ports, row = memory
+        else:
+            ports, row = [memory], Value.cast(memory.data)
         count = -(-len(row) // 8)
         padded = Cat(row, Const(0, 8 * count - len(row)))
         byte = Signal(8, name=f"{target.name.lower()}_byte")
         with m.If(read.active):
-            m.d.comb += [port.addr.eq(read.word.address), port.en.eq(1)]
+            for port in ports:
+                m.d.comb += [port.addr.eq(read.word.address), port.en.eq(1)]
         m.d.sync += byte.eq(0)
         with m.If(read.active & (read.word.target == target)):
             position = read.word.byte[: index_bits(count)] if count > 1 else Const(0)

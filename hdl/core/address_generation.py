@@ -19,6 +19,7 @@ def segments(config: FabricConfig) -> data.StructLayout:
     `stride`, with images also `sum_stride`: from group to group of a segment, which has `groups`
     groups and `synapses` real synapses. With images there are `rows` rows of `columns` segments;
     the steps from segment to segment are those of `FabricConfig.connection_row`, as is `high`.
+    `sparse`: the words have the groups of their targets, and `sum` is not used.
     """
     row = struct(config.connection_row).members
     fields = {
@@ -37,6 +38,8 @@ def segments(config: FabricConfig) -> data.StructLayout:
         fields |= {name: row[name] for name in steps}
     if config.weight_pairs:
         fields["high"] = 1
+    if config.sparse_words:
+        fields["sparse"] = 1
     return data.StructLayout(fields)
 
 
@@ -45,8 +48,8 @@ class AddressGeneration(wiring.Component):
 
     Timing: an event taken in clock n has its segments on the output from clock n + `latency` on.
     In a row with `image` they come 3 clocks later, or 4 if the convolution is grouped: a look-up
-    each for the row, the column and the channel. A second event may be taken meanwhile; it waits
-    in the skid register.
+    each for the row, the column and the channel. In a row with `sparse` they come a clock later: a
+    look-up for the source. A second event may be taken meanwhile; it waits in the skid register.
 
     Parameters
     ----------
@@ -92,7 +95,7 @@ class AddressGeneration(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Clocks from the transfer of an event to its segments, in a row without `image`."""
+        """Clocks from the transfer of an event to its segments, in the row of a dense matrix."""
         return 1
 
     def elaborate(self, platform: object) -> Module:
@@ -162,6 +165,7 @@ class AddressGeneration(wiring.Component):
                 segment.rows.eq(1),
                 segment.columns.eq(1),
             ]
+        if config.images or config.sparse_words:
             m.submodules.coordinates = coordinates = memory(
                 struct(config.coordinate_row),
                 1 << index_bits(config.coordinates),
@@ -169,7 +173,10 @@ class AddressGeneration(wiring.Component):
             )
             connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
             coordinate_read = coordinates.read_port()
-            self._look_up(m, coordinate_read, d_valid, d_free, d_event, row, exists)
+            if config.images:
+                self._look_up(m, coordinate_read, d_valid, d_free, d_event, row, exists)
+            if config.sparse_words:
+                self._look_up_source(m, coordinate_read, d_valid, d_free, d_event, row, exists)
             readable[ReadTarget.COORDINATE] = coordinate_read
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
@@ -247,4 +254,31 @@ class AddressGeneration(wiring.Component):
                 segment.column_weights.eq(row.column_weights),
                 segment.row_sums.eq(row.row_sums),
                 segment.column_sums.eq(row.column_sums),
+            ]
+
+    def _look_up_source(
+        self,
+        m: Module,
+        coordinate_read: ReadPort,
+        d_valid: Signal,
+        d_free: Signal,
+        event: data.View,
+        row: data.View,
+        exists: Signal,
+    ) -> None:
+        """For an event of a row with `sparse`, reads the words of its source."""
+        segment = self.segments.p
+        source = coordinate_read.data
+        looked = Signal()  # `source` is that of the event
+        m.d.sync += looked.eq(d_valid & ~d_free)
+        with m.If(row.sparse):
+            m.d.comb += [
+                coordinate_read.addr.eq(row.channel_coordinates + event.index),
+                self.segments.valid.eq(d_valid & looked),
+                segment.sparse.eq(1),
+                segment.has_targets.eq(exists & (source.count != 0)),
+                segment.weight.eq(source.weight),
+                segment.stride.eq(1),
+                segment.groups.eq(source.count),
+                segment.synapses.eq(source.synapses),
             ]

@@ -1,16 +1,17 @@
 """Integrate: adds the weights of events to the accumulators."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import ReadPort, WritePort
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
 from spikeloom.hdl.common.load import load_signature, loads
-from spikeloom.hdl.common.read import ask, connect_read, read_member
+from spikeloom.hdl.common.read import SplitRow, ask, connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
 from spikeloom.hdl.core.address_generation import AddressGeneration, segments
 from spikeloom.hdl.core.ports import Fetch, MemoryWrite
@@ -56,7 +57,7 @@ class Integrate(wiring.Component):
         sum[target] += weight[source, target]        for every target of the event's connection
 
     With images there is a segment of groups for each overlap of the kernel with the event's
-    position.
+    position. In a sparse matrix the lanes of a word lead to different groups.
 
     Timing: an event taken in clock n issues its first group in clock n + `latency` - 2 if none is
     before it, and its sums are written two clocks after each issue. Groups, segments, events and
@@ -92,7 +93,7 @@ class Integrate(wiring.Component):
     error : Out(1)
         An event is dropped, because its connection or axon does not exist.
     sum_write : Out(MemoryWrite)
-        Writes to the accumulators.
+        Writes to the accumulators, with an address for each of `config.sum_banks`.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -110,7 +111,11 @@ class Integrate(wiring.Component):
                 "synapses": Out(config.connection_row.fields[-1].width),
                 "stalled": Out(1),
                 "error": Out(1),
-                "sum_write": Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width)),
+                "sum_write": Out(
+                    MemoryWrite(
+                        config.sum_banks * index_bits(config.sum_words), config.sum_row.width
+                    )
+                ),
             }
         )
 
@@ -124,15 +129,17 @@ class Integrate(wiring.Component):
         m = Module()
 
         m.submodules.weights = weights = memory(
-            lanes(config.lanes, config.weight_bits),
-            config.weight_words,
-            self.contents.get(LoadTarget.WEIGHT, ()),
+            lanes(config.lanes, config.weight_bits), config.weight_words, self._weight_rows
         )
-        m.submodules.sums = sums = memory(lanes(config.lanes, config.sum_bits), config.sum_words)
         weight_write = weights.write_port()
         weight_read = weights.read_port()
-        sum_read = sums.read_port()
-        sum_write = sums.write_port()
+        sums = [
+            memory(lanes(config.lanes // config.sum_banks, config.sum_bits), config.sum_words)
+            for _ in range(config.sum_banks)
+        ]
+        for lane, bank in enumerate(sums):
+            m.submodules["sums" if len(sums) == 1 else f"sums_{lane}"] = bank
+        sum_reads = [bank.read_port() for bank in sums]
 
         # Stage D.
         m.submodules.generation = generation = AddressGeneration(config, self.contents)
@@ -145,30 +152,74 @@ class Integrate(wiring.Component):
 
         # An issue or a fetch presents its addresses. The weights have one port, which loading
         # takes.
-        address = Signal(index_bits(config.sum_words))
         weight_address = Signal.like(weight_read.addr)
         m.d.comb += [
-            address.eq(Mux(self.fetch.valid, self.fetch.address, x.sum_address)),
             weight_address.eq(Mux(weight_write.en, self.load.word.address, x.weight_address)),
             weight_write.addr.eq(weight_address),
             weight_write.data.eq(self.load.word.data),
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
             weight_read.addr.eq(weight_address),
-            sum_read.addr.eq(address),
-            self.fetch.sums.eq(sum_read.data),
+            self.fetch.sums.eq(Cat(read.data for read in sum_reads)),
         ]
+        rows: list[Value] = [x.sum_address]
+        if config.sparse_words:
+            group_read = self._read_groups(m, x, generation.segments.p)
+            rows = [
+                Mux(x.event.sparse, self._row(group, x.event.slot), x.sum_address)
+                for group in group_read.data
+            ]
 
         # Stages R and A.
-        self._accumulate(m, x, address, weight_read, sum_read, sum_write)
+        self._accumulate(m, x, rows, weight_read, sums, sum_reads)
 
         if config.readable:
-            readable = {ReadTarget.WEIGHT: weight_read, ReadTarget.SUM: sum_read}
-            byte = connect_read(m, self.read, readable)
+            word: ReadPort | SplitRow = weight_read
+            if config.sparse_words:
+                below = self.read.word.address < config.sparse_words
+                groups = Mux(below, Cat(group_read.data), 0)
+                word = SplitRow([weight_read, group_read], Cat(weight_read.data, groups))
+            row = SplitRow(sum_reads, Cat(read.data for read in sum_reads))
+            byte = connect_read(m, self.read, {ReadTarget.WEIGHT: word, ReadTarget.SUM: row})
             with m.If(self.read.active):  # the weights have one address
                 m.d.comb += weight_write.addr.eq(self.read.word.address)
             table_byte = ask(m, [generation.read], self.read.active, self.read.word)
             m.d.comb += self.read.data.eq(byte | table_byte)
         return m
+
+    @property
+    def _weight_rows(self) -> list[int]:
+        """The weights of the words that the memory starts with."""
+        mask = (1 << self.config.lanes * self.config.weight_bits) - 1
+        return [row & mask for row in self.contents.get(LoadTarget.WEIGHT, ())]
+
+    def _read_groups(self, m: Module, x: _Segment, taken: data.View) -> ReadPort:
+        """Sparse matrices: the groups of the word that is issued next, read a clock ahead."""
+        config = self.config
+        weights = config.lanes * config.weight_bits
+        m.submodules.groups = groups = memory(
+            data.ArrayLayout(index_bits(config.groups), config.lanes),
+            config.sparse_words,
+            [row >> weights for row in self.contents.get(LoadTarget.WEIGHT, ())][
+                : config.sparse_words
+            ],
+        )
+        write = groups.write_port()
+        read = groups.read_port()
+        word = self.load.word
+        m.d.comb += [
+            write.addr.eq(word.address),
+            write.data.eq(word.data >> weights),
+            write.en.eq(loads(self.load, LoadTarget.WEIGHT) & (word.address < config.sparse_words)),
+            read.addr.eq(Mux(x.taken, taken.weight, x.weight_address + x.event.stride)),
+            read.en.eq(x.taken | x.issue),
+        ]
+        return read
+
+    def _row(self, group: Value, slot: Value) -> Value:
+        """Row `group` * `slots` + `slot` of the accumulators."""
+        slots = self.config.slots
+        bits = index_bits(slots) if slots > 1 else 0
+        return Cat(slot[:bits], group) if slots == 1 << bits else group * slots + slot
 
     def _issue(self, m: Module, generation: AddressGeneration) -> _Segment:
         """Stage X: issues one group of an event's segments in every clock without a fetch."""
@@ -281,55 +332,75 @@ class Integrate(wiring.Component):
         self,
         m: Module,
         x: _Segment,
-        address: Signal,
+        rows: Sequence[Value],
         weight_read: ReadPort,
-        sum_read: ReadPort,
-        sum_write: WritePort,
+        sums: Sequence[Memory],
+        sum_reads: Sequence[ReadPort],
     ) -> None:
-        """Stages R and A: adds the weights to the accumulators; a fetch clears them."""
+        """Stages R and A: adds the weights to the accumulators; a fetch clears them.
+
+        Parameters
+        ----------
+        rows
+            Row of the issue in each bank of the accumulators.
+        """
         config = self.config
         # Stage R: the rows are there, except for the writes of the two operations before.
         r_valid = Signal()
         r_clears = Signal()
-        r_address = Signal.like(address)
-        r_after_last = Signal()
-        r_after_next_to_last = Signal()
         # Stage A: add and write. `written` is the write of the operation before.
         a_valid = Signal()
-        a_after_last = Signal()
-        a_address = Signal.like(address)
-        row = Signal.like(sum_write.data)
-        written = Signal.like(sum_write.data)
         weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
             r_valid.eq(x.issue | self.fetch.valid),
             r_clears.eq(self.fetch.valid),
-            r_address.eq(address),
-            r_after_last.eq(r_valid & (r_address == x.sum_address)),
-            r_after_next_to_last.eq(a_valid & (a_address == x.sum_address)),
             a_valid.eq(r_valid),
-            a_address.eq(r_address),
-            a_after_last.eq(r_after_last),
-            written.eq(sum_write.data),
-            row.eq(Mux(r_after_next_to_last, written, sum_read.data)),
         ]
-        for lane in range(config.lanes):
-            m.d.sync += weight[lane].eq(weight_read.data[lane])
-            before = Mux(a_after_last, written[lane], row[lane])
-            m.d.comb += sum_write.data[lane].eq(before + weight[lane])
+        m.d.sync += [weight[lane].eq(weight_read.data[lane]) for lane in range(config.lanes)]
         if config.weight_pairs:
             r_high = Signal()
             m.d.sync += r_high.eq(x.event.high)
             with m.If(r_high):
                 for lane in range(config.lanes):
                     m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
-        # A fetch writes 0: a sum of 0, a weight of 0, and nothing forwarded.
         with m.If(r_clears):
-            m.d.sync += [row.as_value().eq(0), weight.as_value().eq(0), a_after_last.eq(0)]
+            m.d.sync += weight.as_value().eq(0)
+
+        writes = [bank.write_port() for bank in sums]
+        for number, (issued, read, write) in enumerate(zip(rows, sum_reads, writes, strict=True)):
+            address = Signal(index_bits(config.sum_words), name=f"address_{number}")
+            issue_address = Signal.like(address, name=f"issue_address_{number}")
+            r_address = Signal.like(address, name=f"r_address_{number}")
+            r_after_last = Signal(name=f"r_after_last_{number}")
+            r_after_next_to_last = Signal(name=f"r_after_next_to_last_{number}")
+            a_after_last = Signal(name=f"a_after_last_{number}")
+            a_address = Signal.like(address, name=f"a_address_{number}")
+            row = Signal.like(write.data, name=f"row_{number}")
+            written = Signal.like(write.data, name=f"written_{number}")
+            m.d.comb += [
+                issue_address.eq(issued),
+                address.eq(Mux(self.fetch.valid, self.fetch.address, issue_address)),
+                read.addr.eq(address),
+                write.addr.eq(a_address),
+                write.en.eq(a_valid),
+            ]
+            m.d.sync += [
+                r_address.eq(address),
+                r_after_last.eq(r_valid & (r_address == issue_address)),
+                r_after_next_to_last.eq(a_valid & (a_address == issue_address)),
+                a_address.eq(r_address),
+                a_after_last.eq(r_after_last),
+                written.eq(write.data),
+                row.eq(Mux(r_after_next_to_last, written, read.data)),
+            ]
+            for lane in range(len(row)):
+                before = Mux(a_after_last, written[lane], row[lane])
+                m.d.comb += write.data[lane].eq(before + weight[number * len(row) + lane])
+            # A fetch writes 0: a sum of 0, a weight of 0, and nothing forwarded.
+            with m.If(r_clears):
+                m.d.sync += [row.as_value().eq(0), a_after_last.eq(0)]
         m.d.comb += [
-            sum_write.addr.eq(a_address),
-            sum_write.en.eq(a_valid),
-            self.sum_write.valid.eq(sum_write.en),
-            self.sum_write.address.eq(sum_write.addr),
-            self.sum_write.data.eq(sum_write.data),
+            self.sum_write.valid.eq(a_valid),
+            self.sum_write.address.eq(Cat(write.addr for write in writes)),
+            self.sum_write.data.eq(Cat(write.data for write in writes)),
         ]

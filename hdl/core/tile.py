@@ -53,7 +53,8 @@ class Tile(wiring.Component):
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.contents = contents
-        sum_write = Out(MemoryWrite(index_bits(config.sum_words), config.sum_row.width))
+        sum_address = config.sum_banks * index_bits(config.sum_words)
+        sum_write = Out(MemoryWrite(sum_address, config.sum_row.width))
         state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
         super().__init__(
             {

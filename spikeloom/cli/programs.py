@@ -33,6 +33,7 @@ from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.graph import brief
 from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
+from spikeloom.mapping.storage import storage
 from spikeloom.program import Program
 
 
@@ -226,6 +227,10 @@ def _info(program: Program) -> dict[str, Any]:
             for p in network.populations
         ],
         "synapses": network.synapses,
+        "sparse": [
+            {"source": c.source, "target": c.target, "words": words, "dense_words": as_dense}
+            for c, words, as_dense in storage(network, fabric)
+        ],
         "fabric": dataclasses.asdict(fabric),
         "used": {name: max(used[name] for used in report.used) for name in report.available},
         "mapping": dataclasses.asdict(report),
@@ -263,6 +268,11 @@ def _print_info(values: dict[str, Any]) -> None:
             "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
             "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
             "synapses": values["synapses"],
+            **{
+                f"{c['source']} -> {c['target']}": f"sparse, {c['words']:,} weight words; "
+                f"{c['dense_words']:,} as a matrix"
+                for c in values["sparse"]
+            },
             "lanes": fabric["lanes"],
             **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},

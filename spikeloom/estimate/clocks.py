@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.devices.prediction import predict_clocks
-from spikeloom.golden.network import Network
+from spikeloom.golden.convolution import ImageShape
+from spikeloom.golden.network import AnyConnection, Network
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.step.run import simulate
-from spikeloom.mapping.geometry import additions, geometry, shapes
+from spikeloom.mapping.geometry import additions, geometry, positions, shapes
+from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
 
 Counts = Mapping[str, NDArray[np.uint8]]
@@ -91,10 +94,17 @@ def _layers(program: Program, events: Mapping[str, float]) -> Iterator[Layer]:
     sizes |= {node.name: node.size for node in network.populations}
     # Clocks to add the weights of one event, on average.
     each = {
-        id(c): additions(geometry(c, nodes), fabric.lanes) / sizes[c.source]
-        for c in network.connections
+        id(c): _additions(c, nodes, fabric.lanes) / sizes[c.source] for c in network.connections
     }
     for population in network.populations:
         incoming = (c for c in network.connections if c.target == population.name)
         added = sum(events.get(c.source, 0.0) * each[id(c)] for c in incoming)
         yield Layer(population.name, added / fabric.tiles, population.size / fabric.tiles)
+
+
+def _additions(connection: AnyConnection, nodes: dict[str, ImageShape], lanes: int) -> int:
+    """Clocks to add the weights of a connection if every source sends one event."""
+    if isinstance(connection, SparseConnection):
+        target = nodes[connection.target]
+        return SparseSize(connection, target[0], positions(target), lanes).clocks
+    return additions(geometry(connection, nodes), lanes)

@@ -84,8 +84,13 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
             continue
         tables = target not in (LoadTarget.WEIGHT, LoadTarget.BIAS)
         depth = 1 << index_bits(rows) if tables else max(2, rows)
-        yield Memory(target.name.lower(), row.width, depth, tiles)
-    yield Memory("sum", config.sum_row.width, max(2, config.sum_words), tiles)
+        width = row.width
+        if target == LoadTarget.WEIGHT and config.sparse_words:
+            width = config.lanes * config.weight_bits
+            yield Memory("group", row.width - width, max(2, config.sparse_words), tiles)
+        yield Memory(target.name.lower(), width, depth, tiles)
+    banks = config.sum_banks
+    yield Memory("sum", config.sum_row.width // banks, max(2, config.sum_words), tiles * banks)
     yield Memory("state", config.state_bits, max(2, config.neurons), tiles)
     if config.synaptic_current:
         yield Memory("current", config.state_bits, max(2, config.neurons), tiles)

@@ -45,12 +45,12 @@ class CoordinateTable:
         key = part.population, joined
         if key not in self._bases:
             bases = {
-                "row_coordinates": self._add(_along(joined, 0, row, line)),
-                "column_coordinates": self._add(_along(joined, 1, column, slots)),
+                "row_coordinates": self.add(_along(joined, 0, row, line)),
+                "column_coordinates": self.add(_along(joined, 1, column, slots)),
             }
             if joined.grouped:
                 group = positions(joined.target) * slots
-                bases["channel_coordinates"] = self._add(_channels(joined, in_part, group))
+                bases["channel_coordinates"] = self.add(_channels(joined, in_part, group))
             self._bases[key] = bases
         result = {
             "image": 1,
@@ -69,7 +69,7 @@ class CoordinateTable:
             result["sum_stride"] = positions(joined.target) * slots
         return result
 
-    def _add(self, rows: list[Row]) -> int:
+    def add(self, rows: Sequence[Row]) -> int:
         """Append `rows`, and return the address of the first."""
         base = len(self.rows)
         self.rows += [self._config.coordinate_row.pack(row) for row in rows]

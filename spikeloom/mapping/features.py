@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import differs, signed_range
 from spikeloom.golden.network import Network, Population
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import Reset
-from spikeloom.mapping.geometry import geometry, shapes
+from spikeloom.mapping.geometry import geometry, positions, shapes
 
 EXTENT = 256
 """Maximum rows or columns of an image on any hardware."""
@@ -52,8 +53,16 @@ def feature_needs(network: Network) -> Iterator[Need]:
         if extent > 1:
             yield Need(f"{where}: an image of {height} x {width}", "extent", extent)
     for connection in network.connections:
-        if geometry(connection, nodes).placed:
-            where = f"connection {connection.source!r} -> {connection.target!r}"
+        where = f"connection {connection.source!r} -> {connection.target!r}"
+        if isinstance(connection, OneToOne):
+            raise SpikeloomError(f"{where}: only compile maps one to one; use it, or Connection")
+        if isinstance(connection, SparseConnection):
+            if positions(nodes[connection.source]) > 1:
+                raise SpikeloomError(
+                    f"{where}: a sparse matrix cannot start from an image that a convolution "
+                    "joins; use Connection, or compile, which does"
+                )
+        elif geometry(connection, nodes).placed:
             yield Need(f"{where}: a convolution", "extent", 2)
 
 

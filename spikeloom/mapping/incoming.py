@@ -7,10 +7,12 @@ import numpy as np
 from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
-from spikeloom.mapping.geometry import Geometry, geometry, spans
+from spikeloom.mapping.geometry import Geometry, geometry, positions, spans
 from spikeloom.mapping.parts import Part
+from spikeloom.mapping.sparse import pack_words
 from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 Rows = tuple[int, ...]
@@ -26,19 +28,23 @@ def incoming_rows(
 
     The connection table has unused rows for connections to other tiles. The weights of a connection
     are stored lane group by lane group, in each the taps of the kernel, in each the channels of the
-    source: channel c reads words c, c + s, c + 2s, ... of the s channels.
+    source: channel c reads words c, c + s, c + 2s, ... of the s channels. Sparse words come first.
     """
     by_population = {part.population.name: part for part in parts}
-    rows: list[int] = []
+    rows = [0] * len(network.connections)
     weights: list[int] = []
     coordinates = CoordinateTable(config)
-    for connection in network.connections:
+    for number, connection in enumerate(network.connections):
         target = by_population.get(connection.target)
-        if target is None:
-            rows.append(0)
+        if target is not None and isinstance(connection, SparseConnection):
+            row = _sparse_row(connection, config, target, coordinates, weights)
+            rows[number] = config.connection_row.pack(row)
+    for number, connection in enumerate(network.connections):
+        target = by_population.get(connection.target)
+        if target is None or isinstance(connection, SparseConnection):
             continue
         joined, part = geometry(connection, nodes), target.part
-        row: Row = {
+        row = {
             "weight_base": len(weights),
             "sources": joined.source[0],
             "sum_base": sum_base(target, config),
@@ -49,9 +55,43 @@ def incoming_rows(
             row |= {"groups": part.groups(config.lanes), "synapses": part.neurons}
         if config.weight_pairs:
             row["high"] = connection.high
-        rows.append(config.connection_row.pack(row))
+        rows[number] = config.connection_row.pack(row)
         weights += packed_words(stored_weights(connection, joined, part, config.lanes), config)
     return tuple(rows), tuple(weights), tuple(coordinates.rows)
+
+
+def _sparse_row(
+    connection: SparseConnection,
+    config: FabricConfig,
+    target: TilePart,
+    coordinates: CoordinateTable,
+    weights: list[int],
+) -> Row:
+    """The fields of the connection row of a sparse matrix; adds its sources and its words."""
+    part = target.part
+    packed = pack_words(connection, positions(target.image), part.start, part.size, config.lanes)
+    first = len(weights) + np.cumsum(packed.counts) - packed.counts
+    sources = zip(first.tolist(), packed.counts.tolist(), packed.synapses.tolist(), strict=True)
+    row = {
+        "sparse": 1,
+        "sources": len(packed.counts),
+        "groups": 1,
+        "channel_coordinates": coordinates.add(
+            [
+                {"weight": word, "count": count, "synapses": synapses} if count else {}
+                for word, count, synapses in sources
+            ]
+        ),
+    }
+    if config.weight_pairs:
+        row["high"] = connection.high
+    shift = config.lanes * config.weight_bits
+    groups = _packed(packed.groups + target.group, index_bits(config.groups))
+    weights += [
+        word | group << shift
+        for word, group in zip(_packed(packed.weights, config.weight_bits), groups, strict=True)
+    ]
+    return row
 
 
 def _kernel(connection: AnyConnection, joined: Geometry, part: Part) -> Integers:
@@ -90,9 +130,14 @@ def stored_weights(connection: AnyConnection, joined: Geometry, part: Part, lane
 
 
 def packed_words(weights: Integers, config: FabricConfig) -> list[int]:
-    """Packed rows of the weight memory, from weights (words, lanes); layout `weight_row`."""
-    bits, lanes = config.weight_bits, config.lanes
-    unsigned = (weights & ((1 << bits) - 1)).astype(np.uint64)
+    """Packed rows of the weight memory, from weights (words, lanes); groups of targets are 0."""
+    return _packed(weights, config.weight_bits)
+
+
+def _packed(values: Integers, bits: int) -> list[int]:
+    """Words with `bits` bits of each lane, the first one lowest, from values (words, lanes)."""
+    lanes = values.shape[1]
+    unsigned = (values & ((1 << bits) - 1)).astype(np.uint64)
     in_64_bits = min(lanes, 64 // bits)
     shifts = np.arange(in_64_bits, dtype=np.uint64) * np.uint64(bits)
     pieces = [

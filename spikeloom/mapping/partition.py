@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network, Population
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.geometry import (
     Geometry,
@@ -36,6 +37,7 @@ from spikeloom.mapping.parts import (
     outgoing,
     recorded,
 )
+from spikeloom.mapping.sparse import SparseSize
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class _Demand:
     channels, positions
         Its shape on the fabric.
     geometries
-        Geometries of the connections into it.
+        Geometries of the connections into it, other than sparse matrices.
+    sparse
+        The sparse matrices into it.
     words
         Minimum number of weight words in all, however it is cut into parts.
     targets, coordinates
@@ -66,6 +70,7 @@ class _Demand:
     channels: int
     positions: int
     geometries: tuple[Geometry, ...]
+    sparse: tuple[SparseSize, ...]
     words: int
     targets: int
     coordinates: int
@@ -77,9 +82,16 @@ class _Demand:
     def part_words(self) -> list[int]:
         """Maximum weight words of a part with 0, 1, 2, ... channel groups."""
         return [
-            sum(weight_words(joined, groups, self.lanes) for joined in self.geometries)
-            for groups in range(groups_of(self.channels, self.lanes) + 1)
+            sum(weight_words(joined, groups, self.lanes) for joined in self.geometries) + sparse
+            for groups, sparse in enumerate(self.sparse_words)
         ]
+
+    @functools.cached_property
+    def sparse_words(self) -> list[int]:
+        """Of `part_words`, an estimate of those that are sparse."""
+        groups = groups_of(self.channels, self.lanes)
+        each = [size.part_words for size in self.sparse]
+        return [sum(words[n] for words in each) for n in range(groups + 1)]
 
 
 class _Tile:
@@ -97,7 +109,7 @@ class _Tile:
         self.total_work = 0.0
         self._empty_phases = set(self.work)
         self._last = 0  # the highest population number
-        self._groups = self._words = self._targets = self._coordinates = 0
+        self._groups = self._words = self._sparse = self._targets = self._coordinates = 0
 
     def needs(self, number: int, size: int) -> dict[str, int]:
         """Rows of each memory with `size` more channels of population `number`."""
@@ -106,12 +118,13 @@ class _Tile:
         after = before + size
         last = max(self._last, number)
         first_part = not before
-        groups, words = self._added(number, size)
+        groups, words, sparse = self._added(number, size)
         return {
             "neurons": neuron_rows(
                 self._groups + groups, after if last == number else self.sizes[last], self.lanes
             ),
             "weight_words": self._words + words,
+            "sparse_words": self._sparse + sparse,
             # Every phase has a row, even where it fires nothing.
             "populations": len(self.sizes)
             + first_part
@@ -124,9 +137,10 @@ class _Tile:
     def add(self, number: int, size: int) -> None:
         demand = self.demands[number]
         phase = demand.population.phase
-        groups, words = self._added(number, size)
+        groups, words, sparse = self._added(number, size)
         self._groups += groups
         self._words += words
+        self._sparse += sparse
         if number not in self.sizes:
             self._targets += demand.targets
             self._coordinates += demand.coordinates
@@ -136,13 +150,14 @@ class _Tile:
         self.work[phase] += demand.work
         self.total_work = sum(self.work.values())
 
-    def _added(self, number: int, size: int) -> tuple[int, int]:
-        """Groups of neurons, and weight words, that the channels add."""
+    def _added(self, number: int, size: int) -> tuple[int, int, int]:
+        """Groups of neurons, weight words, and sparse ones of these, that the channels add."""
         demand = self.demands[number]
         before = self.sizes.get(number, 0)
         old, new = groups_of(before, self.lanes), groups_of(before + size, self.lanes)
         words = demand.part_words[new] - demand.part_words[old]
-        return (new - old) * demand.positions, words
+        sparse = demand.sparse_words[new] - demand.sparse_words[old]
+        return (new - old) * demand.positions, words, sparse
 
 
 def partition(
@@ -176,6 +191,7 @@ def partition(
             tiles = _pack(demands, config, spread)
             parts = tuple(_parts(demands, tiles))
             _check_routes(network, parts, config)
+            _check_words(demands, parts, config)
             return parts
         except SpikeloomError:
             if spread == 1:
@@ -194,19 +210,32 @@ def _demands(
     lanes = config.lanes
     for population in firing_order(network):
         image = nodes[population.name]
-        incoming = [(c.source, geometry(c, nodes)) for c in network.into(population.name)]
+        sparse = [
+            (c.source, SparseSize(c, image[0], positions(image), lanes))
+            for c in network.into(population.name)
+            if isinstance(c, SparseConnection)
+        ]
+        incoming = [
+            (c.source, geometry(c, nodes))
+            for c in network.into(population.name)
+            if not isinstance(c, SparseConnection)
+        ]
         words = sum(min_words(joined, lanes) for _, joined in incoming)
+        words += sum(size.all_words for _, size in sparse)
         groups = groups_of(image[0], lanes)
         added = sum(additions(joined, lanes) * activity[source] for source, joined in incoming)
+        added += sum(size.clocks * activity[source] for source, size in sparse)
         yield _Demand(
             population,
             image[0],
             positions(image),
             tuple(joined for _, joined in incoming),
+            tuple(size for _, size in sparse),
             words,
             len(outgoing(network, population)) + recorded(population, record),
             # Connections of the same geometry share their coordinate tables.
-            sum(coordinate_rows(joined) for joined in {joined for _, joined in incoming}),
+            sum(coordinate_rows(joined) for joined in {joined for _, joined in incoming})
+            + sum(size.sources for _, size in sparse),
             lanes * positions(image) + added / groups,
             max(
                 -(-groups * positions(image) // config.groups),
@@ -283,6 +312,22 @@ def _check_routes(network: Network, parts: Sequence[Part], config: FabricConfig)
     needs = {"routes": len(set(destinations(network, parts)))}
     if config.tiles > 1 and (short := _shortages(needs, config)):
         raise _does_not_fit(short)
+
+
+def _check_words(demands: Sequence[_Demand], parts: Sequence[Part], config: FabricConfig) -> None:
+    """Check the words of sparse matrices, which are estimated before."""
+    by_name = {demand.population.name: demand for demand in demands}
+    for tile in range(config.tiles):
+        words = sparse = 0
+        for part in parts:
+            demand = by_name[part.population]
+            if part.tile == tile:
+                exact = sum(size.words(part.start, part.size) for size in demand.sparse)
+                groups = groups_of(part.size, config.lanes)
+                words += demand.part_words[groups] - demand.sparse_words[groups] + exact
+                sparse += exact
+        if short := _shortages({"weight_words": words, "sparse_words": sparse}, config):
+            raise _does_not_fit(short)
 
 
 def _shortages(needs: dict[str, int], config: FabricConfig) -> str:

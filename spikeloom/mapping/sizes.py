@@ -6,6 +6,7 @@ from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
 from spikeloom.mapping.features import Need, feature_needs
 from spikeloom.mapping.geometry import (
@@ -18,6 +19,7 @@ from spikeloom.mapping.geometry import (
 )
 from spikeloom.mapping.partition import partition
 from spikeloom.mapping.parts import firing_order, groups_of, outgoing, recorded
+from spikeloom.mapping.sparse import SparseSize
 
 
 def _powers(first: int, last: int) -> tuple[int, ...]:
@@ -35,7 +37,8 @@ CHOICES: dict[str, tuple[int, ...]] = {
     "queue": (32, 64, 128),
     "routes": (64, 256, 1024),
     "extent": _powers(0, 8),
-    "coordinates": _powers(6, 12),
+    "coordinates": _powers(6, 16),
+    "sparse_words": (0, *_powers(6, 24)),
     "max_spikes": SPIKES_PER_STEP,
     "fraction_bits": (0, 4, 8, 12),
 }
@@ -46,8 +49,12 @@ that take block RAM grow in steps of 2, small tables in steps of 4. Fewer slots 
 than the first choice would cost clocks.
 """
 
-DIVIDED = ("neurons", "weight_words", "populations", "targets", "coordinates")
+DIVIDED = ("neurons", "weight_words", "sparse_words", "populations", "targets", "coordinates")
 """Sizes of memories whose rows the tiles share among them."""
+
+
+ENLARGED = ("neurons", "weight_words", "sparse_words")
+"""Of these, those that a fabric has more of until its tiles hold their shares."""
 
 
 class Shortage(SpikeloomError):
@@ -72,13 +79,20 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     # Padding after a last group takes no rows. On several tiles that may be any population's.
     last = range(len(order) - 1 if config.tiles == 1 else 0, len(order))
     padding = sum(-images[n][0] % lanes for n in last)
-    joined = [geometry(connection, nodes) for connection in network.connections]
+    sparse = [
+        SparseSize(c, nodes[c.target][0], positions(nodes[c.target]), lanes)
+        for c in network.connections
+        if isinstance(c, SparseConnection)
+    ]
+    sparse_words = sum(size.all_words for size in sparse)
+    others = [c for c in network.connections if not isinstance(c, SparseConnection)]
+    joined = [geometry(connection, nodes) for connection in others]
     if config.tiles == 1:
         words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
     else:
         words = sum(min_words(g, lanes) for g in joined)
     # Connections into a population share the coordinate tables of their geometry.
-    tables = {(c.target, g) for c, g in zip(network.connections, joined, strict=True)}
+    tables = {(c.target, g) for c, g in zip(others, joined, strict=True)}
     channels = max(image[0] for image in images)
     sources = max((nodes[c.source][0] for c in network.connections), default=1)
     # Packets number the channels of a whole population.
@@ -86,7 +100,7 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     rows_sent = sum(len(outgoing(network, p)) + recorded(p, record) for p in order)
     needs = {
         "neurons": sum(rows) - padding,
-        "weight_words": words,
+        "weight_words": words + sparse_words,
         "axons": axons,
         "slots": network.max_delay + 1,
         "populations": len(order),
@@ -94,7 +108,14 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         "targets": rows_sent,
     }
     yield from (Need(name, name, value) for name, value in needs.items())
-    if coordinates := sum(coordinate_rows(g) for _, g in tables):
+    if sparse and not config.sparse_words:
+        first = next(c for c in network.connections if isinstance(c, SparseConnection))
+        where = f"connection {first.source!r} -> {first.target!r}: a sparse matrix"
+        yield Need(where, "sparse_words", max(1, sparse_words))
+    elif sparse:
+        yield Need("sparse_words", "sparse_words", sparse_words)
+    coordinates = sum(coordinate_rows(g) for _, g in tables) + sum(s.sources for s in sparse)
+    if coordinates:
         yield Need("coordinates", "coordinates", coordinates)
 
 
@@ -116,7 +137,7 @@ def choose_fabric(
     config = dataclasses.replace(config, **_rounded(fields))
     for need in size_needs(network, config, record):
         if need.field in free:
-            shared = config.tiles if need.field in ("neurons", "weight_words") else 1
+            shared = config.tiles if need.field in ENLARGED else 1
             fields[need.field] = -(-need.value // shared)
     if "queue" in free:
         # Enough that fire never waits for room while nothing spikes.
@@ -184,7 +205,7 @@ def _enlarged(
     """`config` with neurons and weight words doubled until its tiles hold the network."""
     activity = {node.name: 1.0 for node in network.inputs}
     activity |= {population.name: 1.0 for population in network.populations}
-    sizes = [name for name in ("neurons", "weight_words") if name in free]
+    sizes = [name for name in ENLARGED if name in free]
     largest = {name: CHOICES[name][-1] for name in sizes}
     while True:
         try:

@@ -1,23 +1,113 @@
-"""How the weights of each connection are stored: as a dense matrix wherever the fabric has no other
-way.
+"""How the weights of each connection are stored: dense or sparse, whichever takes fewer bits.
+
+A dense matrix stores a word for each source and group of targets. A sparse one stores the words of
+`spikeloom.mapping.sparse`, which are wider, and a row of the coordinate table for each source.
 """
 
 import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.network import AnyConnection, Connection, Network
 from spikeloom.golden.sparse import OneToOne, SparseConnection
+from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.mapping.geometry import geometry, min_words, positions, shapes
+from spikeloom.mapping.parts import groups_of
+from spikeloom.mapping.sparse import SparseSize
 
 
-def stored(network: Network) -> Network:
-    """The network with its connections as the fabric stores them; the results are the same.
+class _Choice(NamedTuple):
+    """A connection that could be sparse.
 
-    Synapses that only the dense matrix has count in synaptic operations, as they take clocks.
+    Parameters
+    ----------
+    number
+        Its number in the network.
+    sparse
+        The connection as a sparse matrix.
+    words
+        Its sparse words.
+    saved
+        Bits that it takes less than as a dense matrix.
     """
-    connections = tuple(_dense(network, connection) for connection in network.connections)
+
+    number: int
+    sparse: SparseConnection
+    words: int
+    saved: int
+
+
+def stored(network: Network, pinned: Mapping[str, Any]) -> Network:
+    """The network with its connections as a fabric stores them; the results are the same.
+
+    Of the matrices that take fewer bits sparse, those are that save most, as long as the fabric has
+    sparse words. Synapses that only a dense matrix has count in synaptic operations, as they take
+    clocks.
+
+    Parameters
+    ----------
+    pinned
+        Fields of the fabric that are not left to choice.
+    """
+    nodes = shapes(network)
+    widths = {name: getattr(network, name) for name in ("weight_bits", "state_bits", "sum_bits")}
+    config = FabricConfig(**widths | dict(pinned))
+    room = config.tiles * config.sparse_words if "sparse_words" in pinned else None
+    choices = _choices(network, config, nodes) if room != 0 else ()
+    sparse: dict[int, SparseConnection] = {}
+    for choice in sorted(choices, key=lambda choice: -choice.saved):
+        if choice.saved > 0 and (room is None or choice.words <= room):
+            sparse[choice.number] = choice.sparse
+            room = None if room is None else room - choice.words
+    connections = tuple(
+        sparse.get(number) or dense(network, connection)
+        for number, connection in enumerate(network.connections)
+    )
     return dataclasses.replace(network, connections=connections)
 
 
-def _dense(network: Network, connection: AnyConnection) -> AnyConnection:
+def _choices(
+    network: Network, config: FabricConfig, nodes: Mapping[str, ImageShape]
+) -> Iterator[_Choice]:
+    """The connections that could be sparse: all matrices from what has no positions."""
+    images = [nodes[population.name] for population in network.populations]
+    groups = sum(groups_of(image[0], config.lanes) * positions(image) for image in images)
+    groups = -(-groups // config.tiles)
+    entry = dataclasses.replace(config, sparse_words=1).coordinate_row.width
+    for number, connection in enumerate(network.connections):
+        source, target = nodes[connection.source], nodes[connection.target]
+        if isinstance(connection, Convolution) or positions(source) > 1:
+            continue
+        sparse = _sparse(connection)
+        words = SparseSize(sparse, target[0], positions(target), config.lanes).all_words
+        sparse_lane = config.weight_bits + index_bits(groups)
+        bits = words * config.lanes * sparse_lane + source[0] * entry
+        dense_words = min_words(geometry(connection, dict(nodes)), config.lanes)
+        saved = dense_words * config.lanes * config.weight_bits - bits
+        yield _Choice(number, sparse, words, saved)
+
+
+def _sparse(connection: Connection | SparseConnection | OneToOne) -> SparseConnection:
+    if isinstance(connection, SparseConnection):
+        return connection
+    source, target, delay, high = (
+        getattr(connection, name) for name in ("source", "target", "delay", "high")
+    )
+    if isinstance(connection, Connection):
+        matrix = connection.weights
+        return SparseConnection.from_matrix(source, target, matrix, delay, high)
+    size = len(connection.weights)
+    numbers = np.arange(size + 1)
+    return SparseConnection(
+        source, target, connection.weights, numbers[:size], numbers, delay, high
+    )
+
+
+def dense(network: Network, connection: AnyConnection) -> AnyConnection:
+    """The connection, as a matrix if it is sparse or one to one."""
     if not isinstance(connection, (SparseConnection, OneToOne)):
         return connection
     return Connection(
@@ -27,3 +117,14 @@ def _dense(network: Network, connection: AnyConnection) -> AnyConnection:
         connection.delay,
         connection.high,
     )
+
+
+def storage(network: Network, config: FabricConfig) -> Iterator[tuple[SparseConnection, int, int]]:
+    """Each connection that is stored sparse, its words, and those that it would take dense."""
+    nodes = shapes(network)
+    for connection in network.connections:
+        if isinstance(connection, SparseConnection):
+            target = nodes[connection.target]
+            size = SparseSize(connection, target[0], positions(target), config.lanes)
+            joined = geometry(connection, nodes)
+            yield connection, size.all_words, min_words(joined, config.lanes)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikeloom.golden.network import Network
+from spikeloom.program import kind_of
 
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 148, 58, 64, 26, 34
 """Size of a box, the gaps between boxes, and the margin, in pixels."""
@@ -63,7 +64,7 @@ def diagram(network: Network) -> Diagram:
         Arrow(
             _path(place[c.source], place[c.target]),
             columns[c.source] >= columns[c.target],
-            f"{c.source} to {c.target}: {type(c).__name__.lower()}, "
+            f"{c.source} to {c.target}: {kind_of(c)}, "
             f"{int(network.fan_out(c).sum()):,} synapses, delay {c.delay}",
         )
         for c in network.connections

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.network import AnyConnection, Network
+from spikeloom.mapping.storage import dense
 from spikeloom.program import Program
 
 
@@ -86,6 +87,11 @@ def _memory_bits(program: Program) -> dict[str, int]:
                 name = target.name.lower()
                 bits[name] = bits.get(name, 0) + memory.row.width * len(rows)
     neurons = sum(used["neurons"] for used in program.plan.report.used)
+    if config.sparse_words:
+        # Only sparse words have groups.
+        groups = config.weight_row.width - config.lanes * config.weight_bits
+        dense = (max(0, len(tile.weights) - config.sparse_words) for tile in program.image.tiles)
+        bits["weight"] = bits.get("weight", 0) - groups * sum(dense)
     bits["state"] = neurons * config.state_row.width
     if config.synaptic_current:
         bits["current"] = neurons * config.state_row.width
@@ -95,9 +101,9 @@ def _memory_bits(program: Program) -> dict[str, int]:
 
 
 def _whole(network: Network) -> Iterator[AnyConnection]:
-    """The connections, with the parts of wide weights joined."""
+    """The connections, sparse ones as matrices, with the parts of wide weights joined."""
     joined: AnyConnection | None = None
-    for connection in network.connections:
+    for connection in (dense(network, connection) for connection in network.connections):
         if connection.high and joined is not None:
             weights = joined.weights + (connection.weights << network.weight_bits)
             joined = dataclasses.replace(joined, weights=weights)

@@ -6,7 +6,7 @@ from typing import Any
 from spikeloom.golden.cycle.split import PARTS
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.spec import Reset
-from spikeloom.program import Program
+from spikeloom.program import Program, kind_of
 from spikeloom.report.records import Contents, Verdict
 
 Table = list[list[str]]
@@ -42,7 +42,7 @@ def values(program: Program, contents: Contents) -> dict[str, Any]:
             [
                 c.source,
                 c.target,
-                type(c).__name__.lower() if type(c).__name__ != "Connection" else "dense",
+                kind_of(c),
                 f"{int(program.network.fan_out(c).sum()):,}",
                 str(c.delay),
             ]

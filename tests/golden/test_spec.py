@@ -56,8 +56,9 @@ RANGES = {
     "routes": (1, 1024),
     "buffer": (3, 16),
     "extent": (1, 256),
-    "coordinates": (1, 4096),
+    "coordinates": (1, 65536),
     "fraction_bits": (0, 12),
+    "sparse_words": (0, 1 << 24),
 }
 
 SWITCHES = [
@@ -70,6 +71,7 @@ SWITCHES = [
 def configs(draw: st.DrawFn) -> FabricConfig:
     values = {name: draw(st.integers(low, high)) for name, (low, high) in RANGES.items()}
     values["queue"] = max(values["queue"], values["lanes"])
+    values["sparse_words"] *= draw(st.integers(0, 1))
     # A packet to the host has at most 64 bits.
     population = index_bits(values["populations"] * values["columns"] * values["rows"])
     index = index_bits(max(values["axons"], values["neurons"]))
@@ -319,7 +321,7 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.TARGET: config.targets,
         LoadTarget.CONTROL: 1,
         LoadTarget.ROUTE: config.routes,
-        LoadTarget.COORDINATE: config.coordinates if config.images else 0,
+        LoadTarget.COORDINATE: config.coordinates if config.images or config.sparse_words else 0,
     }
     assert depths.keys() == set(LoadTarget)
     assert {target: memory.depth for target, memory in config.memories.items()} == depths
@@ -328,14 +330,14 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         word["tile"] = config.tiles - 1
         assert config.load.unpack(config.load.pack(word)) == word
     absent = {LoadTarget.ROUTE} if config.tiles == 1 else set()
-    if not config.images:
+    if not config.images and not config.sparse_words:
         absent.add(LoadTarget.COORDINATE)
     assert config.built_memories.keys() == depths.keys() - absent
 
 
 @given(configs())
 def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> None:
-    rows = (config.population_row, config.connection_row, config.bias_row)
+    rows = (config.population_row, config.connection_row, config.bias_row, config.weight_row)
     names = {field.name for row in rows for field in row.fields}
     built = {
         "synaptic": config.synaptic_current,
@@ -349,6 +351,9 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         "fraction": config.fraction_bits > 0,
         "trace": config.traces,
         "currents": config.traces and config.synaptic_current,
+        "sparse": config.sparse_words > 0,
+        "group0": config.sparse_words > 0,
+        "channel_coordinates": config.sparse_words > 0 or config.extent > 1,
     }
     assert {name: name in names for name in built} == built
     probed = {field.name for field in config.probe.fields}

@@ -35,7 +35,7 @@ from spikeloom.compare import Mismatch, compare
 from spikeloom.devices import simulated
 from spikeloom.golden.memory_image import MemoryImage, TileImage
 from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig, LoadTarget, PacketKind
 from spikeloom.program import Program
 from spikeloom.sim.cosim import check as cosim
 from spikeloom.sim.runner import FabricStuck
@@ -56,15 +56,17 @@ CONFIG = FabricConfig(
     targets=4,
     queue=2,
     counter_bits=16,
+    sparse_words=4,
+    coordinates=4,
 )
 
 # Who chooses the fault: the load port, with a target that no memory has.
-FAULT_TARGET = 7
+FAULT_TARGET = LoadTarget.ROUTE
 FAULT_REGISTER = (
     "hdl/fabric.py",
     "        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)\n",
     "        m.submodules.sequencer = sequencer = Sequencer(config, self.contents.control)\n"
-    f"        with m.If(self.load.valid & (self.load.p.target == {FAULT_TARGET})):\n"
+    f"        with m.If(self.load.valid & (self.load.p.target == {int(FAULT_TARGET)})):\n"
     "            m.d.sync += FAULT.eq(self.load.p.data)\n",
 )
 
@@ -173,6 +175,24 @@ PAIR = image(
     spiking=1,
 )
 
+SPARSE = MemoryImage(
+    CONFIG,
+    (
+        TileImage(
+            (0, CONFIG.weight_row.pack({"lane0": 5, "lane1": -7, "group0": 1})),
+            (),
+            (CONFIG.population_row.pack({"neurons": 4, "retain": DECAY_ONE, "threshold": 127}),),
+            (CONFIG.connection_row.pack({"sparse": 1, "sources": 2, "groups": 1}),),
+            (),
+            (),
+            (0, CONFIG.coordinate_row.pack({"weight": 1, "count": 1, "synapses": 2})),
+        ),
+    ),
+    CONFIG.control_row.pack({"window": 1}),
+    (),
+    (),
+)
+
 FAULTS = {
     "weight address off by one": Fault(
         rtl=(
@@ -216,7 +236,7 @@ FAULTS = {
         rtl=(
             "core/integrate",
             "row.as_value().eq(0), ",
-            "row.as_value().eq(Mux(BAD, sum_read.data.as_value(), 0)), ",
+            "row.as_value().eq(Mux(BAD, read.data.as_value(), 0)), ",
         ),
         golden=("cycle/integrate", "self.sums[address] = 0", "pass"),
         image=PAIR,
@@ -225,6 +245,21 @@ FAULTS = {
         signal="0.sum.data",
         right=0,
         wrong=sums(5, -7),
+    ),
+    "a sparse word is added to another slot": Fault(
+        rtl=(
+            "core/integrate",
+            "self._row(group, x.event.slot)",
+            "self._row(group, Mux(BAD, 0, x.event.slot))",
+        ),
+        golden=("cycle/sparse_integrate", "tuple(row + slot for row in", "tuple(row for row in"),
+        image=SPARSE,
+        words=[event(1, ahead=1), mark()],
+        # In D in clocks 1 and 2, issued in 3. Lane 0 goes to group 1, row 3 + 1; lane 1 to row 1.
+        clock=5,
+        signal="0.sum.address",
+        right=4 | 1 << 4,
+        wrong=3,
     ),
     # The cycle-level model has nothing to forward.
     "a sum is read before it is written": Fault(

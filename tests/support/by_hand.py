@@ -29,7 +29,7 @@ TO_HOST = {"host": 1}
 def tile_image(
     config: FabricConfig,
     *,
-    weights: Sequence[Sequence[int]] = (),
+    weights: Sequence[Sequence[int] | Row] = (),
     biases: Sequence[int | Row] = (),
     populations: Sequence[Row] = (),
     connections: Sequence[Row] = (),
@@ -37,9 +37,12 @@ def tile_image(
     routes: Sequence[Row] = (),
     coordinates: Sequence[Row] = (),
 ) -> TileImage:
-    """Pack the memories of a tile; a row of weights is a list of lanes, an integer is a bias."""
+    """Pack the memories of a tile; weights may be lists of lanes, and biases integers."""
     rows = ({"bias": row} if isinstance(row, int) else row for row in biases)
-    lanes = ({f"lane{n}": weight for n, weight in enumerate(row)} for row in weights)
+    lanes = (
+        row if isinstance(row, Mapping) else {f"lane{n}": weight for n, weight in enumerate(row)}
+        for row in weights
+    )
     return TileImage(
         tuple(config.weight_row.pack(row) for row in lanes),
         tuple(config.bias_row.pack(row) for row in rows),

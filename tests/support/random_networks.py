@@ -22,7 +22,9 @@ from spikeloom.golden.network import (
     Network,
     Population,
 )
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
+from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
 
 Counts = dict[str, NDArray[np.uint8]]
@@ -216,7 +218,12 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     if draw(st.booleans()):
         inputs.append(Input("more", 7))
         first = populations[0]
-        connections.append(Connection("more", "p0", _weights(rng, config, (7, first.size)), 1))
+        weights = _weights(rng, config, (7, first.size))
+        if config.sparse_words:
+            weights *= rng.random(weights.shape) < 0.1
+            connections.append(SparseConnection.from_matrix("more", "p0", weights, 1))
+        else:
+            connections.append(Connection("more", "p0", weights, 1))
     size = draw(st.integers(1, 9))
     bias = rng.integers(-9, 10, size)
     flat = _population(draw, config, "flat", size, bias, len(populations))
@@ -291,13 +298,14 @@ def _connections(
     inputs: tuple[Input, ...],
     populations: list[Population],
     targets: int,
-) -> list[Connection]:
+) -> list[AnyConnection]:
     phase_of = {p.name: p.phase for p in populations}
     size_of = {node.name: node.size for node in (*inputs, *populations)}
     routed = {p.name for p in populations if p.spiking}
     rng = np.random.default_rng(draw(seeds()))
     words = config.weight_words
-    result: list[Connection] = []
+    sparse_words, sparse_sources = config.sparse_words, config.coordinates
+    result: list[AnyConnection] = []
     # Up to two connections between the same two nodes.
     for source, target, _ in itertools.product(size_of, phase_of, range(2)):
         needed = size_of[source] * -(-size_of[target] // config.lanes)
@@ -311,35 +319,46 @@ def _connections(
         )
         if not possible or not draw(st.booleans()):
             continue
-        words -= needed
         targets -= source in routed
-        low, high = signed_range(config.weight_bits)
-        result.append(
-            Connection(
-                source,
-                target,
-                rng.integers(low, high + 1, (size_of[source], size_of[target])),
-                draw(st.integers(0 if forward else 1, config.slots - 1)),
-                config.weight_pairs and draw(st.booleans()),
-            )
-        )
+        weights = _weights(rng, config, (size_of[source], size_of[target]))
+        delay = draw(st.integers(0 if forward else 1, config.slots - 1))
+        high = config.weight_pairs and draw(st.booleans())
+        made: AnyConnection = Connection(source, target, weights, delay, high)
+        if config.sparse_words and draw(st.booleans()):
+            density = draw(st.sampled_from((0.1, 0.4, 1)))
+            kept = weights * (rng.random(weights.shape) < density)
+            sparse = SparseConnection.from_matrix(source, target, kept, delay, high)
+            size = SparseSize(sparse, size_of[target], 1, config.lanes).all_words
+            if size <= min(sparse_words, words) and size_of[source] <= sparse_sources:
+                sparse_words, sparse_sources = sparse_words - size, sparse_sources - len(kept)
+                made, needed = sparse, size
+        words -= needed
+        result.append(made)
     return result
 
 
 def _without_overflow(
-    connections: list[Connection], nodes: tuple[Input | Population, ...], config: FabricConfig
-) -> tuple[Connection, ...]:
+    connections: list[AnyConnection], nodes: tuple[Input | Population, ...], config: FabricConfig
+) -> tuple[AnyConnection, ...]:
     """The same with weights halved until no sum can leave the fabric's width."""
     times = {n.name: n.max_count if isinstance(n, Input) else n.max_spikes for n in nodes}
     most = (1 << (config.sum_bits - 1)) - 1
     weights = [c.weights for c in connections]
+    size_of = {node.name: node.size for node in nodes}
+
+    def total(n: int) -> Integers:
+        connection, absolute = connections[n], np.abs(weights[n])
+        if isinstance(connection, SparseConnection):
+            return connection.totals(absolute, size_of[connection.target])
+        return absolute.sum(axis=0)
+
     for target in {c.target for c in connections}:
         into = [n for n, c in enumerate(connections) if c.target == target]
 
         def reach(into: list[int] = into) -> Integers:
             parts = [
                 (times[connections[n].source] << (config.weight_bits * connections[n].high))
-                * np.abs(weights[n]).sum(axis=0)
+                * total(n)
                 for n in into
             ]
             return np.sum(parts, axis=0)

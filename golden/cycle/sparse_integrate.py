@@ -1,0 +1,120 @@
+"""Cycle-level golden model of integrate with sparse matrices: Sparse matrices in
+`docs/hardware.md`.
+"""
+
+from spikeloom.golden.cycle.integrate import ImageIntegrate
+from spikeloom.golden.spec import FabricConfig, index_bits
+
+
+class SparseIntegrate(ImageIntegrate):
+    """Integrate of a fabric with sparse matrices, with or without images.
+
+    `r_lane_rows` and `a_lane_rows`: the accumulator rows of the lanes of a sparse word in stages R
+    and A; None for other operations, which have one row for all lanes.
+    """
+
+    __slots__ = (
+        "a_lane_rows",
+        "address_bits",
+        "groups",
+        "lane_masks",
+        "r_lane_rows",
+        "word_split",
+        "x_sparse",
+    )
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__(config)
+        lane = (1 << config.sum_bits) - 1
+        self.lane_masks = [lane << n * config.sum_bits for n in range(config.lanes)]
+        self.address_bits = index_bits(config.sum_words)
+        self.word_split = config.lanes * config.weight_bits, index_bits(config.groups)
+        # For each sparse word the accumulator rows of its lanes, at slot 0.
+        self.groups = [(0,) * config.lanes] * config.sparse_words
+        self.x_sparse = False
+        self.r_lane_rows: tuple[int, ...] | None = None
+        self.a_lane_rows: tuple[int, ...] | None = None
+
+    def write_weights(self, address: int, word: int) -> None:
+        """Write a packed word of weights, and its groups if it can be sparse."""
+        weights, width = self.word_split
+        super().write_weights(address, word & (1 << weights) - 1)
+        if address < len(self.groups):
+            groups = word >> weights
+            self.groups[address] = tuple(
+                (groups >> n * width & (1 << width) - 1) * self.slots
+                for n in range(len(self.lane_masks))
+            )
+
+    @property
+    def write_address(self) -> int | None:
+        """The rows of sums that stage A writes in this clock, if any: one for each lane."""
+        if self.a_address is None:
+            return None
+        rows = self.a_lane_rows or (self.a_address,) * len(self.lane_masks)
+        return sum(row << n * self.address_bits for n, row in enumerate(rows))
+
+    def row(self, address: int) -> int:
+        """The lanes of the rows of sums at a `write_address`."""
+        row_mask = (1 << self.address_bits) - 1
+        return sum(
+            self.sums[address >> n * self.address_bits & row_mask] & mask
+            for n, mask in enumerate(self.lane_masks)
+        )
+
+    def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
+        """Advance by one clock, as in `Integrate.clock`."""
+        rows, self.a_lane_rows = self.a_lane_rows, self.r_lane_rows
+        if rows is not None:
+            self._add(rows)
+            self.a_address = None  # nothing is left to add
+        self.r_lane_rows = None
+        if self.x_sparse and self.x_valid and not fetching:
+            slot = self.x_slot
+            self.r_lane_rows = tuple(row + slot for row in self.groups[self.x_weight_address])
+        return super().clock(event, fetching, fetch_address)
+
+    def _add(self, rows: tuple[int, ...]) -> None:
+        """Stage A: add the weights of a sparse word, each lane to its row."""
+        assert self.a_weights is not None
+        lower, signs = self.a_weights
+        for row, mask in zip(rows, self.lane_masks, strict=True):
+            before = self.sums[row]
+            added = (before & mask) + ((lower | signs) & mask) & mask
+            self.sums[row] = before & ~mask | added
+
+    def accept(self, event: int) -> None:
+        """Move `event` into D and read its row of the connection table."""
+        super().accept(event)
+        if self.connection.sparse:
+            self.described = False
+
+    def _look_up(self) -> None:
+        if not self.connection.sparse:
+            super()._look_up()
+            return
+        self._read_coordinate(self.connection.channel_coordinates + self.d_index)
+        self.described = True
+
+    def take(self) -> None:
+        """`d_take`: move the event in D to X, which is free, or drop it."""
+        row = self.connection
+        self.x_sparse = bool(row.sparse)
+        if not row.sparse:
+            super().take()
+            return
+        if self.d_index >= row.sources or row.groups == 0:
+            self.dropped = True
+            return
+        source = self.coordinate_row
+        if source.count == 0:
+            return  # no targets
+        self.x_valid = self.x_begins = True
+        self.x_slot = self.d_slot
+        self.x_weight_address = source.weight
+        self.x_sum_address = 0  # not used
+        self.x_stride = 1
+        self.x_groups = source.count
+        self.x_synapses = source.synapses
+        self.x_weights = self.high_weights if row.high else self.weights
+        self.x_more = False
