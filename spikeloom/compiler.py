@@ -101,10 +101,17 @@ def compile(
     recorded = frozenset(everyone if record is None else _names("record", record))
     read = frozenset(everyone if readout is None else _names("readout", readout))
     try:
-        network = stored(network, pinned)
-        return Program(network, choose_fabric(network, pinned, recorded), recorded, read, about)
+        return Program(*_fabric_for(network, pinned, recorded), recorded, read, about)
     except Shortage as short:
         raise _in_terms_of(fabric, short) from None
+
+
+def _fabric_for(
+    network: Network, pinned: Mapping[str, Any], record: frozenset[str]
+) -> tuple[Network, FabricConfig]:
+    """The network as a fabric stores it, and the smallest one that it fits."""
+    network = stored(network, pinned)
+    return network, choose_fabric(network, pinned, record)
 
 
 def _with_widths_of(net: Network, weight_bits: int | None, pinned: Mapping[str, Any]) -> Network:
