@@ -124,8 +124,8 @@ class Rows(Sizes):
         `high`: weights are scaled by 2**`weight_bits`.
 
         `sparse` marks a sparse matrix: row `channel_coordinates + index` of the coordinate table
-        has the first weight word of the source and their `count`; `groups` must not be 0, and
-        `weight_base`, `sum_base` and `synapses` are not used.
+        has the first weight word of the source and their `count`; `groups` must not be 0. The
+        hardware does not use `weight_base`, the first word of all, `sum_base` and `synapses`.
         """
         weights = ("weight_base", index_bits(self.weight_words))
         sums = ("sum_base", index_bits(self.sum_words))

@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import AnyConnection, Network
@@ -92,8 +91,8 @@ class Weights(Mapping[str, Integers]):
     the network, as in "source->target@2#5". Connections that differ in weights alone are one, whose
     weights are their sum: the halves of weight pairs, for instance.
 
-    Reading gives int64, of shape (sources, targets) or that of the kernel, which cannot be written
-    to. To replace weights assign a whole array.
+    Reading gives int64, of shape (sources, targets), that of the kernel, or (synapses,) of a sparse
+    matrix, which cannot be written to. To replace weights assign a whole array.
     """
 
     def __init__(self, device: Weighted) -> None:
@@ -188,7 +187,8 @@ def _placement(connection: AnyConnection) -> object:
     }
     shape = fields.pop("weights").shape
     del fields["high"]
-    return isinstance(connection, Convolution), shape, tuple(fields.items())
+    values = (v.tobytes() if isinstance(v, np.ndarray) else v for v in fields.values())
+    return type(connection), shape, tuple(values)
 
 
 def _distinct(keys: list[str], suffix: Callable[[int], str]) -> list[str]:
@@ -211,7 +211,7 @@ def _checked(key: str, matrix: _Matrix, weights: ArrayLike) -> Integers:
     if array.shape != shape:
         raise SpikeloomError(f"weights of {key!r} must have shape {shape}, not {array.shape}")
     low, high = matrix.limits
-    if int(array.min()) < low or int(array.max()) > high:
+    if array.size and (int(array.min()) < low or int(array.max()) > high):
         raise SpikeloomError(
             f"weights of {key!r} must be {low}..{high}, not {array.min()}..{array.max()}"
         )

@@ -74,6 +74,7 @@ def _sparse_row(
     sources = zip(first.tolist(), packed.counts.tolist(), packed.synapses.tolist(), strict=True)
     row = {
         "sparse": 1,
+        "weight_base": len(weights),
         "sources": len(packed.counts),
         "groups": 1,
         "channel_coordinates": coordinates.add(

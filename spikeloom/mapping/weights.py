@@ -9,10 +9,12 @@ import numpy as np
 
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import AnyConnection, Network
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.mapping.geometry import geometry, shapes
+from spikeloom.mapping.geometry import geometry, positions, shapes
 from spikeloom.mapping.incoming import packed_words, stored_weights
 from spikeloom.mapping.plan import Plan
+from spikeloom.mapping.sparse import pack_words
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,21 @@ class Place:
 def places(network: Network, plan: Plan, number: int) -> Iterator[Place]:
     """Where the weights of connection `number` lie; each weight lies in one place."""
     connection, config = network.connections[number], plan.image.config
-    joined = geometry(connection, shapes(network))
+    nodes = shapes(network)
     count = np.arange(1, 1 + connection.weights.size).reshape(connection.weights.shape)
     counted = dataclasses.replace(connection, weights=count)
     for part in plan.parts:
         if part.population == connection.target:
             row = plan.image.tiles[part.tile].connections[number]
             address = config.connection_row.unpack(row)["weight_base"]
-            yield Place(part.tile, address, stored_weights(counted, joined, part, config.lanes))
+            if isinstance(counted, SparseConnection):
+                joint = positions(nodes[connection.target])
+                packed = pack_words(counted, joint, part.start, part.size, config.lanes)
+                yield Place(part.tile, address, packed.weights)
+            else:
+                joined = geometry(counted, nodes)
+                synapses = stored_weights(counted, joined, part, config.lanes)
+                yield Place(part.tile, address, synapses)
 
 
 def filled(connection: AnyConnection, contents: Collection[tuple[Place, Integers]]) -> Integers:
@@ -58,7 +67,8 @@ def unpacked_words(words: Sequence[int], config: FabricConfig) -> Integers:
     """The weights in rows of the weight memory, shape (words, lanes)."""
     bits, lanes = config.weight_bits, config.lanes
     size = -(-bits * lanes // 8)
-    data = b"".join(word.to_bytes(size, "little") for word in words)
+    mask = (1 << bits * lanes) - 1  # beyond are the groups of sparse words
+    data = b"".join((word & mask).to_bytes(size, "little") for word in words)
     every = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little").reshape(-1, 8 * size)
     fields = every[:, : bits * lanes].reshape(-1, lanes, bits)
     values: Integers = fields @ (1 << np.arange(bits))
@@ -81,10 +91,11 @@ def with_weights(network: Network, plan: Plan, new: Network) -> Plan:
             packed = packed_words(after[place.synapses[rows]], plan.image.config)
             changed[place.tile].update(zip((rows + place.address).tolist(), packed, strict=True))
     tiles = list(plan.image.tiles)
+    width = plan.image.config.lanes * plan.image.config.weight_bits
     for tile, words in changed.items():
         weights = list(tiles[tile].weights)
         for address, word in words.items():
-            weights[address] = word
+            weights[address] = weights[address] >> width << width | word
         tiles[tile] = dataclasses.replace(tiles[tile], weights=tuple(weights))
     image = dataclasses.replace(plan.image, tiles=tuple(tiles))
     return dataclasses.replace(plan, image=image)
