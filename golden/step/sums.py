@@ -1,4 +1,4 @@
-"""Exact sums of weights over events, events @ weights in integers, by the faster of two methods."""
+"""Exact sums of weights over events, events @ weights in integers, by the fastest of three ways."""
 
 from functools import cached_property
 from typing import Any
@@ -8,26 +8,32 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.fixed import Signed
 
-FOUR = 4
-"""Axons whose events select one sum from a table of all their sums."""
-
-SPARSE = 1 / 5
-"""Fraction of fours of axons with an event below which the table beats a matrix product."""
-
 LARGE = 1 << 24
-"""Products of a matrix product below which looking for the events takes longer."""
+"""Products of a matrix product below which looking at the events first takes longer."""
+
+SPARSE = 1 / 40
+"""Fraction of axons with an event below which adding rows of weights beats a matrix product."""
+
+SAMPLE = 16
+"""Of so many moments, one is looked at for that."""
 
 BLOCK = 1 << 17
 """Sums added to together: few enough to stay in the cache."""
+
+DIGITS = 4
+"""Moments whose sums share a float64."""
+
+LONG = 256
+"""Axons from which on sharing saves more than it costs."""
 
 
 class WeightSums:
     """The exact sums that the events of a dense connection add to its targets.
 
     Dense events go through a matrix product, in the smallest float type in which every partial sum
-    is an exact integer. For sparse events, every four axons have a table of the sums of their
-    weights, one for each of the 16 patterns of events, and those of patterns with an event are
-    added: neighbours often have an event in the same step.
+    is an exact integer. Where sums are narrow, those of `DIGITS` moments are the digits of one
+    float64, which is half the work of float32. For sparse events, the rows of weights of the axons
+    with an event are added.
 
     Parameters
     ----------
@@ -47,6 +53,11 @@ class WeightSums:
         self._matrix = weights.astype(np.float32 if bits <= 25 else np.float64, order="C")
         self._narrow = np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64
         self._single = max_count == 1
+        largest = max(highest, -lowest)
+        # Lower digits stay below half of the next, by more than float64 rounds.
+        base = 2 * largest + 2 + largest // 16
+        self._units = [base**digit for digit in range(DIGITS)]
+        self._shares = len(weights) >= LONG and largest * sum(self._units) < 1 << 53
 
     def __call__(
         self, events: NDArray[np.bool_] | NDArray[np.uint8], dtype: type[Any] = np.int64
@@ -54,54 +65,80 @@ class WeightSums:
         """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
         counts = events.view(np.uint8)  # converted to floats faster than bool
         flat = counts.reshape(-1, counts.shape[-1])
-        if self._single and flat.size * self._weights.shape[1] > LARGE:
-            eights = np.packbits(flat, axis=1, bitorder="little")
-            fours = np.stack([eights & 15, eights >> FOUR], axis=2).reshape(len(flat), -1)
-            if np.count_nonzero(fours) < SPARSE * fours.size:
-                sums: Signed = self._add_fours(fours).astype(dtype)
-                return sums.reshape(*events.shape[:-1], -1)
-        # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
-        with np.errstate(invalid="ignore"):
-            product = flat.astype(self._matrix.dtype) @ self._matrix
-        sums = product.astype(dtype, copy=False)
+        sums = self._sums(flat).astype(dtype, copy=False)
         return sums.reshape(*events.shape[:-1], -1)
 
+    def _sums(self, flat: NDArray[np.uint8]) -> NDArray[Any]:
+        if self._single and flat.size * self._weights.shape[1] > LARGE:
+            sample = flat[::SAMPLE]
+            if np.count_nonzero(sample) < SPARSE * sample.size:
+                return self._add_rows(flat)
+            if self._shares:
+                return self._shared_product(flat)
+        # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
+        with np.errstate(invalid="ignore"):
+            return flat.astype(self._matrix.dtype) @ self._matrix
+
+    def _shared_product(self, flat: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Sums of single events, (moments, axons): moment m is digit m // rows of row m % rows."""
+        rows = -(-len(flat) // DIGITS)
+        parts = [slice(digit * rows, (digit + 1) * rows) for digit in range(DIGITS)]
+        patterns = np.zeros((rows, flat.shape[1]), np.uint8)  # bit n: an event of digit n
+        for part in reversed(parts):
+            patterns += patterns  # a shift, for which NumPy has no fast loop
+            patterns[: len(flat[part])] |= flat[part]
+        active = np.flatnonzero(patterns.any(axis=0))
+        packed = self._packed.take(patterns[:, active])
+        with np.errstate(invalid="ignore"):
+            rest = packed @ self._matrix[active].astype(np.float64)
+        sums = np.empty((len(flat), rest.shape[1]), np.float32)
+        for part, unit in list(zip(parts, self._units, strict=True))[:0:-1]:
+            digit = rest * (1 / unit)
+            np.rint(digit, out=digit)
+            sums[part] = digit[: len(sums[part])]
+            digit *= unit
+            rest -= digit
+        sums[parts[0]] = rest
+        return sums
+
     @cached_property
-    def _table(self) -> Signed:
-        """For each four axons and pattern of their events the sums, ((fours, 16), targets)."""
-        sources, targets = self._weights.shape
-        weights = np.zeros((-(-sources // (2 * FOUR)) * 2, FOUR, targets), self._narrow)
-        weights.reshape(-1, targets)[:sources] = self._weights
-        table = np.zeros((len(weights), 1 << FOUR, targets), self._narrow)
-        for axon in range(FOUR):
-            half = 1 << axon
-            np.add(table[:, :half], weights[:, [axon]], out=table[:, half : 2 * half])
-        return table.reshape(-1, targets)
+    def _packed(self) -> NDArray[np.float64]:
+        """For each pattern of events of `DIGITS` moments, the number with these digits."""
+        return np.array(
+            [
+                sum(unit for digit, unit in enumerate(self._units) if pattern >> digit & 1)
+                for pattern in range(1 << DIGITS)
+            ],
+            np.float64,
+        )
 
-    def _add_fours(self, fours: NDArray[np.uint8]) -> Signed:
-        """Sums from the patterns of every four axons, (moments, fours).
+    @cached_property
+    def _rows(self) -> Signed:
+        """The weights in the smallest type that holds every sum."""
+        return self._weights.astype(self._narrow, order="C")
 
-        The n-th patterns of many moments are added at once. The moments with the most patterns
-        come first, so the moments that have an n-th pattern are a leading part.
+    def _add_rows(self, flat: NDArray[np.uint8]) -> Signed:
+        """Sums of the rows of weights of single events, (moments, axons).
+
+        The n-th events of many moments are added at once. The moments with the most events come
+        first, so the moments that have an n-th event are a leading part.
         """
-        table = self._table
-        row = fours + (np.arange(fours.shape[1]) << FOUR).astype(np.int32)
-        present = np.flatnonzero(fours != 0)  # of bool: NumPy has a fast loop for it
-        rows = row.reshape(-1)[present]
-        starts = np.searchsorted(present, np.arange(0, fours.size, fours.shape[1]))
-        counts = np.diff(starts, append=present.size)
+        table = self._rows
+        moment, axon = np.divmod(np.flatnonzero(flat.view(np.bool_)), flat.shape[1])
+        counts = np.bincount(moment, minlength=len(flat))
+        starts = np.cumsum(counts) - counts
         order = np.argsort(-counts, kind="stable")
-        result = np.empty((len(fours), table.shape[1]), table.dtype)
+        result = np.empty((len(flat), table.shape[1]), table.dtype)
         size = max(1, BLOCK // table.shape[1])
-        for start in range(0, len(fours), size):
+        for start in range(0, len(flat), size):
             block = order[start : start + size]
             first = starts[block]
-            # Moments of the block that have an n-th pattern, for n = 0, 1, ...
+            # Moments of the block that have an n-th event, for n = 0, 1, ...
             having = np.searchsorted(-counts[block], -np.arange(counts[block[0]]))
             sums = np.zeros((block.size, table.shape[1]), table.dtype)
             added = np.empty_like(sums)
             for n, leading in enumerate(having):
-                np.take(table, rows[first[:leading] + n], axis=0, out=added[:leading], mode="clip")
+                np.take(table, axon[first[:leading] + n], axis=0, out=added[:leading], mode="clip")
                 sums[:leading] += added[:leading]
             result[block] = sums
         return result
