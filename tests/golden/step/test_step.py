@@ -17,7 +17,7 @@ from spikeloom.golden.spec import Reset
 from spikeloom.golden.step import run as step
 from spikeloom.golden.step import sums as weight_sums
 from spikeloom.golden.step.run import Run, check_inputs, simulate
-from spikeloom.golden.step.sums import SPARSE, WeightSums
+from spikeloom.golden.step.sums import LONG, SPARSE, WeightSums
 
 
 def chain(
@@ -242,12 +242,35 @@ def test_sparse_and_dense_events_of_many_moments_give_the_same_sums(
     monkeypatch.setattr(weight_sums, "LARGE", 0)
     monkeypatch.setattr(weight_sums, "BLOCK", 9000)
     rng = np.random.default_rng(1)
-    weights = rng.integers(-128, 128, (61, 9))  # the last four axons are but one
+    weights = rng.integers(-128, 128, (LONG, 9))
     sums = WeightSums(weights, 1)
-    for density in (0, SPARSE / 8, SPARSE / 4, SPARSE, 1):
-        events = rng.random((2007, 61)) < density
+    for density in (0, SPARSE / 2, SPARSE, 2 * SPARSE, 1):
+        events = rng.random((2007, LONG)) < density
         events[5] = True  # one moment with every event
         assert (sums(events) == events @ weights).all()
+
+
+LARGEST_DIGIT = 5659
+"""Of sums four of which are exact in a float64 that they share."""
+
+
+@pytest.mark.parametrize("largest", [1, 15, 16, 17, LARGEST_DIGIT, LARGEST_DIGIT + 1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_that_share_a_float64_are_exact_at_their_limits(
+    largest: int, sign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of four moments has the greatest sum, the least, both or none, in every combination."""
+    monkeypatch.setattr(weight_sums, "LARGE", 0)
+    weights = np.zeros((LONG, 3), np.int64)
+    weights[:2] = sign * np.array([[largest, 1, 0], [1 - largest, -largest, largest]])
+    sums = WeightSums(weights, 1)
+    assert sums._shares == (largest <= LARGEST_DIGIT)
+    digits = np.array(list(np.ndindex(4, 4, 4, 4))).T.reshape(-1)
+    events = np.zeros((digits.size, LONG), np.bool_)
+    events[:, 0], events[:, 1] = digits & 1, digits >> 1
+    events[:, 2:] = True  # of weight 0, so that the events are not sparse
+    for count in (digits.size, digits.size - 1, 7, 4, 2, 1):  # whole rows of four, and not
+        assert (sums(events[:count]) == events[:count].astype(np.int64) @ weights).all()
 
 
 def test_float32_is_used_only_where_every_sum_is_exact() -> None:
