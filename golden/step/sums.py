@@ -77,7 +77,8 @@ class WeightSums:
                 return self._shared_product(flat)
         # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
-            return flat.astype(self._matrix.dtype) @ self._matrix
+            product: NDArray[Any] = flat.astype(self._matrix.dtype) @ self._matrix
+        return product
 
     def _shared_product(self, flat: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Sums of single events, (moments, axons): moment m is digit m // rows of row m % rows."""
