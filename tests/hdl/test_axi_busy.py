@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.network import Connection, Convolution, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
@@ -218,6 +218,10 @@ def mesh(columns: int, rows: int = 1) -> FabricConfig:
     )
 
 
+def with_images(config: FabricConfig) -> FabricConfig:
+    return dataclasses.replace(config, extent=2, coordinates=16)
+
+
 def two_populations(*connections: Connection) -> Network:
     populations = (
         Population("a", 4, np.zeros(4, np.int64), threshold=5),
@@ -274,6 +278,46 @@ def test_no_load_under_events_that_outlive_their_step(
                 await host.write(Register.LOAD_ADDRESS, row)
         assert np.array_equal(host.states(image), simulate(network, counts).states["b"][0])
         assert refused
+
+    play(config, bench)
+
+
+def test_no_load_under_events_that_are_looked_up() -> None:
+    """Nor while the last of them are in address generation, with nothing behind it."""
+    config = with_images(mesh(1))
+    shape = 2, 2, 2
+    populations = (
+        Population("a", 8, np.zeros(8, np.int64), threshold=5, image=shape),
+        Population("b", 8, np.zeros(8, np.int64), decay=4096, spiking=False, image=shape),
+    )
+    connections = (
+        Connection("in", "a", np.full((1, 8), 9)),
+        Convolution("a", "b", np.array([1, 2]).reshape(2, 1, 1, 1), 1, groups=2),
+    )
+    network = Network((Input("in", 1),), populations, connections)
+    image = map_network(network, config, frozenset(), frozenset({"b"}))
+    counts = check_inputs(network, np.array([[1], [0]]))
+    event, first, second = host_words(image, counts)[0].tolist()
+
+    async def bench(host: Host) -> None:
+        rows = await load(host, image)
+        row, weight = rows[LoadTarget.WEIGHT, 0][-1]  # of the spikes that come last
+        for late in range(8):
+            await host.prepare(LoadTarget.WEIGHT, row, 0x7F7F)
+            await host.offer(event)
+            await host.offer(first)
+            await host.complete(1)
+            await host.tick(late)
+            refused = 0
+            while await host.write(Register.LOAD_COMMIT, 0) != Response.OKAY:
+                refused += 1
+            assert refused or late
+            await host.offer(second)
+            await host.complete(2)
+            assert np.array_equal(host.states(image), simulate(network, counts).states["b"][0])
+            await host.tick(STEP_CLOCKS)
+            host.heard, host.steps = [], 0
+            await host.load(LoadTarget.WEIGHT, row, weight)
 
     play(config, bench)
 

@@ -98,6 +98,7 @@ def of_busy(
             busy.test_no_load_under_events_that_outlive_their_step(
                 config.columns, config.rows, config.tree_depth, late
             )
+        busy.test_no_load_under_events_that_are_looked_up()
         busy.test_an_event_beside_a_load_word(config.columns, LoadTarget.WEIGHT)
         accesses.test_no_load_in_reset_or_of_a_part()
         accesses.test_a_write_waits_for_the_answer_before()

@@ -122,7 +122,7 @@ def _axi(name: str) -> Case:
 
 
 def _busy() -> Case:
-    config = test_axi_busy.mesh(1)
+    config = test_axi_busy.with_images(test_axi_busy.mesh(1))
     return Case(
         "axi",
         config,
