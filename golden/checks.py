@@ -18,6 +18,12 @@ def check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
 
 
+def check_flag(where: str, value: bool) -> None:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise SpikeloomError(f"{where} must be True or False, not {value!r}")
+
+
 def check_pair(where: str, pair: Pair, minimum: int) -> None:
     """A pair of sizes, at least `minimum`."""
     if not isinstance(pair, tuple) or len(pair) != 2:

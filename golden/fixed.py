@@ -27,13 +27,15 @@ def differs(parameter: int | Integers | None) -> bool:
 def decay(x: Signed, k: int | Integers) -> Signed:
     """sign(x) * floor(|x| * (4096 - k) / 4096): x less k/4096 of it, truncated toward zero.
 
+    A negative k adds to it.
+
     Parameters
     ----------
     x
-        Any shape; |x| * 4096 must fit its integer type. In floats, x * (4096 - k) / 4096 must be
-        exact.
+        Any shape; |x| * (4096 - k) must fit its integer type. In floats, x * (4096 - k) / 4096 must
+        be exact.
     k
-        0..4096; an array has the shape of the last axis of `x`.
+        -4096..4096; an array has the shape of the last axis of `x`.
     """
     kept: Signed
     if x.dtype.kind == "f":

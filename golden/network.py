@@ -13,6 +13,7 @@ from spikeloom.golden.checks import (
     MAX_SIZE,
     check_array,
     check_convolution,
+    check_flag,
     check_image,
     check_integer,
 )
@@ -23,6 +24,7 @@ from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
+from spikeloom.golden.switches.switch import Switch
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
@@ -35,6 +37,9 @@ Parameter = int | Integers
 
 PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "v_init", "subtrahend")
 """The fields of `Population` that can differ between its neurons."""
+
+DECAYS = {"decay": (-DECAY_ONE, DECAY_ONE), "synaptic_decay": (0, DECAY_ONE)}
+"""Minimum and maximum of those that are decays."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Population(PlainIntegers):
     phase
         Phases of a step fire in ascending order, from 0.
     decay
-        k_mem in units of 1/4096: 0 keeps the potential (IF), 4096 forgets it.
+        k_mem in units of 1/4096: 0 keeps the potential (IF), 4096 forgets it. A negative one, down
+        to -4096, lets it grow: -4096 doubles it.
     threshold
         A neuron spikes if its potential is above it (`inclusive`: at or above it).
     inclusive
@@ -107,6 +113,8 @@ class Population(PlainIntegers):
     fraction_bits
         Sums of weights are scaled by 2**`fraction_bits`, 0..12, before the bias is added: the unit
         of potential, bias, leak, threshold, reset values and limits is finer than a weight's.
+    switches
+        Of `spikeloom.golden.switches`, at most one of each kind, in any order.
     """
 
     name: str
@@ -128,6 +136,7 @@ class Population(PlainIntegers):
     v_min: int | None = None
     max_spikes: int = 1
     fraction_bits: int = 0
+    switches: tuple[Switch, ...] = ()
 
     def shared(self, parameter: str) -> int:
         """The value of one of `PARAMETERS`, not None, that all neurons have.
@@ -330,7 +339,7 @@ class Network(PlainIntegers, Summarised):
         check_integer(f"{where}: size", population.size, 1, MAX_SIZE)
         check_integer(f"{where}: phase", population.phase, 0, 255)
         for name in PARAMETERS:
-            limits = (0, DECAY_ONE) if name in ("decay", "synaptic_decay") else (low, high)
+            limits = DECAYS.get(name, (low, high))
             value = getattr(population, name)
             if isinstance(value, np.ndarray):
                 check_array(f"{where}: {name}", value, (population.size,), limits)
@@ -339,10 +348,7 @@ class Network(PlainIntegers, Summarised):
         if population.v_min is not None:
             check_integer(f"{where}: v_min", population.v_min, low, high)
         for name in ("inclusive", "spiking", "delayed_reset"):
-            if not isinstance(getattr(population, name), bool):
-                raise SpikeloomError(
-                    f"{where}: {name} must be True or False, not {getattr(population, name)!r}"
-                )
+            check_flag(f"{where}: {name}", getattr(population, name))
         if not isinstance(population.reset, Reset):
             raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
         if population.reset is Reset.RESTORE and population.delayed_reset:
@@ -360,6 +366,20 @@ class Network(PlainIntegers, Summarised):
                 )
             check_array(f"{where}: leak", population.leak, shape, (low, high))
         self._check_max_spikes(where, population)
+        self._check_switches(where, population)
+
+    def _check_switches(self, where: str, population: Population) -> None:
+        names = [switch.name for switch in population.switches]
+        late = population.delayed_reset or population.reset is Reset.RESTORE
+        for switch in population.switches:
+            if names.count(switch.name) > 1:
+                raise SpikeloomError(f"{where}: {switch.title} is there twice; leave out one")
+            if switch.hides_spikes and late and population.spiking:
+                raise SpikeloomError(
+                    f"{where}: {switch.title} hides which neurons spiked, by which a delayed or "
+                    "restoring reset acts; use one that acts at once"
+                )
+            switch.check(f"{where}: {switch.name}", population, self.state_bits)
 
     def _check_max_spikes(self, where: str, population: Population) -> None:
         """Check that the maximum spikes per step is legal and compatible with the other options."""
@@ -408,8 +428,7 @@ class Network(PlainIntegers, Summarised):
             check_array(f"{where}: weights", connection.weights, expected, limits)
         else:
             connection.check(where, expected, limits)
-        if not isinstance(connection.high, bool):
-            raise SpikeloomError(f"{where}: high must be True or False, not {connection.high!r}")
+        check_flag(f"{where}: high", connection.high)
         check_integer(f"{where}: delay", connection.delay, 0, MAX_DELAY)
         # Inputs come before every phase.
         if connection.delay == 0 and phases.get(connection.source, -1) >= phases[connection.target]:

@@ -31,6 +31,7 @@ from spikeloom.golden.network import (
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.summary import Summarised, Summary
+from spikeloom.golden.switches.records import record
 from spikeloom.mapping.plan import Plan, plan
 from spikeloom.mapping.weights import with_weights
 from spikeloom.plots.axes import Axes
@@ -180,7 +181,11 @@ class Program(Summarised):
             "state_bits": network.state_bits,
             "sum_bits": network.sum_bits,
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
-            "populations": [_without(p, *_arrays(p)) for p in network.populations],
+            "populations": [
+                _without(p, "switches", *_arrays(p))
+                | {"switches": [{"name": s.name, **dataclasses.asdict(s)} for s in p.switches]}
+                for p in network.populations
+            ],
             "connections": [
                 {"kind": kind_of(c), **_without(c, *_arrays(c))} for c in network.connections
             ],
@@ -275,10 +280,7 @@ def _rebuild(
         Network(
             tuple(Input(**_with_tuples(node)) for node in header["inputs"]),
             tuple(
-                Population(
-                    **{**_with_tuples(node), "reset": Reset(node["reset"])},
-                    **_arrays_of(n, ARRAYS[0], arrays),
-                )
+                _population(node, _arrays_of(n, ARRAYS[0], arrays))
                 for n, node in enumerate(header["populations"])
             ),
             tuple(
@@ -296,6 +298,15 @@ def _rebuild(
     )
 
 
+def _population(node: dict[str, Any], arrays: dict[str, Any]) -> Population:
+    switches = tuple(
+        record(switch["name"])(**_without_key(switch, "name"))
+        for switch in node.get("switches", ())  # absent in files of the first versions
+    )
+    fields = _with_tuples(node) | {"reset": Reset(node["reset"]), "switches": switches}
+    return Population(**fields, **arrays)
+
+
 def _arrays_of(
     number: int, names: tuple[str, ...], arrays: dict[str, NDArray[np.int64]]
 ) -> dict[str, Any]:
@@ -304,7 +315,11 @@ def _arrays_of(
 
 
 def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    return node["kind"], {name: value for name, value in node.items() if name != "kind"}
+    return node["kind"], _without_key(node, "kind")
+
+
+def _without_key(node: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name != key}
 
 
 def _with_tuples(node: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ ROOMS = {
             "convolution",
             "checks",
             "sparse",
+            "switches",
             "network",
             "memory_image",
         ),

@@ -92,6 +92,7 @@ class Fire:
         "first",
         "held",
         "index_mask",
+        "kept",
         "lane_bits",
         "lanes",
         "left",
@@ -125,6 +126,7 @@ class Fire:
         self.population = empty  # the row read last
         self.biases = [0] * config.neurons
         self.states = [0] * config.neurons
+        self.kept = [0] * config.neurons  # what switches keep, packed as `config.kept_row`
         self.state = IDLE
         self.row = 0
         self.first = self.ahead = self.slot = 0
@@ -140,6 +142,10 @@ class Fire:
         # Stages from the buffer to the last, oldest first.
         self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
         self.spikes = 0
+
+    def write_population(self, address: int, row: dict[str, int]) -> None:
+        """Write a row of the population table."""
+        self.populations[address] = PopulationRow(**row)
 
     def write_bias(self, address: int, bias: int) -> None:
         """Write a row of the bias memory."""

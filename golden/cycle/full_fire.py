@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from spikeloom.golden.cycle.fire import SETUP, Fire, PopulationRow, Result, Spike
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.switches.stage import Stage, stages
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
 
 
@@ -27,8 +28,10 @@ class FullFire(Fire):
     """
 
     __slots__ = (
+        "active",
         "bias_address",
         "channels",
+        "config",
         "currents",
         "fetches",
         "group",
@@ -41,6 +44,7 @@ class FullFire(Fire):
         "position",
         "position_shifts",
         "spike_clocks",
+        "switches",
         "width",
         "x",
         "y",
@@ -59,6 +63,10 @@ class FullFire(Fire):
         self.neuron_parameters = config.neuron_parameters
         self.parameters = [Parameters()] * config.neurons
         self.currents = [0] * config.neurons
+        self.config = config
+        # The switches that are on in each row of the population table.
+        self.switches: list[list[Stage]] = [[] for _ in self.populations]
+        self.active: list[Stage] = []  # in the row read last
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
         self.origins: deque[tuple[int, int, int, int]] = deque()
@@ -76,7 +84,15 @@ class FullFire(Fire):
             or config.fraction_bits > 0
             or config.neuron_parameters
             or config.traces
+            or config.doubling
+            or bool(config.switches)
         )
+
+    def write_population(self, address: int, row: dict[str, int]) -> None:
+        """Write a row of the population table."""
+        self.switches[address] = stages(self.config, row)
+        own = {name: value for name, value in row.items() if name in PopulationRow._fields}
+        super().write_population(address, own)
 
     def write_bias(self, address: int, bias: int, leak: int = 0, **parameters: int) -> None:
         """Write a row of the bias memory."""
@@ -100,6 +116,7 @@ class FullFire(Fire):
             self._step()
         elif setup:
             population = self.population
+            self.active = self.switches[self.row]
             if self.images:
                 self.height, self.width = population.height, population.width
                 self.channels = population.channels
@@ -139,8 +156,8 @@ class FullFire(Fire):
     def update(self) -> Result:
         """Update the neuron whose sum leaves the buffer, as in `Fire.update`.
 
-        The comments name the clocks of a fabric with every option. Synaptic currents are written at
-        once, because nothing reads them before the walk ends.
+        The comments name the clocks of a fabric with every option. Synaptic currents, and what
+        switches keep, are written at once, because nothing reads them before the walk ends.
         """
         population = self.population
         low, high = self.state_range
@@ -155,6 +172,8 @@ class FullFire(Fire):
         # m + 1.
         v = parameters.v_init if self.first else self.states[address]
         i = 0 if self.first else self.currents[address]
+        switches = self.active
+        kept = self.config.kept_row.unpack(0 if self.first else self.kept[address])
         total = self.buffer & 2 * self.sum_sign - 1
         total = (total ^ self.sum_sign) - self.sum_sign
         # m + 2.
@@ -164,23 +183,32 @@ class FullFire(Fire):
         # m + 3 and m + 4.
         current = 0
         if population.synaptic:
-            kept = abs(i) * parameters.retain_synaptic >> DECAY_BITS
-            current = min(max((kept if i >= 0 else -kept) + x, low), high)
+            retained = abs(i) * parameters.retain_synaptic >> DECAY_BITS
+            current = min(max((retained if i >= 0 else -retained) + x, low), high)
             x = current + self.leaks[self.bias_address]
         # m + 5 and m + 6.
-        kept = abs(v) * parameters.retain >> DECAY_BITS
+        retained = abs(v) * parameters.retain >> DECAY_BITS
+        decayed = retained if v >= 0 else -retained
+        for switch in switches:
+            decayed = switch.leak(decayed)
         drop = parameters.v_reset if resets and subtracts else 0
-        u = min(max((kept if v >= 0 else -kept) + x - drop, low), high)
+        u = min(max(decayed + x - drop, low), high)
         if resets and population.reset == Reset.VALUE:
             u = parameters.v_reset
         self.currents[address] = current
+        for switch in switches:
+            u = switch.after_sum(u, v, parameters.v_reset, kept)
         # m + 7.
         u = max(u, population.v_min)
+        for switch in switches:
+            u = switch.before_comparison(u, parameters.v_reset)
         # From m + 8 on. `w` is `u` less the shares of the bits set so far, the lowest excepted.
         spiked = 0
         w = u
-        for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
-            if population.max_spikes >> bit & 1 and self._over(w, threshold << bit):
+        raised = sum(switch.raised(kept) for switch in switches)
+        spikes = population.spiking and not any(switch.bars(kept) for switch in switches)
+        for bit in reversed(range(self.spike_clocks if spikes else 0)):
+            if population.max_spikes >> bit & 1 and self._over(w, (threshold << bit) + raised):
                 spiked |= 1 << bit
                 if bit:
                     w -= threshold << bit
@@ -191,6 +219,10 @@ class FullFire(Fire):
                 u = parameters.v_reset
             elif subtracts:
                 u = min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
+        after = [switch.keeps(bool(spiked), kept) for switch in switches]
+        self.kept[address] = self.config.kept_row.pack(
+            {name: value for fields in after for name, value in fields.items()}
+        )
         readout = bool(population.trace or (population.readout and self.ahead == 0))
         spike = None
         if (spiked and population.fan_out) or readout:

@@ -136,7 +136,10 @@ class CycleModel:
         if target == ReadTarget.SUM:
             return self.tiles[tile].integrate.sums[address]
         if target == ReadTarget.STATE:
-            return self.config.state_row.pack({"value": fire.states[address]})
+            return (
+                self.config.current_row.pack({"value": fire.states[address]})
+                | fire.kept[address] << self.config.state_bits
+            )
         if target == ReadTarget.CURRENT and isinstance(fire, FullFire):
             return self.config.state_row.pack({"value": fire.currents[address]})
         if target == ReadTarget.ROUTE:

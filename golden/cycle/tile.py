@@ -8,7 +8,7 @@ clock.
 from typing import NamedTuple
 
 from spikeloom.golden.cycle.emit import Emit
-from spikeloom.golden.cycle.fire import IDLE, Command, Fire, PopulationRow, Spike
+from spikeloom.golden.cycle.fire import IDLE, Command, Fire, Spike
 from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.integrate import ConnectionRow, CoordinateRow, ImageIntegrate, Integrate
 from spikeloom.golden.cycle.packing import offsets
@@ -57,6 +57,7 @@ class Tile:
         "row_layouts",
         "shifts",
         "spike_shifts",
+        "state_bits",
         "trace",
     )
 
@@ -64,6 +65,7 @@ class Tile:
         self.integrate = _integrate(config)
         self.fire = FullFire(config) if FullFire.needed(config) else Fire(config)
         self.emit = Emit(config)
+        self.state_bits = config.state_bits
         self.trace = trace
         self.shifts = TileShifts.of(config)
         # Clocks from a sum leaving fire's buffer until its synaptic current is written.
@@ -89,7 +91,7 @@ class Tile:
         if target == LoadTarget.BIAS:
             self.fire.write_bias(address, **row)
         elif target == LoadTarget.POPULATION:
-            self.fire.populations[address] = PopulationRow(**row)
+            self.fire.write_population(address, row)
         elif target == LoadTarget.CONNECTION:
             self.integrate.connections[address] = ConnectionRow(**row)
         elif target == LoadTarget.TARGET:
@@ -159,7 +161,8 @@ class Tile:
         if result is not None:
             state_address, value, *_ = result
             probe |= (1 | state_address << 1) << shift.state
-            probe |= (value & emit.value_mask) << shift.state_data
+            state = value & emit.value_mask | fire.kept[state_address] << self.state_bits
+            probe |= state << shift.state_data
         if shift.current and current is not None:
             current_address, *_, value = current
             probe |= (1 | current_address << 1) << shift.current

@@ -1,8 +1,8 @@
 """Every width and bit layout of the hardware, derived in one place from `FabricConfig`.
 
 The golden model and the RTL share this package and nothing else: it holds widths and field orders,
-and computes nothing of a run. In reading order: `numbers`, `words`, `sizes` (what a fabric
-is built with), `rows` (its memories), `payloads` (its streams), `config` (all together).
+and computes nothing of a run. In reading order: `numbers`, `words`, `switches`, `sizes` (what a
+fabric is built with), `rows` (its memories), `payloads` (its streams), `config` (all together).
 """
 
 from spikeloom.golden.spec.config import FabricConfig
@@ -23,6 +23,7 @@ from spikeloom.golden.spec.numbers import (
     ReadTarget,
     Reset,
 )
+from spikeloom.golden.spec.switches import SWITCHES, RefractoryMode
 from spikeloom.golden.spec.words import Field, Layout, count_bits, index_bits, layout
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "MAX_FRACTION_BITS",
     "RETAIN_BITS",
     "SPIKES_PER_STEP",
+    "SWITCHES",
     "TILE_COUNTERS",
     "TREE_FAN_IN",
     "TURNS",
@@ -43,6 +45,7 @@ __all__ = [
     "PacketKind",
     "Port",
     "ReadTarget",
+    "RefractoryMode",
     "Reset",
     "count_bits",
     "index_bits",

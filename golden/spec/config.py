@@ -81,7 +81,12 @@ class FabricConfig(Payloads):
                 address=self.sum_banks * index_bits(self.sum_words),
                 data=self.sum_row.width,
             )
-            event(f"{tile}.state", "write", address=index_bits(self.neurons), data=self.state_bits)
+            event(
+                f"{tile}.state",
+                "write",
+                address=index_bits(self.neurons),
+                data=self.state_row.width,
+            )
             if self.synaptic_current:
                 event(
                     f"{tile}.current",

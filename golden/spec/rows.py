@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from spikeloom.golden.spec.numbers import RETAIN_BITS, LoadTarget, Port, ReadTarget
 from spikeloom.golden.spec.sizes import Sizes
+from spikeloom.golden.spec.switches import STATE, SWITCHES
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
 
 
@@ -41,7 +42,11 @@ class Rows(Sizes):
         if not self.neuron_parameters:
             return layout(bias, *leak)
         synaptic = [("retain_synaptic", RETAIN_BITS)] if self.synaptic_current else []
-        return layout(bias, *leak, ("retain", RETAIN_BITS), *synaptic, *self._potentials)
+        return layout(bias, *leak, self._retain, *synaptic, *self._potentials)
+
+    @property
+    def _retain(self) -> tuple[str, int]:
+        return ("retain", RETAIN_BITS + self.doubling)
 
     @property
     def _potentials(self) -> list[tuple[str, int, bool]]:
@@ -68,7 +73,7 @@ class Rows(Sizes):
         the potential. `max_spikes`: maximum spikes per step, up to that of the configuration.
         `fraction`: sums are shifted left by so many bits, up to `fraction_bits`. With `trace` the
         potentials are sent after every step; with `currents` each is preceded by its synaptic
-        current.
+        current. Each switch that is built has a bit, and its fields (`SWITCHES`).
         """
         images = [
             ("height", count_bits(self.extent)),
@@ -87,12 +92,13 @@ class Rows(Sizes):
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
             *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
             *([("fraction", count_bits(self.fraction_bits))] if self.fraction_bits else []),
+            *(field for name in self.switches for field in self._switch_fields(name)),
             ("number", self.population_width),
             ("index_base", self.index_width),
             ("neurons", count_bits(self.neurons)),
             ("neuron_base", index_bits(self.neurons)),
             ("sum_base", index_bits(self.sum_words)),
-            *([("retain", RETAIN_BITS)] if shared else []),
+            *([self._retain] if shared else []),
             *(self._potentials if shared else []),
             ("reset", 2),
             ("inclusive", 1),
@@ -103,6 +109,19 @@ class Rows(Sizes):
             ("fan_out", count_bits(self.targets)),
             ("more", 1),
         )
+
+    def _switch_fields(self, name: str) -> list[tuple[str, int, bool]]:
+        """The fields of a switch in the population row."""
+        return [(name, 1, False), *self._named(name, SWITCHES[name].row)]
+
+    def _named(
+        self, switch: str, fields: tuple[tuple[str, int] | tuple[str, int, bool], ...]
+    ) -> list[tuple[str, int, bool]]:
+        """Fields of a switch with their full names and widths."""
+        return [
+            (f"{switch}_{name}", self.state_bits if width == STATE else width, bool(signed))
+            for name, width, *signed in fields
+        ]
 
     @property
     def connection_row(self) -> Layout:
@@ -201,8 +220,21 @@ class Rows(Sizes):
         return layout(*((f"lane{n}", self.sum_bits, True) for n in range(self.lanes)))
 
     @property
+    def kept_row(self) -> Layout:
+        """What the switches keep of a neuron from step to step."""
+        return layout(
+            *(field for name in self.switches for field in self._named(name, SWITCHES[name].kept))
+        )
+
+    @property
     def state_row(self) -> Layout:
-        """One row of the memory of membrane potentials, or of synaptic currents."""
+        """One row of the state memory: a membrane potential, then the fields of `kept_row`."""
+        kept = ((field.name, field.width) for field in self.kept_row.fields)
+        return layout(("value", self.state_bits, True), *kept)
+
+    @property
+    def current_row(self) -> Layout:
+        """One row of the memory of synaptic currents."""
         return layout(("value", self.state_bits, True))
 
     @property
@@ -257,5 +289,5 @@ class Rows(Sizes):
         if LoadTarget.COORDINATE in built:
             memories[ReadTarget.COORDINATE] = built[LoadTarget.COORDINATE]
         if self.synaptic_current:
-            memories[ReadTarget.CURRENT] = Memory(self.state_row, self.neurons)
+            memories[ReadTarget.CURRENT] = Memory(self.current_row, self.neurons)
         return memories

@@ -12,6 +12,7 @@ from spikeloom.golden.spec.numbers import (
     WEIGHT_BITS,
     Port,
 )
+from spikeloom.golden.spec.switches import SWITCHES
 from spikeloom.golden.spec.words import count_bits, index_bits
 
 RANGES = {
@@ -101,6 +102,20 @@ class Sizes(PlainIntegers):
     sparse_words
         Words of the weight memory that can be sparse, the first ones, 0..2**24; more than
         `weight_words` have no use. With 0 there are no sparse matrices.
+    doubling
+        A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
+    constant_leak
+        Potentials can move toward 0 by a constant.
+    refractory
+        Neurons can have a refractory period.
+    floor_reset
+        A potential below a minimum can be reset.
+    requantise
+        Potentials can be rounded and clipped to few bits.
+    adaptive_threshold
+        A neuron's spikes can raise its threshold.
+    spike_once
+        Neurons can be limited to one spike per sample.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -141,6 +156,13 @@ class Sizes(PlainIntegers):
     neuron_parameters: bool = False
     traces: bool = False
     sparse_words: int = 0
+    doubling: bool = False
+    constant_leak: bool = False
+    refractory: bool = False
+    floor_reset: bool = False
+    requantise: bool = False
+    adaptive_threshold: bool = False
+    spike_once: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -281,10 +303,16 @@ class Sizes(PlainIntegers):
         return 1 if self.multipliers else 2
 
     @property
+    def switches(self) -> tuple[str, ...]:
+        """Names of the switches that are built, in the order in which they act."""
+        return tuple(name for name in SWITCHES if getattr(self, name))
+
+    @property
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
         options = 2 * self.synaptic_current + self.lower_clamp + self.spike_clocks
-        return 4 + self.product_clocks + options
+        switches = sum(SWITCHES[name].clocks for name in self.switches)
+        return 4 + self.product_clocks + options + switches
 
     @property
     def read_clocks(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,13 @@ from spikeloom.golden.convolution import ConvolutionSums
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.neuron import Spikes, update, update_type
+from spikeloom.golden.step.neuron import (
+    Spikes,
+    State,
+    initial_state,
+    update,
+    update_type,
+)
 from spikeloom.golden.step.sums import WeightSums
 
 ELEMENTS = 1 << 18
@@ -38,13 +44,6 @@ def firing_groups(network: Network) -> list[list[Population]]:
     for n in np.argsort(drives.sum(axis=0), kind="stable"):
         groups.setdefault((drives[n] & drives[:, n]).tobytes(), []).append(populations[n])
     return list(groups.values())
-
-
-class State(NamedTuple):
-    """Membrane potentials and synaptic currents of a population's neurons."""
-
-    v: Signed
-    i: Signed
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,7 @@ class Batch:
             if connection.target in names and connection.source in self.events:
                 where = inside if connection.source in names else outside
                 where[connection.target].append(connection)
-        states = {
-            p.name: State(
-                np.full((samples, p.size), p.v_init, self._types[p.name]),
-                np.zeros((samples, p.size), self._types[p.name]),
-            )
-            for p in group
-        }
+        states = {p.name: initial_state(p, samples, self._types[p.name]) for p in group}
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
         stretch = max(1, ELEMENTS // (samples * largest))
@@ -137,8 +130,9 @@ class Batch:
                     now = x[name][t - start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t, population)
-                    spikes, *state = update(population, *states[name], now, self.network.state_bits)
-                    states[name] = State(*state)
+                    spikes, states[name] = update(
+                        population, states[name], now, self.network.state_bits
+                    )
                     if population.spiking:
                         self.events[name][t] = spikes
                     if name in self.traces:

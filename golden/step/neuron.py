@@ -1,39 +1,67 @@
 """The neuron update, on arrays of neurons."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
-from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, Reset
+from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; the number of spikes where a population can spike several times."""
 
 
-def update(
-    population: Population, v: Signed, i: Signed, x: Signed, state_bits: int
-) -> tuple[Spikes, Signed, Signed]:
-    """One step of the neurons of `population`.
-
-        i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
-        r = v > threshold                   with a delayed reset; else 0
-        u = sat(decay(v, k_mem) + i + b_mem - r * subtrahend)
-        u = v_reset                         where r, and the reset is to a value
-        u = max(u, v_min)
-        s = greatest n <= max_spikes with u > n * threshold
-        v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
-
-    Comparisons are >= where the population is `inclusive`. A restoring reset has r like a delayed
-    one, and ends with v = sat(u - (s - r) * subtrahend).
+class State(NamedTuple):
+    """State of a population's neurons, integers of `update_type`, shape (..., size).
 
     Parameters
     ----------
     v, i
-        Membrane potentials and synaptic currents before the step, integers of `update_type`,
-        shape (..., size). `i` is unused in a population without a synaptic current.
+        Membrane potentials and synaptic currents. `i` is unused in a population without a synaptic
+        current.
+    kept
+        What each switch keeps, by its name and those of the fields.
+    """
+
+    v: Signed
+    i: Signed
+    kept: Mapping[str, Mapping[str, Signed]]
+
+
+def initial_state(population: Population, samples: int, dtype: type[Any]) -> State:
+    """The state before the first step of each of `samples` samples."""
+    shape = samples, population.size
+    kept = {
+        switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
+        for switch in population.switches
+    }
+    return State(np.full(shape, population.v_init, dtype), np.zeros(shape, dtype), kept)
+
+
+def update(
+    population: Population, state: State, x: Signed, state_bits: int
+) -> tuple[Spikes, State]:
+    """One step of the neurons of `population`.
+
+        i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
+        r = v > threshold                   with a delayed reset; else 0
+        u = sat(leak(decay(v, k_mem)) + i + b_mem - r * subtrahend)
+        u = v_reset                         where r, and the reset is to a value
+        u = limit(max(integrate(u), v_min))
+        s = greatest n <= max_spikes with u > n * threshold + raised, where eligible
+        v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
+
+    Comparisons are >= where the population is `inclusive`. A restoring reset has r like a delayed
+    one, and ends with v = sat(u - (s - r) * subtrahend). `leak`, `integrate`, `limit`, `raised` and
+    `eligible` are what the population's switches do there, in their order.
+
+    Parameters
+    ----------
+    state
+        Before the step.
     x
         Exact input: weights of the events due now, scaled by 2**`fraction_bits`, plus bias; same
         shape and type.
@@ -43,8 +71,9 @@ def update(
     Returns
     -------
     tuple
-        Spikes, potentials and synaptic currents after the step. The arguments are not changed.
+        Spikes, and the state after the step. The arguments are not changed.
     """
+    v, i, kept = state
     subtrahend = _typed(population.subtracted, x.dtype)
     drive = x
     if population.synaptic_decay is not None:
@@ -58,19 +87,35 @@ def update(
         before = _reaches(population, v, 1)
     if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
         drive = drive - before * subtrahend
+    switches = [s for name in SWITCHES for s in population.switches if s.name == name]
     u = decay(v, population.decay)
+    for switch in switches:
+        u = switch.leak(u)
     u += drive
     saturate(u, state_bits, out=u)
     if before is not None and population.reset is Reset.VALUE:
         _assign(u, before, population.v_reset)
+    for switch in switches:
+        u = switch.integrate(u, v, population, kept[switch.name])
     if population.v_min is not None:
         np.maximum(u, population.v_min, out=u)
+    for switch in switches:
+        u = switch.limit(u, population)
     if not population.spiking:
-        return np.zeros(u.shape, np.bool_), u, i
-    spikes: Spikes = _reaches(population, u, 1)
+        return np.zeros(u.shape, np.bool_), State(u, i, kept)
+    compared = u
+    for switch in switches:
+        compared = compared - switch.raised(kept[switch.name])
+    spikes: Spikes = _reaches(population, compared, 1)
     for count in range(2, population.max_spikes + 1):
         spikes = spikes.astype(np.uint8, copy=False)
-        spikes += _reaches(population, u, count)
+        spikes += _reaches(population, compared, count)
+    for switch in switches:
+        if (eligible := switch.eligible(kept[switch.name])) is not None:
+            spikes = spikes * eligible
+    kept = {
+        switch.name: switch.after(spikes > 0, kept[switch.name], state_bits) for switch in switches
+    }
     if not population.delayed_reset:
         match population.reset:
             case Reset.VALUE:
@@ -85,7 +130,7 @@ def update(
                 saturate(u, state_bits, out=u)
             case Reset.NONE:
                 pass
-    return spikes, u, i
+    return spikes, State(u, i, kept)
 
 
 def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]:
@@ -121,6 +166,7 @@ def update_type(
         Widths of potentials, and of the exact input.
     """
     decays = [k for k in (population.decay, population.synaptic_decay) if k is not None]
+    decays += [k for switch in population.switches for k in switch.decays]
     kept = np.concatenate([np.ravel(DECAY_ONE - np.asarray(k)) for k in decays])
     odd = int((kept // np.maximum(kept & -kept, 1)).max())
     magnitude = state_bits - 1
@@ -132,4 +178,5 @@ def update_type(
     )
     if widest <= 24:
         return np.float32
-    return np.int32 if max(state_bits + DECAY_BITS, input_bits) + 1 <= 32 else np.int64
+    grown = state_bits + DECAY_BITS + int(kept.max() > DECAY_ONE)
+    return np.int32 if max(grown, input_bits) + 1 <= 32 else np.int64

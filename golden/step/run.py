@@ -21,8 +21,8 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Connection, Network, Population
 from spikeloom.golden.progress import task
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.batch import Batch, State, Trace, firing_groups
-from spikeloom.golden.step.neuron import Spikes
+from spikeloom.golden.step.batch import Batch, Trace, firing_groups
+from spikeloom.golden.step.neuron import Spikes, State
 from spikeloom.golden.step.sums import WeightSums
 
 NEURONS = 1 << 15, 1 << 17

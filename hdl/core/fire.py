@@ -108,7 +108,7 @@ class Fire(wiring.Component):
     fired : Out(config.spike_clocks)
         Spikes of a neuron in this clock.
     state_write : Out(MemoryWrite)
-        Writes to the membrane potentials.
+        Writes to the membrane potentials and what switches keep, packed as `config.state_row`.
     current_write : Out(MemoryWrite)
         With `synaptic_current` only: writes to the synaptic currents.
     """
@@ -116,7 +116,9 @@ class Fire(wiring.Component):
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.contents = contents
-        write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
+        neurons = index_bits(config.neurons)
+        state_write = Out(MemoryWrite(neurons, config.state_row.width))
+        current_write = Out(MemoryWrite(neurons, config.current_row.width))
         super().__init__(
             {
                 "command": In(Command(config)),
@@ -133,8 +135,8 @@ class Fire(wiring.Component):
                 "slot": Out(config.slot_width),
                 "ahead": Out(config.slot_width),
                 "fired": Out(config.spike_clocks),
-                "state_write": write,
-                **({"current_write": write} if config.synaptic_current else {}),
+                "state_write": state_write,
+                **({"current_write": current_write} if config.synaptic_current else {}),
             }
         )
 
@@ -155,7 +157,7 @@ class Fire(wiring.Component):
         m.submodules.biases = biases = memory(
             struct(config.bias_row), config.neurons, self.contents.get(LoadTarget.BIAS, ())
         )
-        m.submodules.states = states = memory(signed(config.state_bits), config.neurons)
+        m.submodules.states = states = memory(struct(config.state_row), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
         connect_load(m, self.load, LoadTarget.BIAS, biases)
         population_read = populations.read_port()
@@ -194,15 +196,20 @@ class Fire(wiring.Component):
             state_read.addr.eq(rows.read),
             bias_read.addr.eq(rows.bias),
             update.row.eq(population),
-            update.v.eq(Mux(walk.first, v_init, state_read.data)),
+            update.v.eq(Mux(walk.first, v_init, state_read.data.value)),
             update.x.eq(self._input(m, population, constants)),
             state_write.addr.eq(rows.state),
-            state_write.data.eq(update.v_next),
+            state_write.data.value.eq(update.v_next),
             state_write.en.eq(done),
             self.state_write.valid.eq(state_write.en),
             self.state_write.address.eq(state_write.addr),
             self.state_write.data.eq(state_write.data),
         ]
+        for field in config.kept_row.fields:
+            m.d.comb += [
+                update.kept[field.name].eq(Mux(walk.first, 0, state_read.data[field.name])),
+                state_write.data[field.name].eq(update.kept_next[field.name]),
+            ]
         if config.synaptic_current:
             m.submodules.currents = currents = memory(signed(config.state_bits), config.neurons)
             current_read = currents.read_port()

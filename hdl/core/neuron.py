@@ -1,19 +1,19 @@
 """The neuron update, as a pipeline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
+from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.hdl.common.arithmetic import add_carry, saturate
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
-
-_DIGIT = 3
-"""Bits of a factor that a clock handles without multipliers: two additions."""
+from spikeloom.hdl.core.pipeline import Pipeline
+from spikeloom.hdl.core.product import decayed, product
+from spikeloom.hdl.core.switches.stage import Stage, stages
 
 
 class NeuronUpdate(wiring.Component):
@@ -27,14 +27,15 @@ class NeuronUpdate(wiring.Component):
         v' = v_reset, u - s * threshold, sat(u - v_reset) or u on a spike; else u
         v' = sat(u - (s - r) * v_reset)     if reset is RESTORE
 
-    Comparisons are >= if `inclusive`. Options that the configuration leaves out have no logic: the
+    Comparisons are >= if `inclusive`. Switches that are built act in between, as docs/hardware.md
+    says. Options that the configuration leaves out have no logic: the
     plain update has x' = x, r = 0 and at most one spike. With `neuron_parameters`, `retain`,
     `retain_synaptic`, `threshold` and `v_reset` are the neuron's own, and travel along with it.
 
-    Timing: `v`, `i` and own parameters of clock n, and `x` and `leak` of clock n + 1, give `i_next`
-    in clock n + `current_latency`, `spiked` and `v_next` in clock n + `latency`; one neuron per
-    clock. The row must hold all the while. The comments number clocks as docs/hardware.md does: n
-    is clock 1.
+    Timing: `v`, `i`, `kept` and own parameters of clock n, and `x` and `leak` of clock n + 1, give
+    `i_next` in clock n + `current_latency`, `spiked`, `v_next` and `kept_next` in clock
+    n + `latency`; one neuron per clock. The row must hold all the while. The comments number clocks
+    as docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ class NeuronUpdate(wiring.Component):
     retain, retain_synaptic, threshold, v_reset : In
         With `neuron_parameters` only, shaped as in `config.bias_row`: the neuron's own values;
         `retain_synaptic` with `synaptic_current` only.
+    kept, kept_next : In, Out(config.kept_row)
+        With switches that keep anything only: what they keep, before and after the step.
     i_next : Out(signed(state_bits))
         With `synaptic_current` only: the synaptic current after the step.
     spiked : Out(config.spike_clocks)
@@ -66,6 +69,7 @@ class NeuronUpdate(wiring.Component):
     def __init__(self, config: FabricConfig) -> None:
         self.config = config
         state = signed(config.state_bits)
+        kept = struct(config.kept_row)
         synaptic = {"i": In(state), "leak": In(state), "i_next": Out(state)}
         super().__init__(
             {
@@ -74,6 +78,7 @@ class NeuronUpdate(wiring.Component):
                 "x": In(signed(self.input_bits)),
                 **(synaptic if config.synaptic_current else {}),
                 **{name: In(shape) for name, shape in self.own.items()},
+                **({"kept": In(kept), "kept_next": Out(kept)} if config.kept_row.fields else {}),
                 "spiked": Out(config.spike_clocks),
                 "v_next": Out(state),
             }
@@ -108,67 +113,109 @@ class NeuronUpdate(wiring.Component):
         row = self.row
         multiply = config.product_clocks
         m = Module()
-        parameter = self._parameters(m)
+        pipe = Pipeline(m, config, row, {name: getattr(self, name) for name in self.own})
+        switches = stages(config)
+        pipe.put("v", self.v)
+        for field in config.kept_row.fields:
+            pipe.put(field.name, self.kept[field.name])
 
         def reaches(potential: Value, threshold: Value) -> Value:
             # potential - threshold - 1 + inclusive >= 0
             return ~add_carry(potential, (~threshold).as_signed(), row.inclusive)[-1]
 
-        # Clocks 1 and 2. Operands of a product's sum are delayed as long as the product.
-        v = delayed(m, self.v, 1)
-        product, negative = self._product(m, v, parameter("retain", 1))
-        drive = delayed(m, self.x, multiply)
-        resets: Value = Const(0)
+        def decaying(value: Value, retain: str) -> tuple[Value, Value]:
+            """The product of a decay, and the sign that its value had."""
+            steady = not config.neuron_parameters
+            retained = product(m, config, value, pipe.parameter(retain), steady)
+            return retained, delayed(m, value[-1], multiply)
+
+        # Clocks 1 and 2.
+        pipe.advance()
+        pipe.put("x", self.x)
+        v = pipe.get("v")
+        for name, value in zip(("product", "negative"), decaying(v, "retain"), strict=True):
+            pipe.put(name, value, later=multiply)
         if config.delayed_reset:
             early = row.delayed | (row.reset == Reset.RESTORE)
-            before = reaches(v, parameter("threshold", 1))
-            resets = delayed(m, row.spiking & early & before, multiply)
+            pipe.put("resets", row.spiking & early & reaches(v, pipe.parameter("threshold")))
+        for switch in switches:
+            switch.start(pipe)
+        if config.synaptic_current:
+            pipe.put("leak", self.leak)
+            current = decaying(delayed(m, self.i, 1), "retain_synaptic")
+        pipe.advance(multiply)
+        drive = pipe.get("x")
 
         # Clocks 3 and 4, if built: the input drives the synaptic current, and that the potential.
-        clock = 1 + multiply  # since `v`
         if config.synaptic_current:
-            retained = self._product(m, delayed(m, self.i, 1), parameter("retain_synaptic", 1))
-            i = saturate(delayed(m, _decayed(*retained, drive), 1), bits)
-            driven = Mux(
-                row.synaptic, i + delayed(m, self.leak, 1 + multiply), delayed(m, drive, 1)
-            )
+            pipe.put("drive", drive)
+            i = saturate(pipe.register(decayed(*current, drive)), bits)
             m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
-            drive = delayed(m, driven, 1)
-            product, negative = delayed(m, product, 2), delayed(m, negative, 2)
-            resets = delayed(m, resets, 2)
-            clock += 2
+            drive = Mux(row.synaptic, i + pipe.get("leak"), pipe.get("drive"))
+            drive = pipe.register(drive)
 
-        # Clocks 5 and 6.
-        total = _decayed(product, negative, drive)
+        # Clocks 5 and 6; before them a clock for the decayed potential, if a switch acts on it.
+        retained, negative = pipe.get("product"), pipe.get("negative")
+        if any(switch.needs_decayed for switch in switches):
+            pipe.put("drive", drive)
+            potential = pipe.register(decayed(retained, negative, Const(0, 1)))
+            for switch in switches:
+                potential = switch.leak(pipe, potential)
+            total = potential + pipe.get("drive")
+        else:
+            total = decayed(retained, negative, drive)
         if config.delayed_reset:
-            subtracts = row.reset.matches(Reset.SUBTRACT, Reset.RESTORE)
-            total = total - Mux(resets & subtracts, parameter("v_reset", clock), 0)
-        u = saturate(delayed(m, total, 1), bits)
+            subtracts = pipe.get("resets") & row.reset.matches(Reset.SUBTRACT, Reset.RESTORE)
+            total = total - Mux(subtracts, pipe.parameter("v_reset"), 0)
+        u = saturate(pipe.register(total), bits)
         if config.delayed_reset:
-            resets = delayed(m, resets, 1)
-            u = Mux(resets & (row.reset == Reset.VALUE), parameter("v_reset", clock + 1), u)
-        u = delayed(m, u, 1)
-        clock += 2
+            sets = pipe.get("resets") & (row.reset == Reset.VALUE)
+            u = Mux(sets, pipe.parameter("v_reset"), u)
+        u = pipe.register(u)
+        for switch in switches:
+            u = switch.after_sum(pipe, u)
 
         # Clock 7, if built.
         if config.lower_clamp:
-            u = delayed(m, Mux(u < row.v_min, row.v_min, u), 1)
-            clock += 1
+            u = pipe.register(Mux(u < row.v_min, row.v_min, u))
+        for switch in switches:
+            u = switch.before_comparison(pipe, u)
+
+        self._spike(m, pipe, switches, u, reaches)
+        return m
+
+    def _spike(
+        self,
+        m: Module,
+        pipe: Pipeline,
+        switches: list[Stage],
+        u: Value,
+        reaches: Callable[[Value, Value], Value],
+    ) -> None:
+        """Compares, from clock 8 on, and resets."""
+        config = self.config
+        bits = config.state_bits
+        row = self.row
+        pipe.put("u", u)
 
         # Clock 8 and one more for each further bit of the spike count, the highest bit first.
         # `left` is the potential minus the shares of the bits that are already known.
         left = u
         higher: Value = Cat()
         for bit in range(config.spike_clocks - 1, 0, -1):
-            share = (parameter("threshold", clock) << bit).as_signed()
+            share = (pipe.parameter("threshold") << bit).as_signed()
             count_bit = Signal(name=f"count_bit{bit}")
-            m.d.comb += count_bit.eq(row.spiking & row.max_spikes[bit] & reaches(left, share))
+            spikes = row.spiking & ~_any(switch.bars(pipe) for switch in switches)
+            m.d.comb += count_bit.eq(spikes & row.max_spikes[bit] & reaches(left, share))
             rest = Signal(signed(bits), name=f"rest{bit}")
             m.d.sync += rest.eq(Mux(count_bit, left - share, left))
-            left, u, higher = rest, delayed(m, u, 1), delayed(m, Cat(count_bit, higher), 1)
-            clock += 1
-        lowest = row.spiking & reaches(left, parameter("threshold", clock))
-        v_reset = parameter("v_reset", clock)
+            left, higher = rest, pipe.register(Cat(count_bit, higher))
+        spikes = row.spiking & ~_any(switch.bars(pipe) for switch in switches)
+        threshold = pipe.parameter("threshold")
+        for switch in switches:
+            threshold = switch.raised(pipe, threshold)
+        lowest = spikes & reaches(left, threshold)
+        v_reset = pipe.parameter("v_reset")
         drop = v_reset
         if config.max_spikes > 1:
             # The shares of the higher bits are already subtracted. In a row with one spike per step
@@ -180,17 +227,21 @@ class NeuronUpdate(wiring.Component):
         if config.delayed_reset:
             # RESTORE adds back what r subtracted; in rows with another reset, r leaves `less`
             # unused. At most one spike per step, so `lowest` is s.
-            resets = delayed(m, resets, config.lower_clamp + config.spike_clocks)
+            resets = pipe.get("resets")
             less = add_carry(left, Mux(resets, v_reset, ~drop), ~resets)
             restored = delayed(m, (row.reset == Reset.RESTORE) & (lowest ^ resets), 1)
-        less = delayed(m, less, 1)
+        less = pipe.register(less)
 
         # Clock 9.
         now = self.spiked.any()
+        if config.kept_row.fields:
+            for switch in switches:
+                for name, value in switch.keeps(pipe, now).items():
+                    m.d.comb += self.kept_next[name].eq(value)
         if config.delayed_reset:
             now = now & ~row.delayed
-        v_reset = parameter("v_reset", clock + 1)
-        m.d.comb += self.v_next.eq(delayed(m, u, 1))
+        v_reset = pipe.parameter("v_reset")
+        m.d.comb += self.v_next.eq(pipe.get("u"))
         with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
             m.d.comb += self.v_next.eq(v_reset)
         changed = now & delayed(m, row.reset == Reset.SUBTRACT, 1)
@@ -198,59 +249,9 @@ class NeuronUpdate(wiring.Component):
             changed = changed | restored
         with m.If(changed):
             m.d.comb += self.v_next.eq(saturate(less, bits))
-        return m
-
-    def _parameters(self, m: Module) -> Callable[[str, int], Value]:
-        """A function: the parameter of this name, of the neuron whose `v` came so many clocks ago.
-
-        The row's is the same for all of them; a neuron's own travels through registers.
-        """
-        if not self.config.neuron_parameters:
-            return lambda name, _: self.row[name]
-        lines: dict[str, list[Value]] = {name: [getattr(self, name)] for name in self.own}
-
-        def parameter(name: str, clocks: int) -> Value:
-            line = lines[name]
-            while len(line) <= clocks:
-                line.append(delayed(m, line[-1], 1))
-            return line[clocks]
-
-        return parameter
-
-    def _product(self, m: Module, value: Value, retain: Value) -> tuple[Value, Value]:
-        """`value` * `retain` of `product_clocks` clocks ago, and the sign that `value` had then.
-
-        Without multipliers, one clock multiplies by a few bits of `retain` at a time, and the next
-        one adds these products up to two halves; the user of the product adds the halves. No
-        register of a product has a reset, so that synthesis can use the multiplier's own.
-        """
-        negative = delayed(m, value[-1], self.config.product_clocks)
-        if self.config.multipliers:
-            return _register(m, value * retain), negative
-        if not self.config.neuron_parameters:
-            # A register shortens the path from the memory to so many adders; the row settles early.
-            retain = delayed(m, retain, 1)
-        digits = [
-            _register(m, value * retain[at : at + _DIGIT]) << at
-            for at in range(0, len(retain), _DIGIT)
-        ]
-        low, high = _register(m, sum(digits[:3], Const(0))), _register(m, sum(digits[3:], Const(0)))
-        return low + high, negative
+        assert pipe.clock == self.latency
 
 
-def _register(m: Module, value: Value) -> Value:
-    """`value` of the clock before, without a reset."""
-    register = Signal.like(value, reset_less=True)
-    m.d.sync += register.eq(value)
-    return register
-
-
-def _decayed(product: Value, negative: Value, other: Value) -> Value:
-    """The decayed value sign * floor(magnitude * retain / 4096), plus `other`.
-
-    A shift rounds down, but a negative value must round toward zero: 4095 is added to it first.
-    (The sign is not taken from the product: when Yosys packs the sum into the multiplier of an
-    iCE40, it ignores that the product has another user.)
-    """
-    rest = negative.replicate(DECAY_BITS)
-    return (product + Cat(rest, other).as_signed()) >> DECAY_BITS
+def _any(bars: Iterable[Value]) -> Value:
+    """Whether a switch keeps the neuron from spiking."""
+    return Cat(*bars).any()

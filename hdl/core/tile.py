@@ -53,9 +53,11 @@ class Tile(wiring.Component):
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.contents = contents
+        neurons = index_bits(config.neurons)
         sum_address = config.sum_banks * index_bits(config.sum_words)
         sum_write = Out(MemoryWrite(sum_address, config.sum_row.width))
-        state_write = Out(MemoryWrite(index_bits(config.neurons), config.state_bits))
+        state_write = Out(MemoryWrite(neurons, config.state_row.width))
+        current_write = Out(MemoryWrite(neurons, config.current_row.width))
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -77,7 +79,7 @@ class Tile(wiring.Component):
                 "spike": Out(struct(config.spike)),
                 "sum_write": sum_write,
                 "state_write": state_write,
-                **({"current_write": state_write} if config.synaptic_current else {}),
+                **({"current_write": current_write} if config.synaptic_current else {}),
             }
         )
 

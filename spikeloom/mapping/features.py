@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import differs, signed_range
 from spikeloom.golden.network import Network, Population
@@ -86,6 +88,10 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.spiking and population.max_spikes > 1:
         what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))
+    if np.min(population.decay) < 0:
+        yield Need(f"{where}: a potential that grows", "doubling", True)
+    for switch in population.switches:
+        yield Need(f"{where}: {switch.title}", switch.name, True)
 
 
 def _read(population: Population) -> Iterator[str]:

@@ -117,6 +117,9 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         row["max_spikes"] = population.max_spikes if population.spiking else 1
     if config.fraction_bits:
         row["fraction"] = population.fraction_bits
+    for switch in population.switches:
+        fields = switch.fields().items()
+        row |= {switch.name: 1, **{f"{switch.name}_{name}": value for name, value in fields}}
     return row
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeloom.golden.fixed import Signed, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import Reset
-from spikeloom.golden.step.neuron import Spikes, update
+from spikeloom.golden.step.neuron import Spikes, initial_state, update
 from spikeloom.golden.step.run import check_inputs, connection_sums, simulate
 
 LOOKED_AT = 16
@@ -59,14 +59,13 @@ def _saturations(network: Network, population: Population, events: Mapping[str, 
         delayed_reset=delayed,
         max_spikes=1,
     )
-    v = np.full(x[:, 0].shape, population.v_init)
-    i = np.zeros_like(v)
+    state = initial_state(population, len(x), np.int64)
     count = 0
     for t in range(x.shape[1]):
-        _, exact, exact_i = update(unclamped, v, i, x[:, t], WIDE)
-        outside = (exact < low) | (exact > high) | (exact_i < low) | (exact_i > high)
-        count += int(outside.sum())
-        _, v, i = update(population, v, i, x[:, t], network.state_bits)
+        _, exact = update(unclamped, state, x[:, t], WIDE)
+        outside = [(values < low) | (values > high) for values in (exact.v, exact.i)]
+        count += int(np.logical_or(*outside).sum())
+        _, state = update(population, state, x[:, t], network.state_bits)
     return count
 
 

@@ -1,17 +1,19 @@
 """The neuron update in hardware is that of the golden model, in every build."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from random_switches import with_switches
 
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Population
-from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
-from spikeloom.golden.step.neuron import update
+from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
+from spikeloom.golden.spec.switches import STATE
+from spikeloom.golden.step.neuron import State, update
 from spikeloom.hdl.core.neuron import NeuronUpdate
 
 STATE_BITS, SUM_BITS = 8, 10
@@ -71,12 +73,13 @@ def population(rng: np.random.Generator, built: FabricConfig) -> Population:
         resets.append(Reset.RESTORE)
     reset = resets[rng.integers(len(resets))]
     decays = [0, 1, DECAY_ONE, rng.integers(0, DECAY_ONE)]
+    growing = [*decays, -1, -DECAY_ONE, -rng.integers(0, DECAY_ONE)] if built.doubling else decays
     synaptic = built.synaptic_current and rng.random() < 0.8
-    return Population(
+    plain = Population(
         "p",
         NEURONS,
         np.zeros(NEURONS, np.int64),
-        decay=each(rng.choice(decays, count)),
+        decay=each(rng.choice(growing, count)),
         threshold=each(threshold),
         inclusive=bool(rng.integers(2)),
         spiking=rng.random() < 0.85,
@@ -91,9 +94,14 @@ def population(rng: np.random.Generator, built: FabricConfig) -> Population:
             and reset is not Reset.RESTORE
             and bool(rng.integers(2))
         ),
-        v_min=int(numbers(rng, STATE_BITS, 1)[0]) if built.lower_clamp else None,
+        v_min=(
+            int(numbers(rng, STATE_BITS, 1)[0])
+            if built.lower_clamp and not (built.floor_reset and rng.integers(2))
+            else None
+        ),
         max_spikes=several,
     )
+    return with_switches(rng, plain, built)
 
 
 def parameters(built: FabricConfig, p: Population) -> dict[str, int | Integers]:
@@ -120,18 +128,45 @@ def row(built: FabricConfig, p: Population) -> int:
         values["synaptic"] = 1
     if built.delayed_reset:
         values["delayed"] = p.delayed_reset
-    if p.v_min is not None:
-        values["v_min"] = p.v_min
+    if built.lower_clamp:
+        values["v_min"] = LOW if p.v_min is None else p.v_min
     if built.max_spikes > 1:
         values["max_spikes"] = p.max_spikes
     if not built.neuron_parameters:
         values |= parameters(built, p)
+    for switch in p.switches:
+        values[switch.name] = 1
+        values |= {f"{switch.name}_{name}": value for name, value in switch.fields().items()}
     return built.population_row.pack(values)
 
 
-def cases(
-    built: FabricConfig, input_bits: int
-) -> Iterator[tuple[Population, Integers, Integers, Integers]]:
+def random_kept(rng: np.random.Generator, p: Population) -> dict[str, dict[str, Integers]]:
+    """What the switches of a population may keep; half of it nothing, as where nothing spikes."""
+    return {
+        switch.name: {
+            field: (p.spiking & rng.integers(2, size=NEURONS))
+            * rng.integers(0, 1 << (width if width != STATE else STATE_BITS - 1), NEURONS)
+            for field, width in SWITCHES[switch.name].kept
+        }
+        for switch in p.switches
+    }
+
+
+def packed_kept(built: FabricConfig, kept: Mapping[str, Mapping[str, Integers]]) -> list[int]:
+    """The same of each neuron, packed as the hardware has it; 0 for switches that are off."""
+    return [
+        built.kept_row.pack(
+            {
+                f"{switch}_{field}": int(values[n])
+                for switch, fields in kept.items()
+                for field, values in fields.items()
+            }
+        )
+        for n in range(NEURONS)
+    ]
+
+
+def cases(built: FabricConfig, input_bits: int) -> Iterator[tuple[Population, State, Integers]]:
     rng = np.random.default_rng([built.fire_clocks, built.max_spikes, built.delayed_reset])
     for _ in range(POPULATIONS):
         p = population(rng, built)
@@ -146,7 +181,7 @@ def cases(
         v, i, x = np.where(at, 0, v), np.where(at, 0, i), np.where(at, near, x)
         # And the potential before too, for the delayed reset.
         v = np.where(rng.integers(4, size=NEURONS) == 0, np.clip(near, LOW, HIGH), v)
-        yield p, v, i, x
+        yield p, State(v, i, random_kept(rng, p)), x
 
 
 @pytest.mark.parametrize("multipliers", [True, False])
@@ -185,19 +220,46 @@ def test_update_with_parameters_of_each_neuron(build: str) -> None:
     check(config(**plain | NEURON_PARAMETERS[build], neuron_parameters=True))
 
 
+SWITCH_BUILDS: dict[str, dict[str, Any]] = {
+    **{name: {name: True} for name in SWITCHES},
+    "doubling": {"doubling": True},
+    "all, without multipliers": {**dict.fromkeys(SWITCHES, True), "multipliers": False},
+    "all and everything else": {
+        **dict.fromkeys(SWITCHES, True),
+        "doubling": True,
+        "synaptic": True,
+        "delayed": True,
+        "clamp": True,
+        "max_spikes": 3,
+        "neuron_parameters": True,
+        "fraction_bits": 5,
+    },
+}
+
+
+@pytest.mark.parametrize("build", SWITCH_BUILDS)
+def test_update_with_switches(build: str) -> None:
+    plain = {"synaptic": False, "delayed": False, "clamp": False, "max_spikes": 1}
+    check(config(**plain | SWITCH_BUILDS[build]))
+
+
 def check(built: FabricConfig) -> None:
     """Every spike, potential and synaptic current is that of the golden model."""
     synaptic, max_spikes = built.synaptic_current, built.max_spikes
     dut = NeuronUpdate(built)
     latency = dut.latency
-    seen = set()
+    keeps = bool(built.kept_row.fields)
+    seen: set[int] = set()
+    have: set[str] = set()
 
     async def bench(ctx) -> None:  # noqa: ANN001
-        for p, v, i, x in cases(built, dut.input_bits):
+        for p, state, x in cases(built, dut.input_bits):
+            v, i = state.v, state.i
+            kept = packed_kept(built, state.kept)
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(built, p))
             own = parameters(built, p) if built.neuron_parameters else {}
-            spiked, v_next, i_next = [], [], []
+            spiked, v_next, i_next, kept_next = [], [], [], []
             # One neuron in every clock, its input a clock later; something else before and after.
             for clock in range(NEURONS + latency + 1):
                 n = clock % NEURONS
@@ -209,24 +271,31 @@ def check(built: FabricConfig) -> None:
                     ctx.set(dut.i, int(i[n]))
                     ctx.set(dut.leak, int(leak[n - 1]))
                     i_next.append(ctx.get(dut.i_next))
+                if keeps:
+                    ctx.set(dut.kept.as_value(), kept[n])
+                    kept_next.append(ctx.get(dut.kept_next.as_value()))
                 spiked.append(ctx.get(dut.spiked))
                 v_next.append(ctx.get(dut.v_next))
                 await ctx.tick()
-            expected = update(p, v, i, x, STATE_BITS)
+            spikes, expected = update(p, state, x, STATE_BITS)
             there = slice(latency, latency + NEURONS)
-            np.testing.assert_array_equal(spiked[there], expected[0], str(p))
-            np.testing.assert_array_equal(v_next[there], expected[1], str(p))
+            np.testing.assert_array_equal(spiked[there], spikes, str(p))
+            np.testing.assert_array_equal(v_next[there], expected.v, str(p))
             if synaptic:
-                kept = np.zeros(NEURONS) if p.synaptic_decay is None else expected[2]
+                current = np.zeros(NEURONS) if p.synaptic_decay is None else expected.i
                 first = dut.current_latency
-                np.testing.assert_array_equal(i_next[first : first + NEURONS], kept, str(p))
-            seen.update(expected[0].tolist())
+                np.testing.assert_array_equal(i_next[first : first + NEURONS], current, str(p))
+            if keeps:
+                assert kept_next[there] == packed_kept(built, expected.kept), str(p)
+            seen.update(spikes.tolist())
+            have.update(switch.name for switch in p.switches)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
     assert seen == set(range(max_spikes + 1))
+    assert have == set(built.switches)
 
 
 def test_clocks() -> None:

@@ -1,0 +1,21 @@
+"""Spikes raise the threshold."""
+
+from spikeloom.golden.cycle.switches.stage import Fields, Stage
+from spikeloom.golden.spec import DECAY_BITS
+
+
+class AdaptiveThreshold(Stage):
+    """See the table in `docs/hardware.md`."""
+
+    def raised(self, kept: Fields) -> int:
+        return kept["adaptive_threshold_adaptation"]
+
+    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+        adaptation = kept["adaptive_threshold_adaptation"]
+        adaptation = adaptation * self.row["adaptive_threshold_retain"] >> DECAY_BITS
+        if spiked:
+            adaptation += self.row["adaptive_threshold_increment"]
+        return {"adaptive_threshold_adaptation": min(adaptation, self.highest)}
+
+
+STAGE = AdaptiveThreshold

@@ -1,0 +1,57 @@
+"""What a switch does to one neuron at each point of fire's pipeline."""
+
+import importlib
+from collections.abc import Mapping
+
+from spikeloom.golden.spec import FabricConfig
+
+Fields = Mapping[str, int]
+"""Values by the full names of their fields."""
+
+
+class Stage:
+    """A switch that is on in a row of the population table; by default it does nothing.
+
+    Parameters
+    ----------
+    row
+        The row's fields.
+    """
+
+    def __init__(self, row: Fields, config: FabricConfig) -> None:
+        self.row = row
+        self.highest = (1 << (config.state_bits - 1)) - 1
+
+    def leak(self, decayed: int) -> int:
+        """The decayed potential."""
+        return decayed
+
+    def after_sum(self, u: int, v: int, v_reset: int, kept: Fields) -> int:
+        """The potential after m + 6; `v` is that before the step."""
+        return u
+
+    def before_comparison(self, u: int, v_reset: int) -> int:
+        """The potential after m + 7."""
+        return u
+
+    def raised(self, kept: Fields) -> int:
+        """What m + 8 adds to the threshold."""
+        return 0
+
+    def bars(self, kept: Fields) -> bool:
+        """Whether it keeps the neuron from spiking."""
+        return False
+
+    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+        """Its kept fields as m + 9 writes them."""
+        return {}
+
+
+def stages(config: FabricConfig, row: Fields) -> list[Stage]:
+    """The switches that are on in a row of the population table, in their order."""
+    modules = (
+        importlib.import_module(f"spikeloom.golden.cycle.switches.{name}")
+        for name in config.switches
+        if row[name]
+    )
+    return [module.STAGE(row, config) for module in modules]

@@ -1,0 +1,54 @@
+"""Switches of the neuron update: what a fabric that is built with one has more."""
+
+import enum
+from dataclasses import dataclass
+
+from spikeloom.golden.spec.numbers import RETAIN_BITS
+
+STATE = 0
+"""In place of a width: that of a membrane potential."""
+
+
+class RefractoryMode(enum.IntEnum):
+    """What becomes of the membrane potential in a refractory period."""
+
+    HOLD = 0
+    """It stays as it is; input is lost."""
+    CLAMP = 1
+    """It is `v_reset`; input is lost."""
+    MUTE = 2
+    """It goes on as ever, and only spikes are suppressed."""
+
+
+@dataclass(frozen=True)
+class SwitchLayout:
+    """What a switch adds to a fabric.
+
+    Parameters
+    ----------
+    clocks
+        Stages of fire's pipeline.
+    row
+        Fields of the population row: name, width and, where it is signed, True. In front of them a
+        bit with the name of the switch says whether the population has it.
+    kept
+        Fields that a neuron keeps from step to step beside its potential, 0 when a sample begins.
+    """
+
+    clocks: int
+    row: tuple[tuple[str, int] | tuple[str, int, bool], ...] = ()
+    kept: tuple[tuple[str, int], ...] = ()
+
+
+SWITCHES = {
+    "constant_leak": SwitchLayout(2, (("amount", STATE), ("positive_only", 1))),
+    "refractory": SwitchLayout(1, (("steps", 6), ("mode", 2)), (("count", 6),)),
+    "floor_reset": SwitchLayout(1, (("minimum", STATE, True),)),
+    "requantise": SwitchLayout(3, (("shift", 5), ("top", STATE))),
+    "adaptive_threshold": SwitchLayout(
+        0, (("increment", STATE), ("retain", RETAIN_BITS)), (("adaptation", STATE),)
+    ),
+    "spike_once": SwitchLayout(0, kept=(("latch", 1),)),
+}
+"""Every switch, by the field of `FabricConfig` that says whether it is built, in the order in which
+they act. In a packed row a field has the name of its switch in front: `refractory_steps`."""

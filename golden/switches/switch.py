@@ -1,0 +1,92 @@
+"""What every switch of the neuron update is made of."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.spec import Reset
+
+
+class Neurons(Protocol):
+    """What a switch may know of the population that has it; `Population` documents each."""
+
+    @property
+    def spiking(self) -> bool: ...
+    @property
+    def reset(self) -> Reset: ...
+    @property
+    def v_reset(self) -> int | Integers: ...
+    @property
+    def delayed_reset(self) -> bool: ...
+    @property
+    def max_spikes(self) -> int: ...
+    @property
+    def v_min(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Switch(PlainIntegers):
+    """A switch of one population: its parameters, its check, and its lines of the update.
+
+    Each method is one line of the update in `golden.step.neuron`, on arrays of neurons, and does
+    nothing by default. `kept` is what the switch keeps of each neuron, by the names of `SWITCHES`;
+    a method reads it, and `after` returns what it is after the step.
+    """
+
+    name: ClassVar[str]
+    """The field of `FabricConfig`, and the module, of this name."""
+
+    title: ClassVar[str]
+    """What a population has that has it: a noun."""
+
+    hides_spikes: ClassVar[bool] = False
+    """Whether potential and threshold no longer tell which neurons spiked in the step before.
+
+    A delayed reset finds its spikes by them, so a population cannot have both.
+    """
+
+    def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
+        """Raise `SpikeloomError`, with `where` in front, if it does not suit its population."""
+
+    def fields(self) -> dict[str, int]:
+        """Its fields of the population row, without the name of the switch in front."""
+        return dataclasses.asdict(self)
+
+    @property
+    def decays(self) -> tuple[int, ...]:
+        """Factors of its decays, in units of 1/4096."""
+        return ()
+
+    def leak(self, v: Signed) -> Signed:
+        """The potentials after their decay."""
+        return v
+
+    def integrate(
+        self, u: Signed, v: Signed, neurons: Neurons, kept: Mapping[str, Signed]
+    ) -> Signed:
+        """The potentials with this step's input; `v` are those before the step."""
+        return u
+
+    def limit(self, u: Signed, neurons: Neurons) -> Signed:
+        """The potentials before they are compared."""
+        return u
+
+    def raised(self, kept: Mapping[str, Signed]) -> Signed | int:
+        """What is added to the thresholds."""
+        return 0
+
+    def eligible(self, kept: Mapping[str, Signed]) -> NDArray[np.bool_] | None:
+        """Which neurons may spike; None for all."""
+        return None
+
+    def after(
+        self, spikes: NDArray[np.bool_], kept: Mapping[str, Signed], state_bits: int
+    ) -> dict[str, Signed]:
+        """What is kept after the step."""
+        return {}

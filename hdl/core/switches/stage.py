@@ -1,0 +1,54 @@
+"""What a switch adds to the pipeline of the neuron update."""
+
+import importlib
+
+from amaranth import Const, Value
+
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.core.pipeline import Pipeline
+
+
+class Stage:
+    """A switch; by default it adds nothing.
+
+    Its methods are called in this order, each when the pipeline has come to its place. Where a
+    method takes clocks (`SWITCHES`), it advances the pipeline.
+    """
+
+    needs_decayed = False
+    """Whether `leak` acts: the decayed potential then has a stage for itself."""
+
+    def start(self, pipe: Pipeline) -> None:
+        """Stage 1: the neuron's potential, its parameters and what is kept of it have arrived."""
+
+    def leak(self, pipe: Pipeline, decayed: Value) -> Value:
+        """The potential after the decay."""
+        return decayed
+
+    def after_sum(self, pipe: Pipeline, u: Value) -> Value:
+        """The potential after m + 6."""
+        return u
+
+    def before_comparison(self, pipe: Pipeline, u: Value) -> Value:
+        """The potential after m + 7."""
+        return u
+
+    def raised(self, pipe: Pipeline, threshold: Value) -> Value:
+        """What m + 8 compares with."""
+        return threshold
+
+    def bars(self, pipe: Pipeline) -> Value:
+        """Whether it keeps the neuron from spiking."""
+        return Const(0)
+
+    def keeps(self, pipe: Pipeline, spiked: Value) -> dict[str, Value]:
+        """Its kept fields as m + 9 writes them."""
+        return {}
+
+
+def stages(config: FabricConfig) -> list[Stage]:
+    """The switches that are built, in their order."""
+    modules = (
+        importlib.import_module(f"spikeloom.hdl.core.switches.{name}") for name in config.switches
+    )
+    return [module.STAGE() for module in modules]

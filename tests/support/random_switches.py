@@ -1,0 +1,64 @@
+"""A random switch of each kind, and populations with those that suit them."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.network import Network, Population
+from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig
+from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
+from spikeloom.golden.switches.constant_leak import ConstantLeak
+from spikeloom.golden.switches.floor_reset import FloorReset
+from spikeloom.golden.switches.refractory import Refractory
+from spikeloom.golden.switches.requantise import Requantise
+from spikeloom.golden.switches.spike_once import SpikeOnce
+from spikeloom.golden.switches.switch import Switch
+
+Rng = np.random.Generator
+
+
+def _level(rng: Rng, bits: int) -> int:
+    """A potential that is not negative: small, any, or the largest."""
+    high = signed_range(bits)[1]
+    return int(rng.choice([rng.integers(0, 12), rng.integers(0, high + 1), high]))
+
+
+def _minimum(rng: Rng, bits: int) -> int:
+    low, high = signed_range(bits)
+    return int(rng.choice([low, high, rng.integers(-9, 10), rng.integers(low, high + 1)]))
+
+
+def _decay(rng: Rng) -> int:
+    return int(rng.choice([0, DECAY_ONE, rng.integers(0, DECAY_ONE + 1)]))
+
+
+RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
+    "constant_leak": lambda rng, bits: ConstantLeak(_level(rng, bits), bool(rng.integers(2))),
+    "refractory": lambda rng, bits: Refractory(
+        int(rng.choice([1, 2, 3, 63])), str(rng.choice(["hold", "clamp", "mute"]))
+    ),
+    "floor_reset": lambda rng, bits: FloorReset(_minimum(rng, bits)),
+    "requantise": lambda rng, bits: Requantise(int(rng.integers(bits)), _level(rng, bits)),
+    "adaptive_threshold": lambda rng, bits: AdaptiveThreshold(_level(rng, bits), _decay(rng)),
+    "spike_once": lambda rng, bits: SpikeOnce(),
+}
+"""For each switch a random one, by the width of a potential."""
+
+assert RANDOM.keys() == SWITCHES.keys()
+
+
+def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Population:
+    """The same with random switches of those that the fabric has, as far as they suit it."""
+    for name in config.switches:
+        if rng.random() < 0.3:
+            continue
+        switch = RANDOM[name](rng, config.state_bits)
+        more = dataclasses.replace(population, switches=(*population.switches, switch))
+        with contextlib.suppress(SpikeloomError):
+            Network((), (dataclasses.replace(more, phase=0),), (), state_bits=config.state_bits)
+            population = more
+    return population
