@@ -34,7 +34,7 @@ from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.host import DecodedRun, decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
+from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
 from spikeloom.sim import cache
@@ -133,6 +133,8 @@ FABRICS = {
     ),
 }
 FEATURES = {
+    **dict.fromkeys(SWITCHES, True),
+    "doubling": True,
     "synaptic_current": True,
     "weight_pairs": True,
     "delayed_reset": True,
@@ -162,6 +164,12 @@ OPTIONS = {
     "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
     "sparse matrices, one lane": dataclasses.replace(
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
+    ),
+    "switches": dataclasses.replace(FABRICS["eight lanes"], **dict.fromkeys(SWITCHES, True)),
+    "switches that keep something": dataclasses.replace(
+        FABRICS["one lane, no power of two"],
+        **{name: bool(layout.kept) for name, layout in SWITCHES.items()},
+        doubling=True,
     ),
     "all options": dataclasses.replace(
         FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=90, **FEATURES

@@ -202,16 +202,10 @@ class FullFire(Fire):
         u = max(u, population.v_min)
         for switch in switches:
             u = switch.before_comparison(u, parameters.v_reset)
-        # From m + 8 on. `w` is `u` less the shares of the bits set so far, the lowest excepted.
-        spiked = 0
-        w = u
+        # From m + 8 on.
+        bars = any(switch.bars(kept) for switch in switches)
         raised = sum(switch.raised(kept) for switch in switches)
-        spikes = population.spiking and not any(switch.bars(kept) for switch in switches)
-        for bit in reversed(range(self.spike_clocks if spikes else 0)):
-            if population.max_spikes >> bit & 1 and self._over(w, (threshold << bit) + raised):
-                spiked |= 1 << bit
-                if bit:
-                    w -= threshold << bit
+        spiked, w = (0, u) if bars else self._count(u, threshold, raised)
         if restores:
             u = min(max(u - (spiked - resets) * parameters.v_reset, low), high)
         elif spiked and not population.delayed:
@@ -239,6 +233,17 @@ class FullFire(Fire):
             )
         self.bias_address += 1
         return address, u, spiked, spike, current
+
+    def _count(self, u: int, threshold: int, raised: int) -> tuple[int, int]:
+        """How often a neuron spikes, and `u` less the shares of all bits of that but the lowest."""
+        population = self.population
+        spiked = 0
+        for bit in reversed(range(self.spike_clocks if population.spiking else 0)):
+            if population.max_spikes >> bit & 1 and self._over(u, (threshold << bit) + raised):
+                spiked |= 1 << bit
+                if bit:
+                    u -= threshold << bit
+        return spiked, u
 
     def _over(self, potential: int, threshold: int) -> bool:
         """Whether a potential is above (`inclusive`: at or above) a threshold."""

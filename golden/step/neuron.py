@@ -74,7 +74,6 @@ def update(
         Spikes, and the state after the step. The arguments are not changed.
     """
     v, i, kept = state
-    subtrahend = _typed(population.subtracted, x.dtype)
     drive = x
     if population.synaptic_decay is not None:
         i = decay(i, population.synaptic_decay)
@@ -86,7 +85,7 @@ def update(
     if population.spiking and (population.delayed_reset or population.reset is Reset.RESTORE):
         before = _reaches(population, v, 1)
     if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
-        drive = drive - before * subtrahend
+        drive = drive - before * _typed(population.subtracted, x.dtype)
     switches = [s for name in SWITCHES for s in population.switches if s.name == name]
     u = decay(v, population.decay)
     for switch in switches:
@@ -117,20 +116,32 @@ def update(
         switch.name: switch.after(spikes > 0, kept[switch.name], state_bits) for switch in switches
     }
     if not population.delayed_reset:
-        match population.reset:
-            case Reset.VALUE:
-                _assign(u, spikes.astype(np.bool_, copy=False), population.v_reset)
-            case Reset.SUBTRACT:
-                u -= spikes * subtrahend
-                saturate(u, state_bits, out=u)
-            case Reset.RESTORE:
-                assert before is not None
-                u -= spikes * subtrahend
-                u += before * subtrahend
-                saturate(u, state_bits, out=u)
-            case Reset.NONE:
-                pass
+        _reset(population, u, spikes, before, state_bits)
     return spikes, State(u, i, kept)
+
+
+def _reset(
+    population: Population,
+    u: Signed,
+    spikes: Spikes,
+    before: NDArray[np.bool_] | None,
+    state_bits: int,
+) -> None:
+    """What this step's spikes do to the potentials `u`, at once; `before` is r of `update`."""
+    subtrahend = _typed(population.subtracted, u.dtype)
+    match population.reset:
+        case Reset.VALUE:
+            _assign(u, spikes.astype(np.bool_, copy=False), population.v_reset)
+        case Reset.SUBTRACT:
+            u -= spikes * subtrahend
+            saturate(u, state_bits, out=u)
+        case Reset.RESTORE:
+            assert before is not None
+            u -= spikes * subtrahend
+            u += before * subtrahend
+            saturate(u, state_bits, out=u)
+        case Reset.NONE:
+            pass
 
 
 def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]:

@@ -33,7 +33,8 @@ class ConstantLeak(Switch):
 
     def leak(self, v: Signed) -> Signed:
         amount = v.dtype.type(self.amount)
-        return v - v.clip(v.dtype.type(0) if self.positive_only else -amount, amount)
+        leaked: Signed = v - v.clip(v.dtype.type(0) if self.positive_only else -amount, amount)
+        return leaked
 
 
 SWITCH = ConstantLeak

@@ -12,7 +12,7 @@ from amaranth.lib import wiring
 
 import spikeloom.hdl
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
@@ -36,6 +36,7 @@ EVERYTHING = FabricConfig(
     traces=True,
     readable=True,
     multipliers=False,
+    **dict.fromkeys(SWITCHES, True),
 )
 
 

@@ -21,6 +21,8 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.switches.constant_leak import ConstantLeak
+from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.program import Program
 
 
@@ -167,6 +169,7 @@ def rich() -> Program:
                 17,
                 True,
                 -50,
+                switches=(ConstantLeak(3, positive_only=True),),
             ),
             Population(
                 "burst",
@@ -180,6 +183,7 @@ def rich() -> Program:
                 subtrahend=np.array([7, 5, 6]),
                 max_spikes=3,
                 fraction_bits=4,
+                switches=(Refractory(2, "mute"), ConstantLeak(1)),
             ),
         ),
         (
@@ -211,6 +215,8 @@ def rich() -> Program:
         max_spikes=3,
         fraction_bits=6,
         neuron_parameters=True,
+        constant_leak=True,
+        refractory=True,
     )
     return Program(network, fabric, frozenset({"conv", "burst"}), frozenset({"burst"}))
 
@@ -257,6 +263,9 @@ def test_digest_sees_every_field() -> None:
         changed("populations", 0, threshold=np.full(12, 5)),
         changed("populations", 0, threshold=np.arange(12)),
         changed("populations", 0, decay=np.arange(12)),
+        changed("populations", 0, switches=()),
+        changed("populations", 0, switches=(ConstantLeak(3),)),
+        changed("populations", 0, switches=(ConstantLeak(2, positive_only=True),)),
         changed("connections", 0, high=False),
         changed("connections", 0, padding=((0, 1), (0, 1))),
         changed("connections", 0, padding=((0, 1), (1, 0))),
@@ -285,6 +294,9 @@ def test_forged_fields_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("populations", [conv | {"image": "text"}, burst]),
         ("populations", [conv | {"leak": [1] * 12}, burst]),
         ("populations", [conv | {"max_spikes": 2}, burst]),
+        ("populations", [conv | {"switches": [{"name": "records"}]}, burst]),
+        ("populations", [conv | {"switches": [{"name": "refractory", "steps": 1.5}]}, burst]),
+        ("populations", [conv | {"switches": [{"name": "spike_once", "steps": 1}]}, burst]),
     ):
         path.write_bytes(with_header(data, header | {name: value}))
         refusal(path)

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_switches import with_switches
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.fixed import Integers, signed_range
@@ -125,7 +126,8 @@ def _population(
             options["leak"] = rng.integers(max(low, -reach), reach + 1, size)
     if config.lower_clamp and draw(st.booleans()):
         options["v_min"] = draw(state)
-    options["decay"] = draw(decay)
+    growing = st.one_of(decay, st.just(-DECAY_ONE), st.integers(-DECAY_ONE, 0))
+    options["decay"] = draw(growing if config.doubling else decay)
     options["v_reset"] = draw(state)
     options["v_init"] = draw(state)
     options["reset"] = draw(st.sampled_from(PLAIN_RESETS))
@@ -142,7 +144,7 @@ def _population(
                 options["delayed_reset"] = draw(st.booleans())
     if config.neuron_parameters:
         options = {name: _per_neuron(draw, name, v, size) for name, v in options.items()}
-    return Population(
+    population = Population(
         name,
         size,
         bias,
@@ -152,6 +154,9 @@ def _population(
         fraction_bits=draw(st.integers(0, config.fraction_bits)),
         **options,
     )
+    if not config.switches:
+        return population
+    return with_switches(np.random.default_rng(draw(seeds())), population, config)
 
 
 def _per_neuron(draw: st.DrawFn, name: str, value: Any, size: int) -> Any:

@@ -14,8 +14,7 @@ class AdaptiveThreshold(Stage):
 
     def start(self, pipe: Pipeline) -> None:
         m, row, config = pipe.m, pipe.row, pipe.config
-        on = row.adaptive_threshold
-        adaptation = Mux(on, pipe.get("adaptive_threshold_adaptation"), 0)
+        adaptation = pipe.get("adaptive_threshold_adaptation")  # 0 without the switch
         pipe.put("raised_threshold", pipe.parameter("threshold") + adaptation)
         retained = product(m, config, adaptation, row.adaptive_threshold_retain, steady=True)
         falls = delayed(m, (retained >> DECAY_BITS)[: config.state_bits - 1], 1)
