@@ -24,7 +24,7 @@ from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
-from spikeloom.golden.switches.switch import Switch
+from spikeloom.golden.switches.switch import Switch, check_switches
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
@@ -366,20 +366,7 @@ class Network(PlainIntegers, Summarised):
                 )
             check_array(f"{where}: leak", population.leak, shape, (low, high))
         self._check_max_spikes(where, population)
-        self._check_switches(where, population)
-
-    def _check_switches(self, where: str, population: Population) -> None:
-        names = [switch.name for switch in population.switches]
-        late = population.delayed_reset or population.reset is Reset.RESTORE
-        for switch in population.switches:
-            if names.count(switch.name) > 1:
-                raise SpikeloomError(f"{where}: {switch.title} is there twice; leave out one")
-            if switch.hides_spikes and late and population.spiking:
-                raise SpikeloomError(
-                    f"{where}: {switch.title} hides which neurons spiked, by which a delayed or "
-                    "restoring reset acts; use one that acts at once"
-                )
-            switch.check(f"{where}: {switch.name}", population, self.state_bits)
+        check_switches(where, population.switches, population, self.state_bits)
 
     def _check_max_spikes(self, where: str, population: Population) -> None:
         """Check that the maximum spikes per step is legal and compatible with the other options."""

@@ -1,13 +1,14 @@
 """What every switch of the neuron update is made of."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec import Reset
@@ -90,3 +91,20 @@ class Switch(PlainIntegers):
     ) -> dict[str, Signed]:
         """What is kept after the step."""
         return {}
+
+
+def check_switches(
+    where: str, switches: Sequence[Switch], neurons: Neurons, state_bits: int
+) -> None:
+    """Raise `SpikeloomError`, with `where` in front, if these do not suit their population."""
+    names = [switch.name for switch in switches]
+    late = neurons.delayed_reset or neurons.reset is Reset.RESTORE
+    for switch in switches:
+        if names.count(switch.name) > 1:
+            raise SpikeloomError(f"{where}: {switch.title} is there twice; leave out one")
+        if switch.hides_spikes and late and neurons.spiking:
+            raise SpikeloomError(
+                f"{where}: {switch.title} hides which neurons spiked, by which a delayed or "
+                "restoring reset acts; use a reset that acts at once"
+            )
+        switch.check(f"{where}: {switch.name}", neurons, state_bits)
