@@ -112,8 +112,9 @@ def _population(
     size: int,
     bias: Integers,
     phase: int,
+    spiking: bool = False,
 ) -> Population:
-    """With any options that the fabric was built for."""
+    """With any options that the fabric was built for; `spiking`, or it may be."""
     state = numbers(config.state_bits)
     decay = st.one_of(st.sampled_from((0, DECAY_ONE)), st.integers(0, DECAY_ONE))
     options: dict[str, Any] = {}
@@ -208,8 +209,8 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))
-        made = _population(draw, config, f"p{n}", math.prod(size), bias, n)
-        populations.append(dataclasses.replace(made, image=size, spiking=True))
+        made = _population(draw, config, f"p{n}", math.prod(size), bias, n, spiking=True)
+        populations.append(dataclasses.replace(made, image=size))
         connections.append(joined)
         if draw(st.booleans()):
             # Recurrent, of the same size.
