@@ -10,7 +10,7 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import data
 from specs import holds, opened, tiny, transfer
 
-from spikeloom.golden.spec import FabricConfig, PacketKind
+from spikeloom.golden.spec import SWITCHES, FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
@@ -36,6 +36,8 @@ class AnyUpdate(NeuronUpdate):
         ]
         if self.config.synaptic_current:
             m.d.comb += self.i_next.eq(free(m, self.i_next.shape(), "any_current"))
+        if self.config.kept_row.fields:
+            m.d.comb += self.kept_next.eq(free(m, self.kept_next.shape(), "any_kept"))
         return m
 
 
@@ -373,6 +375,11 @@ def test_fire_with_traces() -> None:
     config = tiny(lanes=2, neurons=4, queue=3, traces=True, synaptic_current=True)
     assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
     assert verify(FireSpec(config), Mode.COVER, depth=28).status == "PASS"
+
+
+def test_fire_with_switches() -> None:
+    config = tiny(lanes=2, neurons=4, queue=3, **dict.fromkeys(SWITCHES, True))
+    assert verify(FireSpec(config), Mode.PROVE, depth=2, engine=SMT).status == "PASS"
 
 
 def test_emit() -> None:
