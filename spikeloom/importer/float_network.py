@@ -18,6 +18,7 @@ from spikeloom.golden.summary import Summarised, Summary, network_summary
 from spikeloom.importer.assumptions import Assumption
 from spikeloom.importer.dialect import NIR, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel
+from spikeloom.importer.switches.switch import FloatSwitch
 
 PerNeuron = float | Floats
 """A number that all neurons of a population share, or one for each, shape (size,)."""
@@ -82,6 +83,8 @@ class FloatPopulation:
         Lower bound of the potential; None for none.
     max_spikes
         Maximum spikes per step: 1, 3, 7, 15 or 31.
+    switches
+        Of `spikeloom.importer.switches`, at most one of each kind.
     """
 
     name: str
@@ -100,6 +103,7 @@ class FloatPopulation:
     delayed_reset: bool = False
     v_min: float | None = None
     max_spikes: int = 1
+    switches: tuple[FloatSwitch, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
     x = sum of the weights of all spikes due now + bias
     i = (1 - synaptic_decay) * i + x               with a synaptic current; else i = x
     r = whether v is above the threshold           with a delayed or restoring reset; else 0
-    u = (1 - decay) * v + i + leak - r * threshold
+    u = leak((1 - decay) * v) + i + leak - r * threshold
     u = v_reset                                    where r, and the reset is to a value
-    u = max(u, v_min)
-    s = greatest n <= max_spikes with u > n * threshold        (or >=)
+    u = limit(max(integrate(u), v_min))
+    s = greatest n <= max_spikes with u > n * threshold + raised, where eligible       (or >=)
     v = v_reset, or u - s * threshold              where s, and the reset is not delayed; else u
     v = v + r * threshold                          with a restoring reset
 
-Every parameter is shared by a population or, where `PER_NEURON` names it, has one value per neuron.
+`leak` of the decayed potential, `integrate`, `limit`, `raised` and `eligible` are what the
+population's switches do there, in their order. Every parameter is shared by a population or, where
+`PER_NEURON` names it, has one value per neuron.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,9 +25,10 @@ from spikeloom.events import check_axes
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.progress import task
-from spikeloom.golden.spec import Reset
+from spikeloom.golden.spec import SWITCHES, Reset
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, levels
 from spikeloom.importer.linear_maps import Floats, magnitude
+from spikeloom.importer.switches.switch import FloatSwitch
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; how often, for a population with several spikes in a step."""
@@ -89,6 +92,7 @@ def simulate_float(
         emitted[population.name] = np.zeros((samples, steps, population.size))
     v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
     i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
+    switches = {p.name: _begin(p, (samples, p.size)) for p in firing_order}
     peaks = {p.name: magnitude(np.asarray(p.v_init)) for p in firing_order}
     kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
     with task("running the float network", steps) as progress:
@@ -101,7 +105,7 @@ def simulate_float(
                         sent = emitted[connection.source]
                         x += connection.arriving(sent[:, t - connection.delay])
                 late = _late(population, v[name])
-                fired, u, i[name] = _update(population, v[name], i[name], x, late)
+                fired, u, i[name] = _update(population, v[name], i[name], x, late, switches[name])
                 emitted[name][:, t] = fired
                 v[name] = _after_step(population, u, fired, late)
                 peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
@@ -119,19 +123,56 @@ def _late(population: FloatPopulation, v: Floats) -> Floats:
     return np.zeros(v.shape)
 
 
+_Switches = list[tuple[FloatSwitch, dict[str, Floats]]]
+"""The switches of a population in their order, each with what it keeps."""
+
+
+def _begin(population: FloatPopulation, shape: tuple[int, int]) -> _Switches:
+    """What the switches of a population keep before the first step."""
+    return [
+        (switch, {field: np.zeros(shape) for field, _ in layout.kept})
+        for name, layout in SWITCHES.items()
+        for switch in population.switches
+        if switch.name == name
+    ]
+
+
 def _update(
-    population: FloatPopulation, v: Floats, i: Floats, x: Floats, late: Floats
+    population: FloatPopulation,
+    v: Floats,
+    i: Floats,
+    x: Floats,
+    late: Floats,
+    switches: _Switches,
 ) -> tuple[Floats, Floats, Floats]:
-    """Spikes, potentials before the resets of this step's spikes, and synaptic currents."""
+    """Spikes, potentials before the resets of this step's spikes, and synaptic currents.
+
+    What the switches keep is brought up to date.
+    """
     drive = x
     if population.synaptic_decay is not None:
         drive = i = (1 - population.synaptic_decay) * i + x
         if population.leak is not None:
             drive = i + population.leak
-    u = _after_spikes(population, (1 - population.decay) * v + drive, late)
+    decayed = (1 - population.decay) * v
+    for switch, _ in switches:
+        decayed = switch.leak(decayed)
+    u = _after_spikes(population, decayed + drive, late)
+    for switch, kept in switches:
+        u = switch.integrate(u, v, population, kept)
     if population.v_min is not None:
         u = np.maximum(u, population.v_min)
-    return _spikes(population, u), u, i
+    for switch, _ in switches:
+        u = switch.limit(u, population)
+    compared = u
+    for switch, kept in switches:
+        compared = compared - switch.raised(kept)
+    spikes = _spikes(population, compared)
+    for switch, kept in switches:
+        spikes = spikes * switch.eligible(kept)
+    for switch, kept in switches:
+        kept.update(switch.after(spikes > 0, kept))
+    return spikes, u, i
 
 
 def _after_step(population: FloatPopulation, u: Floats, spikes: Floats, late: Floats) -> Floats:

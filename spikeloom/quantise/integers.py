@@ -241,6 +241,7 @@ def _population(
         v_min=None if population.v_min is None else rounded(population.v_min, "v_min"),
         max_spikes=population.max_spikes,
         fraction_bits=scale.fraction_bits,
+        switches=tuple(switch.integer(rounded) for switch in population.switches),
     )
 
 

@@ -66,6 +66,8 @@ def potentials(population: FloatPopulation) -> list[float]:
         named.append(population.v_min)
     if population.leak is not None:
         named.append(magnitude(population.leak))
+    for switch in population.switches:
+        named.extend(switch.levels)
     return named
 
 
@@ -97,6 +99,7 @@ def exact_numbers(population: FloatPopulation) -> Floats:
         numbers.append(np.atleast_1d(population.threshold))
     if population.spiking and population.reset is Reset.VALUE:
         numbers.append(np.atleast_1d(population.v_reset))
+    numbers.extend(np.array(switch.levels) for switch in population.switches)
     return np.unique(np.concatenate(numbers))
 
 

@@ -1,0 +1,91 @@
+"""What every switch is made of in a float network."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import SWITCHES
+from spikeloom.golden.switches.switch import Switch
+from spikeloom.importer.linear_maps import Floats
+
+Rounded = Callable[[float, str], int]
+"""A potential in integer units, which fits its width; the name of its field is for the message."""
+
+
+class FloatNeurons(Protocol):
+    """What a switch reads of its population."""
+
+    @property
+    def v_reset(self) -> float | Floats: ...
+
+
+@dataclass(frozen=True)
+class FloatSwitch:
+    """A switch of one population, in the units of the float network; times are in steps.
+
+    The methods from `leak` to `after` are lines of the update in `importer.float_simulation`, and
+    do nothing by default. `kept` holds what it keeps of each neuron, zeros when a sample begins.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    def stated(cls, value: Any, dt: float | None) -> "FloatSwitch":
+        """The switch that an option of `load_nir` states.
+
+        Raises `SpikeloomError` that says what the value must be.
+        """
+        raise NotImplementedError
+
+    def integer(self, rounded: Rounded) -> Switch:
+        """The switch of the integer network."""
+        raise NotImplementedError
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The potentials that it names."""
+        return ()
+
+    def leak(self, v: Floats) -> Floats:
+        """The potentials after their decay."""
+        return v
+
+    def integrate(
+        self, u: Floats, v: Floats, neurons: FloatNeurons, kept: Mapping[str, Floats]
+    ) -> Floats:
+        """The potentials with this step's input; `v` are those before the step."""
+        return u
+
+    def limit(self, u: Floats, neurons: FloatNeurons) -> Floats:
+        """The potentials before they are compared."""
+        return u
+
+    def raised(self, kept: Mapping[str, Floats]) -> Floats | float:
+        """What is added to the thresholds."""
+        return 0.0
+
+    def eligible(self, kept: Mapping[str, Floats]) -> Any:
+        """Which neurons may spike."""
+        return True
+
+    def after(self, spikes: Any, kept: Mapping[str, Floats]) -> dict[str, Floats]:
+        """What is kept after the step; `spikes` says whether each neuron spiked."""
+        return {}
+
+
+def float_switch(name: str) -> type[FloatSwitch]:
+    """The switch called `name`. Raises KeyError if there is none."""
+    if name not in SWITCHES:
+        raise KeyError(name)
+    module = importlib.import_module(f"spikeloom.importer.switches.{name}")
+    switch: type[FloatSwitch] = module.FLOAT
+    return switch
+
+
+def number(name: str, value: Any, what: str) -> float:
+    """A stated number that is not negative. Raises `SpikeloomError`: it must be `what`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e300:
+        raise SpikeloomError(f"{name} must be {what}, not {value!r}")
+    return float(value)

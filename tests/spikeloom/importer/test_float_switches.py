@@ -1,0 +1,108 @@
+"""Switches in floating point: the integer update's twins, and the options that state them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from random_switches import with_switches
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
+from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.switch import Switch
+from spikeloom.importer.float_network import (
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+)
+from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.constant_leak import FloatConstantLeak
+from spikeloom.importer.switches.floor_reset import FloatFloorReset
+from spikeloom.importer.switches.refractory import FloatRefractory
+from spikeloom.importer.switches.spike_once import FloatSpikeOnce
+from spikeloom.importer.switches.switch import FloatSwitch, float_switch
+
+IN_FLOAT = [name for name in SWITCHES if name != "requantise"]
+
+
+def in_float(switch: Switch) -> FloatSwitch:
+    """The twin of an integer switch: the same numbers."""
+    values = vars(switch)
+    if switch.name == "adaptive_threshold":
+        values = {**values, "decay": values["decay"] / DECAY_ONE}
+    return float_switch(switch.name)(**values)
+
+
+@pytest.mark.parametrize("name", IN_FLOAT)
+@pytest.mark.parametrize("reset", [Reset.VALUE, Reset.NONE, Reset.SUBTRACT])
+def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Reset) -> None:
+    """Whatever the switch, as long as nothing is rounded."""
+    rng = np.random.default_rng([7, int(reset)])
+    built = FabricConfig(**{name: True})
+    tried = 0
+    for _ in range(40):
+        weights, bias = rng.integers(-9, 12, (3, 20)), rng.integers(-3, 6, 20)
+        plain = Population("p", 20, bias, threshold=14, reset=reset, v_reset=2, v_init=1)
+        population = with_switches(rng, plain, built)
+        switches = tuple(map(in_float, population.switches))
+        if any(getattr(s, "decay", 0) not in (0, 1) for s in switches):
+            continue  # would be rounded
+        network = Network((Input("in", 3),), (population,), (Connection("in", "p", weights),))
+        values = {"threshold": 14.0, "reset": reset, "v_reset": 2.0, "v_init": 1.0}
+        net = FloatNetwork(
+            (FloatInput("in", 3),),
+            (FloatPopulation("p", 20, bias * 1.0, switches=switches, **values),),
+            (FloatConnection("in", "p", weights * 1.0),),
+        )
+        events = rng.random((2, 30, 3)) < 0.5
+        expected, run = simulate(network, events), simulate_float(net, events)
+        np.testing.assert_array_equal(run.spikes["p"], expected.spikes["p"], str(switches))
+        np.testing.assert_array_equal(run.states["p"], expected.states["p"], str(switches))
+        tried += bool(switches)
+    never = reset is Reset.SUBTRACT and name == "floor_reset"  # they exclude each other
+    assert tried >= 10 or never
+
+
+STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
+    ("constant_leak", 0.25, 1e-3, FloatConstantLeak(0.25)),
+    ("constant_leak", (1, "positive"), None, FloatConstantLeak(1.0, positive_only=True)),
+    ("refractory", 2e-3, 1e-3, FloatRefractory(2)),
+    ("refractory", (0.003, "mute"), 1e-3, FloatRefractory(3, "mute")),
+    ("refractory", 5, None, FloatRefractory(5)),
+    ("floor_reset", -0.5, 1e-3, FloatFloorReset(-0.5)),
+    ("adaptive_threshold", (0.1, 1.0), None, FloatAdaptiveThreshold(0.1, 1 - np.exp(-1.0))),
+    ("spike_once", True, 1e-3, FloatSpikeOnce()),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "dt", "expected"), STATED)
+def test_what_is_stated(name: str, value: Any, dt: float | None, expected: FloatSwitch) -> None:
+    stated = float_switch(name).stated(value, dt)
+    assert type(stated) is type(expected)
+    assert vars(stated) == pytest.approx(vars(expected))
+
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("constant_leak", -1, "constant_leak must be a potential lost in each step, or a pair"),
+    ("constant_leak", (1, "negative"), "constant_leak must be a potential lost in each step"),
+    ("refractory", 2.5e-3, "refractory=0.0025 is 2.5 steps of dt=0.001; it must be 1 to 63 whole"),
+    ("refractory", 0, "refractory=0 is 0 steps of dt=0.001"),
+    ("refractory", 1.0, "refractory=1.0 is 1000 steps of dt=0.001"),
+    ("refractory", (1e-3, "sleep"), "refractory must be a time, or a pair of it and hold or clamp"),
+    ("refractory", "long", "refractory must be a time"),
+    ("floor_reset", True, "floor_reset must be a potential, not True"),
+    ("requantise", 3, "requantise rounds integer potentials, and a float network has none"),
+    ("adaptive_threshold", 0.1, "adaptive_threshold must be a pair of an increment and a time"),
+    ("adaptive_threshold", (0.1, 0), "adaptive_threshold: its time constant must not be 0"),
+    ("spike_once", 1, "spike_once must be True, or left out, not 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), REFUSED)
+def test_what_has_no_meaning_is_refused(name: str, value: Any, message: str) -> None:
+    with pytest.raises(SpikeloomError) as error:
+        float_switch(name).stated(value, 1e-3)
+    assert str(error.value).startswith(message)
