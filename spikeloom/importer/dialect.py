@@ -8,6 +8,7 @@ record of your own in place of a name.
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
-from spikeloom.golden.spec import SPIKES_PER_STEP
+from spikeloom.golden.spec import SPIKES_PER_STEP, SWITCHES
 
 ResetName = Literal["value", "zero", "subtract", "none"]
 Compare = Literal[">", ">="]
@@ -46,6 +47,7 @@ PARAMETERS = {
 
 OF_NODES = (
     *PARAMETERS,
+    *SWITCHES,
     "decay",
     "gain",
     "synaptic_gain",
@@ -146,6 +148,9 @@ class Dialect:
     tau, tau_syn
         Time constants in place of those of the file, of the potential and of the synaptic current.
         They change what a step forgets, not the gain of an input.
+    switches
+        Switches of spiking neuron nodes: pairs of a name of `SWITCHES` and what its module in
+        `spikeloom.importer.switches` takes. `load_nir` makes them of options with these names.
     nodes
         Options of single neuron nodes: pairs of a node's name, or of a nested graph's for all nodes
         in it, and a tuple of pairs of an option and its value. `load_nir` makes them of options
@@ -194,6 +199,7 @@ class Dialect:
     v_init: Values | None = None
     tau: Values | None = None
     tau_syn: Values | None = None
+    switches: tuple[tuple[str, Any], ...] = ()
     nodes: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     fixed: tuple[tuple[str, float], ...] = ()
     differences: tuple[str, ...] = ()
@@ -252,6 +258,11 @@ class Dialect:
                 "fixed must be a tuple of pairs of a parameter and a number, such as "
                 f"(('r', 1.0),), not {self.fixed!r}"
             )
+        if not isinstance(self.switches, tuple) or not all(map(_is_switch, self.switches)):
+            raise SpikeloomError(
+                f"switches must be a tuple of pairs such as ('refractory', 0.002), "
+                f"not {self.switches!r}"
+            )
         if self.max_spikes > 1 and (self.reset != "subtract" or self.reset_delay):
             raise SpikeloomError(
                 'max_spikes above 1 needs reset="subtract" and no reset_delay, because each spike '
@@ -264,7 +275,7 @@ class Dialect:
             )
         for name, options in self.nodes:
             try:
-                dataclasses.replace(self, nodes=(), **dict(options))
+                self.stating(dict(options), nodes=())
             except SpikeloomError as error:
                 raise SpikeloomError(f"node {name!r}: {error}") from None
 
@@ -279,7 +290,14 @@ class Dialect:
 
     def of(self, node: str) -> "Dialect":
         """The options of this node."""
-        return dataclasses.replace(self, nodes=(), **self.stated(node)) if self.nodes else self
+        return self.stating(self.stated(node), nodes=()) if self.nodes else self
+
+    def stating(self, options: Mapping[str, Any], **fields: Any) -> "Dialect":
+        """The same with other options, switches among them, and other `fields`."""
+        switches = {name: value for name, value in options.items() if name in SWITCHES}
+        others = {name: value for name, value in options.items() if name not in SWITCHES}
+        together = dict(self.switches) | switches
+        return dataclasses.replace(self, switches=tuple(together.items()), **others, **fields)
 
     def resets_late(self, kind: str) -> bool:
         """Whether a spike of a node of this kind resets it in the next step only."""
@@ -366,6 +384,10 @@ def _is_fixed(pair: object) -> bool:
     if not isinstance(pair, tuple) or len(pair) != 2:
         return False
     return isinstance(pair[0], str) and _is_number(pair[1])
+
+
+def _is_switch(pair: object) -> bool:
+    return isinstance(pair, tuple) and len(pair) == 2 and pair[0] in SWITCHES
 
 
 def _is_stated(pair: object) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import SWITCHES
 from spikeloom.importer.dialect import NIR, OF_NODES, Dialect, either
 
 _MANY = "a neuron spikes at most 31 times per step here, and without limit there"
@@ -210,14 +211,14 @@ def resolve(dialect: str | Dialect, **options: Any) -> Dialect:
                 given[option] = of_node
             else:
                 nodes.setdefault(name, {})[option] = of_node
-    given["nodes"] = tuple((name, tuple(stated.items())) for name, stated in nodes.items())
-    return dataclasses.replace(dialect, **given)
+    of_nodes = tuple((name, tuple(stated.items())) for name, stated in nodes.items())
+    return dialect.stating(given, nodes=of_nodes)
 
 
 def check_options(options: Iterable[str]) -> None:
     """Raise `SpikeloomError` where a name is no option of a dialect."""
-    described = {"name", "nodes", "differences", "unstated"}
-    known = {field.name for field in dataclasses.fields(Dialect)} - described
+    described = {"name", "nodes", "switches", "differences", "unstated"}
+    known = {field.name for field in dataclasses.fields(Dialect)} - described | {*SWITCHES}
     for option in options:
         if option not in known:
             raise SpikeloomError(

@@ -15,6 +15,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
 from spikeloom.golden.spec import SPIKES_PER_STEP, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
+from spikeloom.golden.switches.records import record
 from spikeloom.importer.assumptions import Assumption
 from spikeloom.importer.dialect import NIR, Dialect
 from spikeloom.importer.linear_maps import Floats, Kernel
@@ -342,6 +343,14 @@ def _check_population(population: FloatPopulation) -> None:
         raise SpikeloomError(
             f"{where}: a reset that is restored acts at once; leave out delayed_reset"
         )
+    late = population.delayed_reset or population.reset is Reset.RESTORE
+    for switch in population.switches:
+        kind = record(switch.name)
+        if kind.hides_spikes and late and population.spiking:
+            raise SpikeloomError(
+                f"{where}: {kind.title} hides which neurons spiked, by which a delayed or "
+                "restoring reset acts; use reset_delay=False and restore=False"
+            )
     if population.max_spikes not in SPIKES_PER_STEP:
         raise SpikeloomError(
             f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"

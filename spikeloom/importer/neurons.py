@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import nir
 import numpy as np
 
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.dialect import PARAMETERS, SPIKING
 from spikeloom.importer.dialects import DIALECTS
@@ -28,6 +29,7 @@ from spikeloom.importer.float_network import FloatPopulation
 from spikeloom.importer.linear_maps import Floats
 from spikeloom.importer.node import SPREAD, Node, Shape
 from spikeloom.importer.origins import check_origin, wrote
+from spikeloom.importer.switches.switch import FloatSwitch, float_switch
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,20 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         v_init=node.per_neuron(v_init * scale),
         v_min=_lower_bound(node, threshold),
         max_spikes=node.option("max_spikes"),
+        switches=_switches(node),
     )
     return Neurons(population, neurons.gain * scale, ignored)
+
+
+def _switches(node: Node) -> tuple[FloatSwitch, ...]:
+    """The switches that are stated for a spiking node."""
+    try:
+        return tuple(
+            float_switch(name).stated(value, node.dialect.dt)
+            for name, value in node.dialect.switches
+        )
+    except SpikeloomError as error:
+        node.refuse(str(error))
 
 
 def _start(node: Node, shape: Shape, v_leak: Floats) -> Floats:

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import SWITCHES
 from spikeloom.importer.dialect import PARAMETERS, Dialect, within
 from spikeloom.importer.graph import names
 from spikeloom.importer.node import Node
+
+MEANT_FOR = PARAMETERS | dict.fromkeys(SWITCHES, PARAMETERS["threshold"])
+"""Options that are for nodes with one of these parameters; switches are for those that spike."""
 
 
 def check_stated(dialect: Dialect, neurons: Mapping[str, Sequence[Node]]) -> None:
@@ -16,7 +20,7 @@ def check_stated(dialect: Dialect, neurons: Mapping[str, Sequence[Node]]) -> Non
     """
     having = {
         option: [name for name, nodes in neurons.items() if any(_has(n, option) for n in nodes)]
-        for option in PARAMETERS
+        for option in MEANT_FOR
     }
     for name, stated in dialect.nodes:
         if not any(within(neuron, name) for neuron in neurons):
@@ -27,19 +31,21 @@ def check_stated(dialect: Dialect, neurons: Mapping[str, Sequence[Node]]) -> Non
         for option, _ in stated:
             if option in having and not any(within(neuron, name) for neuron in having[option]):
                 raise SpikeloomError(
-                    f"{option}: node {name!r} has no {' or '.join(PARAMETERS[option])}; leave it "
+                    f"{option}: node {name!r} has no {' or '.join(MEANT_FOR[option])}; leave it "
                     f"out, or name one of {names(having[option]) or 'another network'}"
                 )
-    for option, nodes in having.items():
-        if getattr(dialect, option) is not None and not nodes:
+    for option in [name for name in PARAMETERS if getattr(dialect, name) is not None] + [
+        name for name, _ in dialect.switches
+    ]:
+        if not having[option]:
             raise SpikeloomError(
-                f"{option}: no neuron node of the graph has {' or '.join(PARAMETERS[option])}; "
+                f"{option}: no neuron node of the graph has {' or '.join(MEANT_FOR[option])}; "
                 "leave it out"
             )
 
 
 def _has(node: Node, option: str) -> bool:
-    """Whether an option of `PARAMETERS` means something for a node."""
+    """Whether an option of `MEANT_FOR` means something for a node."""
     if option == "v_init":
         return node.kind != "Threshold"
-    return any(getattr(node.node, name, None) is not None for name in PARAMETERS[option])
+    return any(getattr(node.node, name, None) is not None for name in MEANT_FOR[option])

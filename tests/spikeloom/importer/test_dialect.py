@@ -196,7 +196,7 @@ def test_options_override() -> None:
         "loop_entry": "neuron", "threshold": 2.0, "v_reset": (0.0, 1.0), "v_leak": 0.5,
         "v_init": ((0.0, 1.0),), "tau": 5.0, "tau_syn": 4.0, "fixed": (("r", 1.0),),
     }  # fmt: skip
-    described = {"name", "nodes", "differences", "unstated"}
+    described = {"name", "nodes", "switches", "differences", "unstated"}
     assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - described
     assert resolve("nir", **every) == Dialect("nir", **every)
     assert resolve("nir", **dict.fromkeys(every)) == DIALECTS["nir"]

@@ -1,11 +1,14 @@
 """Switches in floating point: the integer update's twins, and the options that state them."""
 
+import itertools
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 from random_switches import with_switches
 
+import spikeloom
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
@@ -18,6 +21,7 @@ from spikeloom.importer.float_network import (
     FloatPopulation,
 )
 from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.importer.load import load_nir
 from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
 from spikeloom.importer.switches.constant_leak import FloatConstantLeak
 from spikeloom.importer.switches.floor_reset import FloatFloorReset
@@ -105,4 +109,74 @@ REFUSED: list[tuple[str, Any, str]] = [
 def test_what_has_no_meaning_is_refused(name: str, value: Any, message: str) -> None:
     with pytest.raises(SpikeloomError) as error:
         float_switch(name).stated(value, 1e-3)
+    assert str(error.value).startswith(message)
+
+
+# Options of `load_nir`.
+
+
+def graph() -> nir.NIRGraph:
+    """Two spiking layers and a read-out."""
+
+    def lif() -> nir.LIF:
+        one = np.ones(2)
+        return nir.LIF(tau=20e-3 * one, r=one, v_leak=0 * one, v_threshold=one, v_reset=0 * one)
+
+    weights = np.array([[0.5, 0.125], [-0.25, 0.5]])
+    readout = nir.LI(tau=np.full(2, 0.02), r=np.ones(2), v_leak=np.zeros(2))
+    nodes = {
+        "in": nir.Input({"input": np.array([2])}),
+        **{"w1": nir.Linear(weights), "a": lif(), "w2": nir.Linear(weights), "b": lif()},
+        **{"w3": nir.Linear(weights), "read": readout},
+        "out": nir.Output({"output": np.array([2])}),
+    }
+    return nir.NIRGraph(nodes, [*itertools.pairwise(nodes)])
+
+
+def load(**options: Any) -> FloatNetwork:
+    return load_nir(graph(), dt=1e-3, **options)
+
+
+def test_a_switch_is_set_by_name() -> None:
+    net = load(refractory=2e-3, spike_once={"b": True}, constant_leak={"a": 0.1, "*": 0.2})
+    assert net.population("a").switches == (FloatRefractory(2), FloatConstantLeak(0.1))
+    assert {s.name: s for s in net.population("b").switches} == {
+        "refractory": FloatRefractory(2),
+        "constant_leak": FloatConstantLeak(0.2),
+        "spike_once": FloatSpikeOnce(),
+    }
+    assert net.population("read").switches == ()
+
+
+def test_a_switch_goes_through_the_compiler() -> None:
+    """Float and integer spike alike in every step; the fabric has what is needed, said by name."""
+    options = {"refractory": (3e-3, "mute"), "adaptive_threshold": {"a": (0.5, 1e9)}}
+    # No leak, and weights, thresholds and increment on a grid of 1/8: nothing is rounded.
+    net = load(**options, gain="one", tau={"a": 1e9, "b": 1e9})
+    program = spikeloom.compile(net, fabric=None)
+    assert program.fabric.switches == ("refractory", "adaptive_threshold")
+    events = np.random.default_rng(4).random((3, 60, 2)) < 0.7
+    expected = simulate_float(net, events)
+    with spikeloom.open(program, backend="golden") as device:
+        run = device.run(events)
+    for name in ("a", "b"):
+        assert expected.spikes[name].any()
+        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+    with pytest.raises(SpikeloomError, match="'a': a refractory period needs refractory=True"):
+        spikeloom.compile(net, fabric=FabricConfig())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"refractory": 1.5e-3}, "node 'a' (LIF): refractory=0.0015 is 1.5 steps of dt=0.001"),
+        ({"refractory": {"read": 1e-3}}, "refractory: node 'read' has no v_threshold"),
+        ({"refractory": 1e-3, "reset_delay": True}, "population 'a': a refractory period hides"),
+        ({"refractroy": 1e-3}, "refractroy: no such option of a dialect; there are adaptive_thres"),
+        ({"requantise": 3}, "node 'a' (LIF): requantise rounds integer potentials"),
+    ],
+)
+def test_a_switch_that_has_no_meaning_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpikeloomError) as error:
+        load(**options)
     assert str(error.value).startswith(message)
