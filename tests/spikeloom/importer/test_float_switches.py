@@ -150,9 +150,9 @@ def test_a_switch_is_set_by_name() -> None:
 
 def test_a_switch_goes_through_the_compiler() -> None:
     """Float and integer spike alike in every step; the fabric has what is needed, said by name."""
-    options = {"refractory": (3e-3, "mute"), "adaptive_threshold": {"a": (0.5, 1e9)}}
+    options = {"refractory": (3e-3, "mute"), "adaptive_threshold": {"a": (0.5, 1e17)}}
     # No leak, and weights, thresholds and increment on a grid of 1/8: nothing is rounded.
-    net = load(**options, gain="one", tau={"a": 1e9, "b": 1e9})
+    net = load(**options, gain="one", tau={"a": 1e17, "b": 1e17})
     program = spikeloom.compile(net, fabric=None)
     assert program.fabric.switches == ("refractory", "adaptive_threshold")
     events = np.random.default_rng(4).random((3, 60, 2)) < 0.7
