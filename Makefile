@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks fuzz soak mutate mutate-python lint bench boards docs docs-links clean
+.PHONY: setup demo test frameworks litex fuzz soak mutate mutate-python lint bench boards docs docs-links clean
 
 setup: .venv/test
 
@@ -34,6 +34,10 @@ setup: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutate]'
 	touch $@
 
+.venv/litex: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[litex]'
+	touch $@
+
 .venv/train: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
 	touch $@
@@ -48,6 +52,10 @@ test: .venv/test lint
 # Networks built, run and exported by each framework, imported and compared spike for spike.
 frameworks: .venv/frameworks
 	$(BIN)/pytest -rs tests/spikeloom/importer/frameworks tests/test_docs.py
+
+# The SoC of docs/integration.md, elaborated by LiteX and simulated.
+litex: .venv/litex
+	$(BIN)/pytest -rs tests/sim/test_integration_page.py
 
 # Broken programs, events, NIR files, command lines and link bytes: each is used or refused in one line.
 # The line that the command prints, with its seed, does the same again.

@@ -4,6 +4,7 @@ All come as wheels except the C++ compiler, which is the system's. The environme
 stays unchanged: variables that a tool needs are passed to that tool alone.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.sim import cache
 
 
 class OutOfTime(SpikeloomError):
@@ -117,16 +119,41 @@ def run(
 ) -> str:
     """Runs `command`; returns its output. The parameters are those of `execute`.
 
-    Raises `SpikeloomError` with the first line that reports an error if the command fails, and
-    `OutOfTime` if it exceeds the time limit.
+    Raises `SpikeloomError` if the command fails, with the first line that reports an error and the
+    file in the cache that keeps its log, and `OutOfTime` if it exceeds the time limit.
     """
     done = execute(command, environment, directory, minutes)
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
         reason = (reports or lines or [f"exit status {done.returncode}"])[0]
-        raise SpikeloomError(f"{Path(command[0]).name} failed: {reason}")
+        log = _kept_log(command, done.stdout, directory)
+        kept = f"; its log is {log}" if log else ""
+        raise SpikeloomError(f"{Path(command[0]).name} failed: {reason}{kept}")
     return done.stdout
+
+
+LOGS = 20
+"""Number of logs of failed programs to keep in the cache."""
+
+
+def _kept_log(command: Sequence[str], output: str, directory: Path | None) -> Path | None:
+    """The file with the command, its output and the logs that it left; None if it has no room."""
+    parts = [shlex.join(command), output]
+    for path in sorted(directory.glob("*.log")) if directory else ():
+        parts += [f"{path.name}:", path.read_text(encoding="utf-8", errors="replace")]
+    text = "\n".join(parts)
+    folder = cache.directory() / "logs"
+    kept = folder / f"{Path(command[0]).name}-{cache.digest(text)}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        cache.keep_newest(folder, LOGS - 1)
+        kept.write_text(text, encoding="utf-8")
+    except OSError:  # what the program said matters more
+        with contextlib.suppress(OSError):
+            kept.unlink()
+        return None
+    return kept
 
 
 def execute(

@@ -200,11 +200,18 @@ def test_a_tool_that_fails_is_told_in_one_line(
     icebreaker: Board, speeds: Path, tmp_path: Path
 ) -> None:
     tool = tmp_path / "bin" / "nextpnr-ice40"
-    fails = "print('ERROR: no BELs remaining')\n    raise SystemExit(1)\n"
+    fails = "print('ERROR: no BELs remaining')\n    Path('nextpnr.log').write_text('placing')\n"
+    fails += "    raise SystemExit(1)\n"
     tool.write_text(tool.read_text().replace("after = dict", f"{fails}    after = dict"))
-    message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining$"
-    with pytest.raises(SpikeloomError, match=message):
+    message = r"^icebreaker: nextpnr-ice40 failed: ERROR: no BELs remaining; its log is (.+)$"
+    with pytest.raises(SpikeloomError, match=message) as caught:
         build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
+    log = re.fullmatch(message, str(caught.value))
+    assert log
+    text = Path(log[1]).read_text(encoding="utf-8")
+    assert str(tool) in text
+    assert "ERROR: no BELs remaining" in text
+    assert "nextpnr.log:\nplacing" in text
 
 
 def test_a_fabric_that_does_not_fit_says_what_to_type(
@@ -238,7 +245,7 @@ def test_the_search_for_a_clock_hides_no_other_error(
     tool = tmp_path / "bin" / "icepack"
     fails = "arguments = sys.argv[1:]\nif arguments[0].endswith('asc'): sys.exit('Error: no bits')"
     tool.write_text(tool.read_text().replace("arguments = sys.argv[1:]", fails))
-    with pytest.raises(SpikeloomError, match=r"^icepack failed: Error: no bits$"):
+    with pytest.raises(SpikeloomError, match=r"^icepack failed: Error: no bits; its log is "):
         build_fastest(icebreaker, TINY, tools=NATIVE)
     assert ran(tmp_path).count("nextpnr-ice40") == 6  # one trial and its build
 

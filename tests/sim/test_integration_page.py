@@ -1,5 +1,6 @@
 """What docs/integration.md tells to type is typed, and its benches see a wrong packet."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import nir
 import numpy as np
 import pytest
+from small_program import SMALL, small_network
 
 import spikeloom
 from spikeloom.examples import integration
@@ -19,14 +21,15 @@ PAGE = ROOT / "docs" / "integration.md"
 EXAMPLES = Path(integration.__path__[0])
 
 
-def shown() -> list[str]:
-    """The commands of the page, in its order."""
-    text = "".join(
-        re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    )
+def shown(*, litex: bool) -> list[str]:
+    """The commands of the section about LiteX, or those of the others, in the page's order."""
+    sections = PAGE.read_text(encoding="utf-8").split("\n## ")
+    chosen = [section for section in sections if section.startswith("LiteX\n") == litex]
+    blocks = re.findall(r"^```console\n(.*?)^```$", "\n".join(chosen), re.M | re.S)
+    text = "".join(blocks)
     commands = re.findall(r"^\$ ((?:.*\\\n)*.*)$", text, re.M)
-    assert len(commands) == text.count("$ ")
-    return commands
+    assert len(commands) == text.count("$ ") > 0
+    return [command for command in commands if not command.startswith("pip install ")]
 
 
 def spoil(path: Path) -> None:
@@ -80,7 +83,7 @@ def play(commands: list[str], folder: Path) -> str:
 
 def test_the_commands_of_the_page(workplace: Path) -> None:
     """All of them; then the benches again, with a wrong packet to compare."""
-    commands = [command for command in shown() if not command.startswith("pip install ")]
+    commands = shown(litex=False)
     output = play(commands, workplace)
     device = spikeloom.open(spikeloom.Program.load(workplace / "model.loom"), backend="golden")
     spikes = device.run(np.load(workplace / "events.npy")).spikes
@@ -94,3 +97,15 @@ def test_the_commands_of_the_page(workplace: Path) -> None:
     assert "FAIL: 1 packets differ" in play(["obj_dir/Vbench"], workplace / "words")
     exports = [command for command in commands if command.startswith("export ")]
     assert "FAIL=1" in play([*exports, "! python bench_axi.py"], workplace)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("litex"), reason="LiteX: make litex")
+def test_the_commands_about_litex(workplace: Path) -> None:
+    """The SoC does what the golden model does, and its bench sees a wrong packet."""
+    spikeloom.compile(small_network(), SMALL).save(workplace / "model.loom")
+    exports = [command for command in shown(litex=False) if command.startswith("export ")]
+    output = play([*exports, *shown(litex=True)], workplace)
+    assert re.search(r"^[1-9]\d* spikes in \d+ packets$", output, re.M)
+    assert "FAIL=0" in output
+    spoil(workplace / "words" / "host_out.hex")
+    assert "FAIL=1" in play([*exports, "! python bench_litex.py"], workplace)

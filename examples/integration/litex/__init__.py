@@ -1,0 +1,1 @@
+"""A fabric in a LiteX SoC: docs/integration.md."""
