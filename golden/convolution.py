@@ -141,14 +141,18 @@ class ConvolutionSums:
     Parameters
     ----------
     convolution
-        `high` is ignored: the kernel counts as it is.
+        `high` is ignored.
     image
         Image shape of the source.
     max_count
         Maximum number of events of an axon or neuron in a step.
+    scale
+        What a weight counts, a power of two.
     """
 
-    def __init__(self, convolution: Convolution, image: ImageShape, max_count: int) -> None:
+    def __init__(
+        self, convolution: Convolution, image: ImageShape, max_count: int, scale: int = 1
+    ) -> None:
         self._convolution = convolution
         self._image = image
         self._output = convolution.output(image)
@@ -159,23 +163,32 @@ class ConvolutionSums:
         dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
         channels = len(convolution.weights) // convolution.groups
         width = min(self._output[2], -(-PRODUCT_COLUMNS // channels))
-        self._matrix = _tile_matrix(convolution, width).astype(dtype)
+        self._matrix = _tile_matrix(convolution, width).astype(dtype) * dtype.type(scale)
         self._buffers = _Buffers(convolution, image, width, dtype)
 
-    def __call__(self, events: Events, dtype: type[Any] = np.int64) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
-        flat = events.view(np.uint8).reshape(-1, *self._image)
+    def __call__(self, events: Events, total: Signed | None = None) -> Signed:
+        """Add the sums of `events`, (..., sources), to `total`, contiguous, and return it.
+
+        Parameters
+        ----------
+        total
+            Shape (..., targets), of a type that holds the result; int64 zeros if None.
+        """
         groups = self._convolution.groups
         channels, height, width = self._output
-        sums = np.empty((len(flat), groups, channels // groups, height * width), dtype)
+        if total is None:
+            total = np.zeros((*events.shape[:-1], channels * height * width), np.int64)
+        flat = events.view(np.uint8).reshape(-1, *self._image)
+        result = total.reshape(len(flat), groups, channels // groups, height * width)
         blocks = max(1, -(-len(flat) // self._buffers.block))
         block = max(1, -(-len(flat) // blocks))  # equal ones
         for start in range(0, len(flat), block):
             pooled = _pooled(flat[start : start + block], self._convolution.pool, self._counts)
             product = self._buffers.multiply(pooled, self._matrix)
-            part = product[..., :width, :].reshape(len(pooled), groups, height * width, -1)
-            sums[start : start + block] = part.transpose(0, 1, 3, 2)
-        return sums.reshape(*events.shape[:-1], -1)
+            sums = product[..., :width, :].reshape(len(pooled), groups, height * width, -1)
+            by_channel = sums.transpose(0, 1, 3, 2).astype(total.dtype, copy=False)
+            result[start : start + block] += by_channel
+        return total
 
 
 def _tile_matrix(convolution: Convolution, width: int) -> Integers:
@@ -212,7 +225,7 @@ class _Buffers(threading.local):
     ) -> None:
         top, bottom = convolution.padding[0]
         left = convolution.padding[1][0]
-        groups, each = convolution.groups, convolution.weights.shape[1]
+        groups, each = self._groups = convolution.groups, convolution.weights.shape[1]
         height, extent = (
             size // pool for size, pool in zip(image[1:], convolution.pool, strict=True)
         )
@@ -221,17 +234,15 @@ class _Buffers(threading.local):
         columns = _columns_seen(convolution, width)
         rows = top + height + bottom
         self.block = max(1, BLOCK // (groups * tiles * rows * columns * each))
-        self._source = np.empty((self.block, height, extent, groups, each), dtype)
         # Only what lies in the image is written, so the padding stays 0.
         unfolded = np.zeros((groups, tiles, self.block, rows, columns, each), dtype)
-        by_group = self._source.transpose(3, 0, 1, 2, 4)
-        self._copies = []
+        self._tiles = []  # where the input of each is written, and the columns that it sees
         for tile in range(tiles):
             first = tile * width * convolution.stride[1] - left
             start, stop = max(first, 0), min(first + columns, extent)
             if start < stop:
                 seen = unfolded[:, tile, :, top : top + height, start - first : stop - first]
-                self._copies.append((seen, by_group[:, :, :, start:stop]))
+                self._tiles.append((seen, slice(start, stop)))
         taps, stride, dilation = (
             convolution.weights.shape[2],
             convolution.stride[0],
@@ -252,9 +263,10 @@ class _Buffers(threading.local):
         valid until the next call.
         """
         moments = len(pooled)
-        _channels_last(pooled, self._source[:moments])
-        for seen, source in self._copies:
-            seen[:, :moments] = source[:, :moments]
+        images = _channels_last(pooled)
+        by_group = images.reshape(*images.shape[:3], *self._groups).transpose(3, 0, 1, 2, 4)
+        for seen, columns in self._tiles:
+            seen[:, :moments] = by_group[:, :, :, columns]
         rows = self._rows[:, :, :, :moments]
         product = self._product[:moments].transpose(1, 2, 3, 0, 4)
         with np.errstate(invalid="ignore"):  # as in `spikeloom.golden.step.sums`
@@ -264,9 +276,9 @@ class _Buffers(threading.local):
         return self._product[:moments].reshape(moments, *self._shape[1:])
 
 
-def _channels_last(images: Counts, out: NDArray[Any]) -> None:
-    """Copy `images`, (moments, channels, rows, columns), to (moments, rows, columns, ...)."""
-    moments, channels = images.shape[:2]
+def _channels_last(images: Counts) -> Counts:
+    """A copy of `images`, (moments, channels, rows, columns), as (moments, rows, columns, ...)."""
+    moments, channels, *size = images.shape
     flat = images.reshape(moments, channels, -1)
     last = np.empty((moments, flat.shape[2], channels), images.dtype)
     if channels < PRODUCT_COLUMNS:  # NumPy would run along the short axis
@@ -274,7 +286,7 @@ def _channels_last(images: Counts, out: NDArray[Any]) -> None:
             last[:, :, channel] = flat[:, channel]
     else:
         last[:] = flat.transpose(0, 2, 1)
-    out.reshape(last.shape)[:] = last
+    return last.reshape(moments, *size, channels)
 
 
 def _pooled(events: Counts, pool: Pair, counts: np.dtype[Any]) -> Counts:

@@ -179,35 +179,44 @@ class SparseSums:
     Parameters
     ----------
     connection
-        `high` is ignored: weights count as they are.
+        `high` is ignored.
     size
         Number of targets.
+    scale
+        What a weight counts, a power of two.
     """
 
-    def __init__(self, connection: SparseConnection | OneToOne, size: int) -> None:
+    def __init__(self, connection: SparseConnection | OneToOne, size: int, scale: int = 1) -> None:
         self._size = size
-        self._weights = connection.weights
+        self._weights = connection.weights * scale
         self._sources: Integers | None = None  # those of one to one are the targets
         if isinstance(connection, SparseConnection):
             order = np.argsort(connection.targets, kind="stable")
             self._sources = connection.sources()[order]
-            self._weights = connection.weights[order]
+            self._weights = self._weights[order]
             # Only targets that have a synapse: `reduceat` gives others the product of the next.
             self._targets, self._first = np.unique(connection.targets[order], return_index=True)
 
-    def __call__(self, events: Events, dtype: type[Any] = np.int64) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
+    def __call__(self, events: Events, total: Signed | None = None) -> Signed:
+        """Add the sums of `events`, (..., sources), to `total`, contiguous, and return it.
+
+        Parameters
+        ----------
+        total
+            Shape (..., targets), of a type that holds the result; int64 zeros if None.
+        """
+        if total is None:
+            total = np.zeros((*events.shape[:-1], self._size), np.int64)
         counts = events.view(np.uint8)
+        weights = self._weights.astype(total.dtype)
         if self._sources is None:
-            products: Signed = counts * self._weights.astype(dtype)
-            return products
-        flat = counts.reshape(-1, counts.shape[-1])
-        sums: Signed = np.zeros((len(flat), self._size), dtype)
-        if self._weights.size:
-            block = max(1, BLOCK // self._weights.size)
-            weights = self._weights.astype(dtype)
+            total += counts * weights
+        elif weights.size:
+            flat = counts.reshape(-1, counts.shape[-1])
+            result = total.reshape(len(flat), -1)
+            block = max(1, BLOCK // weights.size)
             for start in range(0, len(flat), block):
                 part = slice(start, start + block)
                 products = flat[part, self._sources] * weights
-                sums[part, self._targets] = np.add.reduceat(products, self._first, axis=1)
-        return sums.reshape(*events.shape[:-1], -1)
+                result[part, self._targets] += np.add.reduceat(products, self._first, axis=1)
+        return total

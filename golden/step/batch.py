@@ -84,7 +84,7 @@ class Batch:
     network
         The network.
     sums
-        For each connection, by its `id`, the sums that its events add to its targets.
+        For each connection, by its `id`, the scaled sums that its events add to its targets.
     events
         Of each input and spiking population, (steps, samples, size). `run` writes those of
         populations.
@@ -129,7 +129,7 @@ class Batch:
                     name = population.name
                     now = x[name][t - start]
                     for connection in inside[name]:
-                        self._add(now[np.newaxis], connection, t, population)
+                        self._add(now[np.newaxis], connection, t)
                     spikes, states[name] = update(
                         population, states[name], now, self.network.state_bits
                     )
@@ -160,7 +160,7 @@ class Batch:
         def fill(part: slice) -> None:
             x[part] = bias
             for connection in connections:
-                self._add(x[part], connection, start + part.start, population)
+                self._add(x[part], connection, start + part.start)
 
         if self.executor is None:
             fill(slice(0, len(x)))
@@ -170,20 +170,11 @@ class Batch:
             tuple(self.executor.map(fill, parts))
         return x
 
-    def _add(self, x: Signed, connection: AnyConnection, start: int, target: Population) -> None:
+    def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
         """Add the sums of a connection to `x`, its target's input of steps start, start + 1, ..."""
         delay = connection.delay
         stop = start + len(x)
         first = max(start, delay)  # before, nothing has arrived
-        if first >= stop:
-            return
-        dtype = self._types[target.name]
-        arriving = self.sums[id(connection)](
-            self.events[connection.source][first - delay : stop - delay], dtype
-        )
-        shift = target.fraction_bits
-        if connection.high:
-            shift += self.network.weight_bits
-        if shift:
-            arriving *= dtype(1 << shift)
-        x[first - start :] += arriving
+        if first < stop:
+            arriving = self.events[connection.source][first - delay : stop - delay]
+            self.sums[id(connection)](arriving, x[first - start :])

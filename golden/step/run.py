@@ -223,17 +223,19 @@ def _new_trace(population: Population, neurons: Integers, steps: int, samples: i
 def connection_sums(
     network: Network, connection: AnyConnection
 ) -> WeightSums | ConvolutionSums | SparseSums:
-    """The sums that the events of a connection add to its targets; `high` is ignored."""
+    """The sums that the events of a connection add to its targets, in units of their potentials."""
     count = network.max_events(connection.source)
+    fraction_bits = network.population(connection.target).fraction_bits
+    scale = 1 << (fraction_bits + network.weight_bits * connection.high)
     image = network.image(connection.source)
     if isinstance(connection, Convolution):
         assert image is not None
         if connection.output(image)[1:] == (1, 1):  # as good as dense, and without any unfolding
-            return WeightSums(connection.dense_weights(image), count)
-        return ConvolutionSums(connection, image, count)
+            return WeightSums(connection.dense_weights(image), count, scale)
+        return ConvolutionSums(connection, image, count, scale)
     if isinstance(connection, Connection):
-        return WeightSums(connection.weights, count)
-    return SparseSums(connection, network.size(connection.target))
+        return WeightSums(connection.weights, count, scale)
+    return SparseSums(connection, network.size(connection.target), scale)
 
 
 def _synaptic_operations(

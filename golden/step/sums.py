@@ -1,7 +1,6 @@
 """Exact sums of weights over events, events @ weights in integers, by the fastest of three ways."""
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,16 +40,20 @@ class WeightSums:
         Shape (sources, targets).
     max_count
         Maximum number of events of an axon or neuron in a step.
+    scale
+        What a weight counts, a power of two.
     """
 
-    def __init__(self, weights: NDArray[np.int64], max_count: int) -> None:
+    def __init__(self, weights: NDArray[np.int64], max_count: int, scale: int = 1) -> None:
         # Every partial sum lies between the sum of the negative and that of the positive weights.
         positive = np.maximum(weights, 0).sum(axis=0)
         lowest = int((weights.sum(axis=0) - positive).min()) * max_count
         highest = int(positive.max()) * max_count
         bits = max(highest.bit_length(), (-lowest - 1).bit_length()) + 1
         self._weights = weights
-        self._matrix = weights.astype(np.float32 if bits <= 25 else np.float64, order="C")
+        self._scale = scale
+        dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
+        self._matrix = weights.astype(dtype, order="C") * dtype.type(scale)
         self._narrow = np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64
         self._single = max_count == 1
         largest = max(highest, -lowest)
@@ -60,28 +63,39 @@ class WeightSums:
         self._shares = len(weights) >= LONG and largest * sum(self._units) < 1 << 53
 
     def __call__(
-        self, events: NDArray[np.bool_] | NDArray[np.uint8], dtype: type[Any] = np.int64
+        self, events: NDArray[np.bool_] | NDArray[np.uint8], total: Signed | None = None
     ) -> Signed:
-        """Sums of shape (..., targets) for events (..., sources), in a type that holds them."""
+        """Add the sums of `events`, (..., sources), to `total`, contiguous, and return it.
+
+        Parameters
+        ----------
+        total
+            Shape (..., targets), of a type that holds the result; int64 zeros if None.
+        """
+        if total is None:
+            total = np.zeros((*events.shape[:-1], self._weights.shape[1]), np.int64)
         counts = events.view(np.uint8)  # converted to floats faster than bool
         flat = counts.reshape(-1, counts.shape[-1])
-        sums = self._sums(flat).astype(dtype, copy=False)
-        return sums.reshape(*events.shape[:-1], -1)
-
-    def _sums(self, flat: NDArray[np.uint8]) -> NDArray[Any]:
+        result = total.reshape(len(flat), -1)
         if self._single and flat.size * self._weights.shape[1] > LARGE:
             sample = flat[::SAMPLE]
             if np.count_nonzero(sample) < SPARSE * sample.size:
-                return self._add_rows(flat)
+                self._add_rows(flat, result)
+                return total
             if self._shares:
-                return self._shared_product(flat)
+                self._add_shared_product(flat, result)
+                return total
         # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
-            product: NDArray[Any] = flat.astype(self._matrix.dtype) @ self._matrix
-        return product
+            product = flat.astype(self._matrix.dtype) @ self._matrix
+        result += product.astype(result.dtype, copy=False)
+        return total
 
-    def _shared_product(self, flat: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Sums of single events, (moments, axons): moment m is digit m // rows of row m % rows."""
+    def _add_shared_product(self, flat: NDArray[np.uint8], result: Signed) -> None:
+        """Add the sums of single events, (moments, axons).
+
+        The first quarter of the moments are the lowest digits, the next one the next.
+        """
         rows = -(-len(flat) // DIGITS)
         parts = [slice(digit * rows, (digit + 1) * rows) for digit in range(DIGITS)]
         patterns = np.zeros((rows, flat.shape[1]), np.uint8)  # bit n: an event of digit n
@@ -91,16 +105,15 @@ class WeightSums:
         active = np.flatnonzero(patterns.any(axis=0))
         packed = self._packed.take(patterns[:, active])
         with np.errstate(invalid="ignore"):
-            rest = packed @ self._matrix[active].astype(np.float64)
-        sums = np.empty((len(flat), rest.shape[1]), np.float32)
-        for part, unit in list(zip(parts, self._units, strict=True))[:0:-1]:
+            rest = packed @ self._weights[active].astype(np.float64)
+        for part, unit in reversed(list(zip(parts, self._units, strict=True))):
             digit = rest * (1 / unit)
             np.rint(digit, out=digit)
-            sums[part] = digit[: len(sums[part])]
+            sums = digit[: len(flat[part])].astype(result.dtype)
+            sums *= result.dtype.type(self._scale)
+            result[part] += sums
             digit *= unit
             rest -= digit
-        sums[parts[0]] = rest
-        return sums
 
     @cached_property
     def _packed(self) -> NDArray[np.float64]:
@@ -118,8 +131,8 @@ class WeightSums:
         """The weights in the smallest type that holds every sum."""
         return self._weights.astype(self._narrow, order="C")
 
-    def _add_rows(self, flat: NDArray[np.uint8]) -> Signed:
-        """Sums of the rows of weights of single events, (moments, axons).
+    def _add_rows(self, flat: NDArray[np.uint8], result: Signed) -> None:
+        """Add the rows of weights of single events, (moments, axons).
 
         The n-th events of many moments are added at once. The moments with the most events come
         first, so the moments that have an n-th event are a leading part.
@@ -129,7 +142,6 @@ class WeightSums:
         counts = np.bincount(moment, minlength=len(flat))
         starts = np.cumsum(counts) - counts
         order = np.argsort(-counts, kind="stable")
-        result = np.empty((len(flat), table.shape[1]), table.dtype)
         size = max(1, BLOCK // table.shape[1])
         for start in range(0, len(flat), size):
             block = order[start : start + size]
@@ -141,5 +153,4 @@ class WeightSums:
             for n, leading in enumerate(having):
                 np.take(table, axon[first[:leading] + n], axis=0, out=added[:leading], mode="clip")
                 sums[:leading] += added[:leading]
-            result[block] = sums
-        return result
+            result[block] += sums.astype(result.dtype) * result.dtype.type(self._scale)

@@ -75,6 +75,5 @@ def _input(network: Network, population: Population, events: Mapping[str, Spikes
     x = np.tile(population.bias, (samples, steps, 1))
     for connection in network.into(population.name):
         arriving = connection_sums(network, connection)(events[connection.source])
-        weight = 1 << (population.fraction_bits + network.weight_bits * connection.high)
-        x[:, connection.delay :] += weight * arriving[:, : max(steps - connection.delay, 0)]
+        x[:, connection.delay :] += arriving[:, : max(steps - connection.delay, 0)]
     return x
