@@ -1,5 +1,6 @@
 """Fixed-point operations of the neuron update, on arrays of signed integers."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ def decay(x: Signed, k: int | Integers) -> Signed:
     """
     kept: Signed
     if x.dtype.kind == "f":
-        kept = x * ((DECAY_ONE - np.asarray(k)) / DECAY_ONE).astype(x.dtype)
+        share = (DECAY_ONE - k) / DECAY_ONE
+        kept = x * (share.astype(x.dtype) if isinstance(share, np.ndarray) else share)
         return np.trunc(kept, out=kept)
     kept = np.abs(x)
     kept *= DECAY_ONE - (k.astype(x.dtype) if isinstance(k, np.ndarray) else k)
@@ -50,7 +52,12 @@ def decay(x: Signed, k: int | Integers) -> Signed:
 
 def saturate(x: Signed, bits: int, out: Signed | None = None) -> Signed:
     """Clip `x` to the two's-complement range of `bits` bits, into `out` if given."""
-    # Bounds in the type of x: NumPy takes 20 us to check Python integers against it.
-    low, high = (x.dtype.type(bound) for bound in signed_range(bits))
-    clipped: Signed = x.clip(low, high, out=out)
+    clipped: Signed = x.clip(*_typed_range(x.dtype, bits), out=out)
     return clipped
+
+
+@cache
+def _typed_range(dtype: np.dtype[Any], bits: int) -> tuple[Any, Any]:
+    """`signed_range` in a type: NumPy takes 20 us to check Python integers against it."""
+    low, high = signed_range(bits)
+    return dtype.type(low), dtype.type(high)

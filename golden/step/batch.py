@@ -21,7 +21,7 @@ from spikeloom.golden.step.neuron import (
 )
 from spikeloom.golden.step.sums import WeightSums
 
-ELEMENTS = 1 << 18
+ELEMENTS = 1 << 17
 """Axons or neurons, times samples and steps, summed at once; it bounds the memory used."""
 
 
