@@ -40,8 +40,8 @@ def decay(x: Signed, k: int | Integers) -> Signed:
     """
     kept: Signed
     if x.dtype.kind == "f":
-        share = (DECAY_ONE - k) / DECAY_ONE
-        kept = x * (share.astype(x.dtype) if isinstance(share, np.ndarray) else share)
+        share: Any = (DECAY_ONE - k) / DECAY_ONE
+        kept = x * (share.astype(x.dtype) if isinstance(k, np.ndarray) else share)
         return np.trunc(kept, out=kept)
     kept = np.abs(x)
     kept *= DECAY_ONE - (k.astype(x.dtype) if isinstance(k, np.ndarray) else k)

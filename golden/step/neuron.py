@@ -20,8 +20,8 @@ class State(NamedTuple):
     Parameters
     ----------
     v, i
-        Membrane potentials and synaptic currents. `i` is unused in a population without a synaptic
-        current.
+        Membrane potentials and synaptic currents. Without a synaptic current, `i` is a 0 that is
+        not used.
     kept
         What each switch keeps, by its name and those of the fields.
     """
@@ -38,7 +38,8 @@ def initial_state(population: Population, samples: int, dtype: type[Any]) -> Sta
         switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
         for switch in population.switches
     }
-    return State(np.full(shape, population.v_init, dtype), np.zeros(shape, dtype), kept)
+    i = np.zeros(() if population.synaptic_decay is None else shape, dtype)
+    return State(np.full(shape, population.v_init, dtype), i, kept)
 
 
 def update(
