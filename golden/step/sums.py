@@ -10,7 +10,7 @@ from spikeloom.golden.fixed import Signed
 LARGE = 1 << 24
 """Products of a matrix product below which looking at the events first takes longer."""
 
-SPARSE = 1 / 40
+SPARSE = 1 / 64
 """Fraction of axons with an event below which adding rows of weights beats a matrix product."""
 
 SAMPLE = 16
@@ -53,14 +53,15 @@ class WeightSums:
         self._weights = weights
         self._scale = scale
         dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
-        self._matrix = weights.astype(dtype, order="C") * dtype.type(scale)
+        self._matrix = weights.astype(dtype, order="C")
+        np.multiply(self._matrix, dtype.type(scale), out=self._matrix)
         self._narrow = np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64
         self._single = max_count == 1
         largest = max(highest, -lowest)
         # Lower digits stay below half of the next, by more than float64 rounds.
-        base = 2 * largest + 2 + largest // 16
-        self._units = [base**digit for digit in range(DIGITS)]
-        self._shares = len(weights) >= LONG and largest * sum(self._units) < 1 << 53
+        self._base = 2 * largest + 2 + largest // 16
+        digits = sum(self._base**place for place in range(DIGITS))
+        self._shares = len(weights) >= LONG and largest * digits < 1 << 53
 
     def __call__(
         self, events: NDArray[np.bool_] | NDArray[np.uint8], total: Signed | None = None
@@ -83,8 +84,9 @@ class WeightSums:
                 self._add_rows(flat, result)
                 return total
             if self._shares:
-                self._add_shared_product(flat, result)
-                return total
+                whole = len(flat) // DIGITS * DIGITS
+                self._add_shared_product(flat[:whole], result[:whole])
+                flat, result = flat[whole:], result[whole:]
         # BLAS may raise the flag for memory beside the matrices; integers are never invalid.
         with np.errstate(invalid="ignore"):
             product = flat.astype(self._matrix.dtype) @ self._matrix
@@ -92,39 +94,37 @@ class WeightSums:
         return total
 
     def _add_shared_product(self, flat: NDArray[np.uint8], result: Signed) -> None:
-        """Add the sums of single events, (moments, axons).
+        """Add the sums of single events, (moments, axons), of a multiple of `DIGITS` moments.
 
-        The first quarter of the moments are the lowest digits, the next one the next.
+        The first quarter of them are the lowest digits, the next one the next.
         """
-        rows = -(-len(flat) // DIGITS)
-        parts = [slice(digit * rows, (digit + 1) * rows) for digit in range(DIGITS)]
-        patterns = np.zeros((rows, flat.shape[1]), np.uint8)  # bit n: an event of digit n
-        for part in reversed(parts):
-            patterns += patterns  # a shift, for which NumPy has no fast loop
-            patterns[: len(flat[part])] |= flat[part]
-        active = np.flatnonzero(patterns.any(axis=0))
-        packed = self._packed.take(patterns[:, active])
+        quarters = flat.reshape(DIGITS, -1, flat.shape[1])
+        patterns = quarters[-1]  # bit n: an event of digit n
+        for quarter in quarters[-2::-1]:
+            patterns = patterns + patterns  # a shift, for which NumPy has no fast loop
+            patterns |= quarter
+        active = np.flatnonzero(np.bitwise_or.reduce(patterns, axis=0))
+        packed = self._packed.take(patterns.take(active, axis=1))
         with np.errstate(invalid="ignore"):
-            rest = packed @ self._weights[active].astype(np.float64)
-        for part, unit in reversed(list(zip(parts, self._units, strict=True))):
-            digit = rest * (1 / unit)
-            np.rint(digit, out=digit)
-            sums = digit[: len(flat[part])].astype(result.dtype)
-            sums *= result.dtype.type(self._scale)
-            result[part] += sums
+            rest = packed @ self._matrix.take(active, axis=0).astype(np.float64)
+        sums = result.reshape(DIGITS, *rest.shape)
+        digit = np.empty_like(rest)
+        for place in range(DIGITS - 1, 0, -1):
+            unit = self._scale * self._base**place
+            np.rint(np.multiply(rest, 1 / unit, out=digit), out=digit)
+            sums[place] += (digit * self._scale).astype(result.dtype)
             digit *= unit
             rest -= digit
+        sums[0] += rest.astype(result.dtype)
 
     @cached_property
     def _packed(self) -> NDArray[np.float64]:
         """For each pattern of events of `DIGITS` moments, the number with these digits."""
-        return np.array(
-            [
-                sum(unit for digit, unit in enumerate(self._units) if pattern >> digit & 1)
-                for pattern in range(1 << DIGITS)
-            ],
-            np.float64,
-        )
+        patterns = np.arange(1 << DIGITS)
+        numbers = np.zeros(patterns.size)
+        for place in range(DIGITS):
+            numbers += (patterns >> place & 1) * float(self._base**place)
+        return numbers
 
     @cached_property
     def _rows(self) -> Signed:
