@@ -162,6 +162,10 @@ OPTIONS = {
         FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3
     ),
     "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
+    "one to one": dataclasses.replace(FABRICS["eight lanes"], one_to_one=True, weight_pairs=True),
+    "one to one, sparse matrices": dataclasses.replace(
+        FABRICS["sixteen lanes and slots"], one_to_one=True, sparse_words=100
+    ),
     "sparse matrices, one lane": dataclasses.replace(
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
     ),

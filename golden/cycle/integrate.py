@@ -20,6 +20,9 @@ class ConnectionRow(NamedTuple):
     synapses: int = 0
     high: int = 0
     sparse: int = 0
+    one_to_one: int = 0
+    first: int = 0
+    last: int = 0
     image: int = 0
     grouped: int = 0
     height: int = 0

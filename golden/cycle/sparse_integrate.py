@@ -1,4 +1,4 @@
-"""Cycle-level golden model of integrate with sparse matrices: Sparse matrices in
+"""Cycle-level golden model of integrate with the subsections Sparse matrices and One to one of
 `docs/hardware.md`.
 """
 
@@ -7,8 +7,9 @@ from spikeloom.golden.spec import FabricConfig, index_bits
 
 
 class SparseIntegrate(ImageIntegrate):
-    """Integrate of a fabric with sparse matrices, with or without images.
+    """Integrate of a fabric with sparse matrices or connections one to one, images or not.
 
+    `x_lane`: the only lane that counts of the event in X; None for all lanes.
     `r_lane_rows` and `a_lane_rows`: the accumulator rows of the lanes of a sparse word in stages R
     and A; None for other operations, which have one row for all lanes.
     """
@@ -16,10 +17,12 @@ class SparseIntegrate(ImageIntegrate):
     __slots__ = (
         "a_lane_rows",
         "address_bits",
+        "banks",
         "groups",
         "lane_masks",
         "r_lane_rows",
         "word_split",
+        "x_lane",
         "x_sparse",
     )
 
@@ -31,7 +34,9 @@ class SparseIntegrate(ImageIntegrate):
         self.word_split = config.lanes * config.weight_bits, index_bits(config.groups)
         # For each sparse word the accumulator rows of its lanes, at slot 0.
         self.groups = [(0,) * config.lanes] * config.sparse_words
+        self.banks = config.sum_banks
         self.x_sparse = False
+        self.x_lane: int | None = None
         self.r_lane_rows: tuple[int, ...] | None = None
         self.a_lane_rows: tuple[int, ...] | None = None
 
@@ -48,14 +53,16 @@ class SparseIntegrate(ImageIntegrate):
 
     @property
     def write_address(self) -> int | None:
-        """The rows of sums that stage A writes in this clock, if any: one for each lane."""
+        """The rows of sums that stage A writes in this clock, if any: one for each bank."""
         if self.a_address is None:
             return None
-        rows = self.a_lane_rows or (self.a_address,) * len(self.lane_masks)
+        rows = self.a_lane_rows or (self.a_address,) * self.banks
         return sum(row << n * self.address_bits for n, row in enumerate(rows))
 
     def row(self, address: int) -> int:
         """The lanes of the rows of sums at a `write_address`."""
+        if self.banks == 1:
+            return self.sums[address]
         row_mask = (1 << self.address_bits) - 1
         return sum(
             self.sums[address >> n * self.address_bits & row_mask] & mask
@@ -69,10 +76,16 @@ class SparseIntegrate(ImageIntegrate):
             self._add(rows)
             self.a_address = None  # nothing is left to add
         self.r_lane_rows = None
-        if self.x_sparse and self.x_valid and not fetching:
+        issues = self.x_valid and not fetching
+        if self.x_sparse and issues:
             slot = self.x_slot
             self.r_lane_rows = tuple(row + slot for row in self.groups[self.x_weight_address])
-        return super().clock(event, fetching, fetch_address)
+        lane = self.x_lane if issues else None
+        fetched = super().clock(event, fetching, fetch_address)
+        if lane is not None and self.r_weights is not None:
+            lower, signs = self.r_weights
+            self.r_weights = lower & self.lane_masks[lane], signs & self.lane_masks[lane]
+        return fetched
 
     def _add(self, rows: tuple[int, ...]) -> None:
         """Stage A: add the weights of a sparse word, each lane to its row."""
@@ -99,9 +112,11 @@ class SparseIntegrate(ImageIntegrate):
     def take(self) -> None:
         """`d_take`: move the event in D to X, which is free, or drop it."""
         row = self.connection
-        self.x_sparse = bool(row.sparse)
+        self.x_sparse, self.x_lane = bool(row.sparse), None
         if not row.sparse:
             super().take()
+            if row.one_to_one:
+                self._select_lane()
             return
         if self.d_index >= row.sources or row.groups == 0:
             self.dropped = True
@@ -118,3 +133,14 @@ class SparseIntegrate(ImageIntegrate):
         self.x_synapses = source.synapses
         self.x_weights = self.high_weights if row.high else self.weights
         self.x_more = False
+
+    def _select_lane(self) -> None:
+        """Of the event in X, which is one to one, keep the word and the lane of its source."""
+        row = self.connection
+        if not row.first <= self.d_index <= row.last:
+            self.x_valid = False  # no targets here, or dropped
+            return
+        word, self.x_lane = divmod(self.d_index, len(self.lane_masks))
+        self.x_weight_address = row.weight_base + word & self.weight_mask
+        self.x_sum_address = row.sum_base + self.d_slot + word * self.slots & self.sum_mask
+        self.x_groups = 1

@@ -192,6 +192,6 @@ class Tile:
 
 
 def _integrate(config: FabricConfig) -> Integrate:
-    if config.sparse_words:
+    if config.sparse_words or config.one_to_one:
         return SparseIntegrate(config)
     return ImageIntegrate(config) if config.images else Integrate(config)

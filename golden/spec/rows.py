@@ -142,6 +142,10 @@ class Rows(Sizes):
 
         `high`: weights are scaled by 2**`weight_bits`.
 
+        `one_to_one`: source `index`, if it is in `first`..`last`, has the weight in lane `index mod
+        lanes` of word `weight_base + index div lanes`, to the same lane of accumulator row
+        `sum_base + slot + (index div lanes) * slots`; both wrap, and `groups` must not be 0.
+
         `sparse` marks a sparse matrix: row `channel_coordinates + index` of the coordinate table
         has the first weight word of the source and their `count`; `groups` must not be 0. The
         hardware does not use `weight_base`, the first word of all, `sum_base` and `synapses`.
@@ -150,6 +154,8 @@ class Rows(Sizes):
         sums = ("sum_base", index_bits(self.sum_words))
         coordinate = index_bits(self.coordinates)
         sparse_alone = self.sparse_words and not self.images
+        axon = index_bits(self.axons)
+        one_to_one = [("one_to_one", 1), ("first", axon), ("last", axon)]
         images = [
             ("image", 1),
             ("grouped", 1),
@@ -167,6 +173,7 @@ class Rows(Sizes):
         ]
         return layout(
             *(images if self.images else []),
+            *(one_to_one if self.one_to_one else []),
             *([("sparse", 1)] if self.sparse_words else []),
             *([("channel_coordinates", coordinate)] if sparse_alone else []),
             *([("high", 1)] if self.weight_pairs else []),

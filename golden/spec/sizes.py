@@ -102,6 +102,9 @@ class Sizes(PlainIntegers):
     sparse_words
         Words of the weight memory that can be sparse, the first ones, 0..2**24; more than
         `weight_words` have no use. With 0 there are no sparse matrices.
+    one_to_one
+        A connection can have one weight for each source, to the neuron with the same number. Needs
+        `lanes` to be a power of two.
     doubling
         A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
     constant_leak
@@ -156,6 +159,7 @@ class Sizes(PlainIntegers):
     neuron_parameters: bool = False
     traces: bool = False
     sparse_words: int = 0
+    one_to_one: bool = False
     doubling: bool = False
     constant_leak: bool = False
     refractory: bool = False
@@ -194,6 +198,10 @@ class Sizes(PlainIntegers):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")
+        if self.one_to_one and self.lanes & self.lanes - 1:
+            raise SpikeloomError(
+                f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not {self.lanes}"
+            )
         if self.queue < self.lanes:
             raise SpikeloomError(
                 f"FabricConfig.queue must be at least lanes ({self.lanes}), not {self.queue}"

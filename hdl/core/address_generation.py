@@ -19,7 +19,8 @@ def segments(config: FabricConfig) -> data.StructLayout:
     `stride`, with images also `sum_stride`: from group to group of a segment, which has `groups`
     groups and `synapses` real synapses. With images there are `rows` rows of `columns` segments;
     the steps from segment to segment are those of `FabricConfig.connection_row`, as is `high`.
-    `sparse`: the words have the groups of their targets, and `sum` is not used.
+    `sparse`: the words have the groups of their targets, and `sum` is not used. `single`: only the
+    weight of `lane` counts.
     """
     row = struct(config.connection_row).members
     fields = {
@@ -40,6 +41,8 @@ def segments(config: FabricConfig) -> data.StructLayout:
         fields["high"] = 1
     if config.sparse_words:
         fields["sparse"] = 1
+    if config.one_to_one:
+        fields |= {"single": 1, "lane": index_bits(config.lanes)}
     return data.StructLayout(fields)
 
 
@@ -165,6 +168,8 @@ class AddressGeneration(wiring.Component):
                 segment.rows.eq(1),
                 segment.columns.eq(1),
             ]
+        if config.one_to_one:
+            self._select_lane(m, d_event, row, exists)
         if config.images or config.sparse_words:
             m.submodules.coordinates = coordinates = memory(
                 struct(config.coordinate_row),
@@ -281,4 +286,20 @@ class AddressGeneration(wiring.Component):
                 segment.stride.eq(1),
                 segment.groups.eq(source.count),
                 segment.synapses.eq(source.synapses),
+            ]
+
+    def _select_lane(self, m: Module, event: data.View, row: data.View, exists: Signal) -> None:
+        """For an event of a row with `one_to_one`, finds its word and its lane in that."""
+        segment = self.segments.p
+        lane_bits = index_bits(self.config.lanes) if self.config.lanes > 1 else 0
+        word = event.index[lane_bits:]
+        here = (event.index >= row.first) & (event.index <= row.last)
+        with m.If(row.one_to_one):
+            m.d.comb += [
+                segment.single.eq(1),
+                segment.lane.eq(event.index[:lane_bits]),
+                segment.has_targets.eq(exists & here),
+                segment.weight.eq(row.weight_base + word),
+                segment.sum.eq(row.sum_base + event.slot + word * self.config.slots),
+                segment.groups.eq(1),
             ]

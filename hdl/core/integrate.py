@@ -57,7 +57,8 @@ class Integrate(wiring.Component):
         sum[target] += weight[source, target]        for every target of the event's connection
 
     With images there is a segment of groups for each overlap of the kernel with the event's
-    position. In a sparse matrix the lanes of a word lead to different groups.
+    position. In a sparse matrix the lanes of a word lead to different groups; one to one, only one
+    lane of a word counts.
 
     Timing: an event taken in clock n issues its first group in clock n + `latency` - 2 if none is
     before it, and its sums are written two clocks after each issue. Groups, segments, events and
@@ -363,6 +364,13 @@ class Integrate(wiring.Component):
             with m.If(r_high):
                 for lane in range(config.lanes):
                     m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
+        if config.one_to_one:
+            r_single = Signal()
+            r_lane = Signal.like(x.event.lane)
+            m.d.sync += [r_single.eq(x.event.single), r_lane.eq(x.event.lane)]
+            for lane in range(config.lanes):
+                with m.If(r_single & (r_lane != lane)):
+                    m.d.sync += weight[lane].eq(0)
         with m.If(r_clears):
             m.d.sync += weight.as_value().eq(0)
 

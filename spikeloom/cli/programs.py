@@ -34,7 +34,7 @@ from spikeloom.importer.graph import brief
 from spikeloom.importer.lava_net import load_lava_net
 from spikeloom.importer.load import load_nir
 from spikeloom.mapping.storage import storage
-from spikeloom.program import Program
+from spikeloom.program import Program, kind_of
 
 
 @click.command("compile")
@@ -228,7 +228,13 @@ def _info(program: Program) -> dict[str, Any]:
         ],
         "synapses": network.synapses,
         "sparse": [
-            {"source": c.source, "target": c.target, "words": words, "dense_words": as_dense}
+            {
+                "source": c.source,
+                "target": c.target,
+                "kind": kind_of(c),
+                "words": words,
+                "dense_words": as_dense,
+            }
             for c, words, as_dense in storage(network, fabric)
         ],
         "fabric": dataclasses.asdict(fabric),
@@ -269,7 +275,7 @@ def _print_info(values: dict[str, Any]) -> None:
             "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
             "synapses": values["synapses"],
             **{
-                f"{c['source']} -> {c['target']}": f"sparse, {c['words']:,} weight words; "
+                f"{c['source']} -> {c['target']}": f"{c['kind']}, {c['words']:,} weight words; "
                 f"{c['dense_words']:,} as a matrix"
                 for c in values["sparse"]
             },

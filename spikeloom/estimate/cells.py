@@ -63,6 +63,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         "readable rows": sum(m.row.width for m in config.readable_memories.values())
         * config.readable,
         "sparse": config.lanes * index_bits(config.sum_words) * (config.sparse_words > 0),
+        "one_to_one": config.lanes * config.weight_bits * config.one_to_one,
         "images": 1 * config.images,
         "image row": image,
         "product in logic": (1 + synaptic) * state * DECAY_BITS * (not config.multipliers),

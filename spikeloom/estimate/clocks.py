@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.step.run import simulate
 from spikeloom.mapping.geometry import additions, geometry, positions, shapes
 from spikeloom.mapping.sparse import SparseSize
@@ -107,4 +107,6 @@ def _additions(connection: AnyConnection, nodes: dict[str, ImageShape], lanes: i
     if isinstance(connection, SparseConnection):
         target = nodes[connection.target]
         return SparseSize(connection, target[0], positions(target), lanes).clocks
+    if isinstance(connection, OneToOne):
+        return len(connection.weights)
     return additions(geometry(connection, nodes), lanes)

@@ -139,6 +139,12 @@ def _synapses(image: MemoryImage, tile: int, number: int, shape: ImageShape) -> 
         first = row["channel_coordinates"]
         sources = map(config.coordinate_row.unpack, memories.coordinates[first : first + channels])
         return np.array([s["synapses"] if s["count"] else 0 for s in sources]).reshape(shape)
+    if row.get("one_to_one", 0):
+        if (row["sources"], 1, 1) != shape or not row["groups"]:
+            return np.zeros(shape, np.int64)
+        numbers = np.arange(channels).reshape(shape)
+        reached = (numbers >= row["first"]) & (numbers <= row["last"])
+        return reached * row["synapses"]
     placed = row.get("image", 0)
     size = (row["height"], row["width"]) if placed else (1, 1)
     if (row["sources"], *size) != shape or not row["groups"]:

@@ -57,12 +57,15 @@ def feature_needs(network: Network) -> Iterator[Need]:
     for connection in network.connections:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         if isinstance(connection, OneToOne):
-            raise SpikeloomError(f"{where}: only compile maps one to one; use it, or Connection")
-        if isinstance(connection, SparseConnection):
-            if positions(nodes[connection.source]) > 1:
+            yield Need(f"{where}: one to one", "one_to_one", True)
+        if isinstance(connection, (SparseConnection, OneToOne)):
+            ends = [connection.source]
+            if isinstance(connection, OneToOne):
+                ends.append(connection.target)
+            if joined := [name for name in ends if positions(nodes[name]) > 1]:
                 raise SpikeloomError(
-                    f"{where}: a sparse matrix cannot start from an image that a convolution "
-                    "joins; use Connection, or compile, which does"
+                    f"{where}: {joined[0]!r} is an image that a convolution joins, to which only a "
+                    "matrix can lead; use Connection, or compile, which does"
                 )
         elif geometry(connection, nodes).placed:
             yield Need(f"{where}: a convolution", "extent", 2)

@@ -7,7 +7,7 @@ import numpy as np
 from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
 from spikeloom.mapping.geometry import Geometry, geometry, positions, spans
@@ -42,6 +42,13 @@ def incoming_rows(
     for number, connection in enumerate(network.connections):
         target = by_population.get(connection.target)
         if target is None or isinstance(connection, SparseConnection):
+            continue
+        if isinstance(connection, OneToOne):
+            row = _one_to_one_row(connection, config, target, len(weights))
+            rows[number] = config.connection_row.pack(row)
+            weights += packed_words(
+                lane_words(connection.weights, target.part, config.lanes), config
+            )
             continue
         joined, part = geometry(connection, nodes), target.part
         row = {
@@ -92,6 +99,33 @@ def _sparse_row(
         word | group << shift
         for word, group in zip(_packed(packed.weights, config.weight_bits), groups, strict=True)
     ]
+    return row
+
+
+def lane_words(weights: Integers, part: Part, lanes: int) -> Integers:
+    """The weights of a connection one to one into a part, a lane a neuron: (words, lanes)."""
+    words = np.zeros((part.groups(lanes), lanes), np.int64)
+    words.reshape(-1)[: part.size] = weights[part.start : part.start + part.size]
+    return words
+
+
+def _one_to_one_row(connection: OneToOne, config: FabricConfig, target: TilePart, base: int) -> Row:
+    """The fields of the connection row; both bases are those of source 0, in the part or not."""
+    part = target.part
+    before = part.start // config.lanes
+    row = {
+        "one_to_one": 1,
+        "sources": len(connection.weights),
+        "first": part.start,
+        "last": part.start + part.size - 1,
+        "weight_base": (base - before) % (1 << index_bits(config.weight_words)),
+        "sum_base": (sum_base(target, config) - before * config.slots)
+        % (1 << index_bits(config.sum_words)),
+        "groups": 1,
+        "synapses": 1,
+    }
+    if config.weight_pairs:
+        row["high"] = connection.high
     return row
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network, Population
-from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.geometry import (
     Geometry,
@@ -54,6 +54,8 @@ class _Demand:
         Geometries of the connections into it, other than sparse matrices.
     sparse
         The sparse matrices into it.
+    one_to_one
+        The number of connections one to one into it.
     words
         Minimum number of weight words in all, however it is cut into parts.
     targets, coordinates
@@ -71,6 +73,7 @@ class _Demand:
     positions: int
     geometries: tuple[Geometry, ...]
     sparse: tuple[SparseSize, ...]
+    one_to_one: int
     words: int
     targets: int
     coordinates: int
@@ -82,7 +85,9 @@ class _Demand:
     def part_words(self) -> list[int]:
         """Maximum weight words of a part with 0, 1, 2, ... channel groups."""
         return [
-            sum(weight_words(joined, groups, self.lanes) for joined in self.geometries) + sparse
+            sum(weight_words(joined, groups, self.lanes) for joined in self.geometries)
+            + self.one_to_one * groups
+            + sparse
             for groups, sparse in enumerate(self.sparse_words)
         ]
 
@@ -218,19 +223,23 @@ def _demands(
         incoming = [
             (c.source, geometry(c, nodes))
             for c in network.into(population.name)
-            if not isinstance(c, SparseConnection)
+            if not isinstance(c, (SparseConnection, OneToOne))
         ]
+        single = [c.source for c in network.into(population.name) if isinstance(c, OneToOne)]
         words = sum(min_words(joined, lanes) for _, joined in incoming)
         words += sum(size.all_words for _, size in sparse)
         groups = groups_of(image[0], lanes)
+        words += len(single) * groups
         added = sum(additions(joined, lanes) * activity[source] for source, joined in incoming)
         added += sum(size.clocks * activity[source] for source, size in sparse)
+        added += sum(population.size * activity[source] for source in single)
         yield _Demand(
             population,
             image[0],
             positions(image),
             tuple(joined for _, joined in incoming),
             tuple(size for _, size in sparse),
+            len(single),
             words,
             len(outgoing(network, population)) + recorded(population, record),
             # Connections of the same geometry share their coordinate tables.

@@ -6,7 +6,7 @@ from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
-from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
 from spikeloom.mapping.features import Need, feature_needs
 from spikeloom.mapping.geometry import (
@@ -85,7 +85,10 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         if isinstance(c, SparseConnection)
     ]
     sparse_words = sum(size.all_words for size in sparse)
-    others = [c for c in network.connections if not isinstance(c, SparseConnection)]
+    single = sum(
+        groups_of(len(c.weights), lanes) for c in network.connections if isinstance(c, OneToOne)
+    )
+    others = [c for c in network.connections if not isinstance(c, (SparseConnection, OneToOne))]
     joined = [geometry(connection, nodes) for connection in others]
     if config.tiles == 1:
         words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
@@ -100,7 +103,7 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     rows_sent = sum(len(outgoing(network, p)) + recorded(p, record) for p in order)
     needs = {
         "neurons": sum(rows) - padding,
-        "weight_words": words + sparse_words,
+        "weight_words": words + sparse_words + single,
         "axons": axons,
         "slots": network.max_delay + 1,
         "populations": len(order),

@@ -1,11 +1,12 @@
 """How the weights of each connection are stored: dense or sparse, whichever takes fewer bits.
 
 A dense matrix stores a word for each source and group of targets. A sparse one stores the words of
-`spikeloom.mapping.sparse`, which are wider, and a row of the coordinate table for each source.
+`spikeloom.mapping.sparse`, which are wider, and a row of the coordinate table for each source. One
+to one takes a word for each group of neurons.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.geometry import geometry, min_words, positions, shapes
 from spikeloom.mapping.parts import groups_of
 from spikeloom.mapping.sparse import SparseSize
+
+WORTH = 1 << 12
+"""Bits that a matrix must take less for a fabric to be chosen that has the option: a block RAM."""
 
 
 class _Choice(NamedTuple):
@@ -55,31 +59,63 @@ def stored(network: Network, pinned: Mapping[str, Any]) -> Network:
     nodes = shapes(network)
     widths = {name: getattr(network, name) for name in ("weight_bits", "state_bits", "sum_bits")}
     config = FabricConfig(**widths | dict(pinned))
+    chosen: dict[int, AnyConnection] = {}
+    if pinned.get("one_to_one", config.lanes & config.lanes - 1 == 0):
+        least = 0 if "one_to_one" in pinned else WORTH
+        for number, connection in enumerate(network.connections):
+            flat = positions(nodes[connection.source]) == positions(nodes[connection.target]) == 1
+            if flat and (single := _one_to_one(network, connection, config, least)):
+                chosen[number] = single
     room = config.tiles * config.sparse_words if "sparse_words" in pinned else None
-    choices = _choices(network, config, nodes) if room != 0 else ()
-    sparse: dict[int, SparseConnection] = {}
+    least = 0 if "sparse_words" in pinned else WORTH
+    choices = _choices(network, config, nodes, chosen) if room != 0 else ()
     for choice in sorted(choices, key=lambda choice: -choice.saved):
-        if choice.saved > 0 and (room is None or choice.words <= room):
-            sparse[choice.number] = choice.sparse
+        if choice.saved > least and (room is None or choice.words <= room):
+            chosen[choice.number] = choice.sparse
             room = None if room is None else room - choice.words
     connections = tuple(
-        sparse.get(number) or dense(network, connection)
+        chosen.get(number) or dense(network, connection)
         for number, connection in enumerate(network.connections)
     )
     return dataclasses.replace(network, connections=connections)
 
 
+def _one_to_one(
+    network: Network, connection: AnyConnection, config: FabricConfig, least: int
+) -> OneToOne | None:
+    """The connection as one to one, if it is or if that takes over `least` bits less."""
+    if isinstance(connection, OneToOne):
+        return connection
+    size = network.size(connection.target)
+    if isinstance(connection, Convolution) or network.size(connection.source) != size:
+        return None
+    sparse = _sparse(connection)
+    sources = sparse.sources()
+    words = (size - 1) * groups_of(size, config.lanes)
+    saved = words * config.lanes * config.weight_bits
+    if saved <= least or (sources != sparse.targets).any():
+        return None
+    weights = np.zeros(size, np.int64)
+    weights[sources] = sparse.weights
+    return OneToOne(
+        connection.source, connection.target, weights, connection.delay, connection.high
+    )
+
+
 def _choices(
-    network: Network, config: FabricConfig, nodes: Mapping[str, ImageShape]
+    network: Network,
+    config: FabricConfig,
+    nodes: Mapping[str, ImageShape],
+    chosen: Collection[int],
 ) -> Iterator[_Choice]:
-    """The connections that could be sparse: all matrices from what has no positions."""
+    """The other connections that could be sparse: all matrices from what has no positions."""
     images = [nodes[population.name] for population in network.populations]
     groups = sum(groups_of(image[0], config.lanes) * positions(image) for image in images)
     groups = -(-groups // config.tiles)
     entry = dataclasses.replace(config, sparse_words=1).coordinate_row.width
     for number, connection in enumerate(network.connections):
         source, target = nodes[connection.source], nodes[connection.target]
-        if isinstance(connection, Convolution) or positions(source) > 1:
+        if isinstance(connection, Convolution) or positions(source) > 1 or number in chosen:
             continue
         sparse = _sparse(connection)
         words = SparseSize(sparse, target[0], positions(target), config.lanes).all_words
@@ -119,12 +155,15 @@ def dense(network: Network, connection: AnyConnection) -> AnyConnection:
     )
 
 
-def storage(network: Network, config: FabricConfig) -> Iterator[tuple[SparseConnection, int, int]]:
-    """Each connection that is stored sparse, its words, and those that it would take dense."""
-    nodes = shapes(network)
+def storage(
+    network: Network, config: FabricConfig
+) -> Iterator[tuple[SparseConnection | OneToOne, int, int]]:
+    """Each connection that is stored sparse or one to one, its words, and those as a matrix."""
+    nodes, lanes = shapes(network), config.lanes
     for connection in network.connections:
-        if isinstance(connection, SparseConnection):
+        if isinstance(connection, (SparseConnection, OneToOne)):
             target = nodes[connection.target]
-            size = SparseSize(connection, target[0], positions(target), config.lanes)
-            joined = geometry(connection, nodes)
-            yield connection, size.all_words, min_words(joined, config.lanes)
+            words = groups_of(target[0], lanes)
+            if isinstance(connection, SparseConnection):
+                words = SparseSize(connection, target[0], positions(target), lanes).all_words
+            yield connection, words, min_words(geometry(connection, nodes), lanes)

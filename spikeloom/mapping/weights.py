@@ -9,10 +9,10 @@ import numpy as np
 
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import AnyConnection, Network
-from spikeloom.golden.sparse import SparseConnection
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.sparse import OneToOne, SparseConnection
+from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.geometry import geometry, positions, shapes
-from spikeloom.mapping.incoming import packed_words, stored_weights
+from spikeloom.mapping.incoming import lane_words, packed_words, stored_weights
 from spikeloom.mapping.plan import Plan
 from spikeloom.mapping.sparse import pack_words
 
@@ -49,6 +49,10 @@ def places(network: Network, plan: Plan, number: int) -> Iterator[Place]:
                 joint = positions(nodes[connection.target])
                 packed = pack_words(counted, joint, part.start, part.size, config.lanes)
                 yield Place(part.tile, address, packed.weights)
+            elif isinstance(counted, OneToOne):
+                words = 1 << index_bits(config.weight_words)
+                first = (address + part.start // config.lanes) % words
+                yield Place(part.tile, first, lane_words(count, part, config.lanes))
             else:
                 joined = geometry(counted, nodes)
                 synapses = stored_weights(counted, joined, part, config.lanes)

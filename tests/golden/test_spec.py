@@ -78,6 +78,7 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     values["state_bits"] = min(values["state_bits"], rest)
     weight_bits = draw(st.sampled_from([2, 4, 8]))
     switches = {name: draw(st.booleans()) for name in BOOLS}
+    switches["one_to_one"] &= values["lanes"] in (1, 2, 4, 8, 16)
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
     max_spikes = draw(st.sampled_from([1, 3, 7, 15, 31]))
@@ -222,6 +223,14 @@ def test_a_packet_to_the_host_has_at_most_64_bits() -> None:
         )
 
 
+def test_one_to_one_needs_lanes_that_are_a_power_of_two() -> None:
+    FabricConfig(lanes=1, one_to_one=True)
+    with pytest.raises(SpikeloomError) as error:
+        FabricConfig(lanes=6, one_to_one=True)
+    said = "FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not 6"
+    assert str(error.value) == said
+
+
 def test_weight_pairs_need_room_in_a_sum() -> None:
     FabricConfig(weight_pairs=True, weight_bits=8, sum_bits=16)
     FabricConfig(weight_pairs=True, weight_bits=4, sum_bits=8)
@@ -352,6 +361,8 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         "currents": config.traces and config.synaptic_current,
         "sparse": config.sparse_words > 0,
         "group0": config.sparse_words > 0,
+        "one_to_one": config.one_to_one,
+        "first": config.one_to_one,
         "channel_coordinates": config.sparse_words > 0 or config.extent > 1,
     }
     assert {name: name in names for name in built} == built

@@ -23,7 +23,7 @@ from spikeloom.golden.network import (
     Network,
     Population,
 )
-from spikeloom.golden.sparse import SparseConnection
+from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
 from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
@@ -338,6 +338,10 @@ def _connections(
             if size <= min(sparse_words, words) and size_of[source] <= sparse_sources:
                 sparse_words, sparse_sources = sparse_words - size, sparse_sources - len(kept)
                 made, needed = sparse, size
+        same = size_of[source] == size_of[target]
+        if config.one_to_one and same and draw(st.booleans()):
+            made = OneToOne(source, target, weights[0], delay, high)
+            needed = -(-size_of[target] // config.lanes)
         words -= needed
         result.append(made)
     return result
@@ -354,7 +358,7 @@ def _without_overflow(
 
     def total(n: int) -> Integers:
         connection, absolute = connections[n], np.abs(weights[n])
-        if isinstance(connection, SparseConnection):
+        if isinstance(connection, (SparseConnection, OneToOne)):
             return connection.totals(absolute, size_of[connection.target])
         return absolute.sum(axis=0)
 

@@ -1,4 +1,4 @@
-"""Sparse matrices in the cycle-level model: clocks derived by hand from docs/hardware.md."""
+"""Sparse matrices and one to one in the cycle-level model: clocks by hand, from hardware.md."""
 
 from typing import Any
 
@@ -13,10 +13,11 @@ CONFIG = FabricConfig(
     weight_words=16,
     sparse_words=6,
     slots=2,
-    axons=4,
+    axons=8,
     connections=4,
     coordinates=8,
     queue=16,
+    one_to_one=True,
 )
 # Four groups of two neurons. Source 0 has three words, source 1 none, source 2 one.
 WORDS = [
@@ -122,3 +123,33 @@ def test_groups_hold_while_a_fetch_has_priority() -> None:
     # The rows of slot 1, in the order of the words, four times.
     assert [rows for *rows, _ in added[:12]] == [[7, 1], [1, 5], [3, 1]] * 4
     assert [lanes for *_, lanes in added[9:12]] == [[4, 40], [8, 80], [12, 40]]
+
+
+# Sources 2 to 5 of seven, to groups 0 and 1; the bases are those of source 0, a group before.
+SINGLE = {
+    "one_to_one": 1,
+    "sources": 7,
+    "first": 2,
+    "last": 5,
+    "weight_base": 7,
+    "sum_base": 6,
+    "groups": 1,
+    "synapses": 1,
+}
+
+
+def test_one_to_one_adds_one_lane_in_one_clock() -> None:
+    rows = [SPARSE, SINGLE]
+    indices = (2, 5, 3, 1, 6, 7, 4)
+    words = [event(CONFIG, 1, index, ahead=1) for index in indices]
+    probes = play(loaded(connections=rows), words, 20)
+    # In X in clocks 2, 3, 4; those of 1 and 6 have no targets, that of 7 is dropped; 8.
+    # Word 8 is [7, 70], word 9 [8, 80]. Rows 6 + 1 + 2 * (index div 2), mod 8.
+    assert writes(probes) == [
+        (4, 1, 1, [7, 0]),
+        (5, 3, 3, [0, 80]),
+        (6, 1, 1, [7, 70]),
+        (10, 3, 3, [8, 80]),
+    ]
+    assert probes[19]["counters.synops.0"] == 4
+    assert [probes[n]["counters.errors.0"] for n in (7, 8)] == [0, 1]

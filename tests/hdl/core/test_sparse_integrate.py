@@ -1,8 +1,8 @@
-"""Integrate with sparse matrices: every write in its clock, against a reading of hardware.md.
+"""Integrate with sparse matrices and one to one: every write in its clock, against hardware.md.
 
 Words of several connections with random groups, events and fetches at random, and events of dense
-rows between those of sparse ones. Each operation is worked out here from the page: issued in order,
-one a clock, written two clocks later.
+rows and of rows one to one between those of sparse ones. Each operation is worked out here from the
+page: issued in order, one a clock, written two clocks later.
 """
 
 from typing import Any
@@ -15,8 +15,15 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget, index_bits
 from spikeloom.hdl.core.integrate import Integrate
 
 FABRICS = {
-    "two lanes": FabricConfig(
-        lanes=2, neurons=12, weight_words=24, sparse_words=20, slots=4, coordinates=8, connections=4
+    "two lanes, one to one": FabricConfig(
+        lanes=2,
+        neurons=12,
+        weight_words=24,
+        sparse_words=20,
+        slots=4,
+        coordinates=8,
+        connections=4,
+        one_to_one=True,
     ),
     "three lanes and slots, pairs, positions": FabricConfig(
         lanes=3,
@@ -56,6 +63,12 @@ def test_every_clock(name: str) -> None:
         (LoadTarget.CONNECTION, 1): config.connection_row.pack(dense_row),
         (LoadTarget.CONNECTION, 2): config.connection_row.pack(sparse | {"groups": 0}),
     }
+    kinds = [0, 0, 0, 1, 2]
+    if config.one_to_one:
+        kinds += [3, 3]
+        single = {"one_to_one": 1, "sources": 5, "first": 1, "last": 3, "weight_base": 10}
+        single |= {"sum_base": slots, "groups": 1, "synapses": 1}
+        rows[LoadTarget.CONNECTION, 3] = config.connection_row.pack(single)
     for n in range(SOURCES):
         fields = {"weight": int(firsts[n]), "count": counts[n], "synapses": int(synapses[n])}
         rows[LoadTarget.COORDINATE, 2 + n] = config.coordinate_row.pack(fields)
@@ -65,7 +78,7 @@ def test_every_clock(name: str) -> None:
         rows[LoadTarget.WEIGHT, n] = config.weight_row.pack(fields)
 
     events = [
-        (int(rng.choice([0, 0, 0, 1, 2])), int(rng.integers(SOURCES + 1)), int(rng.integers(slots)))
+        (int(rng.choice(kinds)), int(rng.integers(SOURCES + 1)), int(rng.integers(slots)))
         for _ in range(150)
     ]
     fetches = {int(n): int(rng.integers(config.sum_words)) for n in rng.integers(0, CLOCKS, 150)}
@@ -79,10 +92,13 @@ def test_every_clock(name: str) -> None:
     errors: set[int] = set()
     enters, free = 1, 0
     for connection, index, slot in events:
-        taken = max(enters + (connection != 1), free)
+        taken = max(enters + (connection in (0, 2)), free)
         words: list[tuple[int, list[int]]] = []
-        if connection == 2 or index >= (2 if connection else SOURCES):
+        if connection == 2 or index >= (2 if connection == 1 else SOURCES):
             errors.add(taken + 1)
+        elif connection == 3:
+            row = slots + slot + index // lanes * slots
+            words = [(10 + index // lanes, [row] * lanes)] if 1 <= index <= 3 else []
         elif connection:
             words = [(3 + index + 2 * k, [slots + slot + k * slots] * lanes) for k in range(3)]
         else:
@@ -97,9 +113,10 @@ def test_every_clock(name: str) -> None:
             while clock in fetches:
                 clock += 1
             if number == 0:
-                begun[clock] = 4 if connection else int(synapses[index])
+                begun[clock] = (int(synapses[index % SOURCES]), 4, 0, 1)[connection]
             scale = 1 << config.weight_bits * (config.weight_pairs and not connection)
-            operations[clock] = addresses, weights[word] * scale
+            counts_here = np.arange(lanes) == index % lanes if connection == 3 else 1
+            operations[clock] = addresses, weights[word] * scale * counts_here
         enters, free = taken + 1, clock
     sums = np.zeros((config.sum_words, lanes), np.int64)
     writes = {}

@@ -80,7 +80,8 @@ def check(program: Program, net: Network, rate: float = 0.1) -> int:
 @pytest.mark.parametrize("sparse_words", [0, 63, 128, 512])
 def test_a_fabric_stores_sparse_what_it_has_room_for(weight_bits: int, sparse_words: int) -> None:
     net = pruned(weight_bits)
-    program = compile(net, {"lanes": 8, "sparse_words": sparse_words})
+    fields = {"lanes": 8, "sparse_words": sparse_words, "one_to_one": False}
+    program = compile(net, fields)
     kinds = [type(connection) for connection in program.network.connections]
     assert (SparseConnection in kinds) == (sparse_words > 64)
     assert (Connection in kinds) == (sparse_words < 512)
@@ -113,6 +114,35 @@ def test_a_tenth_of_the_weights_takes_a_fifth_of_the_words_and_clocks(
     else:
         assert words[0] <= 0.4 * words[1]
         check(sparse, net)
+
+
+@pytest.mark.parametrize("tiles", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("weight_bits", [4, 12])
+def test_one_to_one_takes_a_word_for_each_group(tiles: tuple[int, int], weight_bits: int) -> None:
+    net = pruned(weight_bits)
+    mesh = {"lanes": 4, "columns": tiles[0], "rows": tiles[1], "sparse_words": 0}
+    program = compile(net, mesh)
+    assert program.fabric.one_to_one
+    halves = 2 if weight_bits == 12 else 1
+    assert [type(c) for c in program.network.connections[halves:]] == [OneToOne] * halves
+    words = sum(len(tile.weights) for tile in program.image.tiles)
+    assert words == halves * (40 * 16 + 16)
+    check(program, net, 0.4)
+
+
+def test_a_diagonal_matrix_is_one_to_one_where_that_saves_a_block_ram() -> None:
+    diagonal = layer(np.diag(np.arange(-32, 32)))
+    assert compile(diagonal, {"lanes": 8}).fabric.one_to_one
+    check(compile(diagonal, {"lanes": 8}), diagonal, 0.5)
+    small = layer(np.diag(np.arange(-9, 10)))
+    assert not compile(small, {"lanes": 8}).fabric.one_to_one
+    # Three lanes cannot: it is sparse, or a matrix.
+    for net in (diagonal, pruned()):
+        three = compile(net, {"lanes": 3})
+        assert (three.fabric.one_to_one, three.fabric.sparse_words > 0) == (False, True)
+        check(three, net, 0.5)
+    with pytest.raises(SpikeloomError, match="one to one needs one_to_one=1; use"):
+        Program(pruned(), FabricConfig(sum_bits=24, sparse_words=99), frozenset(), frozenset("a"))
 
 
 def test_dense_is_dense_and_the_fabric_has_no_option() -> None:

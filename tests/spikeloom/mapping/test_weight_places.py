@@ -20,7 +20,9 @@ FABRICS = (
     FabricConfig(lanes=3, weight_bits=4, sum_bits=24, neurons=40, weight_words=1400, slots=3),
     FabricConfig(lanes=16, weight_bits=2, sum_bits=12, neurons=64, weight_pairs=True),
     FabricConfig(columns=2, rows=2, lanes=2, sum_bits=24, neurons=12, weight_words=300, slots=3),
-    FabricConfig(lanes=4, sum_bits=24, neurons=60, weight_pairs=True, sparse_words=500),
+    FabricConfig(
+        lanes=4, sum_bits=24, neurons=60, weight_pairs=True, sparse_words=500, one_to_one=True
+    ),
 )
 KERNELS = (
     dataclasses.replace(IMAGES, weight_pairs=True),
