@@ -43,6 +43,8 @@ OPTIONS: tuple[Changes, ...] = (
     {"neuron_parameters": True},
     {"traces": True},
     {"extent": 32},
+    {"sparse_words": 256},
+    {"one_to_one": True},
 )
 SIZES: tuple[Changes, ...] = (
     {"lanes": 1},

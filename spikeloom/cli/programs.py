@@ -227,7 +227,7 @@ def _info(program: Program) -> dict[str, Any]:
             for p in network.populations
         ],
         "synapses": network.synapses,
-        "sparse": [
+        "stored": [
             {
                 "source": c.source,
                 "target": c.target,
@@ -277,7 +277,7 @@ def _print_info(values: dict[str, Any]) -> None:
             **{
                 f"{c['source']} -> {c['target']}": f"{c['kind']}, {c['words']:,} weight words; "
                 f"{c['dense_words']:,} as a matrix"
-                for c in values["sparse"]
+                for c in values["stored"]
             },
             "lanes": fabric["lanes"],
             **mesh,

@@ -9,7 +9,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Network
 from spikeloom.golden.progress import task
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.mapping.delivery import check_delivery
 from spikeloom.mapping.memories import build_image
 from spikeloom.mapping.partition import partition
@@ -149,6 +149,7 @@ def _report(
     on_tile: list[list[Part]] = [[] for _ in image.tiles]
     for part in parts:
         on_tile[part.tile].append(part)
+    built = config.built_memories
     used = tuple(
         {
             "neurons": neuron_rows(
@@ -162,7 +163,8 @@ def _report(
             "targets": len(tile.targets),
             "routes": len(tile.routes),
         }
-        | ({"coordinates": len(tile.coordinates)} if config.images else {})
+        | ({"sparse_words": _sparse_words(image, number)} if config.sparse_words else {})
+        | ({"coordinates": len(tile.coordinates)} if LoadTarget.COORDINATE in built else {})
         for number, tile in enumerate(image.tiles)
     )
     packets = traffic(config, flows, tiles)
@@ -178,6 +180,18 @@ def _report(
         cost(packets),
         cost(reading_order),
     )
+
+
+def _sparse_words(image: MemoryImage, tile: int) -> int:
+    """Sparse words that a tile uses."""
+    config, contents = image.config, image.tiles[tile]
+    words = 0
+    for row in map(config.connection_row.unpack, contents.connections):
+        if row["sparse"]:
+            first = row["channel_coordinates"]
+            sources = contents.coordinates[first : first + row["sources"]]
+            words += sum(config.coordinate_row.unpack(source)["count"] for source in sources)
+    return words
 
 
 def _check_widths(network: Network, config: FabricConfig) -> None:

@@ -58,6 +58,7 @@ CONFIG = FabricConfig(
     counter_bits=16,
     sparse_words=4,
     coordinates=4,
+    one_to_one=True,
 )
 
 # Who chooses the fault: the load port, with a target that no memory has.
@@ -182,7 +183,12 @@ SPARSE = MemoryImage(
             (0, CONFIG.weight_row.pack({"lane0": 5, "lane1": -7, "group0": 1})),
             (),
             (CONFIG.population_row.pack({"neurons": 4, "retain": DECAY_ONE, "threshold": 127}),),
-            (CONFIG.connection_row.pack({"sparse": 1, "sources": 2, "groups": 1}),),
+            (
+                CONFIG.connection_row.pack({"sparse": 1, "sources": 2, "groups": 1}),
+                CONFIG.connection_row.pack(
+                    {"one_to_one": 1, "sources": 2, "last": 1, "weight_base": 1, "groups": 1}
+                ),
+            ),
             (),
             (),
             (0, CONFIG.coordinate_row.pack({"weight": 1, "count": 1, "synapses": 2})),
@@ -244,6 +250,20 @@ FAULTS = {
         clock=11,
         signal="0.sum.data",
         right=0,
+        wrong=sums(5, -7),
+    ),
+    "one to one is all to one": Fault(
+        rtl=(
+            "core/integrate",
+            "with m.If(r_single & (r_lane != lane)):",
+            "with m.If(r_single & (r_lane != lane) & ~BAD):",
+        ),
+        golden=("cycle/sparse_integrate", "lane = self.x_lane if issues else None", "lane = None"),
+        image=SPARSE,
+        words=[CONFIG.host_in.pack({"connection": 1, "index": 1}), mark()],
+        clock=4,
+        signal="0.sum.data",
+        right=sums(0, -7),
         wrong=sums(5, -7),
     ),
     "a sparse word is added to another slot": Fault(

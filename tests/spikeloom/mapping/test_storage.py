@@ -1,10 +1,13 @@
 """Sparse and one-to-one connections on fabrics: how they are stored, and that results are equal."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Commands
 from numpy.typing import NDArray
 
 from spikeloom.compiler import compile
@@ -104,6 +107,9 @@ def test_a_tenth_of_the_weights_takes_a_fifth_of_the_words_and_clocks(
     mesh = {"lanes": 8, "columns": tiles[0], "rows": tiles[1]}
     sparse, dense = compile(net, mesh), compile(net, mesh | {"sparse_words": 0})
     (stored,) = storage(sparse.network, sparse.fabric)
+    for tile, used in zip(sparse.image.tiles, sparse.plan.report.used, strict=True):
+        assert used["sparse_words"] == used["weight_words"] == len(tile.weights)
+        assert used["coordinates"] == 784
     words = [sum(len(tile.weights) for tile in p.image.tiles) for p in (sparse, dense)]
     assert words[1] == 784 * 32 == stored[2]
     if tiles == (1, 1):
@@ -141,7 +147,7 @@ def test_a_diagonal_matrix_is_one_to_one_where_that_saves_a_block_ram() -> None:
         three = compile(net, {"lanes": 3})
         assert (three.fabric.one_to_one, three.fabric.sparse_words > 0) == (False, True)
         check(three, net, 0.5)
-    with pytest.raises(SpikeloomError, match="one to one needs one_to_one=1; use"):
+    with pytest.raises(SpikeloomError, match="one to one needs one_to_one=True; use"):
         Program(pruned(), FabricConfig(sum_bits=24, sparse_words=99), frozenset(), frozenset("a"))
 
 
@@ -204,3 +210,24 @@ def test_a_program_with_sparse_matrices_is_saved(tmp_path: Any) -> None:
     loaded = Program.load(tmp_path / "pruned")
     assert loaded.digest == program.digest
     assert loaded.image == program.image
+
+
+def test_info_says_what_is_stored_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile(pruned(), {"lanes": 8}).save(tmp_path / "pruned.loom")
+    monkeypatch.chdir(tmp_path)
+    outcome = Commands(tmp_path, capsys, monkeypatch)("info", "pruned.loom", "--json", "info.json")
+    assert outcome.status == 0
+    lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
+    assert "in -> a sparse, 88 weight words; 320 as a matrix" in lines
+    assert "a -> a one to one, 8 weight words; 512 as a matrix" in lines
+    (first, second) = json.loads((tmp_path / "info.json").read_text())["stored"]
+    assert first == {
+        "source": "in",
+        "target": "a",
+        "kind": "sparse",
+        "words": 88,
+        "dense_words": 320,
+    }
+    assert (second["kind"], second["words"]) == ("one to one", 8)
