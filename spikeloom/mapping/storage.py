@@ -89,7 +89,7 @@ def _one_to_one(
     size = network.size(connection.target)
     if isinstance(connection, Convolution) or network.size(connection.source) != size:
         return None
-    sparse = _sparse(connection)
+    sparse = _sparse(network, connection)
     sources = sparse.sources()
     words = (size - 1) * groups_of(size, config.lanes)
     saved = words * config.lanes * config.weight_bits
@@ -117,7 +117,7 @@ def _choices(
         source, target = nodes[connection.source], nodes[connection.target]
         if isinstance(connection, Convolution) or positions(source) > 1 or number in chosen:
             continue
-        sparse = _sparse(connection)
+        sparse = _sparse(network, connection)
         words = SparseSize(sparse, target[0], positions(target), config.lanes).all_words
         sparse_lane = config.weight_bits + index_bits(groups)
         bits = words * config.lanes * sparse_lane + source[0] * entry
@@ -126,15 +126,26 @@ def _choices(
         yield _Choice(number, sparse, words, saved)
 
 
-def _sparse(connection: Connection | SparseConnection | OneToOne) -> SparseConnection:
+def _sparse(
+    network: Network, connection: Connection | SparseConnection | OneToOne
+) -> SparseConnection:
+    """The connection as a sparse matrix; the parts of wide weights keep their zeros together."""
     if isinstance(connection, SparseConnection):
         return connection
     source, target, delay, high = (
         getattr(connection, name) for name in ("source", "target", "delay", "high")
     )
     if isinstance(connection, Connection):
-        matrix = connection.weights
-        return SparseConnection.from_matrix(source, target, matrix, delay, high)
+        parts = [
+            c.weights != 0
+            for c in network.connections
+            if isinstance(c, Connection)
+            and (c.source, c.target, c.delay) == (source, target, delay)
+        ]
+        present = np.any(parts, axis=0).astype(np.int64)
+        sparse = SparseConnection.from_matrix(source, target, present, delay, high)
+        weights = connection.weights[sparse.sources(), sparse.targets]
+        return dataclasses.replace(sparse, weights=weights)
     size = len(connection.weights)
     numbers = np.arange(size + 1)
     return SparseConnection(

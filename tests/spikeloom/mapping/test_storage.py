@@ -41,14 +41,15 @@ def pruned(weight_bits: int = 8) -> Network:
     )
 
 
-def layer(matrix: NDArray[np.int64], **image: Any) -> Network:
+def layer(matrix: NDArray[np.int64], weight_bits: int = 8) -> Network:
     """One matrix from an input into a population."""
     sources, targets = matrix.shape
     return Network(
         (Input("in", sources),),
-        (Population("a", targets, np.zeros(targets, np.int64), threshold=60, **image),),
+        (Population("a", targets, np.zeros(targets, np.int64), threshold=60),),
         (Connection("in", "a", matrix),),
-        sum_bits=20,
+        weight_bits=weight_bits,
+        sum_bits=24,
     )
 
 
@@ -149,6 +150,22 @@ def test_a_diagonal_matrix_is_one_to_one_where_that_saves_a_block_ram() -> None:
         check(three, net, 0.5)
     with pytest.raises(SpikeloomError, match="one to one needs one_to_one=True; use"):
         Program(pruned(), FabricConfig(sum_bits=24, sparse_words=99), frozenset(), frozenset("a"))
+
+
+def test_the_parts_of_wide_weights_stay_together() -> None:
+    matrix = random_matrix(0.1, 60, 80) * 60 + random_matrix(0.1, 60, 80) % 60
+    net = layer(matrix, 13)
+    program = compile(net, {"lanes": 8})
+    low, high = program.network.connections
+    assert isinstance(low, SparseConnection)
+    assert isinstance(high, SparseConnection)
+    assert (low.high, high.high) == (False, True)
+    np.testing.assert_array_equal(low.targets, high.targets)
+    check(program, net, 0.4)
+    with open_device(program, backend="golden") as device:
+        assert list(device.weights) == ["in->a"]
+        weights = device.weights["in->a"]
+    np.testing.assert_array_equal(weights, matrix[low.sources(), low.targets])
 
 
 def test_dense_is_dense_and_the_fabric_has_no_option() -> None:
