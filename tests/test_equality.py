@@ -310,7 +310,7 @@ def test_random_networks(name: str) -> None:
     assert np.count_nonzero(compared) > len(compared) / 2, "hardly anything was compared"
 
 
-@pytest.mark.parametrize("name", [*FABRICS, "all options", "images, all options"])
+@pytest.mark.parametrize("name", [*FABRICS, "one to one", "all options", "images, all options"])
 def test_random_words(name: str) -> None:
     """RTL and cycle-level model agree even on words that no host sends.
 
