@@ -351,29 +351,12 @@ class Integrate(wiring.Component):
         r_clears = Signal()
         # Stage A: add and write. `written` is the write of the operation before.
         a_valid = Signal()
-        weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
         m.d.sync += [
             r_valid.eq(x.issue | self.fetch.valid),
             r_clears.eq(self.fetch.valid),
             a_valid.eq(r_valid),
         ]
-        m.d.sync += [weight[lane].eq(weight_read.data[lane]) for lane in range(config.lanes)]
-        if config.weight_pairs:
-            r_high = Signal()
-            m.d.sync += r_high.eq(x.event.high)
-            with m.If(r_high):
-                for lane in range(config.lanes):
-                    m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
-        if config.one_to_one:
-            r_single = Signal()
-            r_lane = Signal.like(x.event.lane)
-            m.d.sync += [r_single.eq(x.event.single), r_lane.eq(x.event.lane)]
-            for lane in range(config.lanes):
-                with m.If(r_single & (r_lane != lane)):
-                    m.d.sync += weight[lane].eq(0)
-        with m.If(r_clears):
-            m.d.sync += weight.as_value().eq(0)
-
+        weight = self._weights(m, x, weight_read, r_clears)
         writes = [bank.write_port() for bank in sums]
         for number, (issued, read, write) in enumerate(zip(rows, sum_reads, writes, strict=True)):
             address = Signal(index_bits(config.sum_words), name=f"address_{number}")
@@ -412,3 +395,27 @@ class Integrate(wiring.Component):
             self.sum_write.address.eq(Cat(write.addr for write in writes)),
             self.sum_write.data.eq(Cat(write.data for write in writes)),
         ]
+
+    def _weights(
+        self, m: Module, x: _Segment, weight_read: ReadPort, r_clears: Signal
+    ) -> data.View:
+        """Stage R: the weights that stage A adds; 0 for a fetch."""
+        config = self.config
+        weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
+        m.d.sync += [weight[lane].eq(weight_read.data[lane]) for lane in range(config.lanes)]
+        if config.weight_pairs:
+            r_high = Signal()
+            m.d.sync += r_high.eq(x.event.high)
+            with m.If(r_high):
+                for lane in range(config.lanes):
+                    m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
+        if config.one_to_one:
+            r_single = Signal()
+            r_lane = Signal.like(x.event.lane)
+            m.d.sync += [r_single.eq(x.event.single), r_lane.eq(x.event.lane)]
+            for lane in range(config.lanes):
+                with m.If(r_single & (r_lane != lane)):
+                    m.d.sync += weight[lane].eq(0)
+        with m.If(r_clears):
+            m.d.sync += weight.as_value().eq(0)
+        return weight
