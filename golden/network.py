@@ -434,8 +434,10 @@ class Network(PlainIntegers, Summarised):
         low, high = signed_range(self.sum_bits)
         if highest.max() > high or lowest.min() < low:
             neuron = int(np.argmax(np.maximum(highest - high, low - lowest)))
+            needed = max(int(highest.max()), int(~lowest.min())).bit_length() + 1
+            remedy = f"use sum_bits={needed}" if needed <= 32 else "lower weight_bits"
             raise SpikeloomError(
                 f"population {population.name!r}: the weights into neuron {neuron} can sum to "
                 f"{lowest[neuron]}..{highest[neuron]}, outside {low}..{high}; "
-                f"raise sum_bits above {self.sum_bits} or lower weight_bits"
+                f"{remedy}"
             )

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shlex
 from collections.abc import Iterator
 
 from spikeloom.golden.errors import SpikeloomError
@@ -14,6 +15,7 @@ _OPTIONS = ("weight_bits", "max_count", "schedule")
 """Arguments whose option has their name."""
 
 _NAMES = "|".join((*_OPTIONS, *(field.name for field in dataclasses.fields(FabricConfig))))
+_SCALE = re.compile(r"scales=\{'([^']*)': ([^}]*)\}")
 _SETTING = re.compile(rf"(?<![.\w])(?<!--scale )({_NAMES})=\"?(\w+)\"?")
 
 
@@ -30,7 +32,7 @@ def as_options() -> Iterator[None]:
 
 
 def options_in(text: str) -> str:
-    """`text` with settings such as state_bits=20 as options of `compile`."""
+    """`text` with settings such as state_bits=20 or a scale as options of `compile`."""
 
     def option(match: re.Match[str]) -> str:
         name, value = match.groups()
@@ -38,4 +40,7 @@ def options_in(text: str) -> str:
             return f"--{name.replace('_', '-')} {value}"
         return f"--set {name}={value.lower()}"
 
-    return _SETTING.sub(option, text)
+    def scale(match: re.Match[str]) -> str:
+        return f"--scale {shlex.quote('='.join(match.groups()))}"
+
+    return _SETTING.sub(option, _SCALE.sub(scale, text))

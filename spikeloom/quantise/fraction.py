@@ -14,6 +14,7 @@ then makes up for the rounding of a slow decay.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -61,11 +62,11 @@ def choose_fraction_bits(
         available = max(_most(scale, low, widths), min(available, tolerated))
     if needed <= available:
         return needed
-    return _closest_leak(
-        float(np.min(typical_states(net, population)[0])) * float(scale),
-        population.decay,
-        available,
-    )
+    potential, current = typical_states(net, population)
+    leaking = [(float(np.min(potential)), float(np.min(population.decay)))]
+    if population.synaptic_decay is not None:
+        leaking.append((current, float(np.min(population.synaptic_decay))))
+    return _closest_leak([(state * float(scale), decay) for state, decay in leaking], available)
 
 
 def finest_scale(
@@ -107,11 +108,12 @@ def held_bits(
     fraction_bits: int,
     widths: Widths,
     max_count: int,
+    peak: float | None,
 ) -> tuple[int, int]:
     """The widths of states that hold the reach; a potential that falls, and what its leak needs."""
     tolerated = min(tolerated_bits(net, population, scale), widths.max_fraction_bits)
     unit = scale * (1 << max(fraction_bits, tolerated))
-    likely = reach(net, population, max_count, None) * scale * (1 << fraction_bits)
+    likely = reach(net, population, max_count, peak) * scale * (1 << fraction_bits)
     falls = fall(net, population, max_count) * unit
     return math.ceil(likely + 1).bit_length() + 1, math.ceil(falls + 1).bit_length() + 1
 
@@ -150,24 +152,21 @@ def _needed(
     return needed
 
 
-def _closest_leak(state: float, decay: PerNeuron, most: int) -> int:
-    """The fraction bits, of `most` and up to three fewer, with the most similar rate of decay.
+def _closest_leak(leaking: Sequence[tuple[float, float]], most: int) -> int:
+    """The fraction bits, of `most` and up to three fewer, with the most similar rates of decay.
 
-    Truncation can make up for a slow decay that was rounded down; `state` is in units of the
-    weights.
+    Truncation can make up for a slow decay that was rounded down. `leaking` has states, in units of
+    the weights, and their decays; the one that changes most counts.
     """
-    slowest = float(np.min(decay))
-    if time_constant(slowest) is None:
-        return most
     fewer = range(most, max(most - 4, -1), -1)
-    return min(fewer, key=lambda bits: _leak_error(state * (1 << bits), slowest))
+    return min(fewer, key=lambda f: max(_leak_error(s * (1 << f), decay) for s, decay in leaking))
 
 
 def _leak_error(state: float, decay: float) -> float:
-    """How far the rate at which `state` units decay is from that of `decay`."""
+    """How far the rate at which `state` units decay is from that of `decay`, relative to it."""
     tau = time_constant(decay)
     start = max(1, round(state))
-    return 0.0 if tau is None else rate_error(integer_decay(decay, start), start, tau)
+    return 0.0 if tau is None else tau * rate_error(integer_decay(decay, start), start, tau)
 
 
 def _units_for(decay: PerNeuron, state: PerNeuron, part: float) -> float:

@@ -54,8 +54,9 @@ def grid_scale(weights: Sequence[Floats], largest: int) -> Fraction | None:
 
 def on_grid(values: Floats, scale: Fraction) -> bool:
     """Whether all `values` are multiples of 1 / `scale`."""
-    multiples = np.abs(values) * float(scale)
-    return bool((np.abs(multiples - np.rint(multiples)) <= TOLERANCE * multiples).all())
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond a float nothing is on a grid
+        multiples = np.abs(values) * float(scale)
+        return bool((np.abs(multiples - np.rint(multiples)) <= TOLERANCE * multiples).all())
 
 
 def whole_multiple(value: float, scale: Fraction) -> int | None:

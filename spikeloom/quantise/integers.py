@@ -207,13 +207,13 @@ def _population(
 
     def rounded(value: float, name: str) -> int:
         integer = round(Fraction(value) * scale.state)
-        _check_fits(population, name, integer, state_bits, value)
+        _check_fits(population, name, integer, state_bits, value, scale)
         return integer
 
     def array(name: str, bits: int) -> Integers:
         values = getattr(population, name)
         for value in (values.min(), values.max()):
-            _check_fits(population, name, round(Fraction(value) * scale.state), bits, value)
+            _check_fits(population, name, round(Fraction(value) * scale.state), bits, value, scale)
         integers: Integers = np.rint(values * float(scale.state)).astype(np.int64)
         return integers
 
@@ -275,7 +275,7 @@ def _threshold(
                 rounded = round(exact)  # also what each spike subtracts
         # With "u > threshold", a threshold at the upper end of the range could not be exceeded.
         reached = rounded if population.inclusive or not population.spiking else rounded + 1
-        _check_fits(population, "threshold", reached, state_bits, trained)
+        _check_fits(population, "threshold", reached, state_bits, trained, scale)
         return rounded
 
     threshold = _each(compared, population.threshold)
@@ -286,17 +286,16 @@ def _threshold(
 
 
 def _check_fits(
-    population: FloatPopulation, name: str, value: int, bits: int, trained: float
+    population: FloatPopulation, name: str, value: int, bits: int, trained: float, scale: Scale
 ) -> None:
     needed = bits_of(value)
     if needed <= bits:
         return
     width, (_, widest) = ("sum_bits", SUM_BITS) if name == "bias" else ("state_bits", STATE_BITS)
-    remedy = (
-        f"use {width}={needed}"
-        if needed <= widest
-        else "it is too large for the weights: check dt and r, or rescale the layer"
-    )
+    remedy = f"use {width}={min(needed, widest)}"
+    if needed > widest:
+        lower = float(scale.value / (1 << needed - widest))
+        remedy += f" and scales={{{population.name!r}: {lower:.4g}}}"
     raise SpikeloomError(
         f"population {population.name!r}: {name} {trained:g} needs {needed} bits at the scale of "
         f"the weights, and {width} is {bits}; {remedy}"

@@ -103,7 +103,7 @@ def quantise(
     chosen = choose_scales(net, widths, max_count, scales, peaks)
     network = to_integers(net, chosen, widths, schedule, max_count)
     counts = None if calibration is None else saturations(network, calibration)
-    report = make_report(net, network, chosen, schedule, widths, counts, gains)
+    report = make_report(net, network, chosen, schedule, widths, counts, gains, peaks)
     if chosen_for is not None:
         note = f"population {chosen_for!r}: chose state_bits={widths.state_bits}, which it needs"
         report = dataclasses.replace(report, notes=(note, *report.notes))

@@ -55,6 +55,18 @@ class Widths:
         return largest * ((1 << self.weight_bits) + 1) if self.weight_pairs else largest
 
 
+def wider_weights(widths: Widths, steps: float) -> str:
+    """The remedy that gives weights a range of `steps`, or empty where none has it."""
+    for weight_bits in (4, 8):
+        wider = dataclasses.replace(widths, weight_bits=weight_bits)
+        if widths.largest_weight < steps <= wider.largest_weight:
+            return f"weight_bits={weight_bits}"
+    pairs = dataclasses.replace(widths, weight_bits=8, weight_pairs=True)
+    if steps <= pairs.largest_weight:
+        return f"weight_bits=16 and state_bits={MAX_STATE_BITS}"
+    return ""
+
+
 def potentials(population: FloatPopulation) -> list[float]:
     """Every potential that a population's update names; the largest magnitude of arrays."""
     named = [

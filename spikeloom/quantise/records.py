@@ -99,7 +99,8 @@ class PopulationReport:
         initial potential need with the worst input of one step on top; where it is negative, one
         step can saturate the potential.
     reach_bits
-        Width of states that holds what thresholds, weights and biases are likely to bring.
+        Width of states that holds what thresholds, weights and biases are likely to bring; with
+        calibration, its peaks.
     drift_bits
         Width of states that holds the potential to which a mean input of 1/16 event an axon and
         step takes it where that is far below 0, with the fraction bits that its leak needs.

@@ -39,11 +39,13 @@ def make_report(
     widths: Widths,
     saturations: Mapping[str, int] | None = None,
     gains: Mapping[str, Floats] | None = None,
+    peaks: Mapping[str, float] | None = None,
 ) -> QuantisationReport:
     """The report on `network`, the integers of `net` at these `scales`.
 
-    `saturations` has the updates of each population that saturated on calibration events, `gains`
-    what made thresholds of some populations of `net` uniform.
+    `saturations` has the updates of each population that saturated on calibration events, `peaks`
+    the magnitudes of its float states on these, `gains` what made thresholds of some populations of
+    `net` uniform.
     """
     pairs = widths.weight_pairs and len(net.connections) > 0
     weights = _whole_weights(network, pairs)
@@ -78,6 +80,7 @@ def make_report(
                     scales[name].fraction_bits,
                     widths,
                     max((node.max_count for node in network.inputs), default=1),
+                    None if peaks is None else peaks[name],
                 ),
                 None if saturations is None else saturations[name],
                 None if gain is None else tuple(gain.tolist()),

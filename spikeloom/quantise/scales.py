@@ -45,6 +45,7 @@ from spikeloom.quantise.ranges import (
     leaks,
     potentials,
     step_sums,
+    wider_weights,
 )
 from spikeloom.quantise.room import reach
 
@@ -52,6 +53,9 @@ Origin = Literal["given", "grid", "range", "states", "calibration"]
 """Why a scale is what it is."""
 
 HALF = Fraction(1, 2)
+
+TINY = 1e200
+"""Factor by which numbers are multiplied of which the reciprocal is beyond a float."""
 
 DEFAULT_STATE_BITS = 16
 """Width of states where nothing needs more."""
@@ -122,7 +126,7 @@ def choose_scales(
         weights = [connection.weights for connection in net.into(population.name)]
         if population.name in given:
             scale = Scale(given[population.name], "given", _grid_of(weights, given, population))
-            _check_range(population, weights, scale.value, widths.largest_weight)
+            _check_range(population, weights, scale.value, widths)
         else:
             limit = None
             if peaks is not None:
@@ -133,7 +137,7 @@ def choose_scales(
             net, population, scale.value, scale.grid is not None, widths, max_count, peak
         )
         scale = dataclasses.replace(scale, fraction_bits=bits)
-        scales[population.name] = _with_whole_threshold(population, scale)
+        scales[population.name] = _with_whole_threshold(population, scale, widths)
     return scales
 
 
@@ -195,14 +199,18 @@ def _grid_of(
 
 
 def _check_range(
-    population: FloatPopulation, weights: list[Floats], scale: Fraction, largest: int
+    population: FloatPopulation, weights: list[Floats], scale: Fraction, widths: Widths
 ) -> None:
+    largest = widths.largest_weight
     top = max((magnitude(array) for array in weights), default=0.0)
     if top and round(Fraction(top) * scale) > largest:
+        steps = round(Fraction(top) * scale)
+        wider = wider_weights(widths, steps)
         raise SpikeloomError(
-            f"population {population.name!r}: a scale of {float(scale):g} makes "
-            f"{round(Fraction(top) * scale)} of its largest weight {top:g}, and weights reach "
-            f"{largest}; give at most {float(largest / Fraction(top)):g}, or raise weight_bits"
+            f"population {population.name!r}: a scale of {float(scale):g} makes {steps} of its "
+            f"largest weight {top:g}, and weights reach {largest}; use "
+            f"scales={{{population.name!r}: {float(largest / Fraction(top)):g}}}"
+            + (f", or use {wider}" if wider else "")
         )
 
 
@@ -249,7 +257,7 @@ def _full_range(population: FloatPopulation, weights: list[Floats], widths: Widt
     if largest and steps / largest == math.inf:
         raise SpikeloomError(
             f"population {population.name!r}: its largest weight is {largest:g}, which cannot be "
-            "scaled to integers; rescale the layer"
+            f"scaled to integers; multiply the layer's weights, biases and potentials by {TINY}"
         )
     return steps / Fraction(largest) if largest else Fraction(1)
 
@@ -306,14 +314,15 @@ def _calibrated_limit(
     limits += [rail / reach] if reach else []
     limit = min(limits, default=Fraction(1 << MAX_SUM_BITS))
     if limit <= 0:
+        held = math.ceil(Fraction(magnitude(events)) * (lower_half + HALF)) + 1
         raise SpikeloomError(
             f"population {population.name!r}: {magnitude(events):g} events can arrive in a step, "
-            f"too many for sums of {sum_bits} bits; raise sum_bits"
+            f"too many for sums of {sum_bits} bits; use sum_bits={held.bit_length() + 2}"
         )
     return limit
 
 
-def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
+def _with_whole_threshold(population: FloatPopulation, scale: Scale, widths: Widths) -> Scale:
     """The scale, lowered until a threshold that several spikes of a step share is whole.
 
     Thresholds of one neuron each are rounded.
@@ -326,17 +335,21 @@ def _with_whole_threshold(population: FloatPopulation, scale: Scale) -> Scale:
     threshold = Fraction(lowest)
     if isinstance(population.threshold, np.ndarray) and threshold * scale.state > 1:
         return scale
+    steps = math.floor(threshold * scale.state)
     if scale.origin == "given":
         raise SpikeloomError(
             f"population {population.name!r}: with several spikes in a step its threshold must "
             f"be a whole number of units, and at a scale of {float(scale.value):g} it is "
-            f"{float(threshold * scale.state):g}; give Fraction(units) / Fraction(threshold)"
+            f"{float(threshold * scale.state):g}; use scales={{{population.name!r}: "
+            f"Fraction({max(steps, 1)}) / Fraction({lowest})}}"
         )
-    steps = math.floor(threshold * scale.state)
     if steps == 0:
+        most = widths.largest_weight / scale.value * threshold * scale.state
+        wider = wider_weights(widths, float(widths.largest_weight / (threshold * scale.state)))
         raise SpikeloomError(
             f"population {population.name!r}: its threshold {float(threshold):g} is less than "
-            "one step of the weights; raise weight_bits"
+            + "one step of the weights; "
+            + (f"use {wider}" if wider else f"clip its weights to {float(most):.3g}")
         )
     value = steps / threshold / (1 << scale.fraction_bits)
     return Scale(value, scale.origin, fraction_bits=scale.fraction_bits)

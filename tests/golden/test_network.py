@@ -495,7 +495,7 @@ def test_message_of_an_overflow_names_the_range_and_the_remedy() -> None:
         with_column([100, 28, -5])
     assert str(error.value) == (
         "population 'a': the weights into neuron 1 can sum to -5..128, outside -128..127; "
-        "raise sum_bits above 8 or lower weight_bits"
+        "use sum_bits=9"
     )
 
 

@@ -178,7 +178,10 @@ def test_a_given_scale_is_used() -> None:
         ({"a": float("nan")}, "must be a number > 0, not nan"),
         ({"a": "8"}, "must be a number > 0, not '8'"),
         (64, "scales must map names to numbers, not 64"),
-        ({"a": 132}, "makes 132 of its largest weight 1, and weights reach 127; give at most 127,"),
+        (
+            {"a": 132},
+            "makes 132 of its largest weight 1, and weights reach 127; use scales={'a': 127}",
+        ),
     ],
 )
 def test_bad_scales_are_refused(scales: Any, message: str) -> None:

@@ -240,12 +240,12 @@ def test_recurrent_connections_keep_their_delay_or_are_refused() -> None:
         (off_grid(1.0, threshold=300.0), ["'a'", "threshold 300", "use state_bits=17"]),
         (off_grid(1.0, threshold=258.01), ["threshold", "use state_bits=17"]),
         (off_grid(2e-5, threshold=1.0), ["threshold", "use state_bits=24"]),
-        (off_grid(1e-6, threshold=1.0), ["threshold", "check dt and r"]),
+        (off_grid(1e-6, threshold=1.0), ["threshold", "use state_bits=24 and scales={'a': "]),
         (off_grid(1.0, v_reset=-1000.0), ["'a'", "v_reset -1000", "use state_bits=18"]),
-        (off_grid(1.0, v_init=1e300), ["v_init", "check dt and r"]),
+        (off_grid(1.0, v_init=1e300), ["v_init", "use state_bits=24 and scales={'a': "]),
         (off_grid([[1.0, 1]], bias=np.array([0, -1e5])), ["bias -100000", "use sum_bits=25"]),
-        (off_grid(np.ones((300, 1))), ["'a'", "sum to", "raise sum_bits"]),
-        (single(5e-324), ["'a'", "largest weight", "rescale"]),
+        (off_grid(np.ones((300, 1))), ["'a'", "sum to", "use sum_bits="]),
+        (single(5e-324), ["'a'", "largest weight", "multiply the weights"]),
     ],
 )
 def test_what_does_not_fit_is_refused(net: FloatNetwork, parts: list[str]) -> None:
