@@ -26,7 +26,7 @@ from spikeloom.golden.spec import Reset
 from spikeloom.importer.dialect import PARAMETERS, SPIKING
 from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
-from spikeloom.importer.linear_maps import Floats
+from spikeloom.importer.linear_maps import Floats, same
 from spikeloom.importer.node import SPREAD, Node, Shape
 from spikeloom.importer.origins import check_origin, wrote
 from spikeloom.importer.switches.switch import FloatSwitch, float_switch
@@ -140,10 +140,11 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         population = dataclasses.replace(neurons.population, v_init=node.per_neuron(v_init))
         return Neurons(population, neurons.gain)
     if low <= 0 or threshold == np.inf:
-        node.refuse(
+        problem = (
             f"v_threshold must be positive, and finite unless it is infinite for every neuron; it "
-            f"is {low:g}..{threshold:g}; state potentials relative to rest"
+            f"is {low:g}..{threshold:g}"
         )
+        node.refuse(f"{problem}; {_other_thresholds(node, shape, thresholds, v_leak, v_init)}")
     if low * SPREAD <= threshold:
         node.warn(
             f"v_threshold differs between neurons by a factor of {threshold / low:g} "
@@ -181,6 +182,26 @@ def _switches(node: Node) -> tuple[FloatSwitch, ...]:
         )
     except SpikeloomError as error:
         node.refuse(str(error))
+
+
+def _other_thresholds(
+    node: Node, shape: Shape, thresholds: Floats, v_leak: Floats, v_init: Floats
+) -> str:
+    """The remedy for thresholds that are not positive, or infinite for some neurons."""
+    if thresholds.max() == np.inf:
+        return "give these neurons a threshold= that their potential never reaches"
+    v_reset = node.each("v_reset", shape)
+    leaks = node.kind != "IF"
+    rest = v_leak if leaks else v_reset
+    if node.dialect.reset != "value" or node.dialect.synaptic_leak or (thresholds <= rest).any():
+        return f"give it a positive one, such as threshold={{{node.name!r}: 1.0}}"
+    relative = {"threshold": thresholds - rest, "v_reset": v_reset - rest, "v_init": v_init - rest}
+    if leaks:
+        relative["v_leak"] = np.zeros(1)
+    if not all(same(values, values[:1]) for values in relative.values()):
+        return f"state {', '.join(relative)} relative to the {'v_leak' if leaks else 'v_reset'}"
+    stated = (f"{name}={{{node.name!r}: {v[0]:.9g}}}" for name, v in relative.items())
+    return f"state potentials relative to rest: {', '.join(stated)}"
 
 
 def _start(node: Node, shape: Shape, v_leak: Floats) -> Floats:
