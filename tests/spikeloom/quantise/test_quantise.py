@@ -245,7 +245,7 @@ def test_recurrent_connections_keep_their_delay_or_are_refused() -> None:
         (off_grid(1.0, v_init=1e300), ["v_init", "use state_bits=24 and scales={'a': "]),
         (off_grid([[1.0, 1]], bias=np.array([0, -1e5])), ["bias -100000", "use sum_bits=25"]),
         (off_grid(np.ones((300, 1))), ["'a'", "sum to", "use sum_bits="]),
-        (single(5e-324), ["'a'", "largest weight", "multiply the weights"]),
+        (single(5e-324), ["'a'", "largest weight", "multiply the layer's weights"]),
     ],
 )
 def test_what_does_not_fit_is_refused(net: FloatNetwork, parts: list[str]) -> None:
