@@ -55,8 +55,6 @@ def _remedy(shape: tuple[int, ...], size: int, image: ImageShape | None) -> str:
     last = shape[-3:]
     if image is not None and len(shape) in (4, 5) and last == (*image[1:], image[0]):
         return "np.moveaxis(events, -1, -3)"
-    if image is not None and image[0] == 1 and len(shape) in (3, 4) and shape[-2:] == image[1:]:
-        return f"events.reshape(*events.shape[:-2], {size})"
     for axes in (3, 2):
         if axes < len(shape) <= axes + 2 and math.prod(shape[-axes:]) == size:
             return f"events.reshape(*events.shape[:-{axes}], {size})"
