@@ -176,7 +176,7 @@ OPTIONS = {
         doubling=True,
     ),
     "all options": dataclasses.replace(
-        FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=90, **FEATURES
+        FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=64, **FEATURES
     ),
 }
 """Fabrics built for more than the plain update."""

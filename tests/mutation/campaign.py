@@ -46,6 +46,7 @@ PROVED_IN = {
     "core.fire": "fire",
     "core.integrate": "integrate",
     "core.neuron": "neuron",
+    "core.switches.requantise": "neuron",
     "core.walk": "walk",
     "common.queue": "queue",
     "mesh.router": "router",
@@ -62,24 +63,24 @@ def play(names: Sequence[str], jobs: int, results: Results) -> None:
     for name in names:
         case = CASES[name]
         start = time.perf_counter()
-        design = designs.build(case.kind, case.config)
+        dead = [mutant for mutant, killer in results.items() if killer is not None]
+        design = designs.build(case.kind, case.config, case.modules, dead)
         built = time.perf_counter()
         replay = Replay(design, case.record(design))
         recorded = time.perf_counter()
         difference = replay.difference(0)
         if difference is not None:
             raise SystemExit(f"{name}: without a mutant it differs, recording, clock {difference}")
-        own = [mutant for mutant in design.mutants if mutant.startswith(case.modules)]
-        for mutant in own:
+        for mutant in design.mutants:
             results.setdefault(mutant, None)
-        left = [mutant for mutant in own if results[mutant] is None]
+        left = [mutant for mutant in design.mutants if results[mutant] is None]
         differences = replay.differences([design.mutants[mutant] for mutant in left], jobs)
         for mutant, difference in zip(left, differences, strict=True):
             if difference is not None:
                 results[mutant] = name
-        dead = sum(difference is not None for difference in differences)
+        killed = sum(difference is not None for difference in differences)
         print(
-            f"{name}: {len(own)} mutants, {len(left)} played, {dead} killed; "
+            f"{name}: {len(design.mutants)} mutants, {len(left)} played, {killed} killed; "
             f"built in {built - start:.0f} s, recorded in {recorded - built:.0f} s, "
             f"played in {time.perf_counter() - recorded:.0f} s",
             flush=True,

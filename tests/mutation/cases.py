@@ -19,6 +19,7 @@ import test_link_board
 import test_link_read
 import test_mesh
 import test_neuron_update
+import test_occupied
 import test_traffic
 from designs import Design
 from recordings import Recording
@@ -121,8 +122,7 @@ def _axi(name: str) -> Case:
     )
 
 
-def _busy() -> Case:
-    config = test_axi_busy.with_images(test_axi_busy.mesh(1))
+def _busy(config: FabricConfig) -> Case:
     return Case(
         "axi",
         config,
@@ -145,7 +145,21 @@ def _neuron(config: FabricConfig) -> Case:
         ]
         return [Recording.of(*ports, compared)]
 
-    return Case("neuron", config, record, ("core.neuron",))
+    return Case("neuron", config, record)
+
+
+def _occupied(name: str) -> Case:
+    test = test_occupied
+    config, _ = test.FABRICS[name]
+
+    def record(design: Design) -> list[Recording]:
+        ports = design.inputs, design.outputs
+        play = partial(test.test_it_is_that_of_the_model_in_every_clock, name)
+        rows = axi_recordings.simulated(test, play, *ports)
+        compared = [(driven, {"occupied": seen["occupied"]}) for driven, seen in rows]
+        return [Recording.of(*ports, compared)]
+
+    return Case("status", config, record)
 
 
 def _registers() -> Case:
@@ -197,8 +211,15 @@ CASES: dict[str, Case] = {
     "link, read": _link(test_link_read.ONE, *chain(_read_tests("one tile"))),
     "neuron, delayed reset": _neuron(test_neuron_update.config(False, True, True, 1)),
     "neuron, several spikes": _neuron(test_neuron_update.config(False, False, True, 3)),
+    "neuron, switches": _neuron(
+        test_neuron_update.config(
+            False, True, True, 1, doubling=True, **dict.fromkeys(test_neuron_update.SWITCHES, True)
+        )
+    ),
+    "occupied": _occupied("two tiles"),
     "registers": _registers(),
-    "AXI, busy": _busy(),
+    "AXI, busy": _busy(test_axi_busy.mesh(1)),
+    "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),
     "AXI": _axi("one tile"),
     "AXI, mesh": _axi("mesh"),
 }

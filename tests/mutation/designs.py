@@ -1,4 +1,4 @@
-"""Hardware with all its mutants, behind one word of inputs and one of outputs.
+"""Hardware with its mutants, behind one word of inputs and one of outputs.
 
 As a program it writes the Verilog: mutants are planted while `spikeloom.hdl` is imported, so that
 needs a process of its own.
@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ Port = tuple[str, int]
 
 @dataclass(frozen=True)
 class Design:
-    """A component with all its mutants, compiled.
+    """A component with its mutants, compiled.
 
     Parameters
     ----------
@@ -61,11 +61,21 @@ class Design:
     mutants: dict[str, int]
 
 
-def build(kind: str, config: FabricConfig) -> Design:
-    """The component of a kind with all its mutants, cached."""
+def build(
+    kind: str,
+    config: FabricConfig,
+    modules: tuple[str, ...] = ("",),
+    dead: Sequence[str] = (),
+) -> Design:
+    """The component of a kind with the mutants of some modules, cached.
+
+    The names of those modules begin with one of `modules`. Of the mutants, `dead` are not planted.
+    """
+    choice = json.dumps([modules, sorted(dead)])
     sources = [path.read_text(encoding="utf-8") for path in (HERE / "mutants.py", Path(__file__))]
 
     def make(directory: Path) -> None:
+        (directory / "choice.json").write_text(choice, encoding="utf-8")
         command = [sys.executable, str(HERE / "designs.py"), kind, config.to_json(), str(directory)]
         toolchain.run(
             command,
@@ -75,7 +85,7 @@ def build(kind: str, config: FabricConfig) -> Design:
             },
         )
 
-    key = cache.digest(kind, config.to_json(), *sources, *verilog._sources())
+    key = cache.digest(kind, config.to_json(), choice, *sources, *verilog._sources())
     directory = cache.cached("mutants", key, make)
     ports = json.loads((directory / "ports.json").read_text(encoding="utf-8"))
     driver = (HERE / "replay.cpp").read_text(encoding="utf-8")
@@ -93,6 +103,11 @@ AXI = AxiFabric | FabricRegisters
 Ports = list[tuple[str, Value]]
 
 
+def separator(design: Any) -> str:
+    """What joins the parts of a path to the name of a port."""
+    return "_" if isinstance(design, AXI) else "__"
+
+
 def _component(design: Any) -> tuple[Module, Value, Ports, Ports]:
     """A component: the module around it, its clock, inputs and outputs."""
     m = Module()
@@ -104,7 +119,7 @@ def _component(design: Any) -> tuple[Module, Value, Ports, Ports]:
         m.domains.sync = domain
         inputs.append(("rst", domain.rst))
     for path, member, value in design.signature.flatten(design):
-        name = "_".join(path) if isinstance(design, AXI) else "__".join(path)
+        name = separator(design).join(path)
         if name == "aclk":
             m.d.comb += value.eq(domain.clk)
         else:
@@ -119,6 +134,7 @@ def _mesh(config: FabricConfig) -> tuple[Module, Value, Ports, Ports]:
 
 KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] = {
     "fabric": lambda config: _component(Fabric(config, probe=True)),
+    "status": lambda config: _component(Fabric(config, status=True)),
     "mesh": _mesh,
     "link": lambda config: _component(FabricWithLink(config, LINK)),
     "axi": lambda config: _component(AxiFabric(config)),
@@ -132,6 +148,8 @@ def main() -> None:
     """Write the Verilog of a component, its ports and its mutants into a directory."""
     kind, sizes, directory = sys.argv[1:]
     config = FabricConfig.from_json(sizes)
+    choice = json.loads(Path(directory, "choice.json").read_text(encoding="utf-8"))
+    mutants.modules, mutants.dead = tuple(choice[0]), frozenset(choice[1])
     m, clk, *sides = KINDS[kind](config)
     signals, about = [clk], {}
     for name, ports in zip(("inputs", "outputs"), sides, strict=True):

@@ -50,11 +50,13 @@ class AnyUpdate(NeuronUpdate):
 
 
 COMPONENTS: dict[str, Any] = {
-    "address_generation": lambda: AddressGeneration(tiny(readable=True)),
+    "address_generation": lambda: AddressGeneration(
+        tiny(readable=True, sparse_words=2, coordinates=2)
+    ),
     "emit": lambda: Emit(tiny(queue=2, targets=2, readable=True)),
     "fire": lambda: Fire(tiny(lanes=2, neurons=4, queue=4)),
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
-    "neuron": lambda: NeuronUpdate(tiny(multipliers=False, lower_clamp=True)),
+    "neuron": lambda: NeuronUpdate(tiny(multipliers=False, lower_clamp=True, requantise=True)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),
     "router": lambda: RouterInput(tiny(columns=2), (Port.EAST, Port.LOCAL)),

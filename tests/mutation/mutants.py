@@ -40,6 +40,12 @@ SELECT = Signal(SELECT_BITS, name="select")
 numbers: dict[str, int] = {}
 """The numbers of all mutants elaborated so far, by name."""
 
+modules: tuple[str, ...] = ("",)
+"""Mutants are planted in the modules whose names begin with one of these."""
+
+dead: frozenset[str] = frozenset()
+"""Mutants that have a number and are not planted."""
+
 alive: int | None = None
 """The number of the mutant that is alive in what is elaborated now; None: that is in `SELECT`."""
 
@@ -79,7 +85,11 @@ def _chosen(name: str) -> Value:
         ):
             frame = frame.f_back
         name = f"{name} in {caller.removeprefix('spikeloom.hdl.')}: {frame.f_code.co_name}"
+    if not name.startswith(modules):
+        return Const(0)
     number = numbers.setdefault(name, len(numbers) + 1)
+    if name in dead:
+        return Const(0)
     return number == SELECT if alive is None else Const(number == alive)
 
 

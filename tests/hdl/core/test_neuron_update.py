@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from random_switches import with_switches
+from random_switches import RANDOM, with_switches
 
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Population
@@ -118,7 +118,8 @@ def parameters(built: FabricConfig, p: Population) -> dict[str, int | Integers]:
     return values
 
 
-def row(built: FabricConfig, p: Population) -> int:
+def row(rng: np.random.Generator, built: FabricConfig, p: Population) -> int:
+    """That of a population; switches that are off have fields of others."""
     values = {
         "reset": int(p.reset),
         "inclusive": p.inclusive,
@@ -134,6 +135,9 @@ def row(built: FabricConfig, p: Population) -> int:
         values["max_spikes"] = p.max_spikes
     if not built.neuron_parameters:
         values |= parameters(built, p)
+    for name in built.switches:
+        off = RANDOM[name](rng, STATE_BITS)
+        values |= {f"{name}_{field}": value for field, value in off.fields().items()}
     for switch in p.switches:
         values[switch.name] = 1
         values |= {f"{switch.name}_{name}": value for name, value in switch.fields().items()}
@@ -251,13 +255,14 @@ def check(built: FabricConfig) -> None:
     keeps = bool(built.kept_row.fields)
     seen: set[int] = set()
     have: set[str] = set()
+    rng = np.random.default_rng(0)
 
     async def bench(ctx) -> None:  # noqa: ANN001
         for p, state, x in cases(built, dut.input_bits):
             v, i = state.v, state.i
             kept = packed_kept(built, state.kept)
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
-            ctx.set(dut.row.as_value(), row(built, p))
+            ctx.set(dut.row.as_value(), row(rng, built, p))
             own = parameters(built, p) if built.neuron_parameters else {}
             spiked, v_next, i_next, kept_next = [], [], [], []
             # One neuron in every clock, its input a clock later; something else before and after.
