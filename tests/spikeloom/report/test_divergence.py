@@ -1,17 +1,21 @@
 """The first clock in which the waveform of a faulty fabric leaves the golden model."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import Commands
 from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import chunk_words
 from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.report.divergence import divergence
 from spikeloom.sim import runner
+from spikeloom.sim.verilog import emit
 
 pytestmark = pytest.mark.usefixtures("rtl_built")
 
@@ -68,3 +72,29 @@ def test_without_one_the_step_is_shown(
     assert found.clock is None
     assert all(packet.golden == packet.rtl for packet in found.packets)
     assert any(packet.golden == "STEP" for packet in found.packets)
+
+
+@pytest.mark.parametrize("command", ["compare --clocked 0 --html report.html", "report"])
+def test_the_page_draws_it_where_the_fault_is_in_the_verilog(
+    command: str, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fabric that the command line builds sends states with their lowest bit inverted."""
+
+    def faulty(config: FabricConfig) -> str:
+        text = emit(config)
+        right = "? done__payload : emit_host__payload;"
+        assert text.count(right) == 1
+        bit = "emit_host__payload[1:0] == 2'd1 ? 26'h400 : 26'h0"
+        return text.replace(right, f"? done__payload : emit_host__payload ^ ({bit});")
+
+    monkeypatch.setattr("spikeloom.sim.runner.emit", faulty)
+    verb, *options = command.split()
+    assert run(verb, "small.loom", "events.npy", *options).status == 1
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    _, _, section = page.partition('<h2 id="divergence">')
+    section = section.partition("</section>")[0]
+    assert "The first packet to the host that differs is in clock " in section
+    assert '<svg class="wave"' in section
+    assert "the first difference is in clock " in section
+    expected, got = map(int, re.findall(r">STATE first\[\d+\] = (-?\d+)<", section)[:2])
+    assert expected ^ got == 1
