@@ -5,13 +5,19 @@ Timing diagrams show a recording of the RTL. Only the blocks are placed by hand.
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pywellen
+from amaranth.sim import Simulator
 
 import spikeloom
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.axi.axi_fabric import AxiFabric
+from spikeloom.hdl.axi.buses import Response
+from spikeloom.hdl.axi.registers import Register
 from spikeloom.waves import write_waves
 
 FIGURES = Path(__file__).parent / "figures"
@@ -24,7 +30,14 @@ text { fill: #ddd } .back { fill: #15181c } .line { stroke: #7fb0ff }
 .box { fill: #24324a; stroke: #7fb0ff } .grid { stroke: #333 } }
 </style>"""
 CLOCK, ROW, LEFT = 46, 26, 170
+NANOSECOND = 1e-9
 FIRE_STATES = ("IDLE", "LOOKUP", "SETUP", "WALK", "DRAIN")
+NAMES = {
+    "state": FIRE_STATES.__getitem__,
+    "awaddr": lambda address: Register(address).name,
+    "bresp": lambda response: Response(response).name,
+}
+"""Names of the values of some signals."""
 
 INTEGRATE = (
     ("event.valid", "fabric.tile0.integrate.event.valid"),
@@ -107,10 +120,8 @@ def timing(title: str, clocks: range, rows: Sequence[tuple[str, str]], signals: 
         parts.append(f'<text class="name" x="{LEFT - 10}" y="{top + 16}">{name}</text>')
         if signals[path].length == 1:
             parts += one_bit(values, top)
-        elif name == "state":
-            parts += numbers([FIRE_STATES[value] for value in values], top)
         else:
-            parts += numbers(values, top)
+            parts += numbers([NAMES.get(name, str)(value) for value in values], top)
     return svg(LEFT + CLOCK * len(clocks) + 10, bottom + 8, title, parts)
 
 
@@ -201,16 +212,88 @@ def recorded(path: Path) -> dict[str, Any]:
     return {signal.full_name: signal for signal in pywellen.Waveform(str(path)).all_vars()}
 
 
+LOAD = (
+    *((f"aw{name}", f"bench.top.s_axi__aw{name}") for name in ("valid", "ready", "addr")),
+    *((f"w{name}", f"bench.top.s_axi__w{name}") for name in ("valid", "ready", "data")),
+    *((f"b{name}", f"bench.top.s_axi__b{name}") for name in ("valid", "resp")),
+    ("load.valid", "bench.top.registers.load__valid"),
+    ("load address", r"bench.top.registers.\load__word.address"),
+    ("tile 0 load.valid", "bench.top.fabric.tile0.load__valid"),
+    ("events tvalid", "bench.top.s_axis_events__tvalid"),
+    ("host_in.valid", "bench.top.fabric.host_in__valid"),
+    ("host_in.ready", "bench.top.fabric.host_in__ready"),
+)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A signal with its value in each clock, as a variable of a recording."""
+
+    length: int
+    values: Sequence[int]
+
+    @property
+    def signal(self) -> "Sampled":
+        """Itself."""
+        return self
+
+    def value_at(self, time: int) -> int:
+        """A clock takes two units of time."""
+        return self.values[time // 2]
+
+
+def loading(path: Path, clocks: int) -> dict[str, Sampled]:
+    """A row is written over AXI4-Lite, and an event comes right behind; two tiles."""
+    dut = AxiFabric(FabricConfig(columns=2, lanes=2, neurons=8, weight_words=16, queue=4))
+    bus, events = dut.s_axi, dut.s_axis_events
+    writes = [(Register.LOAD_ADDRESS, 5), (Register.LOAD_DATA, 77), (Register.LOAD_COMMIT, 0)]
+
+    async def bench(ctx: Any) -> None:
+        for signal in (dut.aresetn, bus.bready, dut.m_axis_packets.tready):
+            ctx.set(signal, 1)
+        ctx.set(bus.wstrb, 15)
+        left = iter(writes)
+        for clock in range(clocks):
+            if ctx.get(bus.awready) or clock == 1:
+                register, value = next(left, (None, 0))
+                for valid in (bus.awvalid, bus.wvalid):
+                    ctx.set(valid, register is not None)
+                if register is not None:
+                    ctx.set(bus.awaddr, register)
+                    ctx.set(bus.wdata, value)
+            ctx.set(events.tvalid, clock == 6)
+            await ctx.delay(NANOSECOND)
+            ctx.set(dut.aclk, 1)
+            await ctx.delay(NANOSECOND)
+            ctx.set(dut.aclk, 0)
+
+    simulator = Simulator(dut)
+    simulator.add_testbench(bench)
+    with simulator.write_vcd(str(path)):
+        simulator.run()
+    # In femtoseconds; what an edge acts on is there before it.
+    times = [round((2 * clock + 0.5) * NANOSECOND * 1e15) for clock in range(clocks)]
+    return {
+        variable.full_name: Sampled(
+            variable.length, [int(variable.signal.value_at(time)) for time in times]
+        )
+        for variable in pywellen.Waveform(str(path)).all_vars()
+        if variable.full_name in dict(LOAD).values()
+    }
+
+
 def draw() -> dict[str, str]:
     """Every picture, by the name of its file."""
     with tempfile.TemporaryDirectory() as folder:
         signals = recorded(Path(folder) / "run.fst")
+        load = loading(Path(folder) / "load.vcd", 12)
     return {
         "tile.svg": tile(),
         "mesh.svg": mesh(),
         "integrate.svg": timing("Events through integrate", range(16), INTEGRATE, signals),
         "fire.svg": timing("A phase of fire", range(12, 31), FIRE, signals),
         "back-pressure.svg": timing("Back-pressure", range(18), BACK_PRESSURE, signals),
+        "load.svg": timing("A load word over AXI4-Lite", range(1, 12), LOAD, load),
     }
 
 
