@@ -44,7 +44,7 @@ ROOMS = {
         ("fabric_with_link",),
     ),
     "sim": (
-        ("cache", "comments", "toolchain", "merge", "terminal", "fusesoc"),
+        ("cache", "comments", "field_names", "toolchain", "merge", "terminal", "fusesoc"),
         ("jobs",),
         ("verilog", "formal"),
         ("drivers", "netlist", "verilator"),

@@ -23,6 +23,7 @@ from spikeloom.golden.progress import Journal, task, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.sim.drivers.write import c_header, python_driver
+from spikeloom.sim.field_names import with_field_names
 from spikeloom.sim.fusesoc import fusesoc_core
 from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
@@ -96,7 +97,8 @@ def verilog(
         else dataclasses.replace(usual, **fabric_sizes(sizes))
     )
     top = name or (AXI_TOP if axi else TOP)
-    texts = {output: emit_axi(config, top) if axi else emit(config, name=top)}
+    verilog = emit_axi(config, top) if axi else emit(config, name=top)
+    texts = {output: with_field_names(verilog)}
     for suffix in suffixes:
         other = output.with_suffix(suffix)
         if suffix == ".core":

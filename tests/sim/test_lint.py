@@ -9,6 +9,7 @@ import pytest
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.sim import toolchain
+from spikeloom.sim.field_names import with_field_names
 from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 SMALL = {"lanes": 2, "neurons": 8, "weight_words": 32, "axons": 8, "queue": 2}
@@ -39,11 +40,12 @@ FABRICS = {
 
 @pytest.fixture(params=[f"{name}{kind}" for name in FABRICS for kind in ("", ", AXI")])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
-    """A file of Verilog, and the name of its top module."""
+    """A file of Verilog as the command line writes it, and the name of its top module."""
     name, axi, _ = request.param.partition(", AXI")
     path = tmp_path / "fabric.v"
     config = FABRICS[name]
-    path.write_text(emit_axi(config) if axi else emit(config), encoding="utf-8")
+    text = emit_axi(config) if axi else emit(config)
+    path.write_text(with_field_names(text), encoding="utf-8")
     return path, AXI_TOP if axi else TOP
 
 
