@@ -53,8 +53,7 @@ module bench;
     event_valid = 0;
   end
 
-  // The lowest bits of a packet are its kind: 0 a spike, 2 the end of a step. Within a step, tiles
-  // of a mesh may answer in another order.
+  // Within a step, tiles of a mesh may answer in another order.
   integer heard = 0, first = 0, step = 0, spikes = 0, wrong = 0, n;
   reg [`HOST_OUT_WORDS-1:0] matched = 0;
   reg found;
@@ -64,17 +63,18 @@ module bench;
       if (!matched[n] && expected[n] == packet) begin
         matched[n] = 1;
         found = 1;
-      end else if (expected[n][1:0] == 2) n = `HOST_OUT_WORDS;
+      end else if (expected[n][`HOST_OUT_KIND] == `KIND_STEP) n = `HOST_OUT_WORDS;
     if (!found) begin
       wrong = wrong + 1;
       $display("step %0d: packet %h is not the golden model's", step, packet);
     end
-    if (packet[1:0] == 0) begin
+    if (packet[`HOST_OUT_KIND] == `KIND_SPIKE) begin
       spikes = spikes + 1;
-      $display("step %0d: spike %h", step, packet);
+      $display("step %0d: population %0d, neuron %0d", step, packet[`HOST_OUT_POPULATION],
+               packet[`HOST_OUT_INDEX]);
     end
     heard = heard + 1;
-    if (packet[1:0] == 2) begin
+    if (packet[`HOST_OUT_KIND] == `KIND_STEP) begin
       step = step + 1;
       first = heard;
     end

@@ -13,7 +13,9 @@ from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import host_words
 from spikeloom.golden.progress import task
+from spikeloom.golden.spec import PacketKind
 from spikeloom.program import Program
+from spikeloom.sim.drivers.write import fields
 
 
 @click.command("words")
@@ -27,8 +29,9 @@ def words_command(program: Path, events: Path, output: Path, json_path: Path | N
     r"""Write a Program and EVENTS (as for `sim`) as hexadecimal words for your own bench.
 
     OUTPUT gets load.hex, host_in.hex and host_out.hex, one payload a line for $readmemh: what to
-    load, what to send, and the packets that the golden model answers. In words.vh are the widths
-    and the numbers of lines.
+    load, what to send, and the packets that the golden model answers. In words.vh are the widths,
+    the numbers of lines, the bits of each field (such as 1:0 for HOST_OUT_KIND) and the kinds of
+    packets.
 
     \b
     Example:
@@ -59,6 +62,13 @@ def words_command(program: Path, events: Path, output: Path, json_path: Path | N
             f"`define {name.upper()}_WORDS {len(words)}",
         )
     ]
+    defines += [
+        f"`define {name.upper()}_{field['name'].upper()} {field['low'] + field['width'] - 1}:"
+        f"{field['low']}"
+        for name in payloads
+        for field in fields(getattr(config, name))
+    ]
+    defines += [f"`define KIND_{kind.name} {kind.value}" for kind in PacketKind]
     contents["words.vh"] = "".join(f"{line}\n" for line in defines)
     try:
         output.mkdir(parents=True, exist_ok=True)
