@@ -1,6 +1,7 @@
 """The loop over steps, for samples that run together."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,14 +121,13 @@ class Batch:
         states = {p.name: initial_state(p, samples, self._types[p.name]) for p in group}
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
-        stretch = max(1, ELEMENTS // (samples * largest))
-        for start in range(0, steps, stretch):
-            stop = min(start + stretch, steps)
-            x = {p.name: self._input(p, outside[p.name], start, stop) for p in group}
-            for t in range(start, stop):
+        length = max(1, ELEMENTS // (samples * largest))
+        stretches = [range(t, min(t + length, steps)) for t in range(0, steps, length)]
+        for stretch, x in self._inputs(group, outside, stretches):
+            for t in stretch:
                 for population in group:
                     name = population.name
-                    now = x[name][t - start]
+                    now = x[name][t - stretch.start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t)
                     spikes, states[name] = update(
@@ -148,27 +148,47 @@ class Batch:
             for p in network.populations
         }
 
+    def _inputs(
+        self,
+        group: Sequence[Population],
+        connections: Mapping[str, Sequence[AnyConnection]],
+        stretches: Sequence[range],
+    ) -> Iterator[tuple[range, dict[str, Signed]]]:
+        """Each stretch of steps, and the input of the populations in it but for the group's own.
+
+        With threads, the next stretch is summed while the caller works on one.
+        """
+        ahead = 0 if self.executor is None else 1
+        begun: deque[dict[str, tuple[Signed, Iterator[None]]]] = deque()
+        for number, stretch in enumerate(stretches):
+            for following in stretches[number + len(begun) : number + ahead + 1]:
+                begun.append(
+                    {p.name: self._input(p, connections[p.name], following) for p in group}
+                )
+            inputs = begun.popleft()
+            for _, filling in inputs.values():
+                tuple(filling)
+            yield stretch, {name: x for name, (x, _) in inputs.items()}
+
     def _input(
-        self, population: Population, connections: Sequence[AnyConnection], start: int, stop: int
-    ) -> Signed:
-        """Bias plus the sums of `connections` in steps start..stop-1, (steps, samples, size)."""
+        self, population: Population, connections: Sequence[AnyConnection], stretch: range
+    ) -> tuple[Signed, Iterator[None]]:
+        """Bias plus the sums of `connections`, (steps, samples, size), filled by the iterator."""
         samples = next(iter(self.events.values())).shape[1]
         dtype = self._types[population.name]
-        x = np.empty((stop - start, samples, population.size), dtype)
+        x = np.empty((len(stretch), samples, population.size), dtype)
         bias = population.bias.astype(dtype)
 
         def fill(part: slice) -> None:
             x[part] = bias
             for connection in connections:
-                self._add(x[part], connection, start + part.start)
+                self._add(x[part], connection, stretch.start + part.start)
 
         if self.executor is None:
-            fill(slice(0, len(x)))
-        else:
-            size = -(-len(x) // self.workers)
-            parts = [slice(first, first + size) for first in range(0, len(x), size)]
-            tuple(self.executor.map(fill, parts))
-        return x
+            return x, map(fill, [slice(0, len(x))])
+        size = -(-len(x) // self.workers)
+        parts = [slice(first, first + size) for first in range(0, len(x), size)]
+        return x, self.executor.map(fill, parts)
 
     def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
         """Add the sums of a connection to `x`, its target's input of steps start, start + 1, ..."""
