@@ -18,6 +18,16 @@ from spikeloom.sim.cosim import check as cosim
 from spikeloom.sim.cosim.check import Scenario
 from spikeloom.sim.verilog import emit
 
+SPARSE = FabricConfig(
+    lanes=2,
+    neurons=16,
+    weight_words=8,
+    sparse_words=4,
+    coordinates=4,
+    queue=2,
+    readable=True,
+)
+
 
 def check(config: FabricConfig, verilog: str | None = None, reads: int = 1000) -> cosim.Report:
     net = network(config)
@@ -77,6 +87,29 @@ def test_a_byte_comes_after_its_clocks(columns: int, rows: int) -> None:
         ctx.set(dut.read.active, 0)
         await ctx.tick().repeat(config.read_clocks)
         assert ctx.get(dut.read.data) == 0
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_words_behind_the_sparse_ones_lead_to_no_group() -> None:
+    groups = SPARSE.weight_row.pack({"group0": 5, "group1": 2}) >> 16
+    dut = Fabric(SPARSE)
+
+    async def bench(ctx: Any) -> None:
+        row = {"target": LoadTarget.WEIGHT, "data": groups << 16}
+        for address in range(4):
+            ctx.set(dut.load.payload, {**row, "address": address})
+            ctx.set(dut.load.valid, 1)
+            await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+        ctx.set(dut.read.active, 1)
+        for address in range(8):
+            ctx.set(dut.read.word, {"target": ReadTarget.WEIGHT, "address": address, "byte": 2})
+            await ctx.tick().repeat(SPARSE.read_clocks)
+            assert ctx.get(dut.read.data) == (groups if address < 4 else 0)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)

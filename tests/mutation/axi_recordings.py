@@ -164,7 +164,9 @@ def _ports(
     }
     driven = {name: values.get(name, 0) for name, _ in inputs}
     return driven, {
-        name: values[name] for name, _ in outputs if values.get(PAYLOADS.get(name, ""), 1)
+        name: values[name]
+        for name, _ in outputs
+        if name in values and values.get(PAYLOADS.get(name, ""), 1)
     }
 
 

@@ -129,6 +129,7 @@ def row(name: str, mutants: int, equivalent: int, alive: int) -> str:
 def document(results: Results) -> None:
     """Put the table, and the mutants that are left, into the page."""
     left = "\n".join(f"    {mutant}" for mutant, case in results.items() if case is None)
+    left = left or "    none"
     begin, end = "<!-- make mutate writes this -->\n", "<!-- until here -->"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
     after = rest.partition(end)[2]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from types import ModuleType
 
 import axi_recordings
 import link_recordings
@@ -20,6 +21,7 @@ import test_link_read
 import test_mesh
 import test_neuron_update
 import test_occupied
+import test_read
 import test_traffic
 from designs import Design
 from recordings import Recording
@@ -148,16 +150,15 @@ def _neuron(config: FabricConfig) -> Case:
     return Case("neuron", config, record)
 
 
-def _occupied(name: str) -> Case:
-    test = test_occupied
-    config, _ = test.FABRICS[name]
+def _watched(
+    config: FabricConfig, module: ModuleType, test: Callable[[], None], output: str
+) -> Case:
+    """A test of a module with a fabric, which looks at one output."""
 
     def record(design: Design) -> list[Recording]:
         ports = design.inputs, design.outputs
-        play = partial(test.test_it_is_that_of_the_model_in_every_clock, name)
-        rows = axi_recordings.simulated(test, play, *ports)
-        compared = [(driven, {"occupied": seen["occupied"]}) for driven, seen in rows]
-        return [Recording.of(*ports, compared)]
+        rows = axi_recordings.simulated(module, test, *ports)
+        return [Recording.of(*ports, [(driven, {output: seen[output]}) for driven, seen in rows])]
 
     return Case("status", config, record)
 
@@ -216,7 +217,18 @@ CASES: dict[str, Case] = {
             False, True, True, 1, doubling=True, **dict.fromkeys(test_neuron_update.SWITCHES, True)
         )
     ),
-    "occupied": _occupied("two tiles"),
+    "occupied": _watched(
+        test_occupied.FABRICS["two tiles"][0],
+        test_occupied,
+        partial(test_occupied.test_it_is_that_of_the_model_in_every_clock, "two tiles"),
+        "occupied",
+    ),
+    "read": _watched(
+        test_read.SPARSE,
+        test_read,
+        test_read.test_words_behind_the_sparse_ones_lead_to_no_group,
+        "read__data",
+    ),
     "registers": _registers(),
     "AXI, busy": _busy(test_axi_busy.mesh(1)),
     "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),
