@@ -31,6 +31,7 @@ from random_networks import (
 
 from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.host import DecodedRun, decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -185,7 +186,13 @@ FABRICS_OF_IMAGES = {
     "images": IMAGES,
     "images, one lane": dataclasses.replace(IMAGES, lanes=1, weight_words=16384),
     "images, all options": dataclasses.replace(
-        IMAGES, lanes=8, max_spikes=3, multipliers=False, sparse_words=700, **FEATURES
+        IMAGES,
+        lanes=8,
+        max_spikes=3,
+        multipliers=False,
+        sparse_words=700,
+        readable=True,
+        **FEATURES,
     ),
 }
 
@@ -371,6 +378,41 @@ def test_samples_leave_nothing_behind(name: str) -> None:
                 np.testing.assert_array_equal(states[0], together.states[population][sample])
 
     check()
+
+
+@pytest.mark.parametrize("name", [n for n, config in EVERY.items() if config.readable])
+def test_weights_replaced_between_runs(name: str) -> None:
+    """They read back as they are, and the RTL does what the golden model does with them."""
+    config = EVERY[name]
+    simulation(config)
+    replaced: list[bool] = []
+
+    @given(program=networks(config), seed=seeds())
+    @settings(PROPERTY, max_examples=25)
+    def check(program: Program, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        counts = random_events(rng, program.network, 2, STEPS, 0.5)
+        with VerilatorDevice(program, workers=1) as device:
+            device.run(counts)
+            for key, weights in device.weights.items():
+                # Towards zero, so that no sum overflows; those of halves can.
+                less = (weights * rng.random(weights.shape)).astype(np.int64)
+                new = np.where(rng.random(weights.shape) < rng.choice((0.1, 1)), less, weights)
+                try:
+                    device.weights[key] = new
+                except SpikeloomError:
+                    new = weights
+                assert np.array_equal(device.weights[key], new)
+                replaced.append(bool((new != weights).any()))
+            run = device.run(counts)
+            expected = simulate(device.program.network, counts)
+        for heard, states in ((run.spikes, expected.spikes), (run.states, expected.states)):
+            for population, values in heard.items():
+                np.testing.assert_array_equal(values, states[population], population)
+        assert (run.synops, run.errors) == (int(expected.synops.sum()), 0)
+
+    check()
+    assert np.mean(replaced) > 0.5
 
 
 # Directed cases, all on one small fabric.

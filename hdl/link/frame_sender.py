@@ -138,7 +138,7 @@ class FrameSender(wiring.Component):
     discard : In(1)
         Drops the frames of which nothing was sent yet.
     free : Out(1)
-        No frame is being sent.
+        No frame is being sent, and none has ended that will be.
     bytes : Out(stream.Signature(8))
         To the line.
     """
@@ -165,6 +165,7 @@ class FrameSender(wiring.Component):
         half = Signal()  # the buffer that is sent
         position = Signal(8)
         sending = Signal()
+        ended = Signal()  # a frame that was not taken over
         fetched = Signal()
         compared = Signal()
         is_delimiter = Signal()
@@ -175,15 +176,19 @@ class FrameSender(wiring.Component):
             write.addr.eq(Cat(encoder.position, ~half)),
             write.data.eq(encoder.byte),
             read.addr.eq(Cat(position, half)),
-            self.free.eq(~sending),
+            self.free.eq(~sending & ~ended),
             self.bytes.valid.eq(compared),
             self.bytes.payload.eq(read.data),
             encoder.taken.eq(~sending & ~self.discard),
         ]
+        with m.If(self.content.valid & self.content.ready & self.content.p.end):
+            m.d.sync += ended.eq(1)
+        with m.If(self.discard):
+            m.d.sync += ended.eq(0)
         with m.If(~sending):
             m.d.sync += position.eq(0)
             with m.If(encoder.done & ~self.discard):
-                m.d.sync += [sending.eq(1), half.eq(~half)]
+                m.d.sync += [sending.eq(1), half.eq(~half), ended.eq(0)]
         with m.Elif(self.bytes.valid & self.bytes.ready):
             m.d.sync += [position.eq(position + 1), fetched.eq(0), compared.eq(0)]
             with m.If(is_delimiter):

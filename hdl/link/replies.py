@@ -34,7 +34,7 @@ class Replies(wiring.Component):
     full : In(1)
         The frame is full.
     free : In(1)
-        The line is free.
+        The line is free, and no frame waits for it.
     session : In(8)
         Number of the session.
     expected : In(8)
@@ -125,7 +125,9 @@ class Replies(wiring.Component):
                     m.d.sync += kind.eq(self.answers)
                 with m.Elif(self.codes.valid):
                     m.d.sync += kind.eq(Kind.RESULTS)
-                with m.Elif(changed & self.free):
+                with m.Elif(changed & self.free & self.content.ready):
+                    # The end of the frame before has left, so `free` speaks of that one, too: a
+                    # frame with a body that follows would report the same.
                     m.d.sync += kind.eq(Kind.STATUS)
                 with m.Else():
                     m.next = "CHOOSE"

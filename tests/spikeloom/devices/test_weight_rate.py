@@ -16,8 +16,8 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 from spikeloom.sim.virtual_board import TOP, Pins, emit
 
-LINK = LinkConfig("rate", 25_000_000, 25)
-"""1 Mbaud, as boards have by default, at a slower clock than any of them."""
+LINK = LinkConfig("rate", 24_000_000, 4)
+"""The fastest line that a link can have, in clocks per bit."""
 FABRIC = FabricConfig(
     neurons=64, weight_words=512, populations=2, connections=2, targets=4, queue=16, readable=True
 )
