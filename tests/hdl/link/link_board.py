@@ -104,6 +104,7 @@ class Board:
         self._frames_from = 0
         self.session = 0
         self.sequence = 0
+        self.listener = Listener(config)
 
     def play(self, levels: Levels) -> None:
         """What the pin rx is in each clock."""
@@ -157,6 +158,7 @@ class Board:
     def begin(self, session: int) -> Reply:
         """A new session; its READY."""
         self.session, self.sequence = session, 0
+        self.listener = Listener(self.config)  # the codes of a session are one stream
         self.send(b"\0\0" + self.frame(Command.RESET))
         *_, ready = self.until(lambda replies: replies[-1].session == session)
         assert ready.kind == Kind.READY

@@ -99,7 +99,8 @@ def chunks(codes: bytes) -> list[tuple[int, bytes]]:
 
 def results(under_test: Board, replies: list[Reply], steps: int) -> list[dict[str, int]]:
     """The packets of RESULTS until so many steps are complete; no frame is missing."""
-    listener = Listener(under_test.config)
+    listener = under_test.listener
+    listener.packets = []
     numbers = []
 
     def heard(more: list[Reply]) -> None:
