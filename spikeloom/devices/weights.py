@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import AnyConnection, Network
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.mapping.weights import filled, places, unpacked_words
 from spikeloom.program import Program
 
@@ -209,7 +210,11 @@ def _checked(key: str, matrix: _Matrix, weights: ArrayLike) -> Integers:
             "was quantised, then astype(int)"
         )
     if array.shape != shape:
-        raise SpikeloomError(f"weights of {key!r} must have shape {shape}, not {array.shape}")
+        sparse = isinstance(matrix.connections[0], SparseConnection)
+        hint = ', one for each synapse: they are stored sparse; compile with {"sparse_words": 0}'
+        raise SpikeloomError(
+            f"weights of {key!r} must have shape {shape}, not {array.shape}{hint if sparse else ''}"
+        )
     low, high = matrix.limits
     if array.size and (int(array.min()) < low or int(array.max()) > high):
         raise SpikeloomError(

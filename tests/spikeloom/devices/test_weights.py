@@ -27,6 +27,7 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError, SpikeloomWarning
 from spikeloom.golden.link import Command, LinkConfig
 from spikeloom.golden.network import AnyConnection, Connection, Input, Network, Population
+from spikeloom.golden.sparse import SparseConnection
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.program import Program
 from spikeloom.quantise.wide import with_widths
@@ -447,6 +448,31 @@ def test_connections_that_add_up_hold_every_weight_in_their_range(highs: tuple[i
     weights[0, 0] = high + 1
     with pytest.raises(SpikeloomError, match=rf"must be {low}..{high}, not "):
         device.weights["in->out"] = weights
+
+
+def test_a_sparse_matrix_has_a_weight_for_each_synapse() -> None:
+    network = Network(
+        (Input("in", 40),),
+        (Population("out", 30, np.zeros(30, np.int64)),),
+        (Connection("in", "out", 7 * np.eye(40, 30, dtype=np.int64)),),
+    )
+    device = GoldenDevice(spikeloom.compile(network, {"lanes": 2}))
+    (connection,) = device.program.network.connections
+    assert isinstance(connection, SparseConnection)
+    assert device.weights["in->out"].tolist() == [7] * 30
+    device.weights["in->out"] = np.arange(30)
+    run = device.run(np.ones((1, 3, 40), np.uint8))
+    assert np.array_equal(device.program.network.connections[0].dense(30).diagonal(), range(30))
+    assert run.synops == 90
+    with pytest.raises(SpikeloomError) as error:
+        device.weights["in->out"] = np.eye(40, 30, dtype=np.int64)
+    assert str(error.value) == (
+        "weights of 'in->out' must have shape (30,), not (40, 30), one for each synapse: they are "
+        'stored sparse; compile with {"sparse_words": 0}'
+    )
+    dense = GoldenDevice(spikeloom.compile(network, {"lanes": 2, "sparse_words": 0}))
+    dense.weights["in->out"] = np.ones((40, 30), np.int64)
+    assert (dense.weights["in->out"] == 1).all()
 
 
 def test_an_upper_half_alone_takes_multiples() -> None:
