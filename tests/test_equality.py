@@ -412,7 +412,7 @@ def test_weights_replaced_between_runs(name: str) -> None:
         assert (run.synops, run.errors) == (int(expected.synops.sum()), 0)
 
     check()
-    assert np.mean(replaced) > 0.5
+    assert np.mean(replaced) > 0.2
 
 
 # Directed cases, all on one small fabric.
