@@ -24,6 +24,8 @@ OPTIONS = {
     "counter_bits": 40,
     "readable": True,
     "multipliers": False,
+    "sparse_words": 16,
+    "one_to_one": True,
 }
 LEAST = {
     **{"lanes": 1, "neurons": 1, "weight_words": 1, "slots": 1, "axons": 1, "queue": 1},
