@@ -24,6 +24,9 @@ Half of the axons spiking at random deviate from their mean by half of that root
 ACTIVITY = 1 / 16
 """Events per axon and step by which drift is judged."""
 
+FALLING = 0.25
+"""Part of the neurons of a population whose fall is given no room."""
+
 DRIFT_STEPS = 256
 """Steps over which drift adds up at most."""
 
@@ -62,7 +65,7 @@ def _likely(net: FloatNetwork, population: FloatPopulation, max_count: int) -> f
 
 
 def fall(net: FloatNetwork, population: FloatPopulation, max_count: int) -> Fraction:
-    """How far below 0 the mean input takes potentials in `DRIFT_STEPS`: those of half the neurons.
+    """How far below 0 the mean input takes potentials in `DRIFT_STEPS`: all but `FALLING` of them.
 
     In any layer some neurons are inhibited so much that they never spike, and may saturate.
     """
@@ -72,7 +75,7 @@ def fall(net: FloatNetwork, population: FloatPopulation, max_count: int) -> Frac
         current = current * _steps(population.synaptic_decay)
     if population.leak is not None:
         current = current + population.leak
-    lowest = float(np.median(current * _steps(population.decay)))
+    lowest = float(np.quantile(current * _steps(population.decay), FALLING))
     if population.v_min is not None:
         lowest = max(lowest, population.v_min)
     return Fraction(max(0.0, -lowest))
