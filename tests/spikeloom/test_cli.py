@@ -223,7 +223,7 @@ def test_info_shows_the_dialect_and_what_differs(run: Commands) -> None:
     assert "differs: to_nir multiplies time constants" in outcome.out
     assert "not in a file: reset_method: reset='value'" in outcome.out
     message = run(*network, "--option", "recurrence=2").error()
-    assert message.startswith("recurrence: no such option of a dialect; there are clamp, ")
+    assert message.startswith("recurrence: no such option of a dialect; there are ")
 
 
 def test_an_option_of_one_node(run: Commands) -> None:
@@ -558,8 +558,8 @@ BAD = {
     f"{COMPILE} --dialect klingon": "klingon",
     f"{COMPILE} --dt nan": "dt",
     f"{COMPILE} --dt -1": "dt",
-    f"{COMPILE} --option dialect=x": "dialect: no such option of a dialect; there are clamp, ",
-    f"{COMPILE} --option source=x": "source: no such option of a dialect; there are clamp, ",
+    f"{COMPILE} --option dialect=x": "dialect: no such option of a dialect; there are ",
+    f"{COMPILE} --option source=x": "source: no such option of a dialect; there are ",
     f"{COMPILE} --option fixed=1": "fixed must be a tuple of pairs",
     f'{COMPILE} --option fixed=["a"]': "fixed must be a tuple of pairs",
     f'{COMPILE} --option reset_delay=[["a"]]': "reset_delay must be True, False or a tuple",

@@ -408,9 +408,7 @@ def test_a_name_that_is_no_board_is_refused() -> None:
 
 
 def test_unknown_fields_of_a_fabric_are_named() -> None:
-    with pytest.raises(
-        SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has axons, "
-    ):
+    with pytest.raises(SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has "):
         spikeloom.compile(net(), {"colour": 1})
 
 
