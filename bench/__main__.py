@@ -23,6 +23,7 @@ from bench import (
     prediction,
     router,
     runner,
+    switches,
     table,
 )
 
@@ -42,6 +43,7 @@ BENCHMARKS = {
         prediction,
         router,
         core,
+        switches,
     )
 }
 

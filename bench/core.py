@@ -11,6 +11,7 @@ for both.
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
@@ -138,22 +139,30 @@ def _fmax(target: Target, netlist: str, seed: int) -> float | None:
         return None
 
 
-def _config(part: str) -> FabricConfig:
+def _config(part: str, **options: Any) -> FabricConfig:
     target, weight_words = _PARTS[part]
-    return FabricConfig(weight_words=weight_words, counter_bits=16, multipliers=target is not HX8K)
+    sizes = {"weight_words": weight_words, "counter_bits": 16, "multipliers": target is not HX8K}
+    return FabricConfig(**sizes | options)
 
 
-def _netlist(part: str, design: wiring.Component) -> str:
-    text = verilog.generate(type(design).__name__, _config(part), design, "top")
+def _netlist(part: str, design: Tile | Harness | Loop) -> str:
+    text = verilog.generate(type(design).__name__, design.config, design, "top")
     return synthesise(_PARTS[part][0], text)
 
 
-def tile_cells(part: str) -> int:
-    """Logic cells of a tile on one of the parts, as packed."""
+def tile_cells(part: str, **options: Any) -> int:
+    """Logic cells of a tile on one of the parts, as packed; `options` are those of its fabric."""
     target = _PARTS[part][0]
-    packed = nextpnr(target, _netlist(part, Tile(_config(part))), "--pack-only")
+    packed = nextpnr(target, _netlist(part, Tile(_config(part, **options))), "--pack-only")
     used: int = packed["utilization"][target.cells[0]]["used"]
     return used
+
+
+def fabric_clock(part: str, **options: Any) -> float:
+    """The best clock of a fabric of one tile, in MHz."""
+    target = _PARTS[part][0]
+    netlist = _netlist(part, Harness(_config(part, **options)))
+    return max(clock for seed in _SEEDS[:3] if (clock := _fmax(target, netlist, seed)))
 
 
 def measure(_data: Path) -> Iterator[Figure]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import switches
 from bench.boards import built
 from bench.figure import Figure
 from bench.rows import ROWS, Row
@@ -109,20 +110,30 @@ def page(record: Record) -> str:
     return f"{HEAD}{results(record)}\n## All figures\n\n" + "\n".join(lines) + "\n"
 
 
-def readme(text: str, record: Record) -> str:
-    """The text of the README with the results between its marks."""
+def between_marks(text: str, results: str) -> str:
+    """The text of a page with the results between its marks."""
     begin, end = map(re.escape, MARKS)
     parts = re.split(f"({begin}|{end})", text)
     if len(parts) != 5:
-        raise SystemExit("the README has no marks for the results")
-    return "".join([*parts[:2], results(record), *parts[3:]])
+        raise SystemExit("the page has no marks for the results")
+    return "".join([*parts[:2], results, *parts[3:]])
+
+
+def pages(record: Record) -> dict[Path, str]:
+    """The text of each page that shows figures."""
+    return {
+        README: between_marks(README.read_text(encoding="utf-8"), results(record)),
+        switches.PAGE: between_marks(
+            switches.PAGE.read_text(encoding="utf-8"), switches.table(record)
+        ),
+        PAGE: page(record),
+    }
 
 
 def write() -> None:
-    """Write README and page from the record."""
-    record = read()
-    README.write_text(readme(README.read_text(encoding="utf-8"), record), encoding="utf-8")
-    PAGE.write_text(page(record), encoding="utf-8")
+    """Write every page from the record."""
+    for path, text in pages(read()).items():
+        path.write_text(text, encoding="utf-8")
 
 
 def _taken(row: Row, record: Record) -> str:

@@ -66,7 +66,8 @@ def network_summary(inputs: Sequence[Any], populations: Sequence[Any], *more: st
     for node in populations:
         kind = "spikes" if node.spiking else "never spikes"
         current = "" if node.synaptic_decay is None else ", synaptic current"
-        rows.append([node.name, node.size, _shape(node.image), kind + current])
+        kind = ", ".join([kind + current, *map(str, node.switches)])
+        rows.append([node.name, node.size, _shape(node.image), kind])
     line = ", ".join((*parts, counted(neurons, "neuron"), *more))
     return Summary(line, ("name", "size", "image", "kind"), rows)
 

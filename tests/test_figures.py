@@ -12,14 +12,10 @@ from bench import counted, picture, table
 from bench.figure import Figure
 
 
-def test_the_readme_has_the_results_of_the_record() -> None:
-    text = table.README.read_text(encoding="utf-8")
-    assert table.readme(text, table.read()) == text, "type: python -m bench.table"
-
-
-def test_the_page_has_the_figures_of_the_record() -> None:
-    text = table.PAGE.read_text(encoding="utf-8")
-    assert table.page(table.read()) == text, "type: python -m bench.table"
+@pytest.mark.parametrize("path", table.pages(table.read()), ids=lambda path: path.name)
+def test_a_page_has_the_figures_of_the_record(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert table.pages(table.read())[path] == text, "type: python -m bench.table"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,10 @@ class Switch(PlainIntegers):
     A delayed reset finds its spikes by them, so a population cannot have both.
     """
 
+    def __str__(self) -> str:
+        parameters = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"{self.name}({parameters})"
+
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         """Raise `SpikeloomError`, with `where` in front, if it does not suit its population."""
 

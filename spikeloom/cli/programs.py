@@ -224,6 +224,7 @@ def _info(program: Program) -> dict[str, Any]:
             {"name": p.name, "size": p.size, "phase": p.phase, "spiking": p.spiking}
             # Numbers, or lists of each neuron's.
             | {name: np.asarray(getattr(p, name)).tolist() for name in ("decay", "threshold")}
+            | {"switches": [*map(str, p.switches)]}
             for p in network.populations
         ],
         "synapses": network.synapses,
@@ -273,6 +274,11 @@ def _print_info(values: dict[str, Any]) -> None:
         {
             "inputs": ", ".join(f"{n['name']} ({n['size']})" for n in values["inputs"]),
             "populations": ", ".join(f"{p['name']} ({p['size']})" for p in values["populations"]),
+            **{
+                f"switches of {p['name']}": ", ".join(p["switches"])
+                for p in values["populations"]
+                if p["switches"]
+            },
             "synapses": values["synapses"],
             **{
                 f"{c['source']} -> {c['target']}": f"{c['kind']}, {c['words']:,} weight words; "
@@ -289,8 +295,12 @@ def _print_info(values: dict[str, Any]) -> None:
     if isinstance(name := dialect.get("name"), str):
         say("")
         say(f"dialect {name}")
-        lists = ("name", "nodes", "differences", "unstated")
+        lists = ("name", "switches", "nodes", "differences", "unstated")
         print_table({k: v for k, v in dialect.items() if k not in lists and v is not None})
+        for pair in _each(dialect.get("switches"), (list, tuple)):
+            match pair:
+                case [str(option), value]:
+                    say(f"  {option} = {brief(value)}")
         for line in _stated(dialect.get("nodes")):
             say(f"  of node {line}")
         for difference in _each(dialect.get("differences"), str):

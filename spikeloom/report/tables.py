@@ -133,7 +133,7 @@ def _update(population: Population) -> str:
     kind += ", synaptic current" if population.synaptic_decay is not None else ""
     if population.max_spikes > 1:
         kind += f", up to {population.max_spikes} spikes a step"
-    return kind
+    return ", ".join([kind, *map(str, population.switches)])
 
 
 def _reset(population: Population) -> str:

@@ -31,6 +31,10 @@ class FloatSwitch:
 
     name: ClassVar[str]
 
+    def __str__(self) -> str:
+        parameters = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"{self.name}({parameters})"
+
     @classmethod
     def stated(cls, value: Any, dt: float | None) -> "FloatSwitch":
         """The switch that an option of `load_nir` states.

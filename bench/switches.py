@@ -1,0 +1,65 @@
+"""What each switch of the neuron update costs: logic cells of a tile, alone and with all others.
+
+Cells are those of one `Tile`, as `bench.core` counts them; the clock of the fullest fabric is that
+of a fabric of one tile in a `Harness`, the best of a few placements.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import core
+from bench.figure import Figure
+from spikeloom.golden.spec import SWITCHES
+from spikeloom.golden.switches.records import record
+
+PAGE = Path(__file__).parents[1] / "docs" / "switches.md"
+
+_PARTS = ("up5k", "ecp5_6")
+_EVERYTHING: dict[str, Any] = {
+    **dict.fromkeys(SWITCHES, True),
+    **dict.fromkeys(("doubling", "synaptic_current", "delayed_reset", "lower_clamp"), True),
+    **dict.fromkeys(("weight_pairs", "neuron_parameters", "traces", "readable"), True),
+    **{"max_spikes": 31, "fraction_bits": 12, "extent": 32},
+}
+_FLOOR = 85.0
+
+Record = Mapping[str, Mapping[str, Any]]
+
+
+def measure(_data: Path) -> Iterator[Figure]:
+    """Measure; needs no data."""
+    for part in _PARTS:
+        for name in ("plain", "doubling", *SWITCHES, "all"):
+            options = {"plain": {}, "all": dict.fromkeys(SWITCHES, True)}.get(name, {name: True})
+            yield Figure(f"switches.{part}.{name}", core.tile_cells(part, **options), "cells")
+    best = core.fabric_clock("ecp5_6", **_EVERYTHING)
+    yield Figure("switches.ecp5_6.fullest_fabric", best, "MHz", _FLOOR)
+
+
+def table(figures: Record) -> str:
+    """The rows of docs/switches.md, from the switches themselves and the record of figures."""
+
+    def more(part: str, name: str) -> str:
+        cells = [figures.get(f"switches.{part}.{which}") for which in ("plain", name)]
+        values = [math.nan if figure is None else figure["value"] for figure in cells]
+        return f"{values[1] - values[0]:+,.0f}"
+
+    lines = [
+        "| switch | a population has | parameters | kept of a neuron | clocks | UP5K | ECP5 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, layout in SWITCHES.items():
+        switch = record(name)
+        parameters = ", ".join(f"`{field.name}`" for field in dataclasses.fields(switch))
+        kept = ", ".join(f"{field}, {width or 'state'} bits" for field, width in layout.kept)
+        costs = " | ".join([str(layout.clocks), *(more(part, name) for part in _PARTS)])
+        lines.append(
+            f"| `{switch.__name__}`, `{name}` | {switch.title} | {parameters} | {kept} | {costs} |"
+        )
+    clocks = sum(layout.clocks for layout in SWITCHES.values())
+    costs = " | ".join([str(clocks), *(more(part, "all") for part in _PARTS)])
+    lines.append(f"| all of them | | | | {costs} |")
+    return "\n".join(lines) + "\n"
