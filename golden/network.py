@@ -6,6 +6,7 @@ play no role.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,10 @@ from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShap
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, differs, signed_range
 from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.schedule import Variant, check_schedule
+from spikeloom.golden.several_spikes import check_max_spikes
 from spikeloom.golden.sparse import OneToOne, SparseConnection
-from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, SPIKES_PER_STEP, Reset
+from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
 from spikeloom.golden.switches.switch import Switch, check_switches
 
@@ -115,6 +118,8 @@ class Population(PlainIntegers):
         of potential, bias, leak, threshold, reset values and limits is finer than a weight's.
     switches
         Of `spikeloom.golden.switches`, at most one of each kind, in any order.
+    variants
+        Parameters in other steps, which the network's `schedule` calls 1, 2, ...
     """
 
     name: str
@@ -137,6 +142,14 @@ class Population(PlainIntegers):
     max_spikes: int = 1
     fraction_bits: int = 0
     switches: tuple[Switch, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+    def at(self, variant: int) -> "Population":
+        """The population in steps of a variant; it is itself where it does not have that many."""
+        if not 1 <= variant <= len(self.variants):
+            return self
+        fields: dict[str, Any] = self.variants[variant - 1].fields
+        return dataclasses.replace(self, **fields)
 
     def shared(self, parameter: str) -> int:
         """The value of one of `PARAMETERS`, not None, that all neurons have.
@@ -194,6 +207,9 @@ class Network(PlainIntegers, Summarised):
         In any order; names are unique.
     weight_bits, state_bits, sum_bits
         Widths of weights, of membrane potentials (which saturate), and of the exact sums.
+    schedule
+        Which variant of its populations holds in each step of a sample: 0 for themselves, or the
+        number of one of their `variants`. The last one holds for all later steps.
 
     Raises
     ------
@@ -208,6 +224,7 @@ class Network(PlainIntegers, Summarised):
     weight_bits: int = 8
     state_bits: int = 16
     sum_bits: int = 16
+    schedule: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -225,8 +242,10 @@ class Network(PlainIntegers, Summarised):
         for population in self.populations:
             where = f"population {population.name!r}: fraction_bits"
             check_integer(where, population.fraction_bits, 0, MAX_FRACTION_BITS)
+        check_schedule(self.schedule, self.populations)
         for population in self.populations:
-            self._check_population(population)
+            for variant in range(len(population.variants) + 1):
+                self._check_population(population.at(variant))
         phases = sorted({population.phase for population in self.populations})
         if phases != list(range(len(phases))):
             raise SpikeloomError(
@@ -365,28 +384,8 @@ class Network(PlainIntegers, Summarised):
                     f"{where}: leak is for a synaptic current; without one add it to bias"
                 )
             check_array(f"{where}: leak", population.leak, shape, (low, high))
-        self._check_max_spikes(where, population)
+        check_max_spikes(where, population)
         check_switches(where, population.switches, population, self.state_bits)
-
-    def _check_max_spikes(self, where: str, population: Population) -> None:
-        """Check that the maximum spikes per step is legal and compatible with the other options."""
-        limit = population.max_spikes
-        if isinstance(limit, bool) or limit not in SPIKES_PER_STEP:
-            raise SpikeloomError(
-                f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
-            )
-        if population.max_spikes > 1:
-            if np.min(population.threshold) < 1:
-                raise SpikeloomError(
-                    f"{where}: with several spikes per step the threshold must be positive, "
-                    f"not {np.min(population.threshold)}"
-                )
-            own = np.any(np.not_equal(population.subtracted, population.threshold))
-            if population.delayed_reset or own or population.reset is Reset.RESTORE:
-                raise SpikeloomError(
-                    f"{where}: with several spikes per step each subtracts the threshold at once; "
-                    "leave out delayed_reset, subtrahend and Reset.RESTORE"
-                )
 
     def _images(self, connection: Convolution) -> tuple[ImageShape, ImageShape]:
         """The image shapes of the source and the target."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +28,12 @@ from spikeloom.golden.network import (
     Network,
     Population,
 )
+from spikeloom.golden.schedule import Variant
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.summary import Summarised, Summary
 from spikeloom.golden.switches.records import record
+from spikeloom.golden.switches.switch import Switch
 from spikeloom.mapping.plan import Plan, plan
 from spikeloom.mapping.weights import with_weights
 from spikeloom.plots.axes import Axes
@@ -182,10 +184,14 @@ class Program(Summarised):
             "sum_bits": network.sum_bits,
             "inputs": [dataclasses.asdict(node) for node in network.inputs],
             "populations": [
-                _without(p, "switches", *_arrays(p))
-                | {"switches": [{"name": s.name, **dataclasses.asdict(s)} for s in p.switches]}
+                _without(p, "switches", "variants", *_arrays(p))
+                | {
+                    "switches": _named(p.switches),
+                    "variants": [v.fields | _switches_of(v) for v in p.variants],
+                }
                 for p in network.populations
             ],
+            "schedule": network.schedule,
             "connections": [
                 {"kind": kind_of(c), **_without(c, *_arrays(c))} for c in network.connections
             ],
@@ -290,6 +296,7 @@ def _rebuild(
             header["weight_bits"],
             header["state_bits"],
             header["sum_bits"],
+            tuple(header.get("schedule", ())),
         ),
         FabricConfig(**header["fabric"]),
         frozenset(header["record"]),
@@ -299,12 +306,30 @@ def _rebuild(
 
 
 def _population(node: dict[str, Any], arrays: dict[str, Any]) -> Population:
-    switches = tuple(
-        record(switch["name"])(**_without_key(switch, "name"))
-        for switch in node.get("switches", ())  # absent in files of the first versions
-    )
-    fields = _with_tuples(node) | {"reset": Reset(node["reset"]), "switches": switches}
-    return Population(**fields, **arrays)
+    # Files of the first versions have neither switches nor variants.
+    variants = tuple(Variant(**_update(variant)) for variant in node.get("variants", ()))
+    return Population(**{"switches": (), **_update(node), "variants": variants}, **arrays)
+
+
+def _update(node: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a population, or of a variant, with the types that JSON does not have."""
+    fields = _with_tuples(node)
+    if "reset" in node:
+        fields["reset"] = Reset(node["reset"])
+    if "switches" in node:
+        fields["switches"] = tuple(
+            record(switch["name"])(**_without_key(switch, "name")) for switch in node["switches"]
+        )
+    return fields
+
+
+def _named(switches: Iterable[Switch]) -> list[dict[str, Any]]:
+    """Switches as JSON has them."""
+    return [{"name": switch.name, **dataclasses.asdict(switch)} for switch in switches]
+
+
+def _switches_of(variant: Variant) -> dict[str, Any]:
+    return {} if variant.switches is None else {"switches": _named(variant.switches)}
 
 
 def _arrays_of(

@@ -136,6 +136,7 @@ FABRICS = {
 FEATURES = {
     **dict.fromkeys(SWITCHES, True),
     "doubling": True,
+    "schedules": True,
     "synaptic_current": True,
     "weight_pairs": True,
     "delayed_reset": True,
@@ -169,6 +170,9 @@ OPTIONS = {
     ),
     "sparse matrices, one lane": dataclasses.replace(
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
+    ),
+    "schedules": dataclasses.replace(
+        FABRICS["eight lanes"], schedules=True, populations=32, refractory=True
     ),
     "switches": dataclasses.replace(FABRICS["eight lanes"], **dict.fromkeys(SWITCHES, True)),
     "switches that keep something": dataclasses.replace(

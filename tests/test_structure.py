@@ -30,6 +30,8 @@ ROOMS = {
             "checks",
             "sparse",
             "switches",
+            "several_spikes",
+            "schedule",
             "network",
             "memory_image",
         ),

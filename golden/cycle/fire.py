@@ -55,6 +55,8 @@ class PopulationRow(NamedTuple):
     fraction: int = 0
     trace: int = 0
     currents: int = 0
+    repeat: int = 0
+    next: int = 0
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-from spikeloom.golden.cycle.fire import SETUP, Fire, PopulationRow, Result, Spike
+from spikeloom.golden.cycle.fire import SETUP, Command, Fire, PopulationRow, Result, Spike
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.switches.stage import Stage, stages
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
@@ -33,16 +33,21 @@ class FullFire(Fire):
         "channels",
         "config",
         "currents",
+        "enters",
         "fetches",
         "group",
         "height",
         "images",
         "leaks",
         "neuron_parameters",
+        "next_row",
         "origins",
         "parameters",
         "position",
         "position_shifts",
+        "repeats",
+        "schedules",
+        "set_row",
         "spike_clocks",
         "switches",
         "width",
@@ -67,6 +72,10 @@ class FullFire(Fire):
         # The switches that are on in each row of the population table.
         self.switches: list[list[Stage]] = [[] for _ in self.populations]
         self.active: list[Stage] = []  # in the row read last
+        self.schedules = config.schedules
+        # The first row of the present step, and where that comes from.
+        self.set_row = self.next_row = self.repeats = 0
+        self.enters = False
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
         self.origins: deque[tuple[int, int, int, int]] = deque()
@@ -85,6 +94,7 @@ class FullFire(Fire):
             or config.neuron_parameters
             or config.traces
             or config.doubling
+            or config.schedules
             or bool(config.switches)
         )
 
@@ -106,6 +116,21 @@ class FullFire(Fire):
             return 0
         return min(self.lanes, self.channels - self.group * self.lanes)
 
+    def start(self, command: Command) -> None:
+        """Latch `command`; with `schedules` a step begins at the row that its steps have."""
+        super().start(command)
+        restart, first, *_ = command
+        if not (self.schedules and restart):
+            return
+        if first:
+            self.row, self.enters = 0, True
+        elif self.repeats:
+            self.row = self.set_row
+            self.repeats -= 1
+        else:
+            self.row, self.enters = self.next_row, True
+        self.set_row = self.row
+
     def clock(self, fetched: int) -> Spike | None:
         """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
         arriving, setup = self.arriving, self.state == SETUP
@@ -117,6 +142,9 @@ class FullFire(Fire):
         elif setup:
             population = self.population
             self.active = self.switches[self.row]
+            if self.enters:
+                self.repeats, self.next_row = population.repeat, population.next
+                self.enters = False
             if self.images:
                 self.height, self.width = population.height, population.width
                 self.channels = population.channels

@@ -12,6 +12,10 @@ RETAIN_BITS = DECAY_BITS + 1
 MAX_FRACTION_BITS = 12
 """Maximum shift of a sum: a potential's unit is at most 2**12 times finer than a weight's."""
 
+REPEAT_BITS = 8
+"""Width of the number of further steps in which a set of rows of the population table holds."""
+MAX_REPEAT = (1 << REPEAT_BITS) - 1
+
 WEIGHT_BITS = (2, 4, 8)
 
 

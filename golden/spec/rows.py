@@ -2,7 +2,13 @@
 
 from typing import NamedTuple
 
-from spikeloom.golden.spec.numbers import RETAIN_BITS, LoadTarget, Port, ReadTarget
+from spikeloom.golden.spec.numbers import (
+    REPEAT_BITS,
+    RETAIN_BITS,
+    LoadTarget,
+    Port,
+    ReadTarget,
+)
 from spikeloom.golden.spec.sizes import Sizes
 from spikeloom.golden.spec.switches import STATE, SWITCHES
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
@@ -74,6 +80,9 @@ class Rows(Sizes):
         `fraction`: sums are shifted left by so many bits, up to `fraction_bits`. With `trace` the
         potentials are sent after every step; with `currents` each is preceded by its synaptic
         current. Each switch that is built has a bit, and its fields (`SWITCHES`).
+
+        With `schedules`, of the first row of a step: `repeat` further steps of the sample fire the
+        same rows, and the one after them begins at row `next`.
         """
         images = [
             ("height", count_bits(self.extent)),
@@ -85,6 +94,7 @@ class Rows(Sizes):
         shared = not self.neuron_parameters
         synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)][: 1 + shared]
         currents = [("currents", 1)] if self.synaptic_current else []
+        schedule = [("repeat", REPEAT_BITS), ("next", index_bits(self.populations))]
         return layout(
             *(images if self.images else []),
             *(synaptic if self.synaptic_current else []),
@@ -93,6 +103,7 @@ class Rows(Sizes):
             *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
             *([("fraction", count_bits(self.fraction_bits))] if self.fraction_bits else []),
             *(field for name in self.switches for field in self._switch_fields(name)),
+            *(schedule if self.schedules else []),
             ("number", self.population_width),
             ("index_base", self.index_width),
             ("neurons", count_bits(self.neurons)),

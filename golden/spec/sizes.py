@@ -105,6 +105,8 @@ class Sizes(PlainIntegers):
     one_to_one
         A connection can have one weight for each source, to the neuron with the same number. Needs
         `lanes` to be a power of two.
+    schedules
+        Parameters of populations can change from step to step.
     doubling
         A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
     constant_leak
@@ -160,6 +162,7 @@ class Sizes(PlainIntegers):
     traces: bool = False
     sparse_words: int = 0
     one_to_one: bool = False
+    schedules: bool = False
     doubling: bool = False
     constant_leak: bool = False
     refractory: bool = False

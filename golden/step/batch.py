@@ -119,19 +119,26 @@ class Batch:
                 where = inside if connection.source in names else outside
                 where[connection.target].append(connection)
         states = {p.name: initial_state(p, samples, self._types[p.name]) for p in group}
+        variants = {p.name: [p.at(n) for n in range(len(p.variants) + 1)] for p in group}
+        schedule = self.network.schedule or (0,)
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
         length = max(1, ELEMENTS // (samples * largest))
         stretches = [range(t, min(t + length, steps)) for t in range(0, steps, length)]
         for stretch, x in self._inputs(group, outside, stretches):
             for t in stretch:
+                variant = schedule[min(t, len(schedule) - 1)]
                 for population in group:
                     name = population.name
                     now = x[name][t - stretch.start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t)
+                    present = variants[name]
                     spikes, states[name] = update(
-                        population, states[name], now, self.network.state_bits
+                        present[variant if variant < len(present) else 0],
+                        states[name],
+                        now,
+                        self.network.state_bits,
                     )
                     if population.spiking:
                         self.events[name][t] = spikes
@@ -143,8 +150,15 @@ class Batch:
     def _types(self) -> dict[str, type[Any]]:
         """In which type each population is computed."""
         network = self.network
+        widest = (np.float32, np.int32, np.int64).index
         return {
-            p.name: update_type(p, network.state_bits, network.input_bits)
+            p.name: max(
+                (
+                    update_type(p.at(variant), network.state_bits, network.input_bits)
+                    for variant in range(len(p.variants) + 1)
+                ),
+                key=widest,
+            )
             for p in network.populations
         }
 

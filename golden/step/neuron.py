@@ -1,6 +1,6 @@
 """The neuron update, on arrays of neurons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
+from spikeloom.golden.switches.switch import Switch
 
 Spikes = NDArray[np.bool_] | NDArray[np.uint8]
 """Whether a neuron spiked; the number of spikes where a population can spike several times."""
@@ -34,9 +35,11 @@ class State(NamedTuple):
 def initial_state(population: Population, samples: int, dtype: type[Any]) -> State:
     """The state before the first step of each of `samples` samples."""
     shape = samples, population.size
+    variants = [population.at(variant) for variant in range(len(population.variants) + 1)]
     kept = {
         switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
-        for switch in population.switches
+        for variant in variants
+        for switch in variant.switches
     }
     i = np.zeros(() if population.synaptic_decay is None else shape, dtype)
     return State(np.full(shape, population.v_init, dtype), i, kept)
@@ -101,24 +104,39 @@ def update(
         np.maximum(u, population.v_min, out=u)
     for switch in switches:
         u = switch.limit(u, population)
+    spikes = _spikes(population, u, switches, kept)
+    after = {
+        switch.name: switch.after(spikes > 0, kept[switch.name], state_bits) for switch in switches
+    }
+    # What a switch kept is lost where the population does not have it in this step.
+    kept = {
+        name: after.get(name) or {field: np.zeros_like(values) for field, values in fields.items()}
+        for name, fields in kept.items()
+    }
+    if population.spiking and not population.delayed_reset:
+        _reset(population, u, spikes, before, state_bits)
+    return spikes, State(u, i, kept)
+
+
+def _spikes(
+    population: Population,
+    u: Signed,
+    switches: Sequence[Switch],
+    kept: Mapping[str, Mapping[str, Signed]],
+) -> Spikes:
+    """How often each neuron spikes at potential `u`."""
     if not population.spiking:
-        return np.zeros(u.shape, np.bool_), State(u, i, kept)
-    compared = u
+        return np.zeros(u.shape, np.bool_)
     for switch in switches:
-        compared = compared - switch.raised(kept[switch.name])
-    spikes: Spikes = _reaches(population, compared, 1)
+        u = u - switch.raised(kept[switch.name])
+    spikes: Spikes = _reaches(population, u, 1)
     for count in range(2, population.max_spikes + 1):
         spikes = spikes.astype(np.uint8, copy=False)
-        spikes += _reaches(population, compared, count)
+        spikes += _reaches(population, u, count)
     for switch in switches:
         if (eligible := switch.eligible(kept[switch.name])) is not None:
             spikes = spikes * eligible
-    kept = {
-        switch.name: switch.after(spikes > 0, kept[switch.name], state_bits) for switch in switches
-    }
-    if not population.delayed_reset:
-        _reset(population, u, spikes, before, state_bits)
-    return spikes, State(u, i, kept)
+    return spikes
 
 
 def _reset(

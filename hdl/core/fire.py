@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
@@ -15,6 +15,7 @@ from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
+from spikeloom.hdl.core.schedule import first_row
 from spikeloom.hdl.core.walk import ImageWalk
 
 
@@ -254,6 +255,7 @@ class Fire(wiring.Component):
         count = Signal(range(config.lanes + 1))
         entering = Signal.like(count)
         begins = Signal()
+        begin = first_row(m, self.command, population) if config.schedules else Const(0)
         m.d.sync += self.fetch.valid.eq(begins)
         with m.If(self.fetch.valid):
             m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
@@ -270,7 +272,7 @@ class Fire(wiring.Component):
                         self.slot.eq(self.command.p.slot),
                     ]
                     with m.If(self.command.p.restart):
-                        m.d.sync += row.eq(0)
+                        m.d.sync += row.eq(begin)
                     m.next = "LOOKUP"
             with m.State("LOOKUP"):
                 m.d.sync += row.eq(row + 1)  # unused before the next LOOKUP

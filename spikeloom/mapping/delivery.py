@@ -59,7 +59,9 @@ def check_delivery(network: Network, image: MemoryImage) -> None:
     checked: set[tuple[int, tuple[int, ...]]] = set()
     senders: dict[str, list[_Sender]] = {}
     for sender in (*_host_senders(network, image, nodes), *_tile_senders(image)):
-        senders.setdefault(sender.name, []).append(sender)
+        same = senders.setdefault(sender.name, [])
+        if sender not in same:  # as in each set of rows, where these change from step to step
+            same.append(sender)
     mesh = _Mesh(image)
     all_nodes: list[Input | Population] = [*network.inputs, *network.populations]
     for node in all_nodes:

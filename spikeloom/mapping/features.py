@@ -8,6 +8,7 @@ import numpy as np
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import differs, signed_range
 from spikeloom.golden.network import Network, Population
+from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import Reset
 from spikeloom.mapping.geometry import geometry, positions, shapes
@@ -37,7 +38,10 @@ def feature_needs(network: Network) -> Iterator[Need]:
         An image is larger than any hardware can have.
     """
     for population in network.populations:
-        yield from _update_needs(population, network.state_bits)
+        for variant in range(len(population.variants) + 1):
+            yield from _update_needs(population.at(variant), network.state_bits)
+    if len(row_sets(network.schedule)) > 1:
+        yield Need("parameters that change from step to step", "schedules", True)
     for connection in network.connections:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         if connection.high:

@@ -1,12 +1,14 @@
 """Rows of the neurons that fire in a tile: population table, target table, biases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Parameter, Population
+from spikeloom.golden.network import AnyConnection, Network, Parameter, Population
+from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
 from spikeloom.mapping.geometry import positions
 from spikeloom.mapping.parts import groups_of, recorded
@@ -25,7 +27,7 @@ class FiringRows:
 def firing_rows(
     config: FabricConfig,
     parts: Sequence[TilePart],
-    phases: int,
+    network: Network,
     outgoing: Mapping[str, list[tuple[int, AnyConnection]]],
     routes: Sequence[int],
     record: frozenset[str],
@@ -35,8 +37,8 @@ def firing_rows(
 
     Parameters
     ----------
-    phases
-        Phases of a step.
+    network
+        Its phases and its schedule.
     outgoing
         The connections that carry the events of each population, with their numbers.
     routes
@@ -44,7 +46,7 @@ def firing_rows(
     record, readout
         Populations whose spikes, and whose final membrane potentials, are sent to the host.
     """
-    rows: list[list[dict[str, int]]] = [[] for _ in range(phases)]
+    rows: list[list[_Row]] = [[] for _ in range(network.phases)]
     targets: list[int] = []
     biases: list[int] = []
     for tile_part in parts:
@@ -66,7 +68,6 @@ def firing_rows(
             # A population without targets never reads the table.
             "target_base": len(targets) if fan_out else 0,
             "fan_out": len(fan_out),
-            **_update(population, config),
         }
         if not config.images:
             # Biases have the addresses of their neurons.
@@ -83,15 +84,55 @@ def firing_rows(
                 "shared": shared,
             }
             biases += _bias_rows(tile_part, config, shared)
-        rows[population.phase].append(row)
+        rows[population.phase].append((population, row))
         targets += [config.target_row.pack(entry) for entry in fan_out]
     # All tiles fire the same phases; one in which this tile fires nothing has an empty row.
-    packed = (
-        config.population_row.pack(row | {"more": n + 1 < len(phase)})
+    flat = [
+        (population, row | {"more": n + 1 < len(phase)})
         for phase in rows
-        for n, row in enumerate(phase or [{}])
-    )
+        for n, (population, row) in enumerate(phase or [(None, {})])
+    ]
+    packed = [
+        config.population_row.pack(row)
+        for row in _scheduled(flat, row_sets(network.schedule), config)
+    ]
     return FiringRows(tuple(packed), tuple(targets), tuple(biases))
+
+
+_Row = tuple[Population | None, dict[str, int]]
+"""A population, and the fields of its row that are the same in every step; None fires nothing."""
+
+
+def _scheduled(
+    rows: Sequence[_Row], sets: Sequence[tuple[int, int]], config: FabricConfig
+) -> Iterator[dict[str, int]]:
+    """The rows of each set, with the parameters that hold then, one set after the other."""
+    for population, _ in rows:
+        if population is not None and config.neuron_parameters:
+            _check_variants(population, config)
+    for number, (variant, steps) in enumerate(sets):
+        last = number + 1 == len(sets)
+        for n, (population, fields) in enumerate(rows):
+            row = dict(fields)
+            if population is not None:
+                row |= _update(population.at(variant), config)
+            if config.schedules and not n:
+                row["repeat"] = steps - 1
+                row["next"] = (number if last else number + 1) * len(rows)
+            yield row
+
+
+def _check_variants(population: Population, config: FabricConfig) -> None:
+    """Refuse variants that change what lies in the bias memory, the same in every step."""
+    own = _parameters(population, config)
+    for variant in range(1, len(population.variants) + 1):
+        for name, value in _parameters(population.at(variant), config).items():
+            if not np.array_equal(value, own[name]):
+                raise SpikeloomError(
+                    f"population {population.name!r}: variant {variant} has another {name}, which "
+                    "a fabric with neuron_parameters keeps for each neuron and not for each step; "
+                    "use a fabric without neuron_parameters"
+                )
 
 
 def _update(population: Population, config: FabricConfig) -> dict[str, int]:

@@ -45,7 +45,7 @@ def build_image(
     tiles = []
     for table, local_parts in zip(tables, on_tile, strict=True):
         local = list(tile_parts(order, nodes, local_parts, config.lanes))
-        fired = firing_rows(config, local, network.phases, fan_out, routes, record, readout)
+        fired = firing_rows(config, local, network, fan_out, routes, record, readout)
         connections, weights, coordinates = incoming_rows(network, config, nodes, local)
         tiles.append(
             TileImage(

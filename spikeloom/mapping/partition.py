@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network, Population
+from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.geometry import (
@@ -106,8 +107,9 @@ class _Tile:
     groups on a tile with p populations take n * p steps.
     """
 
-    def __init__(self, demands: list[_Demand], config: FabricConfig) -> None:
+    def __init__(self, demands: list[_Demand], config: FabricConfig, sets: int) -> None:
         self.demands = demands
+        self.sets = sets  # of rows of the population table
         self.lanes = config.lanes
         self.sizes: dict[int, int] = {}
         self.work = dict.fromkeys((demand.population.phase for demand in demands), 0.0)
@@ -131,10 +133,13 @@ class _Tile:
             "weight_words": self._words + words,
             "sparse_words": self._sparse + sparse,
             # Every phase has a row, even where it fires nothing.
-            "populations": len(self.sizes)
-            + first_part
-            + len(self._empty_phases)
-            - (demand.population.phase in self._empty_phases),
+            "populations": self.sets
+            * (
+                len(self.sizes)
+                + first_part
+                + len(self._empty_phases)
+                - (demand.population.phase in self._empty_phases)
+            ),
             "targets": self._targets + first_part * demand.targets,
             "coordinates": self._coordinates + first_part * demand.coordinates,
         }
@@ -193,7 +198,7 @@ def partition(
     spread = config.tiles
     while True:
         try:
-            tiles = _pack(demands, config, spread)
+            tiles = _pack(demands, config, spread, len(row_sets(network.schedule)))
             parts = tuple(_parts(demands, tiles))
             _check_routes(network, parts, config)
             _check_words(demands, parts, config)
@@ -254,9 +259,9 @@ def _demands(
         )
 
 
-def _pack(demands: list[_Demand], config: FabricConfig, spread: int) -> list[_Tile]:
+def _pack(demands: list[_Demand], config: FabricConfig, spread: int, sets: int) -> list[_Tile]:
     """Give every group a tile; a population has more than `spread` parts only if it must."""
-    tiles = [_Tile(demands, config) for _ in range(config.tiles)]
+    tiles = [_Tile(demands, config, sets) for _ in range(config.tiles)]
     parts = Counter[int]()  # of each population
 
     def words(number: int) -> float:

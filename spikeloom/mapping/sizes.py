@@ -6,6 +6,7 @@ from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
+from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
 from spikeloom.mapping.features import Need, feature_needs
@@ -106,7 +107,7 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         "weight_words": words + sparse_words + single,
         "axons": axons,
         "slots": network.max_delay + 1,
-        "populations": len(order),
+        "populations": len(order) * len(row_sets(network.schedule)),
         "connections": len(network.connections),
         "targets": rows_sent,
     }

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from random_switches import with_switches
+from random_switches import with_switches, with_variants
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.fixed import Integers, signed_range
@@ -57,7 +57,10 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
         for n in range(draw(st.integers(1, 2)))
     )
-    populations = _populations(draw, config)
+    populations, schedule = _populations(draw, config), ()
+    if config.schedules and draw(st.booleans()):
+        rng = np.random.default_rng(draw(seeds()))
+        populations, schedule = with_variants(rng, populations, config)
     # All, if there is room for their targets, or some of them.
     spiking = [p.name for p in populations if p.spiking][: config.targets]
     names = [p.name for p in populations]
@@ -73,6 +76,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         config.weight_bits,
         config.state_bits,
         config.sum_bits,
+        schedule,
     )
     return Program(network, config, frozenset(record), frozenset(readout))
 

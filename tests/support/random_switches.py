@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import Network, Population
-from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig
+from spikeloom.golden.schedule import Variant
+from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.constant_leak import ConstantLeak
 from spikeloom.golden.switches.floor_reset import FloorReset
@@ -49,6 +51,53 @@ RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
 """For each switch a random one, by the width of a potential."""
 
 assert RANDOM.keys() == SWITCHES.keys()
+
+
+def with_variants(
+    rng: Rng, populations: list[Population], config: FabricConfig
+) -> tuple[list[Population], tuple[int, ...]]:
+    """The same with random variants, and a schedule of few enough sets of rows."""
+    phases = {population.phase for population in populations}
+    most = config.populations // (len(populations) + len(phases))
+    if most < 2:
+        return populations, ()
+    lengths = rng.integers(1, 4, int(rng.integers(2, min(most, 6) + 1)))
+    schedule = tuple(rng.integers(0, 3, len(lengths)).repeat(lengths).tolist())
+    varied = [
+        dataclasses.replace(
+            population, variants=tuple(_variant(rng, population, config) for _ in range(2))
+        )
+        for population in populations
+    ]
+    return varied, schedule
+
+
+def _variant(rng: Rng, population: Population, config: FabricConfig) -> Variant:
+    """Parameters of random others, one by one, as far as they go together."""
+    bits = config.state_bits
+    fields: dict[str, Any] = {
+        "inclusive": bool(rng.integers(2)),
+        "v_min": _minimum(rng, bits) if config.lower_clamp else None,
+        "spiking": False if rng.integers(3) == 0 else None,
+        "switches": with_switches(
+            rng, dataclasses.replace(population, switches=()), config
+        ).switches,
+    }
+    if not config.neuron_parameters:
+        fields |= {
+            "threshold": _minimum(rng, bits),
+            "decay": _decay(rng),
+            "reset": Reset(int(rng.integers(3))),
+            "v_reset": _minimum(rng, bits),
+        }
+    variant = Variant()
+    for name, value in fields.items():
+        more = dataclasses.replace(variant, **{name: value})
+        with contextlib.suppress(SpikeloomError):
+            several = dataclasses.replace(population, phase=0, variants=(more,))
+            Network((), (several,), (), state_bits=bits, schedule=(1,))
+            variant = more
+    return variant
 
 
 def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Population:
