@@ -14,7 +14,8 @@ class AdaptiveThreshold(Stage):
 
     def start(self, pipe: Pipeline) -> None:
         m, row, config = pipe.m, pipe.row, pipe.config
-        adaptation = pipe.get("adaptive_threshold_adaptation")  # 0 without the switch
+        kept = pipe.get("adaptive_threshold_adaptation")
+        adaptation = Mux(row.adaptive_threshold, kept, 0)
         pipe.put("raised_threshold", pipe.parameter("threshold") + adaptation)
         retained = product(m, config, adaptation, row.adaptive_threshold_retain, steady=True)
         falls = delayed(m, (retained >> DECAY_BITS)[: config.state_bits - 1], 1)

@@ -8,16 +8,13 @@ from spikeloom.hdl.core.switches.stage import Stage
 
 
 class Refractory(Stage):
-    """A counter beside the potential, which counts down to 0 from `steps`.
-
-    Where the row lacks the switch it never starts.
-    """
+    """A counter beside the potential, which counts down to 0 from `steps`."""
 
     def start(self, pipe: Pipeline) -> None:
         count = pipe.get("refractory_count")
-        bars = count != 0
+        bars = pipe.row.refractory & (count != 0)
         pipe.put("refractory_bars", bars)
-        pipe.put("refractory_left", (count - bars)[: len(count)])
+        pipe.put("refractory_left", Mux(bars, count - 1, 0)[: len(count)])
 
     def after_sum(self, pipe: Pipeline, u: Value) -> Value:
         mode = pipe.row.refractory_mode

@@ -7,14 +7,13 @@ from spikeloom.hdl.core.switches.stage import Stage
 
 
 class SpikeOnce(Stage):
-    """A bit beside the potential; where the row lacks the switch it is never set."""
+    """A bit beside the potential."""
 
     def bars(self, pipe: Pipeline) -> Value:
-        return pipe.get("spike_once_latch")
+        return pipe.row.spike_once & pipe.get("spike_once_latch")
 
     def keeps(self, pipe: Pipeline, spiked: Value) -> dict[str, Value]:
-        sets = pipe.row.spike_once & spiked
-        return {"spike_once_latch": sets | pipe.get("spike_once_latch")}
+        return {"spike_once_latch": pipe.row.spike_once & (spiked | pipe.get("spike_once_latch"))}
 
 
 STAGE = SpikeOnce

@@ -144,20 +144,20 @@ def row(rng: np.random.Generator, built: FabricConfig, p: Population) -> int:
     return built.population_row.pack(values)
 
 
-def random_kept(rng: np.random.Generator, p: Population) -> dict[str, dict[str, Integers]]:
-    """What the switches of a population may keep; half of it nothing, as where nothing spikes."""
+def random_kept(rng: np.random.Generator, built: FabricConfig) -> dict[str, dict[str, Integers]]:
+    """What switches may keep, half of it nothing; those too that it had in the step before."""
     return {
-        switch.name: {
-            field: (p.spiking & rng.integers(2, size=NEURONS))
+        name: {
+            field: rng.integers(2, size=NEURONS)
             * rng.integers(0, 1 << (width if width != STATE else STATE_BITS - 1), NEURONS)
-            for field, width in SWITCHES[switch.name].kept
+            for field, width in SWITCHES[name].kept
         }
-        for switch in p.switches
+        for name in built.switches
     }
 
 
 def packed_kept(built: FabricConfig, kept: Mapping[str, Mapping[str, Integers]]) -> list[int]:
-    """The same of each neuron, packed as the hardware has it; 0 for switches that are off."""
+    """The same of each neuron, packed as the hardware has it."""
     return [
         built.kept_row.pack(
             {
@@ -185,7 +185,7 @@ def cases(built: FabricConfig, input_bits: int) -> Iterator[tuple[Population, St
         v, i, x = np.where(at, 0, v), np.where(at, 0, i), np.where(at, near, x)
         # And the potential before too, for the delayed reset.
         v = np.where(rng.integers(4, size=NEURONS) == 0, np.clip(near, LOW, HIGH), v)
-        yield p, State(v, i, random_kept(rng, p)), x
+        yield p, State(v, i, random_kept(rng, built)), x
 
 
 @pytest.mark.parametrize("multipliers", [True, False])
