@@ -329,8 +329,8 @@ FAULTS = {
     "the potential wraps": Fault(
         rtl=(
             "core/neuron",
-            "u = saturate(delayed(m, total, 1), bits)",
-            "summed = delayed(m, total, 1)\n"
+            "u = saturate(pipe.register(total), bits)",
+            "summed = pipe.register(total)\n"
             "        u = Mux(BAD, summed[:bits].as_signed(), saturate(summed, bits))",
         ),
         golden=(
@@ -349,7 +349,7 @@ FAULTS = {
     ),
     "decay rounds down": Fault(
         rtl=(
-            "core/neuron",
+            "core/product",
             "negative.replicate(DECAY_BITS)",
             "(negative & ~BAD).replicate(DECAY_BITS)",
         ),
@@ -368,8 +368,8 @@ FAULTS = {
     "the initial potential is forgotten": Fault(
         rtl=(
             "core/fire",
-            "Mux(walk.first, v_init, state_read.data)",
-            "Mux(walk.first & ~BAD, v_init, state_read.data)",
+            "Mux(walk.first, v_init, state_read.data.value)",
+            "Mux(walk.first & ~BAD, v_init, state_read.data.value)",
         ),
         golden=(
             "cycle/fire",
