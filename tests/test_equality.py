@@ -143,6 +143,7 @@ FEATURES = {
     "lower_clamp": True,
     "fraction_bits": 3,
     "neuron_parameters": True,
+    "initial_potentials": True,
     "traces": True,
 }
 OPTIONS = {
@@ -157,7 +158,10 @@ OPTIONS = {
     "fraction bits": dataclasses.replace(FABRICS["one lane, no power of two"], fraction_bits=5),
     "restoring reset": dataclasses.replace(FABRICS["eight lanes"], delayed_reset=True),
     "parameters of each neuron": dataclasses.replace(
-        FABRICS["eight lanes"], neuron_parameters=True, lower_clamp=True
+        FABRICS["eight lanes"],
+        neuron_parameters=True,
+        initial_potentials=True,
+        lower_clamp=True,
     ),
     "traces": dataclasses.replace(FABRICS["one lane, no power of two"], traces=True),
     "traces, synaptic current": dataclasses.replace(

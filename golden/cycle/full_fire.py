@@ -198,7 +198,7 @@ class FullFire(Fire):
         threshold = parameters.threshold
 
         # m + 1.
-        v = parameters.v_init if self.first else self.states[address]
+        v = self._initial(parameters) if self.first else self.states[address]
         i = 0 if self.first else self.currents[address]
         switches = self.active
         kept = self.config.kept_row.unpack(0 if self.first else self.kept[address])
@@ -261,6 +261,11 @@ class FullFire(Fire):
             )
         self.bias_address += 1
         return address, u, spiked, spike, current
+
+    def _initial(self, parameters: PopulationRow | Parameters) -> int:
+        """The potential before the first step."""
+        own = self.config.initial_potentials
+        return (parameters if own else self.population).v_init
 
     def _count(self, u: int, threshold: int, raised: int) -> tuple[int, int]:
         """How often a neuron spikes, and `u` less the shares of all bits of that but the lowest."""

@@ -41,22 +41,24 @@ class Rows(Sizes):
 
         `bias` is added to a neuron's input; `leak`, with `synaptic_current` only, to its membrane
         potential. With `neuron_parameters` the row also holds the neuron's own values of these
-        fields of the population row, which does not have them then.
+        fields of the population row, which does not have them then; `v_init` is one of them with
+        `initial_potentials`.
         """
         leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
         bias = ("bias", self.bias_bits, True)
         if not self.neuron_parameters:
             return layout(bias, *leak)
         synaptic = [("retain_synaptic", RETAIN_BITS)] if self.synaptic_current else []
-        return layout(bias, *leak, self._retain, *synaptic, *self._potentials)
+        initial = [("v_init", self.state_bits, True)] if self.initial_potentials else []
+        return layout(bias, *leak, self._retain, *synaptic, *self._thresholds, *initial)
 
     @property
     def _retain(self) -> tuple[str, int]:
         return ("retain", RETAIN_BITS + self.doubling)
 
     @property
-    def _potentials(self) -> list[tuple[str, int, bool]]:
-        return [(name, self.state_bits, True) for name in ("threshold", "v_reset", "v_init")]
+    def _thresholds(self) -> list[tuple[str, int, bool]]:
+        return [(name, self.state_bits, True) for name in ("threshold", "v_reset")]
 
     @property
     def population_row(self) -> Layout:
@@ -110,7 +112,8 @@ class Rows(Sizes):
             ("neuron_base", index_bits(self.neurons)),
             ("sum_base", index_bits(self.sum_words)),
             *([self._retain] if shared else []),
-            *(self._potentials if shared else []),
+            *(self._thresholds if shared else []),
+            *([] if self.initial_potentials else [("v_init", self.state_bits, True)]),
             ("reset", 2),
             ("inclusive", 1),
             ("spiking", 1),

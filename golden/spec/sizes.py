@@ -96,7 +96,9 @@ class Sizes(PlainIntegers):
     fraction_bits
         Maximum shift that makes potentials finer than weights, 0..12.
     neuron_parameters
-        Decays, thresholds, reset and initial values can differ from neuron to neuron.
+        Decays, thresholds and reset values can differ from neuron to neuron.
+    initial_potentials
+        Initial potentials, too, can differ from neuron to neuron; needs `neuron_parameters`.
     traces
         Potentials, and synaptic currents, can be sent to the host after every step.
     sparse_words
@@ -159,6 +161,7 @@ class Sizes(PlainIntegers):
     max_spikes: int = 1
     fraction_bits: int = 0
     neuron_parameters: bool = False
+    initial_potentials: bool = False
     traces: bool = False
     sparse_words: int = 0
     one_to_one: bool = False
@@ -193,6 +196,8 @@ class Sizes(PlainIntegers):
                 f"FabricConfig.sum_bits must be at least {2 * self.weight_bits} with weight_pairs, "
                 f"not {self.sum_bits}"
             )
+        if self.initial_potentials and not self.neuron_parameters:
+            raise SpikeloomError("FabricConfig.initial_potentials needs neuron_parameters=True")
         if self.weight_bits not in WEIGHT_BITS:
             raise SpikeloomError(
                 f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"

@@ -189,7 +189,7 @@ class Fire(wiring.Component):
 
         m.submodules.update = update = NeuronUpdate(config)
         constants = bias_read.data
-        v_init = (constants if config.neuron_parameters else population).v_init
+        v_init = (constants if config.initial_potentials else population).v_init
         if config.neuron_parameters:
             m.d.comb += [getattr(update, name).eq(constants[name]) for name in update.own]
             constants = data.View(constants.shape(), delayed(m, constants.as_value(), 1))

@@ -89,6 +89,10 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if names:
         what = f"{where}: a different {' and '.join(names)} in each neuron"
         yield Need(what, "neuron_parameters", True)
+    if differs(population.v_init):
+        what = f"{where}: a different v_init in each neuron"
+        yield Need(what, "neuron_parameters", True)
+        yield Need(what, "initial_potentials", True)
     if population.fraction_bits:
         what = f"{where}: a potential finer than the weights"
         yield Need(what, "fraction_bits", int(population.fraction_bits))
@@ -112,4 +116,3 @@ def _read(population: Population) -> Iterator[str]:
             yield "v_reset"
         elif population.reset is not Reset.NONE:
             yield "subtrahend"
-    yield "v_init"

@@ -145,6 +145,8 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
     if not config.neuron_parameters:
         # All neurons have the same values, or the network would not fit.
         row |= {name: int(np.ravel(v)[0]) for name, v in _parameters(population, config).items()}
+    if not config.initial_potentials:
+        row["v_init"] = population.shared("v_init")
     if config.synaptic_current:
         row["synaptic"] = population.synaptic_decay is not None
     if config.traces and config.synaptic_current:
@@ -171,8 +173,9 @@ def _parameters(population: Population, config: FabricConfig) -> dict[str, Param
         "retain": DECAY_ONE - population.decay,
         "threshold": population.threshold,
         "v_reset": population.subtracted if subtracts else population.v_reset,
-        "v_init": population.v_init,
     }
+    if config.initial_potentials:
+        parameters["v_init"] = population.v_init
     if config.synaptic_current and population.synaptic_decay is not None:
         parameters["retain_synaptic"] = DECAY_ONE - population.synaptic_decay
     return parameters

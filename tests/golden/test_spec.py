@@ -78,6 +78,7 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     values["state_bits"] = min(values["state_bits"], rest)
     weight_bits = draw(st.sampled_from([2, 4, 8]))
     switches = {name: draw(st.booleans()) for name in BOOLS}
+    switches["initial_potentials"] &= switches["neuron_parameters"]
     switches["one_to_one"] &= values["lanes"] in (1, 2, 4, 8, 16)
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
@@ -384,7 +385,8 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
 
 @given(configs())
 def test_parameters_are_in_the_population_row_or_in_the_bias_row(config: FabricConfig) -> None:
-    names = {"retain", "threshold", "v_reset", "v_init"}
+    names = {"retain", "threshold", "v_reset"}
+    assert ("v_init" in {f.name for f in config.bias_row.fields}) == config.initial_potentials
     if config.synaptic_current:
         names.add("retain_synaptic")
     own, shared = (
@@ -409,7 +411,12 @@ def test_a_bias_has_the_potential_s_unit(
 
 def test_order_of_the_optional_fields() -> None:
     config = FabricConfig(
-        synaptic_current=True, max_spikes=3, fraction_bits=5, neuron_parameters=True, traces=True
+        synaptic_current=True,
+        max_spikes=3,
+        fraction_bits=5,
+        neuron_parameters=True,
+        initial_potentials=True,
+        traces=True,
     )
     biases = ["bias", "leak", "retain", "retain_synaptic", "threshold", "v_reset", "v_init"]
     assert [field.name for field in config.bias_row.fields] == biases

@@ -148,7 +148,11 @@ def _population(
             if options["reset"] is not Reset.RESTORE:
                 options["delayed_reset"] = draw(st.booleans())
     if config.neuron_parameters:
-        options = {name: _per_neuron(draw, name, v, size) for name, v in options.items()}
+        shared = () if config.initial_potentials else ("v_init",)
+        options = {
+            name: value if name in shared else _per_neuron(draw, name, value, size)
+            for name, value in options.items()
+        }
     population = Population(
         name,
         size,

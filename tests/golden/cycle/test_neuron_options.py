@@ -8,7 +8,7 @@ from spikeloom.golden.spec import DECAY_ONE, FabricConfig, PacketKind, Reset
 
 ONE = FabricConfig(lanes=2, neurons=4, slots=2, queue=4)
 FINE = dataclasses.replace(ONE, fraction_bits=5, sum_bits=12, state_bits=20)
-OWN = dataclasses.replace(ONE, neuron_parameters=True)
+OWN = dataclasses.replace(ONE, neuron_parameters=True, initial_potentials=True)
 RESTORING = dataclasses.replace(ONE, delayed_reset=True, lower_clamp=True)
 
 

@@ -39,6 +39,7 @@ EVERYTHING = {
     "max_spikes": 7,
     "fraction_bits": 12,
     "neuron_parameters": True,
+    "initial_potentials": True,
     "traces": True,
 }
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -141,8 +142,8 @@ def test_parameters_that_the_update_does_not_read_need_nothing(options: dict[str
         ),
         (
             {"v_init": np.array([1, 2])},
-            "a different v_init in each neuron needs neuron_parameters=True",
-            "neuron_parameters=True",
+            "a different v_init in each neuron needs initial_potentials=True",
+            "initial_potentials=True",
         ),
         (
             {"reset": Reset.RESTORE},

@@ -209,7 +209,6 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
         (dense_network(threshold=1.0, v_reset=np.linspace(0, 0.5, SIZE)), "v_reset"),
         (dense_network(v_reset=0.25), "threshold"),
         (dense_network(v_init=0.25), "threshold"),
-        (dense_network(threshold=1.0, v_init=np.linspace(0, 0.5, SIZE)), "v_init"),
         (dense_network(v_min=-0.5), "threshold"),
         (image_network(np.linspace(0.5, 1, 18)), "threshold and subtrahend"),
     ],
@@ -226,6 +225,15 @@ def test_differences_that_no_scaling_removes(net: FloatNetwork, names: str) -> N
     assert "use dataclasses.replace(fabric, neuron_parameters=True)" in str(error.value)
     for free in (None, dataclasses.replace(fixed, neuron_parameters=True)):
         assert spikeloom.compile(net, free).fabric.neuron_parameters
+
+
+def test_initial_potentials_that_differ_are_an_option_by_themselves() -> None:
+    net = dense_network(threshold=1.0, v_init=np.linspace(0, 0.5, SIZE))
+    with pytest.raises(SpikeloomError) as error:
+        spikeloom.compile(net, spikeloom.FabricConfig(fraction_bits=12, neuron_parameters=True))
+    assert "a different v_init in each neuron needs initial_potentials=True" in str(error.value)
+    fabric = spikeloom.compile(net).fabric
+    assert (fabric.neuron_parameters, fabric.initial_potentials) == (True, True)
 
 
 def test_options_of_the_fabric_are_chosen() -> None:
