@@ -527,8 +527,8 @@ def run_there(directory: Path, program: str, *arguments: str) -> str:
 class Faulty(MemoryImage):
     """An image whose loading also chooses the fault."""
 
-    def load_words(self) -> Iterator[int]:
-        yield from super().load_words()
+    def load_words(self, held: MemoryImage | None = None) -> Iterator[int]:
+        yield from super().load_words(held)
         yield CONFIG.load.pack({"target": FAULT_TARGET, "data": getattr(self, "fault", 0)})
 
 

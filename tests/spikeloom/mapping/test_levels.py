@@ -141,11 +141,6 @@ def test_parameters_that_the_update_does_not_read_need_nothing(options: dict[str
             "neuron_parameters=True",
         ),
         (
-            {"v_init": np.array([1, 2])},
-            "a different v_init in each neuron needs initial_potentials=True",
-            "initial_potentials=True",
-        ),
-        (
             {"reset": Reset.RESTORE},
             "a reset that is restored needs delayed_reset=True",
             "delayed_reset=True",
