@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks litex fuzz soak mutate mutate-python lint bench boards docs docs-links clean
+.PHONY: setup demo test frameworks litex fuzz soak mutate mutate-python lint bench boards systems docs docs-links clean
 
 setup: .venv/test
 
@@ -94,6 +94,10 @@ lint: .venv/test
 # written; ONLY="counted mesh" measures some. Takes DATA, the folder with the data sets.
 bench: .venv/train
 	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json $(ONLY)
+
+# Networks of other papers, in golden and RTL: docs/systems.md.
+systems: .venv/test
+	$(BIN)/python -m examples.systems $(or $(DATA),data)
 
 # Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.
 boards: .venv/boards

@@ -50,8 +50,11 @@ def check_axes(events: Mapping[str, NDArray[Any]]) -> None:
 
     `events` holds an array of numbers per input.
     """
+    time_first = {name: _time_first(array) for name, array in events.items()}
     for name, array in events.items():
-        if _time_first(array):
+        # What is the same in every sample, such as a bias, says nothing beside other inputs.
+        says = all(time_first.values()) or not (array == array[:1]).all()
+        if time_first[name] and says:
             first, second, _ = array.shape
             warnings.warn(
                 f"events of {name!r}: shape {array.shape} means {first} samples x {second} steps, "

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spikeloom.devices.backends import open
-from spikeloom.events import bin_events
+from spikeloom.events import bin_events, check_axes
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.program import Program
 
@@ -156,3 +156,12 @@ def test_arrays_that_say_nothing_about_their_axes_are_no_warning(small: Program)
     with open(small) as device:
         for events in quiet:
             device.run(events)
+
+
+def test_an_input_that_is_the_same_in_every_sample_says_nothing_beside_others() -> None:
+    bias = np.zeros((9, 12, 1), np.uint8)
+    bias[:, 5] = 3
+    others = np.random.default_rng(6).integers(0, 2, (9, 12, 4), np.uint8)
+    check_axes({"in": others, "bias": bias})
+    with pytest.warns(SpikeloomWarning, match="events of 'bias': shape"):
+        check_axes({"bias": bias})

@@ -1,0 +1,42 @@
+"""Runs the systems of the papers and writes what they show to docs/systems.md: `make systems`."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from examples.radix import evaluate as radix
+
+PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
+
+HEAD = """\
+# Systems
+
+For anyone who knows one of these papers: networks of others, rebuilt from the switches of the
+neuron update. Each has a folder in [examples/](../examples/) that says what the paper did, what we
+do, and where we differ. `make systems DATA=folder` runs them and writes this page; the folder has
+`mnist.npz`.
+
+| system | paper | what the run shows |
+|---|---|---|
+"""
+
+SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
+    ("radix", "2105.06943"): lambda data: radix.measure(data / "mnist.npz"),
+}
+"""What each system measures, by its folder and the number of its paper on arXiv."""
+
+
+def main(data: Path) -> None:
+    """Run every system, and write the page."""
+    rows = [
+        f"| [{folder}](../examples/{folder}/README.md) | [{paper}](https://arxiv.org/abs/{paper}) "
+        f"| {'<br>'.join(measure(data))} |"
+        for (folder, paper), measure in SYSTEMS.items()
+    ]
+    PAGE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with the data sets")
+    main(parser.parse_args().data)
