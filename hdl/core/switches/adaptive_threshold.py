@@ -15,7 +15,7 @@ class AdaptiveThreshold(Stage):
     def start(self, pipe: Pipeline) -> None:
         m, row, config = pipe.m, pipe.row, pipe.config
         kept = pipe.get("adaptive_threshold_adaptation")
-        adaptation = Mux(row.adaptive_threshold, kept, 0)
+        adaptation = Mux(row.adaptive_threshold, kept, 0).as_signed()  # never negative
         pipe.put("raised_threshold", pipe.parameter("threshold") + adaptation)
         retained = product(m, config, adaptation, row.adaptive_threshold_retain, steady=True)
         falls = delayed(m, (retained >> DECAY_BITS)[: config.state_bits - 1], 1)
