@@ -101,7 +101,7 @@ def installed(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def files_of_the_checkout() -> set[str]:
     """What a wheel should hold: every module, and the data beside it."""
-    kinds = (".py", ".v", ".cpp", ".nir", ".json", ".jinja", ".html", ".js", ".css")
+    kinds = (".py", ".v", ".cpp", ".nir", ".npz", ".json", ".jinja", ".html", ".js", ".css")
     listed = set()
     for folder in SOURCES:
         prefix = "" if folder == "spikeloom" else "spikeloom/"
