@@ -151,6 +151,11 @@ class Population(PlainIntegers):
         fields: dict[str, Any] = self.variants[variant - 1].fields
         return dataclasses.replace(self, **fields)
 
+    @property
+    def versions(self) -> list["Population"]:
+        """Itself, and what it is in steps of each of its variants."""
+        return [self.at(variant) for variant in range(len(self.variants) + 1)]
+
     def shared(self, parameter: str) -> int:
         """The value of one of `PARAMETERS`, not None, that all neurons have.
 
@@ -244,8 +249,8 @@ class Network(PlainIntegers, Summarised):
             check_integer(where, population.fraction_bits, 0, MAX_FRACTION_BITS)
         check_schedule(self.schedule, self.populations)
         for population in self.populations:
-            for variant in range(len(population.variants) + 1):
-                self._check_population(population.at(variant))
+            for version in population.versions:
+                self._check_population(version)
         phases = sorted({population.phase for population in self.populations})
         if phases != list(range(len(phases))):
             raise SpikeloomError(

@@ -119,7 +119,7 @@ class Batch:
                 where = inside if connection.source in names else outside
                 where[connection.target].append(connection)
         states = {p.name: initial_state(p, samples, self._types[p.name]) for p in group}
-        variants = {p.name: [p.at(n) for n in range(len(p.variants) + 1)] for p in group}
+        versions = {p.name: p.versions for p in group}
         schedule = self.network.schedule or (0,)
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
@@ -133,7 +133,7 @@ class Batch:
                     now = x[name][t - stretch.start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t)
-                    present = variants[name]
+                    present = versions[name]
                     spikes, states[name] = update(
                         present[variant if variant < len(present) else 0],
                         states[name],
@@ -154,8 +154,8 @@ class Batch:
         return {
             p.name: max(
                 (
-                    update_type(p.at(variant), network.state_bits, network.input_bits)
-                    for variant in range(len(p.variants) + 1)
+                    update_type(version, network.state_bits, network.input_bits)
+                    for version in p.versions
                 ),
                 key=widest,
             )

@@ -35,11 +35,10 @@ class State(NamedTuple):
 def initial_state(population: Population, samples: int, dtype: type[Any]) -> State:
     """The state before the first step of each of `samples` samples."""
     shape = samples, population.size
-    variants = [population.at(variant) for variant in range(len(population.variants) + 1)]
     kept = {
         switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
-        for variant in variants
-        for switch in variant.switches
+        for version in population.versions
+        for switch in version.switches
     }
     i = np.zeros(() if population.synaptic_decay is None else shape, dtype)
     return State(np.full(shape, population.v_init, dtype), i, kept)

@@ -38,8 +38,8 @@ def feature_needs(network: Network) -> Iterator[Need]:
         An image is larger than any hardware can have.
     """
     for population in network.populations:
-        for variant in range(len(population.variants) + 1):
-            yield from _update_needs(population.at(variant), network.state_bits)
+        for version in population.versions:
+            yield from _update_needs(version, network.state_bits)
     if len(row_sets(network.schedule)) > 1:
         yield Need("parameters that change from step to step", "schedules", True)
     for connection in network.connections:

@@ -125,8 +125,8 @@ def _scheduled(
 def _check_variants(population: Population, config: FabricConfig) -> None:
     """Refuse variants that change what lies in the bias memory, the same in every step."""
     own = _parameters(population, config)
-    for variant in range(1, len(population.variants) + 1):
-        for name, value in _parameters(population.at(variant), config).items():
+    for variant, version in enumerate(population.versions):
+        for name, value in _parameters(version, config).items():
             if not np.array_equal(value, own[name]):
                 raise SpikeloomError(
                     f"population {population.name!r}: variant {variant} has another {name}, which "
