@@ -120,6 +120,6 @@ ROWS = (
         "golden model on one thread, of snnTorch's speed",
         "{golden.speed_over_snntorch:.2f}",
         "snnTorch is the reference",
-        "like: same network, batch and machine, which was busy",
+        "like: same network, batch and machine",
     ),
 )

@@ -34,6 +34,9 @@ With fewer, threads would wait for the interpreter; more would not stay in the c
 THREADED = 1 << 20
 """Neuron updates in a run below which threads cost more than they save."""
 
+SHARED = 1 << 15, 1 << 23
+"""Neuron updates in a step, and in a run, below which threads do not pay that share its steps."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -171,6 +174,9 @@ def simulate(
     batches = [slice(start, start + size) for start in range(0, samples, size)]
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
+    in_step = samples * sum(sizes)
+    if not by_batch and (in_step < SHARED[0] or in_step * steps < SHARED[1]):
+        workers = 1
 
     synops = np.empty(samples, np.int64)
 

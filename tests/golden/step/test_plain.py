@@ -238,6 +238,7 @@ def test_threads_and_batches_change_nothing(
     expected = simulate(net, events, workers=1)
     assert expected.spikes["b"].any()
     monkeypatch.setattr(run, "THREADED", 0)
+    monkeypatch.setattr(run, "SHARED", (0, 0))
     assert equal(simulate(net, events, workers=workers), expected)
     for elements in (1, 300, 2000):
         monkeypatch.setattr(batch, "ELEMENTS", elements)

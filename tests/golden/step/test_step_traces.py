@@ -13,6 +13,7 @@ def test_states_of_every_step(monkeypatch: pytest.MonkeyPatch, workers: int, neu
     """All samples at once, and each in a batch of its own."""
     monkeypatch.setattr(step, "NEURONS", (neurons, neurons))
     monkeypatch.setattr(step, "THREADED", 0)
+    monkeypatch.setattr(step, "SHARED", (0, 0))
     network, events = traced_network(), traced_events()
     expected = plain_states(network, events)
     chosen = {"hidden": np.array([7, 0]), "sum": np.arange(3)}
