@@ -234,17 +234,41 @@ class FullFire(Fire):
         bars = any(switch.bars(kept) for switch in switches)
         raised = sum(switch.raised(kept) for switch in switches)
         spiked, w = (0, u) if bars else self._count(u, threshold, raised)
-        if restores:
-            u = min(max(u - (spiked - resets) * parameters.v_reset, low), high)
-        elif spiked and not population.delayed:
-            if population.reset == Reset.VALUE:
-                u = parameters.v_reset
-            elif subtracts:
-                u = min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
-        after = [switch.keeps(bool(spiked), kept) for switch in switches]
+        u = self._after_spikes(u, w, spiked, resets, parameters)
+        self._keep(address, bool(spiked), kept)
+        return self._result(address, u, spiked, current)
+
+    def _after_spikes(
+        self,
+        u: int,
+        w: int,
+        spiked: int,
+        resets: bool,
+        parameters: PopulationRow | Parameters,
+    ) -> int:
+        """The potential to be written; `resets` is r, `w` as `_count` returns it."""
+        population = self.population
+        low, high = self.state_range
+        if population.reset == Reset.RESTORE:
+            return min(max(u - (spiked - resets) * parameters.v_reset, low), high)
+        if not spiked or population.delayed:
+            return u
+        if population.reset == Reset.VALUE:
+            return parameters.v_reset
+        if population.reset == Reset.SUBTRACT:
+            return min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
+        return u
+
+    def _keep(self, address: int, spiked: bool, kept: dict[str, int]) -> None:
+        """Write what switches keep of a neuron; `kept` is what they kept before."""
+        after = [switch.keeps(spiked, kept) for switch in self.active]
         self.kept[address] = self.config.kept_row.pack(
             {name: value for fields in after for name, value in fields.items()}
         )
+
+    def _result(self, address: int, u: int, spiked: int, current: int) -> Result:
+        """What the last stage does with the neuron, which leaves the buffer."""
+        population = self.population
         readout = bool(population.trace or (population.readout and self.ahead == 0))
         spike = None
         if (spiked and population.fan_out) or readout:
