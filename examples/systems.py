@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
+from examples.recurrent import evaluate as recurrent
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
 
@@ -22,6 +24,8 @@ do, and where we differ. `make systems DATA=folder` runs them and writes this pa
 
 SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("radix", "2105.06943"): lambda data: radix.measure(data / "mnist.npz"),
+    ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
+    ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
 }
 """What each system measures, by its folder and the number of its paper on arXiv."""
 

@@ -91,7 +91,7 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
         yield Memory(target.name.lower(), width, depth, tiles)
     banks = config.sum_banks
     yield Memory("sum", config.sum_row.width // banks, max(2, config.sum_words), tiles * banks)
-    yield Memory("state", config.state_bits, max(2, config.neurons), tiles)
+    yield Memory("state", config.state_row.width, max(2, config.neurons), tiles)
     if config.synaptic_current:
         yield Memory("current", config.state_bits, max(2, config.neurons), tiles)
     # Emit's queue keeps three more bits with each spike.
