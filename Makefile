@@ -96,7 +96,7 @@ bench: .venv/train
 	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json $(ONLY)
 
 # Networks of other papers, in golden and RTL: docs/systems.md.
-systems: .venv/test
+systems: .venv/train
 	$(BIN)/python -m examples.systems $(or $(DATA),data)
 
 # Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.

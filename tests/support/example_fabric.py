@@ -1,0 +1,19 @@
+"""A fabric for the examples that read potentials of every step, so that they share a build."""
+
+from spikeloom.golden.spec import FabricConfig
+
+TRACED = FabricConfig(
+    lanes=8,
+    neurons=4096,
+    weight_words=8192,
+    axons=128,
+    populations=4,
+    connections=8,
+    targets=16,
+    queue=32,
+    extent=32,
+    coordinates=256,
+    synaptic_current=True,
+    neuron_parameters=True,
+    traces=True,
+)
