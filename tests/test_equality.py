@@ -176,7 +176,12 @@ OPTIONS = {
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
     ),
     "schedules": dataclasses.replace(
-        FABRICS["eight lanes"], schedules=True, populations=32, refractory=True
+        FABRICS["eight lanes"],
+        schedules=True,
+        populations=32,
+        refractory=True,
+        input_gain=True,
+        bias_rows=192,
     ),
     "switches": dataclasses.replace(FABRICS["eight lanes"], **dict.fromkeys(SWITCHES, True)),
     "switches that keep something": dataclasses.replace(
@@ -185,7 +190,7 @@ OPTIONS = {
         doubling=True,
     ),
     "all options": dataclasses.replace(
-        FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=64, **FEATURES
+        FABRICS["odd sizes, wide state"], max_spikes=31, sparse_words=64, bias_rows=39, **FEATURES
     ),
 }
 """Fabrics built for more than the plain update."""

@@ -126,7 +126,7 @@ class Fire:
         empty = PopulationRow()
         self.populations = [empty] * (1 << index_bits(config.populations))
         self.population = empty  # the row read last
-        self.biases = [0] * config.neurons
+        self.biases = [0] * config.bias_depth
         self.states = [0] * config.neurons
         self.kept = [0] * config.neurons  # what switches keep, packed as `config.kept_row`
         self.state = IDLE

@@ -10,13 +10,17 @@ from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
 
 
 class Parameters(NamedTuple):
-    """What the bias row of a neuron holds with `neuron_parameters`, as in `PopulationRow`."""
+    """What the bias row of a neuron holds besides biases.
+
+    All but the gain are there with `neuron_parameters`, and are as in `PopulationRow`.
+    """
 
     retain: int = 0
     threshold: int = 0
     v_reset: int = 0
     v_init: int = 0
     retain_synaptic: int = 0
+    gain: int = 0
 
 
 class FullFire(Fire):
@@ -64,9 +68,9 @@ class FullFire(Fire):
             (at["y"] - at["index"], at["x"] - at["index"]) if config.images else (0, 0)
         )
         self.spike_clocks = config.spike_clocks
-        self.leaks = [0] * config.neurons
+        self.leaks = [0] * config.bias_depth
         self.neuron_parameters = config.neuron_parameters
-        self.parameters = [Parameters()] * config.neurons
+        self.parameters = [Parameters()] * config.bias_depth
         self.currents = [0] * config.neurons
         self.config = config
         # The switches that are on in each row of the population table.
@@ -162,7 +166,7 @@ class FullFire(Fire):
         self.position = y << y_shift | x << x_shift
         self.neuron = group * self.lanes
         self.neuron_address = population.neuron_base + fetches * self.lanes
-        if not self.images:
+        if not (self.images or self.config.input_gain):
             self.bias_address = self.neuron_address
         elif population.shared:
             self.bias_address = population.bias_base + group * self.lanes
@@ -187,14 +191,12 @@ class FullFire(Fire):
         The comments name the clocks of a fabric with every option. Synaptic currents, and what
         switches keep, are written at once, because nothing reads them before the walk ends.
         """
-        population = self.population
+        population, address = self.population, self.neuron_address
         low, high = self.state_range
-        address = self.neuron_address
         restores = population.reset == Reset.RESTORE
         subtracts = restores or population.reset == Reset.SUBTRACT
-        parameters: PopulationRow | Parameters = population
-        if self.neuron_parameters:
-            parameters = self.parameters[self.bias_address]
+        constants = self.parameters[self.bias_address]
+        parameters = constants if self.neuron_parameters else population
         threshold = parameters.threshold
 
         # m + 1.
@@ -202,10 +204,12 @@ class FullFire(Fire):
         i = 0 if self.first else self.currents[address]
         switches = self.active
         kept = self.config.kept_row.unpack(0 if self.first else self.kept[address])
-        total = self.buffer & 2 * self.sum_sign - 1
-        total = (total ^ self.sum_sign) - self.sum_sign
+        total = ((self.buffer & 2 * self.sum_sign - 1) ^ self.sum_sign) - self.sum_sign
         # m + 2.
-        x = (total << population.fraction) + self.biases[self.bias_address]
+        total, bias = total << population.fraction, self.biases[self.bias_address]
+        x = total + bias
+        for switch in switches:
+            x = switch.scale(x, total, bias, constants)
         late = population.spiking and (population.delayed or restores)
         resets = bool(late) and self._over(v, threshold)
         # m + 3 and m + 4.

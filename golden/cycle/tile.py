@@ -69,7 +69,7 @@ class Tile:
         self.trace = trace
         self.shifts = TileShifts.of(config)
         # Clocks from a sum leaving fire's buffer until its synaptic current is written.
-        self.current_clocks = 2 + config.product_clocks
+        self.current_clocks = 2 + config.product_clocks + config.input_gain
         self.spike_shifts = offsets(config.spike)
         self.row_layouts = {target: memory.row for target, memory in config.memories.items()}
 

@@ -9,6 +9,9 @@ DECAY_ONE = 1 << DECAY_BITS
 RETAIN_BITS = DECAY_BITS + 1
 """Width of the factor 4096 - k, which runs from 0 to 4096."""
 
+GAIN_BITS = 16
+"""Width of a signed gain, in units of 1/4096 as decays are."""
+
 MAX_FRACTION_BITS = 12
 """Maximum shift of a sum: a potential's unit is at most 2**12 times finer than a weight's."""
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from spikeloom.golden.spec.numbers import (
+    GAIN_BITS,
     REPEAT_BITS,
     RETAIN_BITS,
     LoadTarget,
@@ -43,14 +44,21 @@ class Rows(Sizes):
         potential. With `neuron_parameters` the row also holds the neuron's own values of these
         fields of the population row, which does not have them then; `v_init` is one of them with
         `initial_potentials`.
+
+        With `input_gain`, `bias` is in units of 1/4096 of an input's; `gain`, in units of 1/4096,
+        multiplies the neuron's sum.
         """
         leak = [("leak", self.state_bits, True)] if self.synaptic_current else []
-        bias = ("bias", self.bias_bits, True)
+        bias = [("bias", self.bias_bits, True)]
+        if self.input_gain:
+            # An input bias times a gain, plus a potential.
+            bits = max(self.bias_bits + GAIN_BITS, self.state_bits + RETAIN_BITS)
+            bias = [("bias", bits, True), *SWITCHES["input_gain"].constants]
         if not self.neuron_parameters:
-            return layout(bias, *leak)
+            return layout(*bias, *leak)
         synaptic = [("retain_synaptic", RETAIN_BITS)] if self.synaptic_current else []
         initial = [("v_init", self.state_bits, True)] if self.initial_potentials else []
-        return layout(bias, *leak, self._retain, *synaptic, *self._thresholds, *initial)
+        return layout(*bias, *leak, self._retain, *synaptic, *self._thresholds, *initial)
 
     @property
     def _retain(self) -> tuple[str, int]:
@@ -74,7 +82,8 @@ class Rows(Sizes):
 
         With images a row holds `channels` channels, from `index_base` on, at each position of a
         `height` x `width` image: channels in groups of `lanes`, and in each group the positions row
-        by row. Biases start at `bias_base`; with `shared` each channel has one.
+        by row. Biases start at `bias_base`; with `shared` each channel has one. With `input_gain` a
+        row has `bias_base` without images, too.
 
         `synaptic`: the neurons have a synaptic current, of which a step retains
         `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
@@ -86,11 +95,12 @@ class Rows(Sizes):
         With `schedules`, of the first row of a step: `repeat` further steps of the sample fire the
         same rows, and the one after them begins at row `next`.
         """
+        bias_base = ("bias_base", index_bits(self.bias_depth))
         images = [
             ("height", count_bits(self.extent)),
             ("width", count_bits(self.extent)),
             ("channels", count_bits(self.neurons)),
-            ("bias_base", index_bits(self.neurons)),
+            bias_base,
             ("shared", 1),
         ]
         shared = not self.neuron_parameters
@@ -98,7 +108,7 @@ class Rows(Sizes):
         currents = [("currents", 1)] if self.synaptic_current else []
         schedule = [("repeat", REPEAT_BITS), ("next", index_bits(self.populations))]
         return layout(
-            *(images if self.images else []),
+            *(images if self.images else [bias_base] if self.input_gain else []),
             *(synaptic if self.synaptic_current else []),
             *([("delayed", 1)] if self.delayed_reset else []),
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
@@ -126,6 +136,8 @@ class Rows(Sizes):
 
     def _switch_fields(self, name: str) -> list[tuple[str, int, bool]]:
         """The fields of a switch in the population row."""
+        if SWITCHES[name].constants:
+            return []
         return [(name, 1, False), *self._named(name, SWITCHES[name].row)]
 
     def _named(
@@ -276,7 +288,7 @@ class Rows(Sizes):
         has_coordinates = self.images or self.sparse_words > 0
         return {
             LoadTarget.WEIGHT: Memory(self.weight_row, self.weight_words),
-            LoadTarget.BIAS: Memory(self.bias_row, self.neurons),
+            LoadTarget.BIAS: Memory(self.bias_row, self.bias_depth),
             LoadTarget.POPULATION: Memory(self.population_row, self.populations),
             LoadTarget.CONNECTION: Memory(self.connection_row, self.connections),
             LoadTarget.TARGET: Memory(self.target_row, self.targets),

@@ -36,6 +36,7 @@ RANGES = {
     "coordinates": (1, 1 << 16),
     "fraction_bits": (0, MAX_FRACTION_BITS),
     "sparse_words": (0, 1 << 24),
+    "bias_rows": (0, 1 << 16),
 }
 """Minimum and maximum of the sizes that are a range."""
 
@@ -109,6 +110,11 @@ class Sizes(PlainIntegers):
         `lanes` to be a power of two.
     schedules
         Parameters of populations can change from step to step.
+    input_gain
+        Inputs can be scaled, by a gain of each neuron or channel.
+    bias_rows
+        With `input_gain`, rows of the bias memory, 1..65536: one for each neuron or channel, times
+        the different gains that it has from step to step. 0: `neurons`.
     doubling
         A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
     constant_leak
@@ -166,6 +172,8 @@ class Sizes(PlainIntegers):
     sparse_words: int = 0
     one_to_one: bool = False
     schedules: bool = False
+    input_gain: bool = False
+    bias_rows: int = 0
     doubling: bool = False
     constant_leak: bool = False
     refractory: bool = False
@@ -206,6 +214,8 @@ class Sizes(PlainIntegers):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")
+        if self.bias_rows and not self.input_gain:
+            raise SpikeloomError("FabricConfig.bias_rows needs input_gain=True")
         if self.one_to_one and self.lanes & self.lanes - 1:
             raise SpikeloomError(
                 f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not {self.lanes}"
@@ -276,6 +286,11 @@ class Sizes(PlainIntegers):
     def bias_bits(self) -> int:
         """Width of a signed bias."""
         return max(self.sum_bits, self.state_bits) if self.fraction_bits else self.sum_bits
+
+    @property
+    def bias_depth(self) -> int:
+        """Rows of the bias memory."""
+        return self.bias_rows or self.neurons
 
     @property
     def groups(self) -> int:

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from spikeloom.golden.spec.numbers import RETAIN_BITS
+from spikeloom.golden.spec.numbers import GAIN_BITS, RETAIN_BITS
 
 STATE = 0
 """In place of a width: that of a membrane potential."""
@@ -33,14 +33,19 @@ class SwitchLayout:
         bit with the name of the switch says whether the population has it.
     kept
         Fields that a neuron keeps from step to step beside its potential, 0 when a sample begins.
+    constants
+        Fields of the row of the bias memory. A switch that has some has no bit in the population
+        row: rows of populations without it hold what changes nothing.
     """
 
     clocks: int
     row: tuple[tuple[str, int] | tuple[str, int, bool], ...] = ()
     kept: tuple[tuple[str, int], ...] = ()
+    constants: tuple[tuple[str, int, bool], ...] = ()
 
 
 SWITCHES = {
+    "input_gain": SwitchLayout(1, constants=(("gain", GAIN_BITS, True),)),
     "constant_leak": SwitchLayout(2, (("amount", STATE), ("positive_only", 1))),
     "refractory": SwitchLayout(1, (("steps", 6), ("mode", 2)), (("count", 6),)),
     "floor_reset": SwitchLayout(1, (("minimum", STATE, True),)),

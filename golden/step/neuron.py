@@ -49,6 +49,7 @@ def update(
 ) -> tuple[Spikes, State]:
     """One step of the neurons of `population`.
 
+        x = scale(x)
         i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
         r = v > threshold                   with a delayed reset; else 0
         u = sat(leak(decay(v, k_mem)) + i + b_mem - r * subtrahend)
@@ -58,8 +59,8 @@ def update(
         v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
 
     Comparisons are >= where the population is `inclusive`. A restoring reset has r like a delayed
-    one, and ends with v = sat(u - (s - r) * subtrahend). `leak`, `integrate`, `limit`, `raised` and
-    `eligible` are what the population's switches do there, in their order.
+    one, and ends with v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`,
+    `raised` and `eligible` are what the population's switches do there, in their order.
 
     Parameters
     ----------
@@ -77,6 +78,9 @@ def update(
         Spikes, and the state after the step. The arguments are not changed.
     """
     v, i, kept = state
+    switches = [s for name in SWITCHES for s in population.switches if s.name == name]
+    for switch in switches:
+        x = switch.scale(x)
     drive = x
     if population.synaptic_decay is not None:
         i = decay(i, population.synaptic_decay)
@@ -89,7 +93,6 @@ def update(
         before = _reaches(population, v, 1)
     if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
         drive = drive - before * _typed(population.subtracted, x.dtype)
-    switches = [s for name in SWITCHES for s in population.switches if s.name == name]
     u = decay(v, population.decay)
     for switch in switches:
         u = switch.leak(u)
@@ -194,6 +197,8 @@ def update_type(
     state_bits, input_bits
         Widths of potentials, and of the exact input.
     """
+    for switch in population.switches:
+        input_bits = switch.input_bits(input_bits, state_bits)
     decays = [k for k in (population.decay, population.synaptic_decay) if k is not None]
     decays += [k for switch in population.switches for k in switch.decays]
     kept = np.concatenate([np.ravel(DECAY_ONE - np.asarray(k)) for k in decays])

@@ -18,6 +18,10 @@ class Neurons(Protocol):
     """What a switch may know of the population that has it; `Population` documents each."""
 
     @property
+    def size(self) -> int: ...
+    @property
+    def image(self) -> tuple[int, int, int] | None: ...
+    @property
     def spiking(self) -> bool: ...
     @property
     def reset(self) -> Reset: ...
@@ -67,6 +71,14 @@ class Switch(PlainIntegers):
     def decays(self) -> tuple[int, ...]:
         """Factors of its decays, in units of 1/4096."""
         return ()
+
+    def input_bits(self, bits: int, state_bits: int) -> int:
+        """Width in which an input of `bits` bits fits after `scale`."""
+        return bits
+
+    def scale(self, x: Signed) -> Signed:
+        """The exact input."""
+        return x
 
     def leak(self, v: Signed) -> Signed:
         """The potentials after their decay."""

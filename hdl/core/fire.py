@@ -156,7 +156,7 @@ class Fire(wiring.Component):
             self.contents.get(LoadTarget.POPULATION, ()),
         )
         m.submodules.biases = biases = memory(
-            struct(config.bias_row), config.neurons, self.contents.get(LoadTarget.BIAS, ())
+            struct(config.bias_row), config.bias_depth, self.contents.get(LoadTarget.BIAS, ())
         )
         m.submodules.states = states = memory(struct(config.state_row), config.neurons)
         connect_load(m, self.load, LoadTarget.POPULATION, populations)
@@ -206,6 +206,8 @@ class Fire(wiring.Component):
             self.state_write.address.eq(state_write.addr),
             self.state_write.data.eq(state_write.data),
         ]
+        if config.input_gain:
+            m.d.comb += [update.bias.eq(constants.bias), update.gain.eq(constants.gain)]
         for field in config.kept_row.fields:
             m.d.comb += [
                 update.kept[field.name].eq(Mux(walk.first, 0, state_read.data[field.name])),
@@ -242,7 +244,7 @@ class Fire(wiring.Component):
     @property
     def _current_stage(self) -> int:
         """Clocks from a neuron entering the pipeline to the write of its synaptic current."""
-        return 4 + self.config.product_clocks
+        return 4 + self.config.product_clocks + self.config.input_gain
 
     def _walk(self, m: Module, population_read: ReadPort, moving: Signal, enough: Signal) -> _Walk:
         """Reads the phase's populations one after the other and fetches their sums by group."""
@@ -356,9 +358,10 @@ class Fire(wiring.Component):
             return counter
 
         read = counted(population.neuron_base, 0)
+        bias = counted(population.bias_base, 0) if config.input_gain else read
         return _Addresses(
             read,
-            bias=delayed(m, read, self._bias_stage),
+            bias=delayed(m, bias, self._bias_stage),
             current=counted(population.neuron_base, self._current_stage),
             state=counted(population.neuron_base, config.fire_clocks),
             index=counted(population.index_base, config.fire_clocks),
@@ -368,6 +371,8 @@ class Fire(wiring.Component):
         """The neuron's sum, shifted if the fabric is built for it, plus its bias."""
         config = self.config
         total = self._sum(m)
+        if config.input_gain:
+            return total  # the update does both
         if config.fraction_bits:
             # The row has settled; a register shortens the path from the memory to the shifter.
             shifted = total << delayed(m, population.fraction, 1)

@@ -32,10 +32,10 @@ class NeuronUpdate(wiring.Component):
     plain update has x' = x, r = 0 and at most one spike. With `neuron_parameters`, `retain`,
     `retain_synaptic`, `threshold` and `v_reset` are the neuron's own, and travel along with it.
 
-    Timing: `v`, `i`, `kept` and own parameters of clock n, and `x` and `leak` of clock n + 1, give
-    `i_next` in clock n + `current_latency`, `spiked`, `v_next` and `kept_next` in clock
-    n + `latency`; one neuron per clock. The row must hold all the while. The comments number clocks
-    as docs/hardware.md does: n is clock 1.
+    Timing: `v`, `i`, `kept` and own parameters of clock n, and `x`, `bias`, `gain` and `leak` of
+    clock n + 1, give `i_next` in clock n + `current_latency`, `spiked`, `v_next` and `kept_next` in
+    clock n + `latency`; one neuron per clock. The row must hold all the while. The comments number
+    clocks as docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ class NeuronUpdate(wiring.Component):
     v : In(signed(state_bits))
         Membrane potential before the step.
     x : In(signed(input_bits))
-        Exact input, shifted and with the bias included.
+        Exact input, shifted and with the bias included; with `input_gain` the sum alone.
+    bias, gain : In
+        With `input_gain` only, shaped as in `config.bias_row`.
     i : In(signed(state_bits))
         With `synaptic_current` only: the synaptic current before the step.
     leak : In(signed(state_bits))
@@ -70,12 +72,18 @@ class NeuronUpdate(wiring.Component):
         self.config = config
         state = signed(config.state_bits)
         kept = struct(config.kept_row)
+        constants = struct(config.bias_row).members
         synaptic = {"i": In(state), "leak": In(state), "i_next": Out(state)}
         super().__init__(
             {
                 "row": In(struct(config.population_row)),
                 "v": In(state),
                 "x": In(signed(self.input_bits)),
+                **(
+                    {name: In(constants[name]) for name in ("bias", "gain")}
+                    if config.input_gain
+                    else {}
+                ),
                 **(synaptic if config.synaptic_current else {}),
                 **{name: In(shape) for name, shape in self.own.items()},
                 **({"kept": In(kept), "kept_next": Out(kept)} if config.kept_row.fields else {}),
@@ -86,15 +94,17 @@ class NeuronUpdate(wiring.Component):
 
     @property
     def input_bits(self) -> int:
-        """Width of `x`: that of a shifted sum plus a bias."""
+        """Width of `x`: that of a shifted sum plus a bias, or of a sum."""
         config = self.config
+        if config.input_gain:
+            return config.sum_bits
         return max(config.sum_bits + config.fraction_bits, config.bias_bits) + 1
 
     @property
     def own(self) -> dict[str, ShapeLike]:
         """Names and shapes of the parameters that each neuron has for itself, but for `v_init`."""
         constants = struct(self.config.bias_row).members
-        elsewhere = ("bias", "leak", "v_init")
+        elsewhere = ("bias", "gain", "leak", "v_init")
         return {name: shape for name, shape in constants.items() if name not in elsewhere}
 
     @property
@@ -105,7 +115,7 @@ class NeuronUpdate(wiring.Component):
     @property
     def current_latency(self) -> int:
         """Clocks from `i` to `i_next`."""
-        return 3 + self.config.product_clocks
+        return 3 + self.config.product_clocks + self.config.input_gain
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
@@ -132,6 +142,9 @@ class NeuronUpdate(wiring.Component):
         # Clocks 1 and 2.
         pipe.advance()
         pipe.put("x", self.x)
+        if config.input_gain:
+            pipe.put("gain", self.gain)
+            pipe.put("bias", self.bias)
         v = pipe.get("v")
         for name, value in zip(("product", "negative"), decaying(v, "retain"), strict=True):
             pipe.put(name, value, later=multiply)
@@ -143,13 +156,18 @@ class NeuronUpdate(wiring.Component):
         if config.synaptic_current:
             pipe.put("leak", self.leak)
             current = decaying(delayed(m, self.i, 1), "retain_synaptic")
+            for name, value in zip(("current", "falling"), current, strict=True):
+                pipe.put(name, value, later=multiply)
         pipe.advance(multiply)
         drive = pipe.get("x")
+        for switch in switches:
+            drive = switch.scale(pipe, drive)
 
         # Clocks 3 and 4, if built: the input drives the synaptic current, and that the potential.
         if config.synaptic_current:
             pipe.put("drive", drive)
-            i = saturate(pipe.register(decayed(*current, drive)), bits)
+            total = decayed(pipe.get("current"), pipe.get("falling"), drive)
+            i = saturate(pipe.register(total), bits)
             m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
             drive = Mux(row.synaptic, i + pipe.get("leak"), pipe.get("drive"))
             drive = pipe.register(drive)

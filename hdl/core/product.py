@@ -26,9 +26,12 @@ def product(m: Module, config: FabricConfig, value: Value, retain: Value, steady
     if steady:
         # A register shortens the path from the memory to so many adders.
         retain = delayed(m, retain, 1)
-    digits = [
-        _register(m, value * retain[at : at + _DIGIT]) << at for at in range(0, len(retain), _DIGIT)
-    ]
+    digits = []
+    for at in range(0, len(retain), _DIGIT):
+        digit = retain[at : at + _DIGIT]
+        if retain.shape().signed and at + _DIGIT >= len(retain):
+            digit = digit.as_signed()
+        digits.append(_register(m, value * digit) << at)
     low, high = _register(m, sum(digits[:3], Const(0))), _register(m, sum(digits[3:], Const(0)))
     return low + high
 

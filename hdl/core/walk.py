@@ -44,7 +44,7 @@ class ImageWalk(wiring.Component):
                 "neurons": Out(range(config.lanes + 1)),
                 "index": Out(config.index_width),
                 "address": Out(index_bits(config.neurons)),
-                "bias_address": Out(index_bits(config.neurons)),
+                "bias_address": Out(index_bits(config.bias_depth)),
                 **{name: Out(width) for name, width in config.position},
             }
         )

@@ -89,8 +89,9 @@ def cells(config: FabricConfig, board: Board, link: LinkConfig) -> float:
 
 
 def multipliers(config: FabricConfig, board: Board) -> int:
-    """Multipliers of the part: one or more for each decay."""
+    """Multipliers of the part: one or more for each decay, and for a gain of the input."""
     if not config.multipliers or "dsp" not in board.family.sites:
         return 0
     pieces = -(-config.state_bits // MULTIPLIER_BITS[board.family.name])
-    return config.tiles * (1 + config.synaptic_current) * pieces
+    gains = config.input_gain * -(-config.sum_bits // MULTIPLIER_BITS[board.family.name])
+    return config.tiles * ((1 + config.synaptic_current) * pieces + gains)

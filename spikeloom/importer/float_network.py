@@ -345,6 +345,7 @@ def _check_population(population: FloatPopulation) -> None:
         )
     late = population.delayed_reset or population.reset is Reset.RESTORE
     for switch in population.switches:
+        switch.check(where, population)
         kind = record(switch.name)
         if kind.hides_spikes and late and population.spiking:
             raise SpikeloomError(

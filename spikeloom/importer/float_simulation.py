@@ -104,6 +104,8 @@ def simulate_float(
                     if t >= connection.delay:
                         sent = emitted[connection.source]
                         x += connection.arriving(sent[:, t - connection.delay])
+                for switch, _ in switches[name]:
+                    x = switch.scale(x, t)
                 late = _late(population, v[name])
                 fired, u, i[name] = _update(population, v[name], i[name], x, late, switches[name])
                 emitted[name][:, t] = fired

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Network, Parameter, Population
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.schedule import row_sets
-from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Reset
-from spikeloom.mapping.geometry import positions
-from spikeloom.mapping.parts import groups_of, recorded
+from spikeloom.golden.spec import SWITCHES, FabricConfig
+from spikeloom.mapping.constants import constants, packed_block, parameters
+from spikeloom.mapping.parts import recorded
 from spikeloom.mapping.tile_parts import TilePart, sum_base
 
 
@@ -46,6 +45,7 @@ def firing_rows(
     record, readout
         Populations whose spikes, and whose final membrane potentials, are sent to the host.
     """
+    sets = row_sets(network.schedule)
     rows: list[list[_Row]] = [[] for _ in range(network.phases)]
     targets: list[int] = []
     biases: list[int] = []
@@ -69,70 +69,55 @@ def firing_rows(
             "target_base": len(targets) if fan_out else 0,
             "fan_out": len(fan_out),
         }
-        if not config.images:
-            # Biases have the addresses of their neurons.
-            biases += [0] * (row["neuron_base"] - len(biases))
-            biases += _bias_rows(tile_part, config, shared=False)
-        else:
-            columns = _bias_columns(population, config).values()
-            shared = all(_per_channel(tile_part, values) for values in columns)
+        own = constants(population, tile_part.image[0], {v for v, _ in sets}, config)
+        if config.images:
             row |= {
                 "height": tile_part.image[1],
                 "width": tile_part.image[2],
                 "channels": tile_part.part.size,
-                "bias_base": len(biases),
-                "shared": shared,
+                "shared": own.shared,
             }
-            biases += _bias_rows(tile_part, config, shared)
-        rows[population.phase].append((population, row))
+        elif not config.input_gain:
+            # Biases have the addresses of their neurons.
+            biases += [0] * (row["neuron_base"] - len(biases))
+        bases = []
+        for block in own.blocks:
+            bases.append(len(biases))
+            biases += packed_block(block, tile_part.part, tile_part.image, config, own.shared)
+        in_variant = {variant: bases[number] for variant, number in own.block.items()}
+        rows[population.phase].append((population, row, in_variant))
         targets += [config.target_row.pack(entry) for entry in fan_out]
     # All tiles fire the same phases; one in which this tile fires nothing has an empty row.
     flat = [
-        (population, row | {"more": n + 1 < len(phase)})
+        (population, row | {"more": n + 1 < len(phase)}, bases)
         for phase in rows
-        for n, (population, row) in enumerate(phase or [(None, {})])
+        for n, (population, row, bases) in enumerate(phase or [(None, {}, {})])
     ]
-    packed = [
-        config.population_row.pack(row)
-        for row in _scheduled(flat, row_sets(network.schedule), config)
-    ]
+    packed = [config.population_row.pack(row) for row in _scheduled(flat, sets, config)]
     return FiringRows(tuple(packed), tuple(targets), tuple(biases))
 
 
-_Row = tuple[Population | None, dict[str, int]]
-"""A population, and the fields of its row that are the same in every step; None fires nothing."""
+_Row = tuple[Population | None, dict[str, int], dict[int, int]]
+"""A population, the fields of its row that are the same in every step, and for each variant the
+first row of its constants; None fires nothing."""
 
 
 def _scheduled(
     rows: Sequence[_Row], sets: Sequence[tuple[int, int]], config: FabricConfig
 ) -> Iterator[dict[str, int]]:
     """The rows of each set, with the parameters that hold then, one set after the other."""
-    for population, _ in rows:
-        if population is not None and config.neuron_parameters:
-            _check_variants(population, config)
     for number, (variant, steps) in enumerate(sets):
         last = number + 1 == len(sets)
-        for n, (population, fields) in enumerate(rows):
+        for n, (population, fields, bases) in enumerate(rows):
             row = dict(fields)
             if population is not None:
                 row |= _update(population.at(variant), config)
+                if config.images or config.input_gain:
+                    row["bias_base"] = bases[variant]
             if config.schedules and not n:
                 row["repeat"] = steps - 1
                 row["next"] = (number if last else number + 1) * len(rows)
             yield row
-
-
-def _check_variants(population: Population, config: FabricConfig) -> None:
-    """Refuse variants that change what lies in the bias memory, the same in every step."""
-    own = _parameters(population, config)
-    for variant, version in enumerate(population.versions):
-        for name, value in _parameters(version, config).items():
-            if not np.array_equal(value, own[name]):
-                raise SpikeloomError(
-                    f"population {population.name!r}: variant {variant} has another {name}, which "
-                    "a fabric with neuron_parameters keeps for each neuron and not for each step; "
-                    "use a fabric without neuron_parameters"
-                )
 
 
 def _update(population: Population, config: FabricConfig) -> dict[str, int]:
@@ -144,7 +129,7 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
     }
     if not config.neuron_parameters:
         # All neurons have the same values, or the network would not fit.
-        row |= {name: int(np.ravel(v)[0]) for name, v in _parameters(population, config).items()}
+        row |= {name: int(np.ravel(v)[0]) for name, v in parameters(population, config).items()}
     if not config.initial_potentials:
         row["v_init"] = population.shared("v_init")
     if config.synaptic_current:
@@ -162,60 +147,6 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         row["fraction"] = population.fraction_bits
     for switch in population.switches:
         fields = switch.fields().items()
-        row |= {switch.name: 1, **{f"{switch.name}_{name}": value for name, value in fields}}
+        bit = {} if SWITCHES[switch.name].constants else {switch.name: 1}
+        row |= bit | {f"{switch.name}_{name}": value for name, value in fields}
     return row
-
-
-def _parameters(population: Population, config: FabricConfig) -> dict[str, Parameter]:
-    """The fields of the bias row with `neuron_parameters`, else of the population row."""
-    subtracts = population.reset in (Reset.SUBTRACT, Reset.RESTORE)
-    parameters: dict[str, Parameter] = {
-        "retain": DECAY_ONE - population.decay,
-        "threshold": population.threshold,
-        "v_reset": population.subtracted if subtracts else population.v_reset,
-    }
-    if config.initial_potentials:
-        parameters["v_init"] = population.v_init
-    if config.synaptic_current and population.synaptic_decay is not None:
-        parameters["retain_synaptic"] = DECAY_ONE - population.synaptic_decay
-    return parameters
-
-
-def _bias_columns(population: Population, config: FabricConfig) -> dict[str, Integers]:
-    """The fields of the bias row, each with the values of all neurons; absent ones are 0."""
-    columns = {"bias": population.bias}
-    if config.synaptic_current and population.leak is not None:
-        columns["leak"] = population.leak
-    if config.neuron_parameters:
-        for name, value in _parameters(population, config).items():
-            columns[name] = np.broadcast_to(value, population.bias.shape)
-    return columns
-
-
-def _per_channel(tile_part: TilePart, values: Integers) -> bool:
-    """Whether all neurons of each channel have the same value."""
-    by_channel = values.reshape(tile_part.image[0], -1)
-    return bool((by_channel == by_channel[:, :1]).all())
-
-
-def _bias_rows(tile_part: TilePart, config: FabricConfig, shared: bool) -> list[int]:
-    """Rows of the bias memory: one per channel if `shared`, else one per neuron."""
-    columns = _bias_columns(tile_part.population, config)
-    values = [_in_order(tile_part, v, config.lanes, shared) for v in columns.values()]
-    layout = config.bias_row
-    return [layout.pack(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
-
-
-def _in_order(tile_part: TilePart, values: Integers, lanes: int, shared: bool) -> list[int]:
-    """Values of a part's channels, or neurons, in the order of the memory, with inner padding."""
-    part = tile_part.part
-    chosen = values.reshape(-1, positions(tile_part.image))[part.start :][: part.size]
-    if shared:
-        chosen = chosen[:, :1]
-    groups = groups_of(part.size, lanes)
-    padded = np.zeros((groups * lanes, chosen.shape[1]), np.int64)
-    padded[: part.size] = chosen
-    # Group by group, position by position; the padding at the end is left out.
-    ordered = padded.reshape(groups, lanes, -1).transpose(0, 2, 1).reshape(-1)
-    result: list[int] = ordered[: ordered.size - len(padded) + part.size].tolist()
-    return result

@@ -19,6 +19,7 @@ from spikeloom.golden.network import Network, Population
 from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.mapping.constants import Constants, constants
 from spikeloom.mapping.geometry import (
     Geometry,
     additions,
@@ -67,6 +68,8 @@ class _Demand:
         Minimum number of parts.
     lanes
         Channels of a group.
+    constants
+        Its rows of the bias memory, where they are not those of its neurons.
     """
 
     population: Population
@@ -81,6 +84,13 @@ class _Demand:
     work: float
     min_parts: int
     lanes: int
+    constants: Constants | None
+
+    def bias_rows(self, size: int) -> int:
+        """Rows of the bias memory of a part with `size` channels."""
+        if self.constants is None or not size:
+            return 0
+        return self.constants.rows(Part("", 0, 0, size, self.positions), self.lanes)
 
     @functools.cached_property
     def part_words(self) -> list[int]:
@@ -117,6 +127,7 @@ class _Tile:
         self._empty_phases = set(self.work)
         self._last = 0  # the highest population number
         self._groups = self._words = self._sparse = self._targets = self._coordinates = 0
+        self._biases = 0
 
     def needs(self, number: int, size: int) -> dict[str, int]:
         """Rows of each memory with `size` more channels of population `number`."""
@@ -142,6 +153,7 @@ class _Tile:
             ),
             "targets": self._targets + first_part * demand.targets,
             "coordinates": self._coordinates + first_part * demand.coordinates,
+            "bias_depth": self._biases + demand.bias_rows(after) - demand.bias_rows(before),
         }
 
     def add(self, number: int, size: int) -> None:
@@ -156,7 +168,9 @@ class _Tile:
             self._coordinates += demand.coordinates
         self._empty_phases.discard(phase)
         self._last = max(self._last, number)
-        self.sizes[number] = self.sizes.get(number, 0) + size
+        before = self.sizes.get(number, 0)
+        self._biases += demand.bias_rows(before + size) - demand.bias_rows(before)
+        self.sizes[number] = before + size
         self.work[phase] += demand.work
         self.total_work = sum(self.work.values())
 
@@ -218,6 +232,7 @@ def _demands(
     """The demand of each population, in firing order."""
     nodes = shapes(network)
     lanes = config.lanes
+    variants = {variant for variant, _ in row_sets(network.schedule)}
     for population in firing_order(network):
         image = nodes[population.name]
         sparse = [
@@ -256,6 +271,7 @@ def _demands(
                 -(-words // config.weight_words),
             ),
             lanes,
+            constants(population, image[0], variants, config) if config.input_gain else None,
         )
 
 
@@ -347,7 +363,7 @@ def _check_words(demands: Sequence[_Demand], parts: Sequence[Part], config: Fabr
 def _shortages(needs: dict[str, int], config: FabricConfig) -> str:
     """The sizes of a tile that are exceeded by `needs`."""
     return ", ".join(
-        f"{name} {need} of {size} (short by {need - size})"
+        f"{name.replace('bias_depth', 'bias_rows')} {need} of {size} (short by {need - size})"
         for name, need in needs.items()
         if need > (size := getattr(config, name))
     )

@@ -164,6 +164,7 @@ def _report(
             "routes": len(tile.routes),
         }
         | ({"sparse_words": _sparse_words(image, number)} if config.sparse_words else {})
+        | ({"bias_rows": len(tile.biases)} if config.bias_rows else {})
         | ({"coordinates": len(tile.coordinates)} if LoadTarget.COORDINATE in built else {})
         for number, tile in enumerate(image.tiles)
     )

@@ -9,6 +9,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
+from spikeloom.mapping.constants import constants
 from spikeloom.mapping.features import Need, feature_needs
 from spikeloom.mapping.geometry import (
     coordinate_rows,
@@ -19,7 +20,7 @@ from spikeloom.mapping.geometry import (
     weight_words,
 )
 from spikeloom.mapping.partition import partition
-from spikeloom.mapping.parts import firing_order, groups_of, outgoing, recorded
+from spikeloom.mapping.parts import Part, firing_order, groups_of, outgoing, recorded
 from spikeloom.mapping.sparse import SparseSize
 
 
@@ -40,6 +41,7 @@ CHOICES: dict[str, tuple[int, ...]] = {
     "extent": _powers(0, 8),
     "coordinates": _powers(6, 16),
     "sparse_words": (0, *_powers(6, 24)),
+    "bias_rows": (0, *_powers(3, 16)),
     "max_spikes": SPIKES_PER_STEP,
     "fraction_bits": (0, 4, 8, 12),
 }
@@ -50,11 +52,19 @@ that take block RAM grow in steps of 2, small tables in steps of 4. Fewer slots 
 than the first choice would cost clocks.
 """
 
-DIVIDED = ("neurons", "weight_words", "sparse_words", "populations", "targets", "coordinates")
+DIVIDED = (
+    "neurons",
+    "weight_words",
+    "sparse_words",
+    "bias_rows",
+    "populations",
+    "targets",
+    "coordinates",
+)
 """Sizes of memories whose rows the tiles share among them."""
 
 
-ENLARGED = ("neurons", "weight_words", "sparse_words")
+ENLARGED = ("neurons", "weight_words", "sparse_words", "bias_rows")
 """Of these, those that a fabric has more of until its tiles hold their shares."""
 
 
@@ -118,6 +128,16 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         yield Need(where, "sparse_words", max(1, sparse_words))
     elif sparse:
         yield Need("sparse_words", "sparse_words", sparse_words)
+    variants = {variant for variant, _ in row_sets(network.schedule)}
+    if config.input_gain:
+        biases = sum(
+            constants(p, image[0], variants, config).rows(
+                Part(p.name, 0, 0, image[0], positions(image)), lanes
+            )
+            for p, image in zip(order, images, strict=True)
+        )
+        if config.bias_rows or biases > config.tiles * config.neurons:
+            yield Need("bias_rows", "bias_rows", biases)
     coordinates = sum(coordinate_rows(g) for _, g in tables) + sum(s.sources for s in sparse)
     if coordinates:
         yield Need("coordinates", "coordinates", coordinates)
@@ -209,7 +229,7 @@ def _enlarged(
     """`config` with neurons and weight words doubled until its tiles hold the network."""
     activity = {node.name: 1.0 for node in network.inputs}
     activity |= {population.name: 1.0 for population in network.populations}
-    sizes = [name for name in ENLARGED if name in free]
+    sizes = [name for name in ENLARGED if name in free and getattr(config, name)]
     largest = {name: CHOICES[name][-1] for name in sizes}
     while True:
         try:

@@ -38,7 +38,9 @@ from spikeloom.golden.network import (
     Parameter,
     Population,
 )
+from spikeloom.golden.schedule import Variant
 from spikeloom.golden.spec import Reset
+from spikeloom.golden.switches.switch import Switch
 from spikeloom.importer.float_network import (
     AnyFloatConnection,
     FloatConvolution,
@@ -47,6 +49,7 @@ from spikeloom.importer.float_network import (
     PerNeuron,
     levels,
 )
+from spikeloom.importer.switches.switch import Rounded
 from spikeloom.quantise.leak import integer_decay
 from spikeloom.quantise.ranges import MAX_STATE_BITS, MAX_SUM_BITS, Widths, typical_states
 from spikeloom.quantise.scales import Scale
@@ -103,6 +106,12 @@ def to_integers(
     sum_bits = widths.sum_bits or MAX_SUM_BITS
     finer = any(scale.fraction_bits for scale in scales.values())
     bias_bits = max(sum_bits, widths.state_bits) if finer else sum_bits
+    steps = max(map(_steps, net.populations))
+    if steps > 1 and schedule == "pipelined":
+        raise SpikeloomError(
+            "input_gain: in a pipelined schedule a layer is in another step than its input; use "
+            'schedule="layered"'
+        )
     network = Network(
         tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs),
         tuple(
@@ -113,6 +122,7 @@ def to_integers(
                 depth[population.name] if schedule == "layered" else 0,
                 widths.state_bits,
                 bias_bits,
+                steps,
             )
             for population in net.populations
         ),
@@ -124,6 +134,7 @@ def to_integers(
         weight_bits=widths.weight_bits,
         state_bits=widths.state_bits,
         sum_bits=sum_bits,
+        schedule=tuple(range(steps)) if steps > 1 else (),
     )
     if widths.sum_bits is not None:
         return network
@@ -202,6 +213,7 @@ def _population(
     phase: int,
     state_bits: int,
     bias_bits: int,
+    steps: int,
 ) -> Population:
     threshold, subtrahend = _threshold(population, scale, state_bits)
 
@@ -241,8 +253,21 @@ def _population(
         v_min=None if population.v_min is None else rounded(population.v_min, "v_min"),
         max_spikes=population.max_spikes,
         fraction_bits=scale.fraction_bits,
-        switches=tuple(switch.integer(rounded) for switch in population.switches),
+        switches=_switches(population, 0, rounded),
+        variants=tuple(
+            Variant(switches=_switches(population, step, rounded))
+            for step in range(1, steps if _steps(population) > 1 else 1)
+        ),
     )
+
+
+def _steps(population: FloatPopulation) -> int:
+    """Steps until its parameters no longer change."""
+    return max((switch.versions for switch in population.switches), default=1)
+
+
+def _switches(population: FloatPopulation, step: int, rounded: Rounded) -> tuple[Switch, ...]:
+    return tuple(switch.at(step).integer(rounded) for switch in population.switches)
 
 
 def typical_units(typical: tuple[PerNeuron, float], scale: Scale) -> tuple[Parameter, int]:

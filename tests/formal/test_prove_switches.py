@@ -37,6 +37,7 @@ class BarredSpec(Elaboratable):
             dut.row.eq(fixed(m, struct(self.config.population_row), "row")),
             dut.v.eq(free(m, dut.v.shape(), "v")),
             dut.x.eq(free(m, dut.x.shape(), "x")),
+            dut.bias.eq(free(m, dut.bias.shape(), "bias")),
             dut.kept.eq(free(m, dut.kept.shape(), "kept")),
         ]
         barred = Signal()

@@ -1,16 +1,19 @@
 """Parameters that change from step to step: values by hand, sets of rows, and what is refused."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
 from spikeloom.compare import compare
+from spikeloom.compiler import compile
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.schedule import Variant, row_sets
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
 from spikeloom.mapping.plan import map_network
@@ -85,6 +88,58 @@ def test_the_compiler_sees_to_rows_and_features() -> None:
     assert "parameters that change from step to step needs schedules=True" in str(error.value)
     assert "a potential that grows needs doubling=True" in str(error.value)
     assert "populations" in str(error.value)
+
+
+GAINS = [Variant(switches=(InputGain(gain=n),)) for n in (0, 4096, 8192, 4096)]
+
+
+def test_gains_of_each_step_take_rows_where_they_differ() -> None:
+    net = network((0, 1, 2, 3, 4, 2), *GAINS)
+    assert run(net, "+++++++") == ("...1..1", [3, 3, 6, 0, 3, 6, 0])
+    program = compile(net)
+    # 0, 4096 and 8192.
+    assert len(program.image.tiles[0].biases) == 3
+    assert program.fabric.populations >= 6
+    fabric = dataclasses.replace(program.fabric, bias_rows=2)
+    with pytest.raises(SpikeloomError) as error:
+        map_network(program.network, fabric, frozenset("p"), frozenset())
+    assert str(error.value).endswith(
+        "bias_rows 3 of 2 (short by 1); use dataclasses.replace(fabric, bias_rows=3)"
+    )
+    small = dataclasses.replace(fabric, bias_rows=0, neurons=1)
+    with pytest.raises(SpikeloomError, match="bias_rows=3"):
+        map_network(program.network, small, frozenset("p"), frozenset())
+
+
+def test_gains_of_each_step_on_tiles() -> None:
+    """Two tiles with parts of different sizes, and images whose channels share; golden and RTL."""
+    rng = np.random.default_rng(5)
+    variants = tuple(
+        Variant(switches=(InputGain(rng.integers(-9000, 9000, 6), rng.integers(-9, 9, 6)),))
+        for _ in range(3)
+    )
+    a = Population("a", 6, rng.integers(-3, 3, 6), threshold=4, variants=variants)
+    net = Network(
+        (Input("in", 4),),
+        (a,),
+        (Connection("in", "a", rng.integers(-3, 9, (4, 6))),),
+        schedule=(1, 2, 0, 3, 2),
+    )
+    fabric = FabricConfig(
+        columns=2,
+        lanes=4,
+        neurons=8,
+        weight_words=64,
+        populations=16,
+        schedules=True,
+        input_gain=True,
+        bias_rows=16,
+    )
+    program = Program(net, fabric, frozenset("a"), frozenset("a"))
+    assert [len(tile.biases) for tile in program.image.tiles] == [16, 8]
+    comparison = compare(program, rng.random((3, 8, 4)) < 0.5)
+    assert comparison.mismatches == 0
+    assert comparison.golden.spikes["a"].any()
 
 
 def test_neuron_parameters_do_not_change() -> None:

@@ -12,6 +12,7 @@ from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.constant_leak import ConstantLeak
 from spikeloom.golden.switches.floor_reset import FloorReset
+from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.records import record
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
@@ -21,11 +22,10 @@ from spikeloom.golden.switches.switch import Switch
 
 def network(*switches: Switch, **options: Any) -> Network:
     """One neuron, to whose potential an event of axon 0 adds 3, and one of axon 1 adds -5."""
-    zero = np.zeros(1, np.int64)
-    values = {"threshold": 6, "switches": switches, **options}
+    values = {"threshold": 6, "switches": switches, "bias": np.zeros(1, np.int64), **options}
     return Network(
         (Input("in", 2, max_count=9),),
-        (Population("p", 1, zero, **values),),
+        (Population("p", 1, **values),),
         (Connection("in", "p", np.array([[3], [-5]])),),
     )
 
@@ -53,6 +53,24 @@ def run(events: str, *switches: Switch, samples: int = 1, **options: Any) -> tup
 
 def test_without_a_switch() -> None:
     assert run("+++++-") == ("..1...", [3, 6, 0, 3, 6, 1])
+
+
+def test_input_gain() -> None:
+    # (3 + 1) * 0.75 - 2; (1) * 0.75 - 2, rounded down; (-5 + 1) * 0.75 - 2.
+    gain = InputGain(3072, -2)
+    expected = ("...", [1, -1, -6])
+    assert run("+.-", gain, bias=np.array([1]), threshold=99) == expected
+    assert run("+.-", InputGain((3072,), (-2,)), bias=np.array([1]), threshold=99) == expected
+    # 8 times, and -8 times, exactly; saturation comes after.
+    assert run("+", InputGain(-32768), threshold=99)[1] == [-24]
+    assert run("+", InputGain(0, 32767), v_init=1, reset=Reset.NONE)[1] == [32767]
+
+
+def test_a_channel_has_one_gain_in_all_its_positions() -> None:
+    gains = InputGain((4096, 8192), (0, 1))
+    image = Population("p", 6, np.arange(6), threshold=99, image=(2, 1, 3), switches=(gains,))
+    each = simulate(Network((Input("in", 1),), (image,), ()), np.zeros((1, 1, 1), bool))
+    assert each.states["p"].tolist() == [[0, 1, 2, 7, 9, 11]]
 
 
 def test_constant_leak_stops_at_zero() -> None:
@@ -137,7 +155,7 @@ def test_switches_act_in_the_order_of_the_update_not_of_the_list() -> None:
 
 
 def test_clocks() -> None:
-    more = {"constant_leak": 2, "refractory": 1, "floor_reset": 1, "requantise": 3}
+    more = {"input_gain": 1, "constant_leak": 2, "refractory": 1, "floor_reset": 1, "requantise": 3}
     for name in SWITCHES:
         built = FabricConfig(**{name: True})
         assert built.fire_clocks == FabricConfig().fire_clocks + more.get(name, 0)
@@ -154,6 +172,9 @@ SUBTRACT = {"reset": Reset.SUBTRACT}
 DELAYED = {"delayed_reset": True}
 
 REFUSED: list[tuple[Switch, dict[str, Any], str]] = [
+    (InputGain(32768), {}, "input_gain: gain must be -32768..32767, not 32768"),
+    (InputGain((1, 2)), {}, "input_gain: gain must have 1 values, not 2"),
+    (InputGain(1, 0.5), {}, "input_gain: offset must be an integer, not 0.5"),
     (ConstantLeak(-1), {}, "constant_leak: amount must be 0..32767, not -1"),
     (ConstantLeak(1, 1), {}, "constant_leak: positive_only must be True or False, not 1"),
     (Refractory(0), {}, "refractory: steps must be 1..63, not 0"),

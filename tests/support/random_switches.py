@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.schedule import Variant
 from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.constant_leak import ConstantLeak
 from spikeloom.golden.switches.floor_reset import FloorReset
+from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
 from spikeloom.golden.switches.spike_once import SpikeOnce
@@ -38,7 +39,18 @@ def _decay(rng: Rng) -> int:
     return int(rng.choice([0, DECAY_ONE, rng.integers(0, DECAY_ONE + 1)]))
 
 
+def _gains(rng: Rng, count: int) -> Integers:
+    """None, unity, others, and both extremes."""
+    kinds = [
+        rng.integers(-99, 9000, count),
+        rng.choice([0, DECAY_ONE, -DECAY_ONE, 2 * DECAY_ONE], count),
+        rng.choice([-32768, 32767], count),
+    ]
+    return np.choose(rng.integers(0, 3, count), kinds)
+
+
 RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
+    "input_gain": lambda rng, bits: InputGain(int(_gains(rng, 1)[0]), int(rng.integers(-20, 21))),
     "constant_leak": lambda rng, bits: ConstantLeak(_level(rng, bits), bool(rng.integers(2))),
     "refractory": lambda rng, bits: Refractory(
         int(rng.choice([1, 2, 3, 63])), str(rng.choice(["hold", "clamp", "mute"]))
@@ -106,6 +118,12 @@ def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Pop
         if rng.random() < 0.3:
             continue
         switch = RANDOM[name](rng, config.state_bits)
+        if isinstance(switch, InputGain) and rng.integers(2):
+            channels = population.image[0] if population.image else population.size
+            several = int(rng.choice([population.size, channels]))
+            low, high = signed_range(config.state_bits)
+            offsets = rng.choice([low, high, 0, *range(-9, 10)], several)
+            switch = InputGain(_gains(rng, several), offsets if rng.integers(2) else switch.offset)
         more = dataclasses.replace(population, switches=(*population.switches, switch))
         with contextlib.suppress(SpikeloomError):
             Network((), (dataclasses.replace(more, phase=0),), (), state_bits=config.state_bits)

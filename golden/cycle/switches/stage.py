@@ -2,11 +2,19 @@
 
 import importlib
 from collections.abc import Mapping
+from typing import Protocol
 
 from spikeloom.golden.spec import FabricConfig
 
 Fields = Mapping[str, int]
 """Values by the full names of their fields."""
+
+
+class Constants(Protocol):
+    """What switches read of a row of the bias memory."""
+
+    @property
+    def gain(self) -> int: ...
 
 
 class Stage:
@@ -21,6 +29,10 @@ class Stage:
     def __init__(self, row: Fields, config: FabricConfig) -> None:
         self.row = row
         self.highest = (1 << (config.state_bits - 1)) - 1
+
+    def scale(self, x: int, total: int, bias: int, constants: Constants) -> int:
+        """The neuron's input, from its shifted sum and its row of the bias memory."""
+        return x
 
     def leak(self, decayed: int) -> int:
         """The decayed potential."""
@@ -52,6 +64,6 @@ def stages(config: FabricConfig, row: Fields) -> list[Stage]:
     modules = (
         importlib.import_module(f"spikeloom.golden.cycle.switches.{name}")
         for name in config.switches
-        if row[name]
+        if row.get(name, True)
     )
     return [module.STAGE(row, config) for module in modules]

@@ -21,6 +21,10 @@ class Stage:
     def start(self, pipe: Pipeline) -> None:
         """Stage 1: the neuron's potential, its parameters and what is kept of it have arrived."""
 
+    def scale(self, pipe: Pipeline, x: Value) -> Value:
+        """The neuron's input; `product_clocks` after `start`."""
+        return x
+
     def leak(self, pipe: Pipeline, decayed: Value) -> Value:
         """The potential after the decay."""
         return decayed

@@ -18,6 +18,10 @@ class FloatNeurons(Protocol):
     """What a switch reads of its population."""
 
     @property
+    def size(self) -> int: ...
+    @property
+    def image(self) -> tuple[int, int, int] | None: ...
+    @property
     def v_reset(self) -> float | Floats: ...
 
 
@@ -25,7 +29,7 @@ class FloatNeurons(Protocol):
 class FloatSwitch:
     """A switch of one population, in the units of the float network; times are in steps.
 
-    The methods from `leak` to `after` are lines of the update in `importer.float_simulation`, and
+    The methods from `scale` to `after` are lines of the update in `importer.float_simulation`, and
     do nothing by default. `kept` holds what it keeps of each neuron, zeros when a sample begins.
     """
 
@@ -47,10 +51,26 @@ class FloatSwitch:
         """The switch of the integer network."""
         raise NotImplementedError
 
+    def check(self, where: str, neurons: FloatNeurons) -> None:
+        """Raise `SpikeloomError`, with `where` in front, if it does not suit its population."""
+
+    @property
+    def versions(self) -> int:
+        """Steps until its parameters no longer change."""
+        return 1
+
+    def at(self, step: int) -> "FloatSwitch":
+        """The switch with the parameters of a step alone."""
+        return self
+
     @property
     def levels(self) -> tuple[float, ...]:
         """The potentials that it names."""
         return ()
+
+    def scale(self, x: Floats, step: int) -> Floats:
+        """The input."""
+        return x
 
     def leak(self, v: Floats) -> Floats:
         """The potentials after their decay."""

@@ -77,6 +77,45 @@ def test_a_shifted_sum_feeds_the_synaptic_current() -> None:
     assert written(config, probes, "state") == [(first + 3, 0, 1061), (second + 3, 0, 2081)]
 
 
+# Gains of the input.
+
+
+def test_a_gain_scales_sum_and_bias_a_clock_later() -> None:
+    config = dataclasses.replace(FINE, input_gain=True, bias_rows=5)
+    row = {"neurons": 2, "fraction": 1, "retain": DECAY_ONE, "bias_base": 3}
+    loaded = image(
+        config,
+        weights=[[3, -3]],
+        # Half and one unit in 4096 less; minus one and a half.
+        biases=[{}, {}, {}, {"gain": 2048, "bias": -1}, {"gain": -6144, "bias": 5 << 12}],
+        populations=[row],
+        connections=[{"sources": 1, "groups": 1, "synapses": 2}],
+    )
+    probes = play(loaded, [event(config), event(config), mark(config, first=1), mark(config)], 80)
+    # (6 << 1) / 2 - 1/4096, (-6 << 1) * -3/2 + 5; then the biases, rounded down.
+    assert [write[1:] for write in written(config, probes, "state")] == [
+        *((0, 5), (1, 23)),
+        *((0, 4), (1, 28)),
+    ]
+    starts = clocks_of(probes, "0.fetch.valid")
+    # A neuron that enters in clock m is written in m + 7.
+    assert [clock for clock, *_ in written(config, probes, "state")] == [
+        clock + 7 + n for clock in starts for n in range(2)
+    ]
+
+
+def test_a_gain_of_a_synaptic_current() -> None:
+    config = dataclasses.replace(FINE, input_gain=True, synaptic_current=True)
+    row = {"neurons": 1, "retain": DECAY_ONE, "synaptic": 1, "retain_synaptic": 2048}
+    biases = [{"gain": 8192, "bias": 3 << 12, "leak": 100}]
+    probes = play(image(config, biases=biases, populations=[row]), [mark(config)] * 2, 60)
+    # 3, and 1 + 3.
+    (first, *_), (second, *_) = written(config, probes, "current")
+    assert written(config, probes, "current") == [(first, 0, 3), (second, 0, 4)]
+    assert written(config, probes, "state") == [(first + 3, 0, 103), (second + 3, 0, 207)]
+    assert first == clocks_of(probes, "0.fetch.valid")[0] + 6
+
+
 # Parameters of neurons.
 
 

@@ -14,6 +14,7 @@ from spikeloom.golden.network import Population
 from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.spec.switches import STATE
 from spikeloom.golden.step.neuron import State, update
+from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.hdl.core.neuron import NeuronUpdate
 
 STATE_BITS, SUM_BITS = 8, 10
@@ -139,9 +140,17 @@ def row(rng: np.random.Generator, built: FabricConfig, p: Population) -> int:
         off = RANDOM[name](rng, STATE_BITS)
         values |= {f"{name}_{field}": value for field, value in off.fields().items()}
     for switch in p.switches:
-        values[switch.name] = 1
+        if not SWITCHES[switch.name].constants:
+            values[switch.name] = 1
         values |= {f"{switch.name}_{name}": value for name, value in switch.fields().items()}
     return built.population_row.pack(values)
+
+
+def scaling(built: FabricConfig, p: Population) -> dict[str, Integers]:
+    """Of a build with gains, what a neuron's row has for them."""
+    own = next((switch for switch in p.switches if isinstance(switch, InputGain)), InputGain())
+    gain, offset = own.each(NEURONS)
+    return {"gain": gain, "bias": offset << 12} if built.input_gain else {}
 
 
 def random_kept(rng: np.random.Generator, built: FabricConfig) -> dict[str, dict[str, Integers]]:
@@ -264,12 +273,15 @@ def check(built: FabricConfig) -> None:
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(rng, built, p))
             own = parameters(built, p) if built.neuron_parameters else {}
+            scales = scaling(built, p)
             spiked, v_next, i_next, kept_next = [], [], [], []
             # One neuron in every clock, its input a clock later; something else before and after.
             for clock in range(NEURONS + latency + 1):
                 n = clock % NEURONS
                 ctx.set(dut.v, int(v[n]))
                 ctx.set(dut.x, int(x[n - 1]))
+                for name, values in scales.items():
+                    ctx.set(getattr(dut, name), int(values[n - 1]))
                 for name, values in own.items():
                     ctx.set(getattr(dut, name), int(np.broadcast_to(values, NEURONS)[n]))
                 if synaptic:

@@ -14,6 +14,7 @@ from spikeloom.golden.switches.records import record
 from spikeloom.hdl.core.pipeline import Pipeline
 
 GOLDEN: dict[str, tuple[str, Callable[..., Any]]] = {
+    "input_gain": ("scale", lambda self, x: x * self.each(x.shape[-1])[0] // 4096),  # no offset
     "constant_leak": ("leak", lambda self, v: v - np.sign(v) * self.amount),  # crosses 0
     "refractory": ("eligible", lambda self, kept: kept["count"] <= 1),  # a step too short
     "floor_reset": ("limit", lambda self, u, p: np.where(u <= self.minimum, p.v_reset, u)),
@@ -46,7 +47,12 @@ def _forgets(self: Any, pipe: Pipeline, spiked: Value) -> dict[str, Value]:
     return {"spike_once_latch": pipe.row.spike_once & spiked}
 
 
+def _unscaled(self: Any, pipe: Pipeline, x: Value) -> Value:
+    return pipe.register(x + (pipe.get("bias") >> 12))
+
+
 RTL: dict[str, tuple[str, Callable[..., Any]]] = {
+    "input_gain": ("scale", _unscaled),
     "constant_leak": ("leak", _leak),
     "refractory": ("bars", lambda self, pipe: Const(0)),
     "floor_reset": ("before_comparison", _minimum),

@@ -1,5 +1,6 @@
 """Switches in floating point: the integer update's twins, and the options that state them."""
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -13,6 +14,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.switch import Switch
 from spikeloom.importer.float_network import (
     FloatConnection,
@@ -25,6 +27,7 @@ from spikeloom.importer.load import load_nir
 from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
 from spikeloom.importer.switches.constant_leak import FloatConstantLeak
 from spikeloom.importer.switches.floor_reset import FloatFloorReset
+from spikeloom.importer.switches.input_gain import FloatInputGain
 from spikeloom.importer.switches.refractory import FloatRefractory
 from spikeloom.importer.switches.spike_once import FloatSpikeOnce
 from spikeloom.importer.switches.switch import FloatSwitch, float_switch
@@ -35,9 +38,20 @@ IN_FLOAT = [name for name in SWITCHES if name != "requantise"]
 def in_float(switch: Switch) -> FloatSwitch:
     """The twin of an integer switch: the same numbers."""
     values = vars(switch)
+    if isinstance(switch, InputGain):
+        gains, offsets = (np.ravel(values) * 1.0 for values in (switch.gain, switch.offset))
+        return FloatInputGain.stated((gains / DECAY_ONE, offsets), None)
     if switch.name == "adaptive_threshold":
         values = {**values, "decay": values["decay"] / DECAY_ONE}
     return float_switch(switch.name)(**values)
+
+
+def whole(switch: Switch) -> Switch:
+    """The same, with whole gains and small offsets."""
+    if not isinstance(switch, InputGain):
+        return switch
+    gain, offset = np.ravel(switch.gain), np.ravel(switch.offset)
+    return InputGain(gain // DECAY_ONE * DECAY_ONE, offset % 9)
 
 
 @pytest.mark.parametrize("name", IN_FLOAT)
@@ -51,7 +65,9 @@ def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Rese
         weights, bias = rng.integers(-9, 12, (3, 20)), rng.integers(-3, 6, 20)
         plain = Population("p", 20, bias, threshold=14, reset=reset, v_reset=2, v_init=1)
         population = with_switches(rng, plain, built)
-        switches = tuple(map(in_float, population.switches))
+        exact = tuple(map(whole, population.switches))
+        population = dataclasses.replace(population, switches=exact)
+        switches = tuple(map(in_float, exact))
         if any(getattr(s, "decay", 0) not in (0, 1) for s in switches):
             continue  # would be rounded
         network = Network((Input("in", 3),), (population,), (Connection("in", "p", weights),))
@@ -71,6 +87,9 @@ def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Rese
 
 
 STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
+    ("input_gain", (2, 0.5), None, FloatInputGain(((2.0,),), ((0.5,),))),
+    ("input_gain", ([2, 3], 0), None, FloatInputGain(((2.0, 3.0),), ((0.0,),))),
+    ("input_gain", ([[2], [3]], [0, 1]), None, FloatInputGain(((2.0,), (3.0,)), ((0.0, 1.0),))),
     ("constant_leak", 0.25, 1e-3, FloatConstantLeak(0.25)),
     ("constant_leak", (1, "positive"), None, FloatConstantLeak(1.0, positive_only=True)),
     ("refractory", 2e-3, 1e-3, FloatRefractory(2)),
@@ -86,10 +105,12 @@ STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
 def test_what_is_stated(name: str, value: Any, dt: float | None, expected: FloatSwitch) -> None:
     stated = float_switch(name).stated(value, dt)
     assert type(stated) is type(expected)
-    assert vars(stated) == pytest.approx(vars(expected))
+    assert stated == expected or vars(stated) == pytest.approx(vars(expected))
 
 
 REFUSED: list[tuple[str, Any, str]] = [
+    ("input_gain", 2, "input_gain must be a pair of a gain and an offset, each a number, one for"),
+    ("input_gain", ([[1, 2], [3]], 0), "input_gain must be a pair of a gain and an offset"),
     ("constant_leak", -1, "constant_leak must be a potential lost in each step, or a pair"),
     ("constant_leak", (1, "negative"), "constant_leak must be a potential lost in each step"),
     ("refractory", 2.5e-3, "refractory=0.0025 is 2.5 steps of dt=0.001; it must be 1 to 63 whole"),
@@ -166,9 +187,31 @@ def test_a_switch_goes_through_the_compiler() -> None:
         spikeloom.compile(net, fabric=FabricConfig())
 
 
+def test_gains_of_each_step_go_through_the_compiler() -> None:
+    """Whole gains of weights on a grid: nothing is rounded, and the last gain holds."""
+    steps = [[1, 2], [0, 1], [3, -1]]
+    options = {"input_gain": {"a": (steps, [[0.125], [0.25]]), "b": (2, 0)}}
+    net = load(**options, gain="one", tau={"a": 1e17, "b": 1e17})
+    program = spikeloom.compile(net, fabric=None)
+    assert program.network.schedule == (0, 1, 2)
+    assert not program.network.population("b").variants
+    events = np.random.default_rng(4).random((3, 20, 2)) < 0.7
+    expected = simulate_float(net, events)
+    with spikeloom.open(program, backend="golden") as device:
+        run = device.run(events)
+    for name in ("a", "b"):
+        assert expected.spikes[name].any()
+        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+    with pytest.raises(SpikeloomError, match="input_gain: in a pipelined schedule a layer"):
+        spikeloom.compile(net, fabric=None, schedule="pipelined")
+    with pytest.raises(SpikeloomError, match="input_gain: 9 is not above -8 and"):
+        spikeloom.compile(load(input_gain=(9, 0)), fabric=None)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"input_gain": ([1, 2, 3], 0)}, "population 'a': input_gain must have 1 or 2 values in"),
         ({"refractory": 1.5e-3}, "node 'a' (LIF): refractory=0.0015 is 1.5 steps of dt=0.001"),
         ({"refractory": {"read": 1e-3}}, "refractory: node 'read' has no v_threshold"),
         ({"refractory": 1e-3, "reset_delay": True}, "population 'a': a refractory period hides"),
