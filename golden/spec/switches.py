@@ -46,7 +46,7 @@ class SwitchLayout:
 
 SWITCHES = {
     "input_gain": SwitchLayout(1, constants=(("gain", GAIN_BITS, True),)),
-    "constant_leak": SwitchLayout(2, (("amount", STATE), ("positive_only", 1))),
+    "constant_leak": SwitchLayout(1, (("amount", STATE), ("positive_only", 1))),
     "refractory": SwitchLayout(1, (("steps", 6), ("mode", 2)), (("count", 6),)),
     "floor_reset": SwitchLayout(1, (("minimum", STATE, True),)),
     "requantise": SwitchLayout(3, (("shift", 5), ("top", STATE))),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -172,14 +172,13 @@ class NeuronUpdate(wiring.Component):
             drive = Mux(row.synaptic, i + pipe.get("leak"), pipe.get("drive"))
             drive = pipe.register(drive)
 
-        # Clocks 5 and 6; before them a clock for the decayed potential, if a switch acts on it.
+        # Clocks 5 and 6; before them a clock for the decayed potential, if it leaks further.
         retained, negative = pipe.get("product"), pipe.get("negative")
-        if any(switch.needs_decayed for switch in switches):
+        if config.constant_leak:
             pipe.put("drive", drive)
-            potential = pipe.register(decayed(retained, negative, Const(0, 1)))
             for switch in switches:
-                potential = switch.leak(pipe, potential)
-            total = potential + pipe.get("drive")
+                retained = switch.leak(pipe, retained, negative)
+            total = retained + pipe.get("drive")
         else:
             total = decayed(retained, negative, drive)
         if config.delayed_reset:

@@ -2,23 +2,29 @@
 
 from amaranth import Mux, Value
 
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.core.pipeline import Pipeline
+from spikeloom.hdl.core.product import decayed
 from spikeloom.hdl.core.switches.stage import Stage
 
 
 class ConstantLeak(Stage):
-    """An adder and the check of its sign: a potential that crosses 0 becomes 0."""
+    """It is added where the decay is rounded, and a potential that changes its sign becomes 0.
 
-    needs_decayed = True
+    So the sum of the multiplier brings it, and nothing is compared.
+    """
 
-    def leak(self, pipe: Pipeline, decayed: Value) -> Value:
+    def leak(self, pipe: Pipeline, retained: Value, negative: Value) -> Value:
         row = pipe.row
-        negative = decayed[-1]
         amount = row.constant_leak_amount
-        moved = decayed + Mux(negative, amount, -amount)
+        # What follows from the row settles long before the first neuron.
+        falls = delayed(pipe.m, -amount, 1)
         acts = row.constant_leak & ~(negative & row.constant_leak_positive_only)
-        there = moved[-1] != negative
-        return pipe.register(Mux(acts, Mux(there, 0, moved[: len(decayed)].as_signed()), decayed))
+        moves = Mux(acts, Mux(negative, amount, falls), 0)
+        moved = pipe.register(decayed(retained, negative, moves))
+        # A potential that was 0, or became 0, passes for one that crosses it.
+        crosses = moved[-1] != pipe.get("negative")
+        return Mux(crosses, 0, moved[: pipe.config.state_bits + 1].as_signed())
 
 
 STAGE = ConstantLeak

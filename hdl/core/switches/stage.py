@@ -15,9 +15,6 @@ class Stage:
     method takes clocks (`SWITCHES`), it advances the pipeline.
     """
 
-    needs_decayed = False
-    """Whether `leak` acts: the decayed potential then has a stage for itself."""
-
     def start(self, pipe: Pipeline) -> None:
         """Stage 1: the neuron's potential, its parameters and what is kept of it have arrived."""
 
@@ -25,9 +22,9 @@ class Stage:
         """The neuron's input; `product_clocks` after `start`."""
         return x
 
-    def leak(self, pipe: Pipeline, decayed: Value) -> Value:
-        """The potential after the decay."""
-        return decayed
+    def leak(self, pipe: Pipeline, retained: Value, negative: Value) -> Value:
+        """The potential after the decay, from its product and the sign that it had."""
+        return retained
 
     def after_sum(self, pipe: Pipeline, u: Value) -> Value:
         """The potential after m + 6."""

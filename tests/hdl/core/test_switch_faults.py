@@ -12,6 +12,7 @@ from test_neuron_update import check, config
 from spikeloom.golden.spec import SWITCHES
 from spikeloom.golden.switches.records import record
 from spikeloom.hdl.core.pipeline import Pipeline
+from spikeloom.hdl.core.product import decayed
 
 GOLDEN: dict[str, tuple[str, Callable[..., Any]]] = {
     "input_gain": ("scale", lambda self, x: x * self.each(x.shape[-1])[0] // 4096),  # no offset
@@ -25,9 +26,9 @@ GOLDEN: dict[str, tuple[str, Callable[..., Any]]] = {
 """For each switch a method of its record, and a wrong one."""
 
 
-def _leak(self: Any, pipe: Pipeline, decayed: Value) -> Value:
+def _leak(self: Any, pipe: Pipeline, retained: Value, negative: Value) -> Value:
     """As if every potential were positive."""
-    return pipe.register((decayed - pipe.row.constant_leak_amount)[:9].as_signed())
+    return pipe.register(decayed(retained, negative, -pipe.row.constant_leak_amount))
 
 
 def _minimum(self: Any, pipe: Pipeline, u: Value) -> Value:
