@@ -79,7 +79,7 @@ class InTheLoop(nn.Module):
     in which the device's spikes, potentials and currents take the place of computed ones after each
     step, and in which a spike has the derivative (SuperSpike, Zenke and Ganguli, 2018)
 
-        ds/du = 1 / threshold / (1 + beta * |u - threshold| / threshold)**2
+        ds/du = 1 / threshold / (1 + beta * abs(u - threshold) / threshold)**2
 
     Roundings have derivative 1, and resets none.
 
@@ -99,12 +99,6 @@ class InTheLoop(nn.Module):
         Maximum weight, such as 31 for weights of 6 bits; by default, that of the device.
     beta
         Steepness of the surrogate.
-
-    Attributes
-    ----------
-    weights
-        The parameters by connection, such as `weights["in->hidden"]`, with the keys and shapes of
-        `device.weights`.
 
     Raises
     ------
@@ -153,7 +147,10 @@ class InTheLoop(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """See the class."""
+        """The parameters by connection, such as `weights["in->hidden"]`.
+
+        They have the keys and shapes of `device.weights`.
+        """
         return dict(zip(self._matrices, self._parameters_in_order, strict=True))
 
     def load(self) -> None:
