@@ -4,7 +4,7 @@ import numpy as np
 
 from spikeloom.golden.convolution import Convolution, ImageShape, Pair
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Integers
+from spikeloom.golden.fixed import Integers, signed_range
 
 MAX_SIZE = 1 << 16
 """Maximum axons of an input, or neurons of a population, that hardware can address."""
@@ -85,4 +85,17 @@ def check_convolution(
         raise SpikeloomError(
             f"{where}: its output for {source} is {convolution.output(source)}, "
             f"not the target's {target}"
+        )
+
+
+def check_sums(where: str, lowest: Integers, highest: Integers, sum_bits: int) -> None:
+    """Sums of weights into each neuron, from `lowest` to `highest`, that fit their width."""
+    low, high = signed_range(sum_bits)
+    if highest.max() > high or lowest.min() < low:
+        neuron = int(np.argmax(np.maximum(highest - high, low - lowest)))
+        needed = max(int(highest.max()), int(~lowest.min())).bit_length() + 1
+        remedy = f"use sum_bits={needed}" if needed <= 32 else "lower weight_bits"
+        raise SpikeloomError(
+            f"{where}: the weights into neuron {neuron} can sum to "
+            f"{lowest[neuron]}..{highest[neuron]}, outside {low}..{high}; {remedy}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import Events, as_counts
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.plain import PlainIntegers
 
@@ -123,10 +124,7 @@ BLOCK = 1 << 18
 PRODUCT_COLUMNS = 32
 """Columns that a matrix product should have at least; narrower ones are slow."""
 
-Events = NDArray[np.bool_] | NDArray[np.uint8]
-"""Whether an axon or neuron has an event, or how many."""
-
-Counts = NDArray[np.unsignedinteger[Any]]
+Pooled = NDArray[np.integer[Any]]
 """Number of events in a pool."""
 
 
@@ -148,16 +146,23 @@ class ConvolutionSums:
         Maximum number of events of an axon or neuron in a step.
     scale
         What a weight counts, a power of two.
+    signed
+        Events can be negative.
     """
 
     def __init__(
-        self, convolution: Convolution, image: ImageShape, max_count: int, scale: int = 1
+        self,
+        convolution: Convolution,
+        image: ImageShape,
+        max_count: int,
+        scale: int = 1,
+        signed: bool = False,
     ) -> None:
         self._convolution = convolution
         self._image = image
         self._output = convolution.output(image)
         max_pooled = max_count * math.prod(convolution.pool)
-        self._counts = np.min_scalar_type(max_pooled)
+        self._counts = np.min_scalar_type(-max_pooled if signed else max_pooled)
         highest = max_pooled * int(np.abs(convolution.weights).sum(axis=(1, 2, 3)).max())
         bits = highest.bit_length() + 1
         dtype = np.dtype(np.float32 if bits <= 25 else np.float64)
@@ -178,7 +183,7 @@ class ConvolutionSums:
         channels, height, width = self._output
         if total is None:
             total = np.zeros((*events.shape[:-1], channels * height * width), np.int64)
-        flat = events.view(np.uint8).reshape(-1, *self._image)
+        flat = as_counts(events).reshape(-1, *self._image)
         result = total.reshape(len(flat), groups, channels // groups, height * width)
         blocks = max(1, -(-len(flat) // self._buffers.block))
         block = max(1, -(-len(flat) // blocks))  # equal ones
@@ -256,7 +261,7 @@ class _Buffers(threading.local):
         self._product = np.empty(shape, dtype)
         self._shape = *shape[:3], tiles * width, channels // groups
 
-    def multiply(self, pooled: Counts, matrix: NDArray[Any]) -> NDArray[Any]:
+    def multiply(self, pooled: Pooled, matrix: NDArray[Any]) -> NDArray[Any]:
         """The product of what each tile sees of `pooled` with `matrix`.
 
         Shape (moments, groups, output rows, columns of all tiles, output channels), a view that is
@@ -276,7 +281,7 @@ class _Buffers(threading.local):
         return self._product[:moments].reshape(moments, *self._shape[1:])
 
 
-def _channels_last(images: Counts) -> Counts:
+def _channels_last(images: Pooled) -> Pooled:
     """A copy of `images`, (moments, channels, rows, columns), as (moments, rows, columns, ...)."""
     moments, channels, *size = images.shape
     flat = images.reshape(moments, channels, -1)
@@ -289,7 +294,7 @@ def _channels_last(images: Counts) -> Counts:
     return last.reshape(moments, *size, channels)
 
 
-def _pooled(events: Counts, pool: Pair, counts: np.dtype[Any]) -> Counts:
+def _pooled(events: Pooled, pool: Pair, counts: np.dtype[Any]) -> Pooled:
     """Events, (moments, channels, rows, columns), summed over pools."""
     for axis, extent in enumerate(pool, 2):
         if extent > 1:

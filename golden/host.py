@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import FaultyDevice
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.memory_image import MemoryImage, Sender
 from spikeloom.golden.spec import FabricConfig, Layout, PacketKind
 from spikeloom.golden.step.neuron import Spikes
@@ -18,7 +19,7 @@ from spikeloom.golden.step.neuron import Spikes
 Words = NDArray[np.uint64]
 
 
-def host_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> list[Words]:
+def host_words(image: MemoryImage, counts: Mapping[str, EventCounts]) -> list[Words]:
     """Encode each sample as host words, from its first event to its last step mark.
 
     Parameters
@@ -49,10 +50,11 @@ def host_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> l
         )
         events = counts[entry.input][:, : max(steps - entry.delay, 0)]
         sample, step, index = np.nonzero(events)
-        times = events[sample, step, index]
+        amounts = events[sample, step, index].astype(np.int64)
+        times = np.ones_like(amounts) if config.graded_bits else np.abs(amounts)
         event_steps.append(np.repeat(sample * steps + step, times))
         address = _address(config, index, entry.image or (counts[entry.input].shape[2], 1, 1))
-        words.append(np.repeat(np.uint64(base) | address, times))
+        words.append(np.repeat(np.uint64(base) | address | _amount(config, amounts), times))
     steps_of = np.concatenate([*event_steps, np.arange(samples * steps)])
     played = np.concatenate([*words, np.tile(np.array(marks, np.uint64), samples)])
     by_step = np.argsort(steps_of, kind="stable")
@@ -70,6 +72,15 @@ def _address(config: FabricConfig, axons: NDArray[np.int64], image: ImageShape) 
     return word
 
 
+def _amount(config: FabricConfig, amounts: NDArray[np.int64]) -> Words:
+    """The packed fields of what events count."""
+    word = np.zeros(amounts.shape, np.uint64)
+    values = {"negative": amounts < 0, "magnitude": np.abs(amounts)}
+    for name, _ in config.amount:
+        word |= values[name].astype(np.uint64) << np.uint64(_offset(config.host_in, name))
+    return word
+
+
 _VALUES = {PacketKind.STATE: "state", PacketKind.CURRENT: "synaptic current"}
 """The kinds of packets that carry a value, with its name."""
 
@@ -82,7 +93,7 @@ class DecodedRun:
     ----------
     spikes
         For each recorded population, shape (samples, steps, size): bool, or uint8 counts if its
-        neurons can spike several times per step.
+        neurons can spike several times per step, or int8 if its spikes have a sign.
     states
         For each population with readout, int64, shape (samples, size).
     clocks
@@ -132,8 +143,8 @@ def decode_packets(
         if node.recorded:
             chosen = own & (fields["kind"] == PacketKind.SPIKE)
             neurons = _neurons(node, fields, chosen)
-            counts = _count(node, samples * steps, step[chosen], neurons, node.max_spikes)
-            raster = counts > 0 if node.max_spikes == 1 else counts.astype(np.uint8)
+            amounts = fields["value"][chosen] if image.config.amount else np.ones_like(neurons)
+            raster = _raster(node, samples * steps, step[chosen], neurons, amounts)
             spikes[node.name] = raster.reshape(samples, steps, node.size)
             expected += neurons.size
         for kind in _value_kinds(node):
@@ -154,6 +165,27 @@ def decode_packets(
         traces[PacketKind.STATE],
         traces[PacketKind.CURRENT],
     )
+
+
+def _raster(
+    node: Sender,
+    steps: int,
+    step: NDArray[np.int64],
+    neurons: NDArray[np.int64],
+    amounts: NDArray[np.int64],
+) -> Spikes:
+    """The spikes of each neuron in each step, (steps, size), by what each packet counts."""
+    _count(node, steps, step, neurons, node.max_spikes)
+    totals = np.zeros((2, steps, node.size), np.int64)
+    np.add.at(totals, ((amounts < 0).astype(np.int64), step, neurons), np.abs(amounts))
+    positive, negative = totals
+    if totals.max(initial=0) > node.max_spikes or (amounts == 0).any():
+        raise FaultyDevice(f"population {node.name!r}: a spike counts too much or nothing")
+    if ((positive > 0) & (negative > 0)).any() or (negative.any() and not node.signed):
+        raise FaultyDevice(f"population {node.name!r}: a spike has the wrong sign")
+    if node.signed:
+        return (positive - negative).astype(np.int8)
+    return positive > 0 if node.max_spikes == 1 else positive.astype(np.uint8)
 
 
 def _value_kinds(node: Sender) -> list[PacketKind]:

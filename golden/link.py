@@ -10,7 +10,7 @@ from spikeloom.golden.contents import Contents
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
-PROTOCOL = 5
+PROTOCOL = 6
 """Version of docs/link.md; it changes with every change that the other side can observe."""
 
 LARGEST = 254
@@ -92,6 +92,7 @@ class ResultCode(enum.IntEnum):
     PLACE = 0x04
     STATE = 0x05
     CURRENT = 0x06
+    SPIKE = 0x07
 
 
 def whole_bytes(bits: int) -> int:

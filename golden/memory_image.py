@@ -27,6 +27,8 @@ class Sender:
         Its membrane potentials are sent to the host after the last step of a sample.
     max_spikes
         Maximum spikes per step of a neuron.
+    signed
+        Its spikes have a sign.
     image
         Image shape of its neurons, if packets carry positions.
     trace
@@ -43,6 +45,7 @@ class Sender:
     image: ImageShape | None = None
     trace: bool = False
     currents: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from spikeloom.golden.checks import (
     check_flag,
     check_image,
     check_integer,
+    check_sums,
 )
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
@@ -57,6 +58,8 @@ class Input(PlainIntegers):
         Number of axons, >= 1.
     max_count
         Maximum events per step of an axon, 1..255. It bounds the sums.
+    signed
+        Events can be negative: an axon has -`max_count`..`max_count` of them in a step.
     image
         Image shape of the axons, of `size` elements; needed where a convolution starts here.
     """
@@ -65,6 +68,7 @@ class Input(PlainIntegers):
     size: int
     max_count: int = 1
     image: ImageShape | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,9 @@ class Population(PlainIntegers):
         Lower limit of the potential; that of its width if None.
     max_spikes
         Maximum spikes per step: 1, 3, 7, 15 or 31. Above 1 the threshold must be positive.
+    signed
+        A neuron whose potential is below 0 spikes by its magnitude, with negative spikes, which
+        subtract weights and are reset in the other direction. The threshold must be positive.
     fraction_bits
         Sums of weights are scaled by 2**`fraction_bits`, 0..12, before the bias is added: the unit
         of potential, bias, leak, threshold, reset values and limits is finer than a weight's.
@@ -140,6 +147,7 @@ class Population(PlainIntegers):
     delayed_reset: bool = False
     v_min: int | None = None
     max_spikes: int = 1
+    signed: bool = False
     fraction_bits: int = 0
     switches: tuple[Switch, ...] = ()
     variants: tuple[Variant, ...] = ()
@@ -283,10 +291,14 @@ class Network(PlainIntegers, Summarised):
         return next(node.image for node in self._nodes if node.name == name)
 
     def max_events(self, name: str) -> int:
-        """Maximum events per step of an axon or neuron."""
+        """Maximum events per step of an axon or neuron, of either sign."""
         counts = {node.name: node.max_count for node in self.inputs}
         counts |= {node.name: node.max_spikes for node in self.populations}
         return counts[name]
+
+    def has_signs(self, name: str) -> bool:
+        """Whether events of an input or population can be negative."""
+        return next(node.signed for node in self._nodes if node.name == name)
 
     def into(self, name: str) -> tuple[AnyConnection, ...]:
         """The connections whose target is `name`."""
@@ -334,6 +346,8 @@ class Network(PlainIntegers, Summarised):
         """Minimum and maximum sum that `connection` can add to each of its targets in a step."""
         count = self.max_events(connection.source) << (self.weight_bits * connection.high)
         lowest, highest = (limit(connection.weights, 0) for limit in (np.minimum, np.maximum))
+        if self.has_signs(connection.source):
+            lowest, highest = -np.abs(connection.weights), np.abs(connection.weights)
         if isinstance(connection, Convolution):
             image, _ = self._images(connection)
             all_axons = np.ones(self.size(connection.source), np.bool_)
@@ -355,6 +369,7 @@ class Network(PlainIntegers, Summarised):
         where = f"input {node.name!r}"
         check_integer(f"{where}: size", node.size, 1, MAX_SIZE)
         check_integer(f"{where}: max_count", node.max_count, 1, 255)
+        check_flag(f"{where}: signed", node.signed)
         check_image(where, node.image, node.size)
 
     def _check_population(self, population: Population) -> None:
@@ -371,7 +386,7 @@ class Network(PlainIntegers, Summarised):
                 check_integer(f"{where}: {name}", value, *limits)
         if population.v_min is not None:
             check_integer(f"{where}: v_min", population.v_min, low, high)
-        for name in ("inclusive", "spiking", "delayed_reset"):
+        for name in ("inclusive", "spiking", "delayed_reset", "signed"):
             check_flag(f"{where}: {name}", getattr(population, name))
         if not isinstance(population.reset, Reset):
             raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
@@ -429,19 +444,7 @@ class Network(PlainIntegers, Summarised):
 
     def _check_sums(self, population: Population) -> None:
         """Check that no exact sum of weights can overflow `sum_bits`."""
-        highest = np.zeros(population.size, np.int64)
-        lowest = np.zeros(population.size, np.int64)
+        ranges = np.zeros((2, population.size), np.int64)
         for connection in self.into(population.name):
-            minimum, maximum = self.sum_range(connection)
-            lowest += minimum
-            highest += maximum
-        low, high = signed_range(self.sum_bits)
-        if highest.max() > high or lowest.min() < low:
-            neuron = int(np.argmax(np.maximum(highest - high, low - lowest)))
-            needed = max(int(highest.max()), int(~lowest.min())).bit_length() + 1
-            remedy = f"use sum_bits={needed}" if needed <= 32 else "lower weight_bits"
-            raise SpikeloomError(
-                f"population {population.name!r}: the weights into neuron {neuron} can sum to "
-                f"{lowest[neuron]}..{highest[neuron]}, outside {low}..{high}; "
-                f"{remedy}"
-            )
+            ranges += self.sum_range(connection)
+        check_sums(f"population {population.name!r}", *ranges, self.sum_bits)

@@ -1,4 +1,4 @@
-"""The check of populations that can spike several times in a step."""
+"""The check of populations that can spike several times in a step, or with a sign."""
 
 from typing import Protocol
 
@@ -15,6 +15,8 @@ class SeveralSpikes(Protocol):
     @property
     def max_spikes(self) -> int: ...
     @property
+    def signed(self) -> bool: ...
+    @property
     def threshold(self) -> int | Integers: ...
     @property
     def subtracted(self) -> int | Integers: ...
@@ -25,17 +27,24 @@ class SeveralSpikes(Protocol):
 
 
 def check_max_spikes(where: str, population: SeveralSpikes) -> None:
-    """Raise `SpikeloomError` if the maximum spikes per step does not suit the other options."""
+    """Raise `SpikeloomError` if maximum spikes per step or sign do not suit the other options."""
     limit = population.max_spikes
     if isinstance(limit, bool) or limit not in SPIKES_PER_STEP:
         raise SpikeloomError(f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {limit!r}")
-    if limit == 1:
+    if limit == 1 and not population.signed:
         return
+    kind = "several" if limit > 1 else "signed"
     if np.min(population.threshold) < 1:
         raise SpikeloomError(
-            f"{where}: with several spikes per step the threshold must be positive, "
+            f"{where}: with {kind} spikes per step the threshold must be positive, "
             f"not {np.min(population.threshold)}"
         )
+    if population.signed and (population.delayed_reset or population.reset is Reset.RESTORE):
+        raise SpikeloomError(
+            f"{where}: signed spikes reset at once; leave out delayed_reset and Reset.RESTORE"
+        )
+    if limit == 1:
+        return
     own = np.any(np.not_equal(population.subtracted, population.threshold))
     if population.delayed_reset or own or population.reset is Reset.RESTORE:
         raise SpikeloomError(

@@ -4,18 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.golden.checks import check_array
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import Events, as_counts
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.plain import PlainIntegers
 
 BLOCK = 1 << 20
 """Products of events and weights at once; it bounds the memory used."""
-
-Events = NDArray[np.bool_] | NDArray[np.uint8]
-"""Whether an axon or neuron has an event, or how many."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +204,7 @@ class SparseSums:
         """
         if total is None:
             total = np.zeros((*events.shape[:-1], self._size), np.int64)
-        counts = events.view(np.uint8)
+        counts = as_counts(events)
         weights = self._weights.astype(total.dtype)
         if self._sources is None:
             total += counts * weights

@@ -94,7 +94,7 @@ class Sequencer(wiring.Component):
             command_write.en.eq(marked),
             command_read.addr.eq(self.slot),
         ]
-        for name, _ in config.position:
+        for name, _ in (*config.position, *config.amount):
             m.d.comb += self.event.p[name].eq(word[name])
         with m.If(marked):
             m.d.sync += in_slot.eq(add_modulo(in_slot, 1, config.slots))

@@ -18,6 +18,7 @@ from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
@@ -238,7 +239,7 @@ def check_tables(program: Program, device: SerialDevice) -> int:
 
 
 def _wrong_potentials(
-    program: Program, counts: dict[str, NDArray[np.uint8]], device: SerialDevice
+    program: Program, counts: dict[str, EventCounts], device: SerialDevice
 ) -> Iterator[tuple[Mismatch, int]]:
     """Mismatches of the membrane potentials that the last sample leaves in the memories."""
     samples = len(next(iter(counts.values())))
@@ -324,7 +325,7 @@ def _when(item: tuple[Mismatch, int]) -> tuple[float, float]:
 
 def _show(
     image: MemoryImage,
-    counts: dict[str, NDArray[np.uint8]],
+    counts: dict[str, EventCounts],
     sample: int,
     rtl: Run,
     path: Path,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.network import Network
 from spikeloom.golden.step.run import check_inputs
 
@@ -35,7 +36,7 @@ _MAX_BAND = 0.5
 
 def event_counts(
     network: Network, events: Mapping[str, ArrayLike] | ArrayLike
-) -> dict[str, NDArray[np.uint8]]:
+) -> dict[str, EventCounts]:
     """The events of every input as (samples, steps, axons); see `golden.step.run.check_inputs`.
 
     Warns (`SpikeloomWarning`) about an array that looks as if its first axis were time.

@@ -13,6 +13,7 @@ from spikeloom.evaluation.agreement import SpikeAgreement, spike_agreement
 from spikeloom.evaluation.decoding import NONE, Activity, Decoding, choose_decoding
 from spikeloom.evaluation.labels import Labels
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.network import AnyConnection, Network
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_network import AnyFloatConnection, FloatNetwork, with_delays
@@ -100,7 +101,7 @@ class Question:
 
 def score(
     program: Program,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     question: Question,
     runs: Mapping[str, Run] | None = None,
 ) -> Scores:
@@ -181,7 +182,7 @@ def check_available(program: Program, decoding: Decoding) -> None:
 def run_float(
     net: FloatNetwork,
     network: Network,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     traced: tuple[str, ...] = (),
 ) -> FloatRun:
     """The float network from which `network` was made, with its delays, on the same events.

@@ -32,6 +32,7 @@ from random_networks import (
 from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import magnitudes
 from spikeloom.golden.host import DecodedRun, decode_packets, host_words
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -141,6 +142,7 @@ FEATURES = {
     "weight_pairs": True,
     "delayed_reset": True,
     "lower_clamp": True,
+    "signed_spikes": True,
     "fraction_bits": 3,
     "neuron_parameters": True,
     "initial_potentials": True,
@@ -165,12 +167,17 @@ OPTIONS = {
     ),
     "traces": dataclasses.replace(FABRICS["one lane, no power of two"], traces=True),
     "traces, synaptic current": dataclasses.replace(
-        FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3
+        FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3, graded_bits=3
     ),
     "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
     "one to one": dataclasses.replace(FABRICS["eight lanes"], one_to_one=True, weight_pairs=True),
     "one to one, sparse matrices": dataclasses.replace(
-        FABRICS["sixteen lanes and slots"], one_to_one=True, sparse_words=100
+        FABRICS["sixteen lanes and slots"],
+        one_to_one=True,
+        sparse_words=100,
+        max_spikes=7,
+        signed_spikes=True,
+        graded_bits=3,
     ),
     "sparse matrices, one lane": dataclasses.replace(
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
@@ -197,7 +204,9 @@ OPTIONS = {
 
 FABRICS_OF_IMAGES = {
     "images": IMAGES,
-    "images, one lane": dataclasses.replace(IMAGES, lanes=1, weight_words=16384),
+    "images, one lane": dataclasses.replace(
+        IMAGES, lanes=1, weight_words=16384, weight_pairs=True, max_spikes=3, graded_bits=4
+    ),
     "images, all options": dataclasses.replace(
         IMAGES,
         lanes=8,
@@ -286,7 +295,8 @@ def assert_equal(
     clocks, payloads = np.array(packets, np.uint64).reshape(-1, 2).T
     heard = decode_packets(image, clocks, payloads, *sizes(counts))
     neurons = {name: np.arange(program.network.size(name)) for name in traces}
-    expected = simulate(program.network, counts, traces=neurons)
+    graded = program.fabric.graded_bits > 0
+    expected = simulate(program.network, counts, traces=neurons, graded=graded)
     assert heard.spikes.keys() == program.record
     assert heard.states.keys() == program.readout
     assert heard.traces.keys() == set(traces)
@@ -300,7 +310,8 @@ def assert_equal(
         np.testing.assert_array_equal(states, expected.states[name], name)
     wrap = 1 << image.config.counter_bits
     assert counted["synops.0"] == int(expected.synops.sum()) % wrap
-    assert counted["spikes.0"] == sum(int(s.sum()) for s in expected.spikes.values()) % wrap
+    spikes = sum(int(magnitudes(spikes).sum()) for spikes in expected.spikes.values())
+    assert counted["spikes.0"] == spikes % wrap
     assert counted["errors.0"] == 0
     assert counted["cycles"] == packets[-1][0] + 1
     return heard
@@ -330,7 +341,17 @@ def test_random_networks(name: str) -> None:
     assert np.count_nonzero(compared) > len(compared) / 2, "hardly anything was compared"
 
 
-@pytest.mark.parametrize("name", [*FABRICS, "one to one", "all options", "images, all options"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *FABRICS,
+        "one to one",
+        "one to one, sparse matrices",
+        "images, one lane",
+        "all options",
+        "images, all options",
+    ],
+)
 def test_random_words(name: str) -> None:
     """RTL and cycle-level model agree even on words that no host sends.
 

@@ -20,6 +20,7 @@ ROOMS = {
         (
             "errors",
             "progress",
+            "event_counts",
             "event_shape",
             "plain",
             "summary",

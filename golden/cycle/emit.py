@@ -10,8 +10,8 @@ Target = tuple[int, int, int]
 """Row of the target table: host, delay, and a packed event with route and connection filled in."""
 
 Beat = tuple[PacketKind, int, int, int, Target | None]
-"""Contents of stage B: kind, index and position, population, value, and the target row (None for
-the beat of a current or state)."""
+"""Contents of stage B: kind, index and position, population, value (of a spike what it counts), and
+the target row (None for the beat of a current or state)."""
 
 
 class Emit:
@@ -21,16 +21,19 @@ class Emit:
     """
 
     __slots__ = (
+        "amount_shifts",
         "b",
         "beat",
         "c_event",
         "c_packet",
         "event_shifts",
+        "graded",
         "head",
         "idle",
         "memory",
         "packet_shifts",
         "round",
+        "signed",
         "slots",
         "targets",
         "value_mask",
@@ -40,6 +43,8 @@ class Emit:
         self.slots = config.slots
         at = offsets(config.event)
         self.event_shifts = at["route"], at["connection"], at["index"], at["slot"]
+        self.signed, self.graded = config.signed_spikes, config.graded_bits > 0
+        self.amount_shifts = at.get("negative", 0), at.get("magnitude", 0)
         at = offsets(config.host_out)
         self.packet_shifts = at["population"], at["index"], at["value"]
         self.value_mask = (1 << config.state_bits) - 1
@@ -102,6 +107,7 @@ class Emit:
                         _, delay, event = target
                         _, _, index_shift, slot_shift = self.event_shifts
                         due = (slot + delay) % self.slots
+                        event |= self._amount(value)
                         self.c_event = event | index << index_shift | due << slot_shift
 
         # Stage A.
@@ -112,13 +118,16 @@ class Emit:
             currents = head.readout and head.currents
             if self.beat < routed:
                 target = self.targets[head.target_base + self.beat]
-                self.b = PacketKind.SPIKE, head.index, head.population, 0, target
+                amount = head.spiked if self.graded else int(self.signed)
+                if head.negative:
+                    amount = -amount
+                self.b = PacketKind.SPIKE, head.index, head.population, amount, target
             elif self.beat == routed and currents:
                 self.b = PacketKind.CURRENT, head.index, head.population, head.current, None
             else:
                 self.b = PacketKind.STATE, head.index, head.population, head.value, None
             self.beat += 1
-            if self.beat == routed and self.round + 1 < head.spiked:
+            if self.beat == routed and self.round + 1 < head.spiked and not self.graded:
                 self.round += 1
                 self.beat = 0
             elif self.beat == routed + head.readout + currents:
@@ -137,6 +146,12 @@ class Emit:
             and not self.memory
         )
         return popped
+
+    def _amount(self, value: int) -> int:
+        """The fields of an event that counts `value`."""
+        negative_shift, magnitude_shift = self.amount_shifts
+        negative = (value < 0) << negative_shift if self.signed else 0
+        return negative | (abs(value) << magnitude_shift if self.graded else 0)
 
     def _packet(self, kind: int, population: int, index: int, value: int) -> int:
         """A packed packet to the host."""

@@ -52,6 +52,7 @@ class PopulationRow(NamedTuple):
     delayed: int = 0
     v_min: int = -1 << 24
     max_spikes: int = 1
+    signed: int = 0
     fraction: int = 0
     trace: int = 0
     currents: int = 0
@@ -75,6 +76,7 @@ class Spike:
     value: int
     currents: bool = False
     current: int = 0
+    negative: bool = False
 
 
 class Fire:

@@ -94,6 +94,7 @@ class FullFire(Fire):
             or config.delayed_reset
             or config.lower_clamp
             or config.max_spikes > 1
+            or config.signed_spikes
             or config.fraction_bits > 0
             or config.neuron_parameters
             or config.traces
@@ -237,10 +238,16 @@ class FullFire(Fire):
         # From m + 8 on.
         bars = any(switch.bars(kept) for switch in switches)
         raised = sum(switch.raised(kept) for switch in switches)
-        spiked, w = (0, u) if bars else self._count(u, threshold, raised)
+        negative = self._is_negative(u)
+        potential = -u if negative else u
+        spiked, w = (0, potential) if bars else self._count(potential, threshold, raised)
         u = self._after_spikes(u, w, spiked, resets, parameters)
         self._keep(address, bool(spiked), kept)
-        return self._result(address, u, spiked, current)
+        return self._result(address, u, spiked, current, negative)
+
+    def _is_negative(self, u: int) -> bool:
+        """Whether a potential spikes with negative spikes."""
+        return bool(self.population.signed) and u < 0
 
     def _after_spikes(
         self,
@@ -260,7 +267,8 @@ class FullFire(Fire):
         if population.reset == Reset.VALUE:
             return parameters.v_reset
         if population.reset == Reset.SUBTRACT:
-            return min(max(w - (parameters.v_reset if spiked & 1 else 0), low), high)
+            w -= parameters.v_reset if spiked & 1 else 0
+            return min(max(-w if self._is_negative(u) else w, low), high)
         return u
 
     def _keep(self, address: int, spiked: bool, kept: dict[str, int]) -> None:
@@ -270,7 +278,7 @@ class FullFire(Fire):
             {name: value for fields in after for name, value in fields.items()}
         )
 
-    def _result(self, address: int, u: int, spiked: int, current: int) -> Result:
+    def _result(self, address: int, u: int, spiked: int, current: int, negative: bool) -> Result:
         """What the last stage does with the neuron, which leaves the buffer."""
         population = self.population
         readout = bool(population.trace or (population.readout and self.ahead == 0))
@@ -286,6 +294,7 @@ class FullFire(Fire):
                 value=u,
                 currents=bool(population.currents),
                 current=current,
+                negative=negative,
             )
         self.bias_address += 1
         return address, u, spiked, spike, current

@@ -1,9 +1,8 @@
 """Cycle-level golden model of integrate: the section Integrate of `docs/hardware.md`.
 
-`ImageIntegrate` adds the subsection Images.
+With the subsection Signed and graded events.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from spikeloom.golden.cycle.packing import masks, offsets
@@ -38,16 +37,6 @@ class ConnectionRow(NamedTuple):
     column_sums: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CoordinateRow:
-    """Row of the coordinate table; fields as in `FabricConfig.coordinate_row`."""
-
-    weight: int = 0
-    sum: int = 0
-    count: int = 0
-    synapses: int = 0
-
-
 class Integrate:
     """Adds the weights of events to the accumulators, a group of `lanes` synapses per clock.
 
@@ -55,11 +44,13 @@ class Integrate:
     lanes are added at once. The bits below the sign bits take one addition, which cannot carry
     into the next lane because the sign bits are masked out; an exclusive or of both sign bits and
     that carry then gives the sign. Every lane wraps, as in hardware. Weight rows are stored sign
-    extended to the lanes of a row of sums, split into (lower bits, sign bits). With weight pairs
-    they are stored a second time, scaled for connections with `high`.
+    extended to the lanes of a row of sums, split into (lower bits, sign bits). They are stored once
+    for everything that an issue can multiply them with, in `tables`: by the sign of the event and
+    `high`, then by the bit of the magnitude.
 
-    `x_more`: another segment follows the one in X. `described`: the event in D has its addresses
-    and can leave. Only images change them.
+    `x_whole`: magnitude of the event in X, 1 in a fabric without. `x_rest`: bits of it for which
+    the group has yet to be issued after its next issue. `x_more`: another segment follows the one
+    in X. `described`: the event in D has its addresses and can leave. Only images change these two.
     """
 
     __slots__ = (
@@ -69,6 +60,8 @@ class Integrate:
         "connections",
         "counter_mask",
         "d_index",
+        "d_magnitude",
+        "d_negative",
         "d_slot",
         "d_valid",
         "described",
@@ -76,8 +69,9 @@ class Integrate:
         "errors",
         "event_masks",
         "event_shifts",
-        "high_weights",
         "lower",
+        "magnitude_shift",
+        "negative_shift",
         "r_address",
         "r_weights",
         "row_bits",
@@ -85,19 +79,22 @@ class Integrate:
         "stalls",
         "sums",
         "synops",
+        "tables",
         "w_event",
-        "weights",
         "x_begins",
         "x_groups",
         "x_more",
+        "x_rest",
         "x_slot",
         "x_stride",
         "x_sum_address",
         "x_sum_stride",
         "x_synapses",
+        "x_table",
         "x_valid",
         "x_weight_address",
         "x_weights",
+        "x_whole",
     )
 
     def __init__(self, config: FabricConfig) -> None:
@@ -111,21 +108,31 @@ class Integrate:
         self.event_masks = widths["connection"], widths["index"], widths["slot"]
         self.counter_mask = (1 << config.counter_bits) - 1
         self.sums = [0] * config.sum_words
-        self.weights = [(0, 0)] * config.weight_words
-        self.high_weights = [(0, 0)] * config.weight_words if config.weight_pairs else []
+        self.negative_shift = at["negative"] if config.signed_spikes else None
+        self.magnitude_shift = at["magnitude"] if config.graded_bits else None
+        self.tables = {
+            (negative, high): [
+                [(0, 0)] * config.weight_words for _ in range(max(1, config.graded_bits))
+            ]
+            for negative in range(1 + config.signed_spikes)
+            for high in range(1 + config.weight_pairs)
+        }
         # A power of two of rows, so that any connection number can be read; the rest stay unused.
         unused = ConnectionRow()
         self.connections = [unused] * (1 << index_bits(config.connections))
         self.connection = unused  # the row read last
         self.w_event: int | None = None  # packed; None if W is empty
         self.d_valid = False
-        self.d_index = self.d_slot = 0
+        self.d_index = self.d_slot = self.d_negative = 0
+        self.d_magnitude = 1
         self.described = True
         self.x_valid = self.x_begins = self.x_more = False
         self.x_slot = self.x_weight_address = self.x_sum_address = self.x_stride = self.x_groups = 0
         self.x_sum_stride = config.slots
         self.x_synapses = 0
-        self.x_weights = self.weights
+        self.x_rest, self.x_whole = 0, 1
+        self.x_table = self.tables[0, 0]
+        self.x_weights = self.x_table[0]
         # Stages R and A: accumulator rows of the operations issued one and two clocks ago, and the
         # weights to add (None: a fetch).
         self.r_address: int | None = None
@@ -138,18 +145,19 @@ class Integrate:
     def write_weights(self, address: int, word: int) -> None:
         """Write a packed word of weights."""
         _, weight_bits, _ = self.row_bits
-        self.weights[address] = self._extended(word, 0)
-        if self.high_weights:
-            self.high_weights[address] = self._extended(word, weight_bits)
+        for (negative, high), by_bit in self.tables.items():
+            for bit, table in enumerate(by_bit):
+                factor = 1 << bit + high * weight_bits
+                table[address] = self._extended(word, -factor if negative else factor)
 
-    def _extended(self, word: int, shift: int) -> tuple[int, int]:
-        """Packed weights times 2**`shift`, sign extended: (lower bits, sign bits) of all lanes."""
+    def _extended(self, word: int, factor: int) -> tuple[int, int]:
+        """Packed weights times `factor`, sign extended: (lower bits, sign bits) of all lanes."""
         lanes, weight_bits, sum_bits = self.row_bits
         sign = 1 << (weight_bits - 1)
         row = 0
         for lane in range(lanes):
             weight = word >> lane * weight_bits & (2 * sign - 1)
-            row |= (((weight ^ sign) - sign) << shift & (1 << sum_bits) - 1) << lane * sum_bits
+            row |= (((weight ^ sign) - sign) * factor & (1 << sum_bits) - 1) << lane * sum_bits
         return row & self.lower, row & self.signs
 
     @property
@@ -233,14 +241,19 @@ class Integrate:
             self.r_address = self.x_sum_address
             self.r_weights = self.x_weights[self.x_weight_address]
             if self.x_begins:
-                self.x_begins = False
                 self.synops = self.synops + self.x_synapses & self.counter_mask
-            if self.x_groups != 1:
+            if self.x_rest:
+                self._issue_bits(self.x_rest)
+            elif self.x_groups != 1:
+                self.x_begins = False
                 self.x_weight_address += self.x_stride
                 self.x_sum_address += self.x_sum_stride
                 self.x_groups -= 1
+                if self.x_whole != 1:
+                    self._issue_bits(self.x_whole)
             elif self.x_more:
                 self.next_segment()
+                self._issue_bits(self.x_whole)
             else:
                 self.x_valid = False
                 x_free = True
@@ -269,6 +282,11 @@ class Integrate:
         self.connection = self.connections[event >> connection & connection_mask]
         self.d_index = event >> index & index_mask
         self.d_slot = event >> slot & slot_mask
+        if self.negative_shift is not None:
+            self.d_negative = event >> self.negative_shift & 1
+        if self.magnitude_shift is not None:
+            bits = len(self.tables[0, 0])
+            self.d_magnitude = event >> self.magnitude_shift & (1 << bits) - 1
 
     def take(self) -> None:
         """`d_take`: move the event in D to X, which is free, or drop it."""
@@ -276,6 +294,8 @@ class Integrate:
         if self.d_index >= row.sources or row.groups == 0:
             self.dropped = True
             return
+        if self.d_magnitude == 0:
+            return  # nothing to add
         self.x_valid = self.x_begins = True
         self.x_slot = self.d_slot
         self.x_weight_address = row.weight_base + self.d_index
@@ -283,154 +303,19 @@ class Integrate:
         self.x_stride = row.sources
         self.x_groups = row.groups
         self.x_synapses = row.synapses
-        self.x_weights = self.high_weights if row.high else self.weights
+        self.choose_weights(row)
+
+    def choose_weights(self, row: ConnectionRow) -> None:
+        """Set what multiplies the weights of the event that moves from D to X."""
+        self.x_table = self.tables[self.d_negative, row.high]
+        self.x_whole = self.d_magnitude
+        self._issue_bits(self.x_whole)
+
+    def _issue_bits(self, bits: int) -> None:
+        """Issue a group next for the lowest of `bits`, and then for the others."""
+        self.x_rest = bits & bits - 1
+        self.x_weights = self.x_table[(bits ^ self.x_rest).bit_length() - 1]
 
     def next_segment(self) -> None:
         """Start the segment that follows the one in X; only images have several."""
         raise NotImplementedError
-
-
-class ImageIntegrate(Integrate):
-    """Integrate of a fabric with images.
-
-    For a convolution in X, `x_row` is its row of the connection table; `x_groups` restarts from
-    `x_segment` with each segment, `x_columns` from `x_width` with each kernel row.
-    """
-
-    __slots__ = (
-        "a_clock",
-        "a_columns",
-        "a_groups",
-        "a_rows",
-        "a_sum",
-        "a_synapses",
-        "a_weight",
-        "c_sum",
-        "c_weight",
-        "coordinate_row",
-        "coordinates",
-        "d_x",
-        "d_y",
-        "position_mask",
-        "position_shifts",
-        "r_sum",
-        "r_weight",
-        "slots",
-        "sum_mask",
-        "weight_mask",
-        "x_columns",
-        "x_row",
-        "x_rows",
-        "x_segment",
-        "x_width",
-    )
-
-    def __init__(self, config: FabricConfig) -> None:
-        super().__init__(config)
-        self.slots = config.slots
-        at = offsets(config.event)
-        self.position_shifts = at.get("y", 0), at.get("x", 0)
-        self.position_mask = (1 << config.position[0][1]) - 1 if config.images else 0
-        self.weight_mask = (1 << index_bits(config.weight_words)) - 1
-        self.sum_mask = (1 << index_bits(config.sum_words)) - 1
-        # A power of two of rows: an event outside its image may read any, and is dropped later.
-        self.coordinates = [CoordinateRow()] * (1 << index_bits(config.coordinates))
-        self.coordinate_row = CoordinateRow()  # the row read last
-        self.d_y = self.d_x = 0
-        self.a_clock = self.a_weight = self.a_sum = 0
-        self.a_rows = self.a_columns = self.a_groups = self.a_synapses = 0
-        self.x_row = ConnectionRow()
-        self.x_rows = self.x_columns = self.x_width = self.x_segment = 0
-        self.c_weight = self.c_sum = self.r_weight = self.r_sum = 0
-
-    def clock(self, event: int | None, fetching: int, fetch_address: int) -> int:
-        """Advance by one clock, as in `Integrate.clock`."""
-        looking_up = self.d_valid and not self.described
-        fetched = super().clock(event, fetching, fetch_address)
-        if looking_up:
-            self._look_up()
-        return fetched
-
-    def accept(self, event: int) -> None:
-        """Move `event` into D and read its row of the connection table."""
-        super().accept(event)
-        y, x = self.position_shifts
-        self.d_y = event >> y & self.position_mask
-        self.d_x = event >> x & self.position_mask
-        self.a_clock = 0
-        self.described = not self.connection.image
-
-    def _look_up(self) -> None:
-        """One clock of address generation for an event of a convolution in D."""
-        row = self.connection
-        if self.a_clock == 0:
-            self.a_weight = row.weight_base + (0 if row.grouped else self.d_index)
-            self.a_sum = row.sum_base + self.d_slot
-            self._read_coordinate(row.row_coordinates + self.d_y)
-        elif self.a_clock == 1:
-            self.a_rows = self._add_coordinate()
-            self._read_coordinate(row.column_coordinates + self.d_x)
-        elif self.a_clock == 2:
-            self.a_columns = self._add_coordinate()
-            self._read_coordinate(row.channel_coordinates + self.d_index)
-            if not row.grouped:
-                self.a_groups, self.a_synapses = row.groups, row.synapses
-                self.described = True
-        else:
-            self.a_synapses = self.coordinate_row.synapses
-            self.a_groups = self._add_coordinate()
-            self.described = True
-        self.a_clock += 1
-
-    def _read_coordinate(self, address: int) -> None:
-        self.coordinate_row = self.coordinates[address & len(self.coordinates) - 1]
-
-    def _add_coordinate(self) -> int:
-        """Add the offsets of the coordinate row read last; returns its `count`."""
-        self.a_weight = self.a_weight + self.coordinate_row.weight & self.weight_mask
-        self.a_sum = self.a_sum + self.coordinate_row.sum & self.sum_mask
-        return self.coordinate_row.count
-
-    def take(self) -> None:
-        """`d_take`: move the event in D to X, which is free, or drop it."""
-        row = self.connection
-        if not row.image:
-            super().take()
-            self.x_sum_stride = self.slots
-            return
-        known = self.d_index < row.sources and self.d_y < row.height and self.d_x < row.width
-        if not known or row.groups == 0:
-            self.dropped = True
-            return
-        if self.a_rows == 0 or self.a_columns == 0 or self.a_groups == 0:
-            return  # no targets
-        self.x_valid = self.x_begins = True
-        self.x_slot = self.d_slot
-        self.x_weight_address = self.c_weight = self.r_weight = self.a_weight
-        self.x_sum_address = self.c_sum = self.r_sum = self.a_sum
-        self.x_stride = row.stride
-        self.x_sum_stride = row.sum_stride
-        self.x_groups = self.x_segment = self.a_groups
-        self.x_columns = self.x_width = self.a_columns
-        self.x_rows = self.a_rows
-        self.x_synapses = self.a_synapses
-        self.x_weights = self.high_weights if row.high else self.weights
-        self.x_row = row
-        self.x_more = self.x_columns != 1 or self.x_rows != 1
-
-    def next_segment(self) -> None:
-        """Start the segment that follows the one in X: next kernel column, or next kernel row."""
-        row = self.x_row
-        if self.x_columns != 1:
-            self.x_columns -= 1
-            self.c_weight = self.c_weight + row.column_weights & self.weight_mask
-            self.c_sum = self.c_sum - row.column_sums & self.sum_mask
-        else:
-            self.x_rows -= 1
-            self.x_columns = self.x_width
-            self.c_weight = self.r_weight = self.r_weight + row.row_weights & self.weight_mask
-            self.c_sum = self.r_sum = self.r_sum - row.row_sums & self.sum_mask
-        self.x_weight_address, self.x_sum_address = self.c_weight, self.c_sum
-        self.x_groups = self.x_segment
-        self.x_begins = True
-        self.x_more = self.x_columns != 1 or self.x_rows != 1

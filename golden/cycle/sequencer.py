@@ -39,7 +39,7 @@ class Sequencer:
         self.round_trip = 2 * config.tree_depth + 1
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
-        # Route, connection, index and position are adjacent in a host word, as in an event.
+        # From the route to what it counts, the fields of a host word are those of an event.
         self.event_shift = offsets(config.host_in)["route"]
         self.slot_shift = offsets(config.event)["slot"]
         self.event_mask = (1 << self.slot_shift) - 1

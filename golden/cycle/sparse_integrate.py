@@ -2,7 +2,7 @@
 `docs/hardware.md`.
 """
 
-from spikeloom.golden.cycle.integrate import ImageIntegrate
+from spikeloom.golden.cycle.image_integrate import ImageIntegrate
 from spikeloom.golden.spec import FabricConfig, index_bits
 
 
@@ -122,7 +122,7 @@ class SparseIntegrate(ImageIntegrate):
             self.dropped = True
             return
         source = self.coordinate_row
-        if source.count == 0:
+        if source.count == 0 or self.d_magnitude == 0:
             return  # no targets
         self.x_valid = self.x_begins = True
         self.x_slot = self.d_slot
@@ -131,7 +131,7 @@ class SparseIntegrate(ImageIntegrate):
         self.x_stride = 1
         self.x_groups = source.count
         self.x_synapses = source.synapses
-        self.x_weights = self.high_weights if row.high else self.weights
+        self.choose_weights(row)
         self.x_more = False
 
     def _select_lane(self) -> None:

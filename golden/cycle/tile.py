@@ -10,7 +10,8 @@ from typing import NamedTuple
 from spikeloom.golden.cycle.emit import Emit
 from spikeloom.golden.cycle.fire import IDLE, Command, Fire, Spike
 from spikeloom.golden.cycle.full_fire import FullFire
-from spikeloom.golden.cycle.integrate import ConnectionRow, CoordinateRow, ImageIntegrate, Integrate
+from spikeloom.golden.cycle.image_integrate import CoordinateRow, ImageIntegrate
+from spikeloom.golden.cycle.integrate import ConnectionRow, Integrate
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.sparse_integrate import SparseIntegrate
 from spikeloom.golden.spec import FabricConfig, LoadTarget
@@ -175,6 +176,7 @@ class Tile:
             spike.population << shift["population"]
             | spike.index << shift["index"]
             | spike.spiked << shift["spiked"]
+            | spike.negative << shift.get("negative", 0)
             | spike.target_base << shift["target_base"]
             | spike.fan_out << shift["fan_out"]
             | spike.readout << shift["readout"]

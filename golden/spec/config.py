@@ -36,8 +36,9 @@ class FabricConfig(Payloads):
         """The counters, which start at 0 on reset and wrap.
 
         `cycles`: clocks since reset. Then for each tile t, named `<counter>.<t>`: `synops`:
-        synapses of the segments begun, padding excluded. `spikes`: spikes of neurons. `stalls`:
-        clocks in which a group of synapses waited for a fetch. `errors`: events dropped because
+        synapses of the segments begun, padding excluded, once for each bit of a graded event.
+        `spikes`: spikes of neurons. `stalls`: clocks in which a group of synapses waited for a
+        fetch. `errors`: events dropped because
         their connection is unused or lacks their axon, and packets dropped because their route has
         no valid output.
         """

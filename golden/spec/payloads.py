@@ -12,7 +12,8 @@ class Payloads(Rows):
         """From the host: an input event, or (`step`) the mark that ends a step's input.
 
         An event is for axon `index` (at position `y`, `x`) of `connection`, takes `route` from
-        tile 0, and is due `ahead` steps after the step being filled. In a mark, `first`: the step
+        tile 0, and is due `ahead` steps after the step being filled. It counts 1, or `magnitude`,
+        and less than 0 if `negative`. In a mark, `first`: the step
         is the first of a sample, so every state reads as its initial value; `ahead`: steps of the
         sample that follow, saturated to the field.
         """
@@ -24,11 +25,16 @@ class Payloads(Rows):
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
             *self.position,
+            *self.amount,
         )
 
     @property
     def host_out(self) -> Layout:
-        """To the host: a `PacketKind` and its fields; unused fields are 0."""
+        """To the host: a `PacketKind` and its fields; unused fields are 0.
+
+        With `signed_spikes` or `graded_bits` the `value` of a SPIKE packet is what the spike
+        counts.
+        """
         return layout(
             ("kind", 2),
             ("population", self.population_width),
@@ -39,12 +45,16 @@ class Payloads(Rows):
 
     @property
     def event(self) -> Layout:
-        """An event: axon `index` of `connection`, due in `slot`, to all tiles of `route`."""
+        """An event: axon `index` of `connection`, due in `slot`, to all tiles of `route`.
+
+        It counts 1, or `magnitude`, and less than 0 if `negative`.
+        """
         return layout(
             ("route", index_bits(self.routes)),
             ("connection", index_bits(self.connections)),
             ("index", self.index_width),
             *self.position,
+            *self.amount,
             ("slot", self.slot_width),
         )
 
@@ -62,8 +72,9 @@ class Payloads(Rows):
     def spike(self) -> Layout:
         """From fire to emit: a neuron that spiked, or whose potential is to be read out, or both.
 
-        `spiked`: number of spikes. With `traces` and `synaptic_current`, `currents`: the synaptic
-        current, `current`, is read out before the potential.
+        `spiked`: number of spikes, which are negative if `negative`. With `traces` and
+        `synaptic_current`, `currents`: the synaptic current, `current`, is read out before the
+        potential.
         """
         traced = self.traces and self.synaptic_current
         return layout(
@@ -71,6 +82,7 @@ class Payloads(Rows):
             ("index", self.index_width),
             *self.position,
             ("spiked", self.spike_clocks),
+            *([("negative", 1)] if self.signed_spikes else []),
             ("target_base", index_bits(self.targets)),
             ("fan_out", count_bits(self.targets)),
             ("readout", 1),

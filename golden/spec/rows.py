@@ -88,6 +88,7 @@ class Rows(Sizes):
         `synaptic`: the neurons have a synaptic current, of which a step retains
         `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
         the potential. `max_spikes`: maximum spikes per step, up to that of the configuration.
+        `signed`: a potential below 0 spikes as well, with negative spikes.
         `fraction`: sums are shifted left by so many bits, up to `fraction_bits`. With `trace` the
         potentials are sent after every step; with `currents` each is preceded by its synaptic
         current. Each switch that is built has a bit, and its fields (`SWITCHES`).
@@ -113,6 +114,7 @@ class Rows(Sizes):
             *([("delayed", 1)] if self.delayed_reset else []),
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),
             *([("max_spikes", self.spike_clocks)] if self.max_spikes > 1 else []),
+            *([("signed", 1)] if self.signed_spikes else []),
             *([("fraction", count_bits(self.fraction_bits))] if self.fraction_bits else []),
             *(field for name in self.switches for field in self._switch_fields(name)),
             *(schedule if self.schedules else []),

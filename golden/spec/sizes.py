@@ -37,6 +37,7 @@ RANGES = {
     "fraction_bits": (0, MAX_FRACTION_BITS),
     "sparse_words": (0, 1 << 24),
     "bias_rows": (0, 1 << 16),
+    "graded_bits": (0, 8),
 }
 """Minimum and maximum of the sizes that are a range."""
 
@@ -94,6 +95,11 @@ class Sizes(PlainIntegers):
         The membrane potential can have a lower limit.
     max_spikes
         Maximum spikes per step of a neuron: 1, 3, 7, 15 or 31.
+    signed_spikes
+        Spikes and input events can be negative.
+    graded_bits
+        Width of the number of spikes that one event carries, 0..8; at least that of `max_spikes`.
+        With 0 every spike is an event of its own.
     fraction_bits
         Maximum shift that makes potentials finer than weights, 0..12.
     neuron_parameters
@@ -165,6 +171,8 @@ class Sizes(PlainIntegers):
     delayed_reset: bool = False
     lower_clamp: bool = False
     max_spikes: int = 1
+    signed_spikes: bool = False
+    graded_bits: int = 0
     fraction_bits: int = 0
     neuron_parameters: bool = False
     initial_potentials: bool = False
@@ -216,6 +224,16 @@ class Sizes(PlainIntegers):
                 raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")
         if self.bias_rows and not self.input_gain:
             raise SpikeloomError("FabricConfig.bias_rows needs input_gain=True")
+        if self.graded_bits and self.graded_bits < self.spike_clocks:
+            raise SpikeloomError(
+                f"FabricConfig.graded_bits must be 0, or at least {self.spike_clocks} with "
+                f"max_spikes={self.max_spikes}, not {self.graded_bits}"
+            )
+        if self.graded_bits and self.doubling:
+            raise SpikeloomError(
+                "FabricConfig.graded_bits and doubling cannot be built together: in a radix window "
+                "an event is one digit; use graded_bits=0"
+            )
         if self.one_to_one and self.lanes & self.lanes - 1:
             raise SpikeloomError(
                 f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not {self.lanes}"
@@ -324,6 +342,12 @@ class Sizes(PlainIntegers):
         return (("y", width), ("x", width)) if self.images else ()
 
     @property
+    def amount(self) -> tuple[tuple[str, int], ...]:
+        """The fields of an event that say what it counts; none where each counts 1."""
+        sign = (("negative", 1),) if self.signed_spikes else ()
+        return (*sign, ("magnitude", self.graded_bits)) if self.graded_bits else sign
+
+    @property
     def spike_clocks(self) -> int:
         """Clocks that fire takes to count the spikes of a neuron: one for each bit of the count."""
         return count_bits(self.max_spikes)
@@ -341,7 +365,8 @@ class Sizes(PlainIntegers):
     @property
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
-        options = 2 * self.synaptic_current + self.lower_clamp + self.spike_clocks
+        options = 2 * self.synaptic_current + self.lower_clamp
+        options += self.signed_spikes + self.spike_clocks
         switches = sum(SWITCHES[name].clocks for name in self.switches)
         return 4 + self.product_clocks + options + switches
 

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
 from spikeloom.golden.switches.switch import Switch
 
-Spikes = NDArray[np.bool_] | NDArray[np.uint8]
-"""Whether a neuron spiked; the number of spikes where a population can spike several times."""
+Spikes = Events
+"""Whether a neuron spiked; the number of spikes where a population can spike several times, with
+their sign where they have one."""
 
 
 class State(NamedTuple):
@@ -58,9 +60,10 @@ def update(
         s = greatest n <= max_spikes with u > n * threshold + raised, where eligible
         v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
 
-    Comparisons are >= where the population is `inclusive`. A restoring reset has r like a delayed
-    one, and ends with v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`,
-    `raised` and `eligible` are what the population's switches do there, in their order.
+    Comparisons are >= where the population is `inclusive`. Where it is `signed`, |u| is compared,
+    and s has the sign of u. A restoring reset has r like a delayed one, and ends with
+    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `raised` and
+    `eligible` are what the population's switches do there, in their order.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def update(
         u = switch.limit(u, population)
     spikes = _spikes(population, u, switches, kept)
     after = {
-        switch.name: switch.after(spikes > 0, kept[switch.name], state_bits) for switch in switches
+        switch.name: switch.after(spikes != 0, kept[switch.name], state_bits) for switch in switches
     }
     # What a switch kept is lost where the population does not have it in this step.
     kept = {
@@ -128,7 +131,10 @@ def _spikes(
 ) -> Spikes:
     """How often each neuron spikes at potential `u`."""
     if not population.spiking:
-        return np.zeros(u.shape, np.bool_)
+        return np.zeros(u.shape, spike_type(population))
+    potential = u
+    if population.signed:
+        u = np.abs(u)
     for switch in switches:
         u = u - switch.raised(kept[switch.name])
     spikes: Spikes = _reaches(population, u, 1)
@@ -138,7 +144,16 @@ def _spikes(
     for switch in switches:
         if (eligible := switch.eligible(kept[switch.name])) is not None:
             spikes = spikes * eligible
+    if population.signed:
+        return spikes.astype(np.int8) * np.sign(potential).astype(np.int8)
     return spikes
+
+
+def spike_type(population: Population) -> type[Any]:
+    """The type of the spikes of a population."""
+    if population.signed:
+        return np.int8
+    return np.bool_ if population.max_spikes == 1 else np.uint8
 
 
 def _reset(

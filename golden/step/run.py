@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Connection, Network, Population
 from spikeloom.golden.progress import task
 from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.batch import Batch, Trace, firing_groups
-from spikeloom.golden.step.neuron import Spikes, State
+from spikeloom.golden.step.neuron import Spikes, State, spike_type
 from spikeloom.golden.step.sums import WeightSums
 
 NEURONS = 1 << 15, 1 << 17
@@ -46,12 +47,12 @@ class Run:
     ----------
     spikes
         For each spiking population, (samples, steps, size): bool, or uint8 counts where a neuron
-        can spike several times in a step.
+        can spike several times in a step, or int8 where spikes have a sign.
     states
         For each population, the membrane potentials after the last step, int64 (samples, size).
     synops
         Synaptic operations of each sample, int64 (samples,): the synapses of every event that
-        arrives before the sample ends.
+        arrives before the sample ends; of a `graded` one, times the bits that are 1 in its number.
     currents
         For each population with a synaptic current, the currents after the last step, int64
         (samples, size).
@@ -72,7 +73,7 @@ class Run:
 
 def check_inputs(
     network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike
-) -> dict[str, NDArray[np.uint8]]:
+) -> dict[str, EventCounts]:
     """Event counts for every input of `network`, as (samples, steps, size).
 
     Parameters
@@ -86,7 +87,8 @@ def check_inputs(
     ------
     SpikeloomError
         The network has no input, an input is missing or unknown, an array has the wrong shape or
-        no sample, or a count is negative, fractional or above the input's `max_count`.
+        no sample, or a count is fractional, above the input's `max_count`, or negative where the
+        input is not `signed`.
     """
     if not network.inputs:
         raise SpikeloomError("events: the network has no input, so the number of steps is unknown")
@@ -98,7 +100,7 @@ def check_inputs(
     known = {node.name for node in network.inputs}
     if set(inputs) != known:
         raise SpikeloomError(f"events: expected inputs {sorted(known)}, got {sorted(inputs)}")
-    counts: dict[str, NDArray[np.uint8]] = {}
+    counts: dict[str, EventCounts] = {}
     for node in network.inputs:
         try:
             values = np.asarray(inputs[node.name])
@@ -112,15 +114,20 @@ def check_inputs(
                 raise SpikeloomError(
                     f"events of {node.name!r} must be bool or counts, not {values.dtype}"
                 )
+            lowest = -node.max_count if node.signed else 0
             if not (
-                values.min() >= 0 and values.max() <= node.max_count and (values % 1 == 0).all()
+                values.min() >= lowest
+                and values.max() <= node.max_count
+                and (values % 1 == 0).all()
             ):
                 raise SpikeloomError(
-                    f"events of {node.name!r} must be whole counts 0..{node.max_count}; "
+                    f"events of {node.name!r} must be whole counts {lowest}..{node.max_count}; "
                     "for more events per axon and step compile with a higher max_count, and for a "
                     "real value per axon put a Scale node behind the Input"
                 )
-        if values.dtype == np.bool_:
+        if node.signed:
+            counts[node.name] = values.astype(np.int16)
+        elif values.dtype == np.bool_:
             raw = values.view(np.uint8)
             # A file can hold bytes other than 0 and 1, which NumPy takes for True as well.
             counts[node.name] = raw if raw.max(initial=0) <= 1 else (raw != 0).view(np.uint8)
@@ -137,6 +144,7 @@ def simulate(
     inputs: Mapping[str, ArrayLike] | ArrayLike,
     workers: int | None = None,
     traces: Mapping[str, Integers] | None = None,
+    graded: bool = False,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -146,6 +154,9 @@ def simulate(
         Maximum number of threads, >= 1; one for each core if None. The result is the same.
     traces
         The neurons of each population whose state after every step is kept.
+    graded
+        Several spikes of a neuron in a step are one event, so that synaptic operations count each
+        synapse once for each bit of their number. Nothing else depends on it.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
@@ -157,8 +168,7 @@ def simulate(
     events: dict[str, Spikes] = {name: array.swapaxes(0, 1) for name, array in counts.items()}
     for p in network.populations:
         if p.spiking:
-            count_type = np.bool_ if p.max_spikes == 1 else np.uint8
-            events[p.name] = np.empty((steps, samples, p.size), count_type)
+            events[p.name] = np.empty((steps, samples, p.size), spike_type(p))
     kept = {
         name: _new_trace(network.population(name), neurons, steps, samples)
         for name, neurons in (traces or {}).items()
@@ -190,7 +200,7 @@ def simulate(
             workers,
         )
         states = {name: state for group in groups for name, state in batch.run(group).items()}
-        synops[part] = _synaptic_operations(network, batch.events, fan_outs)
+        synops[part] = _synaptic_operations(network, batch.events, fan_outs, graded)
         return states
 
     with task("running the golden model", samples) as step, contextlib.ExitStack() as stack:
@@ -231,21 +241,22 @@ def connection_sums(
 ) -> WeightSums | ConvolutionSums | SparseSums:
     """The sums that the events of a connection add to its targets, in units of their potentials."""
     count = network.max_events(connection.source)
+    signed = network.has_signs(connection.source)
     fraction_bits = network.population(connection.target).fraction_bits
     scale = 1 << (fraction_bits + network.weight_bits * connection.high)
     image = network.image(connection.source)
     if isinstance(connection, Convolution):
         assert image is not None
         if connection.output(image)[1:] == (1, 1):  # as good as dense, and without any unfolding
-            return WeightSums(connection.dense_weights(image), count, scale)
-        return ConvolutionSums(connection, image, count, scale)
+            return WeightSums(connection.dense_weights(image), count, scale, signed)
+        return ConvolutionSums(connection, image, count, scale, signed)
     if isinstance(connection, Connection):
-        return WeightSums(connection.weights, count, scale)
+        return WeightSums(connection.weights, count, scale, signed)
     return SparseSums(connection, network.size(connection.target), scale)
 
 
 def _synaptic_operations(
-    network: Network, events: Mapping[str, Spikes], fan_outs: Mapping[int, Integers]
+    network: Network, events: Mapping[str, Spikes], fan_outs: Mapping[int, Integers], graded: bool
 ) -> Integers:
     """Synaptic operations of each sample; `events` are (steps, samples, size)."""
     steps, samples = next(iter(events.values())).shape[:2]
@@ -255,7 +266,8 @@ def _synaptic_operations(
             arriving = events[connection.source][: max(steps - connection.delay, 0)]
             # The smallest types that hold the counts: sums take a fifth of the time.
             most = steps * network.max_events(connection.source)
-            counts = arriving.view(np.uint8).sum(axis=0, dtype=np.min_scalar_type(most))
+            added = magnitudes(arriving, graded)
+            counts = added.sum(axis=0, dtype=np.min_scalar_type(most))
             if isinstance(connection, Connection):
                 total = counts.sum(axis=1, dtype=np.min_scalar_type(most * counts.shape[1]))
                 synops += total.astype(np.int64) * network.size(connection.target)

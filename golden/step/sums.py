@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import EventCounts, Events, as_counts
 from spikeloom.golden.fixed import Signed
 
 LARGE = 1 << 24
@@ -42,12 +43,24 @@ class WeightSums:
         Maximum number of events of an axon or neuron in a step.
     scale
         What a weight counts, a power of two.
+    signed
+        Events can be negative.
     """
 
-    def __init__(self, weights: NDArray[np.int64], max_count: int, scale: int = 1) -> None:
+    def __init__(
+        self,
+        weights: NDArray[np.int64],
+        max_count: int,
+        scale: int = 1,
+        signed: bool = False,
+    ) -> None:
         # Every partial sum lies between the sum of the negative and that of the positive weights.
         positive = np.maximum(weights, 0).sum(axis=0)
-        lowest = int((weights.sum(axis=0) - positive).min()) * max_count
+        negative = weights.sum(axis=0) - positive
+        if signed:
+            positive = positive - negative
+            negative = -positive
+        lowest = int(negative.min()) * max_count
         highest = int(positive.max()) * max_count
         bits = max(highest.bit_length(), (-lowest - 1).bit_length()) + 1
         self._weights = weights
@@ -56,16 +69,14 @@ class WeightSums:
         self._matrix = weights.astype(dtype, order="C")
         np.multiply(self._matrix, dtype.type(scale), out=self._matrix)
         self._narrow = np.int16 if bits <= 16 else np.int32 if bits <= 32 else np.int64
-        self._single = max_count == 1
+        self._single = max_count == 1 and not signed
         largest = max(highest, -lowest)
         # Lower digits stay below half of the next, by more than float64 rounds.
         self._base = 2 * largest + 2 + largest // 16
         digits = sum(self._base**place for place in range(DIGITS))
         self._shares = len(weights) >= LONG and largest * digits < 1 << 53
 
-    def __call__(
-        self, events: NDArray[np.bool_] | NDArray[np.uint8], total: Signed | None = None
-    ) -> Signed:
+    def __call__(self, events: Events, total: Signed | None = None) -> Signed:
         """Add the sums of `events`, (..., sources), to `total`, contiguous, and return it.
 
         Parameters
@@ -75,7 +86,7 @@ class WeightSums:
         """
         if total is None:
             total = np.zeros((*events.shape[:-1], self._weights.shape[1]), np.int64)
-        counts = events.view(np.uint8)  # converted to floats faster than bool
+        counts = as_counts(events)  # converted to floats faster than bool
         flat = counts.reshape(-1, counts.shape[-1])
         result = total.reshape(len(flat), -1)
         if self._single and flat.size * self._weights.shape[1] > LARGE:
@@ -93,7 +104,7 @@ class WeightSums:
         result += product.astype(result.dtype, copy=False)
         return total
 
-    def _add_shared_product(self, flat: NDArray[np.uint8], result: Signed) -> None:
+    def _add_shared_product(self, flat: EventCounts, result: Signed) -> None:
         """Add the sums of single events, (moments, axons), of a multiple of `DIGITS` moments.
 
         The first quarter of them are the lowest digits, the next one the next.
@@ -131,7 +142,7 @@ class WeightSums:
         """The weights in the smallest type that holds every sum."""
         return self._weights.astype(self._narrow, order="C")
 
-    def _add_rows(self, flat: NDArray[np.uint8], result: Signed) -> None:
+    def _add_rows(self, flat: EventCounts, result: Signed) -> None:
         """Add the rows of weights of single events, (moments, axons).
 
         The n-th events of many moments are added at once. The moments with the most events come

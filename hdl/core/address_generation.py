@@ -20,7 +20,7 @@ def segments(config: FabricConfig) -> data.StructLayout:
     groups and `synapses` real synapses. With images there are `rows` rows of `columns` segments;
     the steps from segment to segment are those of `FabricConfig.connection_row`, as is `high`.
     `sparse`: the words have the groups of their targets, and `sum` is not used. `single`: only the
-    weight of `lane` counts.
+    weight of `lane` counts. What the event counts is that of its packet.
     """
     row = struct(config.connection_row).members
     fields = {
@@ -37,6 +37,7 @@ def segments(config: FabricConfig) -> data.StructLayout:
         fields |= {"groups": count, "rows": count, "columns": count}
         steps = ("sum_stride", "row_weights", "column_weights", "row_sums", "column_sums")
         fields |= {name: row[name] for name in steps}
+    fields |= dict(config.amount)
     if config.weight_pairs:
         fields["high"] = 1
     if config.sparse_words:
@@ -159,6 +160,8 @@ class AddressGeneration(wiring.Component):
             segment.groups.eq(row.groups),
             segment.synapses.eq(row.synapses),
         ]
+        for name, _ in config.amount:
+            m.d.comb += segment[name].eq(d_event[name])
         if config.weight_pairs:
             m.d.comb += segment.high.eq(row.high)
         readable = {ReadTarget.CONNECTION: connection_read}

@@ -5,7 +5,14 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.contents import NO_ROWS, Rows
-from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget, index_bits
+from spikeloom.golden.spec import (
+    FabricConfig,
+    LoadTarget,
+    PacketKind,
+    ReadTarget,
+    index_bits,
+    layout,
+)
 from spikeloom.hdl.common.arithmetic import add_modulo
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.queue import Queue
@@ -16,7 +23,8 @@ from spikeloom.hdl.common.shapes import memory, struct
 class Emit(wiring.Component):
     """Turns spikes into packets: one per row of the fan-out, and one for a state that is read out.
 
-    The fan-out is walked once for each of the neuron's spikes in the step. With `traces` and
+    The fan-out is walked once for each of the neuron's spikes in the step, or once for all of them
+    in a fabric with `graded_bits`. With `traces` and
     `synaptic_current`, a packet with the synaptic current can precede that with the state.
 
     Timing: a spike pushed in clock n has its first packet on an output in clock n + `latency` if
@@ -129,7 +137,7 @@ class Emit(wiring.Component):
         ]
         row_follows = Mux(row_ends, queue.head.short, second == head.fan_out)
         again_follows: Value = Const(0)
-        if config.max_spikes > 1:
+        if config.max_spikes > 1 and not config.graded_bits:
             rounds = Signal.like(head.spiked)  # spikes of the neuron already sent
             m.d.comb += again.eq(rounds + 1 < head.spiked)
             again_follows = rounds + row_ends + 1 < head.spiked
@@ -148,6 +156,7 @@ class Emit(wiring.Component):
                 m.d.sync += [beat.eq(0), second.eq(second.init)]
 
         kind, value = Mux(routed, PacketKind.SPIKE, PacketKind.STATE), head.value
+        counted = self._counted(head)
         if config.traces and config.synaptic_current:
             current = Signal()  # this beat is the synaptic current
             current_sent = Signal()  # the synaptic current: only the state remains
@@ -178,17 +187,31 @@ class Emit(wiring.Component):
                 b_packet.kind.eq(kind),
                 b_packet.population.eq(head.population),
                 b_packet.index.eq(head.index),
-                b_packet.value.eq(Mux(routed, 0, value)),
+                b_packet.value.eq(Mux(routed, counted, value)),
             ]
             for name, _ in config.position:
                 m.d.sync += b_packet[name].eq(head[name])
+        amount = Signal(struct(layout(*config.amount)), name="b_amount")
+        with m.If(b_free):
+            if config.signed_spikes:
+                m.d.sync += amount.negative.eq(head.negative)
+            if config.graded_bits:
+                m.d.sync += amount.magnitude.eq(head.spiked)
 
-        c_valid = self._output(m, b_valid & ~late, b_state, b_packet, target, c_free)
+        c_valid = self._output(m, b_valid & ~late, b_state, b_packet, amount, target, c_free)
         m.d.comb += self.idle.eq(queue.empty & ~b_valid & ~c_valid)
         if config.readable:
             readable = {ReadTarget.TARGET: target_read}
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
+
+    def _counted(self, head: data.View) -> Value:
+        """What a packet to the host counts, its value; 0 where each counts 1."""
+        config = self.config
+        if not config.amount:
+            return Const(0)
+        counted: Value = head.spiked if config.graded_bits else Const(1)
+        return Mux(head.negative, -counted, counted) if config.signed_spikes else counted
 
     def _output(
         self,
@@ -196,13 +219,15 @@ class Emit(wiring.Component):
         valid: Value,
         state: Value,
         packet: data.View,
+        amount: data.View,
         target: data.View,
         c_free: Signal,
     ) -> Signal:
         """Stage C: registered outputs, which keep the paths into the fabric short.
 
         Takes a `packet` that is `valid` where `c_free`; a `state` goes to the host, a spike where
-        the `target` row says. Returns whether a packet waits to be accepted.
+        the `target` row says, as an event that counts `amount`. Returns whether a packet waits to
+        be accepted.
         """
         config = self.config
         c_valid = Signal()
@@ -222,6 +247,8 @@ class Emit(wiring.Component):
             ]
             for name, _ in config.position:
                 m.d.sync += c_event[name].eq(packet[name])
+            for name, _ in config.amount:
+                m.d.sync += c_event[name].eq(amount[name])
         m.d.comb += [
             self.event.valid.eq(c_valid & ~c_host),
             self.event.p.eq(c_event),

@@ -416,7 +416,7 @@ class Fire(wiring.Component):
             self.fired.eq(Mux(done, update.spiked, 0)),
             self.routed.eq((update.spiked != 0) & sends),
             self.short.eq(short),
-            self.single.eq(alone | ((update.spiked == 1) & short & ~reads)),
+            self.single.eq(alone | (self._sent_once(update.spiked) & short & ~reads)),
             self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(index),
@@ -426,6 +426,12 @@ class Fire(wiring.Component):
             self.spike.readout.eq(reads),
             self.spike.value.eq(update.v_next),
         ]
+        if config.signed_spikes:
+            m.d.comb += self.spike.negative.eq(update.negative)
+
+    def _sent_once(self, spiked: Value) -> Value:
+        """Whether the spikes of a neuron become one packet for each row of its fan-out."""
+        return spiked != 0 if self.config.graded_bits else spiked == 1
 
     def _lend(self, m: Module, walk: _Walk, done: Value, enough: Signal) -> None:
         """Lends each group a credit per neuron; a neuron that pushes nothing returns its own."""

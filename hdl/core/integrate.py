@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
+from spikeloom.hdl.common.arithmetic import add_carry
 from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.read import SplitRow, ask, connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
 from spikeloom.hdl.core.address_generation import AddressGeneration, segments
+from spikeloom.hdl.core.amount import Amount, next_bits
 from spikeloom.hdl.core.ports import Fetch, MemoryWrite
 
 
@@ -28,6 +30,10 @@ class _Segment(NamedTuple):
         Stage X takes another event at the end of this clock.
     issue
         A group is issued in this clock: that of the two addresses.
+    bits
+        The lowest of them that is 1: which bit of the magnitude the issue is for.
+    advances
+        The issue is the last one of its group.
     weight_address, sum_address
         Rows of the next group.
     groups
@@ -43,6 +49,8 @@ class _Segment(NamedTuple):
     event: data.View
     taken: Signal
     issue: Signal
+    bits: Value
+    advances: Signal
     weight_address: Signal
     sum_address: Signal
     groups: Signal
@@ -58,7 +66,8 @@ class Integrate(wiring.Component):
 
     With images there is a segment of groups for each overlap of the kernel with the event's
     position. In a sparse matrix the lanes of a word lead to different groups; one to one, only one
-    lane of a word counts.
+    lane of a word counts. A weight counts once, or as often as a graded event says: its group is
+    issued once for each bit of that number, with the weights shifted. Signed events subtract.
 
     Timing: an event taken in clock n issues its first group in clock n + `latency` - 2 if none is
     before it, and its sums are written two clocks after each issue. Groups, segments, events and
@@ -212,7 +221,7 @@ class Integrate(wiring.Component):
             write.data.eq(word.data >> weights),
             write.en.eq(loads(self.load, LoadTarget.WEIGHT) & (word.address < config.sparse_words)),
             read.addr.eq(Mux(x.taken, taken.weight, x.weight_address + x.event.stride)),
-            read.en.eq(x.taken | x.issue),
+            read.en.eq(x.taken | x.advances),
         ]
         return read
 
@@ -231,10 +240,18 @@ class Integrate(wiring.Component):
         taken = Signal()
         issue = Signal()
         last = Signal()
+        bits: Value = Const(1)
+        advances, has_targets = issue, segment.p.has_targets
+        if config.graded_bits:
+            magnitude = segment.p.magnitude
+            bits, advances = next_bits(m, config, event, (taken, magnitude), issue)
+            has_targets = has_targets & (magnitude != 0)
         x = _Segment(
             event,
             taken,
             issue,
+            bits,
+            advances,
             weight_address=Signal.like(event.weight, name="x_weight_address"),
             sum_address=Signal.like(event.sum, name="x_sum_address"),
             groups=Signal.like(event.groups, name="x_groups"),
@@ -245,7 +262,7 @@ class Integrate(wiring.Component):
         m.d.comb += [
             issue.eq(x_valid & ~self.fetch.valid),
             x.ends.eq(1),
-            last.eq(issue & x.one & x.ends),
+            last.eq(advances & x.one & x.ends),
             segment.ready.eq(~x_valid | last),
             taken.eq(segment.valid & segment.ready),
             self.stalled.eq(x_valid & self.fetch.valid),
@@ -255,7 +272,7 @@ class Integrate(wiring.Component):
         ]
         with m.If(taken):
             m.d.sync += [
-                x_valid.eq(segment.p.has_targets),
+                x_valid.eq(has_targets),
                 event.eq(segment.p),
                 x.weight_address.eq(segment.p.weight),
                 x.sum_address.eq(segment.p.sum),
@@ -263,7 +280,7 @@ class Integrate(wiring.Component):
                 x.one.eq(segment.p.groups == 1),
                 x.begins.eq(1),
             ]
-        with m.Elif(issue):
+        with m.Elif(advances):
             sum_stride = event.sum_stride if config.images else config.slots
             m.d.sync += [
                 x_valid.eq(~last),
@@ -310,7 +327,7 @@ class Integrate(wiring.Component):
                 row_sum.eq(taken.sum),
                 column_sum.eq(taken.sum),
             ]
-        with m.Elif(x.issue & x.one):
+        with m.Elif(x.advances & x.one):
             m.d.sync += [
                 x.weight_address.eq(next_weight),
                 x.sum_address.eq(next_sum),
@@ -356,7 +373,9 @@ class Integrate(wiring.Component):
             r_clears.eq(self.fetch.valid),
             a_valid.eq(r_valid),
         ]
-        weight = self._weights(m, x, weight_read, r_clears)
+        amount = Amount(m, config, x.event, x.bits)
+        weight = self._weights(m, x, weight_read, r_clears, amount)
+        carry = amount.carry(m, r_clears)
         writes = [bank.write_port() for bank in sums]
         for number, (issued, read, write) in enumerate(zip(rows, sum_reads, writes, strict=True)):
             address = Signal(index_bits(config.sum_words), name=f"address_{number}")
@@ -386,7 +405,9 @@ class Integrate(wiring.Component):
             ]
             for lane in range(len(row)):
                 before = Mux(a_after_last, written[lane], row[lane])
-                m.d.comb += write.data[lane].eq(before + weight[number * len(row) + lane])
+                added = weight[number * len(row) + lane]
+                total = before + added if carry is None else add_carry(before, added, carry)
+                m.d.comb += write.data[lane].eq(total)
             # A fetch writes 0: a sum of 0, a weight of 0, and nothing forwarded.
             with m.If(r_clears):
                 m.d.sync += [row.as_value().eq(0), a_after_last.eq(0)]
@@ -397,25 +418,29 @@ class Integrate(wiring.Component):
         ]
 
     def _weights(
-        self, m: Module, x: _Segment, weight_read: ReadPort, r_clears: Signal
+        self, m: Module, x: _Segment, weight_read: ReadPort, r_clears: Signal, amount: Amount
     ) -> data.View:
-        """Stage R: the weights that stage A adds; 0 for a fetch."""
+        """Stage R: the weights that stage A adds, times the event's amount; 0 for a fetch."""
         config = self.config
-        weight = Signal(lanes(config.lanes, config.weight_bits << config.weight_pairs))
-        m.d.sync += [weight[lane].eq(weight_read.data[lane]) for lane in range(config.lanes)]
+        bits = (config.weight_bits << config.weight_pairs) + amount.bits
+        weight = Signal(lanes(config.lanes, bits))
+        m.d.sync += [
+            weight[lane].eq(amount.times(weight_read.data[lane])) for lane in range(config.lanes)
+        ]
         if config.weight_pairs:
             r_high = Signal()
             m.d.sync += r_high.eq(x.event.high)
             with m.If(r_high):
                 for lane in range(config.lanes):
-                    m.d.sync += weight[lane].eq(weight_read.data[lane] << config.weight_bits)
+                    high = weight_read.data[lane] << config.weight_bits
+                    m.d.sync += weight[lane].eq(amount.times(high))
         if config.one_to_one:
             r_single = Signal()
             r_lane = Signal.like(x.event.lane)
             m.d.sync += [r_single.eq(x.event.single), r_lane.eq(x.event.lane)]
             for lane in range(config.lanes):
                 with m.If(r_single & (r_lane != lane)):
-                    m.d.sync += weight[lane].eq(0)
+                    m.d.sync += weight[lane].eq(amount.times(Const(0)))
         with m.If(r_clears):
             m.d.sync += weight.as_value().eq(0)
         return weight

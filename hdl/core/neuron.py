@@ -27,9 +27,10 @@ class NeuronUpdate(wiring.Component):
         v' = v_reset, u - s * threshold, sat(u - v_reset) or u on a spike; else u
         v' = sat(u - (s - r) * v_reset)     if reset is RESTORE
 
-    Comparisons are >= if `inclusive`. Switches that are built act in between, as docs/hardware.md
-    says. Options that the configuration leaves out have no logic: the
-    plain update has x' = x, r = 0 and at most one spike. With `neuron_parameters`, `retain`,
+    Comparisons are >= if `inclusive`. In a row with `signed` a negative u spikes like -u, and its
+    spikes are added where others are subtracted. Switches that are built act in between, as
+    docs/hardware.md says. Options that the configuration leaves out have no logic: the plain
+    update has x' = x, r = 0 and at most one spike. With `neuron_parameters`, `retain`,
     `retain_synaptic`, `threshold` and `v_reset` are the neuron's own, and travel along with it.
 
     Timing: `v`, `i`, `kept` and own parameters of clock n, and `x`, `bias`, `gain` and `leak` of
@@ -64,6 +65,8 @@ class NeuronUpdate(wiring.Component):
         With `synaptic_current` only: the synaptic current after the step.
     spiked : Out(config.spike_clocks)
         Spikes of the neuron in this step.
+    negative : Out(1)
+        With `signed_spikes` only: spikes of this neuron are negative.
     v_next : Out(signed(state_bits))
         Membrane potential after the step.
     """
@@ -88,6 +91,7 @@ class NeuronUpdate(wiring.Component):
                 **{name: In(shape) for name, shape in self.own.items()},
                 **({"kept": In(kept), "kept_next": Out(kept)} if config.kept_row.fields else {}),
                 "spiked": Out(config.spike_clocks),
+                **({"negative": Out(1)} if config.signed_spikes else {}),
                 "v_next": Out(state),
             }
         )
@@ -214,6 +218,10 @@ class NeuronUpdate(wiring.Component):
         bits = config.state_bits
         row = self.row
         pipe.put("u", u)
+        if config.signed_spikes:
+            negative = row.signed & u[-1]
+            pipe.put("negative", negative)
+            u = pipe.register(Mux(negative, -u, u))
 
         # Clock 8 and one more for each further bit of the spike count, the highest bit first.
         # `left` is the potential minus the shares of the bits that are already known.
@@ -224,7 +232,7 @@ class NeuronUpdate(wiring.Component):
             count_bit = Signal(name=f"count_bit{bit}")
             spikes = row.spiking & ~_any(switch.bars(pipe) for switch in switches)
             m.d.comb += count_bit.eq(spikes & row.max_spikes[bit] & reaches(left, share))
-            rest = Signal(signed(bits), name=f"rest{bit}")
+            rest = Signal(left.shape(), name=f"rest{bit}")
             m.d.sync += rest.eq(Mux(count_bit, left - share, left))
             left, higher = rest, pipe.register(Cat(count_bit, higher))
         spikes = row.spiking & ~_any(switch.bars(pipe) for switch in switches)
@@ -241,15 +249,23 @@ class NeuronUpdate(wiring.Component):
             drop = Mux(lowest, v_reset, 0)
         m.d.sync += self.spiked.eq(Cat(lowest, higher))
         less = left - drop
+        added, carry = ~drop, Const(1)
         if config.delayed_reset:
             # RESTORE adds back what r subtracted; in rows with another reset, r leaves `less`
             # unused. At most one spike per step, so `lowest` is s.
             resets = pipe.get("resets")
-            less = add_carry(left, Mux(resets, v_reset, ~drop), ~resets)
+            added, carry = Mux(resets, v_reset, ~drop), ~resets
+            less = add_carry(left, added, carry)
             restored = delayed(m, (row.reset == Reset.RESTORE) & (lowest ^ resets), 1)
+        if config.signed_spikes:
+            # drop - left where negative; such rows have neither r nor RESTORE.
+            turned = pipe.get("negative").as_signed()
+            less = add_carry(left ^ turned, added ^ turned, carry)
         less = pipe.register(less)
 
         # Clock 9.
+        if config.signed_spikes:
+            m.d.comb += self.negative.eq(pipe.get("negative"))
         now = self.spiked.any()
         if config.kept_row.fields:
             for switch in switches:

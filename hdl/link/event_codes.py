@@ -61,7 +61,7 @@ class EventCodes(wiring.Component):
         connection = Signal.like(word.connection)
         ahead = Signal.like(word.ahead)
         index = Signal.like(word.index)
-        operand = Signal(3)
+        operand = Signal(4 if config.amount else 3)
         # Operand bytes in order: the field of each, and its lowest bit there.
         operands = [(route, 0), (route, 8), (connection, 0), (connection, 8), (ahead, 0)]
         restart = Signal()
@@ -76,6 +76,10 @@ class EventCodes(wiring.Component):
             operands += [(last_y, 0), (last_x, 0)]
             m.d.comb += [word.y.eq(y), word.x.eq(x)]
             coordinates = [(x, last_x), (y, last_y)]
+        for name, _ in config.amount:
+            field = Signal.like(word[name], name=name)
+            operands.append((field, 0))
+            m.d.comb += word[name].eq(field)
         carry = advance
         for coordinate, last in coordinates:
             with m.If(carry):

@@ -101,6 +101,10 @@ class ResultCodes(wiring.Component):
         with m.If(encoded):
             m.d.sync += held.eq(0)
         is_spike = distance.kind == PacketKind.SPIKE
+        if config.amount:
+            # Codes of positions are spikes that count 1.
+            counts = is_spike & (packet.value != 1)
+            is_spike = is_spike & (packet.value == 1)
         with m.FSM() as fsm:
             with m.State("TAKE"):
                 m.d.sync += [packet.eq(self.packets.p), clock.eq(self.clock), held.eq(1)]
@@ -142,6 +146,11 @@ class ResultCodes(wiring.Component):
                     m.d.comb += encoded.eq(1)
                     send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
                     move(packet.index, 1)
+                if config.amount:
+                    with m.Elif(counts & distance.exact):
+                        m.d.comb += encoded.eq(1)
+                        send(ResultCode.SPIKE, packet.value[:8], 1)
+                        move(packet.index, 1)
                 if config.traces and config.synaptic_current:
                     # The cursor stays: the STATE packet of the same neuron follows.
                     with m.Elif((distance.kind == PacketKind.CURRENT) & distance.exact):

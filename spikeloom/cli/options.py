@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.bounded import read_arrays
 from spikeloom.cli.output import STANDARD_OUTPUT, Terminal
@@ -16,6 +14,7 @@ from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
 from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
 from spikeloom.golden.spec.sizes import RANGES
@@ -247,7 +246,7 @@ def traced(given: tuple[str, ...]) -> dict[str, list[int] | None]:
     return traces
 
 
-def read_counts(program: Program, path: Path) -> dict[str, NDArray[np.uint8]]:
+def read_counts(program: Program, path: Path) -> dict[str, EventCounts]:
     """Events from a file, checked for a program, as (samples, steps, axons) of each input.
 
     Raises `SpikeloomError` also where they are empty and nothing happens without them.

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.cli.options import (
     BACKEND,
@@ -25,6 +23,7 @@ from spikeloom.cli.scoring import labels_and_decoding, with_output
 from spikeloom.compare import Comparison, compare
 from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import task
 from spikeloom.program import Program
 from spikeloom.report.builds import read_build
@@ -112,7 +111,7 @@ def report_command(
 def write_report(
     path: Path,
     program: Program,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     comparison: Comparison | None,
     title: str,
     backend: str,

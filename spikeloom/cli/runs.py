@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.cli.options import (
@@ -37,6 +36,7 @@ from spikeloom.evaluation.accuracy import accuracy
 from spikeloom.evaluation.decoding import NONE
 from spikeloom.files import write_arrays
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import task
 from spikeloom.program import Program
 from spikeloom.quantise.saturation import describe_saturations
@@ -138,7 +138,7 @@ def _written_traces(traces: tuple[str, ...], output: Path | None) -> dict[str, l
 
 def _run(
     opened: Device,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     traces: dict[str, list[int] | None],
     question: Question,
     output: Path | None,

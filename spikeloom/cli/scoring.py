@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from spikeloom.cli.options import dialect_options
 from spikeloom.cli.output import percent, print_columns, say
 from spikeloom.evaluation.agreement import SpikeAgreement
 from spikeloom.evaluation.decoding import Decoding
 from spikeloom.evaluation.labels import Labels, check_labels, read_labels
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.importer.dialect import Dialect
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.load import load_nir
@@ -23,7 +21,7 @@ from spikeloom.scores import Layer, Scores, check_available, usual_decoding
 
 def labels_and_decoding(
     program: Program,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     path: Path | None,
     decode: str | None,
     backend: str,

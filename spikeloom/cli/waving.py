@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.cli.options import add_options, writable
 from spikeloom.cli.output import say
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import task
 from spikeloom.program import Program
 from spikeloom.sim.netlist import netlist
@@ -60,7 +59,7 @@ def check_waves(path: Path | None, first: str | None, last: str | None, backend:
 
 def save_waves(
     program: Program,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     path: Path | None,
     first: str | None,
     last: str | None,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.host import Words, host_words
 from spikeloom.golden.memory_image import MemoryImage
 
@@ -13,7 +14,7 @@ CHUNK = 500
 processors a machine has."""
 
 
-def chunk_words(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> Iterator[Words]:
+def chunk_words(image: MemoryImage, counts: Mapping[str, EventCounts]) -> Iterator[Words]:
     """The host words of each chunk of samples."""
     samples = next(iter(counts.values())).shape[0]
     for start in range(0, samples, CHUNK):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.host import Words
 from spikeloom.golden.link import (
     MASK,
@@ -21,7 +21,7 @@ from spikeloom.golden.spec import FabricConfig, PacketKind
 _SKIP_REACH = 256
 
 
-def event_codes(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], sample: int) -> bytes:
+def event_codes(image: MemoryImage, counts: Mapping[str, EventCounts], sample: int) -> bytes:
     """The codes that run one sample, independent of the codes sent before.
 
     Parameters
@@ -37,29 +37,41 @@ def event_codes(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], sam
     """
     config = image.config
     max_ahead = (1 << config.slot_width) - 1
-    axons = {name: _by_step(events[sample]) for name, events in counts.items()}
+    axons = {
+        name: [_by_amount(config, row) for row in events[sample]] for name, events in counts.items()
+    }
     steps = len(next(iter(axons.values())))
     codes = bytearray()
-    current: Entry | None = None
+    current = b""
     for step in range(steps):
         for entry in image.entries:
             if step + entry.delay >= steps:
                 continue
-            for positions in axons[entry.input][step]:
-                codes += bytes([EventCode.AGAIN]) if entry is current else _entry(config, entry)
-                current = entry
+            for amount, positions in axons[entry.input][step]:
+                code = _entry(config, entry) + amount
+                codes += bytes([EventCode.AGAIN]) if code == current else code
+                current = code
                 _append_positions(codes, positions)
         codes.append(EventCode.MARK | (step == 0) << 4 | min(steps - 1 - step, max_ahead))
     return bytes(codes)
 
 
-def _by_step(events: NDArray[np.uint8]) -> list[list[list[int]]]:
-    """For each step: the axons with at least one event, those with at least two, and so on."""
-    rounds = range(int(events.max(initial=0)))
-    return [
-        [axons for count in rounds if (axons := np.flatnonzero(row > count).tolist())]
-        for row in events
-    ]
+def _by_amount(config: FabricConfig, events: EventCounts) -> list[tuple[bytes, list[int]]]:
+    """The events of a step: what each counts, as an entry says it, and the axons that have it.
+
+    Without graded events the axons with at least one event come first, then those with at least
+    two, and so on.
+    """
+    parts = []
+    for negative in range(1 + config.signed_spikes):
+        row = -events if negative else events
+        sign = bytes([negative]) if config.signed_spikes else b""
+        if config.graded_bits:
+            amounts = [(sign + bytes([n]), row == n) for n in np.unique(row[row > 0])]
+        else:
+            amounts = [(sign, row > count) for count in range(int(row.max(initial=0)))]
+        parts += [(code, np.flatnonzero(chosen).tolist()) for code, chosen in amounts]
+    return parts
 
 
 def _entry(config: FabricConfig, entry: Entry) -> bytes:
@@ -116,6 +128,7 @@ class ResultCodes:
         self._step = layout.pack({"kind": PacketKind.STEP})
         self._state = layout.pack({"kind": PacketKind.STATE})
         self._current = layout.pack({"kind": PacketKind.CURRENT})
+        self._single = layout.pack({"value": 1}) if config.amount else 0
         self._value_bytes = whole_bytes(config.state_bits)
         self._lengths: dict[int, int] = {
             ResultCode.STEP: 5,
@@ -127,6 +140,8 @@ class ResultCodes:
             self._lengths[ResultCode.PLACE] = 3
         if config.traces and config.synaptic_current:
             self._lengths[ResultCode.CURRENT] = 1 + self._value_bytes
+        if config.amount:
+            self._lengths[ResultCode.SPIKE] = 2
         self._population = 0
         self._base = 0  # the fields of the current population and position
         self._cursor = 0
@@ -151,7 +166,7 @@ class ResultCodes:
         """Decode the body of the next frame; raises `InvalidCode`."""
         data = self._rest + codes
         packets, unit, limit = self._packets, self._unit["index"], self._limit["index"]
-        base, cursor = self._base, self._cursor
+        base, cursor, single = self._base, self._cursor, self._single
         at = 0
         while at < len(data):
             code = data[at]
@@ -160,7 +175,7 @@ class ResultCodes:
                     raise InvalidCode(f"a spike of neuron {cursor} or above, but there are {limit}")
                 for _ in range(MASK_POSITIONS):
                     if code & 1:
-                        packets.append(base | cursor * unit)
+                        packets.append(base | cursor * unit | single)
                     code >>= 1
                     cursor += 1
                 at += 1
@@ -169,7 +184,7 @@ class ResultCodes:
                 cursor += code & SINGLE_REACH
                 if cursor >= limit:
                     raise InvalidCode(f"a spike of neuron {cursor}, but there are {limit}")
-                packets.append(base | cursor * unit)
+                packets.append(base | cursor * unit | single)
                 cursor += 1
                 at += 1
                 continue
@@ -197,6 +212,9 @@ class ResultCodes:
                     cursor += 1
                 case ResultCode.CURRENT:
                     packets.append(self._current | self._value_packet(base, cursor, body))
+                case ResultCode.SPIKE:
+                    packets.append(self._value_packet(base, cursor, body))
+                    cursor += 1
         self._rest = data[at:]
         self._base, self._cursor = base, cursor
 

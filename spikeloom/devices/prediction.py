@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikeloom.devices.chunks import chunk_sizes, chunk_words
 from spikeloom.devices.device import Progress
 from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.host import DecodedRun, Words, decode_packets
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.sim.toolchain import PYTHON
@@ -23,7 +24,7 @@ _Job = tuple[MemoryImage, Words, int, int]
 
 def golden_clocks(
     image: MemoryImage,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.int64]:
@@ -34,7 +35,7 @@ def golden_clocks(
 
 def predict_clocks(
     image: MemoryImage,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.int64]:

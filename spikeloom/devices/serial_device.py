@@ -26,6 +26,7 @@ from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.devices.weights import memory_weights
 from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun, decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
@@ -176,7 +177,7 @@ class SerialDevice(ProgramDevice):
             )
 
     def _run_batches(
-        self, counts: Mapping[str, NDArray[np.uint8]], progress: Progress | None
+        self, counts: Mapping[str, EventCounts], progress: Progress | None
     ) -> list[_Batch]:
         """Run all samples, each batch again until it is complete."""
         samples = len(next(iter(counts.values())))
@@ -305,7 +306,7 @@ class SerialDevice(ProgramDevice):
         self._wait_for_steps(slots)
         self._results.take()
 
-    def _run_batch(self, counts: Mapping[str, NDArray[np.uint8]], start: int, limit: int) -> _Batch:
+    def _run_batch(self, counts: Mapping[str, EventCounts], start: int, limit: int) -> _Batch:
         """Run samples from `start` on until their events take `limit` bytes."""
         samples, steps = next(iter(counts.values())).shape[:2]
         fabric = self.program.fabric

@@ -30,7 +30,8 @@ class GoldenDevice(ProgramDevice):
         senders = program.image.senders
         counts = event_counts(program.network, events)
         neurons = traced_neurons(program.network, traces)
-        run = simulate(program.network, counts, traces=neurons)
+        graded = program.fabric.graded_bits > 0
+        run = simulate(program.network, counts, traces=neurons, graded=graded)
         if progress:
             progress(len(run.synops))
         return Run(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.golden.convolution import ImageShape
+from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.network import AnyConnection, Network
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.step.run import simulate
@@ -15,7 +15,7 @@ from spikeloom.mapping.geometry import additions, geometry, positions, shapes
 from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
 
-Counts = Mapping[str, NDArray[np.uint8]]
+Counts = Mapping[str, EventCounts]
 
 MAX_SAMPLES = 16
 """Samples that are predicted."""
@@ -63,7 +63,7 @@ class Timing:
     layers: tuple[Layer, ...]
 
 
-def assumed(network: Network) -> dict[str, NDArray[np.uint8]]:
+def assumed(network: Network) -> dict[str, EventCounts]:
     """Random events, the same for the same network: one sample of `STEPS` steps."""
     rng = np.random.default_rng(0)
     return {
@@ -72,7 +72,7 @@ def assumed(network: Network) -> dict[str, NDArray[np.uint8]]:
     }
 
 
-def excerpt(counts: Counts) -> dict[str, NDArray[np.uint8]]:
+def excerpt(counts: Counts) -> dict[str, EventCounts]:
     """The first `MAX_SAMPLES` samples."""
     return {name: array[:MAX_SAMPLES] for name, array in counts.items()}
 
@@ -80,8 +80,11 @@ def excerpt(counts: Counts) -> dict[str, NDArray[np.uint8]]:
 def timing(program: Program, counts: Counts) -> Timing:
     """Clocks of a program by the cycle-level model, which the RTL equals."""
     run = simulate(program.network, counts)
-    events = {name: float(array.sum(axis=2).mean()) for name, array in counts.items()}
-    events |= {name: float(s.sum(axis=2).mean()) for name, s in run.spikes.items()}
+    graded = program.fabric.graded_bits > 0
+    events = {
+        name: float(magnitudes(array, graded).sum(axis=2).mean())
+        for name, array in (dict(counts) | run.spikes).items()
+    }
     clocks = predict_clocks(program.image, counts)
     return Timing(float(clocks.mean()), clocks.shape[1], tuple(_layers(program, events)))
 

@@ -24,6 +24,7 @@ from spikeloom.evaluation.decoding import choose_decoding
 from spikeloom.evaluation.labels import Labels
 from spikeloom.explore.points import Point
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.network import Network
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
@@ -57,7 +58,7 @@ class Task:
     model: bytes
     dialect: str
     options: Mapping[str, Any]
-    events: Mapping[str, NDArray[np.uint8]]
+    events: Mapping[str, EventCounts]
     labels: Labels | None = None
     decode: str | None = None
     max_count: int = 1

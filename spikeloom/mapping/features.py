@@ -42,6 +42,9 @@ def feature_needs(network: Network) -> Iterator[Need]:
             yield from _update_needs(version, network.state_bits)
     if len(row_sets(network.schedule)) > 1:
         yield Need("parameters that change from step to step", "schedules", True)
+    for node in network.inputs:
+        if node.signed:
+            yield Need(f"input {node.name!r}: signed events", "signed_spikes", True)
     for connection in network.connections:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         if connection.high:
@@ -99,6 +102,8 @@ def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:
     if population.spiking and population.max_spikes > 1:
         what = f"{where}: {population.max_spikes} spikes per step"
         yield Need(what, "max_spikes", int(population.max_spikes))
+    if population.spiking and population.signed:
+        yield Need(f"{where}: signed spikes", "signed_spikes", True)
     if np.min(population.decay) < 0:
         yield Need(f"{where}: a potential that grows", "doubling", True)
     for switch in population.switches:

@@ -143,6 +143,8 @@ def _update(population: Population, config: FabricConfig) -> dict[str, int]:
         row["v_min"] = lowest if population.v_min is None else population.v_min
     if config.max_spikes > 1:
         row["max_spikes"] = population.max_spikes if population.spiking else 1
+    if config.signed_spikes:
+        row["signed"] = population.signed
     if config.fraction_bits:
         row["fraction"] = population.fraction_bits
     for switch in population.switches:

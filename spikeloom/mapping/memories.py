@@ -73,6 +73,7 @@ def build_image(
                 p.max_spikes,
                 _image(nodes[p.name]),
                 currents=config.traces and p.synaptic_decay is not None,
+                signed=p.signed,
             )
             for p in order
         ),

@@ -8,7 +8,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
 from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
-from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig
+from spikeloom.golden.spec import SPIKES_PER_STEP, FabricConfig, count_bits
 from spikeloom.mapping.constants import constants
 from spikeloom.mapping.features import Need, feature_needs
 from spikeloom.mapping.geometry import (
@@ -138,6 +138,9 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         )
         if config.bias_rows or biases > config.tiles * config.neurons:
             yield Need("bias_rows", "bias_rows", biases)
+    for node in network.inputs if config.graded_bits else ():
+        what = f"input {node.name!r}: {node.max_count} events in one"
+        yield Need(what, "graded_bits", count_bits(node.max_count))
     coordinates = sum(coordinate_rows(g) for _, g in tables) + sum(s.sources for s in sparse)
     if coordinates:
         yield Need("coordinates", "coordinates", coordinates)

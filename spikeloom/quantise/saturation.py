@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Signed, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import Reset
@@ -31,7 +32,7 @@ def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -
 
 
 def describe_saturations(
-    network: Network, counts: Mapping[str, NDArray[np.uint8]]
+    network: Network, counts: Mapping[str, EventCounts]
 ) -> dict[str, str] | None:
     """For each population that saturates on the first samples, how often; None if none does."""
     few = {name: array[:LOOKED_AT] for name, array in counts.items()}

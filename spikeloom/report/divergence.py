@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pywellen
-from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import chunk_of, chunk_words
 from spikeloom.golden.cycle.model import STEP_PACKET, CycleModel
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import PacketKind
 from spikeloom.report.records import Divergence, Packet, Signal
@@ -31,7 +30,7 @@ SIGNALS = {
 
 def divergence(
     image: MemoryImage,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     sample: int,
     step: int | None,
     waveform: Path,

@@ -13,6 +13,7 @@ from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.evaluation.accuracy import confusion
 from spikeloom.golden.cycle.split import split_clocks
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
@@ -139,7 +140,7 @@ def _samples(samples: int, comparison: Comparison | None) -> Integers:
 
 def _rasters(
     network: Network,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     golden: Run,
     comparison: Comparison | None,
     shown: Integers,
@@ -182,7 +183,7 @@ def _neurons(
 
 def _potentials(
     network: Network,
-    counts: Mapping[str, NDArray[np.uint8]],
+    counts: Mapping[str, EventCounts],
     neurons: Mapping[str, Integers],
     traced: Mapping[str, Integers],
     comparison: Comparison | None,
@@ -199,7 +200,7 @@ def _potentials(
         yield Potentials(name, of, thresholds if population.spiking else None, values[name], sent)
 
 
-def _clocks(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.int64]:
+def _clocks(image: MemoryImage, counts: Mapping[str, EventCounts]) -> NDArray[np.int64]:
     """Clocks by sample, tile, step and part, of the first samples."""
     samples, steps = next(iter(counts.values())).shape[:2]
     shown = min(samples, SPLIT_SAMPLES)
@@ -212,7 +213,7 @@ def _clocks(image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]]) -> NDAr
 
 
 def _divergence(
-    image: MemoryImage, counts: Mapping[str, NDArray[np.uint8]], comparison: Comparison | None
+    image: MemoryImage, counts: Mapping[str, EventCounts], comparison: Comparison | None
 ) -> Divergence | None:
     if comparison is None or comparison.first is None or comparison.waveform is None:
         return None

@@ -14,8 +14,8 @@ FABRIC = FabricConfig(columns=2, rows=3, weight_words=1 << 24, synaptic_current=
 
 def test_identity_is_said_and_understood() -> None:
     body = identity(LINK, FABRIC)
-    assert parse_identity(body) == Identity(5, LINK, FABRIC)
-    assert body[:18] == b"\x05icebreaker\0\0\0\0\0\0\0"
+    assert parse_identity(body) == Identity(6, LINK, FABRIC)
+    assert body[:18] == b"\x06icebreaker\0\0\0\0\0\0\0"
     assert body[17:25] == bytes.fromhex("00 51 25 02 0c 00 00 02")
     assert body[41:58] == bytes(17)
     assert len(body) == 58 + 4 * len(dataclasses.fields(FabricConfig))
@@ -23,8 +23,8 @@ def test_identity_is_said_and_understood() -> None:
 
 
 def test_another_version_of_the_protocol_is_refused() -> None:
-    with pytest.raises(SpikeloomError, match="version 6 of the link, this Spikeloom version 5"):
-        parse_identity(b"\x06" + identity(LINK, FABRIC)[1:])
+    with pytest.raises(SpikeloomError, match="version 7 of the link, this Spikeloom version 6"):
+        parse_identity(b"\x07" + identity(LINK, FABRIC)[1:])
 
 
 @pytest.mark.parametrize("length", [1, 58, -1])

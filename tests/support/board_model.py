@@ -108,6 +108,7 @@ class BoardModel:
         self.partial_code = b""
         self.route = self.connection = self.ahead = 0
         self.height = self.width = 1
+        self.amount: dict[str, int] = {}
         self.cursor = 0
         self.population = self.position = self.result_cursor = 0
         self.words: deque[int] = deque()
@@ -279,7 +280,8 @@ class BoardModel:
     def _events(self, body: bytes) -> None:
         """Turn codes into words of `host_in`."""
         data = self.partial_code + body
-        lengths = {2: 2, 3: 8 if self.config.images else 6, 4: 1}
+        amounts = [name for name in ("negative", "magnitude") if name in self._event_fields()]
+        lengths = {2: 2, 3: (8 if self.config.images else 6) + len(amounts), 4: 1}
         at = 0
         while at < len(data):
             code = data[at]
@@ -306,7 +308,9 @@ class BoardModel:
             elif code == 3:
                 self.route, self.connection = fields[0] | fields[1] << 8, fields[2] | fields[3] << 8
                 self.ahead = fields[4]
-                self.height, self.width = (n + 1 for n in (*fields[5:], 0, 0)[:2])
+                rest = fields[5 : len(fields) - len(amounts)]
+                self.height, self.width = (n + 1 for n in (*rest, 0, 0)[:2])
+                self.amount = dict(zip(amounts, fields[len(fields) - len(amounts) :], strict=True))
                 self.cursor = 0
             else:
                 self.cursor = 0
@@ -322,7 +326,11 @@ class BoardModel:
             route=self.route,
             connection=self.connection,
             ahead=self.ahead,
+            **self.amount,
         )
+
+    def _event_fields(self) -> list[str]:
+        return [field.name for field in self.word_layout.fields]
 
     def _word(self, **values: int) -> None:
         layout = self.word_layout
@@ -344,12 +352,16 @@ class BoardModel:
         if position != (self.position or (0, 0)):
             self.results += b"\x04" + bytes(position)
             self.position, self.result_cursor = position, 0
-        while index - self.result_cursor > (63 if fields["kind"] == PacketKind.SPIKE else 0):
+        is_spike = fields["kind"] == PacketKind.SPIKE
+        is_position = is_spike and fields["value"] in (0, 1)
+        while index - self.result_cursor > (63 if is_position else 0):
             skip = min(256, index - self.result_cursor)
             self.results += bytes([2, skip - 1])
             self.result_cursor += skip
-        if fields["kind"] == PacketKind.SPIKE:
+        if is_position:
             self.results.append(0x40 | index - self.result_cursor)
+        elif is_spike:
+            self.results += b"\x07" + fields["value"].to_bytes(1, "little", signed=True)
         else:
             size = (self.config.state_bits + 7) // 8
             current = fields["kind"] == PacketKind.CURRENT

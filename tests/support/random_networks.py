@@ -54,7 +54,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     They fit `config`, often exactly; which populations are recorded or read out is random.
     """
     inputs = tuple(
-        Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), draw(st.sampled_from((1, 3))))
+        Input(f"in{n}", draw(st.integers(1, min(config.axons, 9))), **_events_of(draw, config))
         for n in range(draw(st.integers(1, 2)))
     )
     populations, schedule = _populations(draw, config), ()
@@ -79,6 +79,14 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         schedule,
     )
     return Program(network, config, frozenset(record), frozenset(readout))
+
+
+def _events_of(draw: st.DrawFn, config: FabricConfig) -> dict[str, Any]:
+    """How many events an axon can have, and of which sign."""
+    most = (1 << config.graded_bits) - 1
+    counts = tuple(sorted({1, min(3, most), most})) if config.graded_bits else (1, 3)
+    signed = config.signed_spikes and draw(st.booleans())
+    return {"max_count": draw(st.sampled_from(counts)), "signed": signed}
 
 
 def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
@@ -143,10 +151,16 @@ def _population(
     else:
         options["threshold"] = draw(st.one_of(st.integers(0, 20), state))
         options["subtrahend"] = draw(st.one_of(st.none(), state))
-        if config.delayed_reset:
-            options["reset"] = draw(st.sampled_from(Reset))
-            if options["reset"] is not Reset.RESTORE:
-                options["delayed_reset"] = draw(st.booleans())
+    if config.signed_spikes and draw(st.booleans()):
+        options["signed"] = True
+        if burst == 1:
+            options["threshold"] = draw(
+                st.integers(1, 20) | st.just(signed_range(config.state_bits)[1])
+            )
+    elif burst == 1 and config.delayed_reset:
+        options["reset"] = draw(st.sampled_from(Reset))
+        if options["reset"] is not Reset.RESTORE:
+            options["delayed_reset"] = draw(st.booleans())
     if config.neuron_parameters:
         shared = () if config.initial_potentials else ("v_init",)
         options = {
@@ -205,7 +219,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     """
     rng = np.random.default_rng(draw(seeds()))
     image = draw(st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)))
-    inputs = [Input("in", math.prod(image), draw(st.sampled_from((1, 3))), image)]
+    inputs = [Input("in", math.prod(image), image=image, **_events_of(draw, config))]
     populations: list[Population] = []
     connections: list[AnyConnection] = []
     source: Input | Population = inputs[0]
@@ -405,7 +419,11 @@ def random_events(
     for node in network.inputs:
         shape = samples, steps, node.size
         some = rng.integers(1, node.max_count + 1, shape)
-        result[node.name] = np.where(rng.random(shape) < rate, some, 0).astype(np.uint8)
+        if node.signed:
+            some *= rng.choice((-1, 1), shape)
+        result[node.name] = np.where(rng.random(shape) < rate, some, 0).astype(
+            np.int16 if node.signed else np.uint8
+        )
     return result
 
 

@@ -447,6 +447,38 @@ def test_several_spikes_of_neurons_with_thresholds_of_their_own() -> None:
     assert states(run) == [5, 14]
 
 
+def test_signed_spikes() -> None:
+    """They have the sign of the potential, and leave a residual within the threshold."""
+    net = chain([[35, -35, -10, -7]], threshold=10, max_spikes=7, signed=True, reset=Reset.SUBTRACT)
+    run = simulate(net, events(1, 0, 1))
+    # 35 is 3 and 5; 5 + 35 is 3 and 10, or 4 and 0 where 10 > 10 counts; -14 is -1 and -4.
+    assert run.spikes["a"].tolist() == [[[3, -3, 0, 0], [0, 0, 0, 0], [3, -3, -1, -1]]]
+    assert run.spikes["a"].dtype == np.int8
+    assert states(run) == [10, -10, -10, -4]
+    inclusive = chain(
+        [[35, -35, -10, -7]],
+        **{"threshold": 10, "max_spikes": 7, "signed": True, "reset": Reset.SUBTRACT},
+        inclusive=True,
+    )
+    run = simulate(inclusive, events(1, 0, 1))
+    assert run.spikes["a"].tolist() == [[[3, -3, -1, 0], [0, 0, 0, 0], [4, -4, -1, -1]]]
+    assert states(run) == [0, 0, 0, -4]
+
+
+def test_signed_events_subtract_weights() -> None:
+    net = Network(
+        (Input("in", 2, 5, signed=True),),
+        (Population("a", 1, np.zeros(1, np.int64), threshold=100),),
+        (Connection("in", "a", np.array([[7], [-3]])),),
+    )
+    run = simulate(net, {"in": np.array([[[-5, 2], [1, -1]]])})
+    assert states(run) == [-5 * 7 - 6 + 7 + 3]
+    assert run.synops.tolist() == [9]
+    assert simulate(net, {"in": np.array([[[-5, 2]]])}, graded=True).synops.tolist() == [3]
+    with pytest.raises(SpikeloomError, match=r"must be whole counts -5\.\.5"):
+        simulate(net, {"in": np.array([[[-6, 0]]])})
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     weight_bits = draw(st.sampled_from([2, 4, 8]))

@@ -67,10 +67,12 @@ def population(rng: np.random.Generator, built: FabricConfig) -> Population:
     allowed = [n for n in (1, 3, 7, 15) if n <= built.max_spikes]
     several = int(rng.choice([*allowed, built.max_spikes]))
     threshold = numbers(rng, STATE_BITS, count)
-    if several > 1:
+    signed = built.signed_spikes and rng.random() < 0.8
+    if several > 1 or signed:
         threshold = rng.choice([1, 2, 5, 8, HIGH, rng.integers(1, HIGH)], count)
     resets = [Reset.VALUE, Reset.SUBTRACT, Reset.NONE]
-    if built.delayed_reset and several == 1:
+    late = built.delayed_reset and several == 1 and not signed
+    if late:
         resets.append(Reset.RESTORE)
     reset = resets[rng.integers(len(resets))]
     decays = [0, 1, DECAY_ONE, rng.integers(0, DECAY_ONE)]
@@ -89,18 +91,14 @@ def population(rng: np.random.Generator, built: FabricConfig) -> Population:
         synaptic_decay=each(rng.choice(decays, count)) if synaptic else None,
         leak=numbers(rng, STATE_BITS, NEURONS) if synaptic and rng.integers(2) else None,
         subtrahend=None if several > 1 else each(numbers(rng, STATE_BITS, count)),
-        delayed_reset=(
-            built.delayed_reset
-            and several == 1
-            and reset is not Reset.RESTORE
-            and bool(rng.integers(2))
-        ),
+        delayed_reset=late and reset is not Reset.RESTORE and bool(rng.integers(2)),
         v_min=(
             int(numbers(rng, STATE_BITS, 1)[0])
             if built.lower_clamp and not (built.floor_reset and rng.integers(2))
             else None
         ),
         max_spikes=several,
+        signed=signed,
     )
     return with_switches(rng, plain, built)
 
@@ -134,6 +132,8 @@ def row(rng: np.random.Generator, built: FabricConfig, p: Population) -> int:
         values["v_min"] = LOW if p.v_min is None else p.v_min
     if built.max_spikes > 1:
         values["max_spikes"] = p.max_spikes
+    if built.signed_spikes:
+        values["signed"] = p.signed
     if not built.neuron_parameters:
         values |= parameters(built, p)
     for name in built.switches:
@@ -187,6 +187,8 @@ def cases(built: FabricConfig, input_bits: int) -> Iterator[tuple[Population, St
         x = numbers(rng, input_bits, NEURONS)
         # Half of them come to stand at a multiple of the threshold, or beside it.
         near = p.threshold * rng.integers(1, p.max_spikes + 2, NEURONS)
+        if p.signed:
+            near = near * rng.choice([-1, 1], NEURONS)
         if p.leak is not None:
             near = near - p.leak
         near = np.clip(near + rng.integers(-1, 2, NEURONS), *signed_range(input_bits))
@@ -236,6 +238,8 @@ def test_update_with_parameters_of_each_neuron(build: str) -> None:
 SWITCH_BUILDS: dict[str, dict[str, Any]] = {
     **{name: {name: True} for name in SWITCHES},
     "doubling": {"doubling": True},
+    "signed": {"signed_spikes": True},
+    "signed, several": {"signed_spikes": True, "max_spikes": 7, "delayed": True},
     "all, without multipliers": {**dict.fromkeys(SWITCHES, True), "multipliers": False},
     "all and everything else": {
         **dict.fromkeys(SWITCHES, True),
@@ -246,6 +250,7 @@ SWITCH_BUILDS: dict[str, dict[str, Any]] = {
         "max_spikes": 3,
         "neuron_parameters": True,
         "fraction_bits": 5,
+        "signed_spikes": True,
     },
 }
 
@@ -291,7 +296,8 @@ def check(built: FabricConfig) -> None:
                 if keeps:
                     ctx.set(dut.kept.as_value(), kept[n])
                     kept_next.append(ctx.get(dut.kept_next.as_value()))
-                spiked.append(ctx.get(dut.spiked))
+                negative = built.signed_spikes and ctx.get(dut.negative)
+                spiked.append(ctx.get(dut.spiked) * (-1 if negative else 1))
                 v_next.append(ctx.get(dut.v_next))
                 await ctx.tick()
             spikes, expected = update(p, state, x, STATE_BITS)
@@ -311,7 +317,7 @@ def check(built: FabricConfig) -> None:
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen == set(range(max_spikes + 1))
+    assert seen == set(range(-max_spikes if built.signed_spikes else 0, max_spikes + 1))
     assert have == set(built.switches)
 
 
