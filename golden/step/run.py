@@ -155,8 +155,7 @@ def simulate(
     traces
         The neurons of each population whose state after every step is kept.
     graded
-        Several spikes of a neuron in a step are one event, so that synaptic operations count each
-        synapse once for each bit of their number. Nothing else depends on it.
+        Several spikes in a step are one event, as `magnitudes` has it; only `synops` depend on it.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
@@ -164,11 +163,7 @@ def simulate(
     if samples * steps * sum(sizes) < THREADED:
         workers = 1
     workers = workers or os.cpu_count() or 1
-    # Steps first, so that the data of one step are contiguous.
-    events: dict[str, Spikes] = {name: array.swapaxes(0, 1) for name, array in counts.items()}
-    for p in network.populations:
-        if p.spiking:
-            events[p.name] = np.empty((steps, samples, p.size), spike_type(p))
+    events = _event_arrays(network, counts)
     kept = {
         name: _new_trace(network.population(name), neurons, steps, samples)
         for name, neurons in (traces or {}).items()
@@ -222,6 +217,19 @@ def simulate(
         {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
     )
+
+
+def _event_arrays(network: Network, counts: Mapping[str, EventCounts]) -> dict[str, Spikes]:
+    """The events of each input, and room for those of each spiking population.
+
+    Steps come first, (steps, samples, size), so that the data of one step are contiguous.
+    """
+    samples, steps = next(iter(counts.values())).shape[:2]
+    events: dict[str, Spikes] = {name: array.swapaxes(0, 1) for name, array in counts.items()}
+    for p in network.populations:
+        if p.spiking:
+            events[p.name] = np.empty((steps, samples, p.size), spike_type(p))
+    return events
 
 
 def _joined(parts: Sequence[Signed]) -> Integers:

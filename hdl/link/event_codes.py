@@ -50,6 +50,14 @@ class EventCodes(wiring.Component):
         """Clocks from the byte of a step mark to the mark."""
         return 1
 
+    def _amount(self, m: Module) -> list[Signal]:
+        """Registers for what events of the current entry count."""
+        word = self.host_in.p
+        fields = [Signal.like(word[name], name=name) for name, _ in self.config.amount]
+        for (name, _), field in zip(self.config.amount, fields, strict=True):
+            m.d.comb += word[name].eq(field)
+        return fields
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -61,7 +69,7 @@ class EventCodes(wiring.Component):
         connection = Signal.like(word.connection)
         ahead = Signal.like(word.ahead)
         index = Signal.like(word.index)
-        operand = Signal(4 if config.amount else 3)
+        operand = Signal(3 + (len(config.amount) > 0))
         # Operand bytes in order: the field of each, and its lowest bit there.
         operands = [(route, 0), (route, 8), (connection, 0), (connection, 8), (ahead, 0)]
         restart = Signal()
@@ -76,10 +84,7 @@ class EventCodes(wiring.Component):
             operands += [(last_y, 0), (last_x, 0)]
             m.d.comb += [word.y.eq(y), word.x.eq(x)]
             coordinates = [(x, last_x), (y, last_y)]
-        for name, _ in config.amount:
-            field = Signal.like(word[name], name=name)
-            operands.append((field, 0))
-            m.d.comb += word[name].eq(field)
+        operands += [(field, 0) for field in self._amount(m)]
         carry = advance
         for coordinate, last in coordinates:
             with m.If(carry):

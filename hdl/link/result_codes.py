@@ -56,6 +56,18 @@ class ResultCodes(wiring.Component):
         """Clocks from a STEP packet to its code."""
         return 4
 
+    @property
+    def _values(self) -> list[tuple[PacketKind, ResultCode, int]]:
+        """The kinds of packets of which a value is sent, with their codes and bytes of it."""
+        config = self.config
+        size = whole_bytes(config.state_bits)
+        values = [(PacketKind.STATE, ResultCode.STATE, size)]
+        if config.amount:
+            values.append((PacketKind.SPIKE, ResultCode.SPIKE, 1))
+        if config.traces and config.synaptic_current:
+            values.append((PacketKind.CURRENT, ResultCode.CURRENT, size))
+        return values
+
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
@@ -101,9 +113,7 @@ class ResultCodes(wiring.Component):
         with m.If(encoded):
             m.d.sync += held.eq(0)
         is_spike = distance.kind == PacketKind.SPIKE
-        if config.amount:
-            # Codes of positions are spikes that count 1.
-            counts = is_spike & (packet.value != 1)
+        if config.amount:  # a position is a spike that counts 1
             is_spike = is_spike & (packet.value == 1)
         with m.FSM() as fsm:
             with m.State("TAKE"):
@@ -142,20 +152,12 @@ class ResultCodes(wiring.Component):
                     m.d.comb += encoded.eq(1)
                     send(SINGLE | distance.distance[:6])
                     move(packet.index, 1)
-                with m.Elif((distance.kind == PacketKind.STATE) & distance.exact):
-                    m.d.comb += encoded.eq(1)
-                    send(ResultCode.STATE, packet.value, whole_bytes(config.state_bits))
-                    move(packet.index, 1)
-                if config.amount:
-                    with m.Elif(counts & distance.exact):
+                for kind, result, size in self._values:
+                    with m.Elif((distance.kind == kind) & distance.exact):
                         m.d.comb += encoded.eq(1)
-                        send(ResultCode.SPIKE, packet.value[:8], 1)
-                        move(packet.index, 1)
-                if config.traces and config.synaptic_current:
-                    # The cursor stays: the STATE packet of the same neuron follows.
-                    with m.Elif((distance.kind == PacketKind.CURRENT) & distance.exact):
-                        m.d.comb += encoded.eq(1)
-                        send(ResultCode.CURRENT, packet.value, whole_bytes(config.state_bits))
+                        send(result, packet.value, size)
+                        if kind != PacketKind.CURRENT:  # else the neuron's STATE packet follows
+                            move(packet.index, 1)
                 with m.Elif(distance.in_skip):
                     send(ResultCode.SKIP, (distance.distance - 1)[:SKIP_BITS], 1)
                     move(packet.index, 0)
