@@ -447,4 +447,4 @@ class Network(PlainIntegers, Summarised):
         ranges = np.zeros((2, population.size), np.int64)
         for connection in self.into(population.name):
             ranges += self.sum_range(connection)
-        check_sums(f"population {population.name!r}", *ranges, self.sum_bits)
+        check_sums(f"population {population.name!r}", ranges[0], ranges[1], self.sum_bits)
