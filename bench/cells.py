@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.table import read
 from spikeloom.boards.flow.design import elaborate
 from spikeloom.boards.flow.placement import utilization
 from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
-from spikeloom.estimate.cells import features, nominal_link
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.estimate.cells import features, nominal_link, switch_cells
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 
 TABLE = Path(__file__).parents[1] / "spikeloom" / "estimate" / "table.json"
 
@@ -45,6 +46,7 @@ OPTIONS: tuple[Changes, ...] = (
     {"extent": 32},
     {"sparse_words": 256},
     {"one_to_one": True},
+    {"schedules": True},
 )
 SIZES: tuple[Changes, ...] = (
     {"lanes": 1},
@@ -66,6 +68,9 @@ MESHES: tuple[Changes, ...] = (
 )
 BASES = {"ice40": "icebreaker", "ecp5": "ecp5_evn", "gowin": "tang_nano_9k"}
 MIXTURES = 6
+
+TILES = {"ice40": "up5k", "ecp5": "ecp5_6"}
+"""The part on which `bench.switches` measures the switches, for each family that it measures."""
 
 PULL = 0.03
 ROUNDS = 3000
@@ -109,8 +114,10 @@ def measure(name: str, changes: Changes) -> dict[str, Any]:
     }
 
 
-def fit(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Coefficients of `features` for each family, fitted to its points: logic cells.
+def fit(
+    measured: Mapping[str, Sequence[Mapping[str, Any]]], costs: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Coefficients of `features` for each family, fitted to its points: logic cells but switches'.
 
     A few dozen points tell little of each of so many features, so families help each other: first
     one set of coefficients for all, times a factor of the family; then the family's own, which
@@ -121,7 +128,7 @@ def fit(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[s
     for family, own in measured.items():
         values = [_features(point) for point in own]
         rows[family] = np.array([list(value.values()) for value in values])
-        cells[family] = np.array([point["used"]["logic_cells"] for point in own], float)
+        cells[family] = np.array([_cells_but_switches(point, costs) for point in own], float)
     names = list(values[0])
     own_kind = np.array([name == "lutram" for name in names])
     families = list(measured)
@@ -164,6 +171,24 @@ def fit(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[s
 def _features(point: Mapping[str, Any]) -> dict[str, float]:
     known = board(point["board"])
     return features(FabricConfig(**point["fabric"]), known, nominal_link(known))
+
+
+def _cells_but_switches(point: Mapping[str, Any], costs: Mapping[str, Any]) -> float:
+    config = FabricConfig(**point["fabric"])
+    cells: int = point["used"]["logic_cells"]
+    return cells - switch_cells(config, board(point["board"]), costs)
+
+
+def switch_costs() -> dict[str, dict[str, float]]:
+    """Cells of each switch for each family, from the record of `bench.switches`."""
+    record = read()
+    costs: dict[str, dict[str, float]] = {}
+    for name in ("doubling", *SWITCHES):
+        for family, part in TILES.items():
+            plain, built = (record.get(f"switches.{part}.{n}") for n in ("plain", name))
+            if plain and built:
+                costs.setdefault(name, {})[family] = built["value"] - plain["value"]
+    return costs
 
 
 def _nonnegative(matrix: NDArray[np.float64], goal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,7 +236,10 @@ def write(table: dict[str, Any]) -> None:
         family: [*own, *(p for p in presets if board(p["board"]).family.name == family)]
         for family, own in table["points"].items()
     }
-    table["families"] = fit(measured)
+    table["switches"] = switch_costs()
+    table["families"] = fit(measured, table["switches"])
+    had = [_features(point) for own in measured.values() for point in own]
+    table["measured"] = [name for name in had[0] if any(values[name] for values in had)]
     for family, fitted in table["families"].items():
         print(f"{family}: {fitted['points']} points, largest error {fitted['largest_error']:.1%}")
     TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

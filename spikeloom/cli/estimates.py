@@ -50,6 +50,8 @@ def estimate_lines(values: Mapping[str, Any]) -> list[str]:
         f"worst is off by {error:.1%}; RAM and multipliers: exact",
         "MHz: the board's clock; fmax: median of placements of the board's default fabric",
     ]
+    if names := sorted({name for result in values["boards"] for name in result["unmeasured"]}):
+        lines.append(f"logic cells do not count what was never synthesised: {', '.join(names)}")
     older = sorted({result["fmax_of"] for result in values["boards"] if result["fmax_of"]})
     lines += [f"*: of {text}" for text in older]
     if values["events"] == "assumed":

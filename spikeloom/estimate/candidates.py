@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.mapping.features import feature_needs
 from spikeloom.mapping.sizes import DIVIDED, choose_fabric, size_needs
 from spikeloom.program import Program
@@ -19,9 +19,15 @@ OPTIONS = (
     "max_spikes",
     "fraction_bits",
     "neuron_parameters",
+    "initial_potentials",
     "traces",
     "readable",
     "extent",
+    "sparse_words",
+    "one_to_one",
+    "schedules",
+    "doubling",
+    *SWITCHES,
 )
 """Options that cost logic where no network needs them."""
 

@@ -1,8 +1,9 @@
 """Logic cells and multipliers of a fabric: a linear model fitted to earlier syntheses."""
 
+import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -10,10 +11,13 @@ from spikeloom.boards.board import Board
 from spikeloom.boards.pll import MHZ
 from spikeloom.estimate.memories import blocks
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.spec import DECAY_BITS, FabricConfig, count_bits, index_bits
+from spikeloom.golden.spec import DECAY_BITS, SWITCHES, FabricConfig, count_bits, index_bits
 
 MULTIPLIER_BITS = {"ice40": 16, "ecp5": 18, "gowin": 18}
 """Width of a factor of a family's multipliers, signed."""
+
+SWITCH_BITS = 16
+"""Width of a potential in the tiles whose switches were measured."""
 
 
 @functools.cache
@@ -33,8 +37,10 @@ def nominal_link(board: Board) -> LinkConfig:
 def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, float]:
     """What the number of cells is linear in: widths of registers, adders and multiplexers.
 
-    Options count by the width of what they add, and everything in a tile times the tiles.
+    Options count by the width of what they add, and everything in a tile times the tiles. Switches,
+    and what they add to rows, are left to `switch_cells`.
     """
+    config = dataclasses.replace(config, **dict.fromkeys(_switches(config), False))
     tiles, state = config.tiles, config.state_bits
     synaptic = config.synaptic_current
     addresses = index_bits(config.weight_words) + index_bits(config.sum_words)
@@ -64,6 +70,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         * config.readable,
         "sparse": config.lanes * index_bits(config.sum_words) * (config.sparse_words > 0),
         "one_to_one": config.lanes * config.weight_bits * config.one_to_one,
+        "schedules": 1 * config.schedules,
         "images": 1 * config.images,
         "image row": image,
         "product in logic": (1 + synaptic) * state * DECAY_BITS * (not config.multipliers),
@@ -85,7 +92,37 @@ def cells(config: FabricConfig, board: Board, link: LinkConfig) -> float:
     """The estimate of a fabric's logic cells."""
     coefficients = table()["families"][board.family.name]["coefficients"]
     values = features(config, board, link)
-    return float(sum(coefficients.get(name, 0.0) * value for name, value in values.items()))
+    plain = float(sum(coefficients.get(name, 0.0) * value for name, value in values.items()))
+    return plain + switch_cells(config, board, table()["switches"])
+
+
+def switch_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -> float:
+    """Logic cells of the switches of a fabric, as measured one by one (docs/switches.md).
+
+    They are in proportion to the width of a potential; of a family without a measurement they are
+    those of the family that takes the most.
+
+    Parameters
+    ----------
+    costs
+        Of each switch, its cells for each family, for `SWITCH_BITS`.
+    """
+    total = 0.0
+    for name in _switches(config):
+        known = costs.get(name, {})
+        total += known.get(board.family.name, max(known.values(), default=0))
+    return total * config.tiles * config.state_bits / SWITCH_BITS
+
+
+def _switches(config: FabricConfig) -> Iterator[str]:
+    return (name for name in ("doubling", *SWITCHES) if getattr(config, name))
+
+
+def unmeasured(config: FabricConfig, board: Board) -> tuple[str, ...]:
+    """What a fabric has that was never synthesised, so that its cells are not counted."""
+    values = features(config, board, nominal_link(board))
+    options = [name for name, value in values.items() if value and name not in table()["measured"]]
+    return (*options, *(name for name in _switches(config) if name not in table()["switches"]))
 
 
 def multipliers(config: FabricConfig, board: Board) -> int:

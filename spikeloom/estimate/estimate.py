@@ -10,7 +10,7 @@ from spikeloom.boards.board import Board
 from spikeloom.boards.flow.placement import RESOURCES
 from spikeloom.boards.registry import boards
 from spikeloom.estimate.candidates import candidates, needs, on
-from spikeloom.estimate.cells import cells, multipliers, nominal_link, table
+from spikeloom.estimate.cells import cells, multipliers, nominal_link, table, unmeasured
 from spikeloom.estimate.clocks import Counts, Timing, timing
 from spikeloom.estimate.memories import blocks
 from spikeloom.golden.errors import SpikeloomError
@@ -44,6 +44,8 @@ class Estimate:
         Resources of the part that the fabric takes, logic cells estimated; and what there is.
     error
         Largest relative error of the estimated logic cells among earlier syntheses.
+    unmeasured
+        What the fabric has that none of them had; its cells are not counted.
     clock_mhz, fmax_mhz, fmax_of
         The board's clock; median fmax of placements of its default fabric, or of that of `fmax_of`.
     timing
@@ -62,6 +64,7 @@ class Estimate:
     used: dict[str, int]
     available: dict[str, int]
     error: float
+    unmeasured: tuple[str, ...]
     clock_mhz: float
     fmax_mhz: float
     fmax_of: str | None
@@ -138,6 +141,7 @@ def estimate(
         used=used,
         available=available,
         error=table()["families"][board.family.name]["largest_error"],
+        unmeasured=unmeasured(fabric, board),
         clock_mhz=board.clock_mhz,
         fmax_mhz=part["fmax_mhz"]["median"],
         fmax_of=fmax_of,

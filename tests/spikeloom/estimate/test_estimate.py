@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import spikeloom
+from bench.table import read
 from spikeloom.boards.board import Board
 from spikeloom.boards.flow.design import elaborate
 from spikeloom.boards.flow.placement import utilization
@@ -20,12 +21,13 @@ from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.estimate.candidates import on
-from spikeloom.estimate.cells import cells, multipliers, nominal_link, table
+from spikeloom.estimate.cells import cells, multipliers, nominal_link, table, unmeasured
 from spikeloom.estimate.estimate import Estimate, estimates, overflow, resources
 from spikeloom.estimate.memories import blocks
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import SWITCHES, FabricConfig
+from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.program import Program
 
 
@@ -81,6 +83,47 @@ def test_cells_of_every_synthesis_are_within_ten_percent() -> None:
     assert families == {"ice40", "ecp5", "gowin"}
 
 
+@pytest.mark.parametrize(("name", "part"), [("icebreaker", "up5k"), ("ecp5_evn", "ecp5_6")])
+def test_switches_add_what_was_measured(name: str, part: str) -> None:
+    """Each alone, beside its own cells; all together, beside those of the board with them."""
+    known, record = board(name), read()
+    plain = cells(known.fabric, known, nominal_link(known))
+
+    def added(**options: bool) -> float:
+        fabric = dataclasses.replace(known.fabric, **options)
+        return cells(fabric, known, nominal_link(known)) - plain
+
+    def recorded(switch: str) -> float:
+        return (
+            record[f"switches.{part}.{switch}"]["value"] - record[f"switches.{part}.plain"]["value"]
+        )
+
+    checked = 0
+    for switch in ("doubling", *SWITCHES):
+        if f"switches.{part}.{switch}" in record:
+            assert added(**{switch: True}) == pytest.approx(recorded(switch), rel=0.1, abs=3), (
+                switch
+            )
+            checked += 1
+    assert checked >= 5
+    everything = added(**dict.fromkeys(SWITCHES, True))
+    assert plain + everything == pytest.approx(plain + recorded("all"), rel=0.1)
+
+
+def test_what_was_never_synthesised_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = board("icebreaker")
+    fabric = dataclasses.replace(known.fabric, refractory=True)
+    assert unmeasured(fabric, known) == ()
+    monkeypatch.delitem(table()["switches"], "refractory")
+    assert unmeasured(fabric, known) == ("refractory",)
+    spikeloom.compile(network(30, 40, switches=(Refractory(2),))).save(tmp_path / "p.loom")
+    result = CliRunner().invoke(cli, ["info", str(tmp_path / "p.loom"), "--estimate"])
+    assert result.exit_code == 0, result.output
+    assert "never synthesised: refractory" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize("name", boards())
 def test_the_default_fabric_of_a_board_fits_its_part(name: str) -> None:
     known = board(name)
@@ -121,7 +164,12 @@ def test_it_fits_as_it_is_where_a_board_takes_it(sizes: tuple[int, int]) -> None
 
 @pytest.mark.parametrize(
     ("sizes", "changes"),
-    [((784, 200), {}), ((100, 128), {"synaptic_decay": 400}), ((30, 600), {"max_spikes": 3})],
+    [
+        ((784, 200), {}),
+        ((100, 128), {"synaptic_decay": 400}),
+        ((30, 600), {"max_spikes": 3}),
+        ((30, 40), {"switches": (Refractory(2),)}),
+    ],
 )
 def test_a_remedy_makes_it_fit(sizes: tuple[int, int], changes: dict[str, Any]) -> None:
     program = spikeloom.compile(network(*sizes, **changes))
