@@ -246,9 +246,13 @@ class Fire:
             self.neuron_address = population.neuron_base
             self.state = WALK
         elif drained:
-            self.row = (self.row + 1) % len(self.populations)
-            self.state = LOOKUP if self.population.more else IDLE
+            self.end_walk()
         return spike
+
+    def end_walk(self) -> None:
+        """Leave DRAIN."""
+        self.row = (self.row + 1) % len(self.populations)
+        self.state = LOOKUP if self.population.more else IDLE
 
     def update(self) -> Result:
         """Update the neuron whose sum leaves the buffer; see section 'Pipeline' for the equation.

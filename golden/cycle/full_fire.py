@@ -241,13 +241,21 @@ class FullFire(Fire):
         negative = self._is_negative(u)
         potential = -u if negative else u
         spiked, w = (0, potential) if bars else self._count(potential, threshold, raised)
+        held = self._holds(address, u, spiked, kept)
+        if held:
+            spiked = 0
         u = self._after_spikes(u, w, spiked, resets, parameters)
-        self._keep(address, bool(spiked), kept)
+        if not held:
+            self._keep(address, bool(spiked), kept)
         return self._result(address, u, spiked, current, negative)
 
     def _is_negative(self, u: int) -> bool:
         """Whether a potential spikes with negative spikes."""
         return bool(self.population.signed) and u < 0
+
+    def _holds(self, address: int, u: int, spiked: int, kept: dict[str, int]) -> bool:
+        """Whether a later walk decides if a neuron may spike."""
+        return False
 
     def _after_spikes(
         self,
@@ -281,7 +289,7 @@ class FullFire(Fire):
     def _result(self, address: int, u: int, spiked: int, current: int, negative: bool) -> Result:
         """What the last stage does with the neuron, which leaves the buffer."""
         population = self.population
-        readout = bool(population.trace or (population.readout and self.ahead == 0))
+        readout = self._reads()
         spike = None
         if (spiked and population.fan_out) or readout:
             spike = Spike(
@@ -298,6 +306,10 @@ class FullFire(Fire):
             )
         self.bias_address += 1
         return address, u, spiked, spike, current
+
+    def _reads(self) -> bool:
+        """Whether potentials are read out in this walk."""
+        return bool(self.population.trace or (self.population.readout and self.ahead == 0))
 
     def _initial(self, parameters: PopulationRow | Parameters) -> int:
         """The potential before the first step."""

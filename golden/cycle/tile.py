@@ -13,6 +13,7 @@ from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.image_integrate import CoordinateRow, ImageIntegrate
 from spikeloom.golden.cycle.integrate import ConnectionRow, Integrate
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.selecting_fire import SelectingFire
 from spikeloom.golden.cycle.sparse_integrate import SparseIntegrate
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
@@ -64,7 +65,7 @@ class Tile:
 
     def __init__(self, config: FabricConfig, trace: bool) -> None:
         self.integrate = _integrate(config)
-        self.fire = FullFire(config) if FullFire.needed(config) else Fire(config)
+        self.fire = _fire(config)
         self.emit = Emit(config)
         self.state_bits = config.state_bits
         self.trace = trace
@@ -191,6 +192,12 @@ class Tile:
             return 0
         current = spike.current & self.emit.value_mask
         return spike.currents << shift["currents"] | current << shift["current"]
+
+
+def _fire(config: FabricConfig) -> Fire:
+    if config.selection:
+        return SelectingFire(config)
+    return FullFire(config) if FullFire.needed(config) else Fire(config)
 
 
 def _integrate(config: FabricConfig) -> Integrate:

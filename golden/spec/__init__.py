@@ -26,7 +26,7 @@ from spikeloom.golden.spec.numbers import (
     ReadTarget,
     Reset,
 )
-from spikeloom.golden.spec.switches import SWITCHES, RefractoryMode
+from spikeloom.golden.spec.switches import SWITCHES, RefractoryMode, Status, Then
 from spikeloom.golden.spec.words import Field, Layout, count_bits, index_bits, layout
 
 __all__ = [
@@ -53,6 +53,8 @@ __all__ = [
     "ReadTarget",
     "RefractoryMode",
     "Reset",
+    "Status",
+    "Then",
     "count_bits",
     "index_bits",
     "layout",

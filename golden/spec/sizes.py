@@ -135,6 +135,8 @@ class Sizes(PlainIntegers):
         A neuron's spikes can raise its threshold.
     spike_once
         Neurons can be limited to one spike per sample.
+    selection
+        Of the neurons of a competition that would spike, only the best can be let through.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -189,6 +191,7 @@ class Sizes(PlainIntegers):
     requantise: bool = False
     adaptive_threshold: bool = False
     spike_once: bool = False
+    selection: bool = False
     readable: bool = False
     multipliers: bool = True
 

@@ -20,6 +20,28 @@ class RefractoryMode(enum.IntEnum):
     """It goes on as ever, and only spikes are suppressed."""
 
 
+class Then(enum.IntEnum):
+    """What follows in a sample when a competition has all its winners."""
+
+    AGAIN = 0
+    """The next step is a new competition."""
+    SILENCE = 1
+    """Nobody else of the competition spikes in the sample."""
+    FREE = 2
+    """In later steps all of the competition spike as without a selection."""
+
+
+class Status(enum.IntEnum):
+    """Where a neuron stands in its competition."""
+
+    COMPETES = 0
+    LOST = 1
+    FREE = 2
+    """It has won, or the competition is over; it spikes as without a selection."""
+    CANDIDATE = 3
+    """Within a step only: it would spike, and it is not decided whether it may."""
+
+
 @dataclass(frozen=True)
 class SwitchLayout:
     """What a switch adds to a fabric.
@@ -54,6 +76,14 @@ SWITCHES = {
         0, (("increment", STATE), ("retain", RETAIN_BITS)), (("adaptation", STATE),)
     ),
     "spike_once": SwitchLayout(0, kept=(("latch", 1),)),
+    "selection": SwitchLayout(
+        1,
+        (
+            *(("by_position", 1), ("winners", 4), ("blocks", 1), ("radius", 4)),
+            *(("resets", 1), ("amount", STATE), ("then", 2)),
+        ),
+        (("status", 2), ("count", 4)),
+    ),
 }
 """Every switch, by the field of `FabricConfig` that says whether it is built, in the order in which
 they act. In a packed row a field has the name of its switch in front: `refractory_steps`."""

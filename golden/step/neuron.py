@@ -58,12 +58,13 @@ def update(
         u = v_reset                         where r, and the reset is to a value
         u = limit(max(integrate(u), v_min))
         s = greatest n <= max_spikes with u > n * threshold + raised, where eligible
+        s, u = select(s, u)
         v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
 
     Comparisons are >= where the population is `inclusive`. Where it is `signed`, |u| is compared,
     and s has the sign of u. A restoring reset has r like a delayed one, and ends with
-    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `raised` and
-    `eligible` are what the population's switches do there, in their order.
+    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `raised`, `eligible`
+    and `select` are what the population's switches do there, in their order.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def update(
     for switch in switches:
         u = switch.limit(u, population)
     spikes = _spikes(population, u, switches, kept)
+    spikes, u, kept = _select(population, u, spikes, switches, kept, state_bits)
     after = {
         switch.name: switch.after(spikes != 0, kept[switch.name], state_bits) for switch in switches
     }
@@ -154,6 +156,24 @@ def spike_type(population: Population) -> type[Any]:
     if population.signed:
         return np.int8
     return np.bool_ if population.max_spikes == 1 else np.uint8
+
+
+def _select(
+    population: Population,
+    u: Signed,
+    spikes: Spikes,
+    switches: Sequence[Switch],
+    kept: Mapping[str, Mapping[str, Signed]],
+    state_bits: int,
+) -> tuple[Spikes, Signed, Mapping[str, Mapping[str, Signed]]]:
+    """Which neurons spike, the potentials, and what is kept, where a switch selects."""
+    for switch in switches:
+        if switch.selects and population.spiking:
+            spikes, u, selected = switch.select(
+                spikes.astype(np.bool_), u, population, kept[switch.name], state_bits
+            )
+            kept = {**kept, switch.name: selected}
+    return spikes, u, kept
 
 
 def _reset(

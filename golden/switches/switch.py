@@ -32,6 +32,8 @@ class Neurons(Protocol):
     @property
     def max_spikes(self) -> int: ...
     @property
+    def signed(self) -> bool: ...
+    @property
     def v_min(self) -> int | None: ...
 
 
@@ -49,6 +51,9 @@ class Switch(PlainIntegers):
 
     title: ClassVar[str]
     """What a population has that has it: a noun."""
+
+    selects: ClassVar[bool] = False
+    """Whether `select` does anything."""
 
     hides_spikes: ClassVar[bool] = False
     """Whether potential and threshold no longer tell which neurons spiked in the step before.
@@ -101,6 +106,20 @@ class Switch(PlainIntegers):
     def eligible(self, kept: Mapping[str, Signed]) -> NDArray[np.bool_] | None:
         """Which neurons may spike; None for all."""
         return None
+
+    def select(
+        self,
+        spikes: NDArray[np.bool_],
+        u: Signed,
+        neurons: Neurons,
+        kept: Mapping[str, Signed],
+        state_bits: int,
+    ) -> tuple[NDArray[np.bool_], Signed, Mapping[str, Signed]]:
+        """Which of the neurons that would spike do, the potentials, and what is kept.
+
+        It acts where `selects` is true.
+        """
+        return spikes, u, kept
 
     def after(
         self, spikes: NDArray[np.bool_], kept: Mapping[str, Signed], state_bits: int

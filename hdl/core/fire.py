@@ -12,10 +12,12 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bi
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import connect_read, read_member
-from spikeloom.hdl.common.shapes import lanes, memory, struct
+from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
 from spikeloom.hdl.core.schedule import first_row
+from spikeloom.hdl.core.select import Select
+from spikeloom.hdl.core.sums import neuron_input
 from spikeloom.hdl.core.walk import ImageWalk
 
 
@@ -174,6 +176,7 @@ class Fire(wiring.Component):
 
         moving = Signal()  # a neuron is in the pipeline
         enough = Signal()  # credits for a group
+        self._select = Select(config) if config.selection else None
         walk = self._walk(m, population_read, moving, enough)
 
         # Whether a neuron is in the pipeline, by the clocks since it entered.
@@ -198,7 +201,7 @@ class Fire(wiring.Component):
             bias_read.addr.eq(rows.bias),
             update.row.eq(population),
             update.v.eq(Mux(walk.first, v_init, state_read.data.value)),
-            update.x.eq(self._input(m, population, constants)),
+            update.x.eq(neuron_input(m, config, self.fetch, population, constants)),
             state_write.addr.eq(rows.state),
             state_write.data.value.eq(update.v_next),
             state_write.en.eq(done),
@@ -230,6 +233,10 @@ class Fire(wiring.Component):
             ]
             readable[ReadTarget.CURRENT] = current_read
 
+        if self._select is not None:
+            m.submodules.select = self._select
+            started = walk.setup, walk.begins, occupied[config.fire_clocks - 1]
+            m.d.comb += self._select.joined(population, update, *started)
         self._push(m, population, update, done, rows.index)
         self._lend(m, walk, done, enough)
         if config.readable:
@@ -258,7 +265,8 @@ class Fire(wiring.Component):
         entering = Signal.like(count)
         begins = Signal()
         begin = first_row(m, self.command, population) if config.schedules else Const(0)
-        m.d.sync += self.fetch.valid.eq(begins)
+        fetches = begins if self._select is None else begins & ~self._select.settled
+        m.d.sync += self.fetch.valid.eq(fetches)
         with m.If(self.fetch.valid):
             m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
         with m.If(begins):
@@ -295,6 +303,13 @@ class Fire(wiring.Component):
                         m.next = "LOOKUP"
                     with m.Else():
                         m.next = "IDLE"
+                    if self._select is not None:
+                        m.d.comb += self._select.ends.eq(1)
+                        with m.If(self._select.again):
+                            m.next = "SETUP"
+        if self._select is not None:
+            m.d.comb += self._select.lookup.eq(fsm.ongoing("LOOKUP"))
+            first = first & ~self._select.settled
         walks = fsm.ongoing("WALK")
         m.d.comb += [
             self.idle.eq(fsm.ongoing("IDLE")),
@@ -329,6 +344,9 @@ class Fire(wiring.Component):
             m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
         for name, register in position.items():
             m.d.comb += self.spike[name].eq(delayed(m, register, config.fire_clocks))
+        if self._select is not None:
+            at_origin = (images.y == 0) & (images.x == 0)
+            m.d.comb += self._select.walked(m, at_origin, index, **position)
         current = delayed(m, address, self._current_stage)
         return _Addresses(
             read=address,
@@ -359,6 +377,10 @@ class Fire(wiring.Component):
 
         read = counted(population.neuron_base, 0)
         bias = counted(population.bias_base, 0) if config.input_gain else read
+        if self._select is not None:
+            m.d.comb += self._select.index.eq(
+                counted(population.index_base, config.fire_clocks - 2)
+            )
         return _Addresses(
             read,
             bias=delayed(m, bias, self._bias_stage),
@@ -366,29 +388,6 @@ class Fire(wiring.Component):
             state=counted(population.neuron_base, config.fire_clocks),
             index=counted(population.index_base, config.fire_clocks),
         )
-
-    def _input(self, m: Module, population: data.View, constants: data.View) -> Value:
-        """The neuron's sum, shifted if the fabric is built for it, plus its bias."""
-        config = self.config
-        total = self._sum(m)
-        if config.input_gain:
-            return total  # the update does both
-        if config.fraction_bits:
-            # The row has settled; a register shortens the path from the memory to the shifter.
-            shifted = total << delayed(m, population.fraction, 1)
-            # Larger shifts than `fraction_bits` do not occur.
-            total = shifted[: config.sum_bits + config.fraction_bits].as_signed()
-        return total + constants.bias
-
-    def _sum(self, m: Module) -> Value:
-        """The sum of the neuron that needs it now: fetched rows shift by one lane per clock."""
-        config = self.config
-        buffer = Signal(lanes(config.lanes, config.sum_bits))
-        arriving = delayed(m, self.fetch.valid, 1)
-        for lane in range(config.lanes):
-            above = buffer[(lane + 1) % config.lanes]
-            m.d.sync += buffer[lane].eq(Mux(arriving, self.fetch.sums[lane], above))
-        return buffer[0]
 
     def _push(
         self, m: Module, population: data.View, update: NeuronUpdate, done: Value, index: Value
@@ -400,6 +399,9 @@ class Fire(wiring.Component):
         reads = population.readout & (self.ahead == 0)
         if config.traces:
             reads = reads | population.trace
+        if self._select is not None:
+            m.d.comb += self._select.reads.eq(reads)
+            reads = reads & (~population.selection | self._select.sends)
         reads = delayed(m, reads, 1)
         short = delayed(m, population.fan_out == 1, 1)
         alone: Value = ~self.routed  # with a state to read out: nothing but the state is sent

@@ -13,6 +13,7 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.pipeline import Pipeline
 from spikeloom.hdl.core.product import decayed, product
+from spikeloom.hdl.core.switches.selection import decide, level
 from spikeloom.hdl.core.switches.stage import Stage, stages
 
 
@@ -63,6 +64,14 @@ class NeuronUpdate(wiring.Component):
         With switches that keep anything only: what they keep, before and after the step.
     i_next : Out(signed(state_bits))
         With `synaptic_current` only: the synaptic current after the step.
+    settled : In(1)
+        With `selection` only, in clock n: the walk decides on candidates.
+    won, is_winner, blocked : In(1)
+        With `selection` only, as of `Select`; in clock n + `latency` - 1, and so the next two.
+    remains : Out(1)
+        With `selection` only: the neuron is a candidate, and not decided.
+    potential : Out(signed(state_bits))
+        With `selection` only: its potential.
     spiked : Out(config.spike_clocks)
         Spikes of the neuron in this step.
     negative : Out(1)
@@ -77,6 +86,11 @@ class NeuronUpdate(wiring.Component):
         kept = struct(config.kept_row)
         constants = struct(config.bias_row).members
         synaptic = {"i": In(state), "leak": In(state), "i_next": Out(state)}
+        select = {
+            **dict.fromkeys(("settled", "won", "is_winner", "blocked"), In(1)),
+            "remains": Out(1),
+            "potential": Out(state),
+        }
         super().__init__(
             {
                 "row": In(struct(config.population_row)),
@@ -90,6 +104,7 @@ class NeuronUpdate(wiring.Component):
                 **(synaptic if config.synaptic_current else {}),
                 **{name: In(shape) for name, shape in self.own.items()},
                 **({"kept": In(kept), "kept_next": Out(kept)} if config.kept_row.fields else {}),
+                **(select if config.selection else {}),
                 "spiked": Out(config.spike_clocks),
                 **({"negative": Out(1)} if config.signed_spikes else {}),
                 "v_next": Out(state),
@@ -130,6 +145,8 @@ class NeuronUpdate(wiring.Component):
         pipe = Pipeline(m, config, row, {name: getattr(self, name) for name in self.own})
         switches = stages(config)
         pipe.put("v", self.v)
+        if config.selection:
+            pipe.put("settled", self.settled)
         for field in config.kept_row.fields:
             pipe.put(field.name, self.kept[field.name])
 
@@ -172,7 +189,10 @@ class NeuronUpdate(wiring.Component):
             pipe.put("drive", drive)
             total = decayed(pipe.get("current"), pipe.get("falling"), drive)
             i = saturate(pipe.register(total), bits)
-            m.d.sync += self.i_next.eq(Mux(row.synaptic, i, 0))
+            i_next = Mux(row.synaptic, i, 0)
+            if config.selection:
+                i_next = Mux(pipe.get("settled"), delayed(m, self.i, pipe.clock), i_next)
+            m.d.sync += self.i_next.eq(i_next)
             drive = Mux(row.synaptic, i + pipe.get("leak"), pipe.get("drive"))
             drive = pipe.register(drive)
 
@@ -215,7 +235,6 @@ class NeuronUpdate(wiring.Component):
     ) -> None:
         """Compares, from clock 8 on, and resets."""
         config = self.config
-        bits = config.state_bits
         row = self.row
         pipe.put("u", u)
         if config.signed_spikes:
@@ -247,9 +266,11 @@ class NeuronUpdate(wiring.Component):
             # the subtrahend may differ from the threshold.
             lowest = lowest & row.max_spikes[0]
             drop = Mux(lowest, v_reset, 0)
-        m.d.sync += self.spiked.eq(Cat(lowest, higher))
+        spiked = Signal.like(self.spiked, name="would_spike") if config.selection else self.spiked
+        m.d.sync += spiked.eq(Cat(lowest, higher))
         less = left - drop
         added, carry = ~drop, Const(1)
+        restored = None
         if config.delayed_reset:
             # RESTORE adds back what r subtracted; in rows with another reset, r leaves `less`
             # unused. At most one spike per step, so `lowest` is s.
@@ -261,27 +282,52 @@ class NeuronUpdate(wiring.Component):
             # drop - left where negative; such rows have neither r nor RESTORE.
             turned = pipe.get("negative").as_signed()
             less = add_carry(left ^ turned, added ^ turned, carry)
-        less = pipe.register(less)
+        self._settle(m, pipe, switches, spiked, pipe.register(less), restored)
 
-        # Clock 9.
-        if config.signed_spikes:
-            m.d.comb += self.negative.eq(pipe.get("negative"))
-        now = self.spiked.any()
-        if config.kept_row.fields:
-            for switch in switches:
-                for name, value in switch.keeps(pipe, now).items():
-                    m.d.comb += self.kept_next[name].eq(value)
+    def _settle(
+        self,
+        m: Module,
+        pipe: Pipeline,
+        switches: list[Stage],
+        spiked: Signal,
+        less: Value,
+        restored: Value | None,
+    ) -> None:
+        """Resets, in clock 9: `less` is the potential less what a spike subtracts.
+
+        With `delayed_reset`, `restored` says whether it is written without a spike too.
+        """
+        config, row = self.config, self.row
+        now = spiked.any()
+        v_next = self.v_next
+        if config.selection:
+            v_next = Signal.like(self.v_next, name="v_decided")
+            decision = decide(m, pipe, now, self.won, self.is_winner, self.blocked)
+            now = decision.spikes
+            m.d.comb += [self.potential.eq(pipe.get("u")), self.remains.eq(decision.remains)]
+            m.d.sync += self.spiked.eq(Mux(now, spiked, 0))
+        kept = {n: v for switch in switches for n, v in switch.keeps(pipe, now).items()}
+        if config.selection:
+            for name, value in decision.kept(pipe, kept).items():
+                m.d.sync += self.kept_next[name].eq(value)
+        else:
+            for name, value in kept.items():
+                m.d.comb += self.kept_next[name].eq(value)
         if config.delayed_reset:
             now = now & ~row.delayed
         v_reset = pipe.parameter("v_reset")
-        m.d.comb += self.v_next.eq(pipe.get("u"))
+        m.d.comb += v_next.eq(pipe.get("u"))
         with m.If(now & delayed(m, row.reset == Reset.VALUE, 1)):
-            m.d.comb += self.v_next.eq(v_reset)
+            m.d.comb += v_next.eq(v_reset)
         changed = now & delayed(m, row.reset == Reset.SUBTRACT, 1)
-        if config.delayed_reset:
+        if restored is not None:
             changed = changed | restored
         with m.If(changed):
-            m.d.comb += self.v_next.eq(saturate(less, bits))
+            m.d.comb += v_next.eq(saturate(less, config.state_bits))
+        if config.selection:
+            m.d.comb += self.v_next.eq(level(m, pipe, decision, v_next))
+        if config.signed_spikes:
+            m.d.comb += self.negative.eq(pipe.get("negative"))
         assert pipe.clock == self.latency
 
 

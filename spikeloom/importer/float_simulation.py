@@ -7,12 +7,13 @@
     u = v_reset                                    where r, and the reset is to a value
     u = limit(max(integrate(u), v_min))
     s = greatest n <= max_spikes with u > n * threshold + raised, where eligible       (or >=)
+    s, u = select(s, u)
     v = v_reset, or u - s * threshold              where s, and the reset is not delayed; else u
     v = v + r * threshold                          with a restoring reset
 
-`leak` of the decayed potential, `integrate`, `limit`, `raised` and `eligible` are what the
-population's switches do there, in their order. Every parameter is shared by a population or, where
-`PER_NEURON` names it, has one value per neuron.
+`leak` of the decayed potential, `integrate`, `limit`, `raised`, `eligible` and `select` are what
+the population's switches do there, in their order. Every parameter is shared by a population or,
+where `PER_NEURON` names it, has one value per neuron.
 """
 
 from collections.abc import Collection, Mapping
@@ -172,6 +173,9 @@ def _update(
     spikes = _spikes(population, compared)
     for switch, kept in switches:
         spikes = spikes * switch.eligible(kept)
+    for switch, kept in switches:
+        spikes, u, selected = switch.select(spikes, u, population, kept)
+        kept.update(selected)
     for switch, kept in switches:
         kept.update(switch.after(spikes > 0, kept))
     return spikes, u, i

@@ -17,6 +17,7 @@ import numpy as np
 
 from spikeloom.golden.convolution import Convolution, ImageShape, Pair
 from spikeloom.golden.network import AnyConnection, Input, Network, Population
+from spikeloom.golden.switches.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -107,18 +108,32 @@ class Span:
 
 
 def shapes(network: Network) -> dict[str, ImageShape]:
-    """The image shape of each input and population on the fabric, by name."""
+    """The image shape of each input and population on the fabric, by name.
+
+    It is an image where a convolution joins it, or a selection is about its positions.
+    """
     joined = {
         name
         for connection in network.connections
         if isinstance(connection, Convolution)
         for name in (connection.source, connection.target)
     }
+    joined |= {p.name for p in network.populations if any(s.at_positions for s in selections(p))}
     nodes: list[Input | Population] = [*network.inputs, *network.populations]
     return {
         node.name: node.image if node.name in joined and node.image else (node.size, 1, 1)
         for node in nodes
     }
+
+
+def selections(population: Population) -> list[Selection]:
+    """The selections of a population in any step."""
+    return [
+        switch
+        for version in population.versions
+        for switch in version.switches
+        if isinstance(switch, Selection)
+    ]
 
 
 def positions(image: ImageShape) -> int:

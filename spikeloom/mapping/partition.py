@@ -27,6 +27,7 @@ from spikeloom.mapping.geometry import (
     geometry,
     min_words,
     positions,
+    selections,
     shapes,
     weight_words,
 )
@@ -70,6 +71,8 @@ class _Demand:
         Channels of a group.
     constants
         Its rows of the bias memory, where they are not those of its neurons.
+    whole
+        It lies in one tile.
     """
 
     population: Population
@@ -85,6 +88,7 @@ class _Demand:
     min_parts: int
     lanes: int
     constants: Constants | None
+    whole: bool
 
     def bias_rows(self, size: int) -> int:
         """Rows of the bias memory of a part with `size` channels."""
@@ -171,7 +175,7 @@ class _Tile:
         before = self.sizes.get(number, 0)
         self._biases += demand.bias_rows(before + size) - demand.bias_rows(before)
         self.sizes[number] = before + size
-        self.work[phase] += demand.work
+        self.work[phase] += demand.work * groups_of(size, self.lanes)
         self.total_work = sum(self.work.values())
 
     def _added(self, number: int, size: int) -> tuple[int, int, int]:
@@ -272,6 +276,7 @@ def _demands(
             ),
             lanes,
             constants(population, image[0], variants, config) if config.input_gain else None,
+            bool(selections(population)),
         )
 
 
@@ -284,10 +289,13 @@ def _pack(demands: list[_Demand], config: FabricConfig, spread: int, sets: int) 
         """Weight words of a channel group."""
         return demands[number].words / groups_of(demands[number].channels, config.lanes)
 
-    for number in sorted(range(len(demands)), key=words, reverse=True):
+    def first(number: int) -> tuple[bool, float]:
+        return demands[number].whole, words(number)
+
+    for number in sorted(range(len(demands)), key=first, reverse=True):
         remaining = demands[number].channels
         while remaining:
-            size = min(remaining, config.lanes)
+            size = remaining if demands[number].whole else min(remaining, config.lanes)
             full = parts[number] >= max(spread, demands[number].min_parts)
             tile = _choose(tiles, number, size, config, full)
             parts[number] += number not in tile.sizes
@@ -320,9 +328,10 @@ def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, fu
     closest = min(
         (_shortages(needs, config) for needs in shortages), key=lambda short: short.count(",")
     )
+    together = ", which lie in one tile as they have a selection" if demand.whole else ""
     raise _does_not_fit(
         f"no tile has room for {size * demand.positions} more neurons of "
-        f"{demand.population.name!r}; in the closest, {closest}"
+        f"{demand.population.name!r}{together}; in the closest, {closest}"
     )
 
 

@@ -156,6 +156,7 @@ def test_switches_act_in_the_order_of_the_update_not_of_the_list() -> None:
 
 def test_clocks() -> None:
     more = {"input_gain": 1, "constant_leak": 1, "refractory": 1, "floor_reset": 1, "requantise": 3}
+    more |= {"selection": 1}
     for name in SWITCHES:
         built = FabricConfig(**{name: True})
         assert built.fire_clocks == FabricConfig().fire_clocks + more.get(name, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from random_switches import with_switches, with_variants
 
-from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import (
@@ -125,6 +125,7 @@ def _population(
     bias: Integers,
     phase: int,
     spiking: bool = False,
+    image: ImageShape | None = None,
 ) -> Population:
     """With any options that the fabric was built for; `spiking`, or it may be."""
     state = numbers(config.state_bits)
@@ -175,6 +176,7 @@ def _population(
         inclusive=draw(st.booleans()),
         spiking=draw(st.integers(0, 4)) > 0,
         fraction_bits=draw(st.integers(0, config.fraction_bits)),
+        image=image,
         **options,
     )
     if not config.switches:
@@ -231,8 +233,8 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         bias = rng.integers(-20, 21, size[0]).repeat(size[1] * size[2])
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))
-        made = _population(draw, config, f"p{n}", math.prod(size), bias, n, spiking=True)
-        populations.append(dataclasses.replace(made, image=size))
+        total = math.prod(size)
+        populations.append(_population(draw, config, f"p{n}", total, bias, n, True, size))
         connections.append(joined)
         if draw(st.booleans()):
             # Recurrent, of the same size.

@@ -18,6 +18,7 @@ from spikeloom.golden.switches.floor_reset import FloorReset
 from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
+from spikeloom.golden.switches.selection import COMPETITIONS, LOSERS, THENS, Selection
 from spikeloom.golden.switches.spike_once import SpikeOnce
 from spikeloom.golden.switches.switch import Switch
 
@@ -49,6 +50,21 @@ def _gains(rng: Rng, count: int) -> Integers:
     return np.choose(rng.integers(0, 3, count), kinds)
 
 
+def _selection(rng: Rng, bits: int) -> Selection:
+    """One that has a meaning for a population with an image; each kind equally often."""
+    by_position = bool(rng.integers(2))
+    blocks = not by_position and bool(rng.integers(2))
+    losers = str(rng.choice(LOSERS))
+    return Selection(
+        winners=1 if by_position else int(rng.choice([1, 1, 2, 3, 15])),
+        each=COMPETITIONS[by_position],
+        radius=int(rng.choice([0, 1, 2, 15])) if blocks else None,
+        losers=losers,
+        amount=_level(rng, bits) if losers == "subtract" else 0,
+        then=str(rng.choice([then for then in THENS if not (blocks and then == "free")])),
+    )
+
+
 RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
     "input_gain": lambda rng, bits: InputGain(int(_gains(rng, 1)[0]), int(rng.integers(-20, 21))),
     "constant_leak": lambda rng, bits: ConstantLeak(_level(rng, bits), bool(rng.integers(2))),
@@ -59,6 +75,7 @@ RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
     "requantise": lambda rng, bits: Requantise(int(rng.integers(bits)), _level(rng, bits)),
     "adaptive_threshold": lambda rng, bits: AdaptiveThreshold(_level(rng, bits), _decay(rng)),
     "spike_once": lambda rng, bits: SpikeOnce(),
+    "selection": _selection,
 }
 """For each switch a random one, by the width of a potential."""
 

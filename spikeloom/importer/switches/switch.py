@@ -94,6 +94,12 @@ class FloatSwitch:
         """Which neurons may spike."""
         return True
 
+    def select(
+        self, spikes: Any, u: Floats, neurons: FloatNeurons, kept: Mapping[str, Floats]
+    ) -> tuple[Any, Floats, Mapping[str, Floats]]:
+        """Which of the neurons that would spike do, the potentials, and what is kept."""
+        return spikes, u, kept
+
     def after(self, spikes: Any, kept: Mapping[str, Floats]) -> dict[str, Floats]:
         """What is kept after the step; `spikes` says whether each neuron spiked."""
         return {}

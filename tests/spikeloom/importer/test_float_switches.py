@@ -29,6 +29,7 @@ from spikeloom.importer.switches.constant_leak import FloatConstantLeak
 from spikeloom.importer.switches.floor_reset import FloatFloorReset
 from spikeloom.importer.switches.input_gain import FloatInputGain
 from spikeloom.importer.switches.refractory import FloatRefractory
+from spikeloom.importer.switches.selection import FloatSelection
 from spikeloom.importer.switches.spike_once import FloatSpikeOnce
 from spikeloom.importer.switches.switch import FloatSwitch, float_switch
 
@@ -63,15 +64,18 @@ def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Rese
     tried = 0
     for _ in range(40):
         weights, bias = rng.integers(-9, 12, (3, 20)), rng.integers(-3, 6, 20)
-        plain = Population("p", 20, bias, threshold=14, reset=reset, v_reset=2, v_init=1)
+        values: dict[str, Any] = {"reset": reset, "image": (5, 2, 2)}
+        plain = Population("p", 20, bias, threshold=14, v_reset=2, v_init=1, **values)
         population = with_switches(rng, plain, built)
         exact = tuple(map(whole, population.switches))
         population = dataclasses.replace(population, switches=exact)
         switches = tuple(map(in_float, exact))
         if any(getattr(s, "decay", 0) not in (0, 1) for s in switches):
             continue  # would be rounded
+        if any(s.name == "selection" and s.amount > 900 for s in population.switches):
+            continue  # would saturate
         network = Network((Input("in", 3),), (population,), (Connection("in", "p", weights),))
-        values = {"threshold": 14.0, "reset": reset, "v_reset": 2.0, "v_init": 1.0}
+        values |= {"threshold": 14.0, "v_reset": 2.0, "v_init": 1.0}
         net = FloatNetwork(
             (FloatInput("in", 3),),
             (FloatPopulation("p", 20, bias * 1.0, switches=switches, **values),),
@@ -98,6 +102,8 @@ STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
     ("floor_reset", -0.5, 1e-3, FloatFloorReset(-0.5)),
     ("adaptive_threshold", (0.1, 1.0), None, FloatAdaptiveThreshold(0.1, 1 - np.exp(-1.0))),
     ("spike_once", True, 1e-3, FloatSpikeOnce()),
+    ("selection", True, 1e-3, FloatSelection()),
+    ("selection", (("winners", 2), ("then", "free")), None, FloatSelection(2, then="free")),
 ]
 
 
@@ -123,6 +129,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("adaptive_threshold", 0.1, "adaptive_threshold must be a pair of an increment and a time"),
     ("adaptive_threshold", (0.1, 0), "adaptive_threshold: its time constant must not be 0"),
     ("spike_once", 1, "spike_once must be True, or left out, not 1"),
+    ("selection", 3, "selection must be True, or pairs such as (('winners', 3), ('then',"),
+    ("selection", (("best", 3),), "selection must be True, or pairs"),
+    ("selection", (("amount", -1),), "selection must be pairs with an amount of potential"),
 ]
 
 

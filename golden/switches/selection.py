@@ -1,0 +1,191 @@
+"""Selection: of the neurons of a competition that would spike, only the best do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.golden.checks import check_integer
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import Signed, saturate, signed_range
+from spikeloom.golden.spec import Reset, Status, Then
+from spikeloom.golden.switches.switch import Neurons, Switch
+
+THENS = {then.name.lower(): then for then in Then}
+LOSERS = ("keep", "subtract", "reset")
+COMPETITIONS = ("population", "position")
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Selection(Switch):
+    """Winner takes all, or the best few: the others of a competition do not spike.
+
+    Neurons compete until they have won or lost. Those that compete and would spike are candidates;
+    the best one wins, which is the one with the highest potential and, among equal ones, the lowest
+    index. Then the others lose if the competition has all its `winners`, and so do those that the
+    winner blocks; and the best of the candidates that are left wins next, if there is one. In each
+    step a neuron loses once at most.
+
+    It is pointwise inhibition and the choice of k winners of Mozafari et al., arXiv:1903.02440, or
+    the lateral inhibition of Gupta et al., arXiv:2010.01200.
+
+    Parameters
+    ----------
+    winners
+        1..15, in each step, or in a sample where `then` is not "again". 1 where `each` is
+        "position".
+    each
+        What competes: the "population", or the channels at each "position" of its image.
+    radius
+        A winner blocks its own channel and, within so many rows and columns, every channel, 0..15;
+        0 is its channel alone. For a population with an image; None blocks nobody.
+    losers
+        Their potentials: "keep", "subtract" `amount` (with saturation), or "reset" to v_reset.
+    amount
+        0 to the maximum of a potential; only where `losers` is "subtract".
+    then
+        "again": the next step is a new competition. "silence": a neuron that has lost does not
+        spike in the sample, and winners go on as they like. "free": once the competition has all
+        its winners, everyone goes on as without a selection.
+    """
+
+    winners: int = 1
+    each: str = "population"
+    radius: int | None = None
+    losers: str = "keep"
+    amount: int = 0
+    then: str = "again"
+
+    name = "selection"
+    title = "a selection of winners"
+    hides_spikes = True
+    selects = True
+
+    def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
+        check_integer(f"{where}: winners", self.winners, 1, 15)
+        check_integer(f"{where}: amount", self.amount, 0, signed_range(state_bits)[1])
+        for name, words in (("each", COMPETITIONS), ("losers", LOSERS), ("then", THENS)):
+            value = getattr(self, name)
+            if value not in words:
+                raise SpikeloomError(f"{where}: {name} must be {' or '.join(words)}, not {value!r}")
+        if self.radius is not None:
+            check_integer(f"{where}: radius", self.radius, 0, 15)
+        if self.at_positions and neurons.image is None:
+            what = "each='position'" if self.radius is None else f"radius={self.radius}"
+            raise SpikeloomError(
+                f"{where}: {what} is for an image; give the population its image=(channels, "
+                "height, width)"
+            )
+        if self.each == "position" and (self.winners > 1 or self.radius is not None):
+            raise SpikeloomError(
+                f"{where}: each position has one winner, which blocks the position; leave out "
+                "winners and radius"
+            )
+        if self.radius is not None and self.then == "free":
+            raise SpikeloomError(
+                f"{where}: whom a winner blocks is not free; use then='silence' or then='again'"
+            )
+        if self.amount and self.losers != "subtract":
+            raise SpikeloomError(f"{where}: amount is subtracted; use losers='subtract'")
+        if self.losers == "reset" and neurons.reset is Reset.SUBTRACT:
+            raise SpikeloomError(
+                f"{where}: losers='reset' sets them to v_reset, which a reset that subtracts does "
+                "not have; use losers='subtract', or Reset.VALUE"
+            )
+        if neurons.signed:
+            raise SpikeloomError(f"{where}: it is not for signed spikes; leave out one of them")
+        if neurons.max_spikes > 1:
+            raise SpikeloomError(f"{where}: a winner spikes once in a step; use max_spikes=1")
+
+    @property
+    def at_positions(self) -> bool:
+        """Whether it is about positions of an image."""
+        return self.each == "position" or self.radius is not None
+
+    def fields(self) -> dict[str, int]:
+        return {
+            "by_position": self.each == "position",
+            "winners": self.winners,
+            "blocks": self.radius is not None,
+            "radius": self.radius or 0,
+            "resets": self.losers == "reset",
+            "amount": self.amount,
+            "then": THENS[self.then],
+        }
+
+    def eligible(self, kept: Mapping[str, Signed]) -> Flags | None:
+        return None if self.then == "again" else kept["status"] != Status.LOST
+
+    def select(
+        self,
+        spikes: Flags,
+        u: Signed,
+        neurons: Neurons,
+        kept: Mapping[str, Signed],
+        state_bits: int,
+    ) -> tuple[Flags, Signed, Mapping[str, Signed]]:
+        status, count = kept["status"].copy(), kept["count"].copy()
+        if self.then == "again":
+            status[:] = count[:] = 0
+        competes = status == Status.COMPETES
+        candidates = spikes & competes
+        won, lost = np.zeros_like(spikes), np.zeros_like(spikes)
+        while candidates.any():
+            best, somewhere = self._best(candidates, u, neurons)
+            won |= best
+            count += somewhere
+            lost |= somewhere & (count >= self.winners)
+            if self.radius is not None:
+                lost |= self._blocked(best, neurons)
+            lost &= competes & ~won
+            candidates &= ~won & ~lost
+        if won.any():
+            level: Any = neurons.v_reset
+            if self.losers != "reset":
+                level = saturate(u - u.dtype.type(self.amount), state_bits)
+            u = np.where(lost, np.asarray(level, u.dtype), u)
+            status[won] = Status.FREE
+            status[lost] = Status.FREE if self.then == "free" else Status.LOST
+        return spikes & (won | ~competes), u, {"status": status, "count": count}
+
+    def _best(self, candidates: Flags, u: Signed, neurons: Neurons) -> tuple[Flags, Flags]:
+        """The best candidate of each competition, and whether a neuron's competition has one."""
+        channels = candidates.shape[1]
+        if self.each == "position":
+            assert neurons.image is not None
+            channels = neurons.image[0]
+        by_place = (len(candidates), channels, -1)
+        best = np.where(candidates, u, u.min() - 1).reshape(by_place).argmax(axis=1, keepdims=True)
+        some = candidates.reshape(by_place).any(axis=1, keepdims=True)
+        flags = np.zeros((len(candidates), channels, some.shape[2]), np.bool_)
+        np.put_along_axis(flags, best, some, axis=1)
+        return (
+            flags.reshape(candidates.shape),
+            np.broadcast_to(some, flags.shape).reshape(candidates.shape),
+        )
+
+    def _blocked(self, best: Flags, neurons: Neurons) -> Flags:
+        """Whom the best of each sample blocks."""
+        assert neurons.image is not None
+        assert self.radius is not None
+        image = best.reshape(-1, *neurons.image)
+        blocked = np.zeros_like(image)
+        for sample, channel, y, x in np.argwhere(image):
+            blocked[sample, channel] = True
+            if self.radius:
+                rows = slice(max(y - self.radius, 0), y + self.radius + 1)
+                columns = slice(max(x - self.radius, 0), x + self.radius + 1)
+                blocked[sample, :, rows, columns] = True
+        return blocked.reshape(best.shape)
+
+    def after(
+        self, spikes: Flags, kept: Mapping[str, Signed], state_bits: int
+    ) -> dict[str, Signed]:
+        return dict(kept)
+
+
+SWITCH = Selection

@@ -1,0 +1,165 @@
+"""Selections in RTL and both golden models: equal candidates, clocks, faults."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from random_networks import sizes
+from random_switches import RANDOM
+from test_equality import EVERY, assert_equal, run_cycle_level
+
+from spikeloom.golden.cycle.selecting_fire import Candidate, SelectingFire
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import decode_packets, host_words
+from spikeloom.golden.network import Connection, Convolution, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, PacketKind, Reset
+from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.selection import Selection
+from spikeloom.program import Program
+
+FLAT, IMAGES = EVERY["switches"], EVERY["images, all options"]
+Counts = dict[str, np.ndarray]
+
+
+def few_values(rng: np.random.Generator, config: FabricConfig) -> tuple[Program, Counts]:
+    """Two populations with selections, of few distinct weights, so that many potentials are equal.
+
+    The second one reads the first. With images, convolutions; the last group of channels is often
+    incomplete, and images of one or two positions are among them.
+    """
+    selections = [RANDOM["selection"](rng, 8) for _ in range(2)]
+    selections = [dataclasses.replace(s, amount=s.amount % 4) for s in selections]
+    if not config.images:
+        selections = [dataclasses.replace(s, each="population", radius=None) for s in selections]
+    height, width = rng.integers(1, 4, 2).tolist() if config.images else (1, 1)
+    shapes = [(int(n), height, width) for n in rng.integers(1, 21, 3)]
+    options = [
+        {
+            "threshold": int(rng.integers(0, 4)),
+            "reset": Reset(int(rng.choice([Reset.VALUE, Reset.NONE]))),
+            "decay": int(rng.choice([0, 2048])),
+            "image": shape,
+            "switches": (selection,),
+        }
+        for shape, selection in zip(shapes[1:], selections, strict=True)
+    ]
+    kinds = []
+    for channels, image in zip(shapes[1:], shapes, strict=False):
+        weights = rng.integers(-1, 3, (channels[0], image[0], 1, 1))
+        kinds.append(weights)
+    names = ["in", "a", "b"]
+    connections: list[Any] = []
+    for source, target, weights in zip(names, names[1:], kinds, strict=False):
+        if config.images:
+            connections.append(Convolution(source, target, weights))
+        else:
+            connections.append(Connection(source, target, weights[:, :, 0, 0].T.copy()))
+    totals = [int(np.prod(shape)) for shape in shapes]
+    network = Network(
+        (Input("in", totals[0], image=shapes[0]),),
+        tuple(
+            Population(name, total, np.zeros(total, np.int64), phase, **option)
+            for phase, (name, total, option) in enumerate(
+                zip(names[1:], totals[1:], options, strict=True)
+            )
+        ),
+        tuple(connections),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+    )
+    every = frozenset(names[1:])
+    counts = {"in": (rng.random((2, 5, totals[0])) < 0.4).astype(np.uint8)}
+    return Program(network, config, every, every), counts
+
+
+def cases(config: FabricConfig, count: int) -> list[tuple[Program, Counts]]:
+    """Those of `few_values` that have a meaning."""
+    rng = np.random.default_rng(5)
+    result: list[tuple[Program, Counts]] = []
+    while len(result) < count:
+        with contextlib.suppress(SpikeloomError):  # it does not fit
+            result.append(few_values(rng, config))
+    return result
+
+
+@pytest.mark.parametrize("config", [FLAT, IMAGES], ids=["flat", "images"])
+def test_equal_candidates(config: FabricConfig) -> None:
+    """RTL, cycle-level and step-level model choose the same ones."""
+    spikes = 0
+    for program, counts in cases(config, 60):
+        heard = assert_equal(program, counts)
+        spikes += int(heard.spikes["b"].sum())
+    assert spikes > 100
+
+
+def models_agree(config: FabricConfig) -> None:
+    """The cycle-level and the step-level model."""
+    for program, counts in cases(config, 40):
+        image = program.image
+        packets, _ = run_cycle_level(image, np.concatenate(host_words(image, counts)))
+        clocks, payloads = np.array(packets, np.uint64).reshape(-1, 2).T
+        heard = decode_packets(image, clocks, payloads, *sizes(counts))
+        expected = simulate(program.network, counts)
+        for name in program.record:
+            assert np.array_equal(heard.spikes[name], expected.spikes[name])
+            assert np.array_equal(heard.states[name], expected.states[name])
+
+
+def clocks(selection: Selection | None, bias: list[int]) -> list[int]:
+    """Clocks of each of three steps; the potentials are read out after the last."""
+    size = len(bias)
+    switches = () if selection is None else (selection,)
+    population = Population("p", size, np.array(bias), threshold=6, switches=switches)
+    silent = Connection("in", "p", np.zeros((1, size), np.int64))
+    network = Network((Input("in", 1),), (population,), (silent,), 4)
+    program = Program(network, FLAT, frozenset(), frozenset({"p"}))
+    words = np.concatenate(host_words(program.image, {"in": np.zeros((1, 3, 1), np.uint8)}))
+    packets, _ = run_cycle_level(program.image, words)
+    unpack = program.fabric.host_out.unpack
+    done = [clock for clock, packet in packets if unpack(packet)["kind"] == PacketKind.STEP]
+    return np.diff([0, *done]).tolist()
+
+
+def test_clocks() -> None:
+    """n + `fire_clocks` + 3 for each winner, and once more where potentials are read out."""
+    quiet, loud = [1, 1, 1, 1, 1], [7, 7, 7, 7, 7]
+    more = 5 + FLAT.fire_clocks + 3
+    plain = clocks(None, quiet)
+    assert clocks(Selection(), quiet)[:2] == plain[:2]
+    assert np.subtract(clocks(Selection(), loud), plain)[:2].tolist() == [more, more]
+    assert np.subtract(clocks(Selection(3), loud), plain)[:2].tolist() == [3 * more, 3 * more]
+    assert clocks(Selection(), quiet)[2] - plain[2] == more
+    assert clocks(Selection(), loud)[2] - plain[2] == 2 * more
+
+
+def _last(self: Candidate, other: Candidate | None) -> bool:
+    return other is None or (self.u, self.channel) >= (other.u, other.channel)
+
+
+def _near(self: SelectingFire, candidate: Candidate, winner: Candidate) -> bool:
+    return candidate.channel == winner.channel
+
+
+FAULTS: dict[str, tuple[FabricConfig, Any, str, Callable[..., Any]]] = {
+    "the last of equal ones wins": (FLAT, Candidate, "beats", _last),
+    "the radius counts for nothing": (IMAGES, SelectingFire, "_blocked", _near),
+    "nobody loses": (
+        FLAT,
+        Selection,
+        "fields",
+        lambda self: {"winners": self.winners, "then": 0},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_model_is_a_difference(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, where, name, wrong = FAULTS[fault]
+    models_agree(config)
+    monkeypatch.setattr(where, name, wrong)
+    with pytest.raises(AssertionError):
+        models_agree(config)
