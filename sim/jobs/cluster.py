@@ -12,6 +12,9 @@ from spikeloom.sim.jobs.work import Outcome, Status, do
 PATIENCE = 10.0
 """Seconds until a scheduler that does not answer is given up."""
 
+WORKERLESS = 60.0
+"""Seconds until a cluster that has no worker is given up; some start one when there is work."""
+
 
 def run_there(
     name: str, shared: bytes, jobs: Mapping[str, bytes], address: str
@@ -28,6 +31,12 @@ def run_there(
         futures = {
             client.submit(do, name, common, own, pure=False): job for job, own in jobs.items()
         }
+        try:
+            client.wait_for_workers(1, WORKERLESS)
+        except distributed.TimeoutError:
+            raise SpikeloomError(
+                f"the cluster at {address} has no worker; start one: dask worker {address}"
+            ) from None
         ended = distributed.as_completed(futures)
         for future in ended:
             job = futures.pop(future)

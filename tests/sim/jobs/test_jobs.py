@@ -33,7 +33,7 @@ def importable() -> Iterator[None]:
 def cluster(importable: None) -> Iterator[distributed.LocalCluster]:
     """Two workers, each a process that is started again when it dies."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0
     ) as started:
         yield started
 
@@ -124,6 +124,25 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
         ) as error:
             list(run_jobs(trial_jobs.joined, b"", JOBS, scheduler=wrong))
         assert "\n" not in str(error.value)
+
+
+def test_a_cluster_without_workers(importable: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "WORKERLESS", 0.5)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty:
+        address = empty.scheduler_address
+        remedy = f"^the cluster at {address} has no worker; start one: dask worker {address}$"
+        with pytest.raises(SpikeloomError, match=remedy):
+            list(run_jobs(trial_jobs.joined, b"", JOBS, scheduler=address))
+
+
+def test_workers_that_come_late(importable: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job may take longer than the wait for a worker, and a worker may come after its job."""
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as growing:
+        timer = threading.Timer(1, growing.scale, [1])
+        timer.start()
+        results = dict(run_jobs(trial_jobs.joined, b"", JOBS, scheduler=growing.scheduler_address))
+        timer.join()
+    assert results == JOBS
 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
