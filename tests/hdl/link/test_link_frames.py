@@ -11,7 +11,7 @@ from link_board import frame
 
 from spikeloom.golden.link import Refusal
 from spikeloom.hdl.link.frame_receiver import FrameReceiver
-from spikeloom.hdl.link.frame_sender import IN_FLIGHT, FrameSender
+from spikeloom.hdl.link.frame_sender import IN_FLIGHT, FrameEncoder, FrameSender
 
 CORRUPT, SESSION, ROOM, MISSING = Refusal
 EVERY = 12
@@ -316,3 +316,76 @@ def test_what_is_discarded_is_not_sent() -> None:
     dropped = range(1, len(frames), 3)
     expected = [numbered_frame(n, c) for n, c in enumerate(frames) if n not in dropped]
     assert sent(frames, gap=0.0, ready=0.1, discard_at=dropped) == expected
+
+
+async def give(ctx: Any, dut: FrameSender, content: bytes) -> None:
+    """A frame, each byte of it offered until it is taken; up to then its end changes nothing."""
+    free = ctx.get(dut.free)
+    for byte in (*content, None):
+        ctx.set(dut.content.p.data, byte or 0)
+        ctx.set(dut.content.p.end, byte is None)
+        ctx.set(dut.content.valid, 1)
+        while not ctx.get(dut.content.ready):
+            assert ctx.get(dut.free) == free
+            await ctx.tick()
+        await ctx.tick()
+        ctx.set(dut.content.valid, 0)
+
+
+async def listen(ctx: Any, dut: FrameSender, clocks: int) -> bytes:
+    """What comes, as fast as it does."""
+    heard = bytearray()
+    ctx.set(dut.bytes.ready, 1)
+    for _ in range(clocks):
+        if ctx.get(dut.bytes.valid):
+            heard.append(ctx.get(dut.bytes.payload))
+        await ctx.tick()
+    ctx.set(dut.bytes.ready, 0)
+    return bytes(heard)
+
+
+def test_a_frame_is_discarded_up_to_the_clock_in_which_it_is_taken_over() -> None:
+    dut = FrameSender()
+    whole = numbered_frame(0, b"ab") + b"\0"
+    last = FrameEncoder().latency
+
+    async def bench(ctx: Any) -> None:
+        for delay in (0, 1, last - 1, last, last + 1, last + 2):
+            assert ctx.get(dut.free)
+            await give(ctx, dut, b"ab")
+            early = await listen(ctx, dut, delay - 1) if delay else b""
+            assert early == b""
+            assert not ctx.get(dut.free)
+            ctx.set(dut.discard, 1)
+            await ctx.tick()
+            ctx.set(dut.discard, 0)
+            heard = await listen(ctx, dut, 150)
+            assert heard == (whole if delay > last else b""), delay
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_a_frame_that_waits_for_the_line_is_discarded() -> None:
+    """The one before it ends, then the line is free."""
+    dut = FrameSender()
+
+    async def bench(ctx: Any) -> None:
+        await give(ctx, dut, b"ab")
+        await ctx.tick().repeat(60)
+        await give(ctx, dut, b"cde")
+        await ctx.tick().repeat(60)
+        ctx.set(dut.discard, 1)
+        await ctx.tick()
+        ctx.set(dut.discard, 0)
+        assert await listen(ctx, dut, 150) == numbered_frame(0, b"ab") + b"\0"
+        assert ctx.get(dut.free)
+        await give(ctx, dut, b"f")
+        assert await listen(ctx, dut, 150) == numbered_frame(0, b"f") + b"\0"
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
