@@ -1,5 +1,6 @@
 """What cocotbext-axi drives at the ports of a fabric with AXI, and what it sees there."""
 
+import functools
 import json
 import os
 import sys
@@ -15,7 +16,6 @@ import test_axi_accesses
 import test_axi_busy
 import test_axi_counters
 from amaranth import Value
-from amaranth.hdl import ValueLike
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 from designs import Port, separator
@@ -34,6 +34,8 @@ PAYLOADS = {
     "bus_bresp": "bus_bvalid",
     "bus_rdata": "bus_rvalid",
     "bus_rresp": "bus_rvalid",
+    "data": "valid",
+    "reason": "refused",
 }
 """Outputs that mean something only while another is 1."""
 
@@ -129,19 +131,31 @@ def simulated(
     inputs: Sequence[Port],
     outputs: Sequence[Port],
 ) -> list[tuple[Values, Values]]:
-    """What a test of a module drives and sees in Amaranth's simulator, in every clock."""
-    rows: list[tuple[Values, Values]] = []
+    """What a test of a module drives and sees in its one simulation, in every clock."""
+    ((_, rows),) = simulations(module, test, inputs, outputs)
+    return rows
+
+
+def simulations(
+    module: ModuleType,
+    test: Callable[[], None],
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+) -> list[tuple[Component, list[tuple[Values, Values]]]]:
+    """What a test of a module drives and sees in every clock, for each of its simulations."""
+    recorded: list[tuple[Component, list[tuple[Values, Values]]]] = []
 
     class Recorder(Simulator):
         """A simulator that records every clock."""
 
         def __init__(self, dut: Component) -> None:
             super().__init__(dut)
-            self._dut = dut
+            recorded.append((dut, []))
 
         async def _record(self, context: Any) -> None:
+            dut, rows = recorded[-1]
             while True:
-                rows.append(_ports(context, self._dut, inputs, outputs))
+                rows.append(_ports(context, dut, inputs, outputs))
                 await context.tick()
 
         def run(self) -> None:
@@ -151,7 +165,7 @@ def simulated(
 
     with patch.object(module, "Simulator", Recorder):
         test()
-    return rows
+    return recorded
 
 
 def _ports(
@@ -159,17 +173,26 @@ def _ports(
 ) -> tuple[Values, Values]:
     """What is driven and seen now."""
     values = {
-        separator(dut).join(map(str, path)): _bits(context.get(Value.cast(value)), value)
-        for path, _, value in dut.signature.flatten(dut)
+        name: context.get(value) & all_ones for name, (value, all_ones) in _members(dut).items()
     }
     driven = {name: values.get(name, 0) for name, _ in inputs}
     return driven, {
-        name: values[name]
-        for name, _ in outputs
-        if name in values and values.get(PAYLOADS.get(name, ""), 1)
+        name: values[name] for name, _ in outputs if name in values and values.get(_valid(name), 1)
     }
 
 
-def _bits(number: int, value: ValueLike) -> int:
-    """A number without its sign, as it is on the wires of `value`."""
-    return number & ((1 << len(Value.cast(value))) - 1)
+@functools.lru_cache(maxsize=1)
+def _members(dut: Component) -> dict[str, tuple[Value, int]]:
+    """The ports of a component, by name, and 1 in every bit of each."""
+    ports = {
+        separator(dut).join(map(str, path)): Value.cast(value)
+        for path, _, value in dut.signature.flatten(dut)
+    }
+    return {name: (value, (1 << len(value)) - 1) for name, value in ports.items()}
+
+
+@functools.cache
+def _valid(payload: str) -> str:
+    """The output that says whether another one means something."""
+    stream, _, member = payload.rpartition("__")
+    return f"{stream}__valid" if member == "payload" else PAYLOADS.get(payload, "")

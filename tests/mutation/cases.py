@@ -24,6 +24,7 @@ import test_occupied
 import test_read
 import test_traffic
 from designs import Design
+from link_parts import PARTS, Part
 from recordings import Recording
 
 from spikeloom.golden.host import host_words
@@ -108,6 +109,15 @@ def _link(config: FabricConfig, *tests: Callable[[], object]) -> Case:
         return [s for s, total in zip(sessions, totals, strict=True) if total < LONGEST]
 
     return Case("link", config, record, ("link", "fabric_with_link", "common"))
+
+
+def _part(part: Part) -> Case:
+    return Case(
+        part.kind,
+        part.sizes.get("config", test_link_board.SMALL),
+        lambda design: part.record(design.inputs, design.outputs),
+        ("link", "common"),
+    )
 
 
 def _clocks(recording: Recording) -> int:
@@ -203,8 +213,11 @@ CASES: dict[str, Case] = {
     "delayed reset": _fabric(FABRICS["delayed reset, lower clamp"], 40, 5),
     "images": _fabric(FABRICS["images, all options"], 20, 10),
     "images, groups of channels": _fabric(FABRICS["images"], 20, 20),
+    "schedules": _fabric(FABRICS["schedules"], 40, 5),
+    "one to one": _fabric(FABRICS["one to one"], 30, 10),
     "mesh of tiles": _mesh_of_tiles(),
     "mesh": _mesh("3x2"),
+    **{name: _part(part) for name, part in PARTS.items()},
     "link": _link(test_link_board.SMALL, *_link_tests()),
     "link, images": _link(
         test_link_board.FABRICS["images"], partial(test_link_board.test_networks_run, "images")

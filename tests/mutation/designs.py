@@ -4,6 +4,7 @@ As a program it writes the Verilog: mutants are planted while `spikeloom.hdl` is
 needs a process of its own.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -22,12 +23,19 @@ if __name__ == "__main__":
 from locking import one_at_a_time
 
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.axi.registers import FabricRegisters
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
+from spikeloom.hdl.link.event_codes import EventCodes
+from spikeloom.hdl.link.executor import Executor
+from spikeloom.hdl.link.frame_receiver import FrameReceiver
+from spikeloom.hdl.link.frame_sender import FrameSender
+from spikeloom.hdl.link.replies import Replies
+from spikeloom.hdl.link.result_codes import ResultCodes
+from spikeloom.hdl.link.uart import Receiver, Transmitter
 from spikeloom.sim import cache, toolchain, verilog
 from spikeloom.sim.traffic import rtl
 from spikeloom.sim.verilator import build_library
@@ -36,6 +44,14 @@ HERE = Path(__file__).parent
 TOP = "mutated"
 LINK = LinkConfig("test", 12_000_000, 8, 1024, "0123456789abcdef" * 2)
 """That of the link's own tests."""
+BAKED = dataclasses.replace(
+    LINK,
+    baked=(LoadTarget.WEIGHT, LoadTarget.POPULATION, LoadTarget.CONTROL),
+    contents="89abcdef" * 4,
+)
+"""That of a board whose memories hold something from the start."""
+RING = 512
+"""Bytes of the receive buffer in the tests of frames."""
 
 Port = tuple[str, int]
 """Name and width."""
@@ -140,6 +156,15 @@ KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] =
     "axi": lambda config: _component(AxiFabric(config)),
     "neuron": lambda config: _component(NeuronUpdate(config)),
     "registers": lambda config: _component(FabricRegisters(config)),
+    "uart receiver": lambda config: _component(Receiver(LINK.clocks_per_bit)),
+    "uart transmitter": lambda config: _component(Transmitter(LINK.clocks_per_bit)),
+    "frame receiver": lambda config: _component(FrameReceiver(RING)),
+    "frame sender": lambda config: _component(FrameSender()),
+    "event codes": lambda config: _component(EventCodes(config)),
+    "result codes": lambda config: _component(ResultCodes(config)),
+    "executor": lambda config: _component(Executor(config, LINK)),
+    "executor, baked": lambda config: _component(Executor(config, BAKED)),
+    "replies": lambda config: _component(Replies()),
 }
 """What can be built, by name."""
 
@@ -158,7 +183,12 @@ def main() -> None:
         values = Cat(value for _, value in ports)
         m.d.comb += values.eq(word) if name == "inputs" else word.eq(values)
         signals.append(word)
-    text = verilog.generate("mutants", config, m, TOP, [*signals, mutants.SELECT])
+    # The mutant is in a register of its own clock. If it came from an input, Verilator would
+    # evaluate everything that depends on it, which is all, twice as often.
+    chosen = Signal(mutants.SELECT_BITS, name="select")
+    m.domains.choice = choice = ClockDomain("choice", reset_less=True)
+    m.d.choice += mutants.SELECT.eq(chosen)
+    text = verilog.generate("mutants", config, m, TOP, [*signals, chosen, choice.clk])
     # A process that reads nothing would never run.
     text = re.sub(r"always @\*\n(?=\s+\S+ = \d+'h\w+;\n)", "initial\n", text)
     Path(directory, "mutated.v").write_text(text, encoding="utf-8")

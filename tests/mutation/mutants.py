@@ -34,7 +34,7 @@ from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.hdl import Fragment
 
 SELECT_BITS = 16
-SELECT = Signal(SELECT_BITS, name="select")
+SELECT = Signal(SELECT_BITS, name="selected")
 """The number of the mutant that is alive; 0: none."""
 
 numbers: dict[str, int] = {}

@@ -53,6 +53,8 @@ SPIKELOOM_API std::int64_t spikeloom_replay(std::uint32_t mutant, const Recordin
     using Inputs = std::decay_t<decltype(top.inputs)>;
     using Outputs = std::decay_t<decltype(top.outputs)>;
     top.select = mutant;
+    top.choice_clk = 1;
+    fabric.evaluate();
     const std::uint32_t* inputs = recording->inputs;
     const std::uint32_t* expected = recording->outputs;
     const std::uint32_t* compared = recording->compared;

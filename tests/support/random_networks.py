@@ -438,8 +438,9 @@ def shuffled(rng: np.random.Generator, words: NDArray[np.uint64]) -> NDArray[np.
 
 def odd_rows(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
     """The same with some rows that no mapper writes: connections that have sources and no groups,
-    packets to the host that have a delay, coordinates where nothing is, populations that cannot
-    spike once and those that end in the middle of their image.
+    those one to one for any of their sources and with two groups, packets to the host that have a
+    delay, coordinates where nothing is, populations that cannot spike once and those that end in
+    the middle of their image.
     """
     config = image.config
 
@@ -452,6 +453,10 @@ def odd_rows(rng: np.random.Generator, image: MemoryImage) -> MemoryImage:
         return change(config.target_row, row, delay=int(rng.integers(config.slots)))
 
     def connection(row: int) -> int:
+        fields = config.connection_row.unpack(row)
+        if fields.get("one_to_one") and rng.random() < 0.7:
+            first, last = rng.integers(fields["sources"], size=2).tolist()
+            row = change(config.connection_row, row, first=first, last=last, groups=2)
         return change(config.connection_row, row, groups=0) if rng.random() < 0.3 else row
 
     def coordinate(row: int) -> int:
