@@ -203,6 +203,28 @@ class MemoryImage:
             ),
         )
 
+    @property
+    def sequential(self) -> bool:
+        """Whether a sample goes on with what a switch kept in the sample before."""
+        layout = self.config.population_row
+        keeps = [field.name for field in layout.fields if field.name.endswith("_keep")]
+        rows = (layout.unpack(row) for tile in self.tiles for row in tile.populations if keeps)
+        return any(row[name] for row in rows for name in keeps)
+
+    def cleared(self) -> "MemoryImage":
+        """The same, but a sample keeps nothing of the sample before."""
+        layout = self.config.population_row
+        keeps = [field.name for field in layout.fields if field.name.endswith("_keep")]
+
+        def clear(row: int) -> int:
+            return layout.pack(layout.unpack(row) | dict.fromkeys(keeps, 0))
+
+        tiles = (
+            dataclasses.replace(tile, populations=tuple(map(clear, tile.populations)))
+            for tile in self.tiles
+        )
+        return dataclasses.replace(self, tiles=tuple(tiles))
+
     def check_fits(self, fabric: FabricConfig, board: str, name: str | None = None) -> None:
         """Check that the image is for the `fabric` of `board`, called `name`; `readable` may
         differ.

@@ -333,7 +333,7 @@ def _show(
 ) -> None:
     """Write the waveform of one sample."""
     assert rtl.cycles is not None
-    chunk, first = chunk_of(sample)
+    chunk, first = chunk_of(image, sample)
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
     words = list(chunk_words(image, counts))[chunk]

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.devices.chunks import CHUNK, chunk_of, chunk_words
+from spikeloom.devices.chunks import CHUNK, chunk_of, chunk_sizes, chunk_words
 from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import PacketKind
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.program import Program
@@ -87,8 +88,10 @@ def write_waves(
     samples, steps = next(iter(counts.values())).shape[:2]
     image = program.image.with_traces(traced_neurons(program.network, traces))
     first = first or Position(0)
-    origin = _chunk(first, last, samples, steps)
-    part = {name: array[origin : origin + CHUNK] for name, array in counts.items()}
+    origin = _chunk(image, first, last, samples, steps)
+    part = {
+        name: array[origin:][: chunk_sizes(image, samples)[0]] for name, array in counts.items()
+    }
     words = next(chunk_words(image, part))
     with Simulation(image.config, verilog=verilog) as simulation:
         simulation.load(image)
@@ -117,7 +120,9 @@ def write_waves(
     return record(image, words, start, int(stop), path, marks=marks, verilog=verilog)
 
 
-def _chunk(first: Position, last: Position | None, samples: int, steps: int) -> int:
+def _chunk(
+    image: MemoryImage, first: Position, last: Position | None, samples: int, steps: int
+) -> int:
     """The first sample of the chunk of a window."""
     for position in (first, last):
         if position is None:
@@ -128,8 +133,8 @@ def _chunk(first: Position, last: Position | None, samples: int, steps: int) -> 
         ):
             if value is not None and value >= count:
                 raise SpikeloomError(f"there is no {what} {value}: the events have 0..{count - 1}")
-    number, origin = chunk_of(first.sample or 0)
-    if last is not None and chunk_of(last.sample or 0)[0] != number:
+    number, origin = chunk_of(image, first.sample or 0)
+    if last is not None and chunk_of(image, last.sample or 0)[0] != number:
         raise SpikeloomError(
             f"a waveform cannot go over the end of a chunk of {CHUNK} samples, such as "
             f"{CHUNK - 1} to {CHUNK}: there the fabric starts from reset"

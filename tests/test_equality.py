@@ -257,12 +257,12 @@ Packets = list[tuple[int, int]]
 
 def run_rtl(image: MemoryImage, words: NDArray[np.uint64]) -> tuple[Packets, dict[str, int]]:
     """Packets with their clocks, and what each counter counted."""
-    fabric = simulation(image.config)
-    fabric.reset()
+    fabric = simulation(image.config).copy()  # some switches go on with what they kept before
     fabric.load(image)
     before = fabric.counters()
     clocks, packets = fabric.run(words)
     after = fabric.counters()
+    fabric.close()
     wrap = 1 << image.config.counter_bits
     counted = {name: (after[name] - before[name]) % wrap for name in after}
     return list(zip(clocks.tolist(), packets.tolist(), strict=True)), counted

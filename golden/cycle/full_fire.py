@@ -204,7 +204,7 @@ class FullFire(Fire):
         v = self._initial(parameters) if self.first else self.states[address]
         i = 0 if self.first else self.currents[address]
         switches = self.active
-        kept = self.config.kept_row.unpack(0 if self.first else self.kept[address])
+        kept = self._kept(address)
         total = ((self.buffer & 2 * self.sum_sign - 1) ^ self.sum_sign) - self.sum_sign
         # m + 2.
         total, bias = total << population.fraction, self.biases[self.bias_address]
@@ -278,6 +278,16 @@ class FullFire(Fire):
             w -= parameters.v_reset if spiked & 1 else 0
             return min(max(-w if self._is_negative(u) else w, low), high)
         return u
+
+    def _kept(self, address: int) -> dict[str, int]:
+        """What switches kept of a neuron."""
+        kept = self.config.kept_row.unpack(self.kept[address])
+        if not self.first:
+            return kept
+        carried = [switch.carries(kept) for switch in self.active]
+        return dict.fromkeys(kept, 0) | {
+            name: value for fields in carried for name, value in fields.items()
+        }
 
     def _keep(self, address: int, spiked: bool, kept: dict[str, int]) -> None:
         """Write what switches keep of a neuron; `kept` is what they kept before."""

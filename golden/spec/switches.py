@@ -54,7 +54,8 @@ class SwitchLayout:
         Fields of the population row: name, width and, where it is signed, True. In front of them a
         bit with the name of the switch says whether the population has it.
     kept
-        Fields that a neuron keeps from step to step beside its potential, 0 when a sample begins.
+        Fields that a neuron keeps from step to step beside its potential, 0 when a sample begins,
+        or, where the population row's field `keep` is 1, as the sample before left them.
     constants
         Fields of the row of the bias memory. A switch that has some has no bit in the population
         row: rows of populations without it hold what changes nothing.
@@ -73,7 +74,7 @@ SWITCHES = {
     "floor_reset": SwitchLayout(1, (("minimum", STATE, True),)),
     "requantise": SwitchLayout(3, (("shift", 5), ("top", STATE))),
     "adaptive_threshold": SwitchLayout(
-        0, (("increment", STATE), ("retain", RETAIN_BITS)), (("adaptation", STATE),)
+        0, (("increment", STATE), ("retain", RETAIN_BITS), ("keep", 1)), (("adaptation", STATE),)
     ),
     "spike_once": SwitchLayout(0, kept=(("latch", 1),)),
     "selection": SwitchLayout(

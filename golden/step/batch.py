@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -93,6 +93,8 @@ class Batch:
         Of populations that are traced; `run` writes them.
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
+    before
+        The state of each population after the sample before, where samples run one by one.
     """
 
     network: Network
@@ -101,6 +103,7 @@ class Batch:
     traces: Mapping[str, Trace]
     executor: Executor | None = None
     workers: int = 1
+    before: Mapping[str, State] = field(default_factory=dict)
 
     def run(self, group: Sequence[Population]) -> dict[str, State]:
         """Run a firing group from the first step to the last.
@@ -118,9 +121,14 @@ class Batch:
             if connection.target in names and connection.source in self.events:
                 where = inside if connection.source in names else outside
                 where[connection.target].append(connection)
-        states = {p.name: initial_state(p, samples, self._types[p.name]) for p in group}
-        versions = {p.name: p.versions for p in group}
         schedule = self.network.schedule or (0,)
+        states = {
+            p.name: initial_state(
+                p, samples, self._types[p.name], schedule[0], self.before.get(p.name)
+            )
+            for p in group
+        }
+        versions = {p.name: p.versions for p in group}
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
         length = max(1, ELEMENTS // (samples * largest))

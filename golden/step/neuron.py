@@ -34,14 +34,31 @@ class State(NamedTuple):
     kept: Mapping[str, Mapping[str, Signed]]
 
 
-def initial_state(population: Population, samples: int, dtype: type[Any]) -> State:
-    """The state before the first step of each of `samples` samples."""
+def initial_state(
+    population: Population,
+    samples: int,
+    dtype: type[Any],
+    variant: int = 0,
+    before: State | None = None,
+) -> State:
+    """The state before the first step of each of `samples` samples.
+
+    Parameters
+    ----------
+    variant
+        Of the first step.
+    before
+        After the sample before, if there is one: what a switch carries over.
+    """
     shape = samples, population.size
-    kept = {
+    kept: dict[str, Mapping[str, Signed]] = {
         switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
         for version in population.versions
         for switch in version.switches
     }
+    if before is not None:
+        carried = [s.name for s in population.at(variant).switches if s.carries]
+        kept |= {name: before.kept[name] for name in carried}
     i = np.zeros(() if population.synaptic_decay is None else shape, dtype)
     return State(np.full(shape, population.v_init, dtype), i, kept)
 

@@ -160,7 +160,7 @@ def simulate(
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     sizes = [population.size for population in network.populations]
-    if samples * steps * sum(sizes) < THREADED:
+    if samples * steps * sum(sizes) < THREADED or _sequential(network):
         workers = 1
     workers = workers or os.cpu_count() or 1
     events = _event_arrays(network, counts)
@@ -173,10 +173,7 @@ def simulate(
         id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
     groups = firing_groups(network)
-    fewest, most = (max(1, neurons // max(sizes)) for neurons in NEURONS)
-    size = min(max(fewest, samples // workers), most)
-    size = -(-samples // -(-samples // size))  # equal ones
-    batches = [slice(start, start + size) for start in range(0, samples, size)]
+    batches = _batches(network, samples, workers)
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
     in_step = samples * sum(sizes)
@@ -184,6 +181,7 @@ def simulate(
         workers = 1
 
     synops = np.empty(samples, np.int64)
+    states: list[dict[str, State]] = []
 
     def run(part: slice, executor: Executor | None) -> dict[str, State]:
         batch = Batch(
@@ -193,10 +191,11 @@ def simulate(
             {name: trace.part(part) for name, trace in kept.items()},
             executor,
             workers,
+            states[-1] if states else {},
         )
-        states = {name: state for group in groups for name, state in batch.run(group).items()}
+        after = {name: state for group in groups for name, state in batch.run(group).items()}
         synops[part] = _synaptic_operations(network, batch.events, fan_outs, graded)
-        return states
+        return after
 
     with task("running the golden model", samples) as step, contextlib.ExitStack() as stack:
         pool = None if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
@@ -204,7 +203,6 @@ def simulate(
             results = pool.map(lambda part: run(part, None), batches)
         else:
             results = (run(part, pool) for part in batches)
-        states = []
         for part, state in zip(batches, results, strict=True):
             states.append(state)
             step.done(min(part.stop, samples))
@@ -230,6 +228,23 @@ def _event_arrays(network: Network, counts: Mapping[str, EventCounts]) -> dict[s
         if p.spiking:
             events[p.name] = np.empty((steps, samples, p.size), spike_type(p))
     return events
+
+
+def _sequential(network: Network) -> bool:
+    """Whether each sample goes on from the one before."""
+    versions = (version for p in network.populations for version in p.versions)
+    return any(switch.carries for version in versions for switch in version.switches)
+
+
+def _batches(network: Network, samples: int, workers: int) -> list[slice]:
+    """The samples that run together."""
+    largest = max(population.size for population in network.populations)
+    fewest, most = (max(1, neurons // largest) for neurons in NEURONS)
+    size = min(max(fewest, samples // workers), most)
+    size = -(-samples // -(-samples // size))  # equal ones
+    if _sequential(network):
+        size = 1
+    return [slice(start, start + size) for start in range(0, samples, size)]
 
 
 def _joined(parts: Sequence[Signed]) -> Integers:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_flag, check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Signed, decay, signed_range
 from spikeloom.golden.spec import DECAY_ONE
@@ -19,7 +19,8 @@ class AdaptiveThreshold(Switch):
 
         a = min(floor(a * (4096 - decay) / 4096) + increment on a spike, maximum potential)
 
-    A sample begins with a = 0. A reset that subtracts takes away what it would without. Source:
+    A sample begins with a = 0, or with `keep` as the sample before ended; the first sample of a run
+    begins with a = 0. A reset that subtracts takes away what it would without. Source:
     the adaptive neurons of Bellec et al., arXiv:1803.09574.
 
     Parameters
@@ -28,10 +29,13 @@ class AdaptiveThreshold(Switch):
         In units of the potential, 0 to its maximum.
     decay
         k_a in units of 1/4096, 0..4096.
+    keep
+        Keep a over samples, which then run one after the other.
     """
 
     increment: int
     decay: int
+    keep: bool = False
 
     name = "adaptive_threshold"
     title = "an adaptive threshold"
@@ -40,6 +44,7 @@ class AdaptiveThreshold(Switch):
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         check_integer(f"{where}: increment", self.increment, 0, signed_range(state_bits)[1])
         check_integer(f"{where}: decay", self.decay, 0, DECAY_ONE)
+        check_flag(f"{where}: keep", self.keep)
         if neurons.max_spikes > 1:
             raise SpikeloomError(
                 f"{where}: with several spikes per step each subtracts the threshold; "
@@ -47,7 +52,11 @@ class AdaptiveThreshold(Switch):
             )
 
     def fields(self) -> dict[str, int]:
-        return {"increment": self.increment, "retain": DECAY_ONE - self.decay}
+        return {"increment": self.increment, "retain": DECAY_ONE - self.decay, "keep": self.keep}
+
+    @property
+    def carries(self) -> bool:
+        return self.keep
 
     @property
     def decays(self) -> tuple[int, ...]:

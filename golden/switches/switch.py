@@ -61,6 +61,11 @@ class Switch(PlainIntegers):
     A delayed reset finds its spikes by them, so a population cannot have both.
     """
 
+    @property
+    def carries(self) -> bool:
+        """Whether what it keeps goes on from sample to sample."""
+        return False
+
     def __str__(self) -> str:
         parameters = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{self.name}({parameters})"

@@ -18,6 +18,7 @@ from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
 from spikeloom.hdl.core.schedule import first_row
 from spikeloom.hdl.core.select import Select
 from spikeloom.hdl.core.sums import neuron_input
+from spikeloom.hdl.core.switches.stage import begins
 from spikeloom.hdl.core.walk import ImageWalk
 
 
@@ -211,11 +212,10 @@ class Fire(wiring.Component):
         ]
         if config.input_gain:
             m.d.comb += [update.bias.eq(constants.bias), update.gain.eq(constants.gain)]
-        for field in config.kept_row.fields:
-            m.d.comb += [
-                update.kept[field.name].eq(Mux(walk.first, 0, state_read.data[field.name])),
-                state_write.data[field.name].eq(update.kept_next[field.name]),
-            ]
+        for name in (field.name for field in config.kept_row.fields):
+            before = Mux(begins(walk.first, population, name), 0, state_read.data[name])
+            after = update.kept_next[name]
+            m.d.comb += [update.kept[name].eq(before), state_write.data[name].eq(after)]
         if config.synaptic_current:
             m.submodules.currents = currents = memory(signed(config.state_bits), config.neurons)
             current_read = currents.read_port()

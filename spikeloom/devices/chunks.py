@@ -17,18 +17,24 @@ processors a machine has."""
 def chunk_words(image: MemoryImage, counts: Mapping[str, EventCounts]) -> Iterator[Words]:
     """The host words of each chunk of samples."""
     samples = next(iter(counts.values())).shape[0]
-    for start in range(0, samples, CHUNK):
-        part = {name: events[start : start + CHUNK] for name, events in counts.items()}
+    start = 0
+    for size in chunk_sizes(image, samples):
+        part = {name: events[start : start + size] for name, events in counts.items()}
+        start += size
         yield np.concatenate(host_words(image, part))
 
 
-def chunk_sizes(samples: int) -> list[int]:
-    """The number of samples in each chunk."""
+def chunk_sizes(image: MemoryImage, samples: int) -> list[int]:
+    """The number of samples in each chunk; all, where a sample goes on from the one before."""
+    if image.sequential:
+        return [samples]
     return [min(CHUNK, samples - start) for start in range(0, samples, CHUNK)]
 
 
-def chunk_of(sample: int) -> tuple[int, int]:
+def chunk_of(image: MemoryImage, sample: int) -> tuple[int, int]:
     """The number of the chunk that holds a sample, and the first sample of that chunk."""
+    if image.sequential:
+        return 0, 0
     number = sample // CHUNK
     return number, number * CHUNK
 

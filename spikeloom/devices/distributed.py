@@ -40,6 +40,11 @@ class DistributedDevice(ProgramDevice):
 
     def __init__(self, program: Program, scheduler: str) -> None:
         super().__init__(program)
+        if program.image.sequential:
+            raise SpikeloomError(
+                "each sample goes on with the adaptive threshold of the one before, so a cluster "
+                "cannot share them; leave out the scheduler"
+            )
         self.scheduler = scheduler
 
     def connection_weights(self, number: int) -> NDArray[np.int64]:

@@ -61,7 +61,7 @@ def predict_clocks(
         chunk, from the chunk's first clock.
     """
     samples, steps = next(iter(counts.values())).shape[:2]
-    sizes = chunk_sizes(samples)
+    sizes = chunk_sizes(image, samples)
     jobs = [
         (image, words, size, steps)
         for words, size in zip(chunk_words(image, counts), sizes, strict=True)

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -129,9 +130,12 @@ class SerialDevice(ProgramDevice):
         neurons = traced_neurons(self.program.network, traces)
         if neurons:
             self._warn_of_overwriting(LoadTarget.POPULATION, "traces replace population rows")
-        self._image = self.program.image.with_traces(neurons)
+        self._image = image = self.program.image.with_traces(neurons)
         try:
-            batches = self._run_batches(counts, progress)
+            if image.sequential:
+                batches = self._attempt(lambda: self._run_in_order(image, counts))
+            else:
+                batches = self._run_batches(counts, progress)
         finally:
             self._image = self.program.image
         if neurons:
@@ -197,6 +201,21 @@ class SerialDevice(ProgramDevice):
                 progress(done)
         return batches
 
+    def _run_in_order(self, image: MemoryImage, counts: Mapping[str, EventCounts]) -> list[_Batch]:
+        """Run samples that go on from the one before: the first, which keeps nothing, the rest.
+
+        After a loss all of them run again.
+        """
+        samples = len(next(iter(counts.values())))
+        batches = []
+        for start, stop, now in ((0, 1, image.cleared()), (1, samples, image)):
+            if start < stop:
+                self._image = now
+                self._load_changes()
+                part = {name: events[:stop] for name, events in counts.items()}
+                batches.append(self._run_batch(part, start, sys.maxsize))
+        return batches
+
     def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
         """Rows of one of the board's memories, packed as in `FabricConfig.readable_memories`.
 
@@ -232,7 +251,10 @@ class SerialDevice(ProgramDevice):
 
         def action() -> dict[str, NDArray[np.int64]]:
             # A new session would overwrite the final states, so both happen in the same one.
-            self._run_batch(counts, last, 1)
+            if self._image.sequential:
+                self._run_in_order(self._image, counts)
+            else:
+                self._run_batch(counts, last, 1)
             return self._read_states()
 
         return self._attempt(action)

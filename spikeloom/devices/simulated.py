@@ -106,7 +106,7 @@ class VerilatorDevice(ProgramDevice):
         image = self.program.image.with_traces(neurons)
         counts = event_counts(self.program.network, events)
         samples, steps = next(iter(counts.values())).shape[:2]
-        sizes = chunk_sizes(samples)
+        sizes = chunk_sizes(image, samples)
         self._load(image)
         results = runner.run_batch(
             self._fabric,

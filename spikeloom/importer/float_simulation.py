@@ -16,8 +16,9 @@ the population's switches do there, in their order. Every parameter is shared by
 where `PER_NEURON` names it, has one value per neuron.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +87,35 @@ def simulate_float(
     """
     emitted = _check_inputs(network, inputs)
     check_axes(emitted)
+    sequential = any(s.carries for p in network.populations for s in p.switches)
+    if not sequential:
+        return _simulate(network, emitted, traces, {})[0]
+    runs, switches = [], dict[str, _Switches]()
+    for sample in range(len(next(iter(emitted.values())))):
+        one = {name: values[sample : sample + 1] for name, values in emitted.items()}
+        run, switches = _simulate(network, one, traces, switches)
+        runs.append(run)
+    return _joined(runs)
+
+
+def _joined(runs: Sequence[FloatRun]) -> FloatRun:
+    """The run whose samples are those of all runs."""
+
+    def joined(field: str) -> dict[str, Any]:
+        parts = [getattr(run, field) for run in runs]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    peaks = {name: max(run.peaks[name] for run in runs) for name in runs[0].peaks}
+    return FloatRun(joined("spikes"), joined("states"), peaks, joined("traces"))
+
+
+def _simulate(
+    network: FloatNetwork,
+    emitted: dict[str, Floats],
+    traces: Collection[str],
+    before: Mapping[str, "_Switches"],
+) -> tuple[FloatRun, dict[str, "_Switches"]]:
+    """Run all samples at once; `before` are the switches after the sample before, if any."""
     samples, steps = next(iter(emitted.values())).shape[:2]
     depth = levels(network)
     firing_order = sorted(network.populations, key=lambda population: depth[population.name])
@@ -93,7 +123,7 @@ def simulate_float(
         emitted[population.name] = np.zeros((samples, steps, population.size))
     v = {p.name: np.full((samples, p.size), p.v_init) for p in firing_order}
     i = {p.name: np.zeros((samples, p.size)) for p in firing_order}
-    switches = {p.name: _begin(p, (samples, p.size)) for p in firing_order}
+    switches = {p.name: _begin(p, (samples, p.size), before) for p in firing_order}
     peaks = {p.name: magnitude(np.asarray(p.v_init)) for p in firing_order}
     kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
     with task("running the float network", steps) as progress:
@@ -116,7 +146,7 @@ def simulate_float(
                     kept[name][:, t] = v[name]
             progress.done(t + 1)
     spikes = {p.name: _counts(p, emitted[p.name]) for p in network.populations if p.spiking}
-    return FloatRun(spikes, v, peaks, kept)
+    return FloatRun(spikes, v, peaks, kept), switches
 
 
 def _late(population: FloatPopulation, v: Floats) -> Floats:
@@ -130,10 +160,13 @@ _Switches = list[tuple[FloatSwitch, dict[str, Floats]]]
 """The switches of a population in their order, each with what it keeps."""
 
 
-def _begin(population: FloatPopulation, shape: tuple[int, int]) -> _Switches:
+def _begin(
+    population: FloatPopulation, shape: tuple[int, int], before: Mapping[str, _Switches]
+) -> _Switches:
     """What the switches of a population keep before the first step."""
+    carried = {s.name: kept for s, kept in before.get(population.name, ()) if s.carries}
     return [
-        (switch, {field: np.zeros(shape) for field, _ in layout.kept})
+        (switch, carried.get(name) or {field: np.zeros(shape) for field, _ in layout.kept})
         for name, layout in SWITCHES.items()
         for switch in population.switches
         if switch.name == name

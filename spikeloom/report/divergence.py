@@ -50,7 +50,7 @@ def divergence(
     """
     variables = pywellen.Waveform(str(waveform)).all_vars()
     signals = {variable.full_name: variable.signal for variable in variables}
-    chunk, first = chunk_of(sample)
+    chunk, first = chunk_of(image, sample)
     steps = next(iter(counts.values())).shape[1]
     words = next(itertools.islice(chunk_words(image, counts), chunk, None))
     model = CycleModel(image.config)

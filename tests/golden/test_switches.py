@@ -136,6 +136,21 @@ def test_an_adaptive_threshold_saturates() -> None:
     assert run("..-.", AdaptiveThreshold(32767, 0), **always)[0] == "11.."
 
 
+def test_an_adaptive_threshold_that_is_kept_over_samples() -> None:
+    """Each sample begins where the one before ended; a run begins with 0."""
+    net = network(AdaptiveThreshold(4, 0, keep=True))
+    counts = np.zeros((3, 5, 2), np.uint8)
+    counts[..., 0] = 1
+    for _ in range(2):
+        spikes = simulate(net, counts).spikes["p"][..., 0]
+        # Thresholds are 6, then 10, then 14: above them are 9, 12 and 15.
+        assert ["".join(".1"[int(s)] for s in sample) for sample in spikes] == [
+            "..1..",
+            "...1.",
+            "....1",
+        ]
+
+
 def test_spike_once_in_each_sample() -> None:
     once = run("+" * 7, SpikeOnce(), samples=3)
     assert once == ("..1....", [3, 6, 0, 3, 6, 9, 12])
@@ -192,6 +207,7 @@ REFUSED: list[tuple[Switch, dict[str, Any], str]] = [
     (Requantise(1, -1), {}, "requantise: top must be 0..32767, not -1"),
     (AdaptiveThreshold(-1, 0), {}, "adaptive_threshold: increment must be 0..32767, not -1"),
     (AdaptiveThreshold(1, 4097), {}, "adaptive_threshold: decay must be 0..4096, not 4097"),
+    (AdaptiveThreshold(1, 0, 1), {}, "adaptive_threshold: keep must be True or False, not 1"),
     (AdaptiveThreshold(1, 0), {"max_spikes": 3}, "adaptive_threshold: with several spikes"),
     (AdaptiveThreshold(1, 0), DELAYED, "an adaptive threshold hides which neurons spiked"),
     (SpikeOnce(), {"max_spikes": 3}, "spike_once: a neuron spikes once at most"),

@@ -107,5 +107,5 @@ def test_errors(
     monkeypatch.setattr(waves, "MAX_CLOCKS", 3)
     refused("is too long; choose at most 3", None, None)
     monkeypatch.setattr(waves, "CHUNK", 2)
-    monkeypatch.setattr(waves, "chunk_of", lambda sample: (sample // 2, sample // 2 * 2))
+    monkeypatch.setattr(waves, "chunk_of", lambda _, sample: (sample // 2, sample // 2 * 2))
     refused("over the end of a chunk of 2 samples, such as 1 to 2", Position(1), Position(2))

@@ -94,10 +94,11 @@ class BoardModel:
         self.complained = self.faulty = False
         self.accepted: deque[tuple[int, bytes]] = deque()
         self.waiting_codes: Iterator[None] | None = None
-        kept = [(tile.integrate.sums, tile.fire.states) for tile in self.fabric.tiles]
+        before = self.fabric.tiles
         self.fabric = CycleModel(self.config)
-        for tile, (sums, states) in zip(self.fabric.tiles, kept, strict=True):
-            tile.integrate.sums, tile.fire.states = sums, states
+        for tile, old in zip(self.fabric.tiles, before, strict=True):
+            tile.integrate.sums = old.integrate.sums
+            tile.fire.states, tile.fire.kept = old.fire.states, old.fire.kept
         for word in self.memory.values():
             self.fabric.clock(load=word)
         self.fabric.clock(load=self._load_word(LoadTarget.CONTROL, 0, 0, self.contents.control))

@@ -73,7 +73,9 @@ RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
     ),
     "floor_reset": lambda rng, bits: FloorReset(_minimum(rng, bits)),
     "requantise": lambda rng, bits: Requantise(int(rng.integers(bits)), _level(rng, bits)),
-    "adaptive_threshold": lambda rng, bits: AdaptiveThreshold(_level(rng, bits), _decay(rng)),
+    "adaptive_threshold": lambda rng, bits: AdaptiveThreshold(
+        _level(rng, bits), _decay(rng), bool(rng.integers(2))
+    ),
     "spike_once": lambda rng, bits: SpikeOnce(),
     "selection": _selection,
 }

@@ -7,6 +7,10 @@ from spikeloom.golden.spec import DECAY_BITS
 class AdaptiveThreshold(Stage):
     """See the table in `docs/hardware.md`."""
 
+    def carries(self, kept: Fields) -> dict[str, int]:
+        keep, name = self.row["adaptive_threshold_keep"], "adaptive_threshold_adaptation"
+        return {name: kept[name]} if keep else {}
+
     def raised(self, kept: Fields) -> int:
         return kept["adaptive_threshold_adaptation"]
 

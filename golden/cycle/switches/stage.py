@@ -30,6 +30,10 @@ class Stage:
         self.row = row
         self.highest = (1 << (config.state_bits - 1)) - 1
 
+    def carries(self, kept: Fields) -> dict[str, int]:
+        """Its kept fields that the first step of a sample does not read as 0."""
+        return {}
+
     def scale(self, x: int, total: int, bias: int, constants: Constants) -> int:
         """The neuron's input, from its shifted sum and its row of the bias memory."""
         return x

@@ -3,8 +3,9 @@
 import importlib
 
 from amaranth import Const, Value
+from amaranth.lib import data
 
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.hdl.core.pipeline import Pipeline
 
 
@@ -45,6 +46,15 @@ class Stage:
     def keeps(self, pipe: Pipeline, spiked: Value) -> dict[str, Value]:
         """Its kept fields as m + 9 writes them."""
         return {}
+
+
+def begins(first: Value, population: data.View, kept: str) -> Value:
+    """Whether the field `kept` of the state memory is read as 0; `first`: in a first step."""
+    for name, layout in SWITCHES.items():
+        keeps = any(field[0] == "keep" for field in layout.row)
+        if keeps and kept in (f"{name}_{field}" for field, _ in layout.kept):
+            return first & ~population[f"{name}_keep"]
+    return first
 
 
 def stages(config: FabricConfig) -> list[Stage]:

@@ -22,31 +22,38 @@ class FloatAdaptiveThreshold(FloatSwitch):
         A potential, >= 0.
     decay
         Fraction of a that is forgotten in each step, 0..1.
+    keep
+        A sample begins with a as the one before left it.
     """
 
     increment: float
     decay: float
+    keep: bool = False
 
     name = "adaptive_threshold"
 
     @classmethod
     def stated(cls, value: Any, dt: float | None) -> "FloatAdaptiveThreshold":
-        """From a pair: the increment, and the time constant of its decay.
+        """From a pair: the increment, and the time constant of its decay; and perhaps "keep".
 
         The time constant is in the unit of `dt`, or in steps without one: what is left after a step
         is exp(-dt / tau).
         """
-        what = "a pair of an increment and a time constant"
-        if not isinstance(value, tuple) or len(value) != 2:
+        what = 'a pair of an increment and a time constant, and perhaps "keep"'
+        if not isinstance(value, tuple) or not (len(value) == 2 or value[2:] == ("keep",)):
             raise SpikeloomError(f"adaptive_threshold must be {what}, not {value!r}")
-        increment, tau = (number("adaptive_threshold", part, what) for part in value)
+        increment, tau = (number("adaptive_threshold", part, what) for part in value[:2])
         if not tau:
             raise SpikeloomError("adaptive_threshold: its time constant must not be 0")
-        return cls(increment, -math.expm1(-(dt or 1) / tau))
+        return cls(increment, -math.expm1(-(dt or 1) / tau), len(value) == 3)
+
+    @property
+    def carries(self) -> bool:
+        return self.keep
 
     def integer(self, rounded: Rounded) -> AdaptiveThreshold:
         increment = rounded(self.increment, "adaptive_threshold")
-        return AdaptiveThreshold(increment, round(self.decay * DECAY_ONE))
+        return AdaptiveThreshold(increment, round(self.decay * DECAY_ONE), self.keep)
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -55,6 +55,11 @@ class FloatSwitch:
         """Raise `SpikeloomError`, with `where` in front, if it does not suit its population."""
 
     @property
+    def carries(self) -> bool:
+        """Whether what it keeps goes on from sample to sample."""
+        return False
+
+    @property
     def versions(self) -> int:
         """Steps until its parameters no longer change."""
         return 1

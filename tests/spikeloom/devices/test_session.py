@@ -36,6 +36,7 @@ from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.program import Program
 from spikeloom.sim.terminal import Terminal
 
@@ -353,6 +354,32 @@ def test_a_larger_program_before_leaves_nothing(served: Any, small: Program) -> 
     program = Program(net, SMALL, frozenset("p"), frozenset("p"))
     run = board.device(program).run(events)
     assert differs(run, GoldenDevice(program).run(events)) == ""
+
+
+def test_adaptations_are_kept_over_the_samples_of_a_run(served: Any) -> None:
+    """Of each run alone, whatever the board did before, and after bytes are lost."""
+    config = dataclasses.replace(SMALL, adaptive_threshold=True)
+    rises = AdaptiveThreshold(2, 0, keep=True)
+    net = Network(
+        (Input("in", 6, max_count=2),),
+        # A neuron that spikes without input, so that what clears the board is not silence.
+        (Population("p", 2, np.array([1, 9]), threshold=3, switches=(rises,)),),
+        (Connection("in", "p", np.array([[1, 2]] * 6)),),
+        weight_bits=SMALL.weight_bits,
+        state_bits=SMALL.state_bits,
+        sum_bits=SMALL.sum_bits,
+    )
+    program = Program(net, config, frozenset("p"), frozenset("p"))
+    (events,) = some_events(6, 7)
+    expected = GoldenDevice(program).run(events)
+    spikes = expected.spikes["p"].sum(axis=(1, 2))
+    assert spikes[0] > spikes[-1]
+    board = served(config)
+    device = board.device(program)
+    for _ in range(2):
+        assert differs(device.run(events), expected) == ""
+    board.line.plans = [Plan("dropped", "to board", n) for n in (4, 9)]
+    assert differs(device.run(events), expected) == ""
 
 
 @settings(max_examples=8, deadline=None)

@@ -101,6 +101,7 @@ STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
     ("refractory", 5, None, FloatRefractory(5)),
     ("floor_reset", -0.5, 1e-3, FloatFloorReset(-0.5)),
     ("adaptive_threshold", (0.1, 1.0), None, FloatAdaptiveThreshold(0.1, 1 - np.exp(-1.0))),
+    ("adaptive_threshold", (1, 1e17, "keep"), 1, FloatAdaptiveThreshold(1.0, 1e-17, keep=True)),
     ("spike_once", True, 1e-3, FloatSpikeOnce()),
     ("selection", True, 1e-3, FloatSelection()),
     ("selection", (("winners", 2), ("then", "free")), None, FloatSelection(2, then="free")),
