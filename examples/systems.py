@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from examples.hybrid import evaluate as hybrid
 from examples.loop import evaluate as loop
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
@@ -28,6 +29,8 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
     ("loop", "2006.07239"): lambda _data: loop.measure(),
+    ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),
+    ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
 }
 """What each system measures, by its folder and the number of its paper on arXiv."""
 

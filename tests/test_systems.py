@@ -5,9 +5,12 @@ import pytest
 from locking import one_at_a_time
 
 import spikeloom
+from examples.hybrid import WEIGHTS, Hybrid, shown
+from examples.hybrid import evaluate as hybrid_evaluate
 from examples.radix import BITS, Layers, upper_bits
 from examples.radix.evaluate import program
 from spikeloom.compare import compare
+from spikeloom.golden.step.run import simulate
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -28,3 +31,25 @@ def test_radix_potentials_are_matrix_products(bits: int) -> None:
         run = device.run(events)
     np.testing.assert_array_equal(run.states["classes"], products)
     assert run.spikes["hidden"].any()
+
+
+@pytest.mark.parametrize("inverse", WEIGHTS)
+def test_hybrid_rates_and_residuals(inverse: int) -> None:
+    """Of images of noise: rates are exact to a spike, and residuals stay below a threshold."""
+    hybrid = Hybrid(Layers.load(4), inverse)
+    images = np.random.default_rng(inverse).integers(0, 256, (30, 28, 28), np.uint8)
+    images //= np.arange(4, 34, dtype=np.uint8)[:, np.newaxis, np.newaxis]
+    pixels = upper_bits(images, 4)
+    least, most, of_classes = hybrid_evaluate.residuals(hybrid, pixels, 9)
+    assert least >= 0
+    assert 0.9 < most < 1
+    assert of_classes < 1
+    run = simulate(hybrid.network(), shown(pixels, 9))
+    errors = hybrid_evaluate.rate_errors(hybrid, pixels, run.spikes)
+    assert all(0.5 < error <= 1 for error in errors.values())
+    assert run.spikes["classes"].min() < 0 < run.spikes["classes"].max()
+    if inverse == 1:
+        made = hybrid_evaluate.program(hybrid)
+        with one_at_a_time("example-hybrid"):
+            result = compare(made, shown(pixels[[0, 20]], 3))
+        assert result.mismatches == 0, str(result.first)
