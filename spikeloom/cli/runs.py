@@ -36,7 +36,7 @@ from spikeloom.evaluation.accuracy import accuracy
 from spikeloom.evaluation.decoding import NONE
 from spikeloom.files import write_arrays
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.event_counts import EventCounts
+from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.progress import task
 from spikeloom.program import Program
 from spikeloom.quantise.saturation import describe_saturations
@@ -153,7 +153,7 @@ def _run(
     summary: dict[str, Any] = {
         "samples": samples,
         "steps": steps,
-        "spikes": {name: int(spikes.sum()) for name, spikes in run.spikes.items()},
+        "spikes": {name: int(magnitudes(spikes).sum()) for name, spikes in run.spikes.items()},
         "synops": run.synops,
         "cycles": None if run.cycles is None else int(run.cycles.sum()),
         "errors": run.errors,

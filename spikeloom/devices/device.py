@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeloom.devices.traces import Traces
 from spikeloom.devices.weights import Weights
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import magnitudes
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun
 from spikeloom.golden.step.neuron import Spikes
@@ -78,7 +79,7 @@ class Run(Summarised):
         rows = [
             (
                 name,
-                int(self.spikes[name].sum(dtype=np.int64)) if name in self.spikes else "",
+                _total(self.spikes[name]) if name in self.spikes else "",
                 _span(self.states.get(name)),
                 "" if name not in self.traced else len(self.traced[name]),
             )
@@ -114,6 +115,11 @@ class Run(Summarised):
             )
         potentials, of = self.traces[population], self.traced[population]
         return trace(population, potentials, of, neurons, sample, ax)
+
+
+def _total(spikes: Spikes) -> int:
+    """The number of spikes, of either sign."""
+    return int(magnitudes(spikes).sum(dtype=np.int64))
 
 
 class Device(Protocol):

@@ -13,7 +13,7 @@ from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.evaluation.accuracy import confusion
 from spikeloom.golden.cycle.split import split_clocks
-from spikeloom.golden.event_counts import EventCounts
+from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
@@ -170,7 +170,7 @@ def _neurons(
     if population.name in traced:
         return traced[population.name]
     if population.name in golden.spikes:
-        activity = golden.spikes[population.name].sum(axis=(0, 1), dtype=np.int64)
+        activity = magnitudes(golden.spikes[population.name]).sum(axis=(0, 1), dtype=np.int64)
         chosen = np.argsort(-activity, kind="stable")[:NEURONS]
     else:
         chosen = np.arange(min(population.size, NEURONS))

@@ -67,7 +67,7 @@ def workload_metrics(network: Network, events: Mapping[str, NDArray[Any]]) -> di
         if connection.source not in events:
             continue
         source = events[connection.source]
-        kind = "Effective_MACs" if source.max(initial=0) > 1 else "Effective_ACs"
+        kind = "Effective_MACs" if np.abs(source).max(initial=0) > 1 else "Effective_ACs"
         totals = (source != 0).sum(axis=(0, 1), dtype=np.uint32)
         operations[kind] += _effective_operations(network, connection, totals) / samples
         operations["Dense"] += int(network.fan_out(connection).sum()) * steps

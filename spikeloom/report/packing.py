@@ -85,5 +85,5 @@ def _parts(contents: Contents, sample: int) -> Iterator[bytes]:
 
 def _spikes(counts: NDArray[Any], max_count: int) -> bytes:
     if max_count > 1:
-        return counts.astype(np.uint8).tobytes()
+        return np.abs(counts).astype(np.uint8).tobytes()
     return np.packbits(counts.astype(bool), axis=None, bitorder="little").tobytes()

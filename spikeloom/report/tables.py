@@ -133,6 +133,8 @@ def _update(population: Population) -> str:
     kind += ", synaptic current" if population.synaptic_decay is not None else ""
     if population.max_spikes > 1:
         kind += f", up to {population.max_spikes} spikes a step"
+    if population.signed:
+        kind += ", with a sign"
     return ", ".join([kind, *map(str, population.switches)])
 
 

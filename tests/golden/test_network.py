@@ -400,6 +400,19 @@ def test_high_is_a_bool(value: Any) -> None:
             "with several spikes per step each subtracts the threshold at once; "
             "leave out delayed_reset, subtrahend and Reset.RESTORE",
         ),
+        ({"signed": 1}, "signed must be True or False, not 1"),
+        (
+            {"signed": True, "threshold": 0},
+            "with signed spikes per step the threshold must be positive, not 0",
+        ),
+        (
+            {"signed": True, "threshold": 5, "delayed_reset": True},
+            "signed spikes reset at once; leave out delayed_reset and Reset.RESTORE",
+        ),
+        (
+            {"signed": True, "threshold": 5, "reset": Reset.RESTORE},
+            "signed spikes reset at once; leave out delayed_reset and Reset.RESTORE",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused(changed: dict[str, Any], message: str) -> None:

@@ -210,6 +210,14 @@ def test_max_spikes_is_one_less_than_a_power_of_two(value: int) -> None:
         FabricConfig(max_spikes=value)
 
 
+def test_an_event_has_room_for_the_spikes_of_a_step() -> None:
+    FabricConfig(max_spikes=7, graded_bits=3)
+    with pytest.raises(SpikeloomError, match="must be 0, or at least 3 with max_spikes=7"):
+        FabricConfig(max_spikes=7, graded_bits=2)
+    with pytest.raises(SpikeloomError, match="graded_bits and doubling cannot be built together"):
+        FabricConfig(graded_bits=2, doubling=True)
+
+
 def test_a_packet_to_the_host_has_at_most_64_bits() -> None:
     widest = FabricConfig(populations=64, neurons=1 << 16, extent=256, state_bits=24)
     assert widest.host_out.width == 64

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import spikeloom
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.importer.float_network import (
     FloatConnection,
@@ -441,3 +442,31 @@ def test_a_board_with_changed_fields() -> None:
     )
     wider = spikeloom.compile(net(), "icebreaker", state_bits=20).fabric
     assert wider == dataclasses.replace(small, state_bits=20)
+
+
+def test_signed_spikes_and_graded_events_that_a_fabric_lacks() -> None:
+    several = {"max_spikes": 7, "threshold": 5, "reset": Reset.SUBTRACT}
+    neurons = Population("p", 1, np.zeros(1, np.int64), signed=True, **several)
+    network = Network(
+        (Input("in", 1, 9, signed=True),), (neurons,), (Connection("in", "p", np.array([[3]])),)
+    )
+    made = spikeloom.compile(network)
+    assert (made.fabric.signed_spikes, made.fabric.graded_bits) == (True, 0)
+    assert spikeloom.compile(network, {"graded_bits": 4}).fabric.graded_bits == 4
+    with pytest.raises(SpikeloomError, match="input 'in': 9 events in one needs graded_bits=4"):
+        spikeloom.compile(network, {"graded_bits": 3})
+    with pytest.raises(SpikeloomError, match="population 'p': signed spikes needs signed_spikes"):
+        spikeloom.compile(network, {"signed_spikes": False})
+
+
+def test_a_program_of_signed_spikes_is_saved(tmp_path: Path) -> None:
+    neurons = Population("p", 1, np.zeros(1, np.int64), signed=True, threshold=5)
+    network = Network(
+        (Input("in", 1, 2, signed=True),), (neurons,), (Connection("in", "p", np.array([[3]])),)
+    )
+    made = spikeloom.compile(network, {"graded_bits": 2})
+    made.save(tmp_path / "signed.loom")
+    again = spikeloom.Program.load(tmp_path / "signed.loom")
+    assert again.fabric == made.fabric
+    assert again.network.input("in").signed
+    assert again.network.population("p").signed
