@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.event_counts import magnitudes
 from spikeloom.report.records import Contents
 
 MAX_DATA = 3_000_000
@@ -85,5 +86,5 @@ def _parts(contents: Contents, sample: int) -> Iterator[bytes]:
 
 def _spikes(counts: NDArray[Any], max_count: int) -> bytes:
     if max_count > 1:
-        return np.abs(counts).astype(np.uint8).tobytes()
+        return magnitudes(counts).astype(np.uint8).tobytes()
     return np.packbits(counts.astype(bool), axis=None, bitorder="little").tobytes()
