@@ -46,7 +46,8 @@ class Family:
     baked: frozenset[LoadTarget]
 
 
-_MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL}
+_MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL, LoadTarget.NOISE, LoadTarget.RANDOM}
+"""Noise is loaded: the host writes a register of it in every run anyway."""
 
 _ICE40_CELLS = {"lut": ("SB_LUT4",), "ff": ("SB_DFF",), "carry": ("SB_CARRY",)}
 _ICE40_SITES = {"logic_cells": "ICESTORM_LC", "bram": "ICESTORM_RAM"}

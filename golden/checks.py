@@ -44,6 +44,17 @@ def check_image(where: str, image: ImageShape | None, size: int) -> None:
         raise SpikeloomError(f"{where}: image {image} does not have {size} elements")
 
 
+def check_input(
+    name: str, size: int, max_count: int, signed: bool, image: ImageShape | None
+) -> None:
+    """The fields of an input."""
+    where = f"input {name!r}"
+    check_integer(f"{where}: size", size, 1, MAX_SIZE)
+    check_integer(f"{where}: max_count", max_count, 1, 255)
+    check_flag(f"{where}: signed", signed)
+    check_image(where, image, size)
+
+
 def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pair) -> None:
     """An int64 array of `shape` with values between `limits`."""
     low, high = limits
@@ -57,6 +68,17 @@ def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pa
         raise SpikeloomError(f"{where} must be of type int64, not {values.dtype}")
     if values.size and not (low <= values.min() and values.max() <= high):
         raise SpikeloomError(f"{where} must be {low}..{high}, not {values.min()}..{values.max()}")
+
+
+def check_leak(
+    where: str, leak: Integers | None, has_current: bool, shape: tuple[int, ...], limits: Pair
+) -> None:
+    """A leak potential, which only neurons with a synaptic current have."""
+    if leak is None:
+        return
+    if not has_current:
+        raise SpikeloomError(f"{where}: leak is for a synaptic current; without one add it to bias")
+    check_array(f"{where}: leak", leak, shape, limits)
 
 
 def check_convolution(

@@ -10,6 +10,7 @@ import numpy as np
 from spikeloom.golden.contents import Contents
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.random_numbers import later
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 
@@ -79,6 +80,9 @@ class TileImage:
     weights, biases, populations, connections, targets, routes, coordinates
         Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
         `connection_row`, `target_row`, `route_row`, `coordinate_row`.
+    noise, random
+        With `noise` only: packed with `noise_row` and `random_row`. The latter is a register, here
+        as it is at the beginning of a run.
     """
 
     weights: tuple[int, ...]
@@ -88,11 +92,13 @@ class TileImage:
     targets: tuple[int, ...]
     routes: tuple[int, ...]
     coordinates: tuple[int, ...] = ()
+    noise: tuple[int, ...] = ()
+    random: tuple[int, ...] = ()
 
     @property
     def tables(self) -> dict[LoadTarget, tuple[int, ...]]:
         """The rows of each memory, by target."""
-        return {
+        tables = {
             LoadTarget.WEIGHT: self.weights,
             LoadTarget.BIAS: self.biases,
             LoadTarget.POPULATION: self.populations,
@@ -101,6 +107,9 @@ class TileImage:
             LoadTarget.ROUTE: self.routes,
             LoadTarget.COORDINATE: self.coordinates,
         }
+        if self.random:
+            tables |= {LoadTarget.NOISE: self.noise, LoadTarget.RANDOM: self.random}
+        return tables
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,18 @@ class MemoryImage:
                     continue
                 for start, stop in _different(before[target], rows):
                     yield Rows(number, target, start, rows[start:stop])
+
+    def from_sample(self, number: int) -> "MemoryImage":
+        """The image for a run that goes on with sample `number`: with its random numbers."""
+        if not self.config.noise:
+            return self
+        return dataclasses.replace(
+            self,
+            tiles=tuple(
+                dataclasses.replace(tile, random=tuple(later(row, number) for row in tile.random))
+                for tile in self.tiles
+            ),
+        )
 
     def with_traces(self, names: Collection[str]) -> "MemoryImage":
         """The image with `trace` set in the population rows of these populations, if any.

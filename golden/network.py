@@ -16,7 +16,9 @@ from spikeloom.golden.checks import (
     check_convolution,
     check_flag,
     check_image,
+    check_input,
     check_integer,
+    check_leak,
     check_sums,
 )
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
@@ -28,6 +30,7 @@ from spikeloom.golden.several_spikes import check_max_spikes
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
+from spikeloom.golden.switches.noise import check_seed
 from spikeloom.golden.switches.switch import Switch, check_switches
 
 MAX_DELAY = 15
@@ -223,6 +226,8 @@ class Network(PlainIntegers, Summarised):
     schedule
         Which variant of its populations holds in each step of a sample: 0 for themselves, or the
         number of one of their `variants`. The last one holds for all later steps.
+    seed
+        Of the random numbers that noise draws, 0..2**32-1; noise needs one.
 
     Raises
     ------
@@ -238,6 +243,7 @@ class Network(PlainIntegers, Summarised):
     state_bits: int = 16
     sum_bits: int = 16
     schedule: tuple[int, ...] = ()
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -251,11 +257,12 @@ class Network(PlainIntegers, Summarised):
         if not self.populations:
             raise SpikeloomError("network: there is no population; add one")
         for node in self.inputs:
-            self._check_input(node)
+            check_input(node.name, node.size, node.max_count, node.signed, node.image)
         for population in self.populations:
             where = f"population {population.name!r}: fraction_bits"
             check_integer(where, population.fraction_bits, 0, MAX_FRACTION_BITS)
         check_schedule(self.schedule, self.populations)
+        check_seed(self.seed, self.populations)
         for population in self.populations:
             for version in population.versions:
                 self._check_population(version)
@@ -267,7 +274,10 @@ class Network(PlainIntegers, Summarised):
         for connection in self.connections:
             self._check_connection(connection)
         for population in self.populations:
-            self._check_sums(population)
+            ranges = np.zeros((2, population.size), np.int64)
+            for connection in self.into(population.name):
+                ranges += self.sum_range(connection)
+            check_sums(f"population {population.name!r}", ranges[0], ranges[1], self.sum_bits)
 
     def summary(self) -> Summary:
         """See `Summarised`."""
@@ -365,13 +375,6 @@ class Network(PlainIntegers, Summarised):
     def _nodes(self) -> tuple[Input | Population, ...]:
         return (*self.inputs, *self.populations)
 
-    def _check_input(self, node: Input) -> None:
-        where = f"input {node.name!r}"
-        check_integer(f"{where}: size", node.size, 1, MAX_SIZE)
-        check_integer(f"{where}: max_count", node.max_count, 1, 255)
-        check_flag(f"{where}: signed", node.signed)
-        check_image(where, node.image, node.size)
-
     def _check_population(self, population: Population) -> None:
         where = f"population {population.name!r}"
         low, high = signed_range(self.state_bits)
@@ -398,12 +401,8 @@ class Network(PlainIntegers, Summarised):
         shape = (population.size,)
         check_array(f"{where}: bias", population.bias, shape, signed_range(self.bias_bits))
         check_image(where, population.image, population.size)
-        if population.leak is not None:
-            if population.synaptic_decay is None:
-                raise SpikeloomError(
-                    f"{where}: leak is for a synaptic current; without one add it to bias"
-                )
-            check_array(f"{where}: leak", population.leak, shape, (low, high))
+        has_current = population.synaptic_decay is not None
+        check_leak(where, population.leak, has_current, shape, (low, high))
         check_max_spikes(where, population)
         check_switches(where, population.switches, population, self.state_bits)
 

@@ -272,6 +272,7 @@ def run_batch(
     workers: int | None = None,
     patience: int = PATIENCE,
     progress: Callable[[int], None] | None = None,
+    prepare: Callable[[int, Simulation], None] | None = None,
 ) -> list[Result]:
     """Run each chunk on a fabric of its own, a copy of a loaded one.
 
@@ -289,6 +290,8 @@ def run_batch(
         Threads; default: one per processor.
     progress
         Called in the caller's thread with the number of completed chunks.
+    prepare
+        Called with the number of each chunk and its fabric, before it runs.
 
     Returns
     -------
@@ -297,10 +300,12 @@ def run_batch(
     wrap = 1 << loaded.config.counter_bits
     one_at_a_time = threading.Lock()
 
-    def play(chunk: Words) -> Result:
+    def play(number: int, chunk: Words) -> Result:
         with one_at_a_time:
             simulation = loaded.copy()
         with simulation:
+            if prepare is not None:
+                prepare(number, simulation)
             before = simulation.counters()
             clocks, packets = simulation.run(chunk, patience=patience)
             after = simulation.counters()
@@ -309,7 +314,9 @@ def run_batch(
         )
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        futures: list[Future[Result]] = [pool.submit(play, chunk) for chunk in chunks]
+        futures: list[Future[Result]] = [
+            pool.submit(play, number, chunk) for number, chunk in enumerate(chunks)
+        ]
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()

@@ -337,4 +337,5 @@ def _show(
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
     words = list(chunk_words(image, counts))[chunk]
+    image = image.from_sample(first)
     record(image, words, start, int(ends[-1]), path, marks={}, verilog=verilog)

@@ -192,6 +192,7 @@ class Program(Summarised):
                 for p in network.populations
             ],
             "schedule": network.schedule,
+            "seed": network.seed,
             "connections": [
                 {"kind": kind_of(c), **_without(c, *_arrays(c))} for c in network.connections
             ],
@@ -297,6 +298,7 @@ def _rebuild(
             header["state_bits"],
             header["sum_bits"],
             tuple(header.get("schedule", ())),
+            header.get("seed"),
         ),
         FabricConfig(**header["fabric"]),
         frozenset(header["record"]),

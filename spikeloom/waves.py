@@ -93,6 +93,7 @@ def write_waves(
         name: array[origin:][: chunk_sizes(image, samples)[0]] for name, array in counts.items()
     }
     words = next(chunk_words(image, part))
+    image = image.from_sample(origin)
     with Simulation(image.config, verilog=verilog) as simulation:
         simulation.load(image)
         clocks, packets = simulation.run(words)

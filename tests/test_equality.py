@@ -136,6 +136,7 @@ FABRICS = {
 }
 FEATURES = {
     **dict.fromkeys(SWITCHES, True),
+    "noise_tables": 8,
     "doubling": True,
     "schedules": True,
     "synaptic_current": True,
@@ -190,7 +191,9 @@ OPTIONS = {
         input_gain=True,
         bias_rows=192,
     ),
-    "switches": dataclasses.replace(FABRICS["eight lanes"], **dict.fromkeys(SWITCHES, True)),
+    "switches": dataclasses.replace(
+        FABRICS["eight lanes"], noise_tables=8, **dict.fromkeys(SWITCHES, True)
+    ),
     "switches that keep something": dataclasses.replace(
         FABRICS["one lane, no power of two"],
         **{name: bool(layout.kept) for name, layout in SWITCHES.items()},

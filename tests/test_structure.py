@@ -30,6 +30,7 @@ ROOMS = {
             "convolution",
             "checks",
             "sparse",
+            "random_numbers",
             "switches",
             "several_spikes",
             "schedule",

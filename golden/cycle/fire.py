@@ -47,6 +47,8 @@ class PopulationRow(NamedTuple):
     channels: int = 0
     bias_base: int = 0
     shared: int = 0
+    first_number: int = 0
+    plane: int = 0
     synaptic: int = 0
     retain_synaptic: int = 0
     delayed: int = 0

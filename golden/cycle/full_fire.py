@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from spikeloom.golden.cycle.fire import SETUP, Command, Fire, PopulationRow, Result, Spike
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.random_numbers import Noise
 from spikeloom.golden.cycle.switches.stage import Stage, stages
 from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset
 
@@ -45,6 +46,8 @@ class FullFire(Fire):
         "leaks",
         "neuron_parameters",
         "next_row",
+        "noise",
+        "number",
         "origins",
         "parameters",
         "position",
@@ -76,6 +79,7 @@ class FullFire(Fire):
         # The switches that are on in each row of the population table.
         self.switches: list[list[Stage]] = [[] for _ in self.populations]
         self.active: list[Stage] = []  # in the row read last
+        self.noise = Noise(config)
         self.schedules = config.schedules
         # The first row of the present step, and where that comes from.
         self.set_row = self.next_row = self.repeats = 0
@@ -83,7 +87,7 @@ class FullFire(Fire):
         self.height = self.width = self.channels = 0
         self.group = self.y = self.x = self.fetches = 0
         self.origins: deque[tuple[int, int, int, int]] = deque()
-        self.position = self.bias_address = 0
+        self.position = self.bias_address = self.number = 0
 
     @staticmethod
     def needed(config: FabricConfig) -> bool:
@@ -125,6 +129,8 @@ class FullFire(Fire):
         """Latch `command`; with `schedules` a step begins at the row that its steps have."""
         super().start(command)
         restart, first, *_ = command
+        if restart:
+            self.noise.command(first)
         if not (self.schedules and restart):
             return
         if first:
@@ -167,6 +173,10 @@ class FullFire(Fire):
         self.position = y << y_shift | x << x_shift
         self.neuron = group * self.lanes
         self.neuron_address = population.neuron_base + fetches * self.lanes
+        self.number = population.index_base + self.neuron
+        if self.images:
+            before = self.neuron * population.plane + y * population.width + x
+            self.number = population.first_number + before
         if not (self.images or self.config.input_gain):
             self.bias_address = self.neuron_address
         elif population.shared:
@@ -237,7 +247,7 @@ class FullFire(Fire):
             u = switch.before_comparison(u, parameters.v_reset)
         # From m + 8 on.
         bars = any(switch.bars(kept) for switch in switches)
-        raised = sum(switch.raised(kept) for switch in switches)
+        raised = sum(switch.raised(kept) - switch.lowered(self._draw) for switch in switches)
         negative = self._is_negative(u)
         potential = -u if negative else u
         spiked, w = (0, potential) if bars else self._count(potential, threshold, raised)
@@ -315,6 +325,7 @@ class FullFire(Fire):
                 negative=negative,
             )
         self.bias_address += 1
+        self.number += population.plane if self.images else 1
         return address, u, spiked, spike, current
 
     def _reads(self) -> bool:
@@ -325,6 +336,10 @@ class FullFire(Fire):
         """The potential before the first step."""
         own = self.config.initial_potentials
         return (parameters if own else self.population).v_init
+
+    def _draw(self, table: int) -> int:
+        """N of the neuron whose sum leaves the buffer."""
+        return self.noise.drawn(self.population.number, self.number, table)
 
     def _count(self, u: int, threshold: int, raised: int) -> tuple[int, int]:
         """How often a neuron spikes, and `u` less the shares of all bits of that but the lowest."""

@@ -98,6 +98,10 @@ class Tile:
             self.integrate.connections[address] = ConnectionRow(**row)
         elif target == LoadTarget.TARGET:
             self.emit.write_target(address, **row)
+        elif target == LoadTarget.NOISE and isinstance(self.fire, FullFire):
+            self.fire.noise.table[address] = row["value"]
+        elif target == LoadTarget.RANDOM and isinstance(self.fire, FullFire):
+            self.fire.noise.start = row["start"]
         elif isinstance(self.integrate, ImageIntegrate):
             self.integrate.coordinates[address] = CoordinateRow(**row)
 

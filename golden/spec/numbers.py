@@ -22,6 +22,14 @@ MAX_REPEAT = (1 << REPEAT_BITS) - 1
 WEIGHT_BITS = (2, 4, 8)
 
 
+RANDOM_BITS = 32
+"""Width of a random number."""
+NUMBER_BITS = 16
+"""Width of a neuron's number in its population, by which its random numbers are keyed."""
+NOISE_ROWS = 256
+"""Rows of a table of noise; the low bits of a random number choose one."""
+
+
 class Reset(enum.IntEnum):
     """What a spike does to the membrane potential."""
 
@@ -60,6 +68,8 @@ class LoadTarget(enum.IntEnum):
     CONTROL = 5
     ROUTE = 6
     COORDINATE = 7
+    NOISE = 8
+    RANDOM = 9
 
 
 class ReadTarget(enum.IntEnum):

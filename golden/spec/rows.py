@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from spikeloom.golden.spec.numbers import (
     GAIN_BITS,
+    NOISE_ROWS,
+    NUMBER_BITS,
+    RANDOM_BITS,
     REPEAT_BITS,
     RETAIN_BITS,
     LoadTarget,
@@ -83,7 +86,8 @@ class Rows(Sizes):
         With images a row holds `channels` channels, from `index_base` on, at each position of a
         `height` x `width` image: channels in groups of `lanes`, and in each group the positions row
         by row. Biases start at `bias_base`; with `shared` each channel has one. With `input_gain` a
-        row has `bias_base` without images, too.
+        row has `bias_base` without images, too. With `noise` also `first_number`, the first
+        neuron's number in its population, and `plane`, `height` * `width`; both modulo 2**16.
 
         `synaptic`: the neurons have a synaptic current, of which a step retains
         `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
@@ -103,6 +107,7 @@ class Rows(Sizes):
             ("channels", count_bits(self.neurons)),
             bias_base,
             ("shared", 1),
+            *([("first_number", NUMBER_BITS), ("plane", NUMBER_BITS)] if self.noise else []),
         ]
         shared = not self.neuron_parameters
         synaptic = [("synaptic", 1), ("retain_synaptic", RETAIN_BITS)][: 1 + shared]
@@ -273,6 +278,16 @@ class Rows(Sizes):
         return layout(("value", self.state_bits, True))
 
     @property
+    def noise_row(self) -> Layout:
+        """One row of the tables of noise, which lie one after the other, `NOISE_ROWS` each."""
+        return layout(("value", self.state_bits, True))
+
+    @property
+    def random_row(self) -> Layout:
+        """The register `start`: what random numbers begin with in the next sample."""
+        return layout(("start", RANDOM_BITS))
+
+    @property
     def route_copies(self) -> Layout:
         """One row of the route tables of a router as the read port reads them: a byte per port.
 
@@ -285,10 +300,10 @@ class Rows(Sizes):
         """Row layout and depth of every memory that the load port writes.
 
         Without images and sparse matrices there is no coordinate table: its depth is 0. A single
-        tile has no router and ignores words for ROUTE.
+        tile has no router and ignores words for ROUTE. RANDOM is a register.
         """
         has_coordinates = self.images or self.sparse_words > 0
-        return {
+        memories = {
             LoadTarget.WEIGHT: Memory(self.weight_row, self.weight_words),
             LoadTarget.BIAS: Memory(self.bias_row, self.bias_depth),
             LoadTarget.POPULATION: Memory(self.population_row, self.populations),
@@ -300,6 +315,10 @@ class Rows(Sizes):
                 self.coordinate_row, self.coordinates if has_coordinates else 0
             ),
         }
+        if self.noise:
+            memories[LoadTarget.NOISE] = Memory(self.noise_row, NOISE_ROWS * self.noise_tables)
+            memories[LoadTarget.RANDOM] = Memory(self.random_row, 1)
+        return memories
 
     @property
     def built_memories(self) -> dict[LoadTarget, Memory]:

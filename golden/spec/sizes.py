@@ -38,6 +38,7 @@ RANGES = {
     "sparse_words": (0, 1 << 24),
     "bias_rows": (0, 1 << 16),
     "graded_bits": (0, 8),
+    "noise_tables": (1, 16),
 }
 """Minimum and maximum of the sizes that are a range."""
 
@@ -133,6 +134,10 @@ class Sizes(PlainIntegers):
         Potentials can be rounded and clipped to few bits.
     adaptive_threshold
         A neuron's spikes can raise its threshold.
+    noise
+        Neurons can be compared with random numbers added to their potentials.
+    noise_tables
+        Different kinds and amplitudes of noise, 1..16; unused without `noise`.
     spike_once
         Neurons can be limited to one spike per sample.
     selection
@@ -190,6 +195,8 @@ class Sizes(PlainIntegers):
     floor_reset: bool = False
     requantise: bool = False
     adaptive_threshold: bool = False
+    noise: bool = False
+    noise_tables: int = 1
     spike_once: bool = False
     selection: bool = False
     readable: bool = False

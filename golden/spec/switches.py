@@ -76,6 +76,7 @@ SWITCHES = {
     "adaptive_threshold": SwitchLayout(
         0, (("increment", STATE), ("retain", RETAIN_BITS), ("keep", 1)), (("adaptation", STATE),)
     ),
+    "noise": SwitchLayout(0, (("table", 4),)),
     "spike_once": SwitchLayout(0, kept=(("latch", 1),)),
     "selection": SwitchLayout(
         1,

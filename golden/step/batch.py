@@ -12,6 +12,7 @@ import numpy as np
 from spikeloom.golden.convolution import ConvolutionSums
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
+from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words, random_states
 from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.neuron import (
     Spikes,
@@ -91,6 +92,8 @@ class Batch:
         populations.
     traces
         Of populations that are traced; `run` writes them.
+    first
+        Number of the first sample in the run.
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
     before
@@ -101,6 +104,7 @@ class Batch:
     sums: Mapping[int, WeightSums | ConvolutionSums | SparseSums]
     events: Mapping[str, Spikes]
     traces: Mapping[str, Trace]
+    first: int
     executor: Executor | None = None
     workers: int = 1
     before: Mapping[str, State] = field(default_factory=dict)
@@ -147,6 +151,7 @@ class Batch:
                         states[name],
                         now,
                         self.network.state_bits,
+                        self._numbers(name, t),
                     )
                     if population.spiking:
                         self.events[name][t] = spikes
@@ -169,6 +174,24 @@ class Batch:
             )
             for p in network.populations
         }
+
+    @cached_property
+    def _random_states(self) -> Words:
+        """What the random numbers of each step are made of, (steps, samples)."""
+        steps, samples = next(iter(self.events.values())).shape[:2]
+        return random_states(self.network.seed or 0, self.first, samples, steps)
+
+    @cached_property
+    def _firing_order(self) -> dict[str, int]:
+        """The number of each population."""
+        order = sorted(self.network.populations, key=lambda population: population.phase)
+        return {population.name: number for number, population in enumerate(order)}
+
+    def _numbers(self, name: str, step: int) -> NeuronNumbers:
+        """The random numbers of a population in a step; without a seed it draws none."""
+        if self.network.seed is None:
+            return NO_NUMBERS
+        return NeuronNumbers(self._random_states[step], self._firing_order[name])
 
     def _inputs(
         self,

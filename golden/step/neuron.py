@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
+from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
 from spikeloom.golden.switches.switch import Switch
 
@@ -64,7 +65,11 @@ def initial_state(
 
 
 def update(
-    population: Population, state: State, x: Signed, state_bits: int
+    population: Population,
+    state: State,
+    x: Signed,
+    state_bits: int,
+    numbers: NeuronNumbers = NO_NUMBERS,
 ) -> tuple[Spikes, State]:
     """One step of the neurons of `population`.
 
@@ -74,14 +79,14 @@ def update(
         u = sat(leak(decay(v, k_mem)) + i + b_mem - r * subtrahend)
         u = v_reset                         where r, and the reset is to a value
         u = limit(max(integrate(u), v_min))
-        s = greatest n <= max_spikes with u > n * threshold + raised, where eligible
+        s = greatest n <= max_spikes with u + noise > n * threshold + raised, where eligible
         s, u = select(s, u)
         v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
 
     Comparisons are >= where the population is `inclusive`. Where it is `signed`, |u| is compared,
     and s has the sign of u. A restoring reset has r like a delayed one, and ends with
-    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `raised`, `eligible`
-    and `select` are what the population's switches do there, in their order.
+    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `noise`, `raised`,
+    `eligible` and `select` are what the population's switches do there, in their order.
 
     Parameters
     ----------
@@ -92,6 +97,8 @@ def update(
         shape and type.
     state_bits
         Width to which potential and current saturate.
+    numbers
+        Random numbers of the neurons, for noise.
 
     Returns
     -------
@@ -127,7 +134,7 @@ def update(
         np.maximum(u, population.v_min, out=u)
     for switch in switches:
         u = switch.limit(u, population)
-    spikes = _spikes(population, u, switches, kept)
+    spikes = _spikes(population, u, switches, kept, numbers)
     spikes, u, kept = _select(population, u, spikes, switches, kept, state_bits)
     after = {
         switch.name: switch.after(spikes != 0, kept[switch.name], state_bits) for switch in switches
@@ -147,6 +154,7 @@ def _spikes(
     u: Signed,
     switches: Sequence[Switch],
     kept: Mapping[str, Mapping[str, Signed]],
+    numbers: NeuronNumbers,
 ) -> Spikes:
     """How often each neuron spikes at potential `u`."""
     if not population.spiking:
@@ -155,7 +163,7 @@ def _spikes(
     if population.signed:
         u = np.abs(u)
     for switch in switches:
-        u = u - switch.raised(kept[switch.name])
+        u = u + switch.noise(numbers, u) - switch.raised(kept[switch.name])
     spikes: Spikes = _reaches(population, u, 1)
     for count in range(2, population.max_spikes + 1):
         spikes = spikes.astype(np.uint8, copy=False)

@@ -145,6 +145,7 @@ def simulate(
     workers: int | None = None,
     traces: Mapping[str, Integers] | None = None,
     graded: bool = False,
+    first: int = 0,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -156,6 +157,8 @@ def simulate(
         The neurons of each population whose state after every step is kept.
     graded
         Several spikes in a step are one event, as `magnitudes` has it; only `synops` depend on it.
+    first
+        Number of the first sample in its run, by which its random numbers differ.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
@@ -189,6 +192,7 @@ def simulate(
             sums,
             {name: array[:, part] for name, array in events.items()},
             {name: trace.part(part) for name, trace in kept.items()},
+            first + part.start,
             executor,
             workers,
             states[-1] if states else {},

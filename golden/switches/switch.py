@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.random_numbers import NeuronNumbers
 from spikeloom.golden.spec import Reset
 
 
@@ -35,6 +36,8 @@ class Neurons(Protocol):
     def signed(self) -> bool: ...
     @property
     def v_min(self) -> int | None: ...
+    @property
+    def signed(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,10 @@ class Switch(PlainIntegers):
         """What is added to the thresholds."""
         return 0
 
+    def noise(self, numbers: NeuronNumbers, u: Signed) -> Signed | int:
+        """What is added to the potentials `u` where they are compared."""
+        return 0
+
     def eligible(self, kept: Mapping[str, Signed]) -> NDArray[np.bool_] | None:
         """Which neurons may spike; None for all."""
         return None
@@ -138,6 +145,8 @@ def check_switches(
 ) -> None:
     """Raise `SpikeloomError`, with `where` in front, if these do not suit their population."""
     names = [switch.name for switch in switches]
+    if {"noise", "selection"} <= {*names}:
+        raise SpikeloomError(f"{where}: noise with a selection is not built; leave out one of them")
     late = neurons.delayed_reset or neurons.reset is Reset.RESTORE
     for switch in switches:
         if names.count(switch.name) > 1:

@@ -8,12 +8,14 @@ from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.contents import NO_ROWS, Rows
-from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
+from spikeloom.golden.spec import NUMBER_BITS, FabricConfig, LoadTarget, ReadTarget, index_bits
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.credits import lend
 from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.core.noise import noise_of
 from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
 from spikeloom.hdl.core.schedule import first_row
 from spikeloom.hdl.core.select import Select
@@ -62,6 +64,8 @@ class _Addresses(NamedTuple):
         Synaptic current and membrane potential to be written.
     index
         Index of the neuron in the last stage.
+    number
+        With `noise`: the number in its population of the neuron to be read.
     """
 
     read: Value
@@ -69,6 +73,7 @@ class _Addresses(NamedTuple):
     current: Value
     state: Value
     index: Value
+    number: Value
 
 
 class Fire(wiring.Component):
@@ -216,6 +221,9 @@ class Fire(wiring.Component):
             before = Mux(begins(walk.first, population, name), 0, state_read.data[name])
             after = update.kept_next[name]
             m.d.comb += [update.kept[name].eq(before), state_write.data[name].eq(after)]
+        if config.noise:
+            noise = noise_of(m, config, self.command, self.load, population, rows.number)
+            m.d.comb += update.noise.eq(noise)
         if config.synaptic_current:
             m.submodules.currents = currents = memory(signed(config.state_bits), config.neurons)
             current_read = currents.read_port()
@@ -238,7 +246,8 @@ class Fire(wiring.Component):
             started = walk.setup, walk.begins, occupied[config.fire_clocks - 1]
             m.d.comb += self._select.joined(population, update, *started)
         self._push(m, population, update, done, rows.index)
-        self._lend(m, walk, done, enough)
+        returns = done & ~self.spike_valid
+        lend(m, config, enough, walk.begins, walk.count, returns, self.popped)
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
@@ -342,6 +351,9 @@ class Fire(wiring.Component):
             m.d.sync += [position[name].eq(getattr(images, name)) for name in position]
         with m.Else():
             m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + 1)]
+        number = Signal(NUMBER_BITS)
+        if config.noise:
+            m.d.sync += number.eq(Mux(walk.begins, images.number, number + population.plane))
         for name, register in position.items():
             m.d.comb += self.spike[name].eq(delayed(m, register, config.fire_clocks))
         if self._select is not None:
@@ -354,6 +366,7 @@ class Fire(wiring.Component):
             current=current,
             state=delayed(m, current, config.fire_clocks - self._current_stage),
             index=delayed(m, index, config.fire_clocks),
+            number=number,
         )
 
     def _addresses(
@@ -387,6 +400,7 @@ class Fire(wiring.Component):
             current=counted(population.neuron_base, self._current_stage),
             state=counted(population.neuron_base, config.fire_clocks),
             index=counted(population.index_base, config.fire_clocks),
+            number=counted(population.index_base, 0) if config.noise else Const(0),
         )
 
     def _push(
@@ -414,11 +428,12 @@ class Fire(wiring.Component):
                     delayed(m, update.i_next, config.fire_clocks - self._current_stage)
                 ),
             ]
+        sent_once = update.spiked != 0 if config.graded_bits else update.spiked == 1
         m.d.comb += [
             self.fired.eq(Mux(done, update.spiked, 0)),
             self.routed.eq((update.spiked != 0) & sends),
             self.short.eq(short),
-            self.single.eq(alone | (self._sent_once(update.spiked) & short & ~reads)),
+            self.single.eq(alone | (sent_once & short & ~reads)),
             self.spike_valid.eq(done & (self.routed | reads)),
             self.spike.population.eq(population.number),
             self.spike.index.eq(index),
@@ -430,20 +445,3 @@ class Fire(wiring.Component):
         ]
         if config.signed_spikes:
             m.d.comb += self.spike.negative.eq(update.negative)
-
-    def _sent_once(self, spiked: Value) -> Value:
-        """Whether the spikes of a neuron become one packet for each row of its fan-out."""
-        return spiked != 0 if self.config.graded_bits else spiked == 1
-
-    def _lend(self, m: Module, walk: _Walk, done: Value, enough: Signal) -> None:
-        """Lends each group a credit per neuron; a neuron that pushes nothing returns its own."""
-        config = self.config
-        credits = Signal(count_bits(config.queue), init=config.queue)
-        returned = Signal(2)
-        unused = Signal()
-        m.d.comb += unused.eq(done & ~self.spike_valid)
-        m.d.sync += [
-            returned.eq(unused + self.popped),
-            credits.eq(credits + returned - Mux(walk.begins, walk.count, 0)),
-            enough.eq(credits >= Mux(walk.begins, 2 * config.lanes, config.lanes)),
-        ]

@@ -11,6 +11,7 @@ from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.hdl.common.arithmetic import add_carry, saturate
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.noise import NOISE_CLOCKS
 from spikeloom.hdl.core.pipeline import Pipeline
 from spikeloom.hdl.core.product import decayed, product
 from spikeloom.hdl.core.switches.selection import decide, level
@@ -36,8 +37,8 @@ class NeuronUpdate(wiring.Component):
 
     Timing: `v`, `i`, `kept` and own parameters of clock n, and `x`, `bias`, `gain` and `leak` of
     clock n + 1, give `i_next` in clock n + `current_latency`, `spiked`, `v_next` and `kept_next` in
-    clock n + `latency`; one neuron per clock. The row must hold all the while. The comments number
-    clocks as docs/hardware.md does: n is clock 1.
+    clock n + `latency`; `noise` is that of clock n + `NOISE_CLOCKS` - 1. One neuron per clock. The
+    row must hold all the while. The comments number clocks as docs/hardware.md does: n is clock 1.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ class NeuronUpdate(wiring.Component):
         `retain_synaptic` with `synaptic_current` only.
     kept, kept_next : In, Out(config.kept_row)
         With switches that keep anything only: what they keep, before and after the step.
+    noise : In(signed(state_bits))
+        With `noise` only: the random number that is added where the neuron is compared.
     i_next : Out(signed(state_bits))
         With `synaptic_current` only: the synaptic current after the step.
     settled : In(1)
@@ -103,6 +106,7 @@ class NeuronUpdate(wiring.Component):
                 ),
                 **(synaptic if config.synaptic_current else {}),
                 **{name: In(shape) for name, shape in self.own.items()},
+                **({"noise": In(state)} if config.noise else {}),
                 **({"kept": In(kept), "kept_next": Out(kept)} if config.kept_row.fields else {}),
                 **(select if config.selection else {}),
                 "spiked": Out(config.spike_clocks),
@@ -147,6 +151,8 @@ class NeuronUpdate(wiring.Component):
         pipe.put("v", self.v)
         if config.selection:
             pipe.put("settled", self.settled)
+        if config.noise:
+            pipe.put("noise", self.noise, later=NOISE_CLOCKS - 1)
         for field in config.kept_row.fields:
             pipe.put(field.name, self.kept[field.name])
 

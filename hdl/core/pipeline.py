@@ -54,6 +54,11 @@ class Pipeline:
             line.append(delayed(self.m, line[-1], 1))
         return line[self.clock - first]
 
+    def coming(self, name: str) -> tuple[Value, int]:
+        """The value of this name as it comes, and how many clocks after the present stage."""
+        first, line = self._lines[name]
+        return line[0], first - self.clock
+
     def parameter(self, name: str) -> Value:
         """A parameter of the neuron in the present stage: what was put, or else that of the row."""
         return self.get(name) if name in self._lines else self.row[name]

@@ -4,7 +4,8 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.golden.spec import NUMBER_BITS, FabricConfig, index_bits
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import struct
 
 
@@ -30,6 +31,9 @@ class ImageWalk(wiring.Component):
         Neurons of the row.
     index, address, bias_address : Out
         Of the row's first neuron; the others follow in steps of 1.
+    number : Out(16)
+        With `noise` only: that of the row's first neuron in its population; the others follow in
+        steps of `plane` of the population's row.
     y, x : Out
         Position of all of them.
     """
@@ -45,6 +49,7 @@ class ImageWalk(wiring.Component):
                 "index": Out(config.index_width),
                 "address": Out(index_bits(config.neurons)),
                 "bias_address": Out(index_bits(config.bias_depth)),
+                **({"number": Out(NUMBER_BITS)} if config.noise else {}),
                 **{name: Out(width) for name, width in config.position},
             }
         )
@@ -82,4 +87,11 @@ class ImageWalk(wiring.Component):
                 self.x.eq(0),
                 self.y.eq(0),
             ]
+        if self.config.noise:
+            # From the last position of a group to the first one of the next.
+            rest = delayed(m, population.plane * lanes - population.plane, 1)
+            with m.If(self.advance):
+                m.d.sync += self.number.eq(self.number + 1 + Mux(x_ends & y_ends, rest, 0))
+            with m.If(self.start):
+                m.d.sync += self.number.eq(population.first_number)
         return m

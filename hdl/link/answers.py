@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.golden.contents import NOTHING
 from spikeloom.golden.link import Kind, LinkConfig, identity
 from spikeloom.golden.spec import FabricConfig, LoadTarget
-from spikeloom.hdl.link.loader import counter_bytes
+from spikeloom.hdl.link.loader import counter_bytes, target_bits
 from spikeloom.hdl.link.ports import BODY
 
 
@@ -33,7 +33,7 @@ class IdentityRom(wiring.Component):
         Number of a byte.
     load : In(1)
         A word is loaded in this clock.
-    target : In(3)
+    target : In
         Its `LoadTarget`.
     byte : Out(8)
         The byte.
@@ -44,7 +44,12 @@ class IdentityRom(wiring.Component):
         self.link = link
         self.text = identity(link, config)
         super().__init__(
-            {"number": In(range(self.length)), "load": In(1), "target": In(3), "byte": Out(8)}
+            {
+                "number": In(range(self.length)),
+                "load": In(1),
+                "target": In(target_bits(config)),
+                "byte": Out(8),
+            }
         )
 
     @property
@@ -64,7 +69,7 @@ class IdentityRom(wiring.Component):
         if self.link.baked:
             changed = Signal(reset_less=True)
             targets = sum(1 << target for target in self.link.baked if target != LoadTarget.CONTROL)
-            with m.If(self.load & Const(targets, 8).bit_select(self.target, 1)):
+            with m.If(self.load & Const(targets, 1 << len(self.target)).bit_select(self.target, 1)):
                 m.d.sync += changed.eq(1)
             address = Cat(self.number, changed)
             page = 1 << len(self.number)
@@ -100,7 +105,7 @@ class Answers(wiring.Component):
         Sends bytes.
     load : In(1)
         A word is loaded in this clock.
-    target : In(3)
+    target : In
         Its `LoadTarget`.
     counters : In(8)
         The next byte of COUNTERS.
@@ -121,7 +126,7 @@ class Answers(wiring.Component):
                 "identify": In(1),
                 "enable": In(1),
                 "load": In(1),
-                "target": In(3),
+                "target": In(target_bits(config)),
                 "counters": In(8),
                 "shift": Out(1),
                 "body": Out(stream.Signature(BODY)),

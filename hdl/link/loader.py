@@ -16,6 +16,11 @@ def counter_bytes(config: FabricConfig) -> int:
     return 1 + (1 + len(TILE_COUNTERS)) * whole_bytes(config.counter_bits)
 
 
+def target_bits(config: FabricConfig) -> int:
+    """Width of the number of a memory in a load word."""
+    return next(field.width for field in config.load.fields if field.name == "target")
+
+
 class Loader(wiring.Component):
     """Collects the bytes of a row in a shift register, which also sends the counters.
 
@@ -122,7 +127,7 @@ class Loader(wiring.Component):
             with m.State("HEAD"):
                 with m.If(taken):
                     keep_row_address(m, count, body.p.data, target, tile, address)
-                    with m.If((count == 0) & (body.p.data >= len(sizes))):
+                    with m.If((count == 0) & (body.p.data >= max(sizes) + 1)):
                         m.d.comb += self.fault.eq(Fault.COMMAND)
                     with m.Elif(count == ROW_ADDRESS_BYTES - 1):
                         m.d.comb += self.done.eq(body.p.last)

@@ -22,6 +22,8 @@ _ARRAYS = ("spikes", "states", "currents", "traces", "current_traces")
 """Fields of `Run` that are arrays by population."""
 _PROGRAM = ""
 """Name of the program among the neurons to trace, by population."""
+_FIRST = ""
+"""Name of the number of a chunk's first sample among its events, by input."""
 
 
 class DistributedDevice(ProgramDevice):
@@ -69,7 +71,10 @@ class DistributedDevice(ProgramDevice):
         }
         saved = np.frombuffer(_saved(self.program), np.uint8)
         shared = pack({_PROGRAM: saved, **neurons})
-        jobs = {name: pack(chunk) for name, chunk in chunks.items()}
+        jobs = {
+            name: pack({_FIRST: np.array(CHUNK * number), **chunk})
+            for number, (name, chunk) in enumerate(chunks.items())
+        }
         runs: dict[str, Run] = {}
         for name, data in run_jobs(run_chunk, shared, jobs, scheduler=self.scheduler):
             runs[name] = _unpacked_run(data)
@@ -82,8 +87,10 @@ def run_chunk(shared: bytes, own: bytes) -> bytes:
     """Run a chunk of samples; for `spikeloom.sim.jobs`."""
     neurons = unpack(shared)
     program = _loaded(neurons.pop(_PROGRAM).tobytes())
+    events = unpack(own)
+    first = int(events.pop(_FIRST))
     with VerilatorDevice(program, workers=1) as device:
-        run = device.run(unpack(own), traces=neurons)
+        run = device.run(events, traces=neurons, first=first)
     arrays = {
         f"{field}/{name}": array for field in _ARRAYS for name, array in getattr(run, field).items()
     }

@@ -63,8 +63,8 @@ def predict_clocks(
     samples, steps = next(iter(counts.values())).shape[:2]
     sizes = chunk_sizes(image, samples)
     jobs = [
-        (image, words, size, steps)
-        for words, size in zip(chunk_words(image, counts), sizes, strict=True)
+        (image.from_sample(sum(sizes[:number])), words, sizes[number], steps)
+        for number, words in enumerate(chunk_words(image, counts))
     ]
     clocks = []
     for done, decoded in enumerate(_run_chunks(jobs, workers or os.cpu_count() or 1), 1):

@@ -45,6 +45,7 @@ BATCH = 1 << 16
 """Bytes of events per batch; smaller on a line that loses data."""
 _FIRST = 0x10
 """Bit of a step mark: the step is the first of a sample."""
+_ALL_BUT_RANDOM = frozenset(LoadTarget) - {LoadTarget.RANDOM}
 
 T = TypeVar("T")
 
@@ -332,6 +333,8 @@ class SerialDevice(ProgramDevice):
         """Run samples from `start` on until their events take `limit` bytes."""
         samples, steps = next(iter(counts.values())).shape[:2]
         fabric = self.program.fabric
+        if fabric.noise:
+            load(self.session, self._image.from_sample(start), _ALL_BUT_RANDOM)
         before = counters(self.session, fabric)
         sample, sent, waiting = start, 0, b""
         room = self.session.largest_body

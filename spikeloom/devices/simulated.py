@@ -99,20 +99,30 @@ class VerilatorDevice(ProgramDevice):
         self._held = image
 
     def run(
-        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+        self,
+        events: Events,
+        progress: Progress | None = None,
+        *,
+        traces: Traces | None = None,
+        first: int = 0,
     ) -> Run:
-        """See `Device.run`."""
+        """See `Device.run`; `first` is the number of the first sample in its run."""
         neurons = traced_neurons(self.program.network, traces)
         image = self.program.image.with_traces(neurons)
         counts = event_counts(self.program.network, events)
         samples, steps = next(iter(counts.values())).shape[:2]
         sizes = chunk_sizes(image, samples)
         self._load(image)
+
+        def prepare(chunk: int, fabric: runner.Simulation) -> None:
+            fabric.load(image.from_sample(first + sum(sizes[:chunk])), image)
+
         results = runner.run_batch(
             self._fabric,
             list(chunk_words(image, counts)),
             workers=self.workers,
             progress=progress and (lambda done: progress(sum(sizes[:done]))),
+            prepare=prepare,
         )
         decoded = [
             decode_packets(image, result.clocks, result.packets, size, steps)

@@ -80,7 +80,7 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
     tiles = config.tiles
     built = config.built_memories
     for target, (row, rows) in built.items():
-        if target in (LoadTarget.CONTROL, LoadTarget.ROUTE):
+        if target in (LoadTarget.CONTROL, LoadTarget.RANDOM, LoadTarget.ROUTE):
             continue
         tables = target not in (LoadTarget.WEIGHT, LoadTarget.BIAS)
         depth = 1 << index_bits(rows) if tables else max(2, rows)

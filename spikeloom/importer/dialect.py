@@ -14,8 +14,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from spikeloom.golden.checks import check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import MAX_DELAY
+from spikeloom.golden.random_numbers import MAX_SEED
 from spikeloom.golden.spec import SPIKES_PER_STEP, SWITCHES
 
 ResetName = Literal["value", "zero", "subtract", "none"]
@@ -151,6 +153,8 @@ class Dialect:
     switches
         Switches of spiking neuron nodes: pairs of a name of `SWITCHES` and what its module in
         `spikeloom.importer.switches` takes. `load_nir` makes them of options with these names.
+    seed
+        Of the random numbers that noise draws, 0..2**32-1; noise needs one.
     nodes
         Options of single neuron nodes: pairs of a node's name, or of a nested graph's for all nodes
         in it, and a tuple of pairs of an option and its value. `load_nir` makes them of options
@@ -200,6 +204,7 @@ class Dialect:
     tau: Values | None = None
     tau_syn: Values | None = None
     switches: tuple[tuple[str, Any], ...] = ()
+    seed: int | None = None
     nodes: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     fixed: tuple[tuple[str, float], ...] = ()
     differences: tuple[str, ...] = ()
@@ -263,6 +268,8 @@ class Dialect:
                 f"switches must be a tuple of pairs such as ('refractory', 0.002), "
                 f"not {self.switches!r}"
             )
+        if self.seed is not None:
+            check_integer("seed", self.seed, 0, MAX_SEED)
         if self.max_spikes > 1 and (self.reset != "subtract" or self.reset_delay):
             raise SpikeloomError(
                 'max_spikes above 1 needs reset="subtract" and no reset_delay, because each spike '

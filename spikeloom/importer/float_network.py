@@ -211,6 +211,11 @@ class FloatNetwork(Summarised):
             nodes[node.name] = node
         for population in self.populations:
             _check_population(population)
+            noisy = any(switch.name == "noise" for switch in population.switches)
+            if noisy and self.dialect.seed is None:
+                raise SpikeloomError(
+                    f"population {population.name!r}: noise needs a seed; pass one, such as seed=1"
+                )
         senders = {node.name for node in self.inputs}
         senders |= {population.name for population in self.populations if population.spiking}
         targets = {population.name for population in self.populations}

@@ -6,14 +6,14 @@
     u = leak((1 - decay) * v) + i + leak - r * threshold
     u = v_reset                                    where r, and the reset is to a value
     u = limit(max(integrate(u), v_min))
-    s = greatest n <= max_spikes with u > n * threshold + raised, where eligible       (or >=)
+    s = greatest n <= max_spikes with u + noise > n * threshold + raised, where eligible   (or >=)
     s, u = select(s, u)
     v = v_reset, or u - s * threshold              where s, and the reset is not delayed; else u
     v = v + r * threshold                          with a restoring reset
 
-`leak` of the decayed potential, `integrate`, `limit`, `raised`, `eligible` and `select` are what
-the population's switches do there, in their order. Every parameter is shared by a population or,
-where `PER_NEURON` names it, has one value per neuron.
+`leak` of the decayed potential, `integrate`, `limit`, `noise`, `raised`, `eligible` and `select`
+are what the population's switches do there, in their order. Every parameter is shared by a
+population or, where `PER_NEURON` names it, has one value per neuron.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +27,7 @@ from spikeloom.events import check_axes
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.progress import task
+from spikeloom.golden.random_numbers import NeuronNumbers, random_states
 from spikeloom.golden.spec import SWITCHES, Reset
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, levels
 from spikeloom.importer.linear_maps import Floats, magnitude
@@ -126,10 +127,12 @@ def _simulate(
     switches = {p.name: _begin(p, (samples, p.size), before) for p in firing_order}
     peaks = {p.name: magnitude(np.asarray(p.v_init)) for p in firing_order}
     kept = {p.name: np.empty((samples, steps, p.size)) for p in firing_order if p.name in traces}
+    random = random_states(network.dialect.seed or 0, 0, samples, steps)
     with task("running the float network", steps) as progress:
         for t in range(steps):
-            for population in firing_order:
+            for number, population in enumerate(firing_order):
                 name = population.name
+                numbers = NeuronNumbers(random[t], number)
                 x: Floats = np.tile(population.bias, (samples, 1))
                 for connection in network.into(name):
                     if t >= connection.delay:
@@ -138,7 +141,9 @@ def _simulate(
                 for switch, _ in switches[name]:
                     x = switch.scale(x, t)
                 late = _late(population, v[name])
-                fired, u, i[name] = _update(population, v[name], i[name], x, late, switches[name])
+                fired, u, i[name] = _update(
+                    population, v[name], i[name], x, late, switches[name], numbers
+                )
                 emitted[name][:, t] = fired
                 v[name] = _after_step(population, u, fired, late)
                 peaks[name] = max(peaks[name], magnitude(u), magnitude(i[name]))
@@ -180,6 +185,7 @@ def _update(
     x: Floats,
     late: Floats,
     switches: _Switches,
+    numbers: NeuronNumbers,
 ) -> tuple[Floats, Floats, Floats]:
     """Spikes, potentials before the resets of this step's spikes, and synaptic currents.
 
@@ -202,7 +208,7 @@ def _update(
         u = switch.limit(u, population)
     compared = u
     for switch, kept in switches:
-        compared = compared - switch.raised(kept)
+        compared = compared + switch.noise(numbers, u) - switch.raised(kept)
     spikes = _spikes(population, compared)
     for switch, kept in switches:
         spikes = spikes * switch.eligible(kept)

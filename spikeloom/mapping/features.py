@@ -12,6 +12,7 @@ from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import Reset
 from spikeloom.mapping.geometry import geometry, positions, shapes
+from spikeloom.mapping.noise import noises
 
 EXTENT = 256
 """Maximum rows or columns of an image on any hardware."""
@@ -45,6 +46,8 @@ def feature_needs(network: Network) -> Iterator[Need]:
     for node in network.inputs:
         if node.signed:
             yield Need(f"input {node.name!r}: signed events", "signed_spikes", True)
+    if tables := noises(network):
+        yield Need("noise_tables", "noise_tables", len(tables))
     for connection in network.connections:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         if connection.high:

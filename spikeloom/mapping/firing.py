@@ -8,8 +8,11 @@ import numpy as np
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.schedule import row_sets
-from spikeloom.golden.spec import SWITCHES, FabricConfig
+from spikeloom.golden.spec import NUMBER_BITS, SWITCHES, FabricConfig
+from spikeloom.golden.switches.noise import Noise
 from spikeloom.mapping.constants import constants, packed_block, parameters
+from spikeloom.mapping.geometry import positions
+from spikeloom.mapping.noise import noise_of, noises
 from spikeloom.mapping.parts import recorded
 from spikeloom.mapping.tile_parts import TilePart, sum_base
 
@@ -77,6 +80,12 @@ def firing_rows(
                 "channels": tile_part.part.size,
                 "shared": own.shared,
             }
+            if config.noise:
+                plane = positions(tile_part.image)
+                row |= {
+                    "first_number": tile_part.part.start * plane % (1 << NUMBER_BITS),
+                    "plane": plane % (1 << NUMBER_BITS),
+                }
         elif not config.input_gain:
             # Biases have the addresses of their neurons.
             biases += [0] * (row["neuron_base"] - len(biases))
@@ -93,7 +102,9 @@ def firing_rows(
         for phase in rows
         for n, (population, row, bases) in enumerate(phase or [(None, {}, {})])
     ]
-    packed = [config.population_row.pack(row) for row in _scheduled(flat, sets, config)]
+    packed = [
+        config.population_row.pack(row) for row in _scheduled(flat, sets, config, noises(network))
+    ]
     return FiringRows(tuple(packed), tuple(targets), tuple(biases))
 
 
@@ -103,7 +114,10 @@ first row of its constants; None fires nothing."""
 
 
 def _scheduled(
-    rows: Sequence[_Row], sets: Sequence[tuple[int, int]], config: FabricConfig
+    rows: Sequence[_Row],
+    sets: Sequence[tuple[int, int]],
+    config: FabricConfig,
+    tables: Sequence[Noise],
 ) -> Iterator[dict[str, int]]:
     """The rows of each set, with the parameters that hold then, one set after the other."""
     for number, (variant, steps) in enumerate(sets):
@@ -112,6 +126,8 @@ def _scheduled(
             row = dict(fields)
             if population is not None:
                 row |= _update(population.at(variant), config)
+                if (noise := noise_of(population.at(variant))) is not None:
+                    row["noise_table"] = tables.index(noise)
                 if config.images or config.input_gain:
                     row["bias_base"] = bases[variant]
             if config.schedules and not n:

@@ -9,6 +9,7 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.firing import firing_rows
 from spikeloom.mapping.geometry import positions, shapes
 from spikeloom.mapping.incoming import incoming_rows
+from spikeloom.mapping.noise import noise_rows, random_rows
 from spikeloom.mapping.parts import Part, destinations, firing_order, outgoing, recorded
 from spikeloom.mapping.routing import route_rows
 from spikeloom.mapping.tile_parts import tile_parts
@@ -56,6 +57,8 @@ def build_image(
                 fired.targets,
                 table,
                 coordinates,
+                noise_rows(network, config),
+                random_rows(network, config),
             )
         )
     window = config.slots - 1 - max((entry.delay for entry in entries), default=0)

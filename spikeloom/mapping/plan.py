@@ -9,7 +9,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Network
 from spikeloom.golden.progress import task
-from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.spec import NOISE_ROWS, FabricConfig, LoadTarget
 from spikeloom.mapping.delivery import check_delivery
 from spikeloom.mapping.memories import build_image
 from spikeloom.mapping.partition import partition
@@ -163,6 +163,7 @@ def _report(
             "targets": len(tile.targets),
             "routes": len(tile.routes),
         }
+        | ({"noise_tables": len(tile.noise) // NOISE_ROWS} if config.noise else {})
         | ({"sparse_words": _sparse_words(image, number)} if config.sparse_words else {})
         | ({"bias_rows": len(tile.biases)} if config.bias_rows else {})
         | ({"coordinates": len(tile.coordinates)} if LoadTarget.COORDINATE in built else {})

@@ -44,6 +44,7 @@ CHOICES: dict[str, tuple[int, ...]] = {
     "bias_rows": (0, *_powers(3, 16)),
     "max_spikes": SPIKES_PER_STEP,
     "fraction_bits": (0, 4, 8, 12),
+    "noise_tables": _powers(0, 4),
 }
 """Sizes that are chosen automatically, the last of each the maximum of any hardware.
 

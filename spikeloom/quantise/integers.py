@@ -135,6 +135,7 @@ def to_integers(
         state_bits=widths.state_bits,
         sum_bits=sum_bits,
         schedule=tuple(range(steps)) if steps > 1 else (),
+        seed=net.dialect.seed,
     )
     if widths.sum_bits is not None:
         return network

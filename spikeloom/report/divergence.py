@@ -54,7 +54,7 @@ def divergence(
     steps = next(iter(counts.values())).shape[1]
     words = next(itertools.islice(chunk_words(image, counts), chunk, None))
     model = CycleModel(image.config)
-    model.load(image)
+    model.load(image.from_sample(first))
     packets = dict(model.run([int(word) for word in words], (sample - first + 1) * steps))
     ends = [-1, *(clock for clock, packet in packets.items() if packet == STEP_PACKET)]
     start, stop = ends[-1 - steps] + 1, ends[-1] + 1

@@ -36,7 +36,12 @@ LAYOUTS = [
     "counters",
     "sum_row",
     "coordinate_row",
+    "noise_row",
+    "random_row",
 ]
+
+NOISY = (LoadTarget.NOISE, LoadTarget.RANDOM)
+"""Memories of fabrics with noise."""
 
 RANGES = {
     "columns": (1, 8),
@@ -58,6 +63,7 @@ RANGES = {
     "extent": (1, 256),
     "coordinates": (1, 65536),
     "fraction_bits": (0, 12),
+    "noise_tables": (1, 16),
     "sparse_words": (0, 1 << 24),
 }
 
@@ -340,7 +346,9 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.ROUTE: config.routes,
         LoadTarget.COORDINATE: config.coordinates if config.images or config.sparse_words else 0,
     }
-    assert depths.keys() == set(LoadTarget)
+    if config.noise:
+        depths |= {LoadTarget.NOISE: 256 * config.noise_tables, LoadTarget.RANDOM: 1}
+    assert depths.keys() == set(LoadTarget) - set(() if config.noise else NOISY)
     assert {target: memory.depth for target, memory in config.memories.items()} == depths
     for target, (row, depth) in config.memories.items():
         word = {"target": target, "address": max(depth - 1, 0), "data": (1 << row.width) - 1}

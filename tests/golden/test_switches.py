@@ -13,6 +13,7 @@ from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.constant_leak import ConstantLeak
 from spikeloom.golden.switches.floor_reset import FloorReset
 from spikeloom.golden.switches.input_gain import InputGain
+from spikeloom.golden.switches.noise import Noise
 from spikeloom.golden.switches.records import record
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
@@ -27,6 +28,7 @@ def network(*switches: Switch, **options: Any) -> Network:
         (Input("in", 2, max_count=9),),
         (Population("p", 1, **values),),
         (Connection("in", "p", np.array([[3], [-5]])),),
+        seed=0,
     )
 
 
@@ -210,6 +212,12 @@ REFUSED: list[tuple[Switch, dict[str, Any], str]] = [
     (AdaptiveThreshold(1, 0, 1), {}, "adaptive_threshold: keep must be True or False, not 1"),
     (AdaptiveThreshold(1, 0), {"max_spikes": 3}, "adaptive_threshold: with several spikes"),
     (AdaptiveThreshold(1, 0), DELAYED, "an adaptive threshold hides which neurons spiked"),
+    (Noise("white", 1), {}, "noise: kind must be uniform or coin or logistic, not 'white'"),
+    (Noise("uniform", 0), {}, "noise: amplitude must be 1..32767, not 0"),
+    (Noise("logistic", 5255), {}, "noise: amplitude must be 1..5254, not 5255"),
+    (Noise("coin", 1), {"max_spikes": 3}, "noise: with several spikes"),
+    (Noise("coin", 1), {"signed": True}, "noise: noise of signed spikes is not built"),
+    (Noise("coin", 1), DELAYED, "noise hides which neurons spiked"),
     (SpikeOnce(), {"max_spikes": 3}, "spike_once: a neuron spikes once at most"),
     (SpikeOnce(), DELAYED, "one spike per sample hides which neurons spiked"),
 ]

@@ -77,6 +77,7 @@ def programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         config.state_bits,
         config.sum_bits,
         schedule,
+        seed=draw(seeds()),
     )
     return Program(network, config, frozenset(record), frozenset(readout))
 
@@ -272,6 +273,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         config.weight_bits,
         config.state_bits,
         config.sum_bits,
+        seed=draw(seeds()),
     )
     return Program(network, config, spiking, names)
 

@@ -16,6 +16,7 @@ from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.constant_leak import ConstantLeak
 from spikeloom.golden.switches.floor_reset import FloorReset
 from spikeloom.golden.switches.input_gain import InputGain
+from spikeloom.golden.switches.noise import KINDS, Noise
 from spikeloom.golden.switches.refractory import Refractory
 from spikeloom.golden.switches.requantise import Requantise
 from spikeloom.golden.switches.selection import COMPETITIONS, LOSERS, THENS, Selection
@@ -65,6 +66,13 @@ def _selection(rng: Rng, bits: int) -> Selection:
     )
 
 
+def _noise(rng: Rng, bits: int) -> Noise:
+    """Of two amplitudes of each kind, so that a network has few tables."""
+    kind = str(rng.choice(list(KINDS)))
+    most = signed_range(bits)[1]
+    return Noise(kind, int(rng.choice([1, most // 7 if kind == "logistic" else most])))
+
+
 RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
     "input_gain": lambda rng, bits: InputGain(int(_gains(rng, 1)[0]), int(rng.integers(-20, 21))),
     "constant_leak": lambda rng, bits: ConstantLeak(_level(rng, bits), bool(rng.integers(2))),
@@ -76,6 +84,7 @@ RANDOM: dict[str, Callable[[Rng, int], Switch]] = {
     "adaptive_threshold": lambda rng, bits: AdaptiveThreshold(
         _level(rng, bits), _decay(rng), bool(rng.integers(2))
     ),
+    "noise": _noise,
     "spike_once": lambda rng, bits: SpikeOnce(),
     "selection": _selection,
 }
@@ -126,7 +135,7 @@ def _variant(rng: Rng, population: Population, config: FabricConfig) -> Variant:
         more = dataclasses.replace(variant, **{name: value})
         with contextlib.suppress(SpikeloomError):
             several = dataclasses.replace(population, phase=0, variants=(more,))
-            Network((), (several,), (), state_bits=bits, schedule=(1,))
+            Network((), (several,), (), state_bits=bits, schedule=(1,), seed=0)
             variant = more
     return variant
 
@@ -145,6 +154,8 @@ def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Pop
             switch = InputGain(_gains(rng, several), offsets if rng.integers(2) else switch.offset)
         more = dataclasses.replace(population, switches=(*population.switches, switch))
         with contextlib.suppress(SpikeloomError):
-            Network((), (dataclasses.replace(more, phase=0),), (), state_bits=config.state_bits)
+            Network(
+                (), (dataclasses.replace(more, phase=0),), (), state_bits=config.state_bits, seed=0
+            )
             population = more
     return population

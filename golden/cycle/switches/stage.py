@@ -1,7 +1,7 @@
 """What a switch does to one neuron at each point of fire's pipeline."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from spikeloom.golden.spec import FabricConfig
@@ -52,6 +52,10 @@ class Stage:
 
     def raised(self, kept: Fields) -> int:
         """What m + 8 adds to the threshold."""
+        return 0
+
+    def lowered(self, draw: Callable[[int], int]) -> int:
+        """What m + 8 takes from the threshold; `draw` gives n from a table."""
         return 0
 
     def bars(self, kept: Fields) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.random_numbers import NeuronNumbers
 from spikeloom.golden.spec import SWITCHES
 from spikeloom.golden.switches.switch import Switch
 from spikeloom.importer.linear_maps import Floats
@@ -93,6 +94,10 @@ class FloatSwitch:
 
     def raised(self, kept: Mapping[str, Floats]) -> Floats | float:
         """What is added to the thresholds."""
+        return 0.0
+
+    def noise(self, numbers: NeuronNumbers, u: Floats) -> Floats | float:
+        """What is added to the potentials `u` where they are compared."""
         return 0.0
 
     def eligible(self, kept: Mapping[str, Floats]) -> Any:

@@ -12,11 +12,13 @@ from random_switches import RANDOM, with_switches
 
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Population
-from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
+from spikeloom.golden.spec import DECAY_ONE, NOISE_ROWS, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.spec.switches import STATE
 from spikeloom.golden.step.neuron import State, update
 from spikeloom.golden.switches.input_gain import InputGain
+from spikeloom.golden.switches.noise import Noise
 from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.core.noise import NOISE_CLOCKS
 
 STATE_BITS, SUM_BITS = 8, 10
 LOW, HIGH = signed_range(STATE_BITS)
@@ -277,6 +279,11 @@ def check(built: FabricConfig) -> None:
         for p, state, x in cases(built, dut.input_bits):
             v, i = state.v, state.i
             kept = packed_kept(built, state.kept)
+            random_numbers = rng.integers(1 << 32, size=NEURONS)
+            noise = numbers(rng, STATE_BITS, NEURONS)
+            for switch in p.switches:
+                if isinstance(switch, Noise):
+                    noise = switch.table[random_numbers % NOISE_ROWS]
             leak = np.zeros(NEURONS, np.int64) if p.leak is None else p.leak
             ctx.set(dut.row.as_value(), row(rng, built, p))
             own = parameters(built, p) if built.neuron_parameters else {}
@@ -289,6 +296,8 @@ def check(built: FabricConfig) -> None:
                 ctx.set(dut.x, int(x[n - 1]))
                 for name, values in scales.items():
                     ctx.set(getattr(dut, name), int(values[n - 1]))
+                if built.noise:
+                    ctx.set(dut.noise, int(noise[(clock + 1 - NOISE_CLOCKS) % NEURONS]))
                 for name, values in own.items():
                     ctx.set(getattr(dut, name), int(np.broadcast_to(values, NEURONS)[n]))
                 if synaptic:
@@ -302,7 +311,7 @@ def check(built: FabricConfig) -> None:
                 spiked.append(ctx.get(dut.spiked) * (-1 if negative else 1))
                 v_next.append(ctx.get(dut.v_next))
                 await ctx.tick()
-            spikes, expected = update(p, state, x, STATE_BITS)
+            spikes, expected = update(p, state, x, STATE_BITS, lambda size, of=random_numbers: of)
             there = slice(latency, latency + NEURONS)
             np.testing.assert_array_equal(spiked[there], spikes, str(p))
             np.testing.assert_array_equal(v_next[there], expected.v, str(p))

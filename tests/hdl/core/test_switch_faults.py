@@ -21,6 +21,7 @@ GOLDEN: dict[str, tuple[str, Callable[..., Any]]] = {
     "floor_reset": ("limit", lambda self, u, p: np.where(u <= self.minimum, p.v_reset, u)),
     "requantise": ("limit", lambda self, u, p: (u >> self.shift).clip(0, self.top)),  # rounds down
     "adaptive_threshold": ("raised", lambda self, kept: kept["adaptation"] >> 1),
+    "noise": ("noise", lambda self, numbers, u: -self.table[numbers(u.size) % 256]),
     "spike_once": ("after", lambda self, spikes, kept, bits: {"latch": spikes * 1}),  # forgets
 }
 """For each switch a method of its record, and a wrong one."""
@@ -59,6 +60,7 @@ RTL: dict[str, tuple[str, Callable[..., Any]]] = {
     "floor_reset": ("before_comparison", _minimum),
     "requantise": ("before_comparison", _truncate),
     "adaptive_threshold": ("keeps", _stays),
+    "noise": ("raised", lambda self, pipe, threshold: threshold),
     "spike_once": ("keeps", _forgets),
 }
 

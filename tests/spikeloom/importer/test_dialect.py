@@ -194,7 +194,7 @@ def test_options_override() -> None:
         "max_spikes": 1, "clip": True, "input_delay": 1, "forward_delay": 2, "recurrent_delay": 3,
         "recurrent_bias_from": 1, "repeat": True, "flatten": "channels_last", "padding": "same",
         "loop_entry": "neuron", "threshold": 2.0, "v_reset": (0.0, 1.0), "v_leak": 0.5,
-        "v_init": ((0.0, 1.0),), "tau": 5.0, "tau_syn": 4.0, "fixed": (("r", 1.0),),
+        "v_init": ((0.0, 1.0),), "tau": 5.0, "tau_syn": 4.0, "fixed": (("r", 1.0),), "seed": 7,
     }  # fmt: skip
     described = {"name", "nodes", "switches", "differences", "unstated"}
     assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - described

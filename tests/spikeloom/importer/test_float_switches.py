@@ -16,6 +16,7 @@ from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.switch import Switch
+from spikeloom.importer.dialect import Dialect
 from spikeloom.importer.float_network import (
     FloatConnection,
     FloatInput,
@@ -28,6 +29,7 @@ from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshol
 from spikeloom.importer.switches.constant_leak import FloatConstantLeak
 from spikeloom.importer.switches.floor_reset import FloatFloorReset
 from spikeloom.importer.switches.input_gain import FloatInputGain
+from spikeloom.importer.switches.noise import FloatNoise
 from spikeloom.importer.switches.refractory import FloatRefractory
 from spikeloom.importer.switches.selection import FloatSelection
 from spikeloom.importer.switches.spike_once import FloatSpikeOnce
@@ -74,12 +76,16 @@ def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Rese
             continue  # would be rounded
         if any(s.name == "selection" and s.amount > 900 for s in population.switches):
             continue  # would saturate
-        network = Network((Input("in", 3),), (population,), (Connection("in", "p", weights),))
+        if any(getattr(s, "kind", "coin") != "coin" for s in switches):
+            continue  # has a table that is rounded
+        synapses = (Connection("in", "p", weights),)
+        network = Network((Input("in", 3),), (population,), synapses, seed=5)
         values |= {"threshold": 14.0, "v_reset": 2.0, "v_init": 1.0}
         net = FloatNetwork(
             (FloatInput("in", 3),),
             (FloatPopulation("p", 20, bias * 1.0, switches=switches, **values),),
             (FloatConnection("in", "p", weights * 1.0),),
+            dialect=Dialect("of the test", seed=5),
         )
         events = rng.random((2, 30, 3)) < 0.5
         expected, run = simulate(network, events), simulate_float(net, events)
@@ -87,7 +93,7 @@ def test_whole_numbers_give_what_the_integer_update_gives(name: str, reset: Rese
         np.testing.assert_array_equal(run.states["p"], expected.states["p"], str(switches))
         tried += bool(switches)
     never = reset is Reset.SUBTRACT and name == "floor_reset"  # they exclude each other
-    assert tried >= 10 or never
+    assert tried >= (5 if name == "noise" else 10) or never
 
 
 STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
@@ -102,6 +108,7 @@ STATED: list[tuple[str, Any, float | None, FloatSwitch]] = [
     ("floor_reset", -0.5, 1e-3, FloatFloorReset(-0.5)),
     ("adaptive_threshold", (0.1, 1.0), None, FloatAdaptiveThreshold(0.1, 1 - np.exp(-1.0))),
     ("adaptive_threshold", (1, 1e17, "keep"), 1, FloatAdaptiveThreshold(1.0, 1e-17, keep=True)),
+    ("noise", ("uniform", 0.5), 1e-3, FloatNoise("uniform", 0.5)),
     ("spike_once", True, 1e-3, FloatSpikeOnce()),
     ("selection", True, 1e-3, FloatSelection()),
     ("selection", (("winners", 2), ("then", "free")), None, FloatSelection(2, then="free")),
@@ -129,6 +136,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("requantise", 3, "requantise rounds integer potentials, and a float network has none"),
     ("adaptive_threshold", 0.1, "adaptive_threshold must be a pair of an increment and a time"),
     ("adaptive_threshold", (0.1, 0), "adaptive_threshold: its time constant must not be 0"),
+    ("noise", 0.5, "noise must be a pair of uniform or coin or logistic and a potential above 0"),
+    ("noise", ("white", 0.5), "noise must be a pair of uniform or coin or logistic"),
+    ("noise", ("coin", 0), "noise must be a pair of uniform or coin or logistic"),
     ("spike_once", 1, "spike_once must be True, or left out, not 1"),
     ("selection", 3, "selection must be True, or pairs such as (('winners', 3), ('then',"),
     ("selection", (("best", 3),), "selection must be True, or pairs"),
@@ -218,6 +228,18 @@ def test_gains_of_each_step_go_through_the_compiler() -> None:
         spikeloom.compile(load(input_gain=(9, 0)), fabric=None)
 
 
+def test_noise_goes_through_the_compiler() -> None:
+    """The numbers are the same in float and in integers, but for the rounding of their table."""
+    net = load(noise={"a": ("logistic", 0.25), "b": ("coin", 0.5)}, seed=9, gain="one")
+    program = spikeloom.compile(net)
+    assert (program.fabric.switches, program.fabric.noise_tables) == (("noise",), 2)
+    events = np.random.default_rng(4).random((3, 60, 2)) < 0.5
+    expected, run = simulate_float(net, events), simulate(program.network, events)
+    for name in ("a", "b"):
+        assert expected.spikes[name].any()
+        assert (run.spikes[name] != expected.spikes[name]).mean() < 0.05
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -226,6 +248,8 @@ def test_gains_of_each_step_go_through_the_compiler() -> None:
         ({"refractory": {"read": 1e-3}}, "refractory: node 'read' has no v_threshold"),
         ({"refractory": 1e-3, "reset_delay": True}, "population 'a': a refractory period hides"),
         ({"refractroy": 1e-3}, "refractroy: no such option of a dialect; there are adaptive_thres"),
+        ({"noise": ("coin", 1.0)}, "population 'a': noise needs a seed; pass one, such as seed=1"),
+        ({"noise": ("coin", 1.0), "seed": -1}, "seed must be 0..4294967295, not -1"),
         ({"requantise": 3}, "node 'a' (LIF): requantise rounds integer potentials"),
     ],
 )

@@ -1,0 +1,38 @@
+"""Credits: room in the spike queue, lent to each group before its neurons enter the pipeline."""
+
+from amaranth import Module, Mux, Signal, Value
+
+from spikeloom.golden.spec import FabricConfig, count_bits
+
+
+def lend(
+    m: Module,
+    config: FabricConfig,
+    enough: Signal,
+    begins: Value,
+    count: Value,
+    returns: Value,
+    popped: Value,
+) -> None:
+    """Lend each group a credit per neuron; a neuron that pushes nothing returns its own.
+
+    Parameters
+    ----------
+    enough
+        Gets whether there are credits for a group.
+    begins, count
+        A group of `count` neurons begins.
+    returns
+        A neuron leaves the pipeline and pushes nothing.
+    popped
+        The spike queue gave up a spike.
+    """
+    credits = Signal(count_bits(config.queue), init=config.queue)
+    returned = Signal(2)
+    unused = Signal()
+    m.d.comb += unused.eq(returns)
+    m.d.sync += [
+        returned.eq(unused + popped),
+        credits.eq(credits + returned - Mux(begins, count, 0)),
+        enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
+    ]

@@ -1,0 +1,91 @@
+"""Noise: random numbers of the neurons choose from a table."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from spikeloom.golden.spec import NOISE_ROWS, NUMBER_BITS, RANDOM_BITS, FabricConfig, LoadTarget
+from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.load import connect_load, load_signature
+from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.ports import Command
+from spikeloom.hdl.core.random_numbers import MIXING_CLOCKS, StepState, mixed
+
+NOISE_CLOCKS = 2 + MIXING_CLOCKS
+"""Clocks from a neuron's number to its noise."""
+
+
+class NoiseSource(wiring.Component):
+    """n of a neuron: row `number` mod 256 of its population's table.
+
+        number = mixed(state ^ (neuron | population << 16 | 1 << 31))
+
+    Timing: `neuron` of clock n gives `value` in clock n + `latency`; one in every clock. The row
+    must hold all the while.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric, with `noise`.
+
+    Members
+    -------
+    command : In(Command(config))
+        Of the sequencer, which begins a step.
+    load : In(load_signature(config))
+    row : In(config.population_row)
+        Of the neuron's population.
+    neuron : In(16)
+        Its number in the population.
+    value : Out(signed(state_bits))
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "command": In(Command(config)),
+                "load": In(load_signature(config)),
+                "row": In(struct(config.population_row)),
+                "neuron": In(NUMBER_BITS),
+                "value": Out(signed(config.state_bits)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from `neuron` to `value`."""
+        return NOISE_CLOCKS
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.state = state = StepState(config)
+        connect(m, flipped(self.command), state.command)
+        connect(m, flipped(self.load), state.load)
+        m.submodules.tables = tables = memory(
+            signed(config.state_bits), NOISE_ROWS * config.noise_tables
+        )
+        connect_load(m, self.load, LoadTarget.NOISE, tables)
+        read = tables.read_port()
+        key = Signal(RANDOM_BITS)
+        m.d.comb += [
+            key.eq(Cat(self.neuron, self.row.number)),
+            key[-1].eq(1),
+            read.addr.eq(Cat(mixed(m, delayed(m, state.state ^ key, 1))[:8], self.row.noise_table)),
+            self.value.eq(read.data),
+        ]
+        return m
+
+
+def noise_of(
+    m: Module, config: FabricConfig, command: Any, load: Any, row: Value, neuron: Value
+) -> Value:
+    """The output of a `NoiseSource` with these inputs."""
+    m.submodules.noise = noise = NoiseSource(config)
+    connect(m, flipped(command), noise.command)
+    connect(m, flipped(load), noise.load)
+    m.d.comb += [noise.row.eq(row), noise.neuron.eq(neuron)]
+    return noise.value
