@@ -9,6 +9,8 @@ from examples.loop import evaluate as loop
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
+from examples.sampler import evaluate as sampler
+from examples.winner import evaluate as winner
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
 
@@ -31,6 +33,8 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("loop", "2006.07239"): lambda _data: loop.measure(),
     ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),
     ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
+    ("sampler", "1703.04145"): lambda _data: sampler.measure(),
+    ("winner", "1904.12591"): lambda _data: winner.measure(),
 }
 """What each system measures, by its folder and the number of its paper on arXiv."""
 

@@ -9,6 +9,10 @@ from examples.hybrid import WEIGHTS, Hybrid, shown
 from examples.hybrid import evaluate as hybrid_evaluate
 from examples.radix import BITS, Layers, upper_bits
 from examples.radix.evaluate import program
+from examples.sampler import Machine, divergence, states
+from examples.sampler.evaluate import no_input
+from examples.winner import network
+from examples.winner.evaluate import inputs, outcome
 from spikeloom.compare import compare
 from spikeloom.golden.step.run import simulate
 
@@ -53,3 +57,23 @@ def test_hybrid_rates_and_residuals(inverse: int) -> None:
         with one_at_a_time("example-hybrid"):
             result = compare(made, shown(pixels[[0, 20]], 3))
         assert result.mismatches == 0, str(result.first)
+
+
+def test_coins_leave_one_winner() -> None:
+    run = simulate(network(64, 3), inputs(64, 20))
+    settled, ended = outcome(run.spikes)
+    assert (settled >= 0).all()
+    assert ended
+    assert settled.mean() + 1 < 2 * np.log2(64)
+
+
+def test_a_sampler_is_near_its_distribution() -> None:
+    machine = Machine.random(5, 0)
+    spikes = simulate(machine.network(1), no_input(100, 300)).spikes
+    exact = machine.exact()
+    assert divergence(states(spikes)[:, 50:], exact) < 0.02
+    assert divergence(states(spikes)[:, 50:], exact[::-1]) > 0.2
+    small = Machine.random(2, 0)
+    result = compare(spikeloom.compile(small.network(1)), no_input(2, 60))
+    assert result.mismatches == 0, str(result.first)
+    assert all(spikes.any() for spikes in result.rtl.spikes.values())
