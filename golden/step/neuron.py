@@ -93,8 +93,7 @@ def update(
     state
         Before the step.
     x
-        Exact input: weights of the events due now, scaled by 2**`fraction_bits`, plus bias; same
-        shape and type.
+        Exact input: scaled weights of the events due now, plus bias; same shape and type.
     state_bits
         Width to which potential and current saturate.
     numbers
