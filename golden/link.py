@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,12 +198,17 @@ class Identity:
     fabric: FabricConfig
 
 
+def _width(size: Any) -> int:
+    """Bytes of a field of `FabricConfig`, by a value of it."""
+    return 1 if isinstance(size, bool) else 4
+
+
 def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
     """The body of IDENTITY.
 
     In order: protocol (1 byte), board (16, padded with zeros), clock_hz (4), clocks_per_bit (2),
     buffer (2), build (16), baked (1, bit n for target n), contents (16), and the fields of
-    `FabricConfig` in order of declaration (4 each). Numbers are little-endian.
+    `FabricConfig` in order of declaration (4 each, flags 1). Numbers are little-endian.
     """
     sizes = dataclasses.asdict(fabric).values()
     return b"".join(
@@ -215,7 +221,7 @@ def identity(link: LinkConfig, fabric: FabricConfig) -> bytes:
             bytes.fromhex(link.build),
             bytes([sum(1 << target for target in link.baked)]),
             bytes.fromhex(link.contents),
-            *(int(size).to_bytes(4, "little") for size in sizes),
+            *(int(size).to_bytes(_width(size), "little") for size in sizes),
         )
     )
 
@@ -235,12 +241,12 @@ def parse_identity(body: bytes) -> Identity:
             "build its bitstream again"
         )
     fields = dataclasses.fields(FabricConfig)
-    if len(body) != _SIZES_AT + 4 * len(fields):
+    ends = [*itertools.accumulate((_width(field.default) for field in fields), initial=_SIZES_AT)]
+    if len(body) != ends[-1]:
         raise SpikeloomError(
-            f"the board's identity has {len(body)} bytes, not {_SIZES_AT + 4 * len(fields)}: "
-            "build its bitstream again"
+            f"the board's identity has {len(body)} bytes, not {ends[-1]}: build its bitstream again"
         )
-    numbers = [int.from_bytes(body[at : at + 4], "little") for at in range(_SIZES_AT, len(body), 4)]
+    numbers = (int.from_bytes(body[a:b], "little") for a, b in itertools.pairwise(ends))
     sizes: dict[str, Any] = {
         field.name: bool(number) if isinstance(field.default, bool) else number
         for field, number in zip(fields, numbers, strict=True)

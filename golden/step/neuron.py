@@ -97,7 +97,7 @@ def update(
     state_bits
         Width to which potential and current saturate.
     numbers
-        Random numbers of the neurons, for noise.
+        The neurons' random numbers.
 
     Returns
     -------
@@ -139,13 +139,14 @@ def update(
         switch.name: switch.after(spikes != 0, kept[switch.name], state_bits) for switch in switches
     }
     # What a switch kept is lost where the population does not have it in this step.
-    kept = {
-        name: after.get(name) or {field: np.zeros_like(values) for field, values in fields.items()}
-        for name, fields in kept.items()
-    }
+    kept = {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
     if population.spiking and not population.delayed_reset:
         _reset(population, u, spikes, before, state_bits)
     return spikes, State(u, i, kept)
+
+
+def _zeros(fields: Mapping[str, Signed]) -> dict[str, Signed]:
+    return {field: np.zeros_like(values) for field, values in fields.items()}
 
 
 def _spikes(

@@ -182,7 +182,6 @@ def simulate(
     in_step = samples * sum(sizes)
     if not by_batch and (in_step < SHARED[0] or in_step * steps < SHARED[1]):
         workers = 1
-
     synops = np.empty(samples, np.int64)
     states: list[dict[str, State]] = []
 

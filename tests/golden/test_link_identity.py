@@ -18,7 +18,8 @@ def test_identity_is_said_and_understood() -> None:
     assert body[:18] == b"\x06icebreaker\0\0\0\0\0\0\0"
     assert body[17:25] == bytes.fromhex("00 51 25 02 0c 00 00 02")
     assert body[41:58] == bytes(17)
-    assert len(body) == 58 + 4 * len(dataclasses.fields(FabricConfig))
+    sizes = dataclasses.asdict(FABRIC).values()
+    assert len(body) == 58 + sum(1 if isinstance(size, bool) else 4 for size in sizes)
     assert len(body) <= 254 - 4 - 5
 
 
