@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from examples.hybrid import evaluate as hybrid
+from examples.interspike import evaluate as interspike
 from examples.loop import evaluate as loop
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
@@ -20,7 +21,7 @@ HEAD = """\
 For anyone who knows one of these papers: networks of others, rebuilt from the switches of the
 neuron update. Each has a folder in [examples/](../examples/) that says what the paper did, what we
 do, and where we differ. `make systems DATA=folder` runs them and writes this page; the folder has
-`mnist.npz`.
+`mnist.npz` and `nmnist_1000.npz`.
 
 | system | paper | what the run shows |
 |---|---|---|
@@ -31,6 +32,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
     ("loop", "2006.07239"): lambda _data: loop.measure(),
+    ("interspike", "2103.14441"): lambda data: interspike.measure(data / "mnist.npz"),
     ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),
     ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
     ("sampler", "1703.04145"): lambda _data: sampler.measure(),
