@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spikeloom.golden.network import Connection, Input, Network, Population
     from spikeloom.golden.sparse import OneToOne, SparseConnection
     from spikeloom.golden.spec import FabricConfig, Reset
+    from spikeloom.importer.builder import NetworkBuilder
     from spikeloom.importer.lava_net import load_lava_net
     from spikeloom.importer.load import load_nir
     from spikeloom.program import Program
@@ -33,6 +34,7 @@ __all__ = [
     "FabricConfig",
     "Input",
     "Network",
+    "NetworkBuilder",
     "OneToOne",
     "Population",
     "Program",
@@ -54,6 +56,7 @@ _HOMES = {
     "FabricConfig": "spikeloom.golden.spec",
     "Input": "spikeloom.golden.network",
     "Network": "spikeloom.golden.network",
+    "NetworkBuilder": "spikeloom.importer.builder",
     "OneToOne": "spikeloom.golden.sparse",
     "Population": "spikeloom.golden.network",
     "Program": "spikeloom.program",

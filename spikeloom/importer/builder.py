@@ -1,0 +1,256 @@
+"""A network built in Python, with the names that users of PyNN and Brian2 know."""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.spec import SWITCHES, Reset
+from spikeloom.importer.dialect import NIR
+from spikeloom.importer.float_network import (
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+    PerNeuron,
+)
+from spikeloom.importer.linear_maps import Floats
+from spikeloom.importer.switches.refractory import FloatRefractory
+from spikeloom.importer.switches.switch import FloatSwitch, float_switch
+
+DEFAULTS: dict[str, float] = {
+    "v_rest": -65.0,
+    "cm": 1.0,
+    "tau_m": 20.0,
+    "tau_refrac": 0.1,
+    "tau_syn_E": 5.0,
+    "i_offset": 0.0,
+    "v_reset": -65.0,
+    "v_thresh": -50.0,
+}
+"""Parameters of `IF_curr_exp` and their values in PyNN: mV, nF, ms, nA."""
+
+MODELS = ("IF_curr_exp", "IF_curr_delta")
+
+
+class NetworkBuilder:
+    """Collects inputs, populations and projections, and makes a `FloatNetwork` of them.
+
+    The network is the one that `load_nir` would give, so `compile`, `simulate_float` and every
+    switch take it. Units are those of PyNN: ms, mV, nA, nF.
+
+        IF_curr_exp      tau_m dv/dt = v_rest - v + tau_m / cm * (i + i_offset),
+                         tau_syn_E di/dt = -i, and a spike that arrives adds its weight to i
+        IF_curr_delta    the same without i: a spike that arrives adds its weight to v
+
+    A step of `dt` solves these equations exactly for an i that the spikes of this step have joined
+    and that then decays; the potential after the step is compared.
+
+    Parameters
+    ----------
+    dt
+        Time step in ms.
+    """
+
+    def __init__(self, dt: float = 1.0) -> None:
+        if not 0 < dt < np.inf:
+            raise SpikeloomError(f"NetworkBuilder: dt must be a positive time in ms, not {dt!r}")
+        self.dt = dt
+        self._inputs: list[FloatInput] = []
+        self._populations: dict[str, FloatPopulation] = {}
+        self._gains: dict[str, PerNeuron] = {}
+        self._connections: list[FloatConnection] = []
+
+    def source(self, name: str, size: int) -> str:
+        """Add axons that the host drives; returns the name."""
+        self._inputs.append(FloatInput(name, size))
+        return name
+
+    def population(self, name: str, size: int, model: str = "IF_curr_exp", **values: Any) -> str:
+        """Add neurons; returns the name.
+
+        Parameters
+        ----------
+        model
+            "IF_curr_exp" or "IF_curr_delta".
+        values
+            Any of `DEFAULTS`, as a number or an array of shape (size,); `v_init`, which is `v_rest`
+            where it is left out; an infinite `v_thresh` for neurons that never spike and are read
+            out; and switches by name, with the values that `load_nir` takes.
+
+        Raises
+        ------
+        SpikeloomError
+            A name or value has no meaning.
+        """
+        where = f"population {name!r}"
+        if model not in MODELS:
+            raise SpikeloomError(f"{where}: model must be {' or '.join(MODELS)}, not {model!r}")
+        stated = {key: values.pop(key) for key in list(values) if key in SWITCHES}
+        v_init = values.pop("v_init", None)
+        given = {key: self._number(f"{where}: {key}", v, size) for key, v in values.items()}
+        if unknown := sorted(given.keys() - DEFAULTS.keys()):
+            known = ", ".join((*DEFAULTS, "v_init", *SWITCHES))
+            raise SpikeloomError(f"{where}: there is no {unknown[0]}; there are {known}")
+        own: dict[str, Any] = DEFAULTS | given
+        for key in ("cm", "tau_m", "tau_syn_E"):
+            if np.min(own[key]) <= 0:
+                raise SpikeloomError(f"{where}: {key} must be positive, not {np.min(own[key]):g}")
+        try:
+            switches: list[FloatSwitch] = [
+                float_switch(key).stated(value, self.dt) for key, value in stated.items()
+            ]
+        except SpikeloomError as error:
+            raise SpikeloomError(f"{where}: {error}") from None
+        rest, spiking = own["v_rest"], bool(np.min(own["v_thresh"]) < np.inf)
+        steps = self._whole(f"{where}: tau_refrac", own["tau_refrac"])
+        if spiking and steps and "refractory" not in stated:
+            switches.append(FloatRefractory(steps, "clamp"))
+        decays = -np.expm1(-self.dt / np.asarray(own["tau_m"]))
+        drive = decays * own["tau_m"] / own["cm"] * own["i_offset"] * np.ones(size)
+        fields: dict[str, Any] = {"bias": drive}
+        self._gains[name] = 1.0
+        if model == "IF_curr_exp":
+            fields = {"bias": np.zeros(size), "leak": drive}
+            synaptic = np.asarray(own["tau_syn_E"])
+            fields["synaptic_decay"] = _plain(-np.expm1(-self.dt / synaptic))
+            self._gains[name] = self._current_gain(own["tau_m"], synaptic) / own["cm"]
+        start = rest if v_init is None else self._number(f"{where}: v_init", v_init, size)
+        self._populations[name] = FloatPopulation(
+            name,
+            size,
+            decay=_plain(decays),
+            threshold=_plain(own["v_thresh"] - rest) if spiking else 0.0,
+            spiking=spiking,
+            reset=Reset.VALUE,
+            v_reset=_plain(own["v_reset"] - rest),
+            v_init=_plain(start - rest),
+            switches=tuple(switches),
+            **fields,
+        )
+        return name
+
+    def projection(
+        self, pre: str, post: str, weights: Any, delay: float = 0.0, *, one_to_one: bool = False
+    ) -> None:
+        """Add synapses from `pre` to `post`.
+
+        Parameters
+        ----------
+        weights
+            In nA, of an `IF_curr_delta` in mV; negative ones inhibit. A number for all to all, an
+            array or a SciPy sparse matrix of shape (size of pre, size of post), or a list of
+            (neuron of pre, neuron of post, weight) or (..., weight, delay).
+        delay
+            In ms, whole steps: a spike of step t acts in step t + delay / dt. 0 is for projections
+            that close no loop.
+        one_to_one
+            Neuron n of `pre` reaches neuron n of `post` alone; `weights` is a number or an array.
+        """
+        where = f"projection {pre!r} -> {post!r}"
+        sizes = {node.name: node.size for node in self._inputs}
+        sizes |= {node.name: node.size for node in self._populations.values()}
+        for name in (pre, post):
+            if name not in sizes or (name == post and name not in self._populations):
+                raise SpikeloomError(f"{where}: add a population {name!r} before")
+        shape = sizes[pre], sizes[post]
+        if isinstance(weights, (list, tuple)) and np.ndim(weights[:1]) == 2 and not one_to_one:
+            parts = _listed(where, weights, shape, delay)
+        else:
+            parts = {delay: _matrix(where, weights, shape, one_to_one)}
+        for late, matrix in parts.items():
+            steps = self._whole(f"{where}: delay", late)
+            scaled = matrix * self._gains[post]
+            self._connections.append(FloatConnection(pre, post, scaled, steps))
+
+    def network(self, outputs: Collection[str] | None = None) -> FloatNetwork:
+        """The network; `outputs` are populations, by default those that project to no other."""
+        if outputs is None:
+            busy = {c.source for c in self._connections if c.source != c.target}
+            outputs = [name for name in self._populations if name not in busy]
+            outputs = outputs or list(self._populations)
+        for name in outputs:
+            if name not in self._populations:
+                raise SpikeloomError(f"outputs: there is no population {name!r}")
+        return FloatNetwork(
+            tuple(self._inputs),
+            tuple(self._populations.values()),
+            tuple(self._connections),
+            tuple((name, name) for name in outputs),
+            dataclasses.replace(NIR, dt=self.dt / 1e3),
+        )
+
+    def _current_gain(self, tau_m: Any, tau_syn: Any) -> Any:
+        """What a current of 1 nA, which decays, adds to the potential in a step, times cm."""
+        dt = self.dt
+        equal = np.isclose(tau_m, tau_syn, rtol=1e-9)
+        apart = np.where(equal, 1.0, tau_syn - tau_m)
+        falls = np.exp(-dt / tau_syn) - np.exp(-dt / tau_m)
+        return np.where(equal, dt * np.exp(-dt / tau_m), tau_m * tau_syn / apart * falls)
+
+    def _whole(self, where: str, time: Any) -> int:
+        """Steps in a time in ms; less than half a step is none."""
+        if np.ndim(time):
+            raise SpikeloomError(f"{where} must be one time for all, not an array")
+        steps = round(float(time) / self.dt)
+        if steps < 0 or (steps and abs(time / self.dt - steps) > 1e-6 * steps):
+            raise SpikeloomError(
+                f"{where} must be whole steps of dt={self.dt:g} ms, not {time:g} ms"
+            )
+        return steps
+
+    @staticmethod
+    def _number(where: str, value: Any, size: int) -> Any:
+        try:
+            number = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            raise SpikeloomError(f"{where} must be a number or an array, not {value!r}") from None
+        if number.shape not in ((), (size,)) or np.isnan(number).any():
+            raise SpikeloomError(
+                f"{where} must be a number or have shape ({size},), not {number.shape}"
+            )
+        return number if number.ndim else float(number)
+
+
+def _plain(value: Any) -> PerNeuron:
+    """A float, or an array of several."""
+    array: Floats = np.asarray(value, np.float64)
+    return array if array.ndim else float(array)
+
+
+def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) -> Floats:
+    values = weights.toarray() if hasattr(weights, "toarray") else weights
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise SpikeloomError(f"{where}: weights must be numbers, not {values!r}") from None
+    if one_to_one:
+        if shape[0] != shape[1] or array.shape not in ((), shape[:1]):
+            raise SpikeloomError(
+                f"{where}: one to one needs as many neurons on both sides, and a weight for each; "
+                f"there are {shape[0]} and {shape[1]}, and weights of shape {array.shape}"
+            )
+        return np.diag(np.broadcast_to(array, shape[:1]))
+    if array.shape not in ((), shape):
+        raise SpikeloomError(f"{where}: weights must have shape {shape}, not {array.shape}")
+    return np.broadcast_to(array, shape).copy()
+
+
+def _listed(where: str, synapses: Any, shape: tuple[int, int], delay: float) -> dict[float, Floats]:
+    """A matrix for each delay; weights of the same two neurons add up."""
+    parts: dict[float, Floats] = {}
+    for synapse in synapses:
+        try:
+            source, target, weight, late = (*synapse, delay)[:4]
+            inside = 0 <= source < shape[0] and 0 <= target < shape[1]
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            raise SpikeloomError(
+                f"{where}: {synapse!r} is no synapse (neuron of {shape[0]}, neuron of {shape[1]}, "
+                "weight, or weight and delay)"
+            )
+        parts.setdefault(late, np.zeros(shape))[source, target] += weight
+    return parts
