@@ -210,7 +210,7 @@ CASES: dict[str, Case] = {
     "all options": _fabric(FABRICS["all options"], 20, 10),
     "no options": _fabric(FABRICS["one lane, no power of two"], 30, 10),
     "eight lanes": _fabric(FABRICS["eight lanes"], 30, 10),
-    "delayed reset": _fabric(FABRICS["delayed reset, lower clamp"], 40, 5),
+    "delayed reset": _fabric(FABRICS["delayed reset, lower clamp, traces"], 40, 5),
     "images": _fabric(FABRICS["images, all options"], 20, 10),
     "images, groups of channels": _fabric(FABRICS["images"], 20, 20),
     "schedules": _fabric(FABRICS["schedules"], 40, 5),
