@@ -6,11 +6,13 @@ from pathlib import Path
 
 from examples.hybrid import evaluate as hybrid
 from examples.interspike import evaluate as interspike
+from examples.localised import evaluate as localised
 from examples.loop import evaluate as loop
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
 from examples.sampler import evaluate as sampler
+from examples.truenorth import evaluate as truenorth
 from examples.winner import evaluate as winner
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
@@ -29,8 +31,10 @@ do, and where we differ. `make systems DATA=folder` runs them and writes this pa
 
 SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("radix", "2105.06943"): lambda data: radix.measure(data / "mnist.npz"),
+    ("truenorth", "1603.08270"): lambda data: truenorth.measure(data / "mnist.npz"),
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
+    ("localised", "1905.04101"): lambda data: localised.measure(data / "mnist.npz"),
     ("loop", "2006.07239"): lambda _data: loop.measure(),
     ("interspike", "2103.14441"): lambda data: interspike.measure(data / "mnist.npz"),
     ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),

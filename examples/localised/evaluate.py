@@ -1,0 +1,57 @@
+"""Accuracy of random local features with a trained read-out, in golden and in RTL.
+
+python -m examples.localised.evaluate mnist.npz [--images N]
+"""
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import spikeloom
+from examples.localised import HIDDEN, ReadOut, encode, patches
+from spikeloom.compare import compare
+from spikeloom.golden.errors import SpikeloomWarning
+from spikeloom.program import Program
+
+IN_RTL = 200
+
+
+def program(read_out: ReadOut) -> Program:
+    """The network on the smallest fabric that has what it needs."""
+    return spikeloom.compile(read_out.network())
+
+
+def measure(data: Path, count: int | None = None) -> Iterator[str]:
+    """What the first `count` test images or all show."""
+    # A sample is a single step.
+    warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
+    with np.load(data) as file:
+        images, labels = file["x_test"][:count], file["y_test"][:count]
+    read_out = ReadOut.load()
+    made, events = program(read_out), encode(images)
+    with spikeloom.open(made, backend="golden") as device:
+        run = device.run(events)
+    scores = read_out.scores(images)
+    different = int((run.states["classes"] != scores).any(axis=1).sum())
+    yield (
+        f"{HIDDEN:,} hidden neurons, {len(patches().weights):,} random weights: "
+        f"{(scores.argmax(axis=1) == labels).mean():.2%} of {len(labels):,} images; images whose "
+        f"scores in golden differ from matrix products: {different}"
+    )
+    result = compare(made, events[:IN_RTL])
+    yield (
+        f"{result.rtl.cycles.mean():,.0f} clocks an image; {result.samples} images in RTL: "
+        f"{result.mismatches} spikes, potentials and clocks differ from golden"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--images", type=int, help="the first ones; default: all")
+    arguments = parser.parse_args()
+    for line in measure(arguments.data, arguments.images):
+        print(line, flush=True)
