@@ -20,6 +20,7 @@ MEANINGS = {
     "clamp": "lower bound of potentials",
     "clip": "a decay outside 0..1 is the nearest of these",
     "max_spikes": "maximum spikes of a neuron per step",
+    "signed": "whether potentials below 0 spike as well",
     "input_delay": "steps from an input to a neuron",
     "forward_delay": "steps from a neuron to a neuron",
     "recurrent_delay": "steps of a connection that closes a cycle",

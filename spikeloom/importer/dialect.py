@@ -63,6 +63,7 @@ OF_NODES = (
     "synaptic_leak",
     "clamp",
     "max_spikes",
+    "signed",
     "clip",
     "forward_delay",
 )
@@ -118,6 +119,8 @@ class Dialect:
     max_spikes
         Maximum spikes of a neuron per step: 1, 3, 7, 15 or 31. With more than one, each subtracts
         the threshold.
+    signed
+        A potential below 0 spikes by its magnitude, with spikes of -1.
     clip
         A time constant that stands for a decay outside 0..1 forgets nothing, or everything, as
         frameworks clip a learned decay in every step; only where the gains of the file show that
@@ -188,6 +191,7 @@ class Dialect:
     synaptic_leak: bool = False
     clamp: Clamp = False
     max_spikes: int = 1
+    signed: bool = False
     clip: bool = False
     input_delay: int = 0
     forward_delay: int | tuple[tuple[str, int], ...] = 0
@@ -275,6 +279,11 @@ class Dialect:
                 'max_spikes above 1 needs reset="subtract" and no reset_delay, because each spike '
                 "subtracts the threshold at once; pass max_spikes=1 or another reset"
             )
+        if self.signed and (self.reset_delay or self.restore):
+            raise SpikeloomError(
+                "signed=True needs a reset that acts at once; pass reset_delay=False and "
+                "restore=False, or signed=False"
+            )
         if not isinstance(self.nodes, tuple) or not all(map(_is_stated, self.nodes)):
             raise SpikeloomError(
                 "nodes must be a tuple of pairs such as ('lif', (('reset', 'zero'),)), "
@@ -346,6 +355,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "start": get_args(Start),
     "synaptic_leak": (False, True),
     "max_spikes": SPIKES_PER_STEP,
+    "signed": (False, True),
     "clip": (False, True),
     "recurrent_bias_from": (0, 1),
     "repeat": (False, True),

@@ -84,6 +84,8 @@ class FloatPopulation:
         Lower bound of the potential; None for none.
     max_spikes
         Maximum spikes per step: 1, 3, 7, 15 or 31.
+    signed
+        A potential below 0 spikes by its magnitude, with spikes that count less than 0.
     switches
         Of `spikeloom.importer.switches`, at most one of each kind.
     """
@@ -104,6 +106,7 @@ class FloatPopulation:
     delayed_reset: bool = False
     v_min: float | None = None
     max_spikes: int = 1
+    signed: bool = False
     switches: tuple[FloatSwitch, ...] = ()
 
 
@@ -360,6 +363,11 @@ def _check_population(population: FloatPopulation) -> None:
     if population.max_spikes not in SPIKES_PER_STEP:
         raise SpikeloomError(
             f"{where}: max_spikes must be 1, 3, 7, 15 or 31, not {population.max_spikes!r}"
+        )
+    if population.signed and (np.min(population.threshold) <= 0 or late):
+        raise SpikeloomError(
+            f"{where}: signed spikes need a positive threshold and a reset that acts at once; use "
+            "reset_delay=False and restore=False"
         )
     if population.max_spikes > 1 and (
         np.min(population.threshold) <= 0

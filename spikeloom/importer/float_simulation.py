@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spikeloom.events import check_axes
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import Events
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.progress import task
 from spikeloom.golden.random_numbers import NeuronNumbers, random_states
@@ -33,8 +34,9 @@ from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, leve
 from spikeloom.importer.linear_maps import Floats, magnitude
 from spikeloom.importer.switches.switch import FloatSwitch
 
-Spikes = NDArray[np.bool_] | NDArray[np.uint8]
-"""Whether a neuron spiked; how often, for a population with several spikes in a step."""
+Spikes = Events
+"""Whether a neuron spiked; how often, for a population with several spikes in a step; int8 where
+spikes have a sign."""
 
 
 @dataclass(frozen=True)
@@ -206,17 +208,19 @@ def _update(
         u = np.maximum(u, population.v_min)
     for switch, _ in switches:
         u = switch.limit(u, population)
-    compared = u
+    compared = np.abs(u) if population.signed else u
     for switch, kept in switches:
         compared = compared + switch.noise(numbers, u) - switch.raised(kept)
     spikes = _spikes(population, compared)
+    if population.signed:
+        spikes = spikes * np.sign(u)
     for switch, kept in switches:
         spikes = spikes * switch.eligible(kept)
     for switch, kept in switches:
         spikes, u, selected = switch.select(spikes, u, population, kept)
         kept.update(selected)
     for switch, kept in switches:
-        kept.update(switch.after(spikes > 0, kept))
+        kept.update(switch.after(spikes != 0, kept))
     return spikes, u, i
 
 
@@ -241,7 +245,7 @@ def _spikes(population: FloatPopulation, u: Floats) -> Floats:
 def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Floats:
     match population.reset:
         case Reset.VALUE:
-            return np.where(spikes > 0, population.v_reset, u)
+            return np.where(spikes != 0, population.v_reset, u)
         case Reset.SUBTRACT | Reset.RESTORE:
             return u - spikes * population.threshold
         case Reset.NONE:
@@ -249,6 +253,8 @@ def _after_spikes(population: FloatPopulation, u: Floats, spikes: Floats) -> Flo
 
 
 def _counts(population: FloatPopulation, spikes: Floats) -> Spikes:
+    if population.signed:
+        return spikes.astype(np.int8)
     return spikes.astype(np.bool_) if population.max_spikes == 1 else spikes.astype(np.uint8)
 
 

@@ -168,6 +168,7 @@ def _spiking(node: Node, shape: Shape, neurons: Neurons, v_leak: Floats) -> Neur
         v_init=node.per_neuron(v_init * scale),
         v_min=_lower_bound(node, threshold),
         max_spikes=node.option("max_spikes"),
+        signed=node.option("signed"),
         switches=_switches(node),
     )
     return Neurons(population, neurons.gain * scale, ignored)

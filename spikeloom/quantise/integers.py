@@ -253,6 +253,7 @@ def _population(
         delayed_reset=population.delayed_reset,
         v_min=None if population.v_min is None else rounded(population.v_min, "v_min"),
         max_spikes=population.max_spikes,
+        signed=population.signed,
         fraction_bits=scale.fraction_bits,
         switches=_switches(population, 0, rounded),
         variants=tuple(

@@ -132,8 +132,9 @@ def step_sums(
     low, high, events = (np.zeros(population.size) for _ in range(3))
     for connection in net.into(population.name):
         count = counts[connection.source]
-        low += count * _sum_over_sources(connection, np.minimum(connection.weights, 0))
-        high += count * _sum_over_sources(connection, np.maximum(connection.weights, 0))
+        lowest, highest = _extremes(net, connection)
+        low += count * _sum_over_sources(connection, lowest)
+        high += count * _sum_over_sources(connection, highest)
         events += count * _sum_over_sources(connection, np.ones_like(connection.weights))
     return low, high, events
 
@@ -158,10 +159,19 @@ def root_square_sums(
     counts = _counts(net, max_count)
     negative, positive = np.zeros(population.size), np.zeros(population.size)
     for connection in net.into(population.name):
-        weights = counts[connection.source] * connection.weights
-        negative += _sum_over_sources(connection, np.minimum(weights, 0) ** 2)
-        positive += _sum_over_sources(connection, np.maximum(weights, 0) ** 2)
+        lowest, highest = _extremes(net, connection)
+        count = counts[connection.source]
+        negative += _sum_over_sources(connection, (count * lowest) ** 2)
+        positive += _sum_over_sources(connection, (count * highest) ** 2)
     return math.sqrt(magnitude(negative)), math.sqrt(magnitude(positive))
+
+
+def _extremes(net: FloatNetwork, connection: AnyFloatConnection) -> tuple[Floats, Floats]:
+    """The least and the most that one event of each source adds through its weights."""
+    weights = connection.weights
+    if any(p.signed for p in net.populations if p.name == connection.source):
+        return -np.abs(weights), np.abs(weights)
+    return np.minimum(weights, 0), np.maximum(weights, 0)
 
 
 def _counts(net: FloatNetwork, max_count: int) -> dict[str, int]:

@@ -195,6 +195,7 @@ def test_options_override() -> None:
         "recurrent_bias_from": 1, "repeat": True, "flatten": "channels_last", "padding": "same",
         "loop_entry": "neuron", "threshold": 2.0, "v_reset": (0.0, 1.0), "v_leak": 0.5,
         "v_init": ((0.0, 1.0),), "tau": 5.0, "tau_syn": 4.0, "fixed": (("r", 1.0),), "seed": 7,
+        "signed": False,
     }  # fmt: skip
     described = {"name", "nodes", "switches", "differences", "unstated"}
     assert set(every) == {f.name for f in dataclasses.fields(Dialect)} - described
@@ -231,6 +232,8 @@ def test_options_override() -> None:
         ({"clamp": "IF"}, "clamp must be True, False, a number <= 0"),
         ({"max_spikes": 2}, "max_spikes must be 1 or 3"),
         ({"max_spikes": 3}, 'max_spikes above 1 needs reset="subtract"'),
+        ({"signed": 1}, "signed must be False or True"),
+        ({"signed": True, "restore": True}, "signed=True needs a reset that acts at once"),
         ({"input_delay": -1}, "input_delay must be 0..15"),
         ({"forward_delay": 1.5}, "forward_delay must be a number of steps"),
         ({"recurrent_delay": 0}, "recurrent_delay must be 1..15"),
