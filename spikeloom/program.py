@@ -320,7 +320,8 @@ def _update(node: dict[str, Any]) -> dict[str, Any]:
         fields["reset"] = Reset(node["reset"])
     if "switches" in node:
         fields["switches"] = tuple(
-            record(switch["name"])(**_without_key(switch, "name")) for switch in node["switches"]
+            record(switch["name"])(**_with_tuples(_without_key(switch, "name")))
+            for switch in node["switches"]
         )
     return fields
 

@@ -1,6 +1,7 @@
 """Parameters that change from step to step: values by hand, sets of rows, and what is refused."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,16 @@ def test_gains_of_each_step_take_rows_where_they_differ() -> None:
     small = dataclasses.replace(fabric, bias_rows=0, neurons=1)
     with pytest.raises(SpikeloomError, match="bias_rows=3"):
         map_network(program.network, small, frozenset("p"), frozenset())
+
+
+def test_gains_of_each_neuron_are_in_the_file(tmp_path: Path) -> None:
+    each = (InputGain((4096,), (3,)),)
+    program = compile(network((0, 1), Variant(switches=each), switches=each))
+    program.save(tmp_path / "p.loom")
+    again = Program.load(tmp_path / "p.loom")
+    assert again.digest == program.digest
+    assert again.network.population("p").switches == each
+    assert again.network.population("p").variants == (Variant(switches=each),)
 
 
 def test_gains_of_each_step_on_tiles() -> None:
