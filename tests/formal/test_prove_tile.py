@@ -38,6 +38,11 @@ class AnyUpdate(NeuronUpdate):
             m.d.comb += self.i_next.eq(free(m, self.i_next.shape(), "any_current"))
         if self.config.kept_row.fields:
             m.d.comb += self.kept_next.eq(free(m, self.kept_next.shape(), "any_kept"))
+        if self.config.selection:
+            m.d.comb += [
+                self.remains.eq(free(m, 1, "any_candidate")),
+                self.potential.eq(free(m, self.potential.shape(), "any_potential")),
+            ]
         return m
 
 
