@@ -73,7 +73,3 @@ def test_a_sampler_is_near_its_distribution() -> None:
     exact = machine.exact()
     assert divergence(states(spikes)[:, 50:], exact) < 0.02
     assert divergence(states(spikes)[:, 50:], exact[::-1]) > 0.2
-    small = Machine.random(2, 0)
-    result = compare(spikeloom.compile(small.network(1)), no_input(2, 60))
-    assert result.mismatches == 0, str(result.first)
-    assert all(spikes.any() for spikes in result.rtl.spikes.values())

@@ -18,23 +18,29 @@ SEEDS, SAMPLES = 20, 50
 """Seeds, and samples of each: every sample has coins of its own."""
 STEPS, SILENT = 150, 5
 """Steps with input, and without any after them."""
-IN_RTL = {4: 20, 64: 20, 1024: 2}
+IN_RTL = {64: 20, 1024: 2}
 """Samples that the RTL runs, by the number of neurons."""
 
 
 class Outcome(NamedTuple):
     """Of each sample: the step from which on the same single neuron spikes; -1 if there is none.
 
-    `ended`: nobody spikes once the input has ended.
+    Only one that has an input counts. `ended`: nobody spikes once the input has ended.
     """
 
     settled: NDArray[np.int64]
     ended: bool
 
 
+def without_input(neurons: int, samples: int) -> NDArray[np.int64]:
+    """The neuron of each sample that has no input, and so must not win."""
+    return np.arange(samples) % neurons
+
+
 def inputs(neurons: int, samples: int) -> dict[str, NDArray[np.uint8]]:
-    """All inputs at once, and then none."""
+    """All inputs but one, another one in each sample; and then none."""
     events = np.ones((samples, STEPS + SILENT, neurons), np.uint8)
+    events[np.arange(samples), :, without_input(neurons, samples)] = 0
     events[:, STEPS:] = 0
     return {"x": events}
 
@@ -47,7 +53,8 @@ def outcome(run: Mapping[str, NDArray[np.bool_]]) -> Outcome:
     alone &= np.take_along_axis(spikes, winner[:, np.newaxis, np.newaxis], 2)[..., 0]
     # Steps at the end in which it stays alone.
     stays = np.logical_and.accumulate(alone[:, ::-1], axis=1).sum(axis=1)
-    settled = np.where(stays > 0, STEPS - stays, -1)
+    allowed = winner != without_input(spikes.shape[2], len(spikes))
+    settled = np.where(allowed & (stays > 0), STEPS - stays, -1)
     return Outcome(settled, not run["y"][:, STEPS:].any())
 
 
