@@ -66,7 +66,8 @@ def test_names_may_be_any_text(small: Program, small_events: Events) -> None:
     shared = distributed.pack(
         {distributed._PROGRAM: np.frombuffer(distributed._saved(renamed), np.uint8)}
     )
-    own = distributed.pack({node.name: small_events for node in network.inputs})
+    events = {node.name: small_events for node in network.inputs}
+    own = distributed.pack({distributed._FIRST: np.array(0), **events})
     run = distributed._unpacked_run(run_chunk(shared, own))
     with VerilatorDevice(renamed) as device:
         expected = device.run(small_events)
