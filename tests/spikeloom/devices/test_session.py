@@ -24,6 +24,7 @@ from random_networks import IMAGES, image_programs
 from random_networks import events as random_events
 from small_program import SMALL
 
+import spikeloom
 from spikeloom.compare import compare_device
 from spikeloom.devices import serial_device, session
 from spikeloom.devices.serial_device import SerialDevice
@@ -34,7 +35,7 @@ from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.network import Connection, Input, Network, Population
-from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
+from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.program import Program
@@ -354,6 +355,29 @@ def test_a_larger_program_before_leaves_nothing(served: Any, small: Program) -> 
     program = Program(net, SMALL, frozenset("p"), frozenset("p"))
     run = board.device(program).run(events)
     assert differs(run, GoldenDevice(program).run(events)) == ""
+
+
+@pytest.mark.parametrize("graded_bits", [0, 3])
+def test_what_events_count_goes_both_ways(served: Any, graded_bits: int) -> None:
+    several = {"threshold": 9, "max_spikes": 7, "reset": Reset.SUBTRACT}
+    network = Network(
+        (Input("in", 6, 7, signed=True),),
+        (
+            Population("signed", 5, np.arange(5) - 2, signed=True, **several),
+            Population("p", 3, np.arange(3), 1, **several),
+        ),
+        (
+            Connection("in", "signed", np.arange(30).reshape(6, 5) % 11 - 5),
+            Connection("signed", "p", np.arange(15).reshape(5, 3) % 7 - 3),
+        ),
+    )
+    program = spikeloom.compile(network, {"graded_bits": graded_bits})
+    events = np.random.default_rng(2).integers(-7, 8, (4, 6, 6))
+    with served(program.fabric).device(program) as device:
+        run = device.run(events)
+    golden = GoldenDevice(program).run(events)
+    assert not differs(golden, run)
+    assert golden.spikes["signed"].min() < -1 < 1 < golden.spikes["signed"].max()
 
 
 def test_adaptations_are_kept_over_the_samples_of_a_run(served: Any) -> None:
