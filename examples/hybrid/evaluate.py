@@ -90,8 +90,8 @@ def measure_rates(data: Path, count: int | None = None) -> Iterator[str]:
         right = answers(hybrid, run.spikes["classes"], run.states["classes"]) == labels
         errors = rate_errors(hybrid, pixels, run.spikes)
         yield (
-            f"T = {steps}: {right.mean():.2%}; largest rate error {errors['hidden']:.3f}/T of the "
-            f"ReLUs, {errors['classes']:.3f}/T of the signed classes"
+            f"T = {steps}: {right.mean():.2%}; largest rate error {errors['hidden']:.4f}/T of the "
+            f"ReLUs, {errors['classes']:.4f}/T of the signed classes"
         )
     checked = pixels[:CHECKED]
     clocks = []
@@ -129,7 +129,7 @@ def measure_bits(data: Path, count: int | None = None) -> Iterator[str]:
             f"w = 1/{inverse}: {', '.join(right.values())}; {int(spikes.max()).bit_length()} bits, "
             f"{magnitudes(spikes, True).sum(dtype=np.int64) / events:.2f} of them 1 in an event, "
             f"{events / spikes.size:.2f} events a neuron and step; residuals "
-            f"{least:.4f}..{most:.4f} of a threshold, of signed classes within {of_classes:.3f}"
+            f"{least:.5f}..{most:.5f} of a threshold, of signed classes within {of_classes:.4f}"
         )
 
 
