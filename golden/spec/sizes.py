@@ -121,7 +121,7 @@ class Sizes(PlainIntegers):
         Inputs can be scaled, by a gain of each neuron or channel.
     bias_rows
         With `input_gain`, rows of the bias memory, 1..65536: one for each neuron or channel, times
-        the different gains that it has from step to step. 0: `neurons`.
+        the different gains that it has from step to step. 0: `neurons`. Unused without.
     doubling
         A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
     constant_leak
@@ -232,8 +232,6 @@ class Sizes(PlainIntegers):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SpikeloomError(f"FabricConfig.{name} must be {low}..{high}, not {value}")
-        if self.bias_rows and not self.input_gain:
-            raise SpikeloomError("FabricConfig.bias_rows needs input_gain=True")
         if self.graded_bits and self.graded_bits < self.spike_clocks:
             raise SpikeloomError(
                 f"FabricConfig.graded_bits must be 0, or at least {self.spike_clocks} with "
@@ -318,7 +316,7 @@ class Sizes(PlainIntegers):
     @property
     def bias_depth(self) -> int:
         """Rows of the bias memory."""
-        return self.bias_rows or self.neurons
+        return (self.input_gain and self.bias_rows) or self.neurons
 
     @property
     def groups(self) -> int:

@@ -94,7 +94,8 @@ def _exact(program: Program, fabric: FabricConfig, *, options: bool, tables: boo
         value: int = least.get(name, int(defaults[name]))
         if options or _lacks(fabric, name, value):
             changes[name] = bool(value) if isinstance(defaults[name], bool) else value
-    for name in ("axons", "slots", "populations", "connections", "targets", "coordinates"):
+    tables_of = ("axons", "slots", "populations", "connections", "targets", "coordinates")
+    for name in (*tables_of, "bias_rows"):
         if name in least and (tables or _lacks(fabric, name, least[name])):
             changes[name] = least[name]
     fabric = dataclasses.replace(

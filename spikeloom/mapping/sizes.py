@@ -130,9 +130,11 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     elif sparse:
         yield Need("sparse_words", "sparse_words", sparse_words)
     variants = {variant for variant, _ in row_sets(network.schedule)}
-    if config.input_gain:
+    versions = [version for population in order for version in population.versions]
+    if config.input_gain or any(s.name == "input_gain" for v in versions for s in v.switches):
+        scaling = dataclasses.replace(config, input_gain=True)
         biases = sum(
-            constants(p, image[0], variants, config).rows(
+            constants(p, image[0], variants, scaling).rows(
                 Part(p.name, 0, 0, image[0], positions(image)), lanes
             )
             for p, image in zip(order, images, strict=True)
