@@ -12,6 +12,7 @@ from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
 from examples.sampler import evaluate as sampler
+from examples.snn_rnn import evaluate as snn_rnn
 from examples.truenorth import evaluate as truenorth
 from examples.winner import evaluate as winner
 
@@ -37,6 +38,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("localised", "1905.04101"): lambda data: localised.measure(data / "mnist.npz"),
     ("loop", "2006.07239"): lambda _data: loop.measure(),
     ("interspike", "2103.14441"): lambda data: interspike.measure(data / "mnist.npz"),
+    ("snn_rnn", "2005.02183"): lambda data: snn_rnn.measure(data / "nmnist_1000.npz"),
     ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),
     ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
     ("sampler", "1703.04145"): lambda _data: sampler.measure(),

@@ -1,4 +1,4 @@
-"""A fabric for the examples that read potentials of every step, so that they share a build."""
+"""A fabric that examples share in tests, so that it is built once."""
 
 from spikeloom.golden.spec import FabricConfig
 
@@ -6,7 +6,7 @@ TRACED = FabricConfig(
     lanes=8,
     neurons=4096,
     weight_words=8192,
-    axons=128,
+    axons=1024,
     populations=4,
     connections=8,
     targets=16,
