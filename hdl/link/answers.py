@@ -160,7 +160,6 @@ class Answers(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += [
-                fetched.eq(0),
                 number.eq(0),
                 is_identity.eq(self.identify),
                 remaining.eq(Mux(self.identify, *lengths) - 1),

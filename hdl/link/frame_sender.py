@@ -179,7 +179,7 @@ class FrameSender(wiring.Component):
             self.free.eq(~sending & ~ended),
             self.bytes.valid.eq(compared),
             self.bytes.payload.eq(read.data),
-            encoder.taken.eq(~sending & ~self.discard),
+            encoder.taken.eq(~sending),
         ]
         with m.If(self.content.valid & self.content.ready & self.content.p.end):
             m.d.sync += ended.eq(1)

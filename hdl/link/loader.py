@@ -132,9 +132,7 @@ class Loader(wiring.Component):
                     with m.Elif(count == ROW_ADDRESS_BYTES - 1):
                         m.d.comb += self.done.eq(body.p.last)
                         m.d.sync += count.eq(0)
-                        with m.If(body.p.last):
-                            m.next = "HEAD"
-                        with m.Else():
+                        with m.If(~body.p.last):
                             m.next = "ROW"
                     with m.Elif(body.p.last):
                         m.d.comb += self.fault.eq(Fault.LENGTH)

@@ -122,7 +122,6 @@ class Reader(wiring.Component):
                 # Until then the executor has to name the kind of the answer.
                 with m.If(answer.ready):
                     m.d.comb += self.done.eq(1)
-                    m.d.sync += count.eq(0)
                     m.next = "HEAD"
         m.d.comb += [
             self.read.active.eq(~fsm.ongoing("HEAD")),

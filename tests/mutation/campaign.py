@@ -46,7 +46,7 @@ PROVED_IN = {
     "core.integrate": "integrate",
     "core.neuron": "neuron",
     "core.switches.requantise": "neuron",
-    "core.schedule": "fire",
+    "core.schedule": "schedule",
     "core.walk": "walk",
     "link.answers": "answers",
     "link.checksum": "checksum",

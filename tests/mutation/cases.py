@@ -187,6 +187,7 @@ def _link_tests() -> Iterator[Callable[[], object]]:
     yield from (
         board.test_nothing_is_said_unasked,
         board.test_a_session,
+        board.test_a_reset_discards_what_is_not_sent,
         board.test_refused_once_and_repeated,
         board.test_bodies_may_be_longer_and_loads_empty,
         board.test_what_has_no_room_is_refused,

@@ -74,6 +74,7 @@ COMPONENTS: dict[str, Any] = {
     ),
     "emit": lambda: Emit(tiny(queue=2, targets=2, readable=True)),
     "fire": lambda: Fire(tiny(lanes=2, neurons=4, queue=4)),
+    "schedule": lambda: Fire(tiny(populations=2, schedules=True)),
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
     "neuron": lambda: NeuronUpdate(tiny(multipliers=False, lower_clamp=True, requantise=True)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),

@@ -194,6 +194,19 @@ def test_a_session() -> None:
     assert int.from_bytes(answer.body[1:6], "little") < cycles
 
 
+def test_a_reset_discards_what_is_not_sent() -> None:
+    """The frame that is being sent ends, the next one, which waits, is never sent."""
+    asked = board()
+    asked.begin(3)
+    asked.send(b"".join(asked.frame(Command.IDENTIFY) for _ in range(4)) + bytes(2))
+    asked.session, asked.sequence = 4, 0
+    asked.send(asked.frame(Command.RESET))
+    assert [(reply.session, reply.kind) for reply in asked.quiet()] == [
+        (3, Kind.IDENTITY),
+        (4, Kind.READY),
+    ]
+
+
 def test_frames_are_numbered_with_two_bytes() -> None:
     asked = board()
     asked.begin(1)

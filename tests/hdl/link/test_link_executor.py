@@ -135,7 +135,7 @@ def test_loads(name: str, pace: float) -> None:
     """Rows of every memory, alone and after each other, in order and in their frame."""
     config = CONFIGS[name]
     rng = np.random.default_rng(3)
-    frames, expected = [], []
+    frames, expected = [bytes([Command.LOAD]) + bytes(5)], []  # no row
     for target, (row, depth) in config.memories.items():
         most = max(depth, 1)  # CONTROL is a register
         for count in (1, min(3, most)):
@@ -146,7 +146,6 @@ def test_loads(name: str, pace: float) -> None:
             frame, words = load_frame(config, target, tile, address, rows)
             frames.append(frame)
             expected += [(len(frames), word) for word in words]
-    frames.append(bytes([Command.LOAD]) + bytes(5))  # no row
     heard = execute(config, frames, pace)
     assert heard.loads == expected
     assert (heard.executed, heard.fault) == (len(frames) + 1, 0)
@@ -209,6 +208,11 @@ def test_reads(name: str, pace: float) -> None:
             rows = [(n // size, n % size) for n in range(count)]
             body = bytes(stored(target, tile, (address + r) % top, b) for r, b in rows)
             expected.append((Kind.MEMORY, body))
+    frames.append(bytes([Command.READ, ReadTarget.BIAS, 0, 0, 0, 0, MOST_READ]))
+    size = whole_bytes(config.bias_row.width)
+    rows = [(n // size, n % size) for n in range(MOST_READ)]
+    body = bytes(stored(ReadTarget.BIAS, 0, r % top, b) for r, b in rows)
+    expected.append((Kind.MEMORY, body))
     frames.append(bytes([Command.POLL]))
     heard = execute(config, frames, pace)
     assert heard.answers == expected
