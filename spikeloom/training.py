@@ -104,7 +104,7 @@ class InTheLoop(nn.Module):
     ------
     SpikeloomError
         The network has something that the float equations have not (convolutions and sparse
-        matrices, several spikes a step, delayed or restoring resets, switches, schedules); a
+        matrices, several or signed spikes, delayed or restoring resets, switches, schedules); a
         population is not recorded; or `design`, `gains` or `limit` do not fit the device.
     """
 
@@ -296,6 +296,7 @@ def _check_design(network: Network) -> None:
             "switches": bool(population.switches),
             "variants": bool(population.variants),
             "several spikes a step": population.max_spikes > 1,
+            "signed spikes": population.signed,
             "a delayed reset": population.delayed_reset,
             "a restoring reset": population.reset is Reset.RESTORE,
         }

@@ -153,6 +153,7 @@ def check_refused(message: str, network: Network, **options: Any) -> None:
     [
         ({"switches": (SpikeOnce(),)}, "switches"),
         ({"max_spikes": 3}, "several spikes a step"),
+        ({"signed": True}, "signed spikes"),
         ({"delayed_reset": True}, "a delayed reset"),
         ({"reset": Reset.RESTORE}, "a restoring reset"),
     ],
