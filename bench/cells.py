@@ -25,8 +25,8 @@ from spikeloom.boards.flow.placement import utilization
 from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
-from spikeloom.estimate.cells import features, nominal_link, switch_cells
-from spikeloom.golden.spec import SWITCHES, FabricConfig
+from spikeloom.estimate.cells import MEASURED, features, nominal_link, option_cells
+from spikeloom.golden.spec import FabricConfig
 
 TABLE = Path(__file__).parents[1] / "spikeloom" / "estimate" / "table.json"
 
@@ -44,9 +44,6 @@ OPTIONS: tuple[Changes, ...] = (
     {"neuron_parameters": True},
     {"traces": True},
     {"extent": 32},
-    {"sparse_words": 256},
-    {"one_to_one": True},
-    {"schedules": True},
 )
 SIZES: tuple[Changes, ...] = (
     {"lanes": 1},
@@ -70,7 +67,7 @@ BASES = {"ice40": "icebreaker", "ecp5": "ecp5_evn", "gowin": "tang_nano_9k"}
 MIXTURES = 6
 
 TILES = {"ice40": "up5k", "ecp5": "ecp5_6"}
-"""The part on which `bench.switches` measures the switches, for each family that it measures."""
+"""The part on which `bench.switches` measures options, for each family that it measures."""
 
 PULL = 0.03
 ROUNDS = 3000
@@ -117,7 +114,7 @@ def measure(name: str, changes: Changes) -> dict[str, Any]:
 def fit(
     measured: Mapping[str, Sequence[Mapping[str, Any]]], costs: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Coefficients of `features` for each family, fitted to its points: logic cells but switches'.
+    """Coefficients of `features` for each family, fitted to the logic cells of its points.
 
     A few dozen points tell little of each of so many features, so families help each other: first
     one set of coefficients for all, times a factor of the family; then the family's own, which
@@ -128,7 +125,7 @@ def fit(
     for family, own in measured.items():
         values = [_features(point) for point in own]
         rows[family] = np.array([list(value.values()) for value in values])
-        cells[family] = np.array([_cells_but_switches(point, costs) for point in own], float)
+        cells[family] = np.array([_cells_but_options(point, costs) for point in own], float)
     names = list(values[0])
     own_kind = np.array([name == "lutram" for name in names])
     families = list(measured)
@@ -173,17 +170,17 @@ def _features(point: Mapping[str, Any]) -> dict[str, float]:
     return features(FabricConfig(**point["fabric"]), known, nominal_link(known))
 
 
-def _cells_but_switches(point: Mapping[str, Any], costs: Mapping[str, Any]) -> float:
+def _cells_but_options(point: Mapping[str, Any], costs: Mapping[str, Any]) -> float:
     config = FabricConfig(**point["fabric"])
     cells: int = point["used"]["logic_cells"]
-    return cells - switch_cells(config, board(point["board"]), costs)
+    return cells - option_cells(config, board(point["board"]), costs)
 
 
-def switch_costs() -> dict[str, dict[str, float]]:
-    """Cells of each switch for each family, from the record of `bench.switches`."""
+def option_costs() -> dict[str, dict[str, float]]:
+    """Cells of each option of `MEASURED` for each family, from the record of `bench.switches`."""
     record = read()
     costs: dict[str, dict[str, float]] = {}
-    for name in ("doubling", *SWITCHES):
+    for name in MEASURED:
         for family, part in TILES.items():
             plain, built = (record.get(f"switches.{part}.{n}") for n in ("plain", name))
             if plain and built:
@@ -236,8 +233,8 @@ def write(table: dict[str, Any]) -> None:
         family: [*own, *(p for p in presets if board(p["board"]).family.name == family)]
         for family, own in table["points"].items()
     }
-    table["switches"] = switch_costs()
-    table["families"] = fit(measured, table["switches"])
+    table["options"] = option_costs()
+    table["families"] = fit(measured, table["options"])
     had = [_features(point) for own in measured.values() for point in own]
     table["measured"] = [name for name in had[0] if any(values[name] for values in had)]
     for family, fitted in table["families"].items():

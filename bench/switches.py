@@ -1,5 +1,7 @@
 """What each switch of the neuron update costs: logic cells of a tile, alone and with all others.
 
+Also of a few other options, for `spikeloom info --estimate`.
+
 Cells are those of one `Tile`, as `bench.core` counts them; the clock of the fullest fabric is that
 of a fabric of one tile in a `Harness`, the best of a few placements.
 """
@@ -12,6 +14,7 @@ from typing import Any
 
 from bench import core
 from bench.figure import Figure
+from spikeloom.estimate.cells import MEASURED
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import SWITCHES
 from spikeloom.golden.switches.records import record
@@ -26,6 +29,7 @@ _EVERYTHING: dict[str, Any] = {
     **{"max_spikes": 31, "fraction_bits": 12, "extent": 32},
 }
 _FLOOR = 85.0
+_SPARSE = {"sparse_words": 256}
 
 Record = Mapping[str, Mapping[str, Any]]
 
@@ -33,8 +37,9 @@ Record = Mapping[str, Mapping[str, Any]]
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
     for part in _PARTS:
-        for name in ("plain", "doubling", *SWITCHES, "all"):
-            options = {"plain": {}, "all": dict.fromkeys(SWITCHES, True)}.get(name, {name: True})
+        for name in ("plain", *MEASURED, "all"):
+            whole = {"plain": {}, "all": dict.fromkeys(SWITCHES, True), "sparse_words": _SPARSE}
+            options = whole.get(name, {name: True})
             # Yosys 0.70 ends without a word on a few netlists for ECP5.
             with contextlib.suppress(SpikeloomError):
                 yield Figure(f"switches.{part}.{name}", core.tile_cells(part, **options), "cells")

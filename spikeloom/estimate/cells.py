@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -16,8 +16,13 @@ from spikeloom.golden.spec import DECAY_BITS, SWITCHES, FabricConfig, count_bits
 MULTIPLIER_BITS = {"ice40": 16, "ecp5": 18, "gowin": 18}
 """Width of a factor of a family's multipliers, signed."""
 
-SWITCH_BITS = 16
-"""Width of a potential in the tiles whose switches were measured."""
+MEASURED: dict[str, str | None] = {
+    **dict.fromkeys(("doubling", *SWITCHES), "state_bits"),
+    "schedules": None,
+    "one_to_one": "lanes",
+    "sparse_words": "lanes",
+}
+"""Options whose cells were measured one by one, and the size that these are in proportion to."""
 
 
 @functools.cache
@@ -37,10 +42,11 @@ def nominal_link(board: Board) -> LinkConfig:
 def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, float]:
     """What the number of cells is linear in: widths of registers, adders and multiplexers.
 
-    Options count by the width of what they add, and everything in a tile times the tiles. Switches,
-    and what they add to rows, are left to `switch_cells`.
+    Options count by the width of what they add, and everything in a tile times the tiles. Those of
+    `MEASURED`, with what they add to rows and memories, are left to `option_cells`.
     """
-    config = dataclasses.replace(config, **dict.fromkeys(_switches(config), False))
+    off = {name: type(getattr(config, name))(0) for name in MEASURED}
+    config = dataclasses.replace(config, **off)
     tiles, state = config.tiles, config.state_bits
     synaptic = config.synaptic_current
     addresses = index_bits(config.weight_words) + index_bits(config.sum_words)
@@ -68,9 +74,6 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         "readable": 1 * config.readable,
         "readable rows": sum(m.row.width for m in config.readable_memories.values())
         * config.readable,
-        "sparse": config.lanes * index_bits(config.sum_words) * (config.sparse_words > 0),
-        "one_to_one": config.lanes * config.weight_bits * config.one_to_one,
-        "schedules": 1 * config.schedules,
         "images": 1 * config.images,
         "image row": image,
         "product in logic": (1 + synaptic) * state * DECAY_BITS * (not config.multipliers),
@@ -93,36 +96,37 @@ def cells(config: FabricConfig, board: Board, link: LinkConfig) -> float:
     coefficients = table()["families"][board.family.name]["coefficients"]
     values = features(config, board, link)
     plain = float(sum(coefficients.get(name, 0.0) * value for name, value in values.items()))
-    return plain + switch_cells(config, board, table()["switches"])
+    return plain + option_cells(config, board, table()["options"])
 
 
-def switch_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -> float:
-    """Logic cells of the switches of a fabric, as measured one by one (docs/switches.md).
+def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -> float:
+    """Logic cells of the options of `MEASURED` that a fabric has.
 
-    They are in proportion to the width of a potential; of a family without a measurement they are
-    those of the family that takes the most.
+    Of a family without a measurement they are those of the family that takes the most.
 
     Parameters
     ----------
     costs
-        Of each switch, its cells for each family, for `SWITCH_BITS`.
+        Cells of each option in a tile of the default sizes, for each family.
     """
     total = 0.0
-    for name in _switches(config):
+    for name in _built(config):
         known = costs.get(name, {})
-        total += known.get(board.family.name, max(known.values(), default=0))
-    return total * config.tiles * config.state_bits / SWITCH_BITS
+        width = MEASURED[name]
+        factor = getattr(config, width) / getattr(FabricConfig(), width) if width else 1
+        total += factor * known.get(board.family.name, max(known.values(), default=0))
+    return total * config.tiles
 
 
-def _switches(config: FabricConfig) -> Iterator[str]:
-    return (name for name in ("doubling", *SWITCHES) if getattr(config, name))
+def _built(config: FabricConfig) -> list[str]:
+    return [name for name in MEASURED if getattr(config, name)]
 
 
 def unmeasured(config: FabricConfig, board: Board) -> tuple[str, ...]:
     """What a fabric has that was never synthesised, so that its cells are not counted."""
     values = features(config, board, nominal_link(board))
-    options = [name for name, value in values.items() if value and name not in table()["measured"]]
-    return (*options, *(name for name in _switches(config) if name not in table()["switches"]))
+    fitted = [name for name, value in values.items() if value and name not in table()["measured"]]
+    return (*fitted, *(name for name in _built(config) if name not in table()["options"]))
 
 
 def multipliers(config: FabricConfig, board: Board) -> int:

@@ -21,7 +21,7 @@ from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.estimate.candidates import on
-from spikeloom.estimate.cells import cells, multipliers, nominal_link, table, unmeasured
+from spikeloom.estimate.cells import MEASURED, cells, multipliers, nominal_link, table, unmeasured
 from spikeloom.estimate.estimate import Estimate, estimates, overflow, resources
 from spikeloom.estimate.memories import blocks
 from spikeloom.golden.errors import SpikeloomError
@@ -84,7 +84,7 @@ def test_cells_of_every_synthesis_are_within_ten_percent() -> None:
 
 
 @pytest.mark.parametrize(("name", "part"), [("icebreaker", "up5k"), ("ecp5_evn", "ecp5_6")])
-def test_switches_add_what_was_measured(name: str, part: str) -> None:
+def test_options_add_what_was_measured(name: str, part: str) -> None:
     """Each alone, beside its own cells; all together, beside those of the board with them."""
     known, record = board(name), read()
     plain = cells(known.fabric, known, nominal_link(known))
@@ -99,9 +99,10 @@ def test_switches_add_what_was_measured(name: str, part: str) -> None:
         )
 
     checked = 0
-    for switch in ("doubling", *SWITCHES):
+    for switch in MEASURED:
         if f"switches.{part}.{switch}" in record:
-            assert added(**{switch: True}) == pytest.approx(recorded(switch), rel=0.1, abs=3), (
+            built = type(getattr(known.fabric, switch))(256)
+            assert added(**{switch: built}) == pytest.approx(recorded(switch), rel=0.1, abs=3), (
                 switch
             )
             checked += 1
@@ -116,7 +117,7 @@ def test_what_was_never_synthesised_is_named(
     known = board("icebreaker")
     fabric = dataclasses.replace(known.fabric, refractory=True)
     assert unmeasured(fabric, known) == ()
-    monkeypatch.delitem(table()["switches"], "refractory")
+    monkeypatch.delitem(table()["options"], "refractory")
     assert unmeasured(fabric, known) == ("refractory",)
     spikeloom.compile(network(30, 40, switches=(Refractory(2),))).save(tmp_path / "p.loom")
     result = CliRunner().invoke(cli, ["info", str(tmp_path / "p.loom"), "--estimate"])
