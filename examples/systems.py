@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from examples.bntt import evaluate as bntt
 from examples.hybrid import evaluate as hybrid
 from examples.interspike import evaluate as interspike
 from examples.localised import evaluate as localised
@@ -39,6 +40,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("loop", "2006.07239"): lambda _data: loop.measure(),
     ("interspike", "2103.14441"): lambda data: interspike.measure(data / "mnist.npz"),
     ("snn_rnn", "2005.02183"): lambda data: snn_rnn.measure(data / "nmnist_1000.npz"),
+    ("bntt", "2010.01729"): lambda data: bntt.measure(data / "mnist.npz"),
     ("hybrid", "1805.11144"): lambda data: hybrid.measure_rates(data / "mnist.npz"),
     ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
     ("sampler", "1703.04145"): lambda _data: sampler.measure(),

@@ -1,0 +1,92 @@
+"""Accuracies of the network on MNIST's test images, after each step; folded beside unfolded.
+
+python -m examples.bntt.evaluate mnist.npz [--images N]
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import spikeloom
+from examples.bntt import STEPS, Layers, encode
+from spikeloom.golden.fixed import Integers
+from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.program import Program
+
+IN_FLOAT, IN_RTL = 200, 200
+"""Images for the comparisons that take longer."""
+LOSS = 0.005
+"""What an early exit may cost."""
+
+
+def program(layers: Layers) -> Program:
+    """The network on the smallest fabric that has what it needs."""
+    return spikeloom.compile(layers.network())
+
+
+def largest_difference(layers: Layers, events: NDArray[np.bool_]) -> float:
+    """Of the potentials of the folded network and the unfolded one; infinite if spikes differ."""
+    spikes, potentials = layers.unfolded(events)
+    run = simulate_float(layers.network(), events, traces=["hidden"])
+    if not np.array_equal(run.spikes["hidden"], spikes):
+        return np.inf
+    return float(np.abs(run.traces["hidden"] - potentials).max())
+
+
+def sums(made: Program, hidden: NDArray[np.bool_]) -> Integers:
+    """Potentials of the classes after each step: the weights of all spikes so far."""
+    (connection,) = made.network.into("classes")
+    weights = connection.weights
+    assert weights.ndim == 2
+    arriving: Integers = hidden.astype(np.int64) @ weights
+    return arriving.cumsum(axis=1)
+
+
+def measure(data: Path, count: int | None = None) -> Iterator[str]:
+    """What the first `count` test images show, or all."""
+    with np.load(data) as file:
+        images, labels = file["x_test"][:count], file["y_test"][:count]
+    layers, events = Layers.load(), encode(images)
+    made = program(layers)
+    yield (
+        f"folded into a gain and an offset of each step, potentials of {IN_FLOAT} images differ by "
+        f"{largest_difference(layers, events[:IN_FLOAT]):.0e} at most, in float"
+    )
+    spikes, _ = layers.unfolded(events)
+    trained = ((spikes.sum(1) @ layers.output).argmax(1) == labels).mean()
+    with spikeloom.open(made, backend="golden") as device:
+        run = device.run(events)
+    after = (sums(made, run.spikes["hidden"]).argmax(2) == labels[:, np.newaxis]).mean(0)
+    with spikeloom.open(made, backend="verilator") as device:
+        rtl = device.run(events[:IN_RTL])
+    different = sum(
+        int((results[name] != expected[name][:IN_RTL]).any(axis=tuple(range(1, ndim))).sum())
+        for results, expected, ndim in ((rtl.spikes, run.spikes, 3), (rtl.states, run.states, 2))
+        for name in results
+    )
+    assert rtl.cycles is not None
+    yield (
+        f"{STEPS} steps: {after[-1]:.2%} of {len(labels):,} images in integers, {trained:.2%} in "
+        f"float; {rtl.cycles.mean():,.0f} clocks an image; of {IN_RTL} images {different} differ "
+        f"between golden and RTL"
+    )
+    step = int(np.argmax(after >= after[-1] - LOSS)) + 1
+    with spikeloom.open(made, backend="verilator") as device:
+        early = device.run(events[:IN_RTL, :step])
+    assert early.cycles is not None
+    yield (
+        f"exit after {step} steps: {after[step - 1]:.2%}, {STEPS - step} steps and "
+        f"{1 - early.cycles.mean() / rtl.cycles.mean():.0%} of the clocks saved"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--images", type=int, help="the first ones; default: all")
+    arguments = parser.parse_args()
+    for line in measure(arguments.data, arguments.images):
+        print(line)
