@@ -14,6 +14,7 @@ from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
 from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
+from examples.spyketorch import evaluate as spyketorch
 from examples.truenorth import evaluate as truenorth
 from examples.winner import evaluate as winner
 
@@ -34,6 +35,7 @@ do, and where we differ. `make systems DATA=folder` runs them and writes this pa
 SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("radix", "2105.06943"): lambda data: radix.measure(data / "mnist.npz"),
     ("truenorth", "1603.08270"): lambda data: truenorth.measure(data / "mnist.npz"),
+    ("spyketorch", "1903.02440"): lambda data: spyketorch.measure(data / "mnist.npz"),
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
     ("localised", "1905.04101"): lambda data: localised.measure(data / "mnist.npz"),
