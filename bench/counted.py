@@ -4,6 +4,7 @@ The golden models count. The RTL equals them in every spike, state and clock, wh
 benchmarks and the tests check. A part is one function, and what it yields.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -40,10 +41,10 @@ def measure(data: Path) -> Iterator[Figure]:
         yield from count(data)
 
 
-def example_program(example: ModuleType, name: str) -> Program:
-    """A trained network, compiled."""
+def example_program(example: ModuleType, name: str, **more: int) -> Program:
+    """A trained network, compiled, with `more` fields of the fabric."""
     path = Path(example.__path__[0]) / f"{name}.nir"
-    return compile(load_nir(path, dt=DT), SIZES[name])
+    return compile(load_nir(path, dt=DT), SIZES[name] | more)
 
 
 def _mnist(_data: Path) -> Iterator[Figure]:
@@ -70,6 +71,23 @@ def _braille(data: Path) -> Iterator[Figure]:
     yield from _example(braille, "braille", data)
 
 
+def _fire_lanes(data: Path) -> Iterator[Figure]:
+    """The examples again, with four neurons updated per clock."""
+    events, _ = braille.held_out(data)
+    program = example_program(braille, "braille", fire_lanes=4)
+    clocks, operations = _clocks(
+        "counted.fire_lanes.braille", program, _golden(program, events), events
+    )
+    yield from (clocks, dataclasses.replace(operations, goal=0.7))
+    images, _ = digits(DIGITS)
+    events = encode(images)
+    program = compile(mnist_program().network, {"lanes": 16, "fire_lanes": 4})
+    clocks, operations = _clocks(
+        "counted.fire_lanes.mnist", program, _golden(program, events), events
+    )
+    yield from (dataclasses.replace(clocks, goal=1150.0, at_most=True), operations)
+
+
 def _mesh(_data: Path) -> Iterator[Figure]:
     rates = {}
     for tiles in mesh.GRID:
@@ -92,6 +110,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "mnist": _mnist,
     "nmnist": _nmnist,
     "braille": _braille,
+    "fire_lanes": _fire_lanes,
     "mesh": _mesh,
     "cells": _cells,
 }

@@ -10,6 +10,8 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.common.tree import any_of
+from spikeloom.hdl.core.ports import written
+from spikeloom.hdl.core.spike_rows import sent
 from spikeloom.hdl.core.tile import Tile
 from spikeloom.hdl.mesh.collector import Collector
 from spikeloom.hdl.mesh.mesh import Mesh
@@ -195,13 +197,15 @@ class Fabric(wiring.Component):
                 parts += _stream(links[number, port])
             for packets in (tile.event, tile.emit_event, tile.emit_host):
                 parts += _stream(packets)
-            parts += _event(tile.spike_valid, tile.spike)
+            parts += _event(tile.spike_valid, sent(self.config, tile.spike))
             parts += _event(tile.fetch_valid, tile.fetch_address)
-            writes = [tile.sum_write, tile.state_write]
+            write = tile.sum_write
+            parts += _event(write.valid, write.address, write.data)
+            writes = [tile.state_write]
             if self.config.synaptic_current:
                 writes.append(tile.current_write)
             for write in writes:
-                parts += _event(write.valid, write.address, write.data)
+                parts += _event(write.valid, write.address, written(write))
         parts += [self.counters.as_value()]
         word = Cat(*parts)
         if len(word) != self.config.probe.width:

@@ -15,7 +15,8 @@ class Sequencer(wiring.Component):
     """Runs steps; input may run up to `window` steps ahead of the step being fired.
 
     Timing, with D = `config.tree_depth`: a phase starts with one clock of START and ends D + 2
-    clocks after its last event is added; a step adds WAIT (2 D + 2 clocks) and DONE.
+    clocks after its last event is added; a step adds WAIT (2 D + 2 clocks) and DONE. With several
+    fire lanes there is no START, and no DONE while the host is ready.
 
     Parameters
     ----------
@@ -112,37 +113,59 @@ class Sequencer(wiring.Component):
         m.d.comb += quiet.eq((settle == 0) & ~busy)
         with m.If(settle != 0):
             m.d.sync += settle.eq(settle - 1)
+        quick = config.fire_lanes > 1
+        last = phase == control.last_phase
+        advance = [self.slot.eq(add_modulo(self.slot, 1, config.slots)), phase.eq(0)]
         with m.FSM() as fsm:
             with m.State("WAIT"):
                 with m.If(lead == 0):
                     m.d.sync += settle.eq(settling)
                 with m.Elif(quiet):
-                    m.next = "START"
-            with m.State("START"):
-                m.d.sync += settle.eq(settling)
-                m.next = "BUSY"
+                    if quick:
+                        m.d.comb += self.fire.valid.eq(1)
+                    m.next = "BUSY" if quick else "START"
+            if not quick:
+                with m.State("START"):
+                    m.d.sync += settle.eq(settling)
+                    m.next = "BUSY"
             with m.State("BUSY"):
                 with m.If(quiet):
-                    with m.If(phase == control.last_phase):
+                    with m.If(last):
                         m.next = "DONE"
                     with m.Else():
                         m.d.sync += phase.eq(phase + 1)
-                        m.next = "START"
+                        if quick:
+                            m.d.comb += self.fire.valid.eq(1)
+                        else:
+                            m.next = "START"
+                if quick:
+                    with m.If(finished):
+                        m.d.sync += [settle.eq(settling), *advance]
+                        m.next = "WAIT"
             with m.State("DONE"):
                 with m.If(finished):
-                    m.d.sync += [
-                        settle.eq(settling),
-                        self.slot.eq(add_modulo(self.slot, 1, config.slots)),
-                        phase.eq(0),
-                    ]
+                    m.d.sync += [settle.eq(settling), *advance]
                     m.next = "WAIT"
+        complete = fsm.ongoing("DONE")
+        if quick:
+            with m.If(self.fire.valid):
+                m.d.sync += settle.eq(settling)
+            waits = fsm.ongoing("WAIT")
+            complete |= fsm.ongoing("BUSY") & quiet & last
+            m.d.comb += [
+                self.fire.p.restart.eq(waits),
+                self.fire.p.last.eq(phase + ~waits == control.last_phase),
+            ]
+        else:
+            m.d.comb += [
+                self.fire.valid.eq(fsm.ongoing("START")),
+                self.fire.p.restart.eq(phase == 0),
+            ]
         m.d.comb += [
-            self.fire.valid.eq(fsm.ongoing("START")),
-            self.fire.p.restart.eq(phase == 0),
             self.fire.p.first.eq(command_read.data[0]),
             self.fire.p.ahead.eq(command_read.data[1:]),
             self.fire.p.slot.eq(self.slot),
-            self.done.valid.eq(fsm.ongoing("DONE") & ~self.collecting),
+            self.done.valid.eq(complete & ~self.collecting),
             self.done.p.kind.eq(PacketKind.STEP),
             finished.eq(self.done.valid & self.done.ready),
         ]

@@ -168,7 +168,12 @@ OPTIONS = {
         lower_clamp=True,
     ),
     "traces, synaptic current": dataclasses.replace(
-        FABRICS["eight lanes"], traces=True, synaptic_current=True, max_spikes=3, graded_bits=3
+        FABRICS["eight lanes"],
+        traces=True,
+        synaptic_current=True,
+        max_spikes=3,
+        graded_bits=3,
+        fire_lanes=2,
     ),
     "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
     "one to one": dataclasses.replace(FABRICS["eight lanes"], one_to_one=True, weight_pairs=True),
@@ -179,6 +184,7 @@ OPTIONS = {
         max_spikes=7,
         signed_spikes=True,
         graded_bits=3,
+        fire_lanes=8,
     ),
     "sparse matrices, one lane": dataclasses.replace(
         FABRICS["one lane, no power of two"], sparse_words=83, coordinates=11
@@ -190,6 +196,7 @@ OPTIONS = {
         refractory=True,
         input_gain=True,
         bias_rows=192,
+        fire_lanes=8,
     ),
     "switches": dataclasses.replace(
         FABRICS["eight lanes"], noise_tables=8, **dict.fromkeys(SWITCHES, True)
@@ -206,7 +213,9 @@ OPTIONS = {
 """Fabrics built for more than the plain update."""
 
 FABRICS_OF_IMAGES = {
-    "images": IMAGES,
+    "images": dataclasses.replace(
+        IMAGES, fire_lanes=2, neuron_parameters=True, synaptic_current=True
+    ),
     "images, one lane": dataclasses.replace(
         IMAGES, lanes=1, weight_words=16384, weight_pairs=True, max_spikes=3, graded_bits=4
     ),

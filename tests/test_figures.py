@@ -21,14 +21,15 @@ def test_a_page_has_the_figures_of_the_record(path: Path) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        pytest.param(name, marks=pytest.mark.soak) if name == "nmnist" else name
+        pytest.param(name, marks=pytest.mark.soak) if name in ("nmnist", "fire_lanes") else name
         for name in counted.PARTS
     ],
 )
 def test_counted_figures_are_what_the_code_counts(
     part: str, request: pytest.FixtureRequest
 ) -> None:
-    data = request.getfixturevalue("shared_data") if part in ("nmnist", "braille") else Path()
+    needed = part in ("nmnist", "braille", "fire_lanes")
+    data = request.getfixturevalue("shared_data") if needed else Path()
     figures = {figure.name: figure.value for figure in counted.PARTS[part](data)}
     assert figures
     record = table.read()

@@ -31,6 +31,7 @@ class Emit:
         "head",
         "idle",
         "memory",
+        "others",
         "packet_shifts",
         "round",
         "signed",
@@ -50,8 +51,9 @@ class Emit:
         self.value_mask = (1 << config.state_bits) - 1
         self.targets: list[Target] = [(0, 0, 0)] * config.targets
         # The spike queue; credits keep it from overflowing.
-        self.memory: deque[Spike] = deque()
+        self.memory: deque[list[Spike]] = deque()
         self.head: Spike | None = None
+        self.others: list[Spike] = []  # of the entry at the head, not yet done
         self.beat = self.round = 0
         self.b: Beat | None = None
         # Stage C holds a packed event or a packed packet to the host, never both.
@@ -67,9 +69,9 @@ class Emit:
         event = route << route_shift | connection << connection_shift
         self.targets[address] = host, delay, event
 
-    def push(self, spike: Spike) -> None:
-        """Push `spike` into the queue; call after `clock`."""
-        self.memory.append(spike)
+    def push(self, entry: list[Spike]) -> None:
+        """Push the spikes of a row, in order, into the queue; call after `clock`."""
+        self.memory.append(entry)
         self.idle = False
 
     def clock(self, event_taken: bool, host_taken: bool, ahead: int, slot: int) -> bool:
@@ -85,7 +87,7 @@ class Emit:
         Returns
         -------
         bool
-            Whether a spike was popped from the queue.
+            Whether an entry was popped from the queue.
         """
         # Stage C.
         if event_taken:
@@ -131,13 +133,13 @@ class Emit:
                 self.round += 1
                 self.beat = 0
             elif self.beat == routed + head.readout + currents:
-                popped = True
-                self.head = None
+                popped = not self.others
+                self.head = self.others.pop(0) if self.others else None
                 self.beat = self.round = 0
 
         # The spike queue.
         if self.head is None and self.memory:
-            self.head = self.memory.popleft()
+            self.head, *self.others = self.memory.popleft()
         self.idle = (
             self.head is None
             and self.b is None

@@ -9,8 +9,8 @@ from spikeloom.golden.spec import DECAY_BITS, FabricConfig, Reset, index_bits
 IDLE, LOOKUP, SETUP, WALK, DRAIN = range(5)
 """States of fire."""
 
-Command = tuple[int, int, int, int]
-"""Payload of `fire`: restart, first, ahead, slot."""
+Command = tuple[int, ...]
+"""Payload of `fire`: restart, first, ahead, slot and, with several fire lanes, last."""
 
 ENTERED = 2
 """Clocks from a neuron entering the pipeline until its sum leaves the buffer."""
@@ -18,6 +18,8 @@ ENTERED = 2
 Result = tuple[int, int, int, "Spike | None", int]
 """A neuron at the last stage: state row, potential to write, number of spikes, spike to push (if
 any), and the synaptic current written on the way."""
+
+NO_SPIKES: list["Spike"] = []
 
 
 class PopulationRow(NamedTuple):
@@ -95,7 +97,9 @@ class Fire:
         "enough",
         "entering",
         "fetch_address",
+        "fire_lanes",
         "first",
+        "group_rows",
         "held",
         "index_mask",
         "kept",
@@ -116,10 +120,13 @@ class Fire:
         "state_range",
         "states",
         "sum_sign",
+        "waiting",
     )
 
     def __init__(self, config: FabricConfig) -> None:
         self.lanes = config.lanes
+        self.fire_lanes = config.fire_lanes
+        self.group_rows = config.group_rows
         self.slots = config.slots
         self.lane_bits = config.sum_bits
         self.sum_sign = 1 << (config.sum_bits - 1)
@@ -134,6 +141,7 @@ class Fire:
         self.states = [0] * config.neurons
         self.kept = [0] * config.neurons  # what switches keep, packed as `config.kept_row`
         self.state = IDLE
+        self.waiting: Command | None = None
         self.row = 0
         self.first = self.ahead = self.slot = 0
         self.left = self.entering = self.fetch_address = 0
@@ -145,8 +153,8 @@ class Fire:
         self.credits = config.queue
         self.enough = False
         self.returned = 0
-        # Stages from the buffer to the last, oldest first.
-        self.pipeline: deque[Result | None] = deque([None] * (config.fire_clocks - ENTERED))
+        # Stages from the buffer to the last, oldest first: the neurons of a row, or none.
+        self.pipeline: deque[list[Result]] = deque([[]] * (config.fire_clocks - ENTERED))
         self.spikes = 0
 
     def write_population(self, address: int, row: dict[str, int]) -> None:
@@ -157,6 +165,11 @@ class Fire:
         """Write a row of the bias memory."""
         self.biases[address] = bias
 
+    @property
+    def idle(self) -> bool:
+        """`fire.idle`."""
+        return self.state == IDLE
+
     def begins(self) -> int:
         """Number of neurons in the group that begins in this clock; 0 if none begins."""
         if self.entering > 1 or not self.enough:
@@ -165,18 +178,18 @@ class Fire:
 
     def rest(self) -> None:
         """Advance by one clock in IDLE."""
-        self.enough = self.credits >= self.lanes
+        self.enough = self.credits >= self.group_rows
         self.credits += self.returned
         self.returned = 0
 
     def start(self, command: Command) -> None:
         """Latch `command` in the clock in which it is valid; the state is IDLE."""
-        restart, self.first, self.ahead, self.slot = command
+        restart, self.first, self.ahead, self.slot, *_ = command
         if restart:
             self.row = 0
         self.state = LOOKUP
 
-    def clock(self, fetched: int) -> Spike | None:
+    def clock(self, fetched: int) -> list[Spike]:
         """Advance by one clock in a state other than IDLE.
 
         Parameters
@@ -186,8 +199,8 @@ class Fire:
 
         Returns
         -------
-        Spike or None
-            What is pushed to the spike queue.
+        list of Spike
+            The entry that is pushed to the spike queue; empty if there is none.
         """
         # A group that has begun is in one of these until its neurons are in `pipeline`.
         before = self.entering or self.begun or self.arriving or self.held
@@ -197,25 +210,28 @@ class Fire:
         self.returned = 0
 
         # The last stage.
-        spike = None
-        result = self.pipeline.popleft()
-        if result is not None:
-            address, value, spiked, spike, _ = result
-            self.states[address] = value
-            if spiked:
-                self.spikes = self.spikes + spiked & self.counter_mask
-            if spike is None:
+        entry = NO_SPIKES
+        row = self.pipeline.popleft()
+        if row:
+            entry = []
+            for address, value, spiked, spike, _ in row:
+                self.states[address] = value
+                if spiked:
+                    self.spikes = self.spikes + spiked & self.counter_mask
+                if spike is not None:
+                    entry.append(spike)
+            if not entry:
                 self.returned = 1
 
         # The buffer.
-        if self.held:
-            self.pipeline.append(self.update())
+        row = []
+        while self.held and len(row) < self.fire_lanes:
+            row.append(self.update())
             self.buffer >>= self.lane_bits
             self.held -= 1
             self.neuron += 1
             self.neuron_address += 1
-        else:
-            self.pipeline.append(None)
+        self.pipeline.append(row)
         if self.arriving:
             self.buffer = fetched
             self.held = self.arriving
@@ -227,11 +243,11 @@ class Fire:
         self.begun = 0
         if self.state == WALK and self.left:
             self.begun = self.begins()
-        self.enough = credits >= (2 * self.lanes if self.begun else self.lanes)
+        self.enough = credits >= (2 * self.group_rows if self.begun else self.group_rows)
         if self.begun:
             self.left -= self.begun
-            self.credits -= self.begun
-            self.entering = self.begun
+            self.entering = -(-self.begun // self.fire_lanes)
+            self.credits -= self.entering
         elif self.entering:
             self.entering -= 1
         if self.state == WALK:
@@ -241,15 +257,19 @@ class Fire:
             self.population = self.populations[self.row]
             self.state = SETUP
         elif self.state == SETUP:
-            population = self.population
-            self.left = population.neurons
-            self.fetch_address = population.sum_base + self.slot
-            self.neuron = 0
-            self.neuron_address = population.neuron_base
-            self.state = WALK
+            self.setup()
         elif drained:
             self.end_walk()
-        return spike
+        return entry
+
+    def setup(self) -> None:
+        """What SETUP does with the row of the population table."""
+        population = self.population
+        self.left = population.neurons
+        self.fetch_address = population.sum_base + self.slot
+        self.neuron = 0
+        self.neuron_address = population.neuron_base
+        self.state = WALK
 
     def end_walk(self) -> None:
         """Leave DRAIN."""

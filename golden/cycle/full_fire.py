@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-from spikeloom.golden.cycle.fire import SETUP, Command, Fire, PopulationRow, Result, Spike
+from spikeloom.golden.cycle.fire import Command, Fire, PopulationRow, Result, Spike
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.random_numbers import Noise
 from spikeloom.golden.cycle.switches.stage import Stage, stages
@@ -142,28 +142,31 @@ class FullFire(Fire):
             self.row, self.enters = self.next_row, True
         self.set_row = self.row
 
-    def clock(self, fetched: int) -> Spike | None:
+    def clock(self, fetched: int) -> list[Spike]:
         """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
-        arriving, setup = self.arriving, self.state == SETUP
-        spike = super().clock(fetched)
+        arriving = self.arriving
+        entry = super().clock(fetched)
         if arriving:
             self._arrive()
         if self.begun:
             self._step()
-        elif setup:
-            population = self.population
-            self.active = self.switches[self.row]
-            if self.enters:
-                self.repeats, self.next_row = population.repeat, population.next
-                self.enters = False
-            if self.images:
-                self.height, self.width = population.height, population.width
-                self.channels = population.channels
-            else:
-                self.height = self.width = 1
-                self.channels = population.neurons
-            self.group = self.y = self.x = self.fetches = 0
-        return spike
+        return entry
+
+    def setup(self) -> None:
+        """What SETUP does with the row of the population table, as in `Fire.setup`."""
+        super().setup()
+        population = self.population
+        self.active = self.switches[self.row]
+        if self.enters:
+            self.repeats, self.next_row = population.repeat, population.next
+            self.enters = False
+        if self.images:
+            self.height, self.width = population.height, population.width
+            self.channels = population.channels
+        else:
+            self.height = self.width = 1
+            self.channels = population.neurons
+        self.group = self.y = self.x = self.fetches = 0
 
     def _arrive(self) -> None:
         """Set index, rows and position of the group that enters the buffer."""

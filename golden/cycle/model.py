@@ -11,7 +11,7 @@ from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.interconnect import Interconnect, through
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
-from spikeloom.golden.cycle.sequencer import DONE, Sequencer
+from spikeloom.golden.cycle.sequencer import Sequencer
 from spikeloom.golden.cycle.tile import Tile, TileShifts
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import (
@@ -226,7 +226,7 @@ class CycleModel:
         event_ready = tile.integrate.w_event is None
         emit_event = emit.c_event
         emit_host = emit.c_packet
-        reporting = sequencer.state == DONE
+        reporting = sequencer.reports
         host_out = STEP_PACKET if reporting else emit_host
 
         # Arbiter and the sequencer's input side. Bit 0 of a host word marks the end of a step.
@@ -296,7 +296,7 @@ class CycleModel:
                 packets[number] = tile.emit.c_packet
         busy = through(between.busy, busy)
         collecting = through(between.collecting, collector.held != 0)
-        reporting = sequencer.state == DONE and not collecting
+        reporting = sequencer.reports and not collecting
         host_out = STEP_PACKET if reporting else collector.output
 
         # The sequencer's input side.

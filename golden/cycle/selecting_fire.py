@@ -53,19 +53,19 @@ class SelectingFire(FullFire):
         super().start(command)
         self.settled = False
 
-    def clock(self, fetched: int) -> Spike | None:
+    def clock(self, fetched: int) -> list[Spike]:
         """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
         state = self.state
         if self.settled:
             self.begun = self.begun_unseen
-        spike = super().clock(fetched)
+        entry = super().clock(fetched)
         if state == LOOKUP:
             self.settled = False
         elif state == SETUP:
             self.best, self.found = None, False
         if self.settled:
             self.begun_unseen, self.begun = self.begun, 0
-        return spike
+        return entry
 
     def end_walk(self) -> None:
         """Leave DRAIN, or walk the same row again."""

@@ -26,6 +26,7 @@ class Sequencer:
         "open",
         "open_after_mark",
         "phase",
+        "quick",
         "round_trip",
         "settle",
         "slot_shift",
@@ -36,6 +37,7 @@ class Sequencer:
 
     def __init__(self, config: FabricConfig) -> None:
         self.slots = config.slots
+        self.quick = config.fire_lanes > 1
         self.round_trip = 2 * config.tree_depth + 1
         self.field_shifts = shifts(config.host_in)[:3]
         self.field_masks = masks(config.host_in)[:3]
@@ -69,6 +71,14 @@ class Sequencer:
         """Accept nothing in the next clock; call after `clock` and `mark`."""
         self.open = False
 
+    @property
+    def reports(self) -> bool:
+        """Whether the step is complete, and its STEP packet valid if nothing is `collecting`."""
+        if self.state == DONE:
+            return True
+        last = self.quick and self.state == BUSY and self.phase == self.last_phase
+        return last and not self.settle and not self.busy
+
     def clock(self, busy: bool, reported: bool) -> Command | None:
         """Advance the fire side by one clock.
 
@@ -87,7 +97,7 @@ class Sequencer:
         self.open = self.lead <= self.window
         self.open_after_mark = self.lead < self.window
         self.busy, busy = busy, self.busy
-        command = None
+        command: Command | None = None
         state = self.state
         if state == WAIT and not self.lead:
             self.settle = self.round_trip
@@ -107,6 +117,12 @@ class Sequencer:
             else:
                 self.state = START
                 self.phase += 1
+        if self.quick and self.state == START:
+            first, ahead = self.command
+            last = self.phase == self.last_phase
+            command = int(self.phase == 0), first, ahead, self.fire_slot, int(last)
+            self.state = BUSY
+            self.settle = self.round_trip
         self.command = self.commands[self.fire_slot]
         if reported:
             self.fire_slot = (self.fire_slot + 1) % self.slots

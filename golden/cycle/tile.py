@@ -8,11 +8,12 @@ clock.
 from typing import NamedTuple
 
 from spikeloom.golden.cycle.emit import Emit
-from spikeloom.golden.cycle.fire import IDLE, Command, Fire, Spike
+from spikeloom.golden.cycle.fire import IDLE, NO_SPIKES, Command, Fire, Spike
 from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.image_integrate import CoordinateRow, ImageIntegrate
 from spikeloom.golden.cycle.integrate import ConnectionRow, Integrate
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.quick_fire import QuickFire
 from spikeloom.golden.cycle.selecting_fire import SelectingFire
 from spikeloom.golden.cycle.sparse_integrate import SparseIntegrate
 from spikeloom.golden.spec import FabricConfig, LoadTarget
@@ -55,11 +56,14 @@ class Tile:
         "current_clocks",
         "emit",
         "fire",
+        "fire_lanes",
         "integrate",
         "row_layouts",
         "shifts",
+        "signed",
         "spike_shifts",
         "state_bits",
+        "state_width",
         "trace",
     )
 
@@ -67,22 +71,27 @@ class Tile:
         self.integrate = _integrate(config)
         self.fire = _fire(config)
         self.emit = Emit(config)
+        self.fire_lanes = config.fire_lanes
         self.state_bits = config.state_bits
+        self.state_width = config.state_row.width
         self.trace = trace
         self.shifts = TileShifts.of(config)
         # Clocks from a sum leaving fire's buffer until its synaptic current is written.
         self.current_clocks = 2 + config.product_clocks + config.input_gain
-        self.spike_shifts = offsets(config.spike)
+        self.spike_shifts = offsets(config.spike_row)
+        self.signed = config.signed_spikes
         self.row_layouts = {target: memory.row for target, memory in config.memories.items()}
 
     def busy(self, slot: int) -> bool:
         """Whether fire or emit is not idle, or an event due in `slot` is pending."""
-        return self.fire.state != IDLE or not self.emit.idle or self.integrate.pending(slot)
+        return not self.fire.idle or not self.emit.idle or self.integrate.pending(slot)
 
     @property
     def resting(self) -> bool:
         """Whether no register changes until an event or a command arrives."""
-        return self.fire.state == IDLE and self.emit.idle and self.integrate.empty
+        fire = self.fire
+        at_rest = fire.state == IDLE and fire.waiting is None
+        return at_rest and self.emit.idle and self.integrate.empty
 
     def write(self, target: LoadTarget, address: int, data: int) -> None:
         """Write a packed row to a memory of the tile."""
@@ -135,16 +144,18 @@ class Tile:
         integrate, fire, emit = self.integrate, self.fire, self.emit
         fetch_address = fire.fetch_address
         sum_address = integrate.write_address
-        result, current = fire.pipeline[0], fire.pipeline[-self.current_clocks]
+        states, currents = fire.pipeline[0], fire.pipeline[-self.current_clocks]
 
         # Each unit updates its registers once no other unit reads them any more.
         popped = not emit.idle and emit.clock(event_taken, host_taken, fire.ahead, fire.slot)
         fetched = integrate.clock(event, fetching, fetch_address)
-        spike = None
+        entry = NO_SPIKES
         if fire.state != IDLE:
-            spike = fire.clock(fetched)
-            if spike is not None:
-                emit.push(spike)
+            entry = fire.clock(fetched)
+            if entry:
+                emit.push(entry)
+            if command is not None:
+                fire.waiting = command
         else:
             fire.rest()
             if command is not None:
@@ -157,48 +168,56 @@ class Tile:
         # Fields are adjacent: valid, (ready,) payload of a stream; write, address, data of memory.
         shift = self.shifts
         probe = 0
-        if spike is not None:
-            probe |= (1 | self._pack_spike(spike) << 1) << shift.spike
+        if entry:
+            probe |= (1 | self._pack_entry(entry) << 1) << shift.spike
         if fetching:
             probe |= (1 | fetch_address << 1) << shift.fetch
         if sum_address is not None:
             probe |= (1 | sum_address << 1) << shift.sum
             probe |= integrate.row(sum_address) << shift.sum_data
-        if result is not None:
-            state_address, value, *_ = result
-            probe |= (1 | state_address << 1) << shift.state
-            state = value & emit.value_mask | fire.kept[state_address] << self.state_bits
-            probe |= state << shift.state_data
-        if shift.current and current is not None:
-            current_address, *_, value = current
-            probe |= (1 | current_address << 1) << shift.current
-            probe |= (value & emit.value_mask) << shift.current_data
+        for address, value, *_ in states:
+            row, lane = divmod(address, self.fire_lanes)
+            probe |= (1 << lane | row << self.fire_lanes) << shift.state
+            state = value & emit.value_mask | fire.kept[address] << self.state_bits
+            probe |= state << shift.state_data + lane * self.state_width
+        for address, *_, value in currents if shift.current else ():
+            row, lane = divmod(address, self.fire_lanes)
+            probe |= (1 << lane | row << self.fire_lanes) << shift.current
+            current = value & emit.value_mask
+            probe |= current << shift.current_data + lane * self.state_bits
         return probe
 
-    def _pack_spike(self, spike: Spike) -> int:
+    def _pack_entry(self, entry: list[Spike]) -> int:
+        """An entry of the spike queue."""
         shift = self.spike_shifts
-        return (
-            spike.population << shift["population"]
-            | spike.index << shift["index"]
-            | spike.spiked << shift["spiked"]
-            | spike.negative << shift.get("negative", 0)
-            | spike.target_base << shift["target_base"]
-            | spike.fan_out << shift["fan_out"]
-            | spike.readout << shift["readout"]
-            | (spike.value & self.emit.value_mask) << shift["value"]
-            | self._pack_current(spike)
+        first, mask = entry[0], self.emit.value_mask
+        lanes = [spike.index % self.fire_lanes for spike in entry]
+        packed = (
+            first.population << shift["population"]
+            | first.index - lanes[0] << shift["index"]
+            | first.target_base << shift["target_base"]
+            | first.fan_out << shift["fan_out"]
+            | first.readout << shift["readout"]
         )
-
-    def _pack_current(self, spike: Spike) -> int:
-        """The fields of a spike that are about synaptic currents, if the fabric has them."""
-        shift = self.spike_shifts
-        if "current" not in shift:
-            return 0
-        current = spike.current & self.emit.value_mask
-        return spike.currents << shift["currents"] | current << shift["current"]
+        if "currents" in shift:
+            packed |= first.currents << shift["currents"]
+        for lane, spike in zip(lanes, entry, strict=True):
+            number = ""
+            if self.fire_lanes > 1:
+                number = str(lane)
+                packed |= 1 << shift["sends"] + lane
+            packed |= spike.spiked << shift[f"spiked{number}"]
+            packed |= (spike.value & mask) << shift[f"value{number}"]
+            if self.signed:
+                packed |= spike.negative << shift[f"negative{number}"]
+            if "currents" in shift:
+                packed |= (spike.current & mask) << shift[f"current{number}"]
+        return packed
 
 
 def _fire(config: FabricConfig) -> Fire:
+    if config.fire_lanes > 1:
+        return QuickFire(config)
     if config.selection:
         return SelectingFire(config)
     return FullFire(config) if FullFire.needed(config) else Fire(config)

@@ -29,6 +29,7 @@ from spikeloom.golden.spec.numbers import (
     ReadTarget,
     Reset,
 )
+from spikeloom.golden.spec.payloads import LANE_FIELDS
 from spikeloom.golden.spec.switches import SWITCHES, RefractoryMode, Status, Then
 from spikeloom.golden.spec.words import Field, Layout, count_bits, index_bits, layout
 
@@ -37,6 +38,7 @@ __all__ = [
     "DECAY_ONE",
     "FACING",
     "GAIN_BITS",
+    "LANE_FIELDS",
     "MAX_FRACTION_BITS",
     "MAX_REPEAT",
     "NOISE_ROWS",

@@ -51,8 +51,9 @@ class FabricConfig(Payloads):
 
         For every stream `valid`, `ready` and `payload`; for every memory `write`, `address` and
         `data`. Payload, address and data are 0 in a clock without valid or write. `sum` has an
-        address for each of `sum_banks`, that of lane 0 lowest. Signals of tile t have the prefix
-        `t.`. Counters have their values during the clock.
+        address for each of `sum_banks`, that of lane 0 lowest; `state` and `current` have a bit of
+        `write` and data for each fire lane. Signals of tile t have the prefix `t.`. Counters have
+        their values during the clock.
         """
         fields: list[tuple[str, int]] = []
 
@@ -61,8 +62,8 @@ class FabricConfig(Payloads):
             fields.append((f"{name}.ready", 1))
             fields.append((f"{name}.payload", payload.width))
 
-        def event(name: str, valid: str, **parts: int) -> None:
-            fields.append((f"{name}.{valid}", 1))
+        def event(name: str, valid: str, lanes: int = 1, **parts: int) -> None:
+            fields.append((f"{name}.{valid}", lanes))
             fields.extend((f"{name}.{part}", width) for part, width in parts.items())
 
         stream("host_in", self.host_in)
@@ -74,7 +75,7 @@ class FabricConfig(Payloads):
             stream(f"{tile}.event", self.event)
             stream(f"{tile}.emit_event", self.event)
             stream(f"{tile}.emit_host", self.host_out)
-            event(f"{tile}.spike", "valid", payload=self.spike.width)
+            event(f"{tile}.spike", "valid", payload=self.spike_row.width)
             event(f"{tile}.fetch", "valid", address=index_bits(self.sum_words))
             event(
                 f"{tile}.sum",
@@ -85,15 +86,17 @@ class FabricConfig(Payloads):
             event(
                 f"{tile}.state",
                 "write",
-                address=index_bits(self.neurons),
-                data=self.state_row.width,
+                self.fire_lanes,
+                address=index_bits(self.bank_rows),
+                data=self.fire_lanes * self.state_row.width,
             )
             if self.synaptic_current:
                 event(
                     f"{tile}.current",
                     "write",
-                    address=index_bits(self.neurons),
-                    data=self.state_bits,
+                    self.fire_lanes,
+                    address=index_bits(self.bank_rows),
+                    data=self.fire_lanes * self.state_bits,
                 )
         fields += [(f"counters.{field.name}", field.width) for field in self.counters.fields]
         return layout(*fields)

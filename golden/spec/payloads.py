@@ -3,6 +3,9 @@
 from spikeloom.golden.spec.rows import Rows
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
 
+LANE_FIELDS = ("spiked", "negative", "value", "current")
+"""Fields of a spike that neurons of a row do not share."""
+
 
 class Payloads(Rows):
     """Payload layouts of the streams of a fabric."""
@@ -62,10 +65,15 @@ class Payloads(Rows):
     def fire(self) -> Layout:
         """From the sequencer to the tiles: fire the next phase.
 
-        `restart`: the phase is the first of a step. `first`, `ahead`: as in `host_in`.
+        `restart`: the phase is the first of a step. `first`, `ahead`: as in `host_in`. `last`, with
+        several fire lanes: the phase is the last of the step.
         """
         return layout(
-            ("restart", 1), ("first", 1), ("ahead", self.slot_width), ("slot", self.slot_width)
+            ("restart", 1),
+            ("first", 1),
+            ("ahead", self.slot_width),
+            ("slot", self.slot_width),
+            *([("last", 1)] if self.fire_lanes > 1 else []),
         )
 
     @property
@@ -89,6 +97,27 @@ class Payloads(Rows):
             *([("currents", 1)] if traced else []),
             ("value", self.state_bits, True),
             *([("current", self.state_bits, True)] if traced else []),
+        )
+
+    @property
+    def spike_row(self) -> Layout:
+        """An entry of the spike queue: with one fire lane `spike`, else a row of neurons.
+
+        The spikes of the fire lanes in `sends`. `index` is that of lane 0; each lane has fields of
+        its own, numbered.
+        """
+        if self.fire_lanes == 1:
+            return self.spike
+        fields = [(field.name, field.width, field.signed) for field in self.spike.fields]
+        return layout(
+            *(field for field in fields if field[0] not in LANE_FIELDS),
+            ("sends", self.fire_lanes),
+            *(
+                (f"{name}{lane}", width, signed)
+                for lane in range(self.fire_lanes)
+                for name, width, signed in fields
+                if name in LANE_FIELDS
+            ),
         )
 
     @property

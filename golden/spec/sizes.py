@@ -19,6 +19,7 @@ RANGES = {
     "columns": (1, 8),
     "rows": (1, 8),
     "lanes": (1, 16),
+    "fire_lanes": (1, 8),
     "state_bits": (8, 24),
     "sum_bits": (8, 32),
     "neurons": (1, 1 << 16),
@@ -53,6 +54,9 @@ class Sizes(PlainIntegers):
         Tiles of the mesh, 1..8 each. All sizes below are per tile.
     lanes
         Synapses accumulated per clock, 1..16; also the size of a group of neurons.
+    fire_lanes
+        Neurons updated per clock, each with multipliers of its own: 1, 2, 4 or 8, of which `lanes`
+        is a multiple.
     weight_bits
         Width of a signed weight: 2, 4 or 8.
     state_bits
@@ -72,8 +76,8 @@ class Sizes(PlainIntegers):
         Rows of the population table, of the table of incoming connections and of the table of
         fan-out entries, 1..256, 1..1024, 1..1024.
     queue
-        Depth of the spike queue, `lanes`..1024. Below about `lanes` + `fire_clocks` + 3 fire waits
-        for credits between groups even if nothing spikes.
+        Depth of the spike queue, `lanes` / `fire_lanes`..1024. Below about that + `fire_clocks` + 3
+        fire waits for credits between groups even if nothing spikes.
     counter_bits
         Width of the counters, which wrap, 16..64.
     routes
@@ -157,6 +161,7 @@ class Sizes(PlainIntegers):
     columns: int = 1
     rows: int = 1
     lanes: int = 8
+    fire_lanes: int = 1
     weight_bits: int = 8
     state_bits: int = 16
     sum_bits: int = 16
@@ -246,9 +251,25 @@ class Sizes(PlainIntegers):
             raise SpikeloomError(
                 f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not {self.lanes}"
             )
-        if self.queue < self.lanes:
+        if self.fire_lanes & self.fire_lanes - 1 or self.lanes % self.fire_lanes:
             raise SpikeloomError(
-                f"FabricConfig.queue must be at least lanes ({self.lanes}), not {self.queue}"
+                f"FabricConfig.fire_lanes must be 1, 2, 4 or 8 and divide lanes ({self.lanes}), "
+                f"not {self.fire_lanes}"
+            )
+        for name in ("selection", "noise"):
+            if self.fire_lanes > 1 and getattr(self, name):
+                raise SpikeloomError(
+                    f"FabricConfig.{name} cannot be built with several fire lanes: use fire_lanes=1"
+                )
+        if self.neurons < self.fire_lanes:
+            raise SpikeloomError(
+                f"FabricConfig.neurons must be at least fire_lanes ({self.fire_lanes}), "
+                f"not {self.neurons}"
+            )
+        if self.queue < self.group_rows:
+            rows = "lanes" if self.fire_lanes == 1 else "lanes / fire_lanes"
+            raise SpikeloomError(
+                f"FabricConfig.queue must be at least {rows} ({self.group_rows}), not {self.queue}"
             )
 
     @property
@@ -315,13 +336,24 @@ class Sizes(PlainIntegers):
 
     @property
     def bias_depth(self) -> int:
-        """Rows of the bias memory."""
-        return (self.input_gain and self.bias_rows) or self.neurons
+        """Rows of the bias memory: whole rows of its banks."""
+        rows = (self.input_gain and self.bias_rows) or self.neurons
+        return -(-rows // self.fire_lanes) * self.fire_lanes
 
     @property
     def groups(self) -> int:
         """Groups of `lanes` neurons in a tile."""
         return -(-self.neurons // self.lanes)
+
+    @property
+    def group_rows(self) -> int:
+        """Rows of `fire_lanes` neurons in a group."""
+        return self.lanes // self.fire_lanes
+
+    @property
+    def bank_rows(self) -> int:
+        """Rows of each bank of a memory with a row per neuron; there are `fire_lanes` banks."""
+        return -(-self.neurons // self.fire_lanes)
 
     @property
     def sum_words(self) -> int:

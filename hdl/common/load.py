@@ -19,11 +19,23 @@ def loads(load: wiring.PureInterface, target: LoadTarget) -> Value:
     return load.valid & (load.word.target == target)
 
 
-def connect_load(m: Module, load: wiring.PureInterface, target: LoadTarget, memory: Memory) -> None:
-    """Add a write port to `memory` for the words of `target`."""
+def connect_load(
+    m: Module,
+    load: wiring.PureInterface,
+    target: LoadTarget,
+    memory: Memory,
+    bank: int = 0,
+    low: int = 0,
+) -> None:
+    """Add a write port to `memory` for the words of `target`.
+
+    The memory is the `bank` that the `low` lowest bits of an address choose.
+    """
     write = memory.write_port()
     m.d.comb += [
-        write.addr.eq(load.word.address),
+        write.addr.eq(load.word.address[low:]),
         write.data.eq(load.word.data),
         write.en.eq(loads(load, target)),
     ]
+    if low:
+        m.d.comb += write.en.eq(loads(load, target) & (load.word.address[:low] == bank))

@@ -35,10 +35,14 @@ def read_member(config: FabricConfig) -> dict[str, Any]:
 
 
 class SplitRow(NamedTuple):
-    """The read ports of memories that hold parts of one row, and the row."""
+    """The read ports of memories that hold parts of one row, and the row.
+
+    With `low`, they hold different rows, and that many low bits of an address choose the memory.
+    """
 
     ports: Sequence[ReadPort]
     row: Value
+    low: int = 0
 
 
 def connect_read(
@@ -55,15 +59,15 @@ def connect_read(
     read_bytes = []
     for target, memory in memories.items():
         if isinstance(memory, SplitRow):
-            ports, row = memory
+            ports, row, low = memory
         else:
-            ports, row = [memory], Value.cast(memory.data)
+            ports, row, low = [memory], Value.cast(memory.data), 0
         count = -(-len(row) // 8)
         padded = Cat(row, Const(0, 8 * count - len(row)))
         byte = Signal(8, name=f"{target.name.lower()}_byte")
         with m.If(read.active):
             for port in ports:
-                m.d.comb += [port.addr.eq(read.word.address), port.en.eq(1)]
+                m.d.comb += [port.addr.eq(read.word.address[low:]), port.en.eq(1)]
         m.d.sync += byte.eq(0)
         with m.If(read.active & (read.word.target == target)):
             position = read.word.byte[: index_bits(count)] if count > 1 else Const(0)

@@ -14,18 +14,18 @@ def lend(
     returns: Value,
     popped: Value,
 ) -> None:
-    """Lend each group a credit per neuron; a neuron that pushes nothing returns its own.
+    """Lend each group a credit per row of neurons; a row that pushes nothing returns its own.
 
     Parameters
     ----------
     enough
         Gets whether there are credits for a group.
     begins, count
-        A group of `count` neurons begins.
+        A group of `count` rows begins.
     returns
-        A neuron leaves the pipeline and pushes nothing.
+        A row leaves the pipeline and pushes nothing.
     popped
-        The spike queue gave up a spike.
+        The spike queue gave up an entry.
     """
     credits = Signal(count_bits(config.queue), init=config.queue)
     returned = Signal(2)
@@ -34,5 +34,5 @@ def lend(
     m.d.sync += [
         returned.eq(unused + popped),
         credits.eq(credits + returned - Mux(begins, count, 0)),
-        enough.eq(credits >= Mux(begins, 2 * config.lanes, config.lanes)),
+        enough.eq(credits >= Mux(begins, 2 * config.group_rows, config.group_rows)),
     ]

@@ -18,6 +18,7 @@ from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.spike_rows import SpikeRows, entry
 
 
 class Emit(wiring.Component):
@@ -41,15 +42,15 @@ class Emit(wiring.Component):
     -------
     spike_valid : In(1)
         Pushes `spike` to the spike queue; fire's credits guarantee that there is room.
-    spike : In(config.spike)
-    routed : In(1)
-        With the spike: the neuron spiked and has a fan-out.
-    single : In(1)
+    spike : In(config.spike_row)
+    routed : In(fire_lanes)
+        With the spike: the neuron of each lane spiked and has a fan-out.
+    single : In(fire_lanes)
         With the spike: it becomes exactly one packet.
     short : In(1)
         With the spike: its fan-out has one row.
     popped : Out(1)
-        The spike queue gave up a spike.
+        The spike queue gave up an entry.
     slot, ahead : In
         Of the command being fired.
     load : In(load_signature(config))
@@ -69,9 +70,9 @@ class Emit(wiring.Component):
         super().__init__(
             {
                 "spike_valid": In(1),
-                "spike": In(struct(config.spike)),
-                "routed": In(1),
-                "single": In(1),
+                "spike": In(struct(config.spike_row)),
+                "routed": In(config.fire_lanes),
+                "single": In(config.fire_lanes),
                 "short": In(1),
                 "popped": Out(1),
                 "slot": In(config.slot_width),
@@ -93,10 +94,9 @@ class Emit(wiring.Component):
         config = self.config
         m = Module()
 
-        queued = data.StructLayout(
-            {"spike": struct(config.spike), "routed": 1, "single": 1, "short": 1}
-        )
-        m.submodules.queue = queue = Queue(queued, config.queue)
+        queue: Queue | SpikeRows
+        queue = Queue(entry(config), config.queue) if config.fire_lanes == 1 else SpikeRows(config)
+        m.submodules.queue = queue
         m.submodules.targets = targets = memory(
             struct(config.target_row),
             1 << index_bits(config.targets),
@@ -120,6 +120,9 @@ class Emit(wiring.Component):
         again = Signal()  # the fan-out is walked again, for another spike of the neuron
         step = Signal()
         b_free = Signal()
+        popped = step & last
+        if isinstance(queue, SpikeRows):
+            popped &= queue.last
         m.d.comb += [
             queue.item.spike.eq(self.spike),
             queue.item.routed.eq(self.routed),
@@ -130,7 +133,7 @@ class Emit(wiring.Component):
             routed.eq(queue.head.routed & ~walked),
             last.eq(Mux(begun, ends, queue.head.single)),
             step.eq(queue.valid & b_free),
-            self.popped.eq(step & last),
+            self.popped.eq(popped),
             queue.pop.eq(b_free & last),
             target_read.addr.eq(head.target_base + beat),
             target_read.en.eq(b_free),

@@ -1,5 +1,6 @@
 """Signatures of the ports between the core's blocks, and between core and sequencer."""
 
+from amaranth import Cat, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,9 +48,22 @@ class MemoryWrite(wiring.Signature):
 
     Members
     -------
-    valid : Out(1)
+    valid : Out(lanes)
+        A bit for each lane that is written.
     address, data : Out
+        Row, and all lanes; data of lanes that are not written has no meaning.
     """
 
-    def __init__(self, address: int, data: int) -> None:
-        super().__init__({"valid": Out(1), "address": Out(address), "data": Out(data)})
+    def __init__(self, address: int, data: int, lanes: int = 1) -> None:
+        super().__init__({"valid": Out(lanes), "address": Out(address), "data": Out(lanes * data)})
+
+
+def written(write: wiring.PureInterface) -> Value:
+    """The data of a `MemoryWrite`, 0 in lanes that are not written."""
+    lanes = len(write.valid)
+    if lanes == 1:
+        return Value.cast(write.data)
+    width = len(write.data) // lanes
+    return Cat(
+        Mux(write.valid[lane], write.data.word_select(lane, width), 0) for lane in range(lanes)
+    )

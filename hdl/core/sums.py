@@ -1,4 +1,4 @@
-"""The sums of neurons, one per clock, in the unit of their potentials."""
+"""The sums of neurons, a row of them per clock, in the unit of their potentials."""
 
 from typing import Any
 
@@ -10,28 +10,39 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import lanes
 
 
-def neuron_input(
-    m: Module, config: FabricConfig, fetch: Any, population: data.View, constants: data.View
-) -> Value:
-    """The neuron's sum, shifted if the fabric is built for it, plus its bias.
-
-    Fetched rows shift by one lane per clock. With `input_gain` the update shifts and adds.
+def shifting(m: Module, config: FabricConfig, fetch: Any) -> data.View:
+    """A fetched row of sums, which shifts by the fire lanes every clock: the present ones come
+    first.
 
     Parameters
     ----------
     fetch
         Of fire; its row of sums arrives in the clock after `valid`.
+    """
+    buffer = Signal(lanes(config.lanes, config.sum_bits))
+    arriving = delayed(m, fetch.valid, 1)
+    for lane in range(config.lanes):
+        above = buffer[(lane + config.fire_lanes) % config.lanes]
+        m.d.sync += buffer[lane].eq(Mux(arriving, fetch.sums[lane], above))
+    return buffer
+
+
+def neuron_input(
+    m: Module, config: FabricConfig, total: Value, population: data.View, constants: data.View
+) -> Value:
+    """The neuron's sum, shifted if the fabric is built for it, plus its bias.
+
+    With `input_gain` the update shifts and adds.
+
+    Parameters
+    ----------
+    total
+        The sum.
     population
         The population's row.
     constants
         The neuron's row of the bias memory.
     """
-    buffer = Signal(lanes(config.lanes, config.sum_bits))
-    arriving = delayed(m, fetch.valid, 1)
-    for lane in range(config.lanes):
-        above = buffer[(lane + 1) % config.lanes]
-        m.d.sync += buffer[lane].eq(Mux(arriving, fetch.sums[lane], above))
-    total: Value = buffer[0]
     if config.input_gain:
         return total
     if config.fraction_bits:

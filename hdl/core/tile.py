@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
-from spikeloom.golden.spec import FabricConfig, index_bits
+from spikeloom.golden.spec import FabricConfig, count_bits, index_bits
 from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
@@ -53,11 +53,11 @@ class Tile(wiring.Component):
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.contents = contents
-        neurons = index_bits(config.neurons)
+        fire_lanes, banks = config.fire_lanes, index_bits(config.bank_rows)
         sum_address = config.sum_banks * index_bits(config.sum_words)
         sum_write = Out(MemoryWrite(sum_address, config.sum_row.width))
-        state_write = Out(MemoryWrite(neurons, config.state_row.width))
-        current_write = Out(MemoryWrite(neurons, config.current_row.width))
+        state_write = Out(MemoryWrite(banks, config.state_row.width, fire_lanes))
+        current_write = Out(MemoryWrite(banks, config.current_row.width, fire_lanes))
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -70,13 +70,13 @@ class Tile(wiring.Component):
                 "load": In(load_signature(config)),
                 **read_member(config),
                 "synapses": Out(config.connection_row.fields[-1].width),
-                "fired": Out(config.spike_clocks),
+                "fired": Out(count_bits(fire_lanes * config.max_spikes)),
                 "stalled": Out(1),
                 "error": Out(1),
                 "fetch_valid": Out(1),
                 "fetch_address": Out(index_bits(config.sum_words)),
                 "spike_valid": Out(1),
-                "spike": Out(struct(config.spike)),
+                "spike": Out(struct(config.spike_row)),
                 "sum_write": sum_write,
                 "state_write": state_write,
                 **({"current_write": current_write} if config.synaptic_current else {}),

@@ -42,12 +42,13 @@ def nominal_link(board: Board) -> LinkConfig:
 def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, float]:
     """What the number of cells is linear in: widths of registers, adders and multiplexers.
 
-    Options count by the width of what they add, and everything in a tile times the tiles. Those of
-    `MEASURED`, with what they add to rows and memories, are left to `option_cells`.
+    Options count by the width of what they add, and everything in a tile times the tiles; an update
+    of neurons counts once for each fire lane, which no synthesis of the table has several of. Those
+    of `MEASURED`, with what they add to rows and memories, are left to `option_cells`.
     """
     off = {name: type(getattr(config, name))(0) for name in MEASURED}
     config = dataclasses.replace(config, **off)
-    tiles, state = config.tiles, config.state_bits
+    tiles, state = config.tiles, config.state_bits * config.fire_lanes
     synaptic = config.synaptic_current
     addresses = index_bits(config.weight_words) + index_bits(config.sum_words)
     image = sum(field.width for field in config.connection_row.fields[:13]) * config.images
@@ -58,7 +59,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         "state_bits": state,
         "addresses": addresses + index_bits(config.neurons),
         "tables": config.connection_row.width - image + config.population_row.width,
-        "spike": config.spike.width,
+        "spike": config.spike_row.width,
         "queue": index_bits(config.queue),
         "delayed_reset": state * config.delayed_reset,
         "synaptic_current": state * synaptic,
@@ -66,6 +67,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         "lower_clamp": state * config.lower_clamp,
         "spike count": state * (config.spike_clocks - 1),
         "fraction": config.bias_bits
+        * config.fire_lanes
         * count_bits(config.fraction_bits)
         * (config.fraction_bits > 0),
         "neuron_parameters": state * config.neuron_parameters,
@@ -135,4 +137,5 @@ def multipliers(config: FabricConfig, board: Board) -> int:
         return 0
     pieces = -(-config.state_bits // MULTIPLIER_BITS[board.family.name])
     gains = config.input_gain * -(-config.sum_bits // MULTIPLIER_BITS[board.family.name])
-    return config.tiles * ((1 + config.synaptic_current) * pieces + gains)
+    each = (1 + config.synaptic_current) * pieces + gains
+    return config.tiles * config.fire_lanes * each

@@ -82,7 +82,10 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
     for target, (row, rows) in built.items():
         if target in (LoadTarget.CONTROL, LoadTarget.RANDOM, LoadTarget.ROUTE):
             continue
-        tables = target not in (LoadTarget.WEIGHT, LoadTarget.BIAS)
+        if target == LoadTarget.BIAS:
+            yield _of_neurons("bias", row.width, config, config.bias_depth)
+            continue
+        tables = target != LoadTarget.WEIGHT
         depth = 1 << index_bits(rows) if tables else max(2, rows)
         width = row.width
         if target == LoadTarget.WEIGHT and config.sparse_words:
@@ -91,17 +94,24 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
         yield Memory(target.name.lower(), width, depth, tiles)
     banks = config.sum_banks
     yield Memory("sum", config.sum_row.width // banks, max(2, config.sum_words), tiles * banks)
-    yield Memory("state", config.state_row.width, max(2, config.neurons), tiles)
+    yield _of_neurons("state", config.state_row.width, config, config.neurons)
     if config.synaptic_current:
-        yield Memory("current", config.state_bits, max(2, config.neurons), tiles)
-    # Emit's queue keeps three more bits with each spike.
-    yield Memory("queue", config.spike.width + 3, 1 << index_bits(config.queue), tiles)
+        yield _of_neurons("current", config.state_bits, config, config.neurons)
+    # Emit's queue keeps a bit more with each entry, and two with each spike.
+    width = config.spike_row.width + 1 + 2 * config.fire_lanes
+    yield Memory("queue", width, 1 << index_bits(config.queue), tiles)
     for width, inputs in _route_tables(config).items():
         yield Memory("route", width, 1 << index_bits(config.routes), inputs)
     yield Memory("command", 1 + config.slot_width, max(2, config.slots))
     yield Memory("received", 8, link.buffer)
     yield Memory("sent", 8, 512)
     yield Memory("identity", 8, len(identity(link, config)))
+
+
+def _of_neurons(name: str, width: int, config: FabricConfig, rows: int) -> Memory:
+    """A memory with a row for each neuron: a bank for each fire lane."""
+    lanes = config.fire_lanes
+    return Memory(name, width, max(2, -(-rows // lanes)), config.tiles * lanes)
 
 
 def _route_tables(config: FabricConfig) -> Counter[int]:

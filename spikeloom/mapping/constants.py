@@ -26,18 +26,20 @@ class Constants:
         For each variant, from 0, its block.
     shared
         Each channel has one row in a block, for all its positions.
+    fire_lanes
+        A block begins at a multiple of this.
     """
 
     blocks: tuple[dict[str, Integers], ...]
     block: dict[int, int]
     shared: bool
+    fire_lanes: int
 
     def rows(self, part: Part, lanes: int) -> int:
         """Rows of a part in all blocks."""
         places = 1 if self.shared else part.positions
-        return len(self.blocks) * neuron_rows(
-            groups_of(part.size, lanes) * places, part.size, lanes
-        )
+        block = neuron_rows(groups_of(part.size, lanes) * places, part.size, lanes)
+        return len(self.blocks) * groups_of(block, self.fire_lanes) * self.fire_lanes
 
 
 def constants(
@@ -65,7 +67,7 @@ def constants(
             if number == len(blocks):
                 blocks.append(columns)
     alike = (_per_channel(channels, values) for block in blocks for values in block.values())
-    return Constants(tuple(blocks), numbers, config.images and all(alike))
+    return Constants(tuple(blocks), numbers, config.images and all(alike), config.fire_lanes)
 
 
 def packed_block(
@@ -75,10 +77,14 @@ def packed_block(
     config: FabricConfig,
     shared: bool,
 ) -> list[int]:
-    """A block's rows of a part: one per channel if `shared`, else one per neuron."""
+    """A block's rows of a part: one per channel if `shared`, else one per neuron.
+
+    They end where another block can begin.
+    """
     values = [_in_order(v, part, image, config.lanes, shared) for v in block.values()]
     layout = config.bias_row
-    return [layout.pack(dict(zip(block, row, strict=True))) for row in zip(*values, strict=True)]
+    rows = [layout.pack(dict(zip(block, row, strict=True))) for row in zip(*values, strict=True)]
+    return rows + [0] * (-len(rows) % config.fire_lanes)
 
 
 def parameters(population: Population, config: FabricConfig) -> dict[str, Parameter]:

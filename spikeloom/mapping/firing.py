@@ -54,10 +54,10 @@ def firing_rows(
     biases: list[int] = []
     for tile_part in parts:
         population = tile_part.population
-        # Connections first: the step waits for their events, but not for the host.
+        # First the events that the step waits for, then those of later steps; at last the host.
         fan_out = [
             {"route": routes[number], "connection": number, "delay": c.delay}
-            for number, c in outgoing[population.name]
+            for number, c in sorted(outgoing[population.name], key=lambda entry: entry[1].delay)
         ]
         if recorded(population, record):
             fan_out.append({"host": 1})

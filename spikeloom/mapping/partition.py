@@ -64,7 +64,7 @@ class _Demand:
     targets, coordinates
         Rows of the target table and of the coordinate table that each part takes.
     work
-        Clocks per step and channel group: one for each neuron fired and each word added.
+        Clocks per step and channel group: one for each row of neurons fired and each word added.
     min_parts
         Minimum number of parts.
     lanes
@@ -269,7 +269,7 @@ def _demands(
             # Connections of the same geometry share their coordinate tables.
             sum(coordinate_rows(joined) for joined in {joined for _, joined in incoming})
             + sum(size.sources for _, size in sparse),
-            lanes * positions(image) + added / groups,
+            config.group_rows * positions(image) + added / groups,
             max(
                 -(-groups * positions(image) // config.groups),
                 -(-words // config.weight_words),

@@ -139,7 +139,7 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
             )
             for p, image in zip(order, images, strict=True)
         )
-        if config.bias_rows or biases > config.tiles * config.neurons:
+        if config.bias_rows or biases > config.tiles * config.bias_depth:
             yield Need("bias_rows", "bias_rows", biases)
     for node in network.inputs if config.graded_bits else ():
         what = f"input {node.name!r}: {node.max_count} events in one"
@@ -171,7 +171,7 @@ def choose_fabric(
             fields[need.field] = -(-need.value // shared)
     if "queue" in free:
         # Enough that fire never waits for room while nothing spikes.
-        fields["queue"] = config.lanes + config.fire_clocks + 3
+        fields["queue"] = config.group_rows + config.fire_clocks + 3
     if "routes" in free:
         fields["routes"] = len(network.connections)
     config = dataclasses.replace(config, **_rounded(fields))

@@ -368,8 +368,8 @@ FAULTS = {
     "the initial potential is forgotten": Fault(
         rtl=(
             "core/fire",
-            "Mux(walk.first, v_init, state_read.data.value)",
-            "Mux(walk.first & ~BAD, v_init, state_read.data.value)",
+            "Mux(first, v_init, state_read.data.value)",
+            "Mux(first & ~BAD, v_init, state_read.data.value)",
         ),
         golden=(
             "cycle/fire",
@@ -405,13 +405,13 @@ FAULTS = {
     "credits are lost": Fault(
         rtl=(
             "core/fire",
-            "unused.eq(done & ~self.spike_valid)",
-            "unused.eq(done & ~self.spike_valid & ~BAD)",
+            "returns = reduce(or_, list(done)) & ~self.spike_valid",
+            "returns = reduce(or_, list(done)) & ~self.spike_valid & ~BAD",
         ),
         golden=(
             "cycle/fire",
-            "if spike is None:\n                self.returned = 1",
-            "if spike is None:\n                self.returned = 0",
+            "if not entry:\n                self.returned = 1",
+            "if not entry:\n                self.returned = 0",
         ),
         # The group of clock 6 takes both; the neurons give them back in clocks 13 and 14, both are
         # there in 16, and the next one begins in 17.

@@ -150,6 +150,7 @@ class PlainLayout:
             for n, c in enumerate(self.network.connections)
             if c.source == population.name
         ]
+        fan_out.sort(key=lambda row: row["delay"])
         if population.spiking:
             fan_out.append({"host": 1})
         columns = self._columns(population)
