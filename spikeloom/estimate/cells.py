@@ -65,6 +65,8 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
         "synaptic_current": state * synaptic,
         "weight_pairs": config.lanes * config.weight_bits * config.weight_pairs,
         "lower_clamp": state * config.lower_clamp,
+        "signed spikes": config.lanes * config.weight_bits * config.signed_spikes,
+        "graded events": config.lanes * config.weight_bits * (config.graded_bits > 0),
         "spike count": state * (config.spike_clocks - 1),
         "fraction": config.bias_bits
         * config.fire_lanes
