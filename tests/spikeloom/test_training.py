@@ -79,6 +79,27 @@ def test_currents_decay_on_the_way() -> None:
     assert loop.weights["in->p"].grad.item() == 1 + 1.5
 
 
+def test_the_equations_have_leaks_limits_and_fractions() -> None:
+    """Currents of 8 w / 2**t, of which the leak takes 20; without traces, so the equations' own."""
+    total = Population(
+        "sum",
+        1,
+        np.zeros(1, np.int64),
+        synaptic_decay=2048,
+        leak=np.full(1, -20),
+        v_min=-25,
+        fraction_bits=3,
+        spiking=False,
+    )
+    network = Network((Input("in", 1),), (total,), (Connection("in", "sum", np.array([[4]])),))
+    with spikeloom.open(spikeloom.compile(network, {"sparse_words": 0})) as device:
+        loop = InTheLoop(device)
+        potentials = loop(np.arange(6).reshape(1, 6, 1) == 0).potentials["sum"][0, :, 0]
+    assert potentials.tolist() == [12, 8, -4, -20, -25, -25]
+    potentials[3].backward()
+    assert loop.weights["in->sum"].grad.item() == 8 + 4 + 2 + 1
+
+
 @pytest.mark.parametrize("untraced", [False, True])
 def test_values_are_those_of_the_device(untraced: bool) -> None:
     network, events = traced_network(), traced_events()
