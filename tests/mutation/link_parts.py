@@ -102,6 +102,8 @@ PARTS = {
         frames,
         (
             frames.test_refused,
+            frames.test_a_refusal_is_said_again_in_a_new_session,
+            frames.test_a_frame_never_fills_the_ring,
             frames.test_a_frame_that_came_before_is_ignored,
             frames.test_nothing_between_delimiters_is_no_frame,
             frames.test_what_has_no_room_is_refused_and_may_come_again,

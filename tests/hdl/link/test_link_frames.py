@@ -152,6 +152,9 @@ def test_a_frame_without_room_harms_nothing() -> None:
         (b"\5abc\0", CORRUPT),  # ends within a block
         (frame(bytes([5, 2])), CORRUPT),  # 6 bytes
         (frame(bytes([5, 2, 3]) + bytes([1]) * 248), CORRUPT),  # 255 bytes
+        (frame(bytes([5, 2, 3]) + bytes([1] * 100 + [0] + [1] * 147)), CORRUPT),  # 255, in 2 blocks
+        # The CRC matches, but the last block is not whole.
+        (bytes([frame(bytes([5, 2, 5]))[0] + 1]) + frame(bytes([5, 2, 5]))[1:], CORRUPT),
         (frame(bytes([5, 2, 3]) + bytes(300)), CORRUPT),
         (b"\1" * 300 + b"\0", CORRUPT),
         (frame(bytes([6, 2, 5])), SESSION),
@@ -166,6 +169,22 @@ def test_refused(wrong: bytes, reason: int) -> None:
     assert heard.bodies == [b"\5a", b"\5b", b"\5c"]
     assert heard.refused == [reason, reason]
     assert heard.repeated == 0
+
+
+def test_a_refusal_is_said_again_in_a_new_session() -> None:
+    wrong = frame(bytes([6, 2, 5]))
+    assert receive(RESET + wrong + wrong + RESET + wrong).refused == [SESSION, SESSION]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_frame_never_fills_the_ring(more: int) -> None:
+    """A byte stays free; three of the first frame are read already."""
+    sizes = 200, 200, 512 + 3 - 1 - 2 * 202 - 2 - 4 + more
+    frames = numbered([bytes([7]) * size for size in sizes])
+    line = RESET + b"".join(frames)
+    heard = receive(line, pause=(0, EVERY * len(line) + 20))
+    assert heard.refused == [ROOM] * more
+    assert len(heard.bodies) == 3 - more
 
 
 def test_a_frame_that_came_before_is_ignored() -> None:
