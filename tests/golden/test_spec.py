@@ -210,6 +210,23 @@ def test_queue_holds_at_least_a_group() -> None:
         FabricConfig(lanes=8, queue=7)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"fire_lanes": 3, "lanes": 3}, r"must be 1, 2, 4 or 8 and divide lanes \(3\), not 3"),
+        ({"fire_lanes": 8, "lanes": 4}, r"must be 1, 2, 4 or 8 and divide lanes \(4\), not 8"),
+        ({"fire_lanes": 9}, r"fire_lanes must be 1\.\.8, not 9"),
+        ({"fire_lanes": 4, "neurons": 3}, r"neurons must be at least fire_lanes \(4\), not 3"),
+        ({"fire_lanes": 4, "queue": 1}, r"queue must be at least lanes / fire_lanes \(2\), not 1"),
+        ({"fire_lanes": 2, "noise": True}, "noise cannot be built with several fire lanes"),
+        ({"fire_lanes": 2, "selection": True}, "selection cannot be built with several fire lanes"),
+    ],
+)
+def test_fire_lanes_that_cannot_be_built(sizes: dict, message: str) -> None:
+    with pytest.raises(SpikeloomError, match=message):
+        FabricConfig(**sizes)
+
+
 @pytest.mark.parametrize("value", [0, 2, 5, 8, 32, -1])
 def test_max_spikes_is_one_less_than_a_power_of_two(value: int) -> None:
     with pytest.raises(SpikeloomError, match=f"max_spikes must be 1, 3, 7, 15 or 31, not {value}$"):

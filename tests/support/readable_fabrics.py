@@ -28,7 +28,9 @@ FABRICS = {
     "images and synaptic currents": dataclasses.replace(
         ODD, extent=5, coordinates=65, synaptic_current=True, lower_clamp=True, sum_bits=24
     ),
-    "two by two": dataclasses.replace(ODD, columns=2, rows=2, routes=17, synaptic_current=True),
+    "two by two": dataclasses.replace(
+        ODD, columns=2, rows=2, routes=17, synaptic_current=True, lanes=4, fire_lanes=2, neurons=41
+    ),
 }
 
 
