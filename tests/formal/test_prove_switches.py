@@ -22,7 +22,7 @@ EVERY = tiny(**{**dict.fromkeys(SWITCHES, True), "max_spikes": 3})
 class BarredSpec(Elaboratable):
     """A neuron with a switch, whose kept `field` is not 0, does not spike in this step.
 
-    Its row is any that stays; potential, input and what is kept are free in every clock.
+    Its row is any that stays; potential, input, noise and what is kept are free in every clock.
     """
 
     def __init__(self, config: FabricConfig, switch: str, field: str) -> None:
@@ -39,6 +39,7 @@ class BarredSpec(Elaboratable):
             dut.x.eq(free(m, dut.x.shape(), "x")),
             dut.bias.eq(free(m, dut.bias.shape(), "bias")),
             dut.kept.eq(free(m, dut.kept.shape(), "kept")),
+            dut.noise.eq(free(m, dut.noise.shape(), "noise")),
         ]
         barred = Signal()
         m.d.comb += barred.eq(dut.row[self.switch] & (dut.kept[self.field] != 0))
