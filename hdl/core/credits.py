@@ -13,7 +13,7 @@ def lend(
     count: Value,
     returns: Value,
     popped: Value,
-) -> None:
+) -> tuple[Signal, Signal]:
     """Lend each group a credit per row of neurons; a row that pushes nothing returns its own.
 
     Parameters
@@ -26,6 +26,10 @@ def lend(
         A row leaves the pipeline and pushes nothing.
     popped
         The spike queue gave up an entry.
+
+    Returns
+    -------
+    The credits, and those that were given back in the clock before.
     """
     credits = Signal(count_bits(config.queue), init=config.queue)
     returned = Signal(2)
@@ -36,3 +40,4 @@ def lend(
         credits.eq(credits + returned - Mux(begins, count, 0)),
         enough.eq(credits >= Mux(begins, 2 * config.group_rows, config.group_rows)),
     ]
+    return credits, returned

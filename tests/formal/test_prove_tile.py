@@ -8,12 +8,13 @@ import pytest
 from amaranth import Const, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import data
-from specs import holds, opened, tiny, transfer
+from specs import altered, holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import SWITCHES, FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
+from spikeloom.hdl.core.credits import lend
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
@@ -71,14 +72,16 @@ class FireSpec(Elaboratable):
             "some = Signal()": "some = self.some = Signal()",
             "count = Signal(": "count = self.count = Signal(",
             "enough = Signal()": "enough = self.enough = Signal()",
-            "credits = Signal(": "credits = self.credits = Signal(",
-            "returned = Signal(": "returned = self.returned = Signal(",
+            "lend(m, ": "self.credits, self.returned = lend(m, ",
             "occupied: list[Value] = ": "occupied = self.occupied = ",
         }
-        if fault:
+        names = {"NeuronUpdate": AnyUpdate}
+        if fault in (*LEND_FAULTS.values(), ONE_GROUP_IS_ENOUGH):
+            names["lend"] = altered(lend, *fault)
+        elif fault:
             hooks[fault[0]] = fault[1]
         self.with_lemmas = not fault
-        self.dut = opened(Fire, hooks, NeuronUpdate=AnyUpdate)(config)
+        self.dut = opened(Fire, hooks, **names)(config)
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
@@ -447,13 +450,17 @@ def test_broken_sums(fault: str) -> None:
     assert verify(SumSpec(SUM, SUM_FAULTS[fault]), Mode.BMC, depth=14).status == "FAIL"
 
 
-FIRE_FAULTS = {
-    "one credit is enough": ("Mux(walk.begins, 2 * config.lanes, config.lanes)", "1"),
-    "credits given twice": ("unused + self.popped", "unused + self.popped + done"),
+LEND_FAULTS = {
+    "one credit is enough": ("credits >= Mux(", "credits >= 1 + 0 * Mux("),
+    "credits given twice": ("unused + popped", "unused + unused + popped"),
     "a credit too many": (
         "count_bits(config.queue), init=config.queue)",
         "count_bits(config.queue + 1), init=config.queue + 1)",
     ),
+}
+ONE_GROUP_IS_ENOUGH = "Mux(begins, 2 * ", "Mux(begins, 1 * "
+FIRE_FAULTS = {
+    **LEND_FAULTS,
     "leaves early": ("(entering == 0) & ~moving", "entering == 0"),
 }
 EMIT_FAULTS = {
@@ -489,8 +496,7 @@ def test_broken_fire(fault: str) -> None:
 
 def test_broken_fire_of_one_lane() -> None:
     # Only groups of one neuron follow each other so closely.
-    fault = "Mux(walk.begins, 2 * config.lanes, config.lanes)", "config.lanes"
-    spec = FireSpec(tiny(neurons=4, queue=2), fault)
+    spec = FireSpec(tiny(neurons=4, queue=2), ONE_GROUP_IS_ENOUGH)
     assert verify(spec, Mode.BMC, depth=24).status == "FAIL"
 
 
