@@ -18,7 +18,7 @@ SEEDS, SAMPLES = 20, 50
 """Seeds, and samples of each: every sample has coins of its own."""
 STEPS, SILENT = 150, 5
 """Steps with input, and without any after them."""
-IN_RTL = {64: 20, 1024: 2}
+IN_RTL = {64: 20}
 """Samples that the RTL runs, by the number of neurons."""
 
 
