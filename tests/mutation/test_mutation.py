@@ -55,7 +55,7 @@ PLANTED = (
     "core.address_generation: elaborate: `(d_event.index < row.sources) & (row.groups != 0)`"
     " & left",
     "core.address_generation: elaborate: `row.groups != 0` != ==",
-    "core.neuron: _spike: `now & delayed(m, row.reset == Reset.VALUE, 1)` & left",
+    "core.neuron: _settle: `now & delayed(m, row.reset == Reset.VALUE, 1)` & left",
     "sequencer: elaborate: `self.host_in.valid & word.step & is_open` & left",
 )
 
