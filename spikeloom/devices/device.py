@@ -32,7 +32,7 @@ class Run(Summarised):
     ----------
     spikes
         For each recorded population, (samples, steps, size): bool, or spike counts where a neuron
-        can spike several times per step.
+        can spike several times per step, or int8 where its spikes have a sign.
     states
         For each population read out, its membrane potentials after the last step, int64
         (samples, size).
