@@ -16,7 +16,7 @@ from spikeloom.compare import compare
 from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.program import Program
 
-IN_RTL = 200
+IN_RTL = 50
 
 
 def program(read_out: ReadOut) -> Program:

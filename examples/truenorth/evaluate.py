@@ -19,7 +19,7 @@ from spikeloom.program import Program
 
 BOARD = "ulx3s_85f"
 """The board at whose clock images are counted."""
-IN_RTL = 500
+IN_RTL = 100
 
 
 def program(layers: list[Layer]) -> Program:
