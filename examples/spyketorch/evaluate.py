@@ -83,6 +83,7 @@ def spyketorch() -> Inference | None:
     """The same inference with the functions of SpykeTorch, if it can be imported."""
     try:
         torch: Any = importlib.import_module("torch")
+        torch.set_num_threads(1)  # an image is too small to share
         # It imports torchvision for data sets only, which are not used here.
         absent = ModuleType("torchvision")
         absent.transforms = absent.datasets = None  # type: ignore[attr-defined]
