@@ -27,9 +27,6 @@ For anyone who knows one of these papers: networks of others, rebuilt from the s
 neuron update. Each has a folder in [examples/](../examples/) that says what the paper did, what we
 do, and where we differ. `make systems DATA=folder` runs them and writes this page; the folder has
 `mnist.npz` and `nmnist_1000.npz`.
-
-| system | paper | what the run shows |
-|---|---|---|
 """
 
 SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
@@ -53,12 +50,13 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
 
 def main(data: Path) -> None:
     """Run every system, and write the page."""
-    rows = [
-        f"| [{folder}](../examples/{folder}/README.md) | [{paper}](https://arxiv.org/abs/{paper}) "
-        f"| {'<br>'.join(measure(data))} |"
+    sections = [
+        f"## {folder}, [{paper}](https://arxiv.org/abs/{paper})\n\n"
+        f"[examples/{folder}](../examples/{folder}/README.md)\n\n"
+        + "".join(f"- {line}\n" for line in measure(data))
         for (folder, paper), measure in SYSTEMS.items()
     ]
-    PAGE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    PAGE.write_text("\n".join([HEAD, *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":
