@@ -56,6 +56,8 @@ class Noise(Switch):
         logistic    amplitude * ln(p / (1 - p)), p = 1/512, 3/512, ..., 511/512, rounded: so a
                     neuron spikes with probability 1 / (1 + exp((threshold - u) / amplitude))
 
+    As u and n are whole numbers, the threshold of this curve is half a unit higher, or with
+    `inclusive` half a unit lower: at u = threshold, Noise("logistic", 20) spikes 126 times of 256.
     Not for several spikes per step, nor for signed ones. The network needs a `seed`. Sources: Lynch
     et al., arXiv:1904.12591 (coin); Jang et al., arXiv:1812.03929 (logistic).
 

@@ -88,6 +88,31 @@ def test_numbers_are_uniform_and_do_not_follow_their_neighbours(
             assert abs(np.corrcoef(*(part.ravel() for part in pairs))[0, 1]) <= 0.02
 
 
+@pytest.mark.parametrize("shape", [(1, 5000, 200), (5000, 1, 200), (50, 100, 200)])
+def test_no_neuron_draws_more_of_some_numbers(shape: tuple[int, int, int]) -> None:
+    """Each neuron's mean, and how often it is in the upper half, in standard errors."""
+    drawn = numbers_of(*shape).reshape(-1, shape[2])
+    draws = len(drawn)
+    means = (drawn.mean(0) - 127.5) / np.sqrt((256**2 - 1) / 12 / draws)
+    heads = ((drawn >= 128).mean(0) - 0.5) / np.sqrt(0.25 / draws)
+    for errors in (means, heads):
+        assert abs(errors).max() < 4.5
+        assert 0.8 < errors.std() < 1.2
+        assert abs(errors.mean()) < 4 / np.sqrt(shape[2])
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 4, 5, 8, 16])
+def test_pairs_of_neurons_spike_independently(apart: int) -> None:
+    """Neurons whose numbers differ by these bits, with thresholds at any eighths of the table."""
+    drawn = numbers_of(1, 5000, 256) // 32
+    others = drawn[..., np.arange(256) ^ apart]
+    joint = np.bincount((drawn * 8 + others).ravel(), minlength=64).reshape(8, 8) / drawn.size
+    above = joint[::-1, ::-1].cumsum(0).cumsum(1)[::-1, ::-1]  # both at or above so many eighths
+    one, other = above[1:, 0], above[0, 1:]
+    deviations = np.sqrt(np.outer(one * (1 - one), other * (1 - other)))
+    assert (abs(above[1:, 1:] - np.outer(one, other)) <= 0.01 * deviations).all()
+
+
 def test_seeds_and_populations_differ() -> None:
     one = numbers_of(1, 1000, 100)
     other = numbers_of(1, 1000, 100, seed=2)
