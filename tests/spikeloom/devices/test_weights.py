@@ -219,7 +219,8 @@ def test_a_simulated_fabric_is_given_the_words_that_change(monkeypatch: pytest.M
             weights[source, target] ^= 1
         device.weights["first->first"] = weights
         device.run(events_of(program))
-    assert written == [len(list(program.image.load_words())), 3, 0]
+    of_run, of_chunk = 0, 0
+    assert written == [len(list(program.image.load_words())), 3, of_run, of_chunk]
 
 
 def test_a_wrong_word_is_read_back_and_found_by_compare() -> None:
