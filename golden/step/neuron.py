@@ -193,7 +193,7 @@ def _select(
 ) -> tuple[Spikes, Signed, Mapping[str, Mapping[str, Signed]]]:
     """Which neurons spike, the potentials, and what is kept, where a switch selects."""
     for switch in switches:
-        if switch.selects and population.spiking:
+        if switch.selects:
             spikes, u, selected = switch.select(
                 spikes.astype(np.bool_), u, population, kept[switch.name], state_bits
             )

@@ -296,12 +296,12 @@ class AddressGeneration(wiring.Component):
         segment = self.segments.p
         lane_bits = index_bits(self.config.lanes) if self.config.lanes > 1 else 0
         word = event.index[lane_bits:]
-        here = (event.index >= row.first) & (event.index <= row.last)
+        in_tile = (event.index >= row.first) & (event.index <= row.last)
         with m.If(row.one_to_one):
             m.d.comb += [
                 segment.single.eq(1),
                 segment.lane.eq(event.index[:lane_bits]),
-                segment.has_targets.eq(exists & here),
+                segment.has_targets.eq(exists & in_tile),
                 segment.weight.eq(row.weight_base + word),
                 segment.sum.eq(row.sum_base + event.slot + word * self.config.slots),
                 segment.groups.eq(1),

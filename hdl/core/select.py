@@ -169,17 +169,19 @@ class Select(wiring.Component):
     def _distance(self, m: Module, better: Value) -> tuple[Value, Value]:
         """Whether the neuron is at the position of the one to win, and whether it is near it."""
         place = data.StructLayout({name: unsigned(width) for name, width in self.config.position})
-        here, best, chosen = (Signal(place, name=name) for name in ("here", "best_at", "chosen_at"))
+        passing, best, chosen = (
+            Signal(place, name=name) for name in ("passing_at", "best_at", "chosen_at")
+        )
         with m.If(better):
-            m.d.sync += best.eq(here)
+            m.d.sync += best.eq(passing)
         with m.If(self.ends & self.again):
             m.d.sync += chosen.eq(best)
         radius = self.population.selection_radius
         positions = {name: getattr(self, name) for name in place.members}
-        m.d.sync += [here[name].eq(value) for name, value in positions.items()]
+        m.d.sync += [passing[name].eq(value) for name, value in positions.items()]
         distances = [value - chosen[name] for name, value in positions.items()]
         near = Cat((d <= radius) & (-d <= radius) for d in distances).all()
-        return here == chosen, delayed(m, near, 1)
+        return passing == chosen, delayed(m, near, 1)
 
     def _places(self, m: Module, writes: Value, following: Signal) -> tuple[Value, data.View]:
         """A memory of the best of each position.

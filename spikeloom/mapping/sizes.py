@@ -213,7 +213,7 @@ def _shortage(need: Need, config: FabricConfig) -> str:
     if need.what != need.field:
         return f"{need.what} needs {need.field}={need.value}"
     tiles = config.tiles if need.field in DIVIDED else 1
-    available = getattr(config, need.field)
+    available = getattr(config, "bias_depth" if need.field == "bias_rows" else need.field)
     times = f"{tiles} x " if tiles > 1 else ""
     lacking = need.value - tiles * available
     return f"{need.field} {need.value} of {times}{available} (short by {lacking})"

@@ -108,7 +108,7 @@ def test_gains_of_each_step_take_rows_where_they_differ() -> None:
         "bias_rows 3 of 2 (short by 1); use dataclasses.replace(fabric, bias_rows=3)"
     )
     small = dataclasses.replace(fabric, bias_rows=0, neurons=1)
-    with pytest.raises(SpikeloomError, match="bias_rows=3"):
+    with pytest.raises(SpikeloomError, match="bias_rows 3 of 1 .*bias_rows=3"):
         map_network(program.network, small, frozenset("p"), frozenset())
 
 

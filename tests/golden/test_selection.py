@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import spikeloom
+from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.schedule import Variant
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.selection import Selection
@@ -99,6 +103,30 @@ def test_several_winners_of_a_sample() -> None:
     assert run(selection, [3, 4, 8], 3)[0] == ["..1", ".11", "..1"]
     once = run(selection, [3, 4, 8], 3, switches=(SpikeOnce(),))
     assert once[0] == ["..1", ".1.", "..."]
+
+
+def test_a_step_without_spikes_begins_a_new_competition_too() -> None:
+    """Neuron 0 wins, then nobody may spike; so neuron 1, which lost, competes again."""
+    start = network(Selection(), [9, 7], decay=4096)
+    (neurons,) = start.populations
+    silent = Variant(spiking=False)
+    last = Variant(switches=(Selection(then="silence"),))
+    weights = np.array([[0, 5]])
+    scheduled = dataclasses.replace(
+        start,
+        populations=(dataclasses.replace(neurons, variants=(silent, last)),),
+        connections=(Connection("in", "p", weights),),
+        schedule=(0, 1, 2),
+    )
+    events = np.array([[[0], [0], [1], [0]]], np.uint8)
+    program = spikeloom.compile(scheduled)
+    model = CycleModel(program.fabric)
+    model.load(program.image)
+    (words,) = host_words(program.image, {"in": events})
+    clocks, packets = np.array(model.run(words.tolist()), np.uint64).T
+    cycle_level = decode_packets(program.image, clocks, packets, 1, 4)
+    for spikes in simulate(scheduled, events).spikes["p"], cycle_level.spikes["p"]:
+        assert (spikes[0] * 1).tolist() == [[1, 0], [0, 0], [0, 1], [0, 1]]
 
 
 def test_each_position_has_a_winner() -> None:
