@@ -274,10 +274,7 @@ class Network(PlainIntegers, Summarised):
         for connection in self.connections:
             self._check_connection(connection)
         for population in self.populations:
-            ranges = np.zeros((2, population.size), np.int64)
-            for connection in self.into(population.name):
-                ranges += self.sum_range(connection)
-            check_sums(f"population {population.name!r}", ranges[0], ranges[1], self.sum_bits)
+            self._check_sums(population)
 
     def summary(self) -> Summary:
         """See `Summarised`."""
