@@ -217,11 +217,18 @@ FABRICS_OF_IMAGES = {
         IMAGES, fire_lanes=2, neuron_parameters=True, synaptic_current=True
     ),
     "images, one lane": dataclasses.replace(
-        IMAGES, lanes=1, weight_words=16384, weight_pairs=True, max_spikes=3, graded_bits=4
+        IMAGES,
+        lanes=1,
+        weight_words=16384,
+        weight_pairs=True,
+        sum_bits=30,
+        max_spikes=3,
+        graded_bits=4,
     ),
     "images, all options": dataclasses.replace(
         IMAGES,
         lanes=8,
+        sum_bits=30,
         max_spikes=3,
         multipliers=False,
         sparse_words=700,

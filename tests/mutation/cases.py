@@ -23,6 +23,7 @@ import test_neuron_update
 import test_occupied
 import test_read
 import test_traffic
+import test_winners
 from designs import Design
 from link_parts import PARTS, Part
 from recordings import Recording
@@ -57,20 +58,23 @@ class Case:
     modules: tuple[str, ...] = ("",)
 
 
-def _fabric(config: FabricConfig, networks: int, words: int) -> Case:
+def _fabric(config: FabricConfig, networks: int, words: int, winners: int = 0) -> Case:
     def record(design: Design) -> list[Recording]:
         ports = design.inputs, design.outputs
         return [
             *recordings.of_fabric(config, *ports, networks),
             *recordings.of_random_words(config, *ports, words),
+            *recordings.of_programs(test_winners.cases(config, winners), *ports),
             *([] if config.images else recordings.of_crowd(config, *ports)),
         ]
 
     return Case("fabric", config, record)
 
 
-def _mesh_of_tiles() -> Case:
-    config = dataclasses.replace(test_mesh.fabric(2, 2, 4), readable=True, routes=20)
+def _mesh_of_tiles(fire_lanes: int = 1) -> Case:
+    config = dataclasses.replace(
+        test_mesh.fabric(2, 2, 4), readable=True, routes=20, fire_lanes=fire_lanes
+    )
 
     def record(design: Design) -> list[Recording]:
         made = []
@@ -212,11 +216,16 @@ CASES: dict[str, Case] = {
     "no options": _fabric(FABRICS["one lane, no power of two"], 30, 10),
     "eight lanes": _fabric(FABRICS["eight lanes"], 30, 10),
     "delayed reset": _fabric(FABRICS["delayed reset, lower clamp, traces"], 40, 5),
-    "images": _fabric(FABRICS["images, all options"], 20, 10),
+    "images": _fabric(FABRICS["images, all options"], 20, 10, 40),
     "images, groups of channels": _fabric(FABRICS["images"], 20, 20),
     "schedules": _fabric(FABRICS["schedules"], 40, 5),
     "one to one": _fabric(FABRICS["one to one"], 30, 10),
+    "selection": _fabric(FABRICS["switches"], 20, 5, 60),
+    "fire lanes": _fabric(FABRICS["one to one, sparse matrices"], 30, 10),
+    "two fire lanes": _fabric(FABRICS["traces, synaptic current"], 30, 5),
+    "images, graded": _fabric(FABRICS["images, one lane"], 20, 5),
     "mesh of tiles": _mesh_of_tiles(),
+    "mesh of tiles, fire lanes": _mesh_of_tiles(2),
     "mesh": _mesh("3x2"),
     **{name: _part(part) for name, part in PARTS.items()},
     "link": _link(test_link_board.SMALL, *_link_tests()),
@@ -231,6 +240,7 @@ CASES: dict[str, Case] = {
             False, True, True, 1, doubling=True, **dict.fromkeys(test_neuron_update.SWITCHES, True)
         )
     ),
+    "neuron, signed": _neuron(test_neuron_update.config(False, True, False, 7, signed_spikes=True)),
     "occupied": _watched(
         test_occupied.FABRICS["two tiles"][0],
         test_occupied,

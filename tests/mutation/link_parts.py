@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import axi_recordings
+import test_link_amounts as amounts
 import test_link_codes as codes
 import test_link_executor as executor
 import test_link_frames as frames
@@ -157,6 +158,22 @@ PARTS = {
         )
         for name, config in FABRICS.items()
     },
+    "event codes, amounts": Part(
+        "event codes",
+        EventCodes,
+        codes,
+        (amounts.test_events_count_as_much_as_the_host_says,),
+        {"config": amounts.built("both")},
+        {"name": "both", "extent": 1},
+    ),
+    "result codes, amounts": Part(
+        "result codes",
+        ResultCodes,
+        codes,
+        (amounts.test_spikes_count_as_much_as_their_packets,),
+        {"config": amounts.built("both")},
+        {"name": "both"},
+    ),
     "replies": Part(
         "replies",
         Replies,

@@ -217,7 +217,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         # The text is that of before: `ast.unparse` would show the calls that replace its parts.
-        if isinstance(node, ast.expr | ast.Assign) and not hasattr(node, "text"):
+        if isinstance(node, ast.expr | ast.Assign | ast.AugAssign) and not hasattr(node, "text"):
             node.text = ast.unparse(node)  # type: ignore[union-attr]
         return super().visit(node)
 
@@ -277,6 +277,11 @@ class _Rewriter(ast.NodeTransformer):
         match node.target:
             case ast.Attribute(ast.Attribute(m, "d"), domain):
                 pass
+            case ast.Name(name) if operator := _OPERATORS.get(type(node.op)):
+                call = self._call(
+                    "binary", node, ast.Constant(operator), ast.Name(name, ast.Load()), node.value
+                )
+                return ast.Assign([node.target], call)
             case _:
                 return node
         match node.value:

@@ -1,7 +1,7 @@
 """What the benches send, and what the golden model answers, clock by clock."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,16 @@ from designs import Port
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from random_networks import crowded, events, image_programs, odd_rows, programs, seeds, shuffled
+from random_networks import (
+    Counts,
+    crowded,
+    events,
+    image_programs,
+    odd_rows,
+    programs,
+    seeds,
+    shuffled,
+)
 
 from spikeloom.golden.host import host_words
 from spikeloom.golden.memory_image import MemoryImage
@@ -170,6 +179,17 @@ def of_fabric(
         pauses = PAUSES[number % len(PAUSES)]
         scenario = Scenario(words.tolist(), seed=number, reads=100, **pauses)
         yield record(image, scenario, inputs, outputs)
+
+
+def of_programs(
+    programs: Iterable[tuple[Program, Counts]], inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Iterator[Recording]:
+    """Recordings of given networks, each with other pauses."""
+    for number, (program, counts) in enumerate(programs):
+        words = np.concatenate(host_words(program.image, counts)).tolist()
+        pauses = PAUSES[number % len(PAUSES)]
+        scenario = Scenario(words, seed=number, reads=10, **pauses)
+        yield record(program.image, scenario, inputs, outputs)
 
 
 def of_crowd(

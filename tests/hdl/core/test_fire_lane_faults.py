@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth import Module
-from amaranth.sim import Simulator
+from side_by_side import first_difference
 
-from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.cycle.quick_fire import QuickFire
-from spikeloom.golden.host import host_words
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.common.load import connect_load
 from spikeloom.hdl.core import banks, fire
 from spikeloom.hdl.core.sums import shifting
-from spikeloom.hdl.fabric import Fabric
 from spikeloom.program import Program
 
 CONFIG = FabricConfig(
@@ -50,44 +47,8 @@ def program() -> Program:
 
 
 def compare() -> int:
-    """Run RTL and cycle-level model side by side; the clock of their first difference, or -1."""
-    image = program().image
     counts = {"in": np.ones((1, 5, 4), np.uint8)}
-    words = [int(word) for word in np.concatenate(host_words(image, counts))]
-    model = CycleModel(CONFIG, trace=True)
-    model.load(image)
-    dut = Fabric(CONFIG, probe=True)
-    first: list[int] = []
-
-    async def bench(ctx: Any) -> None:
-        loads = list(image.load_words())
-        for word in loads:
-            ctx.set(dut.load.valid, 1)
-            ctx.set(dut.load.p.as_value(), word)
-            await ctx.tick()
-        ctx.set(dut.load.valid, 0)
-        ctx.set(dut.host_out.ready, 1)
-        waiting = list(words)
-        for clock in range(260):
-            word = waiting[0] if waiting else None
-            ctx.set(dut.host_in.valid, word is not None)
-            ctx.set(dut.host_in.p.as_value(), word or 0)
-            expected = CONFIG.probe.unpack(model.clock(word))
-            if model.host_in_taken:
-                waiting.pop(0)
-            await ctx.tick()
-            got = CONFIG.probe.unpack(ctx.get(dut.probe))
-            got["counters.cycles"] -= len(loads)
-            if got != expected:
-                first.append(clock)
-                return
-        assert not waiting
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return first[0] if first else -1
+    return first_difference(program(), counts, 260)
 
 
 def test_no_fault_is_no_difference() -> None:

@@ -66,7 +66,7 @@ RTL: dict[str, tuple[str, Callable[..., Any]]] = {
     "spike_once": ("keeps", _forgets),
 }
 
-# A selection is about many neurons: its faults are in test_selection.
+# A selection is about many neurons: its faults are in test_selection_faults.
 assert GOLDEN.keys() == RTL.keys() == SWITCHES.keys() - {"selection"}
 
 
