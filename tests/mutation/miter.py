@@ -13,8 +13,9 @@ import sys
 from typing import Any
 
 import mutants
-from amaranth import ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal, Value
+from amaranth import Cat, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal, Value
 from amaranth.hdl import Assert, Assume
+from amaranth.lib.wiring import Out
 
 if __name__ == "__main__":
     mutants.install()
@@ -22,7 +23,7 @@ if __name__ == "__main__":
 from specs import tiny
 
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.spec import Port
+from spikeloom.golden.spec import SWITCHES, Port
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.core import fire
@@ -31,6 +32,9 @@ from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
 from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.hdl.core.noise import NoiseSource
+from spikeloom.hdl.core.select import Select
+from spikeloom.hdl.core.spike_rows import SpikeRows
 from spikeloom.hdl.core.walk import ImageWalk
 from spikeloom.hdl.link.answers import Answers
 from spikeloom.hdl.link.checksum import Checksum
@@ -55,8 +59,8 @@ LINK = LinkConfig("test", 12_000_000, 4)
 RING = 8
 """Bytes of a receive buffer; a real one is larger, which changes nothing but the widths."""
 
-_any: dict[str, Any] = {}
-"""What `AnyUpdate` gives, the same to both."""
+_any: list[Value] = []
+"""What the outputs of each `AnyUpdate` are, the same for both."""
 
 
 class AnyUpdate(NeuronUpdate):
@@ -64,9 +68,20 @@ class AnyUpdate(NeuronUpdate):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += [self.spiked.eq(_any.get("spiked", 0)), self.v_next.eq(_any.get("v_next", 0))]
+        if _any:
+            _any.append(bits := _any.pop(0))  # the next one is of the next fire lane
+            m.d.comb += self.outputs.eq(bits)
         return m
 
+    @property
+    def outputs(self) -> Value:
+        """All of them."""
+        flat = self.signature.flatten(self)
+        return Cat(Value.cast(value) for _, member, value in flat if member.flow is Out)
+
+
+IMAGES = {"lanes": 2, "neurons": 4, "queue": 4, "extent": 2, "coordinates": 2}
+LANES = {"lanes": 2, "fire_lanes": 2, "neurons": 4, "queue": 4}
 
 COMPONENTS: dict[str, Any] = {
     "address_generation": lambda: AddressGeneration(
@@ -74,13 +89,27 @@ COMPONENTS: dict[str, Any] = {
     ),
     "emit": lambda: Emit(tiny(queue=2, targets=2, readable=True)),
     "fire": lambda: Fire(tiny(lanes=2, neurons=4, queue=4)),
+    "fire_lanes": lambda: Fire(tiny(**LANES, schedules=True, populations=2)),
+    "fire_images": lambda: Fire(tiny(**IMAGES)),
     "schedule": lambda: Fire(tiny(populations=2, schedules=True)),
     "integrate": lambda: Integrate(tiny(lanes=2, neurons=4, connections=2, queue=2, readable=True)),
+    "amount": lambda: Integrate(
+        tiny(lanes=2, neurons=4, connections=2, queue=2, graded_bits=2, signed_spikes=True)
+    ),
     "neuron": lambda: NeuronUpdate(tiny(multipliers=False, lower_clamp=True, requantise=True)),
+    "switches": lambda: NeuronUpdate(
+        tiny(multipliers=False, **dict.fromkeys(SWITCHES, True), delayed_reset=True)
+    ),
+    "signed": lambda: NeuronUpdate(tiny(signed_spikes=True, max_spikes=3, delayed_reset=True)),
+    "noise": lambda: NoiseSource(tiny(noise=True)),
+    "select": lambda: Select(tiny(selection=True, neurons=4)),
+    "select_images": lambda: Select(tiny(selection=True, **IMAGES)),
+    "spike_rows": lambda: SpikeRows(tiny(**LANES)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),
     "router": lambda: RouterInput(tiny(columns=2), (Port.EAST, Port.LOCAL)),
     "sequencer": lambda: Sequencer(tiny(columns=2, slots=3)),
+    "quick_sequencer": lambda: Sequencer(tiny(**LANES, columns=2, slots=3)),
     "axi_fabric": lambda: AxiFabric(tiny()),
     "answers": lambda: Answers(tiny(), LINK),
     "checksum": Checksum,
@@ -143,8 +172,10 @@ class Miter(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         written, mutant = self.pair
-        _any["spiked"] = free(m, 1, "any_spike")
-        _any["v_next"] = free(m, 8, "any_state")
+        if isinstance(written, Fire):
+            bits = len(AnyUpdate(written.config).outputs)
+            lanes = range(written.config.fire_lanes)
+            _any[:] = [free(m, bits, f"any_update{lane}") for lane in lanes]
         sides = mutants.elaborated(written, 0), mutants.elaborated(mutant, self.number)
         if isinstance(written, AxiFabric):  # it has a domain of its own
             sides = DomainRenamer("axi")(sides[0]), DomainRenamer("axi")(sides[1])
