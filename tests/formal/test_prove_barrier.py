@@ -199,7 +199,7 @@ FAULTS = {
         "settling = 2 * config.tree_depth",
     ),
     "does not look": ("quiet.eq((settle == 0) & ~busy)", "quiet.eq(settle == 0)"),
-    "forgets reports": ('fsm.ongoing("DONE") & ~self.collecting', 'fsm.ongoing("DONE")'),
+    "forgets reports": ("complete & ~self.collecting", "complete"),
     "opens too far": ("Mux(marked, lead < control.window, ", "Mux(0, 0, "),
     "fires a step without its mark": ("with m.If(lead == 0):", "with m.If(lead > 7):"),
     "commands in the wrong row": ("command_write.addr.eq(in_slot)", "command_write.addr.eq(lead)"),

@@ -152,7 +152,7 @@ class EmitSpec(Elaboratable):
     def __init__(self, config: FabricConfig, fault: Fault | None = None) -> None:
         self.config = config
         hooks = {
-            "submodules.queue = queue = ": "submodules.queue = queue = self.queue = ",
+            "submodules.queue = queue": "submodules.queue = self.queue = queue",
             "b_valid = Signal()": "b_valid = self.b_valid = Signal()",
             "c_valid = Signal()": "c_valid = self.c_valid = Signal()",
             "late = Signal()": "late = self.late = Signal()",
