@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from spikeloom.golden.checks import MAX_SIZE, check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import SWITCHES, Reset
-from spikeloom.importer.dialect import NIR
+from spikeloom.importer.dialect import NIR, frozen
 from spikeloom.importer.float_network import (
     FloatConnection,
     FloatInput,
@@ -52,12 +53,15 @@ class NetworkBuilder:
     ----------
     dt
         Time step in ms.
+    seed
+        Of the random numbers that noise draws, 0..2**32-1; noise needs one.
     """
 
-    def __init__(self, dt: float = 1.0) -> None:
-        if not 0 < dt < np.inf:
+    def __init__(self, dt: float = 1.0, seed: int | None = None) -> None:
+        if not _is_number(dt) or not 0 < dt < np.inf:
             raise SpikeloomError(f"NetworkBuilder: dt must be a positive time in ms, not {dt!r}")
         self.dt = dt
+        self._dialect = dataclasses.replace(NIR, dt=dt / 1e3, seed=seed)
         self._inputs: list[FloatInput] = []
         self._populations: dict[str, FloatPopulation] = {}
         self._gains: dict[str, PerNeuron] = {}
@@ -65,6 +69,7 @@ class NetworkBuilder:
 
     def source(self, name: str, size: int) -> str:
         """Add axons that the host drives; returns the name."""
+        self._check_new("source", name, size)
         self._inputs.append(FloatInput(name, size))
         return name
 
@@ -86,26 +91,31 @@ class NetworkBuilder:
             A name or value has no meaning.
         """
         where = f"population {name!r}"
+        self._check_new("population", name, size)
         if model not in MODELS:
             raise SpikeloomError(f"{where}: model must be {' or '.join(MODELS)}, not {model!r}")
+        known = [key for key in DEFAULTS if key != "tau_syn_E" or model == "IF_curr_exp"]
         stated = {key: values.pop(key) for key in list(values) if key in SWITCHES}
         v_init = values.pop("v_init", None)
         given = {key: self._number(f"{where}: {key}", v, size) for key, v in values.items()}
-        if unknown := sorted(given.keys() - DEFAULTS.keys()):
-            known = ", ".join((*DEFAULTS, "v_init", *SWITCHES))
-            raise SpikeloomError(f"{where}: there is no {unknown[0]}; there are {known}")
+        if unknown := [key for key in given if key not in known]:
+            names = ", ".join((*known, "v_init", *SWITCHES))
+            raise SpikeloomError(f"{where}: there is no {unknown[0]}; there are {names}")
         own: dict[str, Any] = DEFAULTS | given
         for key in ("cm", "tau_m", "tau_syn_E"):
             if np.min(own[key]) <= 0:
                 raise SpikeloomError(f"{where}: {key} must be positive, not {np.min(own[key]):g}")
+        for key, value in given.items():
+            if key != "v_thresh" and np.isinf(value).any():
+                raise SpikeloomError(f"{where}: {key} must be finite, not {np.max(value):g}")
         try:
             switches: list[FloatSwitch] = [
-                float_switch(key).stated(value, self.dt) for key, value in stated.items()
+                float_switch(key).stated(frozen(value), self.dt) for key, value in stated.items()
             ]
         except SpikeloomError as error:
             raise SpikeloomError(f"{where}: {error}") from None
         rest, spiking = own["v_rest"], bool(np.min(own["v_thresh"]) < np.inf)
-        steps = self._whole(f"{where}: tau_refrac", own["tau_refrac"])
+        steps = self._refractory(where, own["tau_refrac"])
         if spiking and steps and "refractory" not in stated:
             switches.append(FloatRefractory(steps, "clamp"))
         decays = -np.expm1(-self.dt / np.asarray(own["tau_m"]))
@@ -141,7 +151,7 @@ class NetworkBuilder:
         ----------
         weights
             In nA, of an `IF_curr_delta` in mV; negative ones inhibit. A number for all to all, an
-            array or a SciPy sparse matrix of shape (size of pre, size of post), or a list of
+            array or a SciPy sparse matrix of shape (size of pre, size of post), or a list of tuples
             (neuron of pre, neuron of post, weight) or (..., weight, delay).
         delay
             In ms, whole steps: a spike of step t acts in step t + delay / dt. 0 is for projections
@@ -150,18 +160,18 @@ class NetworkBuilder:
             Neuron n of `pre` reaches neuron n of `post` alone; `weights` is a number or an array.
         """
         where = f"projection {pre!r} -> {post!r}"
-        sizes = {node.name: node.size for node in self._inputs}
-        sizes |= {node.name: node.size for node in self._populations.values()}
-        for name in (pre, post):
-            if name not in sizes or (name == post and name not in self._populations):
+        sizes = self._sizes
+        for name, known in ((pre, sizes), (post, self._populations)):
+            if not isinstance(name, str) or name not in known:
                 raise SpikeloomError(f"{where}: add a population {name!r} before")
         shape = sizes[pre], sizes[post]
-        if isinstance(weights, (list, tuple)) and np.ndim(weights[:1]) == 2 and not one_to_one:
-            parts = _listed(where, weights, shape, delay)
+        steps = self._steps(f"{where}: delay", delay)
+        listed = isinstance(weights, (list, tuple)) and isinstance([*weights, 0][0], tuple)
+        if listed and not one_to_one:
+            parts = self._listed(where, weights, shape, steps)
         else:
-            parts = {delay: _matrix(where, weights, shape, one_to_one)}
-        for late, matrix in parts.items():
-            steps = self._whole(f"{where}: delay", late)
+            parts = {steps: _matrix(where, weights, shape, one_to_one)}
+        for steps, matrix in parts.items():
             scaled = matrix * self._gains[post]
             self._connections.append(FloatConnection(pre, post, scaled, steps))
 
@@ -171,6 +181,8 @@ class NetworkBuilder:
             busy = {c.source for c in self._connections if c.source != c.target}
             outputs = [name for name in self._populations if name not in busy]
             outputs = outputs or list(self._populations)
+        if isinstance(outputs, str) or not isinstance(outputs, Collection):
+            raise SpikeloomError(f"outputs must be a list of names of populations, not {outputs!r}")
         for name in outputs:
             if name not in self._populations:
                 raise SpikeloomError(f"outputs: there is no population {name!r}")
@@ -179,8 +191,21 @@ class NetworkBuilder:
             tuple(self._populations.values()),
             tuple(self._connections),
             tuple((name, name) for name in outputs),
-            dataclasses.replace(NIR, dt=self.dt / 1e3),
+            self._dialect,
         )
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """Of every input and population."""
+        return {node.name: node.size for node in (*self._inputs, *self._populations.values())}
+
+    def _check_new(self, kind: str, name: str, size: int) -> None:
+        """Refuse a name that is none or taken, and a size that hardware cannot address."""
+        if not isinstance(name, str) or not name:
+            raise SpikeloomError(f"{kind}: its name must be a string, not {name!r}")
+        if name in self._sizes:
+            raise SpikeloomError(f"{kind} {name!r}: another node has this name; rename one")
+        check_integer(f"{kind} {name!r}: size", size, 1, MAX_SIZE)
 
     def _current_gain(self, tau_m: Any, tau_syn: Any) -> Any:
         """What a current of 1 nA, which decays, adds to the potential in a step, times cm."""
@@ -190,23 +215,49 @@ class NetworkBuilder:
         falls = np.exp(-dt / tau_syn) - np.exp(-dt / tau_m)
         return np.where(equal, dt * np.exp(-dt / tau_m), tau_m * tau_syn / apart * falls)
 
-    def _whole(self, where: str, time: Any) -> int:
-        """Steps in a time in ms; less than half a step is none."""
-        if np.ndim(time):
-            raise SpikeloomError(f"{where} must be one time for all, not an array")
-        steps = round(float(time) / self.dt)
-        if steps < 0 or (steps and abs(time / self.dt - steps) > 1e-6 * steps):
+    def _steps(self, where: str, time: Any) -> int:
+        """Steps in a time in ms, which must be whole."""
+        steps = round(time / self.dt) if _is_number(time) and np.isfinite(time) else -1
+        if steps < 0 or abs(time / self.dt - steps) > 1e-6 * max(1, steps):
             raise SpikeloomError(
-                f"{where} must be whole steps of dt={self.dt:g} ms, not {time:g} ms"
+                f"{where} must be whole steps of dt={self.dt:g} ms, not {_short(time)}"
             )
         return steps
 
+    def _refractory(self, where: str, time: Any) -> int:
+        """Steps in a refractory period, which is none where it is less than half a step."""
+        if np.ndim(time):
+            raise SpikeloomError(f"{where}: tau_refrac must be one time for all, not an array")
+        return 0 if 0 <= time < self.dt / 2 else self._steps(f"{where}: tau_refrac", time)
+
+    def _listed(
+        self, where: str, synapses: Any, shape: tuple[int, int], steps: int
+    ) -> dict[int, Floats]:
+        """A matrix for each delay in steps; weights of the same two neurons add up."""
+        parts: dict[int, Floats] = {}
+        for synapse in synapses:
+            whole = isinstance(synapse, tuple) and len(synapse) in (3, 4)
+            if not whole or not (
+                all(
+                    _is_number(n) and 0 <= n < size and n == int(n)
+                    for n, size in zip(synapse, shape, strict=False)
+                )
+                and _is_number(synapse[2])
+            ):
+                raise SpikeloomError(
+                    f"{where}: {_short(synapse)} is no synapse (neuron of {shape[0]}, neuron of "
+                    f"{shape[1]}, weight, or weight and delay)"
+                )
+            source, target, weight, *late = synapse
+            late_steps = self._steps(f"{where}: delay", late[0]) if late else steps
+            parts.setdefault(late_steps, np.zeros(shape))[int(source), int(target)] += weight
+        return parts
+
     @staticmethod
     def _number(where: str, value: Any, size: int) -> Any:
-        try:
-            number = np.asarray(value, np.float64)
-        except (TypeError, ValueError):
-            raise SpikeloomError(f"{where} must be a number or an array, not {value!r}") from None
+        number = _floats(value)
+        if number is None:
+            raise SpikeloomError(f"{where} must be a number or an array, not {_short(value)}")
         if number.shape not in ((), (size,)) or np.isnan(number).any():
             raise SpikeloomError(
                 f"{where} must be a number or have shape ({size},), not {number.shape}"
@@ -220,12 +271,28 @@ def _plain(value: Any) -> PerNeuron:
     return array if array.ndim else float(array)
 
 
-def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) -> Floats:
-    values = weights.toarray() if hasattr(weights, "toarray") else weights
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _floats(value: Any) -> Floats | None:
+    """An array of numbers; None if there is something else in it."""
     try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise SpikeloomError(f"{where}: weights must be numbers, not {values!r}") from None
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else None
+
+
+def _short(value: Any) -> str:
+    """What a message shows of a value, in one line."""
+    return " ".join(repr(value).split())[:60]
+
+
+def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) -> Floats:
+    array = _floats(weights.toarray() if hasattr(weights, "toarray") else weights)
+    if array is None:
+        raise SpikeloomError(f"{where}: weights must be numbers, not {_short(weights)}")
     if one_to_one:
         if shape[0] != shape[1] or array.shape not in ((), shape[:1]):
             raise SpikeloomError(
@@ -236,21 +303,3 @@ def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) 
     if array.shape not in ((), shape):
         raise SpikeloomError(f"{where}: weights must have shape {shape}, not {array.shape}")
     return np.broadcast_to(array, shape).copy()
-
-
-def _listed(where: str, synapses: Any, shape: tuple[int, int], delay: float) -> dict[float, Floats]:
-    """A matrix for each delay; weights of the same two neurons add up."""
-    parts: dict[float, Floats] = {}
-    for synapse in synapses:
-        try:
-            source, target, weight, late = (*synapse, delay)[:4]
-            inside = 0 <= source < shape[0] and 0 <= target < shape[1]
-        except (TypeError, ValueError):
-            inside = False
-        if not inside:
-            raise SpikeloomError(
-                f"{where}: {synapse!r} is no synapse (neuron of {shape[0]}, neuron of {shape[1]}, "
-                "weight, or weight and delay)"
-            )
-        parts.setdefault(late, np.zeros(shape))[source, target] += weight
-    return parts

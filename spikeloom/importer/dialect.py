@@ -216,7 +216,7 @@ class Dialect:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+            object.__setattr__(self, field.name, frozen(getattr(self, field.name)))
         for option in ("differences", "unstated"):
             lines = getattr(self, option)
             if not isinstance(lines, tuple) or not all(isinstance(line, str) for line in lines):
@@ -371,10 +371,10 @@ def within(node: str, name: str) -> bool:
     return node == name or node.startswith(f"{name}.")
 
 
-def _plain(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """The value with Python's numbers for those of NumPy, and tuples for lists, to any depth."""
     if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
-        return tuple(map(_plain, value))
+        return tuple(map(frozen, value))
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, np.floating) and value.dtype.itemsize < 8:

@@ -32,7 +32,7 @@ class FloatConstantLeak(FloatSwitch):
     def stated(cls, value: Any, dt: float | None) -> "FloatConstantLeak":
         """From an amount in each step, or a pair of it and "positive"."""
         what = 'a potential lost in each step, or a pair of it and "positive"'
-        amount, *rest = value if isinstance(value, tuple) else (value,)
+        amount, *rest = value if isinstance(value, tuple) and value else (value,)
         if rest not in ([], ["positive"]):
             raise SpikeloomError(f"constant_leak must be {what}, not {value!r}")
         return cls(number("constant_leak", amount, what), bool(rest))

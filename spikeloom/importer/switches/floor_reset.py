@@ -22,7 +22,8 @@ class FloatFloorReset(FloatSwitch):
     @classmethod
     def stated(cls, value: Any, dt: float | None) -> "FloatFloorReset":
         """From a potential."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e300:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not abs(value) < 1e300:
             raise SpikeloomError(f"floor_reset must be a potential, not {value!r}")
         return cls(float(value))
 

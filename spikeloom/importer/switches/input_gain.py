@@ -99,9 +99,12 @@ class FloatInputGain(FloatSwitch):
 
 
 def _numbers(value: Any) -> Numbers:
-    array = np.asarray(value, np.float64)
-    if array.ndim > 2 or not array.size or not np.isfinite(array).all():
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.ndim > 2 or not array.size:
         raise ValueError("not numbers of steps and neurons")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError("not finite")
     return tuple(map(tuple, np.atleast_2d(array).tolist()))
 
 

@@ -46,7 +46,7 @@ class FloatNoise(FloatSwitch):
     def stated(cls, value: Any, dt: float | None) -> "FloatNoise":
         """From a pair: the kind and the amplitude."""
         what = f"a pair of {' or '.join(TABLES)} and a potential above 0"
-        if not isinstance(value, tuple) or len(value) != 2 or value[0] not in TABLES:
+        if not isinstance(value, tuple) or len(value) != 2 or value[0] not in tuple(TABLES):
             raise SpikeloomError(f"noise must be {what}, not {value!r}")
         amplitude = number("noise", value[1], what)
         if not amplitude:

@@ -25,7 +25,7 @@ class FloatRefractory(FloatSwitch):
     def stated(cls, value: Any, dt: float | None) -> "FloatRefractory":
         """From a time in the unit of `dt`, or in steps without one, or a pair of it and a mode."""
         what = f"a time, or a pair of it and {' or '.join(MODES)}"
-        time, *rest = value if isinstance(value, tuple) else (value,)
+        time, *rest = value if isinstance(value, tuple) and value else (value,)
         if len(rest) > 1 or not all(mode in MODES for mode in rest):
             raise SpikeloomError(f"refractory must be {what}, not {value!r}")
         exact = number("refractory", time, what) / (dt or 1)

@@ -1,5 +1,7 @@
 """Of the neurons of a competition that would spike, only the best do."""
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -29,10 +31,14 @@ class FloatSelection(FloatSwitch):
     @classmethod
     def stated(cls, value: Any, dt: float | None) -> "FloatSelection":
         """From True, for one winner in each step, or pairs of a parameter and its value."""
-        pairs = () if value is True else value
+        pairs = (("winners", 1),) if value is True else value
         known = [field.name for field in fields(cls)]
-        if not isinstance(pairs, tuple) or not all(
-            isinstance(pair, tuple) and len(pair) == 2 and pair[0] in known for pair in pairs
+        if (
+            not isinstance(pairs, tuple)
+            or not pairs
+            or not all(
+                isinstance(pair, tuple) and len(pair) == 2 and pair[0] in known for pair in pairs
+            )
         ):
             raise SpikeloomError(
                 f"selection must be True, or pairs such as (('winners', 3), ('then', 'silence')) "
@@ -43,6 +49,10 @@ class FloatSelection(FloatSwitch):
             "selection", stated.get("amount", 0.0), "pairs with an amount of potential"
         )
         return cls(**stated)
+
+    def check(self, where: str, neurons: FloatNeurons) -> None:
+        whole = dataclasses.replace(self._whole, amount=math.ceil(min(self.amount, 1)))
+        whole.check(f"{where}: selection", neurons, _BITS)
 
     def integer(self, rounded: Rounded) -> Selection:
         return Selection(**{**vars(self), "amount": rounded(self.amount, "selection")})

@@ -46,7 +46,8 @@ def test_a_network_follows_the_equations(model: str) -> None:
     into, loop = unit * rng.uniform(0, 2, (3, size)), unit * rng.uniform(-1, 1, (size, size))
     build = NetworkBuilder(DT)
     build.source("in", 3)
-    build.population("p", size, model, tau_refrac=refractory * DT, **own)
+    values = {k: v for k, v in own.items() if k != "tau_syn_E" or model == "IF_curr_exp"}
+    build.population("p", size, model, tau_refrac=refractory * DT, **values)
     build.projection("in", "p", into, delay=DT)
     build.projection("p", "p", loop, delay=3 * DT)
     events = rng.random((1, steps, 3)) < 0.2
@@ -131,6 +132,14 @@ def projected(*arguments: Any, **options: Any) -> None:
         ({"tau_m": 0}, "population 'p': tau_m must be positive, not 0"),
         ({"tau_m": [1, 2]}, "population 'p': tau_m must be a number or have shape (4,), not (2,)"),
         ({"tau_m": "20 ms"}, "population 'p': tau_m must be a number or an array, not '20 ms'"),
+        ({"tau_m": "20"}, "population 'p': tau_m must be a number or an array, not '20'"),
+        ({"tau_m": np.inf}, "population 'p': tau_m must be finite, not inf"),
+        ({"tau_refrac": np.nan}, "population 'p': tau_refrac must be a number or have shape"),
+        ({"tau_refrac": 0.5}, "population 'p': tau_refrac must be whole steps of dt=1 ms, not 0.5"),
+        (
+            {"model": "IF_curr_delta", "tau_syn_E": 2},
+            "population 'p': there is no tau_syn_E; there",
+        ),
         ({"tau_refrac": 2.5}, "population 'p': tau_refrac must be whole steps of dt=1 ms, not 2.5"),
         ({"refractory": "long"}, "population 'p': refractory must be a time"),
     ],
@@ -147,6 +156,23 @@ def test_parameters_without_meaning_are_refused(values: dict[str, Any], message:
         (("in", "q", 1.0), "projection 'in' -> 'q': add a population 'q' before"),
         (("p", "in", 1.0), "projection 'p' -> 'in': add a population 'in' before"),
         (("in", "p", np.ones((4, 3))), "projection 'in' -> 'p': weights must have shape (3, 4)"),
+        (("in", "in", 1.0), "projection 'in' -> 'in': add a population 'in' before"),
+        (([], "p", 1.0), "projection [] -> 'p': add a population [] before"),
+        (("in", "p", None), "projection 'in' -> 'p': weights must be numbers, not None"),
+        (("in", "p", [(0.5, 0, 1.0)]), "projection 'in' -> 'p': (0.5, 0, 1.0) is no synapse"),
+        (("in", "p", [(np.nan, 0, 1.0)]), "projection 'in' -> 'p': (nan, 0, 1.0) is no synapse"),
+        (("in", "p", [(0, 0, "x")]), "projection 'in' -> 'p': (0, 0, 'x') is no synapse"),
+        (("in", "p", [(0, 0, 1, 1, 1)]), "projection 'in' -> 'p': (0, 0, 1, 1, 1) is no synapse"),
+        (("in", "p", [(0, 0, 1.0, 0.4)]), "projection 'in' -> 'p': delay must be whole steps of"),
+        (
+            ("in", "p", 1.0, 0.4),
+            "projection 'in' -> 'p': delay must be whole steps of dt=1 ms, not",
+        ),
+        (("in", "p", 1.0, np.nan), "projection 'in' -> 'p': delay must be whole steps of dt=1 ms"),
+        (
+            ("in", "p", 1.0, [1]),
+            "projection 'in' -> 'p': delay must be whole steps of dt=1 ms, not",
+        ),
         (("in", "p", [(3, 0, 1.0)]), "projection 'in' -> 'p': (3, 0, 1.0) is no synapse (neuron"),
         (
             ("in", "p", 1.0, 0.7),
@@ -163,8 +189,63 @@ def test_projections_without_meaning_are_refused(arguments: Any, message: str) -
 def test_one_to_one_needs_equal_sizes() -> None:
     with pytest.raises(SpikeloomError, match="one to one needs as many neurons on both sides"):
         projected("in", "p", 1.0, one_to_one=True)
-    with pytest.raises(SpikeloomError, match="dt must be a positive time in ms, not 0"):
-        NetworkBuilder(0)
+
+
+@pytest.mark.parametrize("dt", [0, -1, np.nan, np.inf, "1", None])
+def test_a_time_step_is_a_positive_time(dt: Any) -> None:
+    with pytest.raises(SpikeloomError, match="dt must be a positive time in ms, not "):
+        NetworkBuilder(dt)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("in", 2, "population 'in': another node has this name; rename one"),
+        ("p", 2, "population 'p': another node has this name; rename one"),
+        (["q"], 2, "population: its name must be a string, not ['q']"),
+        ("q", 0, "population 'q': size must be 1..65536, not 0"),
+        ("q", 1.5, "population 'q': size must be an integer, not 1.5"),
+    ],
+)
+def test_names_and_sizes_without_meaning_are_refused(name: Any, size: Any, message: str) -> None:
+    build = NetworkBuilder()
+    build.source("in", 3)
+    build.population("p", 4)
+    with pytest.raises(SpikeloomError) as error:
+        build.population(name, size)
+    assert str(error.value) == message
+    with pytest.raises(SpikeloomError, match=r"outputs must be a list of names .*, not 'p'"):
+        build.network("p")
+
+
+def test_nested_lists_are_a_matrix() -> None:
+    """Synapses are tuples: three rows of three would be either otherwise."""
+    build = NetworkBuilder()
+    build.source("in", 3)
+    build.population("p", 3, "IF_curr_delta")
+    matrix = [[0, 1, 2.0], [1, 0, 1.0], [0, 2, 0.5]]
+    build.projection("in", "p", matrix)
+    build.projection("in", "p", [(0, 1, 2.0), (1, 0, 1.0), (0, 2, 0.5)])
+    first, second = build.network().connections
+    assert first.weights.tolist() == matrix
+    assert second.weights.tolist() == [[0, 2.0, 0.5], [1.0, 0, 0], [0, 0, 0]]
+
+
+def test_noise_needs_a_seed() -> None:
+    for seed in (None, 1):
+        build = NetworkBuilder(seed=seed)
+        build.source("in", 1)
+        build.population("p", 4, noise=["uniform", 5.0])
+        build.projection("in", "p", 1.0)
+        if seed is None:
+            with pytest.raises(
+                SpikeloomError, match="noise needs a seed; pass one, such as seed=1"
+            ):
+                build.network()
+        else:
+            assert spikeloom.compile(build.network()).network.seed == 1
+    with pytest.raises(SpikeloomError, match=r"seed must be 0..4294967295, not -1"):
+        NetworkBuilder(seed=-1)
 
 
 def test_defaults_are_those_of_pynn() -> None:
