@@ -79,8 +79,14 @@ class Mismatch(PlainIntegers):
         Raises
         ------
         SpikeloomError
-            A convolution cannot carry a gain for each neuron, or the sums of weights overflow.
+            `network` is none of integers, a convolution cannot carry a gain for each neuron, or the
+            sums of weights overflow.
         """
+        if not isinstance(network, Network):
+            raise SpikeloomError(
+                "Mismatch: planted takes a network of integers, such as program.network, not "
+                f"{network!r:.60}"
+            )
         populations = tuple(
             self._instance(population, number, network.state_bits)
             for number, population in enumerate(network.populations)

@@ -105,7 +105,8 @@ class InTheLoop(nn.Module):
     SpikeloomError
         The network has something that the float equations have not (convolutions and sparse
         matrices, several or signed spikes, delayed or restoring resets, switches, schedules); a
-        population is not recorded; or `design`, `gains` or `limit` do not fit the device.
+        population is not recorded; or `design`, `gains`, `limit` or `beta` have no meaning, or do
+        not fit the device.
     """
 
     def __init__(
@@ -118,7 +119,18 @@ class InTheLoop(nn.Module):
         beta: float = BETA,
     ) -> None:
         super().__init__()
+        if not hasattr(device, "program"):
+            raise SpikeloomError(
+                f"device must be an open one, such as spikeloom.open(program), not {device!r:.60}"
+            )
         network = device.program.network
+        if not isinstance(design, Network | None):
+            raise SpikeloomError(
+                f"design must be a network of integers, such as program.network, not {design!r:.60}"
+            )
+        number = isinstance(beta, (int, float)) and not isinstance(beta, bool)
+        if not number or not 0 < beta < 1e30:
+            raise SpikeloomError(f"beta must be a positive number, such as {BETA:g}, not {beta!r}")
         self.device = device
         self.design = network if design is None else design
         self.beta = beta
@@ -156,12 +168,17 @@ class InTheLoop(nn.Module):
     def load(self) -> None:
         """Clip the weights, and write them to the device, rounded and with its gains.
 
-        Raises `SpikeloomError` if they could overflow a sum.
+        Raises `SpikeloomError` if they are no numbers, or could overflow a sum.
         """
         for key, parameter in self.weights.items():
             limit = self._limits[key]
             with torch.no_grad():
                 parameter.clamp_(-limit, limit)
+            if parameter.isnan().any():
+                raise SpikeloomError(
+                    f"weights of {key!r} are not numbers any more: the training diverged; lower "
+                    "the learning rate"
+                )
             weights = parameter.detach().round().to(torch.int64).numpy()
             target = self._matrices[key].connections[0].target
             if target in self._gains:
@@ -336,6 +353,11 @@ def _check_same(design: Network, network: Network) -> None:
 
 def _checked_gains(gains: Gains, network: Network) -> dict[str, Any]:
     sizes = {population.name: population.size for population in network.populations}
+    if not isinstance(gains, Mapping):
+        raise SpikeloomError(
+            f"gains must be a dict of a population's gains, such as Mismatch(...).gains(network), "
+            f"not {gains!r:.60}"
+        )
     checked = {}
     for name, values in gains.items():
         if name not in sizes:
@@ -346,5 +368,7 @@ def _checked_gains(gains: Gains, network: Network) -> dict[str, Any]:
                 f"gains of {name!r} must be {sizes[name]} numbers, not of shape {array.shape} and "
                 f"type {array.dtype}"
             )
+        if not (np.isfinite(array) & (array >= 0)).all():
+            raise SpikeloomError(f"gains of {name!r} must be finite, and not below 0")
         checked[name] = array.astype(np.float64)
     return checked

@@ -197,7 +197,8 @@ class NetworkBuilder:
     @property
     def _sizes(self) -> dict[str, int]:
         """Of every input and population."""
-        return {node.name: node.size for node in (*self._inputs, *self._populations.values())}
+        sizes = {node.name: node.size for node in self._inputs}
+        return sizes | {node.name: node.size for node in self._populations.values()}
 
     def _check_new(self, kind: str, name: str, size: int) -> None:
         """Refuse a name that is none or taken, and a size that hardware cannot address."""

@@ -105,6 +105,11 @@ def test_what_is_no_deviation_is_refused(given: dict[str, Any], message: str) ->
     assert "\n" not in str(error.value)
 
 
+def test_only_networks_of_integers_are_planted() -> None:
+    with pytest.raises(SpikeloomError, match="planted takes a network of integers, such as prog"):
+        Mismatch(0.1).planted("network")
+
+
 def test_shared_weights_are_refused() -> None:
     maps = Population("maps", 8, np.zeros(8, np.int64), image=(2, 2, 2))
     kernels = Convolution("in", "maps", np.ones((2, 1, 1, 1), np.int64))

@@ -192,12 +192,29 @@ def test_options_that_do_not_fit_are_refused() -> None:
     check_refused("limit must be 1..127, not 128", network, limit=128)
     check_refused("gains: no population is called 'q'", network, gains={"q": np.ones(1)})
     check_refused("gains of 'p' must be 1 numbers", network, gains={"p": np.ones(2)})
+    for gain in (np.nan, np.inf, -1.0):
+        check_refused("gains of 'p' must be finite, and", network, gains={"p": np.full(1, gain)})
+    check_refused("gains must be a dict of a population's gains", network, gains=2)
+    check_refused("design must be a network of integers, such as", network, design="network")
+    for beta in (0, -1, np.nan, "10", None):
+        check_refused("beta must be a positive number, such as 10, not", network, beta=beta)
+    with pytest.raises(SpikeloomError, match=r"device must be an open one, such as spikeloom.open"):
+        InTheLoop(network)
     larger = dataclasses.replace(
         network,
         inputs=(Input("in", 2),),
         connections=(Connection("in", "p", np.ones((2, 1), np.int64)), network.connections[1]),
     )
     check_refused("design: its inputs are [('in', 2)], those of the device", network, design=larger)
+
+
+def test_a_training_that_diverged_says_so() -> None:
+    with spikeloom.open(spikeloom.compile(one_neuron(), TRACED)) as device:
+        loop = InTheLoop(device)
+        with torch.no_grad():
+            loop.weights["in->p"].fill_(np.nan)
+        with pytest.raises(SpikeloomError, match=r"'in->p' are not numbers any more: the training"):
+            loop.load()
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
