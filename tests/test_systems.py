@@ -11,7 +11,7 @@ from examples.radix import BITS, Layers, upper_bits
 from examples.radix.evaluate import program
 from examples.sampler import Machine, divergence, states
 from examples.sampler.evaluate import no_input
-from examples.winner import network
+from examples.winner import argmax, network
 from examples.winner.evaluate import inputs, outcome
 from spikeloom.compare import compare
 from spikeloom.golden.step.run import simulate
@@ -65,6 +65,14 @@ def test_coins_leave_one_winner() -> None:
     assert (settled >= 0).all()
     assert ended
     assert settled.mean() + 1 < 2 * np.log2(64)
+
+
+def test_a_selection_finds_the_largest_in_a_step() -> None:
+    for size in (2, 5, 40):
+        rng = np.random.default_rng(size)
+        for potentials in rng.integers(1, 9, (10, size)):  # so that many are equal
+            spikes = simulate(argmax(potentials), np.zeros((1, 1, 1), np.bool_)).spikes["y"]
+            assert spikes[0, 0].nonzero()[0].tolist() == [potentials.argmax()]
 
 
 def test_a_sampler_is_near_its_distribution() -> None:

@@ -3,7 +3,6 @@
 python -m examples.hybrid.evaluate mnist.npz [--images N]
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.hybrid import BITS, WEIGHTS, Hybrid, shown
 from examples.radix import Layers, upper_bits
 from spikeloom.devices.device import Run
@@ -75,8 +75,8 @@ def _same(golden: Run, rtl: Run) -> bool:
 
 
 def _images(data: Path, count: int | None) -> tuple[Integers, NDArray[np.int64]]:
-    with np.load(data) as file:
-        return upper_bits(file["x_test"][:count], BITS), file["y_test"][:count].astype(np.int64)
+    images, labels = mnist(data, count)
+    return upper_bits(images, BITS), labels
 
 
 def measure_rates(data: Path, count: int | None = None) -> Iterator[str]:
@@ -134,10 +134,4 @@ def measure_bits(data: Path, count: int | None = None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for measure in (measure_rates, measure_bits):
-        for line in measure(arguments.data, arguments.images):
-            print(line)
+    print_lines(__doc__, measure_rates, measure_bits)

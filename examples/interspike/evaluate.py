@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikeloom
+from examples.evaluation import mnist
 from examples.interspike import (
     GAMMA,
     MAPPED,
@@ -55,8 +56,7 @@ def contributions(spikes: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def measure(data: Path, count: int = 100) -> Iterator[str]:
     """A line for the network, for the traces, and for the maps; draws the picture."""
-    with np.load(data) as file:
-        images, labels = file["x_test"][:count], file["y_test"][:count]
+    images, labels = mnist(data, count)
     events = encode(images)
     runs = {}
     for backend in ("golden", "verilator"):

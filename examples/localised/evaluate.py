@@ -3,14 +3,12 @@
 python -m examples.localised.evaluate mnist.npz [--images N]
 """
 
-import argparse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.localised import HIDDEN, ReadOut, encode, patches
 from spikeloom.compare import compare
 from spikeloom.golden.errors import SpikeloomWarning
@@ -28,8 +26,7 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show."""
     # A sample is a single step.
     warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
-    with np.load(data) as file:
-        images, labels = file["x_test"][:count], file["y_test"][:count]
+    images, labels = mnist(data, count)
     read_out = ReadOut.load()
     scores = read_out.scores(images)
     yield (
@@ -46,9 +43,4 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for line in measure(arguments.data, arguments.images):
-        print(line, flush=True)
+    print_lines(__doc__, measure)

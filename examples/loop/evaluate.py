@@ -10,26 +10,32 @@ import numpy as np
 import spikeloom
 from examples.loop import LIMIT, Digits, digits, program, trained
 from examples.loop.train import accuracy, fit
+from spikeloom.golden.network import Network
 from spikeloom.mismatch import Mismatch
 from spikeloom.training import InTheLoop
 
 SEEDS = range(1, 6)
 DEVIATIONS = 0.1, 0.2
-ITERATIONS, BATCH = 50, 400
+ITERATIONS, BATCH, RATE = 50, 200, 1.0
+"""Of a loop; the last two are the best of those that `validate.py` tried."""
 IN_HARDWARE = 4
 """The instance whose loop runs in the RTL too."""
 
 
 def instance(
-    deviation: float, seed: int, backend: str, images: Digits, tests: Digits
+    network: Network,
+    mismatch: Mismatch,
+    images: Digits,
+    tests: Digits,
+    backend: str = "golden",
+    batch: int = BATCH,
+    rate: float = RATE,
 ) -> tuple[float, float, list[float], list[np.ndarray]]:
     """Accuracy of an instance before and after its loop, losses, and the weights it ends with."""
-    network = trained()
-    mismatch = Mismatch(deviation, deviation, deviation, seed)
     with spikeloom.open(program(mismatch.planted(network)), backend) as device:
         loop = InTheLoop(device, network, gains=mismatch.gains(network), limit=LIMIT)
         before = accuracy(loop, tests)
-        losses = list(fit(loop, images, ITERATIONS, BATCH, seed))
+        losses = list(fit(loop, images, ITERATIONS, batch, mismatch.seed, rate))
         weights = [device.program.network.connections[n].weights for n in range(2)]
         return before, accuracy(loop, tests), losses, weights
 
@@ -37,23 +43,26 @@ def instance(
 def measure() -> Iterator[str]:
     """A line for the design, for each deviation, and for the RTL."""
     images, tests = digits()
-    with spikeloom.open(program(trained())) as device:
+    network = trained()
+    with spikeloom.open(program(network)) as device:
         designed = accuracy(InTheLoop(device, limit=LIMIT), tests)
     yield f"design, weights of 6 bits: {designed:.2%} of {len(tests.labels)} test images"
     golden = {}
     for deviation in DEVIATIONS:
         for seed in SEEDS:
-            golden[deviation, seed] = instance(deviation, seed, "golden", images, tests)
+            mismatch = Mismatch(deviation, deviation, deviation, seed)
+            golden[deviation, seed] = instance(network, mismatch, images, tests)
         before, after = np.array([golden[deviation, seed][:2] for seed in SEEDS]).T
         share = (after - before).mean() / (designed - before.mean())
         yield (
             f"{len(SEEDS)} instances, {deviation:.0%} mismatch: {before.mean():.2%} (worst "
-            f"{before.min():.2%}); after {ITERATIONS} iterations in the loop {after.mean():.2%} "
-            f"(worst {after.min():.2%}), {share:.0%} of what was lost"
+            f"{before.min():.2%}); after {ITERATIONS} iterations of {BATCH} images in the loop "
+            f"{after.mean():.2%} (worst {after.min():.2%}), {share:.0%} of what was lost"
         )
     deviation = DEVIATIONS[-1]
     expected = golden[deviation, IN_HARDWARE]
-    before, after, losses, weights = instance(deviation, IN_HARDWARE, "verilator", images, tests)
+    mismatch = Mismatch(deviation, deviation, deviation, IN_HARDWARE)
+    before, after, losses, weights = instance(network, mismatch, images, tests, "verilator")
     same = losses == expected[2] and all(map(np.array_equal, weights, expected[3]))
     yield (
         f"the same loop with the RTL as forward pass, instance {IN_HARDWARE}: {before:.2%}, then "

@@ -23,6 +23,7 @@ from examples.loop import (
     digits,
     program,
 )
+from spikeloom.golden.network import Network
 from spikeloom.training import InTheLoop
 
 SEED, ITERATIONS, BATCH, RATE = 1, 400, 128, 0.5
@@ -57,9 +58,8 @@ def accuracy(loop: InTheLoop, images: Digits) -> float:
     return float((answers == images.labels).mean())
 
 
-def main() -> None:
-    """Train, say the accuracy, and write the file."""
-    images, tests = digits()
+def trained_on(images: Digits) -> Network:
+    """A design, trained on these images."""
     rng = np.random.default_rng(SEED)
     first, second = (
         np.rint(rng.normal(0, 8, shape)).clip(-LIMIT, LIMIT).astype(np.int64)
@@ -70,8 +70,17 @@ def main() -> None:
         for iteration, loss in enumerate(fit(loop, images, ITERATIONS, BATCH, SEED), 1):
             if iteration % 50 == 0:
                 print(f"iteration {iteration}: loss {loss:.3f}", flush=True)
-        print(f"seed {SEED}: {accuracy(loop, tests):.2%} of {len(tests.labels)} test images")
-        weights = {key.partition("->")[2]: device.weights[key] for key in device.weights}
+        return device.program.network
+
+
+def main() -> None:
+    """Train, say the accuracy, and write the file."""
+    images, tests = digits()
+    network = trained_on(images)
+    with spikeloom.open(program(network)) as device:
+        right = accuracy(InTheLoop(device, limit=LIMIT), tests)
+    print(f"seed {SEED}: {right:.2%} of {len(tests.labels)} test images")
+    weights = {connection.target: connection.weights for connection in network.connections}
     np.savez_compressed(FILE, **{name: array.astype(np.int8) for name, array in weights.items()})
 
 

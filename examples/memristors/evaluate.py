@@ -3,7 +3,6 @@
 python -m examples.memristors.evaluate mnist.npz [--images N]
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.memristors import quantised, read
 from examples.mnist import encode
 from spikeloom.compare import compare
@@ -46,8 +46,8 @@ def answers(
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """A line for each number of levels, of the first `count` test images or of all."""
-    with np.load(data) as file:
-        events, labels = encode(file["x_test"][:count]), file["y_test"][:count]
+    images, labels = mnist(data, count)
+    events = encode(images)
     program = mnist_program()
     rng = np.random.default_rng(SEED)
     with spikeloom.open(program, backend="golden") as device:
@@ -74,9 +74,4 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for line in measure(arguments.data, arguments.images):
-        print(line, flush=True)
+    print_lines(__doc__, measure)

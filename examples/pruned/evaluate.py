@@ -3,13 +3,13 @@
 python -m examples.pruned.evaluate mnist.npz [--images N]
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.mnist import encode
 from examples.pruned import FILE
 from spikeloom.compare import compare
@@ -39,8 +39,8 @@ def weights_left(network: Network) -> int:
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """A line for both networks, of the first `count` test images or of all."""
-    with np.load(data) as file:
-        events, labels = encode(file["x_test"][:count]), file["y_test"][:count]
+    images, labels = mnist(data, count)
+    events = encode(images)
     for name, made in (("dense", mnist_program()), ("pruned", program())):
         with spikeloom.open(made, backend="golden") as device:
             answers = device.run(events).states["readout"].argmax(axis=1)
@@ -55,9 +55,4 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for line in measure(arguments.data, arguments.images):
-        print(line, flush=True)
+    print_lines(__doc__, measure)

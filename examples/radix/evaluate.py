@@ -3,13 +3,13 @@
 python -m examples.radix.evaluate mnist.npz [--images N]
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.radix import BITS, STATE_BITS, SUM_BITS, Layers, upper_bits
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -27,8 +27,7 @@ def program(layers: Layers) -> Program:
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """A line for each number of bits, of the first `count` test images or of all."""
-    with np.load(data) as file:
-        images, labels = file["x_test"][:count], file["y_test"][:count]
+    images, labels = mnist(data, count)
     for bits in BITS:
         layers = Layers.load(bits)
         pixels = upper_bits(images, bits)
@@ -85,9 +84,4 @@ def rate_coded(layers: Layers, pixels: Integers, steps: int) -> Integers:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for line in measure(arguments.data, arguments.images):
-        print(line)
+    print_lines(__doc__, measure)

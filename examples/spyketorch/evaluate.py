@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikeloom
+from examples.evaluation import mnist
 from examples.spyketorch import RADIUS, SIZE, STEPS, THRESHOLDS, WINNERS, Features, Wave, encode
 from examples.spyketorch.equations import Winner, first_spikes, infer
 from spikeloom.compare import compare
@@ -33,8 +34,8 @@ def program(features: Features) -> Program:
 
 def measure(data: Path, count: int = 1000, rtl: int = 20) -> Iterator[str]:
     """Of the first `count` test images on the golden model, and `rtl` of them on the RTL."""
-    with np.load(data) as file:
-        events = encode(file["x_test"][:count])
+    images, _ = mnist(data, count)
+    events = encode(images)
     features = Features.load()
     made = program(features)
     with spikeloom.open(made, backend="golden") as device:

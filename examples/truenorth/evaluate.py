@@ -3,7 +3,6 @@
 python -m examples.truenorth.evaluate mnist.npz [--images N]
 """
 
-import argparse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import spikeloom
+from examples.evaluation import mnist, print_lines
 from examples.truenorth import FILE, Layer, load, network, spikes, votes
 from spikeloom.boards.registry import board
 from spikeloom.compare import compare
@@ -31,8 +31,7 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show."""
     # A sample is a single step.
     warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
-    with np.load(data) as file:
-        images, labels = file["x_test"][:count], file["y_test"][:count]
+    images, labels = mnist(data, count)
     with np.load(FILE) as file:
         float_accuracy = float(file["float_accuracy"])
     layers = load()
@@ -61,9 +60,4 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--images", type=int, help="the first ones; default: all")
-    arguments = parser.parse_args()
-    for line in measure(arguments.data, arguments.images):
-        print(line, flush=True)
+    print_lines(__doc__, measure)

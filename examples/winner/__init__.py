@@ -7,10 +7,12 @@ again. So about half of them drop out in each step.
 
 import numpy as np
 
+from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.sparse import OneToOne
 from spikeloom.golden.spec import DECAY_ONE, Reset
 from spikeloom.golden.switches.noise import Noise
+from spikeloom.golden.switches.selection import Selection
 
 
 def network(neurons: int, seed: int) -> Network:
@@ -46,3 +48,16 @@ def network(neurons: int, seed: int) -> Network:
         ),
         seed=seed,
     )
+
+
+def argmax(potentials: Integers) -> Network:
+    """Neurons with constant potentials above 0, the largest of which a selection lets spike.
+
+    Parameters
+    ----------
+    potentials
+        Shape (neurons,); of equal ones the first wins.
+    """
+    size = len(potentials)
+    neurons = Population("y", size, potentials, decay=DECAY_ONE, switches=(Selection(),))
+    return Network((Input("x", 1),), (neurons,), (Connection("x", "y", np.zeros((1, size), int)),))

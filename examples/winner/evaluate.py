@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikeloom
-from examples.winner import network
+from examples.winner import argmax, network
 from spikeloom.compare import compare
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
@@ -68,6 +68,16 @@ def golden(neurons: int) -> Outcome:
     return Outcome(settled, all(part.ended for part in outcomes))
 
 
+def argmax_found(neurons: int) -> int:
+    """Of `SEEDS` * `SAMPLES` draws of potentials, those whose largest alone spikes, in one step."""
+    right = 0
+    for seed in range(SEEDS * SAMPLES):
+        potentials = np.random.default_rng(seed).integers(1, 1 << 15, neurons)
+        spikes = simulate(argmax(potentials), np.zeros((1, 1, 1), np.bool_)).spikes["y"][0, 0]
+        right += spikes.nonzero()[0].tolist() == [potentials.argmax()]
+    return right
+
+
 def program(neurons: int) -> Program:
     """A program for the fabric of the largest network."""
     largest = spikeloom.compile(network(SIZES[-1], 0), readout=[])
@@ -93,6 +103,10 @@ def measure() -> Iterator[str]:
             compared = compare(program(neurons), inputs(neurons, samples))
             line += f"; RTL, {samples} samples: {compared.mismatches} differences"
         yield line
+    yield (
+        f"argmax of {SIZES[-1]} potentials by a selection, in one step: the largest alone spikes "
+        f"in {argmax_found(SIZES[-1]):,} of {SEEDS * SAMPLES:,} draws"
+    )
 
 
 if __name__ == "__main__":
