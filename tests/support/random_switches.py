@@ -152,6 +152,8 @@ def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Pop
             low, high = signed_range(config.state_bits)
             offsets = rng.choice([low, high, 0, *range(-9, 10)], several)
             switch = InputGain(_gains(rng, several), offsets if rng.integers(2) else switch.offset)
+        if isinstance(switch, Selection) and population.image is None:
+            switch = dataclasses.replace(switch, each="population", radius=None)
         more = dataclasses.replace(population, switches=(*population.switches, switch))
         with contextlib.suppress(SpikeloomError):
             Network(
