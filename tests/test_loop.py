@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from examples.loop import LIMIT, digits, program, trained
+from examples.loop.evaluate import BATCH, RATE
 from examples.loop.train import accuracy, fit
 from spikeloom.mismatch import Mismatch
 from spikeloom.training import InTheLoop
@@ -32,7 +33,7 @@ def test_an_instance_loses_accuracy_and_gets_it_back() -> None:
     with spikeloom.open(program(MISMATCH.planted(trained()))) as device:
         loop = loop_on(device)
         before = accuracy(loop, tests)
-        for _ in fit(loop, images, iterations=15, batch=200, seed=4):
+        for _ in fit(loop, images, iterations=15, batch=BATCH, seed=4, rate=RATE):
             pass
         after = accuracy(loop, tests)
     assert designed > 0.9
