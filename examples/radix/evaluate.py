@@ -10,7 +10,7 @@ import numpy as np
 
 import spikeloom
 from examples.evaluation import mnist, print_lines
-from examples.radix import BITS, STATE_BITS, SUM_BITS, Layers, upper_bits
+from examples.radix import BITS, FILE, STATE_BITS, SUM_BITS, Layers, upper_bits
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Reset
@@ -28,6 +28,8 @@ def program(layers: Layers) -> Program:
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """A line for each number of bits, of the first `count` test images or of all."""
     images, labels = mnist(data, count)
+    with np.load(FILE) as file:
+        yield f"in float: {float(file['float_accuracy']):.2%} of all test images"
     for bits in BITS:
         layers = Layers.load(bits)
         pixels = upper_bits(images, bits)

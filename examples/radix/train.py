@@ -92,8 +92,9 @@ def main(path: Path) -> None:
     parameters = train(flat, labels)
     w1, b1, w2, b2 = parameters
     scores = np.maximum(tests.reshape(len(tests), -1) / 255 @ w1 + b1, 0) @ w2 + b2
-    print(f"float: {(scores.argmax(1) == truth).mean():.2%}")
-    arrays = {}
+    float_accuracy = (scores.argmax(1) == truth).mean()
+    print(f"float: {float_accuracy:.2%}")
+    arrays: dict[str, np.ndarray] = {"float_accuracy": np.array(float_accuracy)}
     for bits in BITS:
         layers = rounded(parameters, images[:5000], bits)
         answers = layers.products(upper_bits(tests, bits)).argmax(1)
