@@ -64,8 +64,10 @@ def build(
     ------
     ClockNotMet
         No placement meets the clock.
+    TooLarge
+        The design does not fit the part.
     SpikeloomError
-        The design does not fit the part, or a tool is missing or fails.
+        A tool is missing or fails.
     """
     design = elaborate(board, fabric, clock_mhz=clock_mhz, baud=baud, image=image)
     synthesised = synthesise(design, tools)

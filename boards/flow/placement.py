@@ -14,6 +14,7 @@ from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import task
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.sizes import RANGES
 from spikeloom.sim import cache
 from spikeloom.sim.toolchain import OutOfTime
@@ -52,6 +53,25 @@ _SMALLER = {
 _log = logging.getLogger(__name__)
 
 
+class TooLarge(SpikeloomError):
+    """A design does not fit its part.
+
+    Attributes
+    ----------
+    short
+        What there is too little of, such as "block RAM 37 of 30".
+    """
+
+    def __init__(self, board: str, short: str, fields: Mapping[str, Any]) -> None:
+        settings = ", ".join(f"{name}={value}" for name, value in fields.items())
+        options = " ".join(f"--set {name}={json.dumps(value)}" for name, value in fields.items())
+        super().__init__(
+            f"{board}: the fabric does not fit the part: {short}; use FabricConfig({settings}), on "
+            f"the command line {options}"
+        )
+        self.short = short
+
+
 @dataclass(frozen=True)
 class Placed:
     """A placement, routed.
@@ -85,8 +105,10 @@ def place(
 
     Raises
     ------
-    SpikeloomError
+    TooLarge
         It does not fit the part.
+    SpikeloomError
+        nextpnr is missing or fails.
     OutOfTime
         The limit was reached.
     """
@@ -105,8 +127,8 @@ def place(
         except OutOfTime:
             raise
         except SpikeloomError as error:
-            reason = _too_large(design, synthesised, tools) or f"{error}"
-            raise SpikeloomError(f"{design.board.name}: {reason}") from None
+            _check_size(design, synthesised, tools)
+            raise SpikeloomError(f"{design.board.name}: {error}") from None
         routed = directory / "routed.json"
         with gzip.open(directory / f"{routed.name}.gz", "wb", compresslevel=1) as packed:
             packed.write(routed.read_bytes())
@@ -141,33 +163,31 @@ def utilization(design: Design, synthesised: str, tools: Tools) -> dict[str, dic
     return sites
 
 
-def _too_large(design: Design, synthesised: str, tools: Tools) -> str | None:
-    """What a design takes more of than the part has, and what to change; None if nothing."""
-    try:
-        sites = utilization(design, synthesised, tools)
-    except SpikeloomError:
-        return None
-    over = {
-        name: sites[site]
-        for name, site in design.board.family.sites.items()
-        if sites[site]["used"] > sites[site]["available"]
-    }
+def check_fits(board: str, fabric: FabricConfig, sites: Mapping[str, tuple[int, int]]) -> None:
+    """Raise `TooLarge` if of a resource, by its name in `RESOURCES`, more is used than there is."""
+    over = {name: pair for name, pair in sites.items() if pair[0] > pair[1]}
     if not over:
-        return None
-    short = ", ".join(
-        f"{RESOURCES[name]} {site['used']} of {site['available']}" for name, site in over.items()
-    )
+        return
     fields = {}
     for name in over:
         field = _SMALLER[name]
-        value = getattr(design.fabric, field)
+        value = getattr(fabric, field)
         fields[field] = max(value // 2, 1) if field in RANGES else False
-    settings = ", ".join(f"{name}={value}" for name, value in fields.items())
-    options = " ".join(f"--set {name}={json.dumps(value)}" for name, value in fields.items())
-    return (
-        f"the fabric does not fit the part: {short}; use FabricConfig({settings}), on the command "
-        f"line {options}"
-    )
+    short = (f"{RESOURCES[name]} {used} of {available}" for name, (used, available) in over.items())
+    raise TooLarge(board, ", ".join(short), fields)
+
+
+def _check_size(design: Design, synthesised: str, tools: Tools) -> None:
+    """Raise `TooLarge` if packing says that a design does not fit the part."""
+    try:
+        sites = utilization(design, synthesised, tools)
+    except SpikeloomError:
+        return
+    pairs = {
+        name: (sites[site]["used"], sites[site]["available"])
+        for name, site in design.board.family.sites.items()
+    }
+    check_fits(design.board.name, design.fabric, pairs)
 
 
 def _inputs(design: Design) -> list[str]:
@@ -209,8 +229,10 @@ def place_all(
 
     Raises
     ------
+    TooLarge
+        It does not fit the part.
     SpikeloomError
-        It does not fit the part, or no placement ended in time.
+        No placement ended in time.
     """
     if minutes is None:
         cells = len(json.loads(synthesised)["modules"]["top"]["cells"])

@@ -15,6 +15,7 @@ from spikeloom.boards.flow.bitstream import Build, build, build_fastest
 from spikeloom.boards.registry import board as board_named
 from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
+from spikeloom.cli.fitting import check_memory, for_program
 from spikeloom.cli.options import JSON, SCHEDULER, SIZES, fabric_sizes, writable
 from spikeloom.cli.output import duration, print_columns, print_table, say, write_json
 from spikeloom.files import check_folder, write_bytes, write_files, write_text
@@ -203,7 +204,8 @@ def build_command(
     }
     check_folder(output)
     journal = Journal()
-    with watched(journal):
+    with watched(journal), for_program(board, loaded):
+        check_memory(board, fabric)
         if clock == "auto":
             result = build_fastest(board, fabric, **options)
         else:

@@ -99,6 +99,23 @@ def overflow(used: Mapping[str, int], available: Mapping[str, int]) -> dict[str,
     }
 
 
+def memory_sites(fabric: FabricConfig, board: Board) -> dict[str, Pair]:
+    """Blocks of RAM that a fabric takes of those of a board's part, as synthesis will count them.
+
+    Empty if nothing is known of the part.
+    """
+    try:
+        available = _part(board)[0]["available"]
+    except SpikeloomError:
+        return {}
+    used = blocks(fabric, board, nominal_link(board))
+    return {
+        name: (used[name], available[name])
+        for name in ("bram", "spram")
+        if name in used and name in available
+    }
+
+
 def estimate(
     program: Program, board: Board, counts: Counts | None, timings: dict[FabricConfig, Timing]
 ) -> Estimate:
