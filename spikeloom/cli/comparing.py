@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spikeloom.cli.fitting import board_backend
 from spikeloom.cli.options import (
     DECODE,
     EVENTS,
@@ -22,7 +23,6 @@ from spikeloom.cli.options import (
 from spikeloom.cli.output import print_table, write_json
 from spikeloom.cli.reporting import page_target, write_report
 from spikeloom.cli.scoring import (
-    board_backend,
     labels_and_decoding,
     print_scores,
     scores_json,
@@ -155,14 +155,14 @@ def compare_command(
             result = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
         else:
             # Individual clocks of a board cannot be observed.
-            backend, clocked = board_backend(board, port, stage), 0
+            backend, clocked = board_backend(loaded, board, port, stage), 0
             with open_board(loaded, board, port, stage, baud, bake) as device:
                 result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
         summary = _summary(result, backend, seed, describe_saturations(loaded.network, counts))
         if clocked and backend == "verilator":
             few = {name: array[:clocked] for name, array in counts.items()}
             _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen))
-        print_table(summary)
+        print_table(_shown(summary, board is not None))
         if labels_path is not None or float_path is not None:
             scores = score(loaded, counts, question, {backend: result.rtl})
             print_scores(scores, backend)
@@ -173,6 +173,14 @@ def compare_command(
     write_json(json_path, summary)
     if summary["mismatches"] or not summary["steps_compared"]:
         sys.exit(1)
+
+
+def _shown(summary: dict[str, Any], link: bool) -> dict[str, Any]:
+    """A summary for people; `link`: clocks are those of a board, with its serial line."""
+    names = {"seed": "seed of gaps"}
+    if link:
+        names["clocks_per_sample"] = "clocks per sample with link"
+    return {names.get(name, name): value for name, value in summary.items()}
 
 
 def _add_cycles(summary: dict[str, Any], report: Report) -> None:

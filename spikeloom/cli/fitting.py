@@ -2,19 +2,26 @@
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 
 from spikeloom.boards.board import Board
 from spikeloom.boards.flow.placement import TooLarge, check_fits
-from spikeloom.estimate.estimate import estimate, memory_sites
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.boards.registry import board as board_named
+from spikeloom.cli.output import say
+from spikeloom.estimate.estimate import estimate, sites
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
 
 
 def check_memory(board: Board, fabric: FabricConfig) -> None:
     """Raise `TooLarge` if the RAM of the part does not suffice, before anything is built."""
-    check_fits(board.name, fabric, memory_sites(fabric, board))
+    pairs = sites(fabric, board)
+    # The rest is an estimate, or takes other forms in logic.
+    check_fits(
+        board.name, fabric, {name: pairs[name] for name in ("bram", "spram") if name in pairs}
+    )
 
 
 @contextlib.contextmanager
@@ -25,10 +32,30 @@ def for_program(board: Board, program: Program | None) -> Iterator[None]:
     except TooLarge as large:
         if program is None:
             raise
-        raise SpikeloomError(too_large(board, program, large.short)) from None
+        raise SpikeloomError(_too_large(board, program, large.short)) from None
 
 
-def too_large(board: Board, program: Program, short: str) -> str:
+def board_backend(program: Program, name: str, port: str | None, stage: str) -> str:
+    """What runs, and print it: a board, or what simulates one, by its name in `spikeloom.open`.
+
+    Warns of a virtual board's fabric that does not fit the part.
+    """
+    if port is not None:
+        return name
+    what = {"virtual": "RTL", "netlist": "netlist after synthesis"}.get(stage, "netlist as routed")
+    board = board_named(name)
+    whose = "the board's fabric"
+    if program.fabric != board.fabric:
+        whose = "the program's fabric, not the board's own"
+    say(f"virtual board {name}: its {what} in simulation, with {whose}; no hardware")
+    try:
+        check_fits(board.name, program.fabric, sites(program.fabric, board))
+    except TooLarge as large:
+        warnings.warn(_too_large(board, program, large.short), SpikeloomWarning, stacklevel=2)
+    return f"{stage}:{name}"
+
+
+def _too_large(board: Board, program: Program, short: str) -> str:
     """That the fabric of a program does not fit the part of a board, and what to type."""
     problem = f"{board.name}: the fabric of the program does not fit the part: {short}"
     result = estimate(program, board, None, {})

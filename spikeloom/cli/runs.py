@@ -11,6 +11,7 @@ from typing import Any
 import click
 from numpy.typing import NDArray
 
+from spikeloom.cli.fitting import board_backend
 from spikeloom.cli.options import (
     BACKEND,
     DECODE,
@@ -26,7 +27,7 @@ from spikeloom.cli.options import (
     traced,
 )
 from spikeloom.cli.output import duration, percent, print_table, say, write_json
-from spikeloom.cli.scoring import board_backend, labels_and_decoding, with_output
+from spikeloom.cli.scoring import labels_and_decoding, with_output
 from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.demo import run_demo
 from spikeloom.devices.backends import open, open_board
@@ -124,9 +125,9 @@ def run_command(
     counts = read_counts(loaded, events)
     question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, board))
     chosen = _written_traces(traces, output)
-    board_backend(board, port, stage)
+    board_backend(loaded, board, port, stage)
     device = open_board(loaded, board, port, stage, baud, bake)
-    _run(device, counts, chosen, question, output, json_path)
+    _run(device, counts, chosen, question, output, json_path, link=True)
 
 
 def _written_traces(traces: tuple[str, ...], output: Path | None) -> dict[str, list[int] | None]:
@@ -143,8 +144,10 @@ def _run(
     question: Question,
     output: Path | None,
     path: Path | None,
+    *,
+    link: bool = False,
 ) -> None:
-    """Run on a device, and print a summary."""
+    """Run on a device, and print a summary; `link`: its clocks include the serial line."""
     samples, steps = next(iter(counts.values())).shape[:2]
     labels, decoding = question.labels, question.decoding
     needed = with_output(traces, decoding)
@@ -159,7 +162,8 @@ def _run(
         "errors": run.errors,
     }
     cycles = summary["cycles"]
-    shown = {**summary, "cycles": None if cycles is None else f"{cycles:,} clocks"}
+    clocks = None if cycles is None else f"{cycles:,} clocks{' with link' if link else ''}"
+    shown = {**summary, "cycles": clocks}
     if decoding is not None and labels is not None:
         answers = decoding.answers(run)
         summary["accuracy"] = accuracy(answers, labels)
@@ -227,7 +231,7 @@ def bench_command(
     if board is None:
         opened = open(loaded, backend)
     else:
-        backend = board_backend(board, port, stage)
+        backend = board_backend(loaded, board, port, stage)
         opened = open_board(loaded, board, port, stage, baud, bake)
     seconds = math.inf
     with opened as device, task("running", repeat * samples) as step:

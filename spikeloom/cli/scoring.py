@@ -78,15 +78,6 @@ def with_output(
     return {**traces, **dict.fromkeys(decoding.traced if decoding else ())}
 
 
-def board_backend(board: str, port: str | None, stage: str) -> str:
-    """What runs, and print it: a board, or what simulates one, by its name in `spikeloom.open`."""
-    if port is not None:
-        return board
-    what = {"virtual": "RTL", "netlist": "netlist after synthesis"}.get(stage, "netlist as routed")
-    say(f"virtual board {board}: its {what} in simulation, no hardware")
-    return f"{stage}:{board}"
-
-
 def print_scores(scores: Scores, backend: str) -> None:
     """Print the accuracy of every form, and the layers."""
     if scores.decoding is not None:

@@ -99,21 +99,13 @@ def overflow(used: Mapping[str, int], available: Mapping[str, int]) -> dict[str,
     }
 
 
-def memory_sites(fabric: FabricConfig, board: Board) -> dict[str, Pair]:
-    """Blocks of RAM that a fabric takes of those of a board's part, as synthesis will count them.
-
-    Empty if nothing is known of the part.
-    """
+def sites(fabric: FabricConfig, board: Board) -> dict[str, Pair]:
+    """The `resources` of a fabric and those of a board's part; empty if the part is unknown."""
     try:
         available = _part(board)[0]["available"]
     except SpikeloomError:
         return {}
-    used = blocks(fabric, board, nominal_link(board))
-    return {
-        name: (used[name], available[name])
-        for name in ("bram", "spram")
-        if name in used and name in available
-    }
+    return {name: (used, available[name]) for name, used in resources(fabric, board).items()}
 
 
 def estimate(

@@ -460,6 +460,23 @@ def test_compare(run: Commands) -> None:
     assert (values["samples"], values["steps_compared"], values["mismatches"]) == (5, 30, 0)
     assert values["cycles_compared"] > 100
     assert values["seed"] == 5
+    assert re.search(r"seed of gaps +5\n", outcome.out)
+
+
+@pytest.mark.usefixtures("rtl_built")
+def test_clocks_of_a_board_are_said_to_include_the_link(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board is stood in for by the RTL without a link."""
+
+    def opened(program: Program, *_: object) -> simulated.VerilatorDevice:
+        return simulated.VerilatorDevice(program)
+
+    arguments = ("small.loom", "events.npy", "--board=icebreaker")
+    monkeypatch.setattr("spikeloom.cli.comparing.open_board", opened)
+    assert re.search(r"clocks per sample with link +\d", run("compare", *arguments).out)
+    monkeypatch.setattr("spikeloom.cli.runs.open_board", opened)
+    assert re.search(r"cycles +[\d,]+ clocks with link\n", run("run", *arguments).out)
 
 
 @pytest.mark.usefixtures("rtl_built")

@@ -12,9 +12,11 @@ import spikeloom
 from spikeloom.boards.flow.placement import TooLarge
 from spikeloom.boards.registry import board
 from spikeloom.cli.options import fabric_sizes
-from spikeloom.estimate.estimate import memory_sites
+from spikeloom.devices.simulated import GoldenDevice
+from spikeloom.estimate.estimate import sites
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.program import Program
 
 
 def large() -> Network:
@@ -46,14 +48,16 @@ def test_a_program_is_refused_before_synthesis_with_a_remedy_that_works(
     spikeloom.compile(large(), {"neurons": 4096}).save("large.loom")
     error = run("build", "--board", "icebreaker", "large.loom", "-o", "out").error()
     said, remedy = error.split("; compile it for the board, its other options as before: ")
-    assert said == "icebreaker: the fabric of the program does not fit the part: block RAM 107 of 30"
+    assert (
+        said == "icebreaker: the fabric of the program does not fit the part: block RAM 107 of 30"
+    )
     command, model, *options = shlex.split(remedy)
     assert (command, model, options[:2]) == ("compile", "MODEL", ["--board", "icebreaker"])
     assert set(options[2::2]) == {"--set"}
     assert "fraction_bits=4" in options
     sizes = {"board": "icebreaker", **fabric_sizes(tuple(options[3::2]))}
     program = spikeloom.compile(large(), sizes)
-    for used, available in memory_sites(program.fabric, board("icebreaker")).values():
+    for used, available in sites(program.fabric, board("icebreaker")).values():
         assert used <= available
 
 
@@ -88,4 +92,26 @@ def test_sizes_on_the_command_line_are_refused_before_synthesis(
 
 def test_of_an_unknown_part_nothing_is_said() -> None:
     unknown = dataclasses.replace(board("ecp5_evn"), source="mine.py", part=("--um5g-25k",))
-    assert memory_sites(FabricConfig(neurons=4096), unknown) == {}
+    assert sites(FabricConfig(neurons=4096), unknown) == {}
+
+
+def test_a_virtual_board_says_whose_fabric_it_has(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And warns if that does not fit the part; what runs is stood in for by the golden model."""
+
+    def opened(program: Program, *_: object) -> GoldenDevice:
+        return GoldenDevice(program)
+
+    monkeypatch.setattr("spikeloom.cli.runs.open_board", opened)
+    line = "virtual board icebreaker: its RTL in simulation, with {}; no hardware\n"
+    outcome = run("run", "small.loom", "events.npy", "--board", "icebreaker")
+    assert outcome.out.startswith(line.format("the program's fabric, not the board's own"))
+    assert (outcome.status, outcome.err) == (0, "")
+    spikeloom.compile(large(), {"neurons": 4096}).save("large.loom")
+    np.save("large.npy", np.ones((1, 2, 784), int))
+    outcome = run("run", "large.loom", "large.npy", "--board", "icebreaker")
+    start = "warning: icebreaker: the fabric of the program does not fit the part: block RAM 107 of"
+    assert outcome.err.startswith(start)
+    assert "compile MODEL --board icebreaker --set" in outcome.err
+    assert outcome.status == 0
