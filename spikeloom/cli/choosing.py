@@ -8,6 +8,7 @@ import click
 
 from spikeloom.cli.options import DECODE, JSON, LABELS, dialect_options, float_options, read_events
 from spikeloom.cli.output import percent, print_columns, print_table, say, size, write_json
+from spikeloom.cli.remedies import as_import_options
 from spikeloom.evaluation.decoding import choose_decoding
 from spikeloom.evaluation.labels import read_labels
 from spikeloom.golden.errors import SpikeloomError
@@ -63,7 +64,8 @@ def choose_command(
       spikeloom choose model.nir events.npy --dt 1e-3 --labels labels.npy --max-loss 0.02
     """
     options = dialect_options(more, dt=dt, reset=reset, compare=compare_rule)
-    net = load_nir(model, dialect or "nir", **options)
+    with as_import_options():
+        net = load_nir(model, dialect or "nir", **options)
     samples = read_events(events)
     if labels_path is None and decode is not None:
         raise SpikeloomError("--decode is for --labels: give the file of the labels, too")

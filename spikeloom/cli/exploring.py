@@ -20,6 +20,7 @@ from spikeloom.cli.options import (
     writable,
 )
 from spikeloom.cli.output import duration, percent, print_columns, say, size, write_json
+from spikeloom.cli.remedies import as_import_options
 from spikeloom.cli.scoring import labels_and_decoding
 from spikeloom.compiler import compile
 from spikeloom.explore.evaluate import Result, Task
@@ -114,7 +115,9 @@ def explore_command(
     options = {"dt": dt, "reset": reset, "compare": compare_rule, **dialect_options(more)}
     given = {name: value for name, value in options.items() if value is not None}
     # Says what is assumed, and finds what is wrong with the arguments before any point is tried.
-    program = compile(load_nir(model, dialect or "nir", **given), max_count=max_count)
+    with as_import_options():
+        net = load_nir(model, dialect or "nir", **given)
+    program = compile(net, max_count=max_count)
     counts = read_counts(program, events)
     samples = len(next(iter(counts.values())))
     labels, _ = labels_and_decoding(program, counts, labels_path, decode, "golden")

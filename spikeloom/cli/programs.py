@@ -22,7 +22,7 @@ from spikeloom.cli.options import (
     writable,
 )
 from spikeloom.cli.output import print_table, say, write_json
-from spikeloom.cli.remedies import as_options, options_in
+from spikeloom.cli.remedies import as_import_options, as_options, options_in
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
 from spikeloom.events import event_counts
@@ -121,7 +121,7 @@ def compile_command(
             )
         net = load_lava_net(model, max_count=max_count)
     else:
-        with watched(journal), warnings.catch_warnings():
+        with as_import_options(), watched(journal), warnings.catch_warnings():
             warnings.simplefilter("ignore", SpikeloomWarning)  # the output of `info` has them
             net = load_nir(model, dialect or "nir", **options)
     fabric = fabric_sizes(sizes)

@@ -7,6 +7,7 @@ from typing import Any
 
 from spikeloom.cli.options import dialect_options
 from spikeloom.cli.output import percent, print_columns, say
+from spikeloom.cli.remedies import as_import_options
 from spikeloom.evaluation.agreement import SpikeAgreement
 from spikeloom.evaluation.decoding import Decoding
 from spikeloom.evaluation.labels import Labels, check_labels, read_labels
@@ -54,7 +55,8 @@ def trained_network(
 
     The dialect is that of the program, with the options that are given; or the one named.
     """
-    return load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
+    with as_import_options():
+        return load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
 
 
 def _dialect(program: Program) -> Dialect:

@@ -1,6 +1,7 @@
 """The report of a board's build, read from its folder and checked, as it may come from anywhere."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def read_build(folder: Path, program: Program) -> dict[str, Any]:
         raise SpikeloomError(
             f"{path} is no report of a build; name the folder that build wrote"
         ) from None
-    program.image.check_fits(fabric, f"the build in {folder}")
+    program.image.check_fits(fabric, shlex.quote(report["board"]), f"the build in {folder}")
     return dict(report)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Commands
 
 import spikeloom
-from spikeloom.cli.remedies import options_in
+from spikeloom.cli.remedies import import_options_in, options_in
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_network import (
@@ -264,3 +265,25 @@ def test_on_the_command_line_a_remedy_is_an_option() -> None:
         "use --set state_bits=24 and --scale 'a b=33.5'"
     )
     assert options_in("use scales={'1': 33}") == "use --scale 1=33"
+
+
+def test_on_the_command_line_a_choice_of_the_import_is_an_option() -> None:
+    assert import_options_in("pass one, such as seed=1") == "pass one, such as --option seed=1"
+    assert import_options_in("use reset_delay=False and restore=False") == (
+        "use --option reset_delay=false and --option restore=false"
+    )
+    assert import_options_in('pass dt=1e-3 or compare=">=", reset="zero"') == (
+        "pass --dt 1e-3 or --compare '>=', --reset zero"
+    )
+    assert import_options_in("which NIR does not store; pass dt=").endswith("; pass --dt")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["compile model.nir", "choose model.nir events.npy", "explore model.nir events.npy"],
+)
+def test_errors_of_the_import_speak_the_language_of_the_shell(run: Commands, command: str) -> None:
+    noise = ["--dt", "1e-3", "--option", 'noise=["uniform",0.1]']
+    error = run(*command.split(), *noise).error()
+    assert error.endswith("noise needs a seed; pass one, such as --option seed=1")
+    assert run(*command.split()).error().endswith("pass --dt")

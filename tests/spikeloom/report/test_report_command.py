@@ -1,5 +1,6 @@
 """`spikeloom report`: what it writes, and that it leaves nothing half-written."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -124,6 +125,28 @@ def test_what_is_no_build_is_refused(
     given = ("mesh.loom", "events.npy", "--backend", "golden", "--build", "build")
     assert run(monkeypatch, *given) == 2
     assert message in one_line(capsys)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_build_of_another_fabric_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fabric = dataclasses.replace(mesh_program().fabric, sum_bits=24)
+    report = {
+        "board": "icebreaker",
+        "clock_mhz": 24,
+        "fmax_mhz": {"best": 25, "median": 25, "seeds": {"1": 25}},
+        "resources": {},
+        "tools": {},
+        "fabric": dataclasses.asdict(fabric),
+    }
+    Path("build").mkdir()
+    Path("build/report.json").write_text(json.dumps(report))
+    given = ("mesh.loom", "events.npy", "--backend", "golden", "--build", "build")
+    assert run(monkeypatch, *given) == 2
+    said = one_line(capsys)
+    assert said.startswith("error: the program and the build in build differ: sum_bits ")
+    assert ": compile --board icebreaker --set sum_bits=24, or in Python " in said
 
 
 def test_about_may_be_anything() -> None:
