@@ -25,8 +25,15 @@ from spikeloom.boards.flow.placement import utilization
 from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
-from spikeloom.estimate.cells import MEASURED, features, nominal_link, option_cells
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.estimate.cells import (
+    MEASURED,
+    TOGETHER,
+    delayed_bits,
+    features,
+    nominal_link,
+    option_cells,
+)
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 
 TABLE = Path(__file__).parents[1] / "spikeloom" / "estimate" / "table.json"
 
@@ -177,7 +184,7 @@ def _cells_but_options(point: Mapping[str, Any], costs: Mapping[str, Any]) -> fl
 
 
 def option_costs() -> dict[str, dict[str, float]]:
-    """Cells of each option of `MEASURED` for each family, from the record of `bench.switches`."""
+    """The costs that `option_cells` takes, from the record of `bench.switches`."""
     record = read()
     costs: dict[str, dict[str, float]] = {}
     for name in MEASURED:
@@ -185,6 +192,12 @@ def option_costs() -> dict[str, dict[str, float]]:
             plain, built = (record.get(f"switches.{part}.{n}") for n in ("plain", name))
             if plain and built:
                 costs.setdefault(name, {})[family] = built["value"] - plain["value"]
+    everything = dict.fromkeys(SWITCHES, True)
+    for family, part in TILES.items():
+        each = sum(costs[name][family] for name in everything)
+        more = record[f"switches.{part}.all"]["value"] - record[f"switches.{part}.plain"]["value"]
+        delayed = delayed_bits(FabricConfig(**everything))
+        costs.setdefault(TOGETHER, {})[family] = max(0, more - each) / delayed
     return costs
 
 

@@ -20,7 +20,6 @@ from spikeloom.mapping.plan import map_network
 from spikeloom.sim.runner import FabricStuck, Simulation
 from spikeloom.sim.verilog import TOP, emit, generate
 
-MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL}
 CONFIG = FabricConfig(
     columns=2,
     lanes=2,
@@ -36,6 +35,7 @@ CONFIG = FabricConfig(
     extent=4,
     coordinates=32,
 )
+MEMORIES = frozenset(CONFIG.memories) - {LoadTarget.CONTROL}
 SAMPLES, STEPS = 3, 6
 COUNTS = {"in": np.random.default_rng(3).integers(0, 2, (SAMPLES, STEPS, 32)).astype(np.uint8)}
 
@@ -113,10 +113,10 @@ def test_contents_can_be_loaded_over() -> None:
     assert differs(contents, image()) == ""
 
 
-@pytest.mark.parametrize("target", LoadTarget)
+@pytest.mark.parametrize("target", CONFIG.memories)
 def test_the_network_needs_every_memory(target: LoadTarget) -> None:
     """So a memory that was built without its contents would be seen above."""
-    names = dict(zip(image().tiles[0].tables, fields(TileImage), strict=True))
+    names = dict(zip(image().tiles[0].tables, fields(TileImage), strict=False))
     if target == LoadTarget.CONTROL:
         lacking = replace(image(), control=0)
     else:

@@ -24,6 +24,9 @@ MEASURED: dict[str, str | None] = {
 }
 """Options whose cells were measured one by one, and the size that these are in proportion to."""
 
+TOGETHER = "switches together"
+"""What all switches take beyond the sum of each."""
+
 
 @functools.cache
 def table() -> Mapping[str, Any]:
@@ -111,15 +114,36 @@ def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -
     Parameters
     ----------
     costs
-        Cells of each option in a tile of the default sizes, for each family.
+        Cells of each option in a tile of the default sizes, for each family; of `TOGETHER`, cells
+        for each unit of `delayed_bits`.
     """
-    total = 0.0
-    for name in _built(config):
+
+    def cost(name: str) -> float:
         known = costs.get(name, {})
+        return float(known.get(board.family.name, max(known.values(), default=0)))
+
+    total = cost(TOGETHER) * delayed_bits(config)
+    for name in _built(config):
         width = MEASURED[name]
-        factor = getattr(config, width) / getattr(FabricConfig(), width) if width else 1
-        total += factor * known.get(board.family.name, max(known.values(), default=0))
+        total += cost(name) * (
+            getattr(config, width) / getattr(FabricConfig(), width) if width else 1
+        )
     return total * config.tiles
+
+
+def delayed_bits(config: FabricConfig) -> int:
+    """Bits that switches keep of a neuron, times the clocks for which other switches delay them.
+
+    What a switch keeps travels with its neuron through the stages of all others, so several take
+    more registers than each alone.
+    """
+    built = [layout for name, layout in SWITCHES.items() if getattr(config, name)]
+    clocks = sum(layout.clocks for layout in built)
+    return sum(
+        (width or config.state_bits) * (clocks - layout.clocks)
+        for layout in built
+        for _, width in layout.kept
+    )
 
 
 def _built(config: FabricConfig) -> list[str]:
