@@ -108,7 +108,7 @@ def test_options_add_what_was_measured(name: str, part: str) -> None:
             checked += 1
     assert checked >= 5
     everything = added(**dict.fromkeys(SWITCHES, True))
-    assert plain + everything == pytest.approx(plain + recorded("all"), rel=0.15)
+    assert plain + everything == pytest.approx(plain + recorded("all"), rel=0.1)
 
 
 def test_what_was_never_synthesised_is_named(
