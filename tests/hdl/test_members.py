@@ -1,5 +1,6 @@
 """Every component of the hardware documents every member, and nothing else."""
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -41,6 +42,9 @@ EVERYTHING = FabricConfig(
     **dict.fromkeys(SWITCHES, True),
 )
 
+FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, noise=False, selection=False)
+"""Several fire lanes have neither."""
+
 
 def component_classes() -> set[type]:
     """All that the package defines."""
@@ -71,6 +75,7 @@ def components() -> dict[type, list[wiring.Component]]:
         )
         Fragment.get(AxiFabric(EVERYTHING), None)
         Fragment.get(Fabric(EVERYTHING, probe=True, status=True), None)
+        Fragment.get(Fabric(FIRE_LANES), None)
     return instances
 
 
