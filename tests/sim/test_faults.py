@@ -455,8 +455,8 @@ FAULTS = {
         rtl=("core/tile", "~fire.idle | ~emit.idle |", "~fire.idle | (~emit.idle & ~BAD) |"),
         golden=(
             "cycle/tile",
-            "self.fire.state != IDLE or not self.emit.idle or",
-            "self.fire.state != IDLE or",
+            "not self.fire.idle or not self.emit.idle or",
+            "not self.fire.idle or",
         ),
         image=dataclasses.replace(
             PAIR,
