@@ -15,6 +15,7 @@ import recordings
 import test_axi
 import test_axi_busy
 import test_axi_counters
+import test_emit
 import test_equality
 import test_link_board
 import test_link_read
@@ -31,6 +32,7 @@ from recordings import Recording
 from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
+from spikeloom.hdl.core.emit import Emit
 from spikeloom.sim.cosim.check import Scenario
 
 FABRICS = test_equality.EVERY
@@ -115,12 +117,12 @@ def _link(config: FabricConfig, *tests: Callable[[], object]) -> Case:
     return Case("link", config, record, ("link", "fabric_with_link", "common"))
 
 
-def _part(part: Part) -> Case:
+def _part(part: Part, modules: tuple[str, ...] = ("link", "common")) -> Case:
     return Case(
         part.kind,
         part.sizes.get("config", test_link_board.SMALL),
         lambda design: part.record(design.inputs, design.outputs),
-        ("link", "common"),
+        modules,
     )
 
 
@@ -241,6 +243,16 @@ CASES: dict[str, Case] = {
         )
     ),
     "neuron, signed": _neuron(test_neuron_update.config(False, True, False, 7, signed_spikes=True)),
+    "emit, amounts": _part(
+        Part(
+            "emit",
+            Emit,
+            test_emit,
+            (test_emit.test_every_packet_of_every_spike,),
+            {"config": test_emit.AMOUNTS},
+        ),
+        ("core.emit",),
+    ),
     "occupied": _watched(
         test_occupied.FABRICS["two tiles"][0],
         test_occupied,

@@ -26,6 +26,7 @@ from spikeloom.golden.link import LinkConfig
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.axi.registers import FabricRegisters
+from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
@@ -154,6 +155,7 @@ KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] =
     "mesh": _mesh,
     "link": lambda config: _component(FabricWithLink(config, LINK)),
     "axi": lambda config: _component(AxiFabric(config)),
+    "emit": lambda config: _component(Emit(config)),
     "neuron": lambda config: _component(NeuronUpdate(config)),
     "registers": lambda config: _component(FabricRegisters(config)),
     "uart receiver": lambda config: _component(Receiver(LINK.clocks_per_bit)),

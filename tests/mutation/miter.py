@@ -13,7 +13,17 @@ import sys
 from typing import Any
 
 import mutants
-from amaranth import Cat, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Signal, Value
+from amaranth import (
+    Cat,
+    ClockSignal,
+    Const,
+    DomainRenamer,
+    Elaboratable,
+    Module,
+    Mux,
+    Signal,
+    Value,
+)
 from amaranth.hdl import Assert, Assume
 from amaranth.lib.wiring import Out
 
@@ -139,6 +149,12 @@ def assume(m: Module, component: Any) -> None:
     if type(component).__module__.startswith("spikeloom.hdl.link."):
         _assume_bytes(m, component)
         return
+    if isinstance(component, NeuronUpdate) and component.config.selection:
+        # A competition has a winner only in walks that decide on candidates.
+        clocks = Signal(range(component.latency + 1))  # of such a walk
+        decides = component.settled & component.row.selection
+        m.d.sync += clocks.eq(Mux(decides, Mux(clocks < component.latency, clocks + 1, clocks), 0))
+        m.d.comb += Assume(~component.won | (decides & (clocks == component.latency)))
     reads = component.read.active if hasattr(component, "read") else Const(0)
     if hasattr(component, "load"):
         m.d.comb += Assume(~(component.load.valid & reads))

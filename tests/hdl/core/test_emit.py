@@ -15,6 +15,10 @@ CONFIG = FabricConfig(
     lanes=2, slots=4, targets=8, connections=8, queue=6, extent=6, max_spikes=7, populations=4
 )
 TRACED = dataclasses.replace(CONFIG, traces=True, synaptic_current=True)
+AMOUNTS = dataclasses.replace(CONFIG, signed_spikes=True, graded_bits=3)
+CONFIGS = pytest.mark.parametrize(
+    "config", [CONFIG, TRACED, AMOUNTS], ids=["plain", "traced", "amounts"]
+)
 TARGETS = [
     {"host": 1},
     {"route": 5, "connection": 3, "delay": 1},
@@ -27,28 +31,38 @@ SLOT, AHEAD = 2, 2
 Packet = tuple[str, int]
 
 
-def packets(spike: Mapping[str, int]) -> Iterator[Packet | None]:
+def rounds(spike: Mapping[str, int], config: FabricConfig) -> int:
+    """How often the fan-out is walked: a graded event counts all spikes."""
+    return min(spike["spiked"], 1) if config.graded_bits else spike["spiked"]
+
+
+def packets(spike: Mapping[str, int], config: FabricConfig) -> Iterator[Packet | None]:
     """One for each beat; None where the event would be due after the sample's end."""
     who = {name: spike[name] for name in ("index", "y", "x")}
-    for _ in range(spike["spiked"]):
+    amount = {}
+    if config.graded_bits:
+        amount = {"negative": spike["negative"], "magnitude": spike["spiked"]}
+    for _ in range(rounds(spike, config)):
         for beat in range(spike["fan_out"]):
             target = TARGETS[spike["target_base"] + beat]
             if target.get("host"):
                 word = {"kind": PacketKind.SPIKE, "population": spike["population"], **who}
-                yield "host", CONFIG.host_out.pack(word)
+                if config.graded_bits:
+                    word["value"] = spike["spiked"] * (-1 if spike["negative"] else 1)
+                yield "host", config.host_out.pack(word)
             elif target["delay"] > AHEAD:
                 yield None
             else:
                 slot = (SLOT + target["delay"]) % CONFIG.slots
                 names = "route", "connection"
-                word = {**{name: target[name] for name in names}, **who, "slot": slot}
-                yield "event", CONFIG.event.pack(word)
+                word = {**{name: target[name] for name in names}, **who, **amount, "slot": slot}
+                yield "event", config.event.pack(word)
     if spike["readout"] and spike.get("currents"):
         word = {"kind": PacketKind.CURRENT, "population": spike["population"], **who}
-        yield "host", CONFIG.host_out.pack({**word, "value": spike["current"]})
+        yield "host", config.host_out.pack({**word, "value": spike["current"]})
     if spike["readout"]:
         word = {"kind": PacketKind.STATE, "population": spike["population"], **who}
-        yield "host", CONFIG.host_out.pack({**word, "value": spike["value"]})
+        yield "host", config.host_out.pack({**word, "value": spike["value"]})
 
 
 def random_spikes(
@@ -69,6 +83,8 @@ def random_spikes(
             "readout": int(rng.integers(2)),
             "value": int(rng.integers(-99, 100)),
         }
+        if config.signed_spikes:
+            spike["negative"] = int(rng.integers(2))
         if config.traces:
             spike["currents"] = int(rng.integers(2))
             spike["current"] = int(rng.integers(-99, 100))
@@ -108,7 +124,7 @@ def emitted(
                 ctx.set(dut.routed, rows > 0)
                 ctx.set(dut.short, spike["fan_out"] == 1)
                 readout = spike["readout"] * (1 + spike.get("currents", 0))
-                ctx.set(dut.single, rows * spike["spiked"] + readout == 1)
+                ctx.set(dut.single, rows * rounds(spike, config) + readout == 1)
             for name, port in (("event", dut.event), ("host", dut.host)):
                 takes = rng.random() < ready
                 ctx.set(port.ready, takes)
@@ -129,17 +145,17 @@ def emitted(
     return seen, pops
 
 
-@pytest.mark.parametrize("config", [CONFIG, TRACED], ids=["plain", "traced"])
+@CONFIGS
 @pytest.mark.parametrize("ready", [1.0, 0.4])
 def test_every_packet_of_every_spike(ready: float, config: FabricConfig) -> None:
     spikes = random_spikes(np.random.default_rng(1), 120, config)
-    expected = [packet for spike in spikes for packet in packets(spike) if packet]
+    expected = [packet for spike in spikes for packet in packets(spike, config) if packet]
     seen, pops = emitted(spikes, ready, 5, config)
     assert [packet for _, packet in seen] == expected
     assert len(pops) == len(spikes)
 
 
-@pytest.mark.parametrize("config", [CONFIG, TRACED], ids=["plain", "traced"])
+@CONFIGS
 def test_a_beat_in_every_clock(config: FabricConfig) -> None:
     """Rounds, spikes, currents and states follow each other without a pause."""
     spikes = random_spikes(np.random.default_rng(2), 60, config)
@@ -147,7 +163,7 @@ def test_a_beat_in_every_clock(config: FabricConfig) -> None:
     # Pushed in clock 0, at the head in 2, in B in 3, and out in 4.
     clock, expected, popped = 4, [], []
     for spike in spikes:
-        for packet in packets(spike):
+        for packet in packets(spike, config):
             if packet:
                 expected.append((clock, packet))
             clock += 1
