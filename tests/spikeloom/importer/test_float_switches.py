@@ -34,6 +34,7 @@ from spikeloom.importer.switches.refractory import FloatRefractory
 from spikeloom.importer.switches.selection import FloatSelection
 from spikeloom.importer.switches.spike_once import FloatSpikeOnce
 from spikeloom.importer.switches.switch import FloatSwitch, float_switch
+from spikeloom.program import Program
 
 IN_FLOAT = [name for name in SWITCHES if name != "requantise"]
 
@@ -195,6 +196,17 @@ def test_a_switch_is_set_by_name() -> None:
     assert net.population("read").switches == ()
 
 
+def assert_golden_is_float(net: FloatNetwork, program: Program, steps: int) -> None:
+    """Both populations spike, and in the golden model in the same steps as in float."""
+    events = np.random.default_rng(4).random((3, steps, 2)) < 0.7
+    expected = simulate_float(net, events)
+    with spikeloom.open(program, backend="golden") as device:
+        run = device.run(events)
+    for name in ("a", "b"):
+        assert expected.spikes[name].any()
+        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+
+
 def test_a_switch_goes_through_the_compiler() -> None:
     """Float and integer spike alike in every step; the fabric has what is needed, said by name."""
     options = {"refractory": (3e-3, "mute"), "adaptive_threshold": {"a": (0.5, 1e17)}}
@@ -202,13 +214,7 @@ def test_a_switch_goes_through_the_compiler() -> None:
     net = load(**options, gain="one", tau={"a": 1e17, "b": 1e17})
     program = spikeloom.compile(net, fabric=None)
     assert program.fabric.switches == ("refractory", "adaptive_threshold")
-    events = np.random.default_rng(4).random((3, 60, 2)) < 0.7
-    expected = simulate_float(net, events)
-    with spikeloom.open(program, backend="golden") as device:
-        run = device.run(events)
-    for name in ("a", "b"):
-        assert expected.spikes[name].any()
-        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+    assert_golden_is_float(net, program, steps=60)
     with pytest.raises(SpikeloomError, match="'a': a refractory period needs refractory=True"):
         spikeloom.compile(net, fabric=FabricConfig())
 
@@ -221,13 +227,7 @@ def test_gains_of_each_step_go_through_the_compiler() -> None:
     program = spikeloom.compile(net, fabric=None)
     assert program.network.schedule == (0, 1, 2)
     assert not program.network.population("b").variants
-    events = np.random.default_rng(4).random((3, 20, 2)) < 0.7
-    expected = simulate_float(net, events)
-    with spikeloom.open(program, backend="golden") as device:
-        run = device.run(events)
-    for name in ("a", "b"):
-        assert expected.spikes[name].any()
-        np.testing.assert_array_equal(run.spikes[name], expected.spikes[name])
+    assert_golden_is_float(net, program, steps=20)
     with pytest.raises(SpikeloomError, match="input_gain: in a pipelined schedule a layer"):
         spikeloom.compile(net, fabric=None, schedule="pipelined")
     with pytest.raises(SpikeloomError, match="input_gain: 9 is not above -8 and"):
