@@ -111,7 +111,7 @@ class Select(wiring.Component):
             }
         )
         choosing = Signal()  # the walk has winners to let through
-        found = Signal()  # a candidate is left
+        pending = Signal()  # a candidate is left
         better = Signal()
         best = Signal(neuron)
         following = Signal(neuron)  # `best` after this neuron
@@ -121,12 +121,12 @@ class Select(wiring.Component):
         # The walks over a row.
         m.d.comb += [
             self.sends.eq(self.settled & ~choosing),
-            self.again.eq(row.selection & (found | (self.reads & ~self.sends))),
+            self.again.eq(row.selection & (pending | (self.reads & ~self.sends))),
         ]
         with m.If(self.lookup):
             m.d.sync += self.settled.eq(0)
         with m.If(self.ends & self.again):
-            m.d.sync += [self.settled.eq(1), choosing.eq(found), chosen.eq(best)]
+            m.d.sync += [self.settled.eq(1), choosing.eq(pending), chosen.eq(best)]
 
         # The best of the neuron's competition before it, the one to win, and whether it is near.
         known, winner, near = best, chosen, Const(1, 1)
@@ -161,9 +161,9 @@ class Select(wiring.Component):
             m.d.comb += following.valid.eq(1)
         m.d.sync += best.eq(following)
         with m.If(self.remains):
-            m.d.sync += found.eq(1)
+            m.d.sync += pending.eq(1)
         with m.If(self.setup):
-            m.d.sync += [found.eq(0), best.valid.eq(0)]
+            m.d.sync += [pending.eq(0), best.valid.eq(0)]
         return m
 
     def _distance(self, m: Module, better: Value) -> tuple[Value, Value]:

@@ -83,7 +83,7 @@ def test_of_equal_candidates_exactly_one_wins() -> None:
     [
         ("before = delayed(m, ~self.index, 1)", "before = delayed(m, self.index, 1)"),
         ("~known.valid\n", "known.valid\n"),
-        ("choosing.eq(found), chosen.eq(best)", "choosing.eq(found)"),
+        ("choosing.eq(pending), chosen.eq(best)", "choosing.eq(pending)"),
     ],
 )
 def test_a_worse_winner_is_found(fault: tuple[str, str]) -> None:
