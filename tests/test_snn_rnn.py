@@ -5,8 +5,15 @@ import pytest
 from example_fabric import TRACED
 from locking import one_at_a_time
 
-from examples.snn_rnn import BINS_MS, CHANNELS, CLASSES, WIDTH, Layers, rnn_operations
-from examples.snn_rnn.evaluate import program
+from examples.snn_rnn import (
+    BINS_MS,
+    CHANNELS,
+    CLASSES,
+    WIDTH,
+    Layers,
+    program,
+    rnn_operations,
+)
 from spikeloom.compare import compare
 
 

@@ -323,6 +323,37 @@ def test_every_third_party_import_is_a_dependency() -> None:
                     assert wheel in named, f"{path}:{line}: {wheel} is no dependency"
 
 
+def imports_when_loaded(path: Path) -> Iterator[str]:
+    """The modules that a file needs as soon as it is imported."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_tests_need_only_what_is_installed_for_them() -> None:
+    """None is lost because an example that it imports, itself or in turn, wants a framework."""
+    frameworks = {"torch", "snntorch", "jax", "norse", "sinabs", "rockpool", "spyx"}
+    examples = 0
+    for test in (ROOT / "tests").rglob("test_*.py"):
+        skips = set(re.findall(r'importorskip\("(\w+)"', test.read_text(encoding="utf-8")))
+        seen, waiting = set(), [test]
+        while waiting:
+            path = waiting.pop()
+            seen.add(path)
+            for name in imports_when_loaded(path):
+                top, *parts = name.split(".")
+                assert top not in frameworks - skips, f"{test} needs {top}, through {path}"
+                if top in ("examples", "bench"):
+                    places = [ROOT.joinpath(top, *parts[:n]) for n in range(len(parts) + 1)]
+                    files = {place.with_suffix(".py") for place in places}
+                    files |= {place / "__init__.py" for place in places}
+                    waiting += [file for file in files - seen if file.is_file()]
+        examples += len(seen) - 1
+    assert examples
+
+
 def test_packaging_facts() -> None:
     values = project()
     facts = values["project"]

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import spikeloom
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.program import Program
 
 FILE = Path(__file__).parent / "snn_rnn.npz"
 
@@ -101,6 +104,11 @@ class Layers:
             Connection(names[n], names[n + 1], weights) for n, weights in enumerate(self.weights)
         )
         return Network((Input("events", CHANNELS),), tuple(populations), (first, second))
+
+
+def program(layers: Layers, fabric: FabricConfig | None = None) -> Program:
+    """The network on the smallest fabric, or on this one."""
+    return spikeloom.compile(layers.network(), fabric, sum_bits=16)
 
 
 def rnn_operations(frames: NDArray[np.bool_]) -> tuple[float, float]:

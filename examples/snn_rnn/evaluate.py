@@ -8,15 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import spikeloom
-from examples.snn_rnn import BINS_MS, Layers, recordings, rnn_operations
+from examples.snn_rnn import BINS_MS, Layers, program, recordings, rnn_operations
 from examples.snn_rnn.train import recurrent_accuracy
-from spikeloom.golden.spec import FabricConfig
-from spikeloom.program import Program
-
-
-def program(layers: Layers, fabric: FabricConfig | None = None) -> Program:
-    """The network on the smallest fabric, or on this one."""
-    return spikeloom.compile(layers.network(), fabric, sum_bits=16)
 
 
 def measure(data: Path) -> Iterator[str]:
