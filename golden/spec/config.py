@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec.numbers import TILE_COUNTERS
+from spikeloom.golden.spec.numbers import TILE_COUNTERS, TRACE_BITS
 from spikeloom.golden.spec.payloads import Payloads
 from spikeloom.golden.spec.words import Layout, index_bits, layout
 
@@ -40,10 +40,16 @@ class FabricConfig(Payloads):
         `spikes`: spikes of neurons. `stalls`: clocks in which a group of synapses waited for a
         fetch. `errors`: events dropped because
         their connection is unused or lacks their axon, and packets dropped because their route has
-        no valid output.
+        no valid output. With `plasticity` also `updates`: synapses to which a term of a learning
+        rule applied.
         """
-        names = [f"{name}.{tile}" for tile in range(self.tiles) for name in TILE_COUNTERS]
+        names = [f"{name}.{tile}" for tile in range(self.tiles) for name in self.tile_counters]
         return layout(*((name, self.counter_bits) for name in ("cycles", *names)))
+
+    @property
+    def tile_counters(self) -> tuple[str, ...]:
+        """The counters of each tile, in order."""
+        return (*TILE_COUNTERS, "updates") if self.plasticity else TILE_COUNTERS
 
     @property
     def probe(self) -> Layout:
@@ -69,6 +75,8 @@ class FabricConfig(Payloads):
         stream("host_in", self.host_in)
         stream("host_out", self.host_out)
         event("fire", "valid", payload=self.fire.width)
+        if self.plasticity:
+            event("learn", "valid", payload=1)
         for tile in range(self.tiles):
             for port in self.links(tile):
                 stream(f"{tile}.{port.name.lower()}", self.event)
@@ -98,6 +106,14 @@ class FabricConfig(Payloads):
                     address=index_bits(self.bank_rows),
                     data=self.fire_lanes * self.state_bits,
                 )
+            if self.plasticity:
+                word = index_bits(self.weight_words)
+                axon, neuron = index_bits(self.plastic_axons), index_bits(self.neurons)
+                event(f"{tile}.weight_read", "valid", address=word)
+                weights = self.lanes * self.weight_bits
+                event(f"{tile}.weight_write", "write", address=word, data=weights)
+                event(f"{tile}.axon", "write", address=axon, data=self.axon_row.width)
+                event(f"{tile}.trace", "write", address=neuron, data=TRACE_BITS)
         fields += [(f"counters.{field.name}", field.width) for field in self.counters.fields]
         return layout(*fields)
 

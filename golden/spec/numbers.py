@@ -30,6 +30,20 @@ NOISE_ROWS = 256
 """Rows of a table of noise; the low bits of a random number choose one."""
 
 
+AGE_BITS = 6
+"""Width of an age, in steps since a spike."""
+MAX_AGE = (1 << AGE_BITS) - 1
+"""The age of what has not spiked in the sample, or so long ago."""
+TRACE_BITS = 8
+"""Width of a trace of spikes."""
+FACTOR_BITS = 9
+"""Width of a signed factor of a learning rule's term."""
+RULE_NUMBER_BITS = 5
+"""Width of a plastic connection's number, by which its random numbers are keyed."""
+RULE_SHIFTS = (0, 4, 8, 12)
+"""What a rule's sum can be divided by: 2 to the power of these."""
+
+
 class Reset(enum.IntEnum):
     """What a spike does to the membrane potential."""
 
@@ -70,6 +84,10 @@ class LoadTarget(enum.IntEnum):
     COORDINATE = 7
     NOISE = 8
     RANDOM = 9
+    RULE = 10
+    TERM = 11
+    CURVE = 12
+    LEARN = 13
 
 
 class ReadTarget(enum.IntEnum):

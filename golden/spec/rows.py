@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from spikeloom.golden.spec.learning import LearningRows
 from spikeloom.golden.spec.numbers import (
     GAIN_BITS,
+    MAX_AGE,
     NOISE_ROWS,
     NUMBER_BITS,
     RANDOM_BITS,
@@ -13,8 +15,7 @@ from spikeloom.golden.spec.numbers import (
     Port,
     ReadTarget,
 )
-from spikeloom.golden.spec.sizes import Sizes
-from spikeloom.golden.spec.switches import STATE, SWITCHES
+from spikeloom.golden.spec.switches import LAYOUTS, STATE, SWITCHES
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
 
 
@@ -25,7 +26,7 @@ class Memory(NamedTuple):
     depth: int
 
 
-class Rows(Sizes):
+class Rows(LearningRows):
     """Row layouts of the memories of a fabric."""
 
     @property
@@ -143,9 +144,9 @@ class Rows(Sizes):
 
     def _switch_fields(self, name: str) -> list[tuple[str, int, bool]]:
         """The fields of a switch in the population row."""
-        if SWITCHES[name].constants:
+        if LAYOUTS[name].constants:
             return []
-        return [(name, 1, False), *self._named(name, SWITCHES[name].row)]
+        return [(name, 1, False), *self._named(name, LAYOUTS[name].row)]
 
     def _named(
         self, switch: str, fields: tuple[tuple[str, int] | tuple[str, int, bool], ...]
@@ -175,6 +176,9 @@ class Rows(Sizes):
 
         `high`: weights are scaled by 2**`weight_bits`.
 
+        `plastic`: spikes of source `index` are noted for rule `rule`, as those of axon `axon_base +
+        index`.
+
         `one_to_one`: source `index`, if it is in `first`..`last`, has the weight in lane `index mod
         lanes` of word `weight_base + index div lanes`, to the same lane of accumulator row
         `sum_base + slot + (index div lanes) * slots`; both wrap, and `groups` must not be 0.
@@ -189,6 +193,11 @@ class Rows(Sizes):
         sparse_alone = self.sparse_words and not self.images
         axon = index_bits(self.axons)
         one_to_one = [("one_to_one", 1), ("first", axon), ("last", axon)]
+        plastic = [
+            ("plastic", 1),
+            ("rule", index_bits(self.rules)),
+            ("axon_base", index_bits(self.plastic_axons)),
+        ]
         images = [
             ("image", 1),
             ("grouped", 1),
@@ -210,6 +219,7 @@ class Rows(Sizes):
             *([("sparse", 1)] if self.sparse_words else []),
             *([("channel_coordinates", coordinate)] if sparse_alone else []),
             *([("high", 1)] if self.weight_pairs else []),
+            *(plastic if self.plasticity else []),
             weights,
             ("sources", count_bits(self.axons)),
             sums,
@@ -263,7 +273,7 @@ class Rows(Sizes):
     def kept_row(self) -> Layout:
         """What the switches keep of a neuron from step to step."""
         return layout(
-            *(field for name in self.switches for field in self._named(name, SWITCHES[name].kept))
+            *(field for name in self.switches for field in self._named(name, LAYOUTS[name].kept))
         )
 
     @property
@@ -317,7 +327,14 @@ class Rows(Sizes):
         }
         if self.noise:
             memories[LoadTarget.NOISE] = Memory(self.noise_row, NOISE_ROWS * self.noise_tables)
+        if self.noise or self.plasticity:
             memories[LoadTarget.RANDOM] = Memory(self.random_row, 1)
+        if self.plasticity:
+            ages = self.rules * (MAX_AGE + 1)
+            memories[LoadTarget.RULE] = Memory(self.rule_row, self.rules)
+            memories[LoadTarget.TERM] = Memory(self.term_row, self.rules * self.rule_terms)
+            memories[LoadTarget.CURVE] = Memory(self.curve_row, ages)
+            memories[LoadTarget.LEARN] = Memory(self.learn_row, 1)
         return memories
 
     @property

@@ -12,7 +12,7 @@ from spikeloom.golden.spec.numbers import (
     WEIGHT_BITS,
     Port,
 )
-from spikeloom.golden.spec.switches import SWITCHES
+from spikeloom.golden.spec.switches import LAYOUTS
 from spikeloom.golden.spec.words import count_bits, index_bits
 
 RANGES = {
@@ -40,6 +40,10 @@ RANGES = {
     "bias_rows": (0, 1 << 16),
     "graded_bits": (0, 8),
     "noise_tables": (1, 16),
+    "rules": (1, 8),
+    "rule_terms": (1, 2),
+    "plastic_axons": (1, 1 << 16),
+    "stamp_bits": (8, 16),
 }
 """Minimum and maximum of the sizes that are a range."""
 
@@ -146,6 +150,19 @@ class Sizes(PlainIntegers):
         Neurons can be limited to one spike per sample.
     selection
         Of the neurons of a competition that would spike, only the best can be let through.
+    plasticity
+        Connections can learn. Needs `lanes` to be a power of two, and one fire lane.
+    rules
+        Plastic connections of a tile, 1..8; unused, as the next four, without `plasticity`.
+    rule_terms
+        Terms of a learning rule, 1 or 2.
+    plastic_axons
+        Sources of all plastic connections of a tile, 1..65536.
+    stamp_bits
+        Width of the number of a step in which an axon spiked, 8..16: a sample in which the fabric
+        learns has at most 2**`stamp_bits` steps.
+    quadratic_bounds
+        A term can have the factor BETWEEN, which takes one more multiplier in each lane.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -204,6 +221,12 @@ class Sizes(PlainIntegers):
     noise_tables: int = 1
     spike_once: bool = False
     selection: bool = False
+    plasticity: bool = False
+    rules: int = 1
+    rule_terms: int = 2
+    plastic_axons: int = 1024
+    stamp_bits: int = 16
+    quadratic_bounds: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -247,16 +270,17 @@ class Sizes(PlainIntegers):
                 "FabricConfig.graded_bits and doubling cannot be built together: in a radix window "
                 "an event is one digit; use graded_bits=0"
             )
-        if self.one_to_one and self.lanes & self.lanes - 1:
-            raise SpikeloomError(
-                f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not {self.lanes}"
-            )
+        for name in ("one_to_one", "plasticity"):
+            if getattr(self, name) and self.lanes & self.lanes - 1:
+                raise SpikeloomError(
+                    f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with {name}, not {self.lanes}"
+                )
         if self.fire_lanes & self.fire_lanes - 1 or self.lanes % self.fire_lanes:
             raise SpikeloomError(
                 f"FabricConfig.fire_lanes must be 1, 2, 4 or 8 and divide lanes ({self.lanes}), "
                 f"not {self.fire_lanes}"
             )
-        for name in ("selection", "noise"):
+        for name in ("selection", "noise", "plasticity"):
             if self.fire_lanes > 1 and getattr(self, name):
                 raise SpikeloomError(
                     f"FabricConfig.{name} cannot be built with several fire lanes: use fire_lanes=1"
@@ -400,14 +424,14 @@ class Sizes(PlainIntegers):
     @property
     def switches(self) -> tuple[str, ...]:
         """Names of the switches that are built, in the order in which they act."""
-        return tuple(name for name in SWITCHES if getattr(self, name))
+        return tuple(name for name in LAYOUTS if getattr(self, name))
 
     @property
     def fire_clocks(self) -> int:
         """Clocks from a neuron entering fire's pipeline to the write of its state."""
         options = 2 * self.synaptic_current + self.lower_clamp
         options += self.signed_spikes + self.spike_clocks
-        switches = sum(SWITCHES[name].clocks for name in self.switches)
+        switches = sum(LAYOUTS[name].clocks for name in self.switches)
         return 4 + self.product_clocks + options + switches
 
     @property

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from spikeloom.golden.spec.numbers import GAIN_BITS, RETAIN_BITS
+from spikeloom.golden.spec.numbers import AGE_BITS, GAIN_BITS, RETAIN_BITS
 
 STATE = 0
 """In place of a width: that of a membrane potential."""
@@ -89,3 +89,12 @@ SWITCHES = {
 }
 """Every switch, by the field of `FabricConfig` that says whether it is built, in the order in which
 they act. In a packed row a field has the name of its switch in front: `refractory_steps`."""
+
+LAYOUTS = SWITCHES | {
+    "plasticity": SwitchLayout(
+        0,
+        (("always", 1), ("on_spike", 1), ("at_age", AGE_BITS)),
+        (("spiked", 1), ("recent", AGE_BITS), ("potential", STATE)),
+    )
+}
+"""The switches, and what learning keeps of neurons, which nobody asks for by itself."""
