@@ -130,7 +130,7 @@ class Payloads(Rows):
         data = max(memory.row.width for memory in self.memories.values())
         return layout(
             ("tile", index_bits(self.tiles)),
-            ("target", 4 if self.noise else 3),
+            ("target", 4 if self.noise or self.plasticity else 3),
             ("address", index_bits(depth)),
             ("data", data),
         )
