@@ -11,27 +11,26 @@ from typing import Any
 import numpy as np
 
 from spikeloom.golden.checks import (
-    MAX_SIZE,
     check_array,
     check_convolution,
     check_flag,
-    check_image,
     check_input,
     check_integer,
-    check_leak,
     check_sums,
 )
 from spikeloom.golden.convolution import Convolution, ConvolutionSums, ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, differs, signed_range
+from spikeloom.golden.learning.check import check_plasticity
+from spikeloom.golden.learning.rule import Rule
 from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.population_check import check_population
 from spikeloom.golden.schedule import Variant, check_schedule
-from spikeloom.golden.several_spikes import check_max_spikes
 from spikeloom.golden.sparse import OneToOne, SparseConnection
-from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS, Reset
+from spikeloom.golden.spec import MAX_FRACTION_BITS, Reset
 from spikeloom.golden.summary import Summarised, Summary, network_summary
 from spikeloom.golden.switches.noise import check_seed
-from spikeloom.golden.switches.switch import Switch, check_switches
+from spikeloom.golden.switches.switch import Switch
 
 MAX_DELAY = 15
 """Maximum delay of a connection in steps: the maximum number of slots less one."""
@@ -41,12 +40,6 @@ MAX_WEIGHT_BITS = 16
 
 Parameter = int | Integers
 """A value for all neurons of a population, or an array of shape (size,) with a value for each."""
-
-PARAMETERS = ("decay", "synaptic_decay", "threshold", "v_reset", "v_init", "subtrahend")
-"""The fields of `Population` that can differ between its neurons."""
-
-DECAYS = {"decay": (-DECAY_ONE, DECAY_ONE), "synaptic_decay": (0, DECAY_ONE)}
-"""Minimum and maximum of those that are decays."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +194,8 @@ class Connection(PlainIntegers):
     high
         Weights are scaled by 2**`weight_bits`. With a second connection for the lower half this
         gives weights of twice the width.
+    plasticity
+        How the weights change while the network learns; None: they stay.
     """
 
     source: str
@@ -208,6 +203,7 @@ class Connection(PlainIntegers):
     weights: Integers
     delay: int = 0
     high: bool = False
+    plasticity: Rule | None = None
 
 
 AnyConnection = Connection | Convolution | SparseConnection | OneToOne
@@ -227,13 +223,14 @@ class Network(PlainIntegers, Summarised):
         Which variant of its populations holds in each step of a sample: 0 for themselves, or the
         number of one of their `variants`. The last one holds for all later steps.
     seed
-        Of the random numbers that noise draws, 0..2**32-1; noise needs one.
+        Of the random numbers of noise and of stochastic rounding, 0..2**32-1; both need one.
 
     Raises
     ------
     SpikeloomError
         A name is unknown or used twice; a type, shape or range is wrong; a connection with delay 0
-        does not end in a later phase; or the weights into a neuron could overflow its sum.
+        does not end in a later phase; the weights into a neuron could overflow its sum; or a
+        learning rule does not fit its connection.
     """
 
     inputs: tuple[Input, ...]
@@ -265,7 +262,7 @@ class Network(PlainIntegers, Summarised):
         check_seed(self.seed, self.populations)
         for population in self.populations:
             for version in population.versions:
-                self._check_population(version)
+                check_population(version, self.state_bits, self.bias_bits)
         phases = sorted({population.phase for population in self.populations})
         if phases != list(range(len(phases))):
             raise SpikeloomError(
@@ -273,6 +270,9 @@ class Network(PlainIntegers, Summarised):
             )
         for connection in self.connections:
             self._check_connection(connection)
+        check_plasticity(
+            self.plastic, self.populations, self.weight_bits, self.state_bits, self.seed
+        )
         for population in self.populations:
             self._check_sums(population)
 
@@ -310,6 +310,12 @@ class Network(PlainIntegers, Summarised):
     def into(self, name: str) -> tuple[AnyConnection, ...]:
         """The connections whose target is `name`."""
         return tuple(c for c in self.connections if c.target == name)
+
+    @property
+    def plastic(self) -> tuple[Connection, ...]:
+        """The connections that learn, in their order; their numbers key random numbers."""
+        dense = (c for c in self.connections if isinstance(c, Connection))
+        return tuple(c for c in dense if c.plasticity is not None)
 
     @property
     def phases(self) -> int:
@@ -352,9 +358,13 @@ class Network(PlainIntegers, Summarised):
     def sum_range(self, connection: AnyConnection) -> tuple[Integers, Integers]:
         """Minimum and maximum sum that `connection` can add to each of its targets in a step."""
         count = self.max_events(connection.source) << (self.weight_bits * connection.high)
-        lowest, highest = (limit(connection.weights, 0) for limit in (np.minimum, np.maximum))
+        least, most = connection.weights, connection.weights
+        if isinstance(connection, Connection) and connection.plasticity is not None:
+            least, most = (np.full_like(least, bound) for bound in connection.plasticity.bounds)
         if self.has_signs(connection.source):
-            lowest, highest = -np.abs(connection.weights), np.abs(connection.weights)
+            most = np.maximum(-least, most)
+            least = -most
+        lowest, highest = np.minimum(least, 0), np.maximum(most, 0)
         if isinstance(connection, Convolution):
             image, _ = self._images(connection)
             all_axons = np.ones(self.size(connection.source), np.bool_)
@@ -371,37 +381,6 @@ class Network(PlainIntegers, Summarised):
     @property
     def _nodes(self) -> tuple[Input | Population, ...]:
         return (*self.inputs, *self.populations)
-
-    def _check_population(self, population: Population) -> None:
-        where = f"population {population.name!r}"
-        low, high = signed_range(self.state_bits)
-        check_integer(f"{where}: size", population.size, 1, MAX_SIZE)
-        check_integer(f"{where}: phase", population.phase, 0, 255)
-        for name in PARAMETERS:
-            limits = DECAYS.get(name, (low, high))
-            value = getattr(population, name)
-            if isinstance(value, np.ndarray):
-                check_array(f"{where}: {name}", value, (population.size,), limits)
-            elif value is not None or name not in ("synaptic_decay", "subtrahend"):
-                check_integer(f"{where}: {name}", value, *limits)
-        if population.v_min is not None:
-            check_integer(f"{where}: v_min", population.v_min, low, high)
-        for name in ("inclusive", "spiking", "delayed_reset", "signed"):
-            check_flag(f"{where}: {name}", getattr(population, name))
-        if not isinstance(population.reset, Reset):
-            raise SpikeloomError(f"{where}: reset must be a Reset, not {population.reset!r}")
-        if population.reset is Reset.RESTORE and population.delayed_reset:
-            raise SpikeloomError(
-                f"{where}: Reset.RESTORE subtracts in the next step by itself; "
-                "leave out delayed_reset"
-            )
-        shape = (population.size,)
-        check_array(f"{where}: bias", population.bias, shape, signed_range(self.bias_bits))
-        check_image(where, population.image, population.size)
-        has_current = population.synaptic_decay is not None
-        check_leak(where, population.leak, has_current, shape, (low, high))
-        check_max_spikes(where, population)
-        check_switches(where, population.switches, population, self.state_bits)
 
     def _images(self, connection: Convolution) -> tuple[ImageShape, ImageShape]:
         """The image shapes of the source and the target."""

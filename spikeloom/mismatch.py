@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from spikeloom.golden.checks import check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import DECAYS, Connection, Network, Parameter, Population
+from spikeloom.golden.network import Connection, Network, Parameter, Population
 from spikeloom.golden.plain import PlainIntegers
+from spikeloom.golden.population_check import DECAYS
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 
 MAX_DEVIATION = 0.5

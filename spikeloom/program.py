@@ -21,13 +21,13 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import (
-    PARAMETERS,
     AnyConnection,
     Connection,
     Input,
     Network,
     Population,
 )
+from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.schedule import Variant
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset

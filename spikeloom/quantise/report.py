@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.network import PARAMETERS, Network, Parameter
+from spikeloom.golden.network import Network, Parameter
+from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.spec import DECAY_ONE
 from spikeloom.importer.float_network import FloatNetwork, FloatPopulation, PerNeuron
 from spikeloom.importer.linear_maps import Floats, magnitude

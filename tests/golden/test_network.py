@@ -13,13 +13,13 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.network import (
-    PARAMETERS,
     AnyConnection,
     Connection,
     Input,
     Network,
     Population,
 )
+from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.spec import Reset
 
 

@@ -14,7 +14,8 @@ from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.convolution import ImageShape as Shape
 from spikeloom.golden.fixed import Integers, differs
 from spikeloom.golden.memory_image import Entry, MemoryImage, Sender, TileImage
-from spikeloom.golden.network import PARAMETERS, Connection, Input, Network, Population
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.spec import DECAY_ONE, FabricConfig, Layout, Reset
 
 Row = dict[str, int]

@@ -16,13 +16,13 @@ from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import (
-    PARAMETERS,
     AnyConnection,
     Connection,
     Input,
     Network,
     Population,
 )
+from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
 from spikeloom.mapping.sparse import SparseSize
