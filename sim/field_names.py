@@ -33,6 +33,6 @@ def _named(module: str) -> str:
     def read(line: re.Match[str]) -> str:
         if _ALIAS.fullmatch(line[0]):
             return line[0]
-        return line["target"] + bits.sub(lambda found: names[found[0]], line["value"])
+        return line["target"] + bits.sub(lambda name: names[name[0]], line["value"])
 
     return _READ.sub(read, module)

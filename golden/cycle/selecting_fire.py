@@ -69,13 +69,12 @@ class SelectingFire(FullFire):
 
     def end_walk(self) -> None:
         """Leave DRAIN, or walk the same row again."""
-        found = self.found
         unread = super()._reads() and not (self.settled and not self.choosing)
-        if self._selection is None or not (found or unread):
+        if self._selection is None or not (self.found or unread):
             super().end_walk()
             return
         self.state = SETUP
-        self.settled, self.choosing, self.chosen = True, found, self.best
+        self.settled, self.choosing, self.chosen = True, self.found, self.best
         self.begun_unseen = 0
 
     @property

@@ -134,16 +134,16 @@ class RouterInput(wiring.Component):
             with m.If(queued & (level == number + popped)):
                 m.d.sync += [queue[number].packet.eq(l_packet), queue[number].wants.eq(ports)]
 
-        here = [l_valid & (l_packet.slot == self.slot)]
+        due = [l_valid & (l_packet.slot == self.slot)]
         for number in range(config.buffer):
-            here.append(queue[number].wants.any() & (queue[number].packet.slot == self.slot))
+            due.append(queue[number].wants.any() & (queue[number].packet.slot == self.slot))
         m.d.comb += [
-            self.pending.eq(Cat(here).any()),
+            self.pending.eq(Cat(due).any()),
             self.occupied.eq(l_valid | (level != 0)),
         ]
         if config.readable:
-            found = connect_read(m, self.read, {ReadTarget.ROUTE: route_read})
-            m.d.comb += self.read.data.eq(found)
+            byte = connect_read(m, self.read, {ReadTarget.ROUTE: route_read})
+            m.d.comb += self.read.data.eq(byte)
         return m
 
 
@@ -323,9 +323,9 @@ class Router(wiring.Component):
         ]
         if config.readable:
             word = self.read.word
-            found = (
+            row = (
                 ask(m, [unit.read], self.read.active & (word.byte == port), word)
                 for port, unit in inputs.items()
             )
-            m.d.comb += self.read.data.eq(reduce(or_, found))
+            m.d.comb += self.read.data.eq(reduce(or_, row))
         return m
