@@ -46,8 +46,9 @@ class Family:
     baked: frozenset[LoadTarget]
 
 
-_MEMORIES = frozenset(LoadTarget) - {LoadTarget.CONTROL, LoadTarget.NOISE, LoadTarget.RANDOM}
-"""Noise is loaded: the host writes a register of it in every run anyway."""
+_LOADED = "CONTROL", "NOISE", "RANDOM", "RULE", "TERM", "CURVE", "LEARN"
+_MEMORIES = frozenset(target for target in LoadTarget if target.name not in _LOADED)
+"""Noise and learning rules are loaded: the host writes registers of them in every run anyway."""
 
 _ICE40_CELLS = {"lut": ("SB_LUT4",), "ff": ("SB_DFF",), "carry": ("SB_CARRY",)}
 _ICE40_SITES = {"logic_cells": "ICESTORM_LC", "bram": "ICESTORM_RAM"}

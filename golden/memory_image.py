@@ -81,8 +81,11 @@ class TileImage:
         Rows packed with `FabricConfig.weight_row`, `bias_row`, `population_row`,
         `connection_row`, `target_row`, `route_row`, `coordinate_row`.
     noise, random
-        With `noise` only: packed with `noise_row` and `random_row`. The latter is a register, here
-        as it is at the beginning of a run.
+        With `noise`, and with `noise` or `plasticity`: packed with `noise_row` and `random_row`.
+        The latter is a register, here as it is at the beginning of a run.
+    rules, terms, curves, learn
+        With `plasticity` only: packed with `rule_row`, `term_row`, `curve_row` and `learn_row`. The
+        last is a register.
     """
 
     weights: tuple[int, ...]
@@ -94,11 +97,17 @@ class TileImage:
     coordinates: tuple[int, ...] = ()
     noise: tuple[int, ...] = ()
     random: tuple[int, ...] = ()
+    rules: tuple[int, ...] = ()
+    terms: tuple[int, ...] = ()
+    curves: tuple[int, ...] = ()
+    learn: tuple[int, ...] = ()
 
     @property
     def tables(self) -> dict[LoadTarget, tuple[int, ...]]:
-        """The rows of each memory, by target."""
-        tables = {
+        """The rows of each memory, by target, in the order in which they are written."""
+        # LEARN first: a fabric that still learns must not touch weights that are being written.
+        tables = {LoadTarget.LEARN: self.learn} if self.learn else {}
+        tables |= {
             LoadTarget.WEIGHT: self.weights,
             LoadTarget.BIAS: self.biases,
             LoadTarget.POPULATION: self.populations,
@@ -107,8 +116,16 @@ class TileImage:
             LoadTarget.ROUTE: self.routes,
             LoadTarget.COORDINATE: self.coordinates,
         }
+        if self.noise:
+            tables[LoadTarget.NOISE] = self.noise
         if self.random:
-            tables |= {LoadTarget.NOISE: self.noise, LoadTarget.RANDOM: self.random}
+            tables[LoadTarget.RANDOM] = self.random
+        if self.learn:
+            tables |= {
+                LoadTarget.RULE: self.rules,
+                LoadTarget.TERM: self.terms,
+                LoadTarget.CURVE: self.curves,
+            }
         return tables
 
 
@@ -178,7 +195,7 @@ class MemoryImage:
 
     def from_sample(self, number: int) -> "MemoryImage":
         """The image for a run that goes on with sample `number`: with its random numbers."""
-        if not self.config.noise:
+        if not any(tile.random for tile in self.tiles):
             return self
         return dataclasses.replace(
             self,
@@ -186,6 +203,18 @@ class MemoryImage:
                 dataclasses.replace(tile, random=tuple(later(row, number) for row in tile.random))
                 for tile in self.tiles
             ),
+        )
+
+    def learning(self) -> "MemoryImage":
+        """The image for a run in which plastic connections learn: no input runs ahead."""
+        layout = self.config.control_row
+        return dataclasses.replace(
+            self,
+            tiles=tuple(
+                dataclasses.replace(tile, learn=(self.config.learn_row.pack({"learning": 1}),))
+                for tile in self.tiles
+            ),
+            control=layout.pack(layout.unpack(self.control) | {"window": 0}),
         )
 
     def with_traces(self, names: Collection[str]) -> "MemoryImage":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.spec import LoadTarget, Port, ReadTarget
+from spikeloom.golden.spec import Port, ReadTarget
 
 
 def table_rows(image: MemoryImage) -> Iterator[tuple[ReadTarget, int, list[int]]]:
@@ -15,7 +15,7 @@ def table_rows(image: MemoryImage) -> Iterator[tuple[ReadTarget, int, list[int]]
     for tile, contents in enumerate(image.tiles):
         inputs = [port.name.lower() for port in (*config.links(tile), Port.LOCAL)]
         for loaded, rows in contents.tables.items():
-            if loaded in (LoadTarget.NOISE, LoadTarget.RANDOM):
+            if loaded.name not in ReadTarget.__members__:
                 continue  # no port reads them
             target, read = ReadTarget(loaded), list(rows)
             if target == ReadTarget.ROUTE:

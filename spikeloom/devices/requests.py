@@ -12,7 +12,7 @@ from spikeloom.golden.link import (
     whole_bytes,
 )
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, ReadTarget
+from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
 
 _LOAD_HEADER = 5
 """Bytes before the rows of LOAD: target, tile, address."""
@@ -91,7 +91,7 @@ def _load_body(
 def counters(session: Session, fabric: FabricConfig) -> list[dict[str, int]]:
     """The counters of every tile."""
     size = whole_bytes(fabric.counter_bits)
-    names = ("cycles", *TILE_COUNTERS)
+    names = ("cycles", *fabric.tile_counters)
     values = []
     for tile in range(fabric.tiles):
         session.send(Command.COUNTERS, bytes([tile]))

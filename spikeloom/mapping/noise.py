@@ -35,5 +35,5 @@ def noise_rows(network: Network, config: FabricConfig) -> tuple[int, ...]:
 
 
 def random_rows(network: Network, config: FabricConfig) -> tuple[int, ...]:
-    """The row RANDOM of each tile at the beginning of a run; none in a fabric without noise."""
-    return (start(network.seed or 0, 0),) if config.noise else ()
+    """The row RANDOM of each tile at the beginning of a run; none in a fabric that draws none."""
+    return (start(network.seed or 0, 0),) if config.noise or config.plasticity else ()
