@@ -56,8 +56,8 @@ class LearningRows(Sizes):
         It is a dense matrix of `sources` axons, from row `axon_base` on, and `neurons` targets in
         `groups` groups: neurons `index_base` and following of their population, whose rows of the
         state memory begin at `neuron_base`. Weight words as in `connection_row`, from `weight_base`
-        on. With `groups` 0 the row is unused. `number` is the connection's, by which its random
-        numbers are keyed.
+        on. With `groups` 0 the row is unused. `number` is the connection's among those of the
+        network that learn; it keys random numbers.
 
         `at_end`: the rule acts after the last step of a sample only. `silent`: axons that have not
         spiked in the sample learn too. `traces`: it writes the traces of its targets. `third`: a

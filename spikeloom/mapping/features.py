@@ -1,17 +1,19 @@
 """Features that a network needs of a fabric, beyond the plain update and dense matrices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import differs, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
-from spikeloom.golden.spec import Reset
+from spikeloom.golden.spec import Factor, Reset
 from spikeloom.mapping.geometry import geometry, positions, shapes
+from spikeloom.mapping.learning import rule_of
 from spikeloom.mapping.noise import noises
 
 EXTENT = 256
@@ -53,6 +55,7 @@ def feature_needs(network: Network) -> Iterator[Need]:
         if connection.high:
             yield Need(f"{where}: the upper half of a weight", "weight_pairs", True)
     nodes = shapes(network)
+    yield from _learning_needs(network, nodes)
     inputs = {node.name for node in network.inputs}
     for name, (_, height, width) in nodes.items():
         where = f"{'input' if name in inputs else 'population'} {name!r}"
@@ -79,6 +82,24 @@ def feature_needs(network: Network) -> Iterator[Need]:
                 )
         elif geometry(connection, nodes).placed:
             yield Need(f"{where}: a convolution", "extent", 2)
+
+
+def _learning_needs(network: Network, nodes: Mapping[str, ImageShape]) -> Iterator[Need]:
+    for connection in network.plastic:
+        where = f"connection {connection.source!r} -> {connection.target!r}"
+        rule = rule_of(connection)
+        joined = [connection.source, connection.target, *([rule.third] if rule.third else [])]
+        if images := [name for name in joined if positions(nodes[name]) > 1]:
+            raise SpikeloomError(
+                f"{where}: plasticity: {images[0]!r} is an image that a convolution or a selection "
+                "joins by position, and only plain populations learn; give the rule's connection "
+                "an input or population of its own"
+            )
+        yield Need(f"{where}: a learning rule", "plasticity", True)
+        terms = len(rule.terms)
+        yield Need(f"{where}: a learning rule of {terms} terms", "rule_terms", terms)
+        if any(Factor.BETWEEN in term.factors for term in rule.terms):
+            yield Need(f"{where}: the factor BETWEEN", "quadratic_bounds", True)
 
 
 def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:

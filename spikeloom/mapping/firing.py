@@ -12,6 +12,7 @@ from spikeloom.golden.spec import NUMBER_BITS, SWITCHES, FabricConfig
 from spikeloom.golden.switches.noise import Noise
 from spikeloom.mapping.constants import constants, packed_block, parameters
 from spikeloom.mapping.geometry import positions
+from spikeloom.mapping.learning import kept_fields
 from spikeloom.mapping.noise import noise_of, noises
 from spikeloom.mapping.parts import recorded
 from spikeloom.mapping.tile_parts import TilePart, sum_base
@@ -72,20 +73,11 @@ def firing_rows(
             "target_base": len(targets) if fan_out else 0,
             "fan_out": len(fan_out),
         }
+        if config.plasticity:
+            row |= kept_fields(network, population.name)
         own = constants(population, tile_part.image[0], {v for v, _ in sets}, config)
         if config.images:
-            row |= {
-                "height": tile_part.image[1],
-                "width": tile_part.image[2],
-                "channels": tile_part.part.size,
-                "shared": own.shared,
-            }
-            if config.noise:
-                plane = positions(tile_part.image)
-                row |= {
-                    "first_number": tile_part.part.start * plane % (1 << NUMBER_BITS),
-                    "plane": plane % (1 << NUMBER_BITS),
-                }
+            row |= _image_fields(tile_part, own.shared, config)
         elif not config.input_gain:
             # Biases have the addresses of their neurons.
             biases += [0] * (row["neuron_base"] - len(biases))
@@ -106,6 +98,23 @@ def firing_rows(
         config.population_row.pack(row) for row in _scheduled(flat, sets, config, noises(network))
     ]
     return FiringRows(tuple(packed), tuple(targets), tuple(biases))
+
+
+def _image_fields(tile_part: TilePart, shared: bool, config: FabricConfig) -> dict[str, int]:
+    """The fields of a row that a fabric with images has more."""
+    row = {
+        "height": tile_part.image[1],
+        "width": tile_part.image[2],
+        "channels": tile_part.part.size,
+        "shared": shared,
+    }
+    if config.noise:
+        plane = positions(tile_part.image)
+        row |= {
+            "first_number": tile_part.part.start * plane % (1 << NUMBER_BITS),
+            "plane": plane % (1 << NUMBER_BITS),
+        }
+    return row
 
 
 _Row = tuple[Population | None, dict[str, int], dict[int, int]]

@@ -1,6 +1,6 @@
 """Rows of the connections that end in a tile: connection table, weights, coordinate table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
 from spikeloom.mapping.geometry import Geometry, geometry, positions, spans
+from spikeloom.mapping.learning import TileRule
 from spikeloom.mapping.parts import Part
 from spikeloom.mapping.sparse import pack_words
 from spikeloom.mapping.tile_parts import TilePart, sum_base
@@ -23,12 +24,14 @@ def incoming_rows(
     config: FabricConfig,
     nodes: dict[str, ImageShape],
     parts: Sequence[TilePart],
+    rules: Mapping[int, TileRule],
 ) -> tuple[Rows, Rows, Rows]:
     """The connection table, the weights and the coordinate table of the tile with these `parts`.
 
     The connection table has unused rows for connections to other tiles. The weights of a connection
     are stored lane group by lane group, in each the taps of the kernel, in each the channels of the
     source: channel c reads words c, c + s, c + 2s, ... of the s channels. Sparse words come first.
+    `rules` are those of the tile, by the number of their connection.
     """
     by_population = {part.population.name: part for part in parts}
     rows = [0] * len(network.connections)
@@ -62,6 +65,8 @@ def incoming_rows(
             row |= {"groups": part.groups(config.lanes), "synapses": part.neurons}
         if config.weight_pairs:
             row["high"] = connection.high
+        if number in rules:
+            row |= {"plastic": 1, "rule": rules[number].rule, "axon_base": rules[number].axon_base}
         rows[number] = config.connection_row.pack(row)
         weights += packed_words(stored_weights(connection, joined, part, config.lanes), config)
     return tuple(rows), tuple(weights), tuple(coordinates.rows)

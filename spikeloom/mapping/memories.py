@@ -9,6 +9,7 @@ from spikeloom.golden.spec import FabricConfig
 from spikeloom.mapping.firing import firing_rows
 from spikeloom.mapping.geometry import positions, shapes
 from spikeloom.mapping.incoming import incoming_rows
+from spikeloom.mapping.learning import LearningRows, learning_rows, tile_rules
 from spikeloom.mapping.noise import noise_rows, random_rows
 from spikeloom.mapping.parts import Part, destinations, firing_order, outgoing, recorded
 from spikeloom.mapping.routing import route_rows
@@ -47,7 +48,9 @@ def build_image(
     for table, local_parts in zip(tables, on_tile, strict=True):
         local = list(tile_parts(order, nodes, local_parts, config.lanes))
         fired = firing_rows(config, local, network, fan_out, routes, record, readout)
-        connections, weights, coordinates = incoming_rows(network, config, nodes, local)
+        rules = tile_rules(network, local)
+        connections, weights, coordinates = incoming_rows(network, config, nodes, local, rules)
+        learned = learning_rows(config, rules, local, connections)
         tiles.append(
             TileImage(
                 weights,
@@ -59,6 +62,7 @@ def build_image(
                 coordinates,
                 noise_rows(network, config),
                 random_rows(network, config),
+                *_learning(learned, config),
             )
         )
     window = config.slots - 1 - max((entry.delay for entry in entries), default=0)
@@ -81,6 +85,11 @@ def build_image(
             for p in order
         ),
     )
+
+
+def _learning(rows: LearningRows, config: FabricConfig) -> tuple[tuple[int, ...], ...]:
+    """The rows of RULE, TERM, CURVE and LEARN of a tile; a fabric learns only when told to."""
+    return (rows.rules, rows.terms, rows.curves, (0,)) if config.plasticity else ()
 
 
 def _image(shape: ImageShape) -> ImageShape | None:

@@ -31,6 +31,7 @@ from spikeloom.mapping.geometry import (
     shapes,
     weight_words,
 )
+from spikeloom.mapping.learning import of_target, rule_of
 from spikeloom.mapping.parts import (
     Part,
     destinations,
@@ -73,6 +74,8 @@ class _Demand:
         Its rows of the bias memory, where they are not those of its neurons.
     whole
         It lies in one tile.
+    rules, plastic_axons
+        Rules of the connections into it, and their axons, that each part takes.
     """
 
     population: Population
@@ -89,6 +92,8 @@ class _Demand:
     lanes: int
     constants: Constants | None
     whole: bool
+    rules: int
+    plastic_axons: int
 
     def bias_rows(self, size: int) -> int:
         """Rows of the bias memory of a part with `size` channels."""
@@ -114,6 +119,10 @@ class _Demand:
         return [sum(words[n] for words in each) for n in range(groups + 1)]
 
 
+_Bundle = tuple[int, ...]
+"""Numbers of populations that are cut alike, their parts side by side in the same tiles."""
+
+
 class _Tile:
     """The channels that a tile holds of each population, by its number, and what they take.
 
@@ -131,33 +140,36 @@ class _Tile:
         self._empty_phases = set(self.work)
         self._last = 0  # the highest population number
         self._groups = self._words = self._sparse = self._targets = self._coordinates = 0
-        self._biases = 0
+        self._biases = self._rules = self._plastic_axons = 0
 
-    def needs(self, number: int, size: int) -> dict[str, int]:
-        """Rows of each memory with `size` more channels of population `number`."""
-        demand = self.demands[number]
-        before = self.sizes.get(number, 0)
-        after = before + size
-        last = max(self._last, number)
-        first_part = not before
-        groups, words, sparse = self._added(number, size)
+    def needs(self, bundle: _Bundle, size: int) -> dict[str, int]:
+        """Rows of each memory with `size` more channels of each population of a bundle."""
+        demands = [self.demands[number] for number in bundle]
+        before = [self.sizes.get(number, 0) for number in bundle]
+        added = [self._added(number, size) for number in bundle]
+        first = [demand for demand, held in zip(demands, before, strict=True) if not held]
+        last = max(self._last, *bundle)
+        phases = {demand.population.phase for demand in demands}
         return {
             "neurons": neuron_rows(
-                self._groups + groups, after if last == number else self.sizes[last], self.lanes
+                self._groups + sum(groups for groups, _, _ in added),
+                self.sizes.get(last, 0) + size * (last in bundle),
+                self.lanes,
             ),
-            "weight_words": self._words + words,
-            "sparse_words": self._sparse + sparse,
+            "weight_words": self._words + sum(words for _, words, _ in added),
+            "sparse_words": self._sparse + sum(sparse for _, _, sparse in added),
             # Every phase has a row, even where it fires nothing.
             "populations": self.sets
-            * (
-                len(self.sizes)
-                + first_part
-                + len(self._empty_phases)
-                - (demand.population.phase in self._empty_phases)
+            * (len(self.sizes) + len(first) + len(self._empty_phases - phases)),
+            "targets": self._targets + sum(demand.targets for demand in first),
+            "coordinates": self._coordinates + sum(demand.coordinates for demand in first),
+            "bias_depth": self._biases
+            + sum(
+                demand.bias_rows(held + size) - demand.bias_rows(held)
+                for demand, held in zip(demands, before, strict=True)
             ),
-            "targets": self._targets + first_part * demand.targets,
-            "coordinates": self._coordinates + first_part * demand.coordinates,
-            "bias_depth": self._biases + demand.bias_rows(after) - demand.bias_rows(before),
+            "rules": self._rules + sum(demand.rules for demand in first),
+            "plastic_axons": self._plastic_axons + sum(d.plastic_axons for d in first),
         }
 
     def add(self, number: int, size: int) -> None:
@@ -170,6 +182,8 @@ class _Tile:
         if number not in self.sizes:
             self._targets += demand.targets
             self._coordinates += demand.coordinates
+            self._rules += demand.rules
+            self._plastic_axons += demand.plastic_axons
         self._empty_phases.discard(phase)
         self._last = max(self._last, number)
         before = self.sizes.get(number, 0)
@@ -213,10 +227,11 @@ def partition(
         checked before, by `mapping.sizes.check_fits`.
     """
     demands = list(_demands(network, config, record, activity))
+    bundles = _bundles(network, demands)
     spread = config.tiles
     while True:
         try:
-            tiles = _pack(demands, config, spread, len(row_sets(network.schedule)))
+            tiles = _pack(demands, bundles, config, spread, len(row_sets(network.schedule)))
             parts = tuple(_parts(demands, tiles))
             _check_routes(network, parts, config)
             _check_words(demands, parts, config)
@@ -277,51 +292,70 @@ def _demands(
             lanes,
             constants(population, image[0], variants, config) if config.input_gain else None,
             bool(selections(population)),
+            **of_target(network, population.name),
         )
 
 
-def _pack(demands: list[_Demand], config: FabricConfig, spread: int, sets: int) -> list[_Tile]:
+def _bundles(network: Network, demands: Sequence[_Demand]) -> list[_Bundle]:
+    """All populations; a third factor of a learning rule in one bundle with the rule's target."""
+    bundle_of = {demand.population.name: {n} for n, demand in enumerate(demands)}
+    for connection in network.plastic:
+        if third := rule_of(connection).third:
+            joined = bundle_of[connection.target] | bundle_of[third]
+            for number in joined:
+                bundle_of[demands[number].population.name] = joined
+    return list(dict.fromkeys(tuple(sorted(numbers)) for numbers in bundle_of.values()))
+
+
+def _pack(
+    demands: list[_Demand], bundles: list[_Bundle], config: FabricConfig, spread: int, sets: int
+) -> list[_Tile]:
     """Give every group a tile; a population has more than `spread` parts only if it must."""
     tiles = [_Tile(demands, config, sets) for _ in range(config.tiles)]
-    parts = Counter[int]()  # of each population
+    parts = Counter[_Bundle]()
 
-    def words(number: int) -> float:
+    def words(bundle: _Bundle) -> float:
         """Weight words of a channel group."""
-        return demands[number].words / groups_of(demands[number].channels, config.lanes)
+        groups = groups_of(demands[bundle[0]].channels, config.lanes)
+        return sum(demands[number].words for number in bundle) / groups
 
-    def first(number: int) -> tuple[bool, float]:
-        return demands[number].whole, words(number)
+    def whole(bundle: _Bundle) -> bool:
+        return any(demands[number].whole for number in bundle)
 
-    for number in sorted(range(len(demands)), key=first, reverse=True):
-        remaining = demands[number].channels
+    for bundle in sorted(bundles, key=lambda each: (whole(each), words(each)), reverse=True):
+        remaining = demands[bundle[0]].channels
+        fewest = max(demands[number].min_parts for number in bundle)
         while remaining:
-            size = remaining if demands[number].whole else min(remaining, config.lanes)
-            full = parts[number] >= max(spread, demands[number].min_parts)
-            tile = _choose(tiles, number, size, config, full)
-            parts[number] += number not in tile.sizes
-            tile.add(number, size)
+            size = remaining if whole(bundle) else min(remaining, config.lanes)
+            full = parts[bundle] >= max(spread, fewest)
+            tile = _choose(tiles, bundle, size, config, full)
+            parts[bundle] += bundle[0] not in tile.sizes
+            for number in bundle:
+                tile.add(number, size)
             remaining -= size
     return tiles
 
 
-def _choose(tiles: list[_Tile], number: int, size: int, config: FabricConfig, full: bool) -> _Tile:
-    """The tile with the least work that has room for `size` channels of population `number`.
+def _choose(
+    tiles: list[_Tile], bundle: _Bundle, size: int, config: FabricConfig, full: bool
+) -> _Tile:
+    """The tile with the least work that has room for `size` channels of each population.
 
-    If the population is `full`, meaning that it has as many parts as it should, tiles that hold one
-    of them come first.
+    If the bundle is `full`, meaning that it has as many parts as it should, tiles that hold one of
+    them come first.
     """
-    demand = tiles[0].demands[number]
+    demand = tiles[0].demands[bundle[0]]
     phase = demand.population.phase
     order = [
-        (full and number not in tile.sizes, tile.work[phase], tile.total_work, index)
+        (full and bundle[0] not in tile.sizes, tile.work[phase], tile.total_work, index)
         for index, tile in enumerate(tiles)
     ]
-    sizes = [getattr(config, name) for name in tiles[0].needs(number, size)]
+    sizes = [getattr(config, name) for name in tiles[0].needs(bundle, size)]
     heapq.heapify(order)
     shortages = []
     while order:
         tile = tiles[heapq.heappop(order)[-1]]
-        needs = tile.needs(number, size)
+        needs = tile.needs(bundle, size)
         if all(map(operator.le, needs.values(), sizes)):
             return tile
         shortages.append(needs)

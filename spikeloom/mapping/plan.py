@@ -165,6 +165,7 @@ def _report(
         }
         | ({"noise_tables": len(tile.noise) // NOISE_ROWS} if config.noise else {})
         | ({"sparse_words": _sparse_words(image, number)} if config.sparse_words else {})
+        | (_learning_used(image, number) if config.plasticity else {})
         | ({"bias_rows": len(tile.biases)} if config.bias_rows else {})
         | ({"coordinates": len(tile.coordinates)} if LoadTarget.COORDINATE in built else {})
         for number, tile in enumerate(image.tiles)
@@ -182,6 +183,13 @@ def _report(
         cost(packets),
         cost(reading_order),
     )
+
+
+def _learning_used(image: MemoryImage, tile: int) -> dict[str, int]:
+    """Rules and plastic axons that a tile uses."""
+    rows = map(image.config.rule_row.unpack, image.tiles[tile].rules)
+    sources = [row["sources"] for row in rows if row["groups"]]
+    return {"rules": len(sources), "plastic_axons": sum(sources)}
 
 
 def _sparse_words(image: MemoryImage, tile: int) -> int:

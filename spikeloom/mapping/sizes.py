@@ -19,6 +19,7 @@ from spikeloom.mapping.geometry import (
     shapes,
     weight_words,
 )
+from spikeloom.mapping.learning import of_target, totals
 from spikeloom.mapping.partition import partition
 from spikeloom.mapping.parts import Part, firing_order, groups_of, outgoing, recorded
 from spikeloom.mapping.sparse import SparseSize
@@ -45,6 +46,9 @@ CHOICES: dict[str, tuple[int, ...]] = {
     "max_spikes": SPIKES_PER_STEP,
     "fraction_bits": (0, 4, 8, 12),
     "noise_tables": _powers(0, 4),
+    "rules": _powers(0, 3),
+    "rule_terms": (1, 2),
+    "plastic_axons": _powers(3, 16),
 }
 """Sizes that are chosen automatically, the last of each the maximum of any hardware.
 
@@ -144,6 +148,13 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     for node in network.inputs if config.graded_bits else ():
         what = f"input {node.name!r}: {node.max_count} events in one"
         yield Need(what, "graded_bits", count_bits(node.max_count))
+    if network.plastic:
+        yield from (
+            Need(name, name, max(of_target(network, c.target)[name] for c in network.plastic))
+            if config.tiles > 1
+            else Need(name, name, total)
+            for name, total in totals(network).items()
+        )
     coordinates = sum(coordinate_rows(g) for _, g in tables) + sum(s.sources for s in sparse)
     if coordinates:
         yield Need("coordinates", "coordinates", coordinates)
@@ -169,6 +180,11 @@ def choose_fabric(
         if need.field in free:
             shared = config.tiles if need.field in ENLARGED else 1
             fields[need.field] = -(-need.value // shared)
+    if network.plastic:
+        # Any tile may get a part of every target.
+        fields |= {name: value for name, value in totals(network).items() if name in free}
+        if "readable" not in pinned:
+            fields["readable"] = True  # what was learned is read back
     if "queue" in free:
         # Enough that fire never waits for room while nothing spikes.
         fields["queue"] = config.group_rows + config.fire_clocks + 3

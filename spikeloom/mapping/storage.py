@@ -64,6 +64,7 @@ def stored(network: Network, pinned: Mapping[str, Any]) -> Network:
         least = 0 if "one_to_one" in pinned else WORTH
         for number, connection in enumerate(network.connections):
             flat = positions(nodes[connection.source]) == positions(nodes[connection.target]) == 1
+            flat &= not _plastic(connection)
             if flat and (single := _one_to_one(network, connection, config, least)):
                 chosen[number] = single
     room = config.tiles * config.sparse_words if "sparse_words" in pinned else None
@@ -117,6 +118,8 @@ def _choices(
         source, target = nodes[connection.source], nodes[connection.target]
         if isinstance(connection, Convolution) or positions(source) > 1 or number in chosen:
             continue
+        if _plastic(connection):
+            continue
         sparse = _sparse(network, connection)
         words = SparseSize(sparse, target[0], positions(target), config.lanes).all_words
         sparse_lane = config.weight_bits + index_bits(groups)
@@ -151,6 +154,11 @@ def _sparse(
     return SparseConnection(
         source, target, connection.weights, numbers[:size], numbers, delay, high
     )
+
+
+def _plastic(connection: AnyConnection) -> bool:
+    """Whether the connection learns, which only a dense matrix can."""
+    return isinstance(connection, Connection) and connection.plasticity is not None
 
 
 def dense(network: Network, connection: AnyConnection) -> AnyConnection:

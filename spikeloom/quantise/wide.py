@@ -44,6 +44,15 @@ def _with_weight_bits(network: Network, bits: int) -> Network:
             f"weight_bits: the network has upper halves of {network.weight_bits}-bit weights, and "
             f"the fabric has {bits} bits; use a fabric with weight_bits={network.weight_bits}"
         )
+    low, high = signed_range(bits)
+    for connection in network.plastic:
+        lowest, highest = connection.plasticity.bounds if connection.plasticity else (0, 0)
+        if lowest < low or highest > high:
+            raise SpikeloomError(
+                f"connection {connection.source!r} -> {connection.target!r}: plasticity: weights "
+                f"in {lowest}..{highest} take more than {bits} bits, and pairs cannot learn; use "
+                "narrower bounds, or a fabric with wider weights"
+            )
     needed = max((_width(connection.weights) for connection in network.connections), default=1)
     if needed > 2 * bits:
         raise SpikeloomError(

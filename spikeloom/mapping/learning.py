@@ -1,0 +1,187 @@
+"""Rows of learning: the rules of a tile's plastic connections, and what their neurons keep."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, visits
+from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.spec import MAX_AGE, RULE_SHIFTS, TRACE_BITS, FabricConfig
+from spikeloom.mapping.tile_parts import TilePart
+
+
+@dataclass(frozen=True)
+class LearningRows:
+    """Rows of the memories RULE, TERM and CURVE."""
+
+    rules: tuple[int, ...] = ()
+    terms: tuple[int, ...] = ()
+    curves: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class TileRule:
+    """The rule of a plastic connection in a tile with a part of its target.
+
+    Parameters
+    ----------
+    rule
+        Its number in the tile.
+    axon_base
+        The row of its first axon.
+    connection, number
+        The connection, and its number among the plastic ones of the network.
+    """
+
+    rule: int
+    axon_base: int
+    connection: Connection
+    number: int
+
+
+def rule_of(connection: Connection) -> Rule:
+    """The rule of a plastic connection."""
+    assert connection.plasticity is not None
+    return connection.plasticity
+
+
+def totals(network: Network) -> dict[str, int]:
+    """The rules and plastic axons of a tile that has a part of every target."""
+    return {
+        "rules": len(network.plastic),
+        "plastic_axons": sum(network.size(c.source) for c in network.plastic),
+    }
+
+
+def of_target(network: Network, name: str) -> dict[str, int]:
+    """The rules and plastic axons of a part of a population."""
+    into = [c for c in network.plastic if c.target == name]
+    return {
+        "rules": len(into),
+        "plastic_axons": sum(network.size(c.source) for c in into),
+    }
+
+
+def tile_rules(network: Network, parts: Sequence[TilePart]) -> dict[int, TileRule]:
+    """The rules of the tile with these `parts`, by the number of their connection."""
+    local = {part.population.name for part in parts}
+    rules: dict[int, TileRule] = {}
+    axon_base = number = 0
+    for n, connection in enumerate(network.connections):
+        if isinstance(connection, Connection) and connection.plasticity is not None:
+            if connection.target in local:
+                rules[n] = TileRule(len(rules), axon_base, connection, number)
+                axon_base += network.size(connection.source)
+            number += 1
+    return rules
+
+
+def kept_fields(network: Network, name: str) -> dict[str, int]:
+    """The fields of a population's row that say what its neurons keep for learning, and when."""
+    rules = [rule_of(c) for c in network.plastic if c.target == name]
+    third = any(rule_of(c).third == name for c in network.plastic)
+    when = visits(rules)
+    return {
+        "plasticity": bool(rules) or third,
+        "plasticity_always": when.always,
+        "plasticity_on_spike": when.on_spike,
+        "plasticity_at_age": when.at_age,
+    }
+
+
+def learning_rows(
+    config: FabricConfig,
+    rules: Mapping[int, TileRule],
+    parts: Sequence[TilePart],
+    connections: Sequence[int],
+) -> LearningRows:
+    """The rows of a tile.
+
+    The table of rules is always whole: hardware walks all of it, whatever was loaded before.
+
+    Parameters
+    ----------
+    rules
+        A result of `tile_rules`.
+    connections
+        The connection table of the tile.
+    """
+    by_name = {part.population.name: part for part in parts}
+    rows = [0] * config.rules
+    terms: list[int] = []
+    curves: list[int] = []
+    for n, local in rules.items():
+        rule = rule_of(local.connection)
+        fields = _rule_fields(rule, local, by_name, config)
+        table = config.connection_row.unpack(connections[n])
+        fields |= {name: table[name] for name in ("weight_base", "sources", "groups")}
+        rows[local.rule] = config.rule_row.pack(fields)
+        anything = signed_range(config.state_bits)
+        packed = [config.term_row.pack(_term_fields(term, anything)) for term in rule.terms]
+        terms += packed + [0] * (config.rule_terms - len(packed))
+        curves += [config.curve_row.pack(fields) for fields in _curves(rule)]
+    return LearningRows(tuple(rows), tuple(terms), tuple(curves))
+
+
+def _rule_fields(
+    rule: Rule, local: TileRule, parts: Mapping[str, TilePart], config: FabricConfig
+) -> dict[str, int]:
+    target = parts[local.connection.target]
+    fields = {
+        "axon_base": local.axon_base,
+        "neurons": target.part.neurons,
+        "neuron_base": target.group * config.lanes,
+        "index_base": target.part.start,
+        "number": local.number,
+        "at_end": rule.at_end,
+        "silent": rule.silent,
+        "traces": rule.post is not None,
+        "shift": RULE_SHIFTS.index(rule.shift),
+        "rounding": ROUNDINGS[rule.rounding],
+        "lowest": rule.bounds[0],
+        "highest": rule.bounds[1],
+    }
+    if rule.third is not None:
+        fields |= {
+            "third": 1,
+            "third_base": parts[rule.third].group * config.lanes,
+            "third_shift": rule.third_shift,
+        }
+    for end, trace in (("pre", rule.pre), ("post", rule.post)):
+        if trace is not None:
+            fields |= {f"{end}_amount": trace.amount, f"nearest_{end}": trace.nearest}
+    return fields
+
+
+def _term_fields(term: Term, potentials: tuple[int, int]) -> dict[str, int]:
+    lower, upper = term.window or potentials
+    trace_lowest, trace_highest = term.trace_window or (0, (1 << TRACE_BITS) - 1)
+    return {
+        **{
+            f"{end}_{name}": getattr(when, name)
+            for end, when in (("pre", term.pre), ("post", term.post))
+            for name in ("gate", "now", "first", "last")
+        },
+        "lower": lower,
+        "upper": upper,
+        "trace_lowest": trace_lowest,
+        "trace_highest": trace_highest,
+        "left": term.left,
+        "right": term.right,
+        "negative": term.negative,
+        "constant": term.constant,
+    }
+
+
+def _curves(rule: Rule) -> Iterator[dict[str, int]]:
+    """The fields of each age."""
+
+    def decay(trace: Trace | None, age: int) -> int:
+        return int(trace.decay[age]) if trace is not None else 0
+
+    for age in range(MAX_AGE + 1):
+        fields = {"pre_decay": decay(rule.pre, age), "post_decay": decay(rule.post, age)}
+        for k, term in enumerate(rule.terms):
+            if term.curve is not None:
+                fields[f"curve{k}"] = int(term.curve[age])
+        yield fields
