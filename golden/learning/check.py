@@ -74,6 +74,10 @@ def check_plasticity(
             f"network: {len(connections)} connections have a plasticity, of {MAX_RULES} at most; "
             "join connections, or leave out the plasticity of some"
         )
+    if len({id(connection) for connection in connections}) < len(connections):
+        raise SpikeloomError(
+            "network: a connection with a plasticity is there twice; use dataclasses.replace(it)"
+        )
     sizes = {population.name: population.size for population in populations}
     with_traces: dict[str, str] = {}
     for connection in connections:

@@ -14,6 +14,7 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words, random_states
 from spikeloom.golden.sparse import SparseSums
+from spikeloom.golden.step.learn import Learner, PlasticSums
 from spikeloom.golden.step.neuron import (
     Spikes,
     State,
@@ -23,8 +24,16 @@ from spikeloom.golden.step.neuron import (
 )
 from spikeloom.golden.step.sums import WeightSums
 
+Sums = WeightSums | ConvolutionSums | SparseSums | PlasticSums
+"""What the events of a connection add to its targets."""
+
 ELEMENTS = 1 << 17
 """Axons or neurons, times samples and steps, summed at once; it bounds the memory used."""
+
+
+def firing_order(network: Network) -> list[Population]:
+    """The populations, phase by phase."""
+    return sorted(network.populations, key=lambda population: population.phase)
 
 
 def firing_groups(network: Network) -> list[list[Population]]:
@@ -33,7 +42,7 @@ def firing_groups(network: Network) -> list[list[Population]]:
     A group follows all groups that drive it, so it can run through all its steps at once. Within a
     group, populations are in firing order.
     """
-    populations = sorted(network.populations, key=lambda population: population.phase)
+    populations = firing_order(network)
     number = {population.name: n for n, population in enumerate(populations)}
     drives = np.eye(len(populations), dtype=np.bool_)
     for connection in network.connections:
@@ -98,16 +107,19 @@ class Batch:
         Threads that share the sums of a group's input, and their number; None for no threads.
     before
         The state of each population after the sample before, where samples run one by one.
+    learner
+        Changes weights after each step of a group of all populations, of one sample.
     """
 
     network: Network
-    sums: Mapping[int, WeightSums | ConvolutionSums | SparseSums]
+    sums: Mapping[int, Sums]
     events: Mapping[str, Spikes]
     traces: Mapping[str, Trace]
     first: int
     executor: Executor | None = None
     workers: int = 1
     before: Mapping[str, State] = field(default_factory=dict)
+    learner: Learner | None = None
 
     def run(self, group: Sequence[Population]) -> dict[str, State]:
         """Run a firing group from the first step to the last.
@@ -121,10 +133,14 @@ class Batch:
         names = {population.name for population in group}
         inside: dict[str, list[AnyConnection]] = {name: [] for name in names}
         outside: dict[str, list[AnyConnection]] = {name: [] for name in names}
+        learner = self.learner
         for connection in self.network.connections:
             if connection.target in names and connection.source in self.events:
-                where = inside if connection.source in names else outside
+                changes = learner is not None and id(connection) in learner.sums
+                where = inside if connection.source in names or changes else outside
                 where[connection.target].append(connection)
+        if learner is not None:
+            learner.begin()
         schedule = self.network.schedule or (0,)
         states = {
             p.name: initial_state(
@@ -152,11 +168,14 @@ class Batch:
                         now,
                         self.network.state_bits,
                         self._numbers(name, t),
+                        None if learner is None else learner.potentials.get(name),
                     )
                     if population.spiking:
                         self.events[name][t] = spikes
                     if name in self.traces:
                         self.traces[name].write(t, states[name])
+                if learner is not None:
+                    learner.step(t, self.events, self._random_states)
         return states
 
     @cached_property
@@ -184,8 +203,7 @@ class Batch:
     @cached_property
     def _firing_order(self) -> dict[str, int]:
         """The number of each population."""
-        order = sorted(self.network.populations, key=lambda population: population.phase)
-        return {population.name: number for number, population in enumerate(order)}
+        return {p.name: number for number, p in enumerate(firing_order(self.network))}
 
     def _numbers(self, name: str, step: int) -> NeuronNumbers:
         """The random numbers of a population in a step; without a seed it draws none."""

@@ -70,6 +70,7 @@ def update(
     x: Signed,
     state_bits: int,
     numbers: NeuronNumbers = NO_NUMBERS,
+    compared: Signed | None = None,
 ) -> tuple[Spikes, State]:
     """One step of the neurons of `population`.
 
@@ -98,6 +99,8 @@ def update(
         Width to which potential and current saturate.
     numbers
         The neurons' random numbers.
+    compared
+        Where the potentials u are written that are compared, if given; same shape.
 
     Returns
     -------
@@ -133,6 +136,8 @@ def update(
         np.maximum(u, population.v_min, out=u)
     for switch in switches:
         u = switch.limit(u, population)
+    if compared is not None:
+        np.copyto(compared, u, casting="unsafe")
     spikes = _spikes(population, u, switches, kept, numbers)
     spikes, u, kept = _select(population, u, spikes, switches, kept, state_bits)
     after = {

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,8 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Connection, Network, Population
 from spikeloom.golden.progress import task
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.batch import Batch, Trace, firing_groups
+from spikeloom.golden.step.batch import Batch, Sums, Trace, firing_groups, firing_order
+from spikeloom.golden.step.learn import Learner
 from spikeloom.golden.step.neuron import Spikes, State, spike_type
 from spikeloom.golden.step.sums import WeightSums
 
@@ -61,6 +62,11 @@ class Run:
         (samples, steps, neurons).
     current_traces
         For each traced population with a synaptic current, the currents likewise.
+    weights
+        Of a run that learns: the weights of each plastic connection after the last sample, by its
+        number in the network's `connections`.
+    updates
+        Of a run that learns: how often a term of a rule applied to a synapse after a step.
     """
 
     spikes: dict[str, Spikes]
@@ -69,6 +75,8 @@ class Run:
     currents: dict[str, NDArray[np.int64]]
     traces: dict[str, NDArray[np.int64]]
     current_traces: dict[str, NDArray[np.int64]]
+    weights: dict[int, Integers] = field(default_factory=dict)
+    updates: int = 0
 
 
 def check_inputs(
@@ -146,6 +154,7 @@ def simulate(
     traces: Mapping[str, Integers] | None = None,
     graded: bool = False,
     first: int = 0,
+    learn: bool = False,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -159,11 +168,14 @@ def simulate(
         Several spikes in a step are one event, as `magnitudes` has it; only `synops` depend on it.
     first
         Number of the first sample in its run, by which its random numbers differ.
+    learn
+        Weights of plastic connections change: the samples run one after the other, each with the
+        weights that the one before left.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     sizes = [population.size for population in network.populations]
-    if samples * steps * sum(sizes) < THREADED or _sequential(network):
+    if samples * steps * sum(sizes) < THREADED or learn or _sequential(network):
         workers = 1
     workers = workers or os.cpu_count() or 1
     events = _event_arrays(network, counts)
@@ -171,12 +183,15 @@ def simulate(
         name: _new_trace(network.population(name), neurons, steps, samples)
         for name, neurons in (traces or {}).items()
     }
-    sums = {id(c): connection_sums(network, c) for c in network.connections}
+    learner = Learner(network) if learn else None
+    sums: dict[int, Sums] = {id(c): connection_sums(network, c) for c in network.connections}
+    if learner is not None:
+        sums.update(learner.sums)
     fan_outs = {
         id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
-    groups = firing_groups(network)
-    batches = _batches(network, samples, workers)
+    groups = [firing_order(network)] if learn else firing_groups(network)
+    batches = _batches(network, samples, workers, learn or _sequential(network))
     # Threads share the batches or, where there are fewer batches than threads, the sums in one.
     by_batch = len(batches) >= workers
     in_step = samples * sum(sizes)
@@ -195,6 +210,7 @@ def simulate(
             executor,
             workers,
             states[-1] if states else {},
+            learner,
         )
         after = {name: state for group in groups for name, state in batch.run(group).items()}
         synops[part] = _synaptic_operations(network, batch.events, fan_outs, graded)
@@ -217,6 +233,8 @@ def simulate(
         {name: _joined([part[name].i for part in states]) for name in with_currents},
         {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
+        {} if learner is None else learner.weights,
+        0 if learner is None else learner.updates,
     )
 
 
@@ -239,13 +257,13 @@ def _sequential(network: Network) -> bool:
     return any(switch.carries for version in versions for switch in version.switches)
 
 
-def _batches(network: Network, samples: int, workers: int) -> list[slice]:
+def _batches(network: Network, samples: int, workers: int, one_by_one: bool) -> list[slice]:
     """The samples that run together."""
     largest = max(population.size for population in network.populations)
     fewest, most = (max(1, neurons // largest) for neurons in NEURONS)
     size = min(max(fewest, samples // workers), most)
     size = -(-samples // -(-samples // size))  # equal ones
-    if _sequential(network):
+    if one_by_one:
         size = 1
     return [slice(start, start + size) for start in range(0, samples, size)]
 

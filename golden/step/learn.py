@@ -1,0 +1,407 @@
+"""Learning: what becomes of weights after each step, vectorised over synapses.
+
+The rules are those of `golden.learning`. All of a synapse but its weight is as the step left it, so
+terms are computed where their gates hold, in blocks of rows (sources) and columns (targets).
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.golden.event_counts import Events
+from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.learning.rule import ROUNDINGS, Term, Trace, When
+from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.random_numbers import Words, mixed
+from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, TRACE_BITS, Factor, Gate, Rounding
+
+Mask = NDArray[np.bool_]
+
+NEVER = -MAX_AGE - 1
+"""The step of the last spike of what has not spiked in the sample: its age is `MAX_AGE`."""
+
+MAX_TRACE = (1 << TRACE_BITS) - 1
+THIRD_RANGE = -(1 << (FACTOR_BITS - 1)), (1 << (FACTOR_BITS - 1)) - 1
+
+MOST = 3
+"""From one in so many columns on, a block has all: whole rows are copied faster than parts."""
+
+KEY_GROUP = 16
+"""Neighbouring targets whose synapses from an axon share a number, and take other parts of it."""
+
+
+class End:
+    """The spikes of one end of a plastic connection in a sample.
+
+    Parameters
+    ----------
+    size
+        Number of axons or neurons.
+    trace
+        Their trace, if the rule has one.
+    """
+
+    def __init__(self, size: int, trace: Trace | None) -> None:
+        self._trace = trace
+        self._decay = np.array(trace.decay if trace else (0,) * (MAX_AGE + 1), np.int32)
+        self._last = np.empty(size, np.int32)
+        self._value = np.empty(size, np.int32)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a sample."""
+        self.spiked: Mask = np.zeros(len(self._last), np.bool_)
+        self.heard: Mask = np.zeros(len(self._last), np.bool_)
+        self._last.fill(NEVER)
+        self._value.fill(0)
+        self._step = -1
+
+    def step(self, spiked: Mask) -> None:
+        """Go on to the next step, in which these spike."""
+        if self._step >= 0 and (spikes := self.spiked.nonzero()[0]).size:
+            if self._trace is not None:
+                self._value[spikes] = self._raised(self._before(spikes))
+            self._last[spikes] = self._step
+        self._step += 1
+        self.spiked = spiked
+        self.heard |= spiked
+
+    def ages(self, now: bool) -> Signed:
+        """Steps since the last spike before this step; with `now`, 0 for those that spike in it."""
+        ages: Signed = np.minimum(self._step - self._last, MAX_AGE)
+        if now:
+            ages *= ~self.spiked
+        return ages
+
+    def traces(self, now: bool) -> Signed:
+        """The traces before this step's spikes, or with `now` after them."""
+        traces = self._before(slice(None))
+        return np.where(self.spiked, self._raised(traces), traces) if now else traces
+
+    def applies(self, when: When) -> Mask:
+        """Whether a gate holds."""
+        match when.gate:
+            case Gate.ALWAYS:
+                return np.ones(len(self._last), np.bool_)
+            case Gate.SPIKED:
+                return self.spiked
+            case Gate.AGE:
+                ages = self.ages(when.now)
+                held: Mask = (ages >= when.first) & (ages <= when.last)
+                return held
+        return np.zeros(len(self._last), np.bool_)
+
+    def _before(self, which: slice | Integers) -> Signed:
+        ages = np.minimum(self._step - self._last[which], MAX_AGE)
+        left: Signed = (self._value[which] * self._decay[ages]) >> TRACE_BITS
+        return left
+
+    def _raised(self, traces: Signed) -> Signed:
+        assert self._trace is not None
+        if self._trace.nearest:
+            return np.full_like(traces, self._trace.amount)
+        return np.minimum(traces + self._trace.amount, MAX_TRACE)
+
+
+class PlasticSums:
+    """The sums that the spikes of a plastic connection add, with its weights as they are now.
+
+    A spike adds the weights of the step in which it is emitted. With a delay they are summed then.
+
+    Parameters
+    ----------
+    weights
+        Shape (sources, targets), int32; they change.
+    scale
+        What a weight counts.
+    delay
+        Of the connection.
+    """
+
+    def __init__(self, weights: Signed, scale: int, delay: int) -> None:
+        self._weights = weights
+        self._scale = scale
+        self._delay = delay
+        self._on_the_way: deque[Signed] = deque()
+
+    def begin(self) -> None:
+        """Begin a sample."""
+        self._on_the_way.clear()
+
+    def emit(self, events: Events) -> None:
+        """Note the events of a step, (sources,), before its weights change."""
+        if self._delay:
+            self._on_the_way.append(self._sum(events))
+
+    def __call__(self, events: Events, total: Signed) -> Signed:
+        """Add to `total`, (1, 1, targets), the sums of `events`, (1, 1, sources), now due."""
+        due = self._on_the_way.popleft() if self._delay else self._sum(events[0, 0])
+        total += due.astype(total.dtype) * total.dtype.type(self._scale)
+        return total
+
+    def _sum(self, events: Events) -> Signed:
+        axons = events.nonzero()[0]
+        rows = self._weights.take(axons, axis=0)
+        if events.dtype != np.bool_ and (counts := events[axons]).size and np.any(counts != 1):
+            rows *= counts[:, np.newaxis].astype(rows.dtype)
+        total: Signed = np.add.reduce(rows, axis=0, dtype=rows.dtype)
+        return total
+
+
+class PlasticConnection:
+    """A connection that learns.
+
+    Parameters
+    ----------
+    connection
+        With a rule.
+    number
+        Its number among the network's plastic ones.
+    scale
+        What a weight counts in its target.
+    """
+
+    def __init__(self, connection: Connection, number: int, scale: int) -> None:
+        assert connection.plasticity is not None
+        self.connection = connection
+        self.rule = rule = connection.plasticity
+        self.weights: Signed = connection.weights.astype(np.int32, order="C")
+        self.sums = PlasticSums(self.weights, scale, connection.delay)
+        self.updates = 0
+        sources, targets = self.weights.shape
+        self._pre, self._post = End(sources, rule.pre), End(targets, rule.post)
+        self._curves = [np.array(term.curve or (), np.int32) for term in rule.terms]
+        self._number = number
+        self._targets = np.arange(targets)
+
+    def begin(self) -> None:
+        """Begin a sample."""
+        for part in (self._pre, self._post, self.sums):
+            part.begin()
+
+    def step(
+        self,
+        events: Events,
+        spikes: Events | None,
+        potentials: Signed,
+        third: Signed | None,
+        state: int,
+        left: int,
+    ) -> None:
+        """Learn from a step.
+
+        Parameters
+        ----------
+        events
+            Of the source.
+        spikes
+            Of the target; None if it never spikes.
+        potentials, third
+            Of the target, as compared with its thresholds, and of the third population.
+        state
+            What random numbers of the step are made of.
+        left
+            Steps that follow in the sample.
+        """
+        self.sums.emit(events)
+        sent = left >= self.connection.delay
+        self._pre.step(events != 0 if sent else np.zeros(len(events), np.bool_))
+        self._post.step(np.zeros(len(self._targets), np.bool_) if spikes is None else spikes != 0)
+        if self.rule.at_end and left:
+            return
+        targets = [self._target_gate(term, potentials) for term in self.rule.terms]
+        if any(mask.any() for mask in targets):
+            if third is not None:
+                third = np.clip(third >> self.rule.third_shift, *THIRD_RANGE).astype(np.int32)
+            for rows, terms in self._blocks(targets):
+                self._learn(rows, terms, targets, third, state)
+
+    def _target_gate(self, term: Term, potentials: Signed) -> Mask:
+        mask = self._post.applies(term.post)
+        if term.window is not None:
+            mask = mask & (potentials >= term.window[0]) & (potentials <= term.window[1])
+        if term.trace_window is not None and mask.any():
+            traces = self._post.traces(term.post.now)
+            mask = mask & (traces >= term.trace_window[0]) & (traces <= term.trace_window[1])
+        return mask
+
+    def _blocks(self, targets: Sequence[Mask]) -> Iterator[tuple[Integers, list[int]]]:
+        """Rows, and the terms that apply to all of them."""
+        entries = None if self.rule.silent else self._pre.heard
+        numbers = [number for number, mask in enumerate(targets) if mask.any()]
+        masks = []
+        for number in numbers:
+            mask = self._pre.applies(self.rule.terms[number].pre)
+            masks.append(mask if entries is None else mask & entries)
+        if len(masks) == 1:
+            yield masks[0].nonzero()[0], numbers
+        else:
+            yield (masks[0] & ~masks[1]).nonzero()[0], numbers[:1]
+            yield (masks[1] & ~masks[0]).nonzero()[0], numbers[1:]
+            yield (masks[0] & masks[1]).nonzero()[0], numbers
+
+    def _learn(
+        self,
+        rows: Integers,
+        terms: Sequence[int],
+        targets: Sequence[Mask],
+        third: Signed | None,
+        state: int,
+    ) -> None:
+        """Change the weights of a block: `rows`, and the columns to which a term applies."""
+        if not rows.size:
+            return
+        columns = np.logical_or.reduce([targets[term] for term in terms]).nonzero()[0]
+        self.updates += rows.size * columns.size
+        every = columns.size * MOST >= len(self._targets)
+        if every:
+            columns = self._targets
+            weights = self.weights.take(rows, axis=0)
+        else:
+            weights = self.weights[rows[:, np.newaxis], columns]
+        low, high = self.rule.bounds
+        total: Signed | int = 0
+        for term in terms:
+            factors = self._factors(term, rows, columns, targets[term], third, weights)
+            value = factors[0]
+            for factor in factors[1:]:
+                value = value * factor
+            total = total - value if self.rule.terms[term].negative else total + value
+        if self.rule.shift:
+            total = (total + self._rounding(rows, columns, state)) >> self.rule.shift
+        weights += total
+        np.maximum(weights, low, out=weights)
+        np.minimum(weights, high, out=weights)
+        if every:
+            self.weights[rows] = weights
+        else:
+            self.weights[rows[:, np.newaxis], columns] = weights
+
+    def _factors(
+        self,
+        number: int,
+        rows: Integers,
+        columns: Integers,
+        applies: Mask,
+        third: Signed | None,
+        weights: Signed,
+    ) -> list[Signed]:
+        """What a term multiplies: of the source a column, of the target a row, then of the weight.
+
+        That of the target is 0 where the term does not apply.
+        """
+        term = self.rule.terms[number]
+        low, high = self.rule.bounds
+        source: Signed | None = None
+        target = applies[columns].astype(np.int32)
+        weight: Signed | None = None
+        for factor in term.factors:
+            match factor:
+                case Factor.CONSTANT:
+                    source = np.array([term.constant], np.int32)
+                case Factor.PRE_TRACE:
+                    source = self._pre.traces(term.pre.now)[rows]
+                case Factor.PRE_CURVE:
+                    source = self._curves[number][self._pre.ages(term.pre.now)[rows]]
+                case Factor.POST_TRACE:
+                    target *= self._post.traces(term.post.now)[columns]
+                case Factor.POST_CURVE:
+                    target *= self._curves[number][self._post.ages(term.post.now)[columns]]
+                case Factor.THIRD:
+                    assert third is not None
+                    target *= third[columns]
+                case Factor.ABOVE:
+                    weight = high - weights
+                case Factor.BELOW:
+                    weight = weights - low
+                case Factor.WEIGHT:
+                    weight = weights
+                case Factor.BETWEEN:
+                    weight = ((high - weights) * (weights - low)) >> TRACE_BITS
+        factors = [target[np.newaxis]]
+        if source is not None:
+            factors.insert(0, source[:, np.newaxis])
+        return factors if weight is None else [*factors, weight]
+
+    def _rounding(self, rows: Integers, columns: Integers, state: int) -> Signed | int:
+        """What is added to the sums before they are shifted."""
+        shift = self.rule.shift
+        match ROUNDINGS[self.rule.rounding]:
+            case Rounding.FLOOR:
+                return 0
+            case Rounding.NEAREST:
+                return 1 << (shift - 1)
+        groups, which = np.unique(columns // KEY_GROUP, return_inverse=True)
+        keys = rows[:, np.newaxis] | (groups << 16 | self._number << 26)
+        drawn = mixed((keys & 0x7FFFFFFF).astype(np.uint32) ^ np.uint32(state)).astype(np.int32)
+        parts = (columns % KEY_GROUP << (shift - 4)).astype(np.int32)
+        return (drawn[:, which] + parts) & np.int32((1 << shift) - 1)
+
+
+class Learner:
+    """The plastic connections of a network while it learns, sample after sample.
+
+    Parameters
+    ----------
+    network
+        The network; its own weights do not change.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._connections = [
+            PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
+            for number, c in enumerate(network.plastic)
+        ]
+        seen = {c.connection.target for c in self._connections}
+        seen |= {c.rule.third for c in self._connections if c.rule.third is not None}
+        self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
+        """Of targets and third populations in this step, as compared; the batch writes them."""
+        order = {id(connection): n for n, connection in enumerate(network.connections)}
+        self._order = [order[id(c.connection)] for c in self._connections]
+
+    @property
+    def sums(self) -> dict[int, PlasticSums]:
+        """For each plastic connection, by its `id`, what its events add."""
+        return {id(c.connection): c.sums for c in self._connections}
+
+    @property
+    def weights(self) -> dict[int, Integers]:
+        """The weights of each plastic connection, by its number in the network."""
+        learned = zip(self._order, self._connections, strict=True)
+        return {number: c.weights.astype(np.int64) for number, c in learned}
+
+    @property
+    def updates(self) -> int:
+        """Synapses to which a term applied, over all steps."""
+        return sum(c.updates for c in self._connections)
+
+    def begin(self) -> None:
+        """Begin a sample."""
+        for connection in self._connections:
+            connection.begin()
+
+    def step(self, t: int, events: Mapping[str, Events], states: Words) -> None:
+        """Learn from step `t` of a sample.
+
+        Parameters
+        ----------
+        events
+            Of each input and spiking population, (steps, 1, size).
+        states
+            What random numbers are made of, (steps, 1).
+        """
+        for connection in self._connections:
+            source, target = connection.connection.source, connection.connection.target
+            emitted = events[source][:, 0] if source in events else None
+            spikes = events[target][t, 0] if target in events else None
+            third = connection.rule.third
+            connection.step(
+                np.zeros(len(connection.weights), np.bool_) if emitted is None else emitted[t],
+                spikes,
+                self.potentials[target][0],
+                None if third is None else self.potentials[third][0],
+                int(states[t, 0]),
+                len(states) - 1 - t,
+            )
