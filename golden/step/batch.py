@@ -103,12 +103,12 @@ class Batch:
         Of populations that are traced; `run` writes them.
     first
         Number of the first sample in the run.
+    learner
+        The connections that learn; if there are any, there is one sample, and one firing group.
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
     before
         The state of each population after the sample before, where samples run one by one.
-    learner
-        Changes weights after each step of a group of all populations, of one sample.
     """
 
     network: Network
@@ -116,10 +116,10 @@ class Batch:
     events: Mapping[str, Spikes]
     traces: Mapping[str, Trace]
     first: int
+    learner: Learner
     executor: Executor | None = None
     workers: int = 1
     before: Mapping[str, State] = field(default_factory=dict)
-    learner: Learner | None = None
 
     def run(self, group: Sequence[Population]) -> dict[str, State]:
         """Run a firing group from the first step to the last.
@@ -133,14 +133,13 @@ class Batch:
         names = {population.name for population in group}
         inside: dict[str, list[AnyConnection]] = {name: [] for name in names}
         outside: dict[str, list[AnyConnection]] = {name: [] for name in names}
-        learner = self.learner
+        learner, changing = self.learner, self.learner.sums
         for connection in self.network.connections:
             if connection.target in names and connection.source in self.events:
-                changes = learner is not None and id(connection) in learner.sums
-                where = inside if connection.source in names or changes else outside
+                now = connection.source in names or id(connection) in changing
+                where = inside if now else outside
                 where[connection.target].append(connection)
-        if learner is not None:
-            learner.begin()
+        learner.begin(self.first, steps)
         schedule = self.network.schedule or (0,)
         states = {
             p.name: initial_state(
@@ -168,14 +167,13 @@ class Batch:
                         now,
                         self.network.state_bits,
                         self._numbers(name, t),
-                        None if learner is None else learner.potentials.get(name),
+                        learner.potentials.get(name),
                     )
                     if population.spiking:
                         self.events[name][t] = spikes
                     if name in self.traces:
                         self.traces[name].write(t, states[name])
-                if learner is not None:
-                    learner.step(t, self.events, self._random_states)
+                learner.step(t, self.events)
         return states
 
     @cached_property

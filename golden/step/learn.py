@@ -14,7 +14,7 @@ from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.rule import ROUNDINGS, Term, Trace, When
 from spikeloom.golden.network import Connection, Network
-from spikeloom.golden.random_numbers import Words, mixed
+from spikeloom.golden.random_numbers import mixed, random_states
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, TRACE_BITS, Factor, Gate, Rounding
 
 Mask = NDArray[np.bool_]
@@ -347,13 +347,17 @@ class Learner:
     ----------
     network
         The network; its own weights do not change.
+    plastic
+        Its plastic connections, or none if it does not learn.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, plastic: Sequence[Connection]) -> None:
         self._connections = [
             PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
-            for number, c in enumerate(network.plastic)
+            for number, c in enumerate(plastic)
         ]
+        self._seed = network.seed or 0
+        self._states: list[int] = []
         seen = {c.connection.target for c in self._connections}
         seen |= {c.rule.third for c in self._connections if c.rule.third is not None}
         self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
@@ -377,20 +381,20 @@ class Learner:
         """Synapses to which a term applied, over all steps."""
         return sum(c.updates for c in self._connections)
 
-    def begin(self) -> None:
-        """Begin a sample."""
+    def begin(self, sample: int, steps: int) -> None:
+        """Begin a sample of so many steps, by its number in the run."""
         for connection in self._connections:
             connection.begin()
+        if self._connections:
+            self._states = random_states(self._seed, sample, 1, steps)[:, 0].tolist()
 
-    def step(self, t: int, events: Mapping[str, Events], states: Words) -> None:
+    def step(self, t: int, events: Mapping[str, Events]) -> None:
         """Learn from step `t` of a sample.
 
         Parameters
         ----------
         events
             Of each input and spiking population, (steps, 1, size).
-        states
-            What random numbers are made of, (steps, 1).
         """
         for connection in self._connections:
             source, target = connection.connection.source, connection.connection.target
@@ -402,6 +406,6 @@ class Learner:
                 spikes,
                 self.potentials[target][0],
                 None if third is None else self.potentials[third][0],
-                int(states[t, 0]),
-                len(states) - 1 - t,
+                self._states[t],
+                len(self._states) - 1 - t,
             )

@@ -105,7 +105,7 @@ def update(
     Returns
     -------
     tuple
-        Spikes, and the state after the step. The arguments are not changed.
+        Spikes, and the state after the step. The other arguments are not changed.
     """
     v, i, kept = state
     switches = [s for name in SWITCHES for s in population.switches if s.name == name]
@@ -140,14 +140,21 @@ def update(
         np.copyto(compared, u, casting="unsafe")
     spikes = _spikes(population, u, switches, kept, numbers)
     spikes, u, kept = _select(population, u, spikes, switches, kept, state_bits)
-    after = {
-        switch.name: switch.after(spikes != 0, kept[switch.name], state_bits) for switch in switches
-    }
-    # What a switch kept is lost where the population does not have it in this step.
-    kept = {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
+    kept = _after(spikes != 0, switches, kept, state_bits)
     if population.spiking and not population.delayed_reset:
         _reset(population, u, spikes, before, state_bits)
     return spikes, State(u, i, kept)
+
+
+def _after(
+    spiked: NDArray[np.bool_],
+    switches: Sequence[Switch],
+    kept: Mapping[str, Mapping[str, Signed]],
+    state_bits: int,
+) -> dict[str, Mapping[str, Signed]]:
+    """What switches keep; it is lost where the population does not have one in this step."""
+    after = {s.name: s.after(spiked, kept[s.name], state_bits) for s in switches}
+    return {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
 
 
 def _zeros(fields: Mapping[str, Signed]) -> dict[str, Signed]:

@@ -174,29 +174,20 @@ def simulate(
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
-    sizes = [population.size for population in network.populations]
-    if samples * steps * sum(sizes) < THREADED or learn or _sequential(network):
-        workers = 1
-    workers = workers or os.cpu_count() or 1
+    batches, workers = _batches(network, samples, steps, workers, learn or _sequential(network))
+    by_batch = len(batches) >= workers
     events = _event_arrays(network, counts)
     kept = {
         name: _new_trace(network.population(name), neurons, steps, samples)
         for name, neurons in (traces or {}).items()
     }
-    learner = Learner(network) if learn else None
+    learner = Learner(network, network.plastic if learn else ())
     sums: dict[int, Sums] = {id(c): connection_sums(network, c) for c in network.connections}
-    if learner is not None:
-        sums.update(learner.sums)
+    sums.update(learner.sums)
     fan_outs = {
         id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
     groups = [firing_order(network)] if learn else firing_groups(network)
-    batches = _batches(network, samples, workers, learn or _sequential(network))
-    # Threads share the batches or, where there are fewer batches than threads, the sums in one.
-    by_batch = len(batches) >= workers
-    in_step = samples * sum(sizes)
-    if not by_batch and (in_step < SHARED[0] or in_step * steps < SHARED[1]):
-        workers = 1
     synops = np.empty(samples, np.int64)
     states: list[dict[str, State]] = []
 
@@ -207,10 +198,10 @@ def simulate(
             {name: array[:, part] for name, array in events.items()},
             {name: trace.part(part) for name, trace in kept.items()},
             first + part.start,
+            learner,
             executor,
             workers,
             states[-1] if states else {},
-            learner,
         )
         after = {name: state for group in groups for name, state in batch.run(group).items()}
         synops[part] = _synaptic_operations(network, batch.events, fan_outs, graded)
@@ -233,8 +224,8 @@ def simulate(
         {name: _joined([part[name].i for part in states]) for name in with_currents},
         {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
-        {} if learner is None else learner.weights,
-        0 if learner is None else learner.updates,
+        learner.weights,
+        learner.updates,
     )
 
 
@@ -257,15 +248,27 @@ def _sequential(network: Network) -> bool:
     return any(switch.carries for version in versions for switch in version.switches)
 
 
-def _batches(network: Network, samples: int, workers: int, one_by_one: bool) -> list[slice]:
-    """The samples that run together."""
+def _batches(
+    network: Network, samples: int, steps: int, workers: int | None, one_by_one: bool
+) -> tuple[list[slice], int]:
+    """The samples that run together, and how many threads pay.
+
+    They share the batches or, where there are fewer batches than threads, the sums in one.
+    """
+    neurons = samples * sum(population.size for population in network.populations)
+    if neurons * steps < THREADED or one_by_one:
+        workers = 1
+    workers = workers or os.cpu_count() or 1
     largest = max(population.size for population in network.populations)
-    fewest, most = (max(1, neurons // largest) for neurons in NEURONS)
+    fewest, most = (max(1, number // largest) for number in NEURONS)
     size = min(max(fewest, samples // workers), most)
     size = -(-samples // -(-samples // size))  # equal ones
     if one_by_one:
         size = 1
-    return [slice(start, start + size) for start in range(0, samples, size)]
+    batches = [slice(start, start + size) for start in range(0, samples, size)]
+    if len(batches) < workers and (neurons < SHARED[0] or neurons * steps < SHARED[1]):
+        workers = 1
+    return batches, workers
 
 
 def _joined(parts: Sequence[Signed]) -> Integers:

@@ -99,37 +99,46 @@ def plainly(network: Network, inputs: Mapping[str, np.ndarray], first: int = 0) 
             rule.begin()
         neurons = {p.name: [Neuron(int(p.v_init)) for _ in range(p.size)] for p in order}
         sums = {(p.name, t): [0] * p.size for p in order for t in range(steps)}
-        for name in spikes:
-            spikes[name].append([])
+        for of_samples in spikes.values():
+            of_samples.append([])
         for t in range(steps):
-
-            def send(source: str, i: int, count: int, t: int = t) -> None:
-                """An event through every connection, as integrate adds it at once."""
-                for c in network.connections:
-                    if c.source == source and count and t + c.delay < steps:
-                        assert isinstance(c, Connection)
-                        weights = of[id(c)].weights if id(c) in of else c.weights
-                        due = sums[c.target, t + c.delay]
-                        for j in range(len(due)):
-                            due[j] += count * int(weights[i][j])
-                        if id(c) in of:
-                            of[id(c)].note(i, t)
-
             for name, array in inputs.items():
                 for i, count in enumerate(array[sample, t].tolist()):
-                    send(name, i, int(count))
+                    send(network, of, sums, (name, i), int(count), t)
             for p in order:
                 row = []
                 for j, neuron in enumerate(neurons[p.name]):
                     row.append(fire(p, neuron, sums[p.name, t][j], j, network.state_bits))
                 spikes[p.name][-1].append(row)
                 for j, spiked in enumerate(row):
-                    send(p.name, j, int(spiked))
+                    send(network, of, sums, (p.name, j), int(spiked), t)
             for rule in rules:
                 ends = t == steps - 1
                 updates += learn(rule, neurons, t, ends, int(states[t, sample]))
     learned = {rule.index: rule.weights for rule in rules}
     return Learned(learned, updates, spikes)
+
+
+def send(
+    network: Network,
+    plastic: Mapping[int, PlainRule],
+    sums: Mapping[tuple[str, int], list[int]],
+    axon: tuple[str, int],
+    count: int,
+    t: int,
+) -> None:
+    """An event of step `t` through every connection, as integrate adds it at once."""
+    source, i = axon
+    for c in network.connections:
+        if c.source != source or not count or (c.target, t + c.delay) not in sums:
+            continue
+        assert isinstance(c, Connection)
+        rule = plastic.get(id(c))
+        due = sums[c.target, t + c.delay]
+        for j in range(len(due)):
+            due[j] += count * int((rule.weights if rule else c.weights)[i][j])
+        if rule:
+            rule.note(i, t)
 
 
 def fire(p: Population, neuron: Neuron, total: int, j: int, state_bits: int) -> bool:
