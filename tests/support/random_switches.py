@@ -142,7 +142,8 @@ def _variant(rng: Rng, population: Population, config: FabricConfig) -> Variant:
 
 def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Population:
     """The same with random switches of those that the fabric has, as far as they suit it."""
-    for name in rng.permutation(config.switches):  # some exclude each other
+    switches = [name for name in config.switches if name in RANDOM]
+    for name in rng.permutation(switches):  # some exclude each other
         if rng.random() < 0.3:
             continue
         switch = RANDOM[name](rng, config.state_bits)

@@ -1,0 +1,138 @@
+"""Random learning rules, and random networks in which some connections have one."""
+
+import contextlib
+import dataclasses
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+from random_networks import programs, seeds
+
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.learning import Rule, Term, Trace, When
+from spikeloom.golden.learning.rule import OF_SOURCE, OF_TARGET, OF_WEIGHT, ROUNDINGS, Table
+from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, RULE_SHIFTS, FabricConfig, Factor, Gate
+from spikeloom.program import Program
+
+Rng = np.random.Generator
+
+WITH_LEARNING: dict[str, Any] = {
+    "plasticity": True,
+    "rules": 4,
+    "plastic_axons": 64,
+    "quadratic_bounds": True,
+}
+"""Fields of a fabric that has room for whatever `learning_programs` draws."""
+
+TRIES = 8
+"""Rules tried for a connection until it can have one."""
+
+
+@st.composite
+def learning_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
+    """Those of `programs`, with random rules on at least one of their matrices."""
+    rng = np.random.default_rng(draw(seeds()))
+    program = draw(programs(config))
+    for number in rng.permutation(len(program.network.connections)).tolist():
+        program = _with_rule(rng, program, number)
+    assume(program.network.plastic)
+    return program
+
+
+def _with_rule(rng: Rng, program: Program, number: int) -> Program:
+    """The program with a rule on this connection, if it can have one and there is room for it."""
+    network, config = program.network, program.fabric
+    connection = network.connections[number]
+    if not isinstance(connection, Connection) or connection.high:
+        return program
+    size = network.size(connection.target)
+    thirds = [p.name for p in network.populations if p.size == size]
+    for _ in range(TRIES):
+        rule = random_rule(rng, config, thirds)
+        weights = connection.weights.clip(*rule.bounds)
+        plastic = dataclasses.replace(connection, weights=weights, plasticity=rule)
+        connections = list(network.connections)
+        connections[number] = plastic
+        with contextlib.suppress(SpikeloomError):
+            learning: Network = dataclasses.replace(network, connections=tuple(connections))
+            return dataclasses.replace(program, network=learning)
+    return program
+
+
+def random_rule(rng: Rng, config: FabricConfig, thirds: list[str]) -> Rule:
+    """A rule that the fabric has the options for; `thirds` can be its third factor."""
+    at_end = bool(rng.integers(4) == 0)
+    with_post = not at_end and bool(rng.integers(2))
+    count = int(rng.integers(1, config.rule_terms + 1))
+    terms = tuple(_term(rng, config, thirds, with_post) for _ in range(count))
+    factors = {factor for term in terms for factor in term.factors}
+    high = signed_range(config.weight_bits)[1]
+    reach = int(rng.choice([high, max(1, high // 2), max(1, high // 16), 1]))
+    lowest = int(rng.choice([-reach - 1, -reach, 0]))
+    return Rule(
+        terms,
+        (lowest, reach),
+        int(rng.choice(RULE_SHIFTS)),
+        str(rng.choice(list(ROUNDINGS))),
+        at_end,
+        _trace(rng) if Factor.PRE_TRACE in factors else None,
+        _trace(rng) if with_post else None,
+        str(rng.choice(thirds)) if Factor.THIRD in factors else None,
+        int(rng.integers(16)) if rng.integers(2) else 0,
+    )
+
+
+def _term(rng: Rng, config: FabricConfig, thirds: list[str], with_post: bool) -> Term:
+    of_target = [
+        factor
+        for factor in OF_TARGET
+        if (factor is not Factor.POST_TRACE or with_post) and (factor is not Factor.THIRD or thirds)
+    ]
+    of_weight = [f for f in OF_WEIGHT if f is not Factor.BETWEEN or config.quadratic_bounds]
+    kinds = [[Factor.ONE], list(OF_SOURCE), of_target, of_weight]
+    first, second = rng.permutation(len(kinds))[:2].tolist()
+    left, right = (kinds[n][int(rng.integers(len(kinds[n])))] for n in (first, second))
+    curved = {Factor.PRE_CURVE, Factor.POST_CURVE} & {left, right}
+    reach = signed_range(FACTOR_BITS)[1]
+    return Term(
+        left,
+        right,
+        _when(rng),
+        _when(rng),
+        int(rng.integers(-reach - 1, reach + 1)),
+        _curve(rng) if curved else None,
+        bool(rng.integers(2)),
+        _range(rng, signed_range(config.state_bits), 40) if rng.integers(3) == 0 else None,
+        _range(rng, (0, 255), 255) if with_post and rng.integers(3) == 0 else None,
+    )
+
+
+def _when(rng: Rng) -> When:
+    """NEVER seldom; ages mostly small, or up to that of what never spiked."""
+    gate = Gate(int(rng.choice(4, p=[0.04, 0.32, 0.32, 0.32])))
+    first, last = sorted(rng.choice([0, 1, 2, 3, 5, MAX_AGE - 1, MAX_AGE], 2).tolist())
+    if rng.integers(3) == 0:
+        last = first
+    return When(gate, first, last, bool(rng.integers(2)))
+
+
+def _curve(rng: Rng) -> Table:
+    low, high = signed_range(FACTOR_BITS)
+    return tuple(rng.choice([low, high, 0, *rng.integers(low, high + 1, 9)], MAX_AGE + 1).tolist())
+
+
+def _trace(rng: Rng) -> Trace:
+    kept = rng.choice([0, 128, 200, 255, 256], MAX_AGE)
+    if rng.integers(2):
+        kept = np.sort(rng.integers(0, 257, MAX_AGE))[::-1]
+    return Trace((*kept.tolist(), 0), int(rng.choice([1, 40, 100, 255])), bool(rng.integers(2)))
+
+
+def _range(rng: Rng, limits: tuple[int, int], near: int) -> tuple[int, int]:
+    """A range within limits, one end of which is often a limit."""
+    low, high = sorted(rng.integers(max(limits[0], -near), min(limits[1], near) + 1, 2).tolist())
+    kind = rng.integers(3)
+    return limits[0] if kind == 1 else low, limits[1] if kind == 2 else high
