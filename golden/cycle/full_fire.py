@@ -57,6 +57,7 @@ class FullFire(Fire):
         "set_row",
         "spike_clocks",
         "switches",
+        "touched",
         "width",
         "x",
         "y",
@@ -79,6 +80,7 @@ class FullFire(Fire):
         # The switches that are on in each row of the population table.
         self.switches: list[list[Stage]] = [[] for _ in self.populations]
         self.active: list[Stage] = []  # in the row read last
+        self.touched = 0  # a bit for each group of neurons, with `plasticity`
         self.noise = Noise(config)
         self.schedules = config.schedules
         # The first row of the present step, and where that comes from.
@@ -257,9 +259,9 @@ class FullFire(Fire):
         held = self._holds(address, u, spiked, kept)
         if held:
             spiked = 0
-        u = self._after_spikes(u, w, spiked, resets, parameters)
         if not held:
-            self._keep(address, bool(spiked), kept)
+            self._keep(address, bool(spiked), kept, u)
+        u = self._after_spikes(u, w, spiked, resets, parameters)
         return self._result(address, u, spiked, current, negative)
 
     def _is_negative(self, u: int) -> bool:
@@ -302,9 +304,9 @@ class FullFire(Fire):
             name: value for fields in carried for name, value in fields.items()
         }
 
-    def _keep(self, address: int, spiked: bool, kept: dict[str, int]) -> None:
+    def _keep(self, address: int, spiked: bool, kept: dict[str, int], u: int) -> None:
         """Write what switches keep of a neuron; `kept` is what they kept before."""
-        after = [switch.keeps(spiked, kept) for switch in self.active]
+        after = [switch.keeps(spiked, kept, u) for switch in self.active]
         self.kept[address] = self.config.kept_row.pack(
             {name: value for fields in after for name, value in fields.items()}
         )

@@ -22,6 +22,9 @@ class ConnectionRow(NamedTuple):
     one_to_one: int = 0
     first: int = 0
     last: int = 0
+    plastic: int = 0
+    rule: int = 0
+    axon_base: int = 0
     image: int = 0
     grouped: int = 0
     height: int = 0

@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.interconnect import Interconnect, through
+from spikeloom.golden.cycle.learning_sequencer import LearningSequencer
+from spikeloom.golden.cycle.learning_tile import LearningTile
+from spikeloom.golden.cycle.learning_wires import LearningWires
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
 from spikeloom.golden.cycle.sequencer import Sequencer
 from spikeloom.golden.cycle.tile import Tile, TileShifts
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.spec import (
-    TILE_COUNTERS,
-    FabricConfig,
-    LoadTarget,
-    PacketKind,
-    Port,
-    ReadTarget,
-)
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, Port, ReadTarget
 
 WATCHDOG = 1 << 18
 """Clocks within which `CycleModel.run` must see progress. The longest legal silence, one event or
@@ -79,6 +75,7 @@ class CycleModel:
         "host_in_taken",
         "host_out",
         "interconnect",
+        "learning",
         "load_masks",
         "load_shifts",
         "loaded",
@@ -93,9 +90,18 @@ class CycleModel:
     def __init__(self, config: FabricConfig, trace: bool = False) -> None:
         self.config = config
         self.trace = trace
-        self.tiles = [Tile(config, trace) for _ in range(config.tiles)]
-        self.sequencer = Sequencer(config)
+        self.tiles: Sequence[Tile]
+        self.sequencer: Sequencer
         self.interconnect = Interconnect(config, trace) if config.tiles > 1 else None
+        self.learning: LearningWires | None = None
+        if config.plasticity:
+            tiles = [LearningTile(config, trace) for _ in range(config.tiles)]
+            sequencer = LearningSequencer(config)
+            self.learning = LearningWires(config, sequencer, tiles, self.interconnect)
+            self.tiles, self.sequencer = tiles, sequencer
+        else:
+            self.tiles = [Tile(config, trace) for _ in range(config.tiles)]
+            self.sequencer = Sequencer(config)
         self.host_in_taken = False
         self.host_out: int | None = None
         self.cycles = 0
@@ -113,7 +119,7 @@ class CycleModel:
         """The counters by name, as they are after the last clock."""
         values = {"cycles": self.cycles}
         for tile in range(len(self.tiles)):
-            counts = zip(TILE_COUNTERS, self._counts(tile), strict=True)
+            counts = zip(self.config.tile_counters, self._counts(tile), strict=True)
             values |= {f"{name}.{tile}": count for name, count in counts}
         return values
 
@@ -133,6 +139,8 @@ class CycleModel:
         """A row of a memory, packed as in `config.readable_memories`; the fabric is at rest."""
         fire = self.tiles[tile].fire
         loaded = self.loaded.get((tile, target, address), 0)
+        if target == ReadTarget.WEIGHT:
+            return self.tiles[tile].weights(address, loaded)
         if target == ReadTarget.SUM:
             return self.tiles[tile].integrate.sums[address]
         if target == ReadTarget.STATE:
@@ -179,7 +187,7 @@ class CycleModel:
             if clocks % WATCHDOG == 0:
                 now = [taken, len(packets)]
                 for tile in self.tiles:
-                    now += [tile.integrate.synops, tile.fire.spikes]
+                    now += tile.progress
                 if now == progress:
                     raise RuntimeError(
                         f"no progress in {WATCHDOG} clocks: {taken} of {len(words)} words taken, "
@@ -208,10 +216,13 @@ class CycleModel:
             With `trace`, the packed `config.probe` word of this clock, else 0.
         """
         counters = self._pack_counters() if self.trace else 0
+        occupied = self.learning is not None and self.occupied
         if self.interconnect is None:
             probe = self._clock_one(host_in, host_out_ready, load)
         else:
             probe = self._clock_mesh(self.interconnect, host_in, host_out_ready, load)
+        if self.learning is not None:
+            probe |= self.learning.clock(occupied)
         self.cycles = self.cycles + 1 & self.counter_mask
         return probe | counters
 
@@ -349,12 +360,12 @@ class CycleModel:
         return probe
 
     def _load_mesh(self, between: Interconnect, load: int | None) -> None:
-        """Take a load word, for which the host waits: CONTROL is written at once."""
-        if load is not None and self._unpack_load(load)[1] == LoadTarget.CONTROL:
-            self._write(load)
+        """Take a load word, for which the host waits: the sequencer is written at once."""
+        if load is not None:
+            self._write_sequencer(load)
         arriving = through(between.loads, load)
-        if arriving is not None and self._unpack_load(arriving)[1] != LoadTarget.CONTROL:
-            self._write(arriving)
+        if arriving is not None:
+            self._write_tile(arriving)
         if between.loads.count(None) != len(between.loads):
             self.sequencer.close()
 
@@ -379,14 +390,15 @@ class CycleModel:
             probe |= (1 | payload << 1) << shift.fire
         return probe
 
-    def _counts(self, tile: int) -> tuple[int, int, int, int]:
-        """The counters of a tile, in the order of `TILE_COUNTERS`."""
+    def _counts(self, tile: int) -> tuple[int, ...]:
+        """The counters of a tile, in the order of `config.tile_counters`."""
         integrate = self.tiles[tile].integrate
         errors = integrate.errors
         if self.interconnect is not None:
             errors += self.interconnect.mesh.routers[tile].errors
         spikes = self.tiles[tile].fire.spikes
-        return integrate.synops, spikes, integrate.stalls, errors & self.counter_mask
+        counts = integrate.synops, spikes, integrate.stalls, errors & self.counter_mask
+        return counts if self.learning is None else (*counts, self.learning.updates(tile))
 
     def _pack_counters(self) -> int:
         """The counters, shifted to their offset in the probe word."""
@@ -394,10 +406,9 @@ class CycleModel:
         word = self.cycles
         offset = bits
         for tile in range(len(self.tiles)):
-            synops, spikes, stalls, errors = self._counts(tile)
-            counts = synops | spikes << bits | stalls << 2 * bits | errors << 3 * bits
-            word |= counts << offset
-            offset += 4 * bits
+            for count in self._counts(tile):
+                word |= count << offset
+                offset += bits
         return word << self.probe_shifts.counters
 
     def _unpack_load(self, word: int) -> tuple[int, int, int, int]:
@@ -410,18 +421,26 @@ class CycleModel:
 
     def _write(self, word: int) -> None:
         """Write the row of a `config.load` word to its memory."""
+        self._write_sequencer(word)
+        self._write_tile(word)
+
+    def _write_sequencer(self, word: int) -> None:
+        _, target, _, data = self._unpack_load(word)
+        if target in (LoadTarget.CONTROL, LoadTarget.LEARN) and target in self.row_layouts:
+            self.sequencer.write(LoadTarget(target), self.row_layouts[target].unpack(data))
+
+    def _write_tile(self, word: int) -> None:
         tile, target, address, data = self._unpack_load(word)
         layout = self.row_layouts.get(target)
         if layout is None:
             return
         data &= (1 << layout.width) - 1
         self.loaded[tile, target, address] = data
-        if target == LoadTarget.CONTROL:
-            control = layout.unpack(data)
-            self.sequencer.last_phase = control["last_phase"]
-            self.sequencer.window = control["window"]
-        elif tile < len(self.tiles):
-            if target != LoadTarget.ROUTE:
-                self.tiles[tile].write(LoadTarget(target), address, data)
-            elif self.interconnect is not None:
-                self.interconnect.mesh.routers[tile].table[address] = data
+        if target == LoadTarget.CONTROL or tile >= len(self.tiles):
+            return
+        if target != LoadTarget.ROUTE:
+            self.tiles[tile].write(LoadTarget(target), address, data)
+        elif self.interconnect is not None:
+            self.interconnect.mesh.routers[tile].table[address] = data
+        if target == LoadTarget.LEARN and self.interconnect is not None:
+            self.interconnect.active.add(tile)

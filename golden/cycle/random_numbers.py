@@ -1,11 +1,19 @@
 """Cycle-level golden model of a tile's noise: the section Random numbers of `docs/hardware.md`."""
 
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
 from spikeloom.golden.spec import NOISE_ROWS, FabricConfig
 
 _WORD = (1 << 32) - 1
 
+Words = TypeVar("Words", int, NDArray[np.int64])
 
-def _mixed(x: int) -> int:
+
+def mixed(x: Words) -> Words:
+    """The function of this name: of 32 bits, or of each of an array."""
     x = x + (x << 7) & _WORD
     x ^= x >> 9
     x = x + (x << 10) & _WORD
@@ -36,5 +44,5 @@ class Noise:
 
     def drawn(self, population: int, neuron: int, table: int) -> int:
         """N of a neuron, by its number in population `population`."""
-        number = _mixed(self.state ^ (1 << 31) + (population << 16) + (neuron & 0xFFFF))
+        number = mixed(self.state ^ (1 << 31) + (population << 16) + (neuron & 0xFFFF))
         return self.table[table * NOISE_ROWS + number % NOISE_ROWS]

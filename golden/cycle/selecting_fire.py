@@ -166,7 +166,7 @@ class SelectingFire(FullFire):
             if not wins and status in (Status.COMPETES, Status.CANDIDATE):
                 loses = full or (bool(row["selection_blocks"]) and self._blocked(candidate, winner))
         if competes and (wins or loses):
-            self._keep(address, wins, kept)
+            self._keep(address, wins, kept, u)
             kept = self.config.kept_row.unpack(self.kept[address])
         if wins:
             u = self._after_spikes(u, u, 1, False, own)

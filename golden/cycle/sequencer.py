@@ -2,7 +2,7 @@
 
 from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.packing import masks, offsets, shifts
-from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 
 WAIT, START, BUSY, DONE = range(4)
 """States of the sequencer's fire side."""
@@ -52,6 +52,10 @@ class Sequencer:
         self.open = self.open_after_mark = True
         self.busy = False  # registered: of the previous clock
         self.state = WAIT
+
+    def write(self, target: LoadTarget, row: dict[str, int]) -> None:
+        """Write a row of CONTROL."""
+        self.last_phase, self.window = row["last_phase"], row["window"]
 
     def event(self, word: int) -> int:
         """The packed event of a host word."""

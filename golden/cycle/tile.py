@@ -13,6 +13,8 @@ from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.image_integrate import CoordinateRow, ImageIntegrate
 from spikeloom.golden.cycle.integrate import ConnectionRow, Integrate
 from spikeloom.golden.cycle.packing import offsets
+from spikeloom.golden.cycle.plastic_fire import PlasticFire, PlasticSelectingFire
+from spikeloom.golden.cycle.plastic_integrate import PlasticIntegrate
 from spikeloom.golden.cycle.quick_fire import QuickFire
 from spikeloom.golden.cycle.selecting_fire import SelectingFire
 from spikeloom.golden.cycle.sparse_integrate import SparseIntegrate
@@ -92,6 +94,15 @@ class Tile:
         fire = self.fire
         at_rest = fire.state == IDLE and fire.waiting is None
         return at_rest and self.emit.idle and self.integrate.empty
+
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """What changes from time to time in a run that goes on."""
+        return self.integrate.synops, self.fire.spikes
+
+    def weights(self, address: int, loaded: int) -> int:
+        """A row of the weight memory in which `loaded` was loaded."""
+        return loaded
 
     def write(self, target: LoadTarget, address: int, data: int) -> None:
         """Write a packed row to a memory of the tile."""
@@ -218,12 +229,16 @@ class Tile:
 def _fire(config: FabricConfig) -> Fire:
     if config.fire_lanes > 1:
         return QuickFire(config)
+    if config.plasticity:
+        return PlasticSelectingFire(config) if config.selection else PlasticFire(config)
     if config.selection:
         return SelectingFire(config)
     return FullFire(config) if FullFire.needed(config) else Fire(config)
 
 
 def _integrate(config: FabricConfig) -> Integrate:
+    if config.plasticity:
+        return PlasticIntegrate(config)
     if config.sparse_words or config.one_to_one:
         return SparseIntegrate(config)
     return ImageIntegrate(config) if config.images else Integrate(config)

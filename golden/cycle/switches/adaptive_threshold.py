@@ -14,7 +14,7 @@ class AdaptiveThreshold(Stage):
     def raised(self, kept: Fields) -> int:
         return kept["adaptive_threshold_adaptation"]
 
-    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+    def keeps(self, spiked: bool, kept: Fields, u: int) -> dict[str, int]:
         adaptation = kept["adaptive_threshold_adaptation"]
         adaptation = adaptation * self.row["adaptive_threshold_retain"] >> DECAY_BITS
         if spiked:

@@ -20,7 +20,7 @@ class Refractory(Stage):
     def bars(self, kept: Fields) -> bool:
         return kept["refractory_count"] > 0
 
-    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+    def keeps(self, spiked: bool, kept: Fields, u: int) -> dict[str, int]:
         left = max(kept["refractory_count"] - 1, 0)
         return {"refractory_count": self.row["refractory_steps"] if spiked else left}
 

@@ -16,7 +16,7 @@ class Selection(Stage):
     def bars(self, kept: Fields) -> bool:
         return self.stands(kept)[0] == Status.LOST
 
-    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+    def keeps(self, spiked: bool, kept: Fields, u: int) -> dict[str, int]:
         status, count = self.stands(kept)
         return {"selection_status": status, "selection_count": count}
 

@@ -9,7 +9,7 @@ class SpikeOnce(Stage):
     def bars(self, kept: Fields) -> bool:
         return bool(kept["spike_once_latch"])
 
-    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
+    def keeps(self, spiked: bool, kept: Fields, u: int) -> dict[str, int]:
         return {"spike_once_latch": spiked or kept["spike_once_latch"]}
 
 

@@ -62,8 +62,8 @@ class Stage:
         """Whether it keeps the neuron from spiking."""
         return False
 
-    def keeps(self, spiked: bool, kept: Fields) -> dict[str, int]:
-        """Its kept fields as m + 9 writes them."""
+    def keeps(self, spiked: bool, kept: Fields, u: int) -> dict[str, int]:
+        """Its kept fields as m + 9 writes them; `u` is the potential of m + 8."""
         return {}
 
 
