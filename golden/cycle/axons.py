@@ -1,4 +1,4 @@
-"""Cycle-level golden model of AXON and ACTIVE: what learn knows of the sources of synapses."""
+"""Cycle-level golden model of AXON and ACTIVE, in the section Learning of `docs/hardware.md`."""
 
 from dataclasses import dataclass
 

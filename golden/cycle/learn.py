@@ -246,7 +246,7 @@ class Learn:
             address = self.row.neuron_base + self.g * lanes + lane
             self.neurons.trace[address] = targets.traces[lane]
             self.trace_written = address, targets.traces[lane]
-        last = max(lanes + 2, 2 * lanes) if self.row.third else lanes + 2
+        last = max(lanes + 3, 2 * lanes + 1) if self.row.third else lanes + 3
         self.elapsed += 1
         if self.elapsed > last:
             if targets.gates.any():

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of the memories that hold learning rules; see `docs/hardware.md`."""
+"""Cycle-level golden model of RULE, TERM and CURVE: Learning in `docs/hardware.md`."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of a tile that learns: joins learn to the other blocks."""
+"""Cycle-level golden model of a tile that learns: the section Learning of `docs/hardware.md`."""
 
 from spikeloom.golden.cycle.fire import Command
 from spikeloom.golden.cycle.full_fire import FullFire
@@ -7,6 +7,9 @@ from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.plastic_integrate import PlasticIntegrate
 from spikeloom.golden.cycle.tile import Tile
 from spikeloom.golden.spec import FabricConfig, LoadTarget
+
+WRITTEN = ("weight_write", "axon", "trace")
+"""What the probe shows of learn's writes."""
 
 
 class LearningTile(Tile):
@@ -23,7 +26,7 @@ class LearningTile(Tile):
         at = offsets(config.probe)
         # Of valid or write, address and data in the tile's part of the probe word.
         self.learn_shifts = [
-            tuple(at.get(f"0.{name}.{part}", 0) - at["0.event.valid"] for part in parts)
+            tuple(at[f"0.{name}.{part}"] - at["0.event.valid"] for part in parts)
             for name, parts in (
                 ("weight_read", ("valid", "address", "address")),
                 *((name, ("write", "address", "data")) for name in WRITTEN),
@@ -84,7 +87,3 @@ class LearningTile(Tile):
                 address, data = access
                 probe |= 1 << valid | address << at_address | data << at_data
         return probe
-
-
-WRITTEN = ("weight_write", "axon", "trace")
-"""What the probe shows of learn's writes."""

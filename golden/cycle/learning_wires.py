@@ -1,4 +1,4 @@
-"""Cycle-level golden model of what lies between the sequencer and learn; see `docs/hardware.md`."""
+"""Cycle-level golden model of the wires of learn: the section Learning of `docs/hardware.md`."""
 
 from collections import deque
 from collections.abc import Sequence

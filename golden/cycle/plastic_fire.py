@@ -1,4 +1,4 @@
-"""Cycle-level golden model of fire with learning: What neurons keep in `docs/hardware.md`."""
+"""Cycle-level golden model of fire with learning, in the section Learning of `docs/hardware.md`."""
 
 from spikeloom.golden.cycle.fire import Result
 from spikeloom.golden.cycle.full_fire import FullFire

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of what LEARN makes of the weights of synapses."""
+"""Cycle-level golden model of what SCAN makes of weights: Learning in `docs/hardware.md`."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Cycle-level golden model of LOAD: what learn knows of the neurons of a group."""
+"""Cycle-level golden model of LOAD, in the section Learning of `docs/hardware.md`."""
 
 from dataclasses import dataclass
 
