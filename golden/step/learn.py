@@ -47,7 +47,7 @@ class End:
         self._trace = trace
         self._decay = np.array(trace.decay if trace else (0,) * (MAX_AGE + 1), np.int32)
         self._last = np.empty(size, np.int32)
-        self._value = np.empty(size, np.int32)
+        self._value = np.zeros(size, np.int32)  # what a sample left decays to 0
         self.begin()
 
     def begin(self) -> None:
@@ -55,7 +55,6 @@ class End:
         self.spiked: Mask = np.zeros(len(self._last), np.bool_)
         self.heard: Mask = np.zeros(len(self._last), np.bool_)
         self._last.fill(NEVER)
-        self._value.fill(0)
         self._step = -1
 
     def step(self, spiked: Mask) -> None:
