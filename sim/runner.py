@@ -273,6 +273,7 @@ def run_batch(
     patience: int = PATIENCE,
     progress: Callable[[int], None] | None = None,
     prepare: Callable[[int, Simulation], None] | None = None,
+    finish: Callable[[int, Simulation], None] | None = None,
 ) -> list[Result]:
     """Run each chunk on a fabric of its own, a copy of a loaded one.
 
@@ -292,6 +293,8 @@ def run_batch(
         Called in the caller's thread with the number of completed chunks.
     prepare
         Called with the number of each chunk and its fabric, before it runs.
+    finish
+        The same, after it has run, and its counters were read.
 
     Returns
     -------
@@ -309,6 +312,8 @@ def run_batch(
             before = simulation.counters()
             clocks, packets = simulation.run(chunk, patience=patience)
             after = simulation.counters()
+            if finish is not None:
+                finish(number, simulation)
         return Result(
             clocks, packets, {name: (after[name] - before[name]) % wrap for name in after}
         )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spikeloom.bounded import read_arrays
 from spikeloom.files import write_arrays
+from spikeloom.golden.checks import check_integer
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
@@ -38,10 +39,14 @@ from spikeloom.mapping.plan import Plan, plan
 from spikeloom.mapping.weights import with_weights
 from spikeloom.plots.axes import Axes
 from spikeloom.plots.tiles import mapping
+from spikeloom.saved_rules import restored_rule, saved_rule
 
 FORMAT = "spikeloom program"
-VERSION = 4
+VERSION = 5
 """Version of the file; it changes with every field."""
+
+MAX_LEARNED = 1 << 62
+"""Maximum number of samples from which weights were learned."""
 
 MAX_HEADER = 1 << 23
 """Maximum size of a file's header in bytes; as Python objects it takes up to 25 times that."""
@@ -66,12 +71,15 @@ class Program(Summarised):
         Populations whose membrane potentials are sent after the last step of a sample.
     about
         How it was made (dialect, quantisation report, ...), for human readers; JSON values.
+    learned
+        Number of samples from which its weights were learned on the chip. Those that follow are
+        numbered on from it, and so are their random numbers.
 
     Raises
     ------
     SpikeloomError
-        The network does not fit the fabric, or `record` or `readout` has a name that is no
-        population.
+        The network does not fit the fabric, `record` or `readout` has a name that is no population,
+        or `learned` is negative.
     """
 
     network: Network
@@ -79,6 +87,7 @@ class Program(Summarised):
     record: frozenset[str]
     readout: frozenset[str]
     about: dict[str, Any] = field(default_factory=dict)
+    learned: int = 0
 
     def __post_init__(self) -> None:
         populations = {population.name for population in self.network.populations}
@@ -86,6 +95,7 @@ class Program(Summarised):
             if unknown := sorted(names - populations):
                 listed = ", ".join(name if name.isprintable() else repr(name) for name in unknown)
                 raise SpikeloomError(f"{option}: no population is called {listed}")
+        check_integer("learned", self.learned, 0, MAX_LEARNED)
         self.image  # noqa: B018 - maps the network, which raises if it does not fit
 
     @functools.cached_property
@@ -123,10 +133,15 @@ class Program(Summarised):
         header, arrays = self._contents()
         return _digest(header, arrays)
 
-    def with_weights(self, weights: Mapping[int, Integers]) -> "Program":
+    def with_weights(self, weights: Mapping[int, Integers], learned: int = 0) -> "Program":
         """The same program with other weights in the connections of these numbers.
 
         It is not mapped again: its memory image differs from this one in those weights alone.
+
+        Parameters
+        ----------
+        learned
+            Number of samples more from which they were learned.
 
         Raises
         ------
@@ -140,8 +155,34 @@ class Program(Summarised):
         program = copy.copy(self)
         # Made anew it would be mapped, which depends on everything but the weights.
         vars(program).pop("digest", None)
-        vars(program).update(network=network, plan=with_weights(self.network, self.plan, network))
+        vars(program).update(
+            network=network,
+            plan=with_weights(self.network, self.plan, network),
+            learned=self.learned + learned,
+        )
         return program
+
+    def check_same(self, other: "Program") -> None:
+        """Check that another Program differs from this one in weights at most.
+
+        Raises
+        ------
+        SpikeloomError
+            It differs in something else.
+        """
+        (ours, arrays), (theirs, others) = self._contents(), other._contents()
+        different = [name for name in ours if name != "learned" and ours[name] != theirs[name]]
+        nothing = np.zeros(0, np.int64)
+        for name in sorted(arrays.keys() | others.keys()):
+            own, given = arrays.get(name, nothing), others.get(name, nothing)
+            same = own.shape == given.shape
+            if not (same and (name.startswith("weights") or np.array_equal(own, given))):
+                different.append(name)
+        if different:
+            raise SpikeloomError(
+                f"weights of another Program, which differs in {', '.join(different)}: open a "
+                "device for that Program, or take weights that were learned from this one"
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program atomically.
@@ -193,9 +234,8 @@ class Program(Summarised):
             ],
             "schedule": network.schedule,
             "seed": network.seed,
-            "connections": [
-                {"kind": kind_of(c), **_without(c, *_arrays(c))} for c in network.connections
-            ],
+            "connections": [_connection_values(c) for c in network.connections],
+            "learned": self.learned,
         }
         arrays = {
             f"{name}{n}": array
@@ -228,6 +268,23 @@ ARRAYS = ("bias", "leak", *PARAMETERS), ("weights", "targets", "starts")
 def _arrays(node: Population | AnyConnection) -> dict[str, NDArray[np.int64]]:
     values = {name: getattr(node, name, None) for names in ARRAYS for name in names}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def _connection_values(connection: AnyConnection) -> dict[str, Any]:
+    """A connection without its arrays, as JSON has it."""
+    values = {"kind": kind_of(connection), **_without(connection, *_arrays(connection))}
+    if isinstance(connection, Connection):
+        values["plasticity"] = saved_rule(connection.plasticity)
+    return values
+
+
+def _connection(values: dict[str, Any], arrays: dict[str, Any]) -> AnyConnection:
+    """The connection that `_connection_values` made JSON of."""
+    fields = _with_tuples(values)
+    kind = KINDS[fields.pop("kind")]
+    if kind is Connection:
+        fields["plasticity"] = restored_rule(values["plasticity"])
+    return kind(**fields, **arrays)
 
 
 def _without(node: Population | AnyConnection, *arrays: str) -> dict[str, Any]:
@@ -291,8 +348,8 @@ def _rebuild(
                 for n, node in enumerate(header["populations"])
             ),
             tuple(
-                KINDS[kind](**_with_tuples(node), **_arrays_of(n, ARRAYS[1], arrays))
-                for n, (kind, node) in enumerate(map(_split_kind, header["connections"]))
+                _connection(node, _arrays_of(n, ARRAYS[1], arrays))
+                for n, node in enumerate(header["connections"])
             ),
             header["weight_bits"],
             header["state_bits"],
@@ -304,6 +361,7 @@ def _rebuild(
         frozenset(header["record"]),
         frozenset(header["readout"]),
         about,
+        header["learned"],
     )
 
 
@@ -340,10 +398,6 @@ def _arrays_of(
 ) -> dict[str, Any]:
     keys = {name: f"{name}{number}" for name in names}
     return {name: arrays[key] for name, key in keys.items() if key in arrays}
-
-
-def _split_kind(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    return node["kind"], _without_key(node, "kind")
 
 
 def _without_key(node: dict[str, Any], key: str) -> dict[str, Any]:

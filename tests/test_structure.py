@@ -70,6 +70,7 @@ ROOMS = {
         ("quantise",),
         ("mapping",),
         ("plots",),
+        ("saved_rules",),
         ("program", "mismatch"),
         ("compiler", "devices"),
         ("waves", "training"),

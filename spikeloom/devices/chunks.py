@@ -16,12 +16,18 @@ processors a machine has."""
 
 def chunk_words(image: MemoryImage, counts: Mapping[str, EventCounts]) -> Iterator[Words]:
     """The host words of each chunk of samples."""
-    samples = next(iter(counts.values())).shape[0]
-    start = 0
-    for size in chunk_sizes(image, samples):
-        part = {name: events[start : start + size] for name, events in counts.items()}
-        start += size
+    for part in chunks(image, counts):
         yield np.concatenate(host_words(image, part))
+
+
+def chunks(
+    image: MemoryImage, counts: Mapping[str, EventCounts]
+) -> Iterator[dict[str, EventCounts]]:
+    """The events of each chunk of samples."""
+    start = 0
+    for size in chunk_sizes(image, len(next(iter(counts.values())))):
+        yield {name: events[start : start + size] for name, events in counts.items()}
+        start += size
 
 
 def chunk_sizes(image: MemoryImage, samples: int) -> list[int]:

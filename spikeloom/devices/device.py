@@ -54,6 +54,8 @@ class Run(Summarised):
         For each traced population that has a synaptic current, the currents likewise.
     traced
         For each traced population, the neurons whose traces these are.
+    weight_updates
+        Of a run that learns: how often a term of a rule applied to a synapse after a step.
     """
 
     spikes: dict[str, Spikes]
@@ -65,6 +67,7 @@ class Run(Summarised):
     traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     current_traces: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     traced: dict[str, Integers] = field(default_factory=dict)
+    weight_updates: int = 0
 
     def summary(self) -> Summary:
         """See `Summarised`."""
@@ -74,6 +77,8 @@ class Run(Summarised):
         if self.cycles is not None:
             parts.append(counted(int(self.cycles.sum()), "clock"))
         parts.append(counted(self.synops, "synaptic operation"))
+        if self.weight_updates:
+            parts.append(counted(self.weight_updates, "weight update"))
         if self.errors:
             parts.append(f"error counter {self.errors}")
         rows = [
@@ -138,7 +143,12 @@ class Device(Protocol):
         """The weights by connection, such as `weights["in->hidden"]`: read back, and assignable."""
 
     def run(
-        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+        self,
+        events: Events,
+        progress: Progress | None = None,
+        *,
+        traces: Traces | None = None,
+        learn: bool = False,
     ) -> Run:
         """Run samples, each from its initial state.
 
@@ -153,12 +163,18 @@ class Device(Protocol):
             Populations whose state is returned after every step, such as ["hidden"]; or some of
             their neurons, such as {"hidden": [0, 5]}. Hardware sends the state of all neurons of a
             traced population, which takes clocks.
+        learn
+            The weights of plastic connections change, sample after sample. Afterwards `program` and
+            `weights` have them. While it runs, `program` has those of the samples of which
+            `progress` was told, and keeps them if the run ends early. The samples of all such runs
+            are numbered on, and with them their random numbers: two runs of 5 are one run of 10.
 
         Raises
         ------
         SpikeloomError
             The events do not fit the network, there is no population or neuron to trace, or the
-            hardware was built without traces.
+            hardware was built without traces. With `learn`: no connection is plastic, the samples
+            have too many steps, or the weights of the hardware cannot be read back.
 
         Warns (`SpikeloomWarning`) about events that look as if their first axis were time.
         """
@@ -196,7 +212,18 @@ class ProgramDevice:
         return Weights(self)
 
     def hold(self, program: Program) -> None:
-        """Hold `program`, which differs from the present one in weights alone."""
+        """Hold `program`, which differs from the present one in weights alone.
+
+        Raises
+        ------
+        SpikeloomError
+            It differs in something else.
+        """
+        self.program.check_same(program)
+        self.take(program)
+
+    def take(self, program: Program) -> None:
+        """Hold a program that was checked."""
         self.program = program
 
     def connection_weights(self, number: int) -> Integers:
@@ -223,6 +250,7 @@ def joined_run(
     cycles: NDArray[np.int64],
     synops: int,
     errors: int,
+    weight_updates: int = 0,
 ) -> Run:
     """The run whose samples are those of all parts, with traces of these neurons."""
 
@@ -239,9 +267,25 @@ def joined_run(
         _joined([chosen(part.traces) for part in parts]),
         _joined([chosen(part.current_traces) for part in parts]),
         dict(neurons),
+        weight_updates,
     )
 
 
 def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, Any]:
     """For each name, the arrays of all parts concatenated along their first axis."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def joined_runs(runs: Sequence[Run]) -> Run:
+    """The run whose samples are those of all runs, in order."""
+    first = runs[0]
+    cycles = [run.cycles for run in runs if run.cycles is not None]
+    by_name = ("spikes", "states", "currents", "traces", "current_traces")
+    return Run(
+        cycles=np.concatenate(cycles) if cycles else None,
+        synops=sum(run.synops for run in runs),
+        errors=sum(run.errors for run in runs),
+        traced=first.traced,
+        weight_updates=sum(run.weight_updates for run in runs),
+        **{name: _joined([getattr(run, name) for run in runs]) for name in by_name},
+    )

@@ -1,7 +1,6 @@
 """The RTL on a Dask cluster: each chunk of samples on whatever worker is free."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import CHUNK
-from spikeloom.devices.device import Events, ProgramDevice, Progress, Run
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_runs
 from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
@@ -57,9 +56,19 @@ class DistributedDevice(ProgramDevice):
         )
 
     def run(
-        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+        self,
+        events: Events,
+        progress: Progress | None = None,
+        *,
+        traces: Traces | None = None,
+        learn: bool = False,
     ) -> Run:
         """See `Device.run`."""
+        if learn:
+            raise SpikeloomError(
+                "learning goes from each sample to the next, so a cluster cannot share them; leave "
+                "out the scheduler"
+            )
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)
         samples = len(next(iter(counts.values())))
@@ -80,7 +89,7 @@ class DistributedDevice(ProgramDevice):
             runs[name] = _unpacked_run(data)
             if progress:
                 progress(sum(_samples(run) for run in runs.values()))
-        return _joined([runs[name] for name in chunks])
+        return joined_runs([runs[name] for name in chunks])
 
 
 def run_chunk(shared: bytes, own: bytes) -> bytes:
@@ -103,28 +112,11 @@ def _unpacked_run(data: bytes) -> Run:
     """The run that `run_chunk` gave."""
     arrays = unpack(data)
     cycles, (synops, errors) = arrays.pop("cycles"), arrays.pop("totals")
-    fields: dict[str, dict[str, NDArray[Any]]] = {field: {} for field in _ARRAYS}
+    fields: dict[str, Any] = {field: {} for field in _ARRAYS}
     for key, array in arrays.items():
         field, _, name = key.partition("/")
         fields[field][name] = array
     return Run(cycles=cycles, synops=int(synops), errors=int(errors), **fields)
-
-
-def _joined(runs: Sequence[Run]) -> Run:
-    """The run whose samples are those of all runs, in order."""
-    fields: dict[str, dict[str, NDArray[Any]]] = {
-        field: {
-            name: np.concatenate([getattr(run, field)[name] for run in runs])
-            for name in getattr(runs[0], field)
-        }
-        for field in _ARRAYS
-    }
-    return Run(
-        cycles=np.concatenate([run.cycles for run in runs if run.cycles is not None]),
-        synops=sum(run.synops for run in runs),
-        errors=sum(run.errors for run in runs),
-        **fields,
-    )
 
 
 def _samples(run: Run) -> int:

@@ -1,19 +1,19 @@
 """A board on a serial line, as a device like any other."""
 
 import contextlib
-import importlib
-import os
+import functools
 import sys
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.devices.batches import Batch, counted, run_of
 from spikeloom.devices.codes import InvalidCode, ResultCodes, event_codes
-from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_run
+from spikeloom.devices.device import Events, ProgramDevice, Progress, Run
+from spikeloom.devices.learning import Lesson, learned_run, plastic_numbers
 from spikeloom.devices.readback import neuron_addresses
 from spikeloom.devices.requests import (
     control_body,
@@ -22,6 +22,7 @@ from spikeloom.devices.requests import (
     load,
     read,
 )
+from spikeloom.devices.serial_port import open_port
 from spikeloom.devices.session import LinkLost, Session, reminder_interval
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.devices.weights import memory_weights
@@ -29,7 +30,7 @@ from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.host import DecodedRun, decode_packets
+from spikeloom.golden.host import decode_packets
 from spikeloom.golden.link import Command, EventCode, Kind, LinkConfig, contents_digest
 from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.spec import LoadTarget, ReadTarget
@@ -46,18 +47,9 @@ BATCH = 1 << 16
 _FIRST = 0x10
 """Bit of a step mark: the step is the first of a sample."""
 _ALL_BUT_RANDOM = frozenset(LoadTarget) - {LoadTarget.RANDOM}
+_ALL_BUT_WEIGHT = frozenset(LoadTarget) - {LoadTarget.WEIGHT}
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """The result of a batch: decoded packets, clocks of each sample, operations, errors."""
-
-    decoded: DecodedRun
-    clocks: NDArray[np.int64]
-    synops: int
-    errors: int
 
 
 class SerialDevice(ProgramDevice):
@@ -106,7 +98,7 @@ class SerialDevice(ProgramDevice):
     ) -> None:
         super().__init__(program)
         self.port, self.baud = port, baud
-        self._line = _open_port(port, baud, reminder_interval(patience, baud) / 4)
+        self._line = open_port(port, baud, reminder_interval(patience, baud) / 4)
         self.session = Session(self._line, patience, baud)
         self._begun = False
         self._image = program.image  # the program's, with the trace bits of the run
@@ -124,9 +116,16 @@ class SerialDevice(ProgramDevice):
         self._line.close()
 
     def run(
-        self, events: Events, progress: Progress | None = None, *, traces: Traces | None = None
+        self,
+        events: Events,
+        progress: Progress | None = None,
+        *,
+        traces: Traces | None = None,
+        learn: bool = False,
     ) -> Run:
         """See `Device.run`."""
+        if learn:
+            return learned_run(self, events, progress, traces)
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)
         if neurons:
@@ -144,16 +143,10 @@ class SerialDevice(ProgramDevice):
             # if it does not, the next use of the board tries again, and says what is wrong.
             with contextlib.suppress(SpikeloomError):
                 self._attempt(lambda: None)
-        return joined_run(
-            [batch.decoded for batch in batches],
-            neurons,
-            np.concatenate([batch.clocks for batch in batches]),
-            sum(batch.synops for batch in batches),
-            sum(batch.errors for batch in batches),
-        )
+        return run_of(batches, neurons)
 
-    def hold(self, program: Program) -> None:
-        """See `ProgramDevice.hold`. Writes the words of weights that change."""
+    def take(self, program: Program) -> None:
+        """See `ProgramDevice.take`. Writes the words of weights that change."""
         self._warn_of_overwriting(LoadTarget.WEIGHT, "this replaces weights")
         before = self.program
         self.program, self._image = program, program.image
@@ -165,11 +158,44 @@ class SerialDevice(ProgramDevice):
 
     def connection_weights(self, number: int) -> Integers:
         """See `ProgramDevice.connection_weights`. Reads them from the board's memories."""
+        return memory_weights(self.program, number, functools.partial(self.read, ReadTarget.WEIGHT))
 
-        def words(tile: int, address: int, count: int) -> list[int]:
-            return self.read(ReadTarget.WEIGHT, tile, address, count)
+    def lessons(
+        self, counts: Mapping[str, EventCounts], neurons: Mapping[str, Integers]
+    ) -> Iterator[Lesson]:
+        """See `devices.learning.Learner`.
 
-        return memory_weights(self.program, number, words)
+        After a batch the weights are read back; after a loss on the link the board gets those from
+        before the batch, which runs again.
+        """
+        self._check_readable()
+        if neurons:
+            self._warn_of_overwriting(LoadTarget.POPULATION, "traces replace population rows")
+        self._warn_of_overwriting(LoadTarget.WEIGHT, "learning changes weights")
+        samples = len(next(iter(counts.values())))
+        first, size, done = self.program.learned, BATCH, 0
+        try:
+            while done < samples:
+                self._image = self.program.image.with_traces(neurons).learning()
+                if done:
+                    self._loaded = self._image
+
+                def learn_batch(start: int = done) -> tuple[list[Batch], dict[int, Integers]]:
+                    nonlocal size
+                    limit, size = size, max(1, size // 4)
+                    return self._learn_batch(counts, start, limit, first)
+
+                batches, weights = self._attempt(learn_batch)
+                run = run_of(batches, neurons)
+                samples_done = sum(len(batch.clocks) for batch in batches)
+                size = min(BATCH, size * 8)
+                done += samples_done
+                yield Lesson(samples_done, run, weights)
+            self._loaded = self.program.image.with_traces(neurons).learning()
+        finally:
+            self._image = self.program.image
+        with contextlib.suppress(SpikeloomError):
+            self._attempt(lambda: None)  # restores the rows of a run without learning
 
     def _warn_of_overwriting(self, target: LoadTarget, what: str) -> None:
         """Warn if rows that will be loaded were built into the board."""
@@ -183,14 +209,14 @@ class SerialDevice(ProgramDevice):
 
     def _run_batches(
         self, counts: Mapping[str, EventCounts], progress: Progress | None
-    ) -> list[_Batch]:
+    ) -> list[Batch]:
         """Run all samples, each batch again until it is complete."""
         samples = len(next(iter(counts.values())))
-        batches: list[_Batch] = []
+        batches: list[Batch] = []
         size, done = BATCH, 0
         while done < samples:
 
-            def run_batch(start: int = done) -> _Batch:
+            def run_batch(start: int = done) -> Batch:
                 nonlocal size
                 limit, size = size, max(1, size // 4)
                 return self._run_batch(counts, start, limit)
@@ -202,20 +228,43 @@ class SerialDevice(ProgramDevice):
                 progress(done)
         return batches
 
-    def _run_in_order(self, image: MemoryImage, counts: Mapping[str, EventCounts]) -> list[_Batch]:
+    def _run_in_order(
+        self, image: MemoryImage, counts: Mapping[str, EventCounts], first: int = 0
+    ) -> list[Batch]:
         """Run samples that go on from the one before: the first, which keeps nothing, the rest.
 
         After a loss all of them run again.
         """
         samples = len(next(iter(counts.values())))
-        batches = []
+        self._loaded = None  # until the rows are those of the image again
+        batches, held = [], image
         for start, stop, now in ((0, 1, image.cleared()), (1, samples, image)):
             if start < stop:
-                self._image = now
-                self._load_changes()
+                load(self.session, now, held=held)
+                held = now
                 part = {name: events[:stop] for name, events in counts.items()}
-                batches.append(self._run_batch(part, start, sys.maxsize))
+                batches.append(self._run_batch(part, start, sys.maxsize, first))
+        load(self.session, image, held=held)
+        self._loaded = image
         return batches
+
+    def _learn_batch(
+        self, counts: Mapping[str, EventCounts], start: int, limit: int, first: int
+    ) -> tuple[list[Batch], dict[int, Integers]]:
+        """Learn from samples as `_run_batch` runs them, or from all; with the weights after it."""
+        program, image = self.program, self._image
+        if LoadTarget.WEIGHT in self._held:
+            load(self.session, image, _ALL_BUT_WEIGHT)  # so that the board forgets its digest
+        # From here on the board's weights are others, until they have been read.
+        self._loaded = None
+        if image.sequential:
+            batches = self._run_in_order(image, counts, first)
+            self._loaded = None
+        else:
+            batches = [self._run_batch(counts, start, limit, first)]
+        words = functools.partial(read, self.session, program.fabric, ReadTarget.WEIGHT)
+        numbers = plastic_numbers(program.network)
+        return batches, {number: memory_weights(program, number, words) for number in numbers}
 
     def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
         """Rows of one of the board's memories, packed as in `FabricConfig.readable_memories`.
@@ -306,6 +355,8 @@ class SerialDevice(ProgramDevice):
         held = self._loaded
         if held and held is not self._image:
             self._loaded = None  # if the link is lost before all are written, load everything
+            if held.control != self._image.control:
+                self.session.send(Command.LOAD, control_body(self._image))
             load(self.session, self._image, held=held)
             self._loaded = self._image
 
@@ -329,12 +380,17 @@ class SerialDevice(ProgramDevice):
         self._wait_for_steps(slots)
         self._results.take()
 
-    def _run_batch(self, counts: Mapping[str, EventCounts], start: int, limit: int) -> _Batch:
-        """Run samples from `start` on until their events take `limit` bytes."""
+    def _run_batch(
+        self, counts: Mapping[str, EventCounts], start: int, limit: int, first: int = 0
+    ) -> Batch:
+        """Run samples from `start` on until their events take `limit` bytes.
+
+        `first` is the number of sample 0 in its run.
+        """
         samples, steps = next(iter(counts.values())).shape[:2]
         fabric = self.program.fabric
-        if fabric.noise:
-            load(self.session, self._image.from_sample(start), _ALL_BUT_RANDOM)
+        if fabric.noise or fabric.plasticity:
+            load(self.session, self._image.from_sample(first + start), _ALL_BUT_RANDOM)
         before = counters(self.session, fabric)
         sample, sent, waiting = start, 0, b""
         room = self.session.largest_body
@@ -353,14 +409,11 @@ class SerialDevice(ProgramDevice):
         after = counters(self.session, fabric)
         decoded = decode_packets(self._image, *self._results.take(), number, steps)
         ends = np.append(before[0]["cycles"] - 1, decoded.clocks[:, -1])
-        synops, errors = (
-            sum(
-                (now[name] - then[name]) % (1 << fabric.counter_bits)
-                for now, then in zip(after, before, strict=True)
-            )
-            for name in ("synops", "errors")
+        return Batch(
+            decoded,
+            np.diff(ends) % (1 << min(32, fabric.counter_bits)),
+            counted(before, after, fabric),
         )
-        return _Batch(decoded, np.diff(ends) % (1 << min(32, fabric.counter_bits)), synops, errors)
 
     def _send_events(self, codes: bytes) -> None:
         self.session.send(Command.EVENTS, codes)
@@ -392,21 +445,3 @@ class SerialDevice(ProgramDevice):
                 values = np.array([layout.unpack(word)["value"] for word in words])
                 states[name][neurons] = values[rows - first]
         return states
-
-
-def _open_port(port: str, baud: int, timeout: float) -> Any:
-    """The port, as a pyserial object."""
-    try:
-        serial = importlib.import_module("serial")
-    except ImportError:
-        raise SpikeloomError("pyserial is missing: pip install 'spikeloom[boards]'") from None
-    try:
-        line = serial.Serial(port, baud, timeout=timeout, exclusive=True)
-    except (OSError, ValueError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number else error
-        raise SpikeloomError(f"cannot open {port} at {baud} baud: {reason}") from None
-    # Some adapters hold received bytes back to collect more; turn that off where possible.
-    with contextlib.suppress(AttributeError, NotImplementedError, OSError, ValueError):
-        line.set_low_latency_mode(True)
-    return line

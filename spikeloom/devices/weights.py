@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Network
+from spikeloom.golden.network import AnyConnection, Connection, Network
 from spikeloom.golden.sparse import SparseConnection
 from spikeloom.mapping.weights import filled, places, unpacked_words
 from spikeloom.program import Program
@@ -170,7 +170,7 @@ def matrices(network: Network) -> dict[str, Matrix]:
     """The matrices of a network by key, in the order of their first connections."""
     groups: dict[object, list[int]] = {}
     for number, connection in enumerate(network.connections):
-        groups.setdefault(_placement(connection), []).append(number)
+        groups.setdefault(_placement(number, connection), []).append(number)
     grouped = [
         Matrix(tuple(group), tuple(network.connections[n] for n in group), network.weight_bits)
         for group in groups.values()
@@ -181,8 +181,10 @@ def matrices(network: Network) -> dict[str, Matrix]:
     return dict(zip(keys, grouped, strict=True))
 
 
-def _placement(connection: AnyConnection) -> object:
+def _placement(number: int, connection: AnyConnection) -> object:
     """Everything about a connection but its weights and their scale."""
+    if isinstance(connection, Connection) and connection.plasticity is not None:
+        return number  # what learns is a matrix of its own
     fields = {
         field.name: getattr(connection, field.name) for field in dataclasses.fields(connection)
     }

@@ -1,0 +1,165 @@
+"""Devices that learn: weights, random numbers over runs, files, and what is refused."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plastic_network import STEPS, plastic_network, spikes
+
+import spikeloom
+from spikeloom import Program, SpikeloomError
+from spikeloom.devices.device import Device
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.step import run as step
+from spikeloom.golden.step.run import simulate
+
+KEYS = ["in->hidden", "hidden->out", "hidden->error"]
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return spikeloom.compile(plastic_network())
+
+
+def weights_of(device: Device) -> dict[str, Integers]:
+    return {key: np.array(device.weights[key]) for key in KEYS}
+
+
+def assert_same(one: Mapping[str, Integers], other: Mapping[str, Integers]) -> None:
+    for key in KEYS:
+        np.testing.assert_array_equal(one[key], other[key], key)
+
+
+def test_a_run_learns_only_if_told_to(program: Program) -> None:
+    with spikeloom.open(program) as device:
+        before = weights_of(device)
+        run = device.run(spikes(4))
+        assert_same(weights_of(device), before)
+        assert run.weight_updates == 0
+        learned = device.run(spikes(4), learn=True)
+        expected = simulate(program.network, spikes(4), learn=True)
+        for number, key in enumerate(KEYS[:2]):
+            np.testing.assert_array_equal(device.weights[key], expected.weights[number])
+            assert (device.weights[key] != before[key]).any()
+        np.testing.assert_array_equal(device.weights[KEYS[2]], before[KEYS[2]])
+        assert learned.weight_updates == expected.updates > 0
+        assert "weight updates" in learned.summary().line
+        # Without learning again: the network with the weights that it has now.
+        after = device.run(spikes(2))
+        plain = simulate(device.program.network, spikes(2))
+        np.testing.assert_array_equal(after.spikes["out"], plain.spikes["out"])
+
+
+def test_two_runs_of_five_are_one_of_ten(program: Program, tmp_path: Path) -> None:
+    """Random numbers go on, also over a file."""
+    events = spikes(10)
+    with spikeloom.open(program) as device:
+        whole = device.run(events, learn=True)
+        together = weights_of(device)
+        assert device.program.learned == 10
+    with spikeloom.open(program) as device:
+        first = device.run(events[:5], learn=True)
+        device.program.save(tmp_path / "half.loom")
+    half = Program.load(tmp_path / "half.loom")
+    assert half.learned == 5
+    with spikeloom.open(half) as device:
+        second = device.run(events[5:], learn=True)
+        assert_same(weights_of(device), together)
+    np.testing.assert_array_equal(
+        np.concatenate([first.spikes["out"], second.spikes["out"]]), whole.spikes["out"]
+    )
+    assert first.weight_updates + second.weight_updates == whole.weight_updates
+
+
+def test_saved_rules_come_back(program: Program, tmp_path: Path) -> None:
+    program.save(tmp_path / "a.loom")
+    loaded = Program.load(tmp_path / "a.loom")
+    rules = [c.plasticity for c in program.network.plastic]
+    assert [c.plasticity for c in loaded.network.plastic] == rules
+    assert loaded.digest == program.digest
+    assert loaded.image.tiles == program.image.tiles
+
+
+def test_a_sample_that_fails_leaves_what_was_learned(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device has the weights of the samples before it, and the error says which these are."""
+    monkeypatch.setattr("spikeloom.devices.chunks.CHUNK", 2)
+    expected = simulate(program.network, spikes(4), learn=True).weights
+    with spikeloom.open(program) as device:
+        told: list[int] = []
+
+        def progress(done: int) -> None:
+            told.append(done)
+            if done == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            device.run(spikes(6), progress, learn=True)
+        assert told == [2, 4]
+        np.testing.assert_array_equal(device.weights[KEYS[0]], expected[0])
+        assert device.program.learned == 4
+
+    def cut(*_: object, first: int, **__: object) -> step.Run:
+        if first == 4:
+            raise SpikeloomError("the line is cut")
+        return step.Run({}, {}, np.zeros(2, np.int64), {}, {}, {}, {0: expected[0]}, 7)
+
+    monkeypatch.setattr(step, "simulate", cut)
+    none = dataclasses.replace(program, record=frozenset(), readout=frozenset())
+    with spikeloom.open(none) as device:
+        with pytest.raises(SpikeloomError, match=r"^the line is cut; .* 4 of 6 samples$"):
+            device.run(spikes(6), learn=True)
+        np.testing.assert_array_equal(device.weights[KEYS[0]], expected[0])
+
+
+def test_what_cannot_learn_is_refused(program: Program) -> None:
+    still = dataclasses.replace(
+        program.network,
+        connections=tuple(
+            dataclasses.replace(c, plasticity=None) for c in program.network.connections
+        ),
+    )
+    with (
+        spikeloom.open(spikeloom.compile(still)) as device,
+        pytest.raises(SpikeloomError, match="no connection of this network is plastic; give"),
+    ):
+        device.run(spikes(1), learn=True)
+    short = spikeloom.compile(program.network, {"stamp_bits": 8})
+    long = np.zeros((1, 257, spikes(1).shape[2]), bool)
+    with (
+        spikeloom.open(short) as device,
+        pytest.raises(SpikeloomError, match="257 steps, and this fabric .* at most 256; use"),
+    ):
+        device.run(long, learn=True)
+
+
+def test_weights_of_another_program_are_refused(program: Program) -> None:
+    """Those of the same network, learned elsewhere, are taken."""
+    with spikeloom.open(program) as device:
+        device.run(spikes(3), learn=True)
+        learned = device.program
+    with spikeloom.open(program) as device:
+        device.hold(learned)
+        np.testing.assert_array_equal(
+            device.weights[KEYS[0]], learned.network.connections[0].weights
+        )
+    other = spikeloom.compile(dataclasses.replace(program.network, seed=9))
+    with (
+        spikeloom.open(program) as device,
+        pytest.raises(SpikeloomError, match="^weights of another Program, which differs in seed: "),
+    ):
+        device.hold(other)
+
+
+def test_assigned_weights_stay_within_the_bounds_of_the_rule(program: Program) -> None:
+    with spikeloom.open(program) as device:
+        old = device.weights[KEYS[0]]
+        with pytest.raises(SpikeloomError, match=r"outside bounds -60\.\.100; clip them"):
+            device.weights[KEYS[0]] = old * 0 + 101
+        np.testing.assert_array_equal(device.weights[KEYS[0]], old)
+        device.weights[KEYS[0]] = old * 0 + 100
+        assert device.run(spikes(1), learn=True).weight_updates
+    assert spikes(1).shape[1] == STEPS
