@@ -73,7 +73,9 @@ class LearningTile(Tile):
         command: Command | None,
     ) -> int:
         """Advance by one clock, as in `Tile.clock`."""
-        probe = super().clock(event, fetching, event_taken, host_taken, command)
+        probe = 0
+        if event is not None or command is not None or not super().resting:
+            probe = super().clock(event, fetching, event_taken, host_taken, command)
         learn = self.learn
         if learn.resting:
             return probe

@@ -36,6 +36,11 @@ def tile_image(
     targets: Sequence[Row] = (),
     routes: Sequence[Row] = (),
     coordinates: Sequence[Row] = (),
+    random: Sequence[int] = (),
+    rules: Sequence[Row] = (),
+    terms: Sequence[Row] = (),
+    curves: Sequence[Row] = (),
+    learn: Sequence[int] = (),
 ) -> TileImage:
     """Pack the memories of a tile; weights may be lists of lanes, and biases integers."""
     rows = ({"bias": row} if isinstance(row, int) else row for row in biases)
@@ -51,6 +56,11 @@ def tile_image(
         tuple(config.target_row.pack(row) for row in targets),
         tuple(config.route_row.pack(row) for row in routes),
         tuple(config.coordinate_row.pack(row) for row in coordinates),
+        random=tuple(random),
+        rules=tuple(config.rule_row.pack(row) for row in rules),
+        terms=tuple(config.term_row.pack(row) for row in terms),
+        curves=tuple(config.curve_row.pack(row) for row in curves),
+        learn=tuple(learn),
     )
 
 

@@ -1,8 +1,7 @@
 """Learning in the cycle-level model: clocks and weights by hand, from hardware.md."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from spikeloom.golden.spec import (
     FabricConfig,
     Factor,
     Gate,
-    LoadTarget,
     ReadTarget,
     Rounding,
 )
@@ -45,46 +43,17 @@ PLASTIC = {"plastic": 1, "sources": 20, "groups": 1, "synapses": 4}
 NEURONS = {"neurons": 4, "retain": 0, "spiking": 1, "plasticity": 1, "plasticity_always": 1}
 NEURONS |= {"threshold": 32767, "number": 1}
 
-Row = Mapping[str, int]
 
-
-@dataclass(frozen=True)
-class Learning(MemoryImage):
-    """An image, and further load words."""
-
-    more: tuple[int, ...] = ()
-
-    def load_words(self, held: MemoryImage | None = None) -> Iterator[int]:
-        yield from super().load_words(held)
-        yield from self.more
-
-
-def loaded(
-    config: FabricConfig = CONFIG,
-    rules: Sequence[Row] = (RULE,),
-    terms: Sequence[Row] = (UP,),
-    curves: Mapping[int, Row] | None = None,
-    learning: int = 1,
-    start: int = 0,
-    **rows: Any,
-) -> Learning:
-    """An image with rules; `curves` has rows of CURVE by address."""
-
-    def words(target: LoadTarget, packed: Mapping[int, int]) -> Iterator[int]:
-        for address, data in packed.items():
-            yield config.load.pack({"target": target, "address": address, "data": data})
-
-    rows = {"connections": [PLASTIC], "populations": [NEURONS], **rows}
-    base = image(config, **rows)
-    curve = {a: config.curve_row.pack(row) for a, row in (curves or {}).items()}
-    more = (
-        *words(LoadTarget.RULE, dict(enumerate(map(config.rule_row.pack, rules)))),
-        *words(LoadTarget.TERM, dict(enumerate(map(config.term_row.pack, terms)))),
-        *words(LoadTarget.CURVE, curve),
-        *words(LoadTarget.RANDOM, {0: start}),
-        *words(LoadTarget.LEARN, {0: learning}),
-    )
-    return Learning(base.config, base.tiles, base.control, (), (), more)
+def loaded(config: FabricConfig = CONFIG, learning: int = 1, **rows: Any) -> MemoryImage:
+    """An image with a rule that looks at every neuron after every step."""
+    rows = {
+        "connections": [PLASTIC],
+        "populations": [NEURONS],
+        "rules": [RULE],
+        "terms": [UP],
+        **rows,
+    }
+    return image(config, learn=[learning], **rows)
 
 
 CLEARED = CONFIG.plastic_axons
@@ -181,7 +150,7 @@ def test_a_note_takes_four_clocks() -> None:
 
 
 def test_stamps_ages_and_traces_of_axons() -> None:
-    decays = {age: {"pre_decay": 256 - 64 * age} for age in range(5)}
+    decays = [{"pre_decay": 256 - 64 * age} for age in range(5)]
     rule = {**RULE, "groups": 0, "pre_amount": 200}
     for nearest, expected in (
         # 200 a step ago leaves 150; 255 of it, three steps ago, 63.
@@ -373,7 +342,7 @@ def test_several_groups() -> None:
 
 def test_traces_of_targets() -> None:
     """Neuron 1 spikes in steps 0 and 2; its trace is written when it does, in stage 3."""
-    decays = {age: {"post_decay": 256 - 64 * age} for age in range(5)}
+    decays = [{"post_decay": 256 - 64 * age} for age in range(5)]
     rule = {**RULE, "traces": 1, "post_amount": 200, "shift": 1}
     term = {**ALWAYS, "left": Factor.POST_TRACE, "right": Factor.ONE, "post_now": 1}
     neurons = {**NEURONS, "threshold": 5, "v_reset": 0}
@@ -392,7 +361,7 @@ def test_traces_of_targets() -> None:
 def test_stochastic_rounding_by_hand() -> None:
     """The dither of the lanes is 1/16 of 2**F, from the number of the axon, group and rule."""
     rule = {**RULE, "shift": 1, "rounding": Rounding.STOCHASTIC, "number": 3, "index_base": 20}
-    base = loaded(rules=[rule], terms=[{**UP, "constant": 5}], start=0x12345678)
+    base = loaded(rules=[rule], terms=[{**UP, "constant": 5}], random=[0x12345678])
     probes = run(base, [9])
 
     def mixed(x: int) -> int:

@@ -1,0 +1,41 @@
+"""Runs of fabrics that learn, at the cycle level."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from random_networks import Counts, shuffled
+
+from spikeloom.devices.weights import memory_weights
+from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.host import host_words
+from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.spec import FabricConfig, ReadTarget
+from spikeloom.program import Program
+
+
+def learning_program(network: Network, config: FabricConfig) -> Program:
+    """Its spikes are recorded and all its potentials read out."""
+    spiking = frozenset(p.name for p in network.populations if p.spiking)
+    return Program(network, config, spiking, frozenset(p.name for p in network.populations))
+
+
+def learning_words(program: Program, counts: Counts, order: int | None) -> NDArray[np.uint64]:
+    """Host words; `order` is the seed of another order of the events of each step."""
+    words = np.concatenate(host_words(program.image, counts))
+    return words if order is None else shuffled(np.random.default_rng(order), words)
+
+
+def learned(program: Program, model: CycleModel) -> dict[int, Integers]:
+    """The weights of plastic connections in a model's memories, by number of the connection."""
+
+    def read(tile: int, address: int, count: int) -> Sequence[int]:
+        rows = range(address, address + count)
+        return [model.row(ReadTarget.WEIGHT, tile, row) for row in rows]
+
+    return {
+        number: memory_weights(program, number, read)
+        for number, connection in enumerate(program.network.connections)
+        if isinstance(connection, Connection) and connection.plasticity is not None
+    }
