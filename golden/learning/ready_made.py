@@ -322,9 +322,11 @@ def e_prop(
                     x = sum exp(-age of the source's spikes / tau), this step's with it
 
     L is the potential of the target's neuron of the population `error`, >> `error_shift`, clipped
-    to -256..255; the window is the boxcar in place of the slope of a spike. The trace holds about
-    four spikes at once; more saturate. Sources: Bellec et al., Nature Communications 11 (2020);
-    its factored form in ReckOn, Frenkel and Indiveri, ISSCC 2022.
+    to -256..255; the window is the boxcar in place of the slope of a spike. A spike adds
+    round(rate * 2**shift) to the trace, with the greatest shift at which that is at most 64: so the
+    trace is finest for rates just below 1/64, 1/4 or 4, and `error_shift` brings errors there. It
+    holds about four spikes at once; more saturate. Sources: Bellec et al., Nature Communications 11
+    (2020); its factored form in ReckOn, Frenkel and Indiveri, ISSCC 2022.
 
     Parameters
     ----------
@@ -396,6 +398,8 @@ def _scaled(
             break
     for (name, value), number in zip(values.items(), numbers, strict=True):
         if value and not number:
-            least = 1 / unit / (1 << shift)
-            raise SpikeloomError(f"{rule}: {name} must be 0 or at least {least:.2g}, not {value}")
+            least = 0.5 / unit / (1 << shift)
+            raise SpikeloomError(
+                f"{rule}: {name} must be 0 or at least {least:.2g} beside the others, not {value}"
+            )
     return shift, numbers

@@ -11,6 +11,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step import learn
 from spikeloom.golden.step.run import simulate
 
 FABRIC = FabricConfig(**WITH_LEARNING, state_bits=12)
@@ -60,8 +61,8 @@ def random_events(rng: np.random.Generator, samples: int, steps: int, size: int)
     return rng.integers(0, 4, shape) * (rng.random(shape) < 0.3)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_weights_are_those_of_plain_loops(seed: int) -> None:
+def compare(seed: int) -> None:
+    """A random network, learning from random events, against plain loops."""
     rng = np.random.default_rng(seed)
     network = learning_network(rng)
     events = random_events(rng, 2, int(rng.choice([1, 9, 12])), network.size("in"))
@@ -71,6 +72,31 @@ def test_weights_are_those_of_plain_loops(seed: int) -> None:
         assert np.array_equal(spikes, expected.spikes[name])
     assert run.updates == expected.updates
     assert {number: w.tolist() for number, w in run.weights.items()} == expected.weights
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_weights_are_those_of_plain_loops(seed: int) -> None:
+    compare(seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_AGE", 62),
+        ("MAX_TRACE", 254),
+        ("NEVER", -1),
+        ("KEY_GROUP", 8),
+        ("THIRD_RANGE", (-255, 255)),
+        ("TRACE_BITS", 7),
+    ],
+)
+def test_a_planted_fault_is_found(
+    name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, name, value)
+    with pytest.raises((AssertionError, IndexError)):
+        for seed in range(60):
+            compare(seed)
 
 
 def test_ages_end_at_63() -> None:
