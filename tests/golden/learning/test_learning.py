@@ -83,10 +83,10 @@ def test_weights_are_those_of_plain_loops(seed: int) -> None:
     ("name", "value"),
     [
         ("MAX_AGE", 62),
-        ("MAX_TRACE", 254),
+        ("MAX_TRACE", 200),
         ("NEVER", -1),
         ("KEY_GROUP", 8),
-        ("THIRD_RANGE", (-255, 255)),
+        ("THIRD_RANGE", (-100, 100)),
         ("TRACE_BITS", 7),
     ],
 )
@@ -95,8 +95,7 @@ def test_a_planted_fault_is_found(
 ) -> None:
     monkeypatch.setattr(learn, name, value)
     with pytest.raises((AssertionError, IndexError)):
-        for seed in range(60):
-            compare(seed)
+        tuple(map(compare, range(60)))
 
 
 def test_ages_end_at_63() -> None:

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.learning import (
+    SPIKED,
     Rule,
+    Term,
     Trace,
+    When,
     e_prop,
     first_spike_stdp,
     pair_stdp,
@@ -22,6 +25,7 @@ from spikeloom.golden.learning import (
     table_stdp,
 )
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import Factor
 from spikeloom.golden.step.run import Run, simulate
 
 W = 40
@@ -183,6 +187,22 @@ def test_what_the_factors_cannot_hold_is_refused(make: Any, message: str) -> Non
 
 
 # The engine itself, by hand.
+
+
+@pytest.mark.parametrize(("third", "change"), [(-256, 64), (-3000, 64), (255, -64), (3000, -64)])
+def test_a_third_factor_is_clipped(third: int, change: int) -> None:
+    rule = random_backprop("e", None, (-128, 127), rate=0.25, rounding="floor")
+    assert learned(rule, [4], [], third=third) == W + change
+
+
+@pytest.mark.parametrize(("nearest", "trace"), [(False, 255), (True, 200)])
+def test_a_trace_ends_at_255(nearest: bool, trace: int) -> None:
+    terms = (
+        Term(Factor.PRE_TRACE, pre=When(now=True), post=SPIKED),
+        Term(Factor.CONSTANT, post=SPIKED, constant=190, negative=True),
+    )
+    rule = Rule(terms, (-128, 127), 0, pre=Trace((256,) * 63 + (0,), 200, nearest))
+    assert learned(rule, [0, 1], [1]) == W + trace - 190
 
 
 def chain(rule: Rule | None, size: int = 20, **changed: Any) -> Network:
