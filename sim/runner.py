@@ -163,9 +163,11 @@ class Simulation:
                 "the image was made for another FabricConfig; map the network to this one"
             )
         words = _port_words(self.config.load, image.load_words(held))
-        # Words have arrived when a run begins, so that it counts no clock of loading.
-        depth = self.config.tree_depth
-        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words), depth)
+        # When a run begins words have arrived, and CLEAR is over, which LEARN words begin: so it
+        # counts no clock of loading.
+        config = self.config
+        idle = config.tree_depth + (config.plastic_axons if config.plasticity else 0)
+        self.compiled.spikeloom_load(self.handle, words.ctypes.data, len(words), idle)
 
     def read(self, target: ReadTarget, tile: int, address: int, rows: int) -> list[int]:
         """Rows of a memory, through the read port, packed as in `FabricConfig.readable_memories`.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import chunk_of, chunk_words
 from spikeloom.devices.device import Device, Events, Run
+from spikeloom.devices.learning import plastic_numbers
 from spikeloom.devices.prediction import golden_clocks
 from spikeloom.devices.readback import table_rows
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
+from spikeloom.devices.weights import matrices
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
@@ -42,9 +44,9 @@ class Mismatch:
         sample.
     what
         "spike", "state", "synaptic current", "potential" (a state read from its memory), "clocks",
-        "synops" or "error counter".
+        "synops", "error counter", "weight" or "weight updates".
     where
-        Population and neuron; empty where the quantity has none.
+        Population and neuron, or connection and synapse; empty where the quantity has none.
     expected, got
         Value of the golden model, and of the device.
     """
@@ -87,6 +89,10 @@ class Comparison:
         The runs of the golden model and of the device.
     rows
         Number of table rows that were read back and match those loaded.
+    weights
+        Number of weights compared after the run, where it learns.
+    learned
+        Where it learns: the Program with the weights of the golden model after the run.
     """
 
     samples: int
@@ -98,6 +104,8 @@ class Comparison:
     golden: Run
     rtl: Run
     rows: int = 0
+    weights: int = 0
+    learned: Program | None = None
 
 
 def compare(
@@ -107,6 +115,7 @@ def compare(
     waveform: Path | None = None,
     verilog: str | None = None,
     traces: Traces | None = None,
+    learn: bool = False,
 ) -> Comparison:
     """Run `events` through the RTL and both levels of the golden model.
 
@@ -118,29 +127,34 @@ def compare(
         Verilog to run instead of that of the program's fabric.
     traces
         Populations or neurons to compare after every step, as for `Device.run`.
+    learn
+        Learn from the samples, and compare every weight of every plastic connection afterwards.
 
     Raises
     ------
     SpikeloomError
-        The events or the traces do not fit, there is nothing to compare, or a tool is missing.
+        The events or the traces do not fit, there is nothing to compare or to learn, or a tool is
+        missing.
     """
     counts = check_inputs(program.network, events)
     neurons = traced_neurons(program.network, traces)
-    if not neurons:
+    if not (neurons or learn):
         _check_sends(program)
     image = program.image.with_traces(neurons)
-    golden = GoldenDevice(program).run(counts, traces=neurons)
+    golden, learned, images = _golden(program, counts, neurons, learn)
     samples, steps = next(iter(counts.values())).shape[:2]
-    with VerilatorDevice(program, verilog=verilog) as device, task("running", samples) as step:
-        rtl = device.run(counts, step.done, traces=neurons)
+    with VerilatorDevice(program, verilog=verilog) as device:
+        with task("running", samples) as step:
+            rtl = device.run(counts, step.done, traces=neurons, learn=learn)
+        differences, weights = _wrong_weights(learned, device) if learn else ([], 0)
     with task("predicting clocks", samples) as step:
-        clocks = golden_clocks(image, counts, progress=step.done)
+        clocks = golden_clocks(image, counts, progress=step.done, images=images)
     golden = dataclasses.replace(golden, cycles=clocks)
-    mismatches = sorted(_mismatches(golden, rtl, neurons), key=_when)
+    mismatches = sorted((*_mismatches(golden, rtl, neurons), *differences), key=_when)
     first = mismatches[0][0] if mismatches else None
     shown = None
     if first is not None and waveform is not None:
-        _show(image, counts, first.sample or 0, rtl, waveform, verilog)
+        _show(image, counts, first.sample or 0, rtl, waveform, verilog, images)
         shown = str(waveform)
     return Comparison(
         samples,
@@ -151,6 +165,9 @@ def compare(
         shown,
         golden,
         rtl,
+        0,
+        weights,
+        learned if learn else None,
     )
 
 
@@ -161,6 +178,7 @@ def compare_device(
     *,
     verify: bool = False,
     traces: Traces | None = None,
+    learn: bool = False,
 ) -> Comparison:
     """Run `events` on a device such as a board, and compare all but its clocks with golden.
 
@@ -171,36 +189,83 @@ def compare_device(
     verify
         Also read a board's tables back before the run, and the membrane potentials of all neurons
         after the last sample.
-    traces
-        Populations or neurons to compare after every step, as for `Device.run`.
+    traces, learn
+        As for `compare`.
 
     Raises
     ------
     SpikeloomError
-        The events or the traces do not fit, there is nothing to compare, the device is
+        The events or the traces do not fit, there is nothing to compare or to learn, the device is
         gone, or its memories cannot be read.
     FaultyDevice
         A table differs from what was loaded.
     """
     counts = check_inputs(program.network, events)
     neurons = traced_neurons(program.network, traces)
-    if not (neurons or verify):
+    if not (neurons or verify or learn):
         _check_sends(program)
-    golden = GoldenDevice(program).run(counts, traces=neurons)
+    golden, learned, _ = _golden(program, counts, neurons, learn)
     board = device if verify and isinstance(device, SerialDevice) else None
     if verify and board is None:
         raise SpikeloomError("only the memories of a board can be verified")
     rows = check_tables(program, board) if board else 0
     samples, steps = next(iter(counts.values())).shape[:2]
     with task("running", samples) as step:
-        got = device.run(counts, step.done, traces=neurons)
-    differences = [*_mismatches(golden, got, neurons)]
+        got = device.run(counts, step.done, traces=neurons, learn=learn)
+    differences, weights = _wrong_weights(learned, device) if learn else ([], 0)
+    differences += _mismatches(golden, got, neurons)
     if board:
-        differences += _wrong_potentials(program, counts, board)
+        differences += _wrong_potentials(learned, counts, board)
     mismatches = sorted(differences, key=_when)
     first = mismatches[0][0] if mismatches else None
     total = sum(count for _, count in mismatches)
-    return Comparison(samples, samples * steps, 0, total, first, None, golden, got, rows)
+    return Comparison(
+        samples,
+        samples * steps,
+        0,
+        total,
+        first,
+        None,
+        golden,
+        got,
+        rows,
+        weights,
+        learned if learn else None,
+    )
+
+
+def _golden(
+    program: Program, counts: dict[str, EventCounts], neurons: Mapping[str, Integers], learn: bool
+) -> tuple[Run, Program, list[MemoryImage]]:
+    """The run of the golden model, the program after it, and what each chunk begins with if it
+    learns.
+    """
+    device = GoldenDevice(program)
+    begun = [program]
+    run = device.run(counts, lambda _: begun.append(device.program), traces=neurons, learn=learn)
+    images = [
+        each.image.with_traces(neurons).learning().from_sample(each.learned)
+        for each in (begun[:-1] if learn else ())
+    ]
+    return run, device.program, images
+
+
+def _wrong_weights(learned: Program, device: Device) -> tuple[list[tuple[Mismatch, int]], int]:
+    """Mismatches of the weights that a device has learned, and the number of weights compared."""
+    wrong: list[tuple[Mismatch, int]] = []
+    compared = 0
+    plastic = plastic_numbers(learned.network)
+    for key, matrix in matrices(learned.network).items():
+        if matrix.numbers[0] in plastic:
+            expected, got = matrix.connections[0].weights, device.weights[key]
+            compared += expected.size
+            different = np.argwhere(expected != got)
+            if len(different):
+                source, target = at = tuple(different[0].tolist())
+                where = f"{key}[{source}, {target}]"
+                mismatch = Mismatch(None, None, "weight", where, int(expected[at]), int(got[at]))
+                wrong.append((mismatch, len(different)))
+    return wrong, compared
 
 
 def _check_sends(program: Program) -> None:
@@ -258,14 +323,18 @@ def check_cycles(
     gap: float = 0.25,
     backpressure: float = 0.25,
     traces: Traces | None = None,
+    learn: bool = False,
 ) -> cosim.Report:
     """Compare every clock of the RTL with the cycle-level model while it runs `events`.
 
     `gap` is the probability per clock that the host offers no new word, `backpressure` that it does
-    not accept a packet. `traces`: populations whose traces are sent meanwhile.
+    not accept a packet. `traces`: populations whose traces are sent meanwhile. `learn`: weights
+    change, each read and write of which is compared.
     """
     counts = check_inputs(program.network, events)
     image = program.image.with_traces(traced_neurons(program.network, traces))
+    if learn:
+        image = image.learning().from_sample(program.learned)
     words = np.concatenate(host_words(image, counts))
     scenario = cosim.Scenario([int(word) for word in words], seed, gap, backpressure)
     with task("checking every clock"):
@@ -295,6 +364,9 @@ def _mismatches(
         yield from _differing("clocks", "", golden.cycles, rtl.cycles)
     if golden.synops != rtl.synops:
         yield Mismatch(None, None, "synops", "", golden.synops, rtl.synops), 1
+    if golden.weight_updates != rtl.weight_updates:
+        pair = golden.weight_updates, rtl.weight_updates
+        yield Mismatch(None, None, "weight updates", "", *pair), 1
     if rtl.errors:
         yield Mismatch(None, None, "error counter", "", 0, rtl.errors), rtl.errors
 
@@ -330,12 +402,13 @@ def _show(
     rtl: Run,
     path: Path,
     verilog: str | None,
+    images: Sequence[MemoryImage] = (),
 ) -> None:
-    """Write the waveform of one sample."""
+    """Write the waveform of one sample; `images` as for `predict_clocks`."""
     assert rtl.cycles is not None
     chunk, first = chunk_of(image, sample)
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])
     words = list(chunk_words(image, counts))[chunk]
-    image = image.from_sample(first)
+    image = images[chunk] if images else image.from_sample(first)
     record(image, words, start, int(ends[-1]), path, marks={}, verilog=verilog)

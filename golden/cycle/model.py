@@ -135,6 +135,11 @@ class CycleModel:
         for word in image.load_words():
             self._write(word)
 
+    def settle(self) -> None:
+        """Advance until what loading began is over: CLEAR, in a fabric that can learn."""
+        for _ in range(self.config.plastic_axons if self.config.plasticity else 0):
+            self.clock()
+
     def row(self, target: ReadTarget, tile: int, address: int) -> int:
         """A row of a memory, packed as in `config.readable_memories`; the fabric is at rest."""
         fire = self.tiles[tile].fire
@@ -185,9 +190,7 @@ class CycleModel:
                     steps -= 1
             clocks += 1
             if clocks % WATCHDOG == 0:
-                now = [taken, len(packets)]
-                for tile in self.tiles:
-                    now += tile.progress
+                now = [taken, len(packets), *(n for tile in self.tiles for n in tile.progress)]
                 if now == progress:
                     raise RuntimeError(
                         f"no progress in {WATCHDOG} clocks: {taken} of {len(words)} words taken, "

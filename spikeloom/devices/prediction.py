@@ -27,9 +27,11 @@ def golden_clocks(
     counts: Mapping[str, EventCounts],
     workers: int | None = None,
     progress: Progress | None = None,
+    images: Sequence[MemoryImage] = (),
 ) -> NDArray[np.int64]:
     """Clocks of each sample, int64 (samples,); see `predict_clocks`."""
-    clocks: NDArray[np.int64] = predict_clocks(image, counts, workers, progress).sum(axis=1)
+    steps = predict_clocks(image, counts, workers, progress, images)
+    clocks: NDArray[np.int64] = steps.sum(axis=1)
     return clocks
 
 
@@ -38,6 +40,7 @@ def predict_clocks(
     counts: Mapping[str, EventCounts],
     workers: int | None = None,
     progress: Progress | None = None,
+    images: Sequence[MemoryImage] = (),
 ) -> NDArray[np.int64]:
     """Clocks of each step with a host that never waits and never makes the fabric wait.
 
@@ -53,6 +56,8 @@ def predict_clocks(
         Processes; by default one per processor.
     progress
         Called with the number of samples done.
+    images
+        What each chunk begins with, in a run that learns; else `image` holds for all.
 
     Returns
     -------
@@ -62,9 +67,10 @@ def predict_clocks(
     """
     samples, steps = next(iter(counts.values())).shape[:2]
     sizes = chunk_sizes(image, samples)
+    images = images or [image.from_sample(sum(sizes[:number])) for number in range(len(sizes))]
     jobs = [
-        (image.from_sample(sum(sizes[:number])), words, sizes[number], steps)
-        for number, words in enumerate(chunk_words(image, counts))
+        (begun, words, size, steps)
+        for begun, words, size in zip(images, chunk_words(image, counts), sizes, strict=True)
     ]
     clocks = []
     for done, decoded in enumerate(_run_chunks(jobs, workers or os.cpu_count() or 1), 1):
@@ -108,6 +114,7 @@ def _run_chunk(image: MemoryImage, words: Words, samples: int, steps: int) -> De
     """Run a chunk in the cycle-level model."""
     model = CycleModel(image.config)
     model.load(image)
+    model.settle()
     packets = model.run([int(word) for word in words])
     clock, packet = np.array(packets, np.uint64).T
     return decode_packets(image, clock, packet, samples, steps)

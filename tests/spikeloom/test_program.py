@@ -461,7 +461,7 @@ def test_headers_of_another_form_are_refused(small: Program, tmp_path: Path) -> 
 def test_another_version_is_named(small: Program, tmp_path: Path) -> None:
     path = tmp_path / "later"
     data = saved(small, tmp_path / "whole")
-    for version in (0, 3, 4, "4", "4\n"):
+    for version in (0, 4, 6, "5", "5\n"):
         path.write_bytes(with_header(data, header_of(data) | {"version": version}))
         assert refusal(path) == (
             f"{path} has version {version!r}, this Spikeloom reads 5; compile it again"

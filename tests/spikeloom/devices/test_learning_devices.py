@@ -11,7 +11,11 @@ from plastic_network import STEPS, plastic_network, spikes
 import spikeloom
 from spikeloom import Program, SpikeloomError
 from spikeloom.devices.device import Device
+from spikeloom.devices.weights import memory_weights
+from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.fixed import Integers
+from spikeloom.golden.host import host_words
+from spikeloom.golden.spec import ReadTarget
 from spikeloom.golden.step import run as step
 from spikeloom.golden.step.run import simulate
 
@@ -163,3 +167,24 @@ def test_assigned_weights_stay_within_the_bounds_of_the_rule(program: Program) -
         device.weights[KEYS[0]] = old * 0 + 100
         assert device.run(spikes(1), learn=True).weight_updates
     assert spikes(1).shape[1] == STEPS
+
+
+@pytest.mark.parametrize("fabric", [{}, {"columns": 2, "rows": 2}, {"lanes": 4}, {"lanes": 16}])
+def test_weights_depend_on_no_fabric(program: Program, fabric: dict[str, int]) -> None:
+    """On any tiles and lanes the cycle-level model learns what the step-level one does."""
+    mapped = spikeloom.compile(program.network, fabric)
+    image = mapped.image.learning()
+    model = CycleModel(image.config)
+    model.load(image)
+    events = spikes(3)
+    words = np.concatenate(host_words(image, {"in": events.astype(np.uint8)}))
+    model.run(words.tolist())
+    expected = simulate(program.network, events, learn=True)
+
+    def read(tile: int, address: int, rows: int) -> list[int]:
+        return [model.row(ReadTarget.WEIGHT, tile, address + row) for row in range(rows)]
+
+    for number, weights in expected.weights.items():
+        np.testing.assert_array_equal(memory_weights(mapped, number, read), weights)
+    updates = (count for name, count in model.counters.items() if name.startswith("updates"))
+    assert sum(updates) == expected.updates
