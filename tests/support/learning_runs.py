@@ -10,15 +10,9 @@ from spikeloom.devices.weights import memory_weights
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
-from spikeloom.golden.network import Connection, Network
-from spikeloom.golden.spec import FabricConfig, ReadTarget
+from spikeloom.golden.network import Connection
+from spikeloom.golden.spec import ReadTarget
 from spikeloom.program import Program
-
-
-def learning_program(network: Network, config: FabricConfig) -> Program:
-    """Its spikes are recorded and all its potentials read out."""
-    spiking = frozenset(p.name for p in network.populations if p.spiking)
-    return Program(network, config, spiking, frozenset(p.name for p in network.populations))
 
 
 def learning_words(program: Program, counts: Counts, order: int | None) -> NDArray[np.uint64]:
