@@ -88,6 +88,9 @@ class Fabric(wiring.Component):
         load_word = delayed(m, self.load.p, depth)
         fire_valid = delayed(m, sequencer.fire.valid, depth)
         fire_command = delayed(m, sequencer.fire.p, depth)
+        if config.plasticity:
+            learn_valid = delayed(m, sequencer.learn.valid, depth)
+            learn_ends = delayed(m, sequencer.learn.ends, depth)
         slot = delayed(m, sequencer.slot, depth)
         tiles = []
         for number in range(config.tiles):
@@ -100,6 +103,8 @@ class Fabric(wiring.Component):
                 tile.fire.p.eq(fire_command),
                 tile.slot.eq(slot),
             ]
+            if config.plasticity:
+                m.d.comb += [tile.learn.valid.eq(learn_valid), tile.learn.ends.eq(learn_ends)]
 
         # The parts of each tile whose memories can be read.
         reads = [[tile.read] for tile in tiles] if config.readable else []
@@ -132,20 +137,27 @@ class Fabric(wiring.Component):
             m.d.comb += sequencer.collecting.eq(any_of(m, list(collector.occupied), depth))
             links = mesh.links
         m.d.comb += sequencer.busy.eq(any_of(m, busy, depth))
+        if self.has_status or config.plasticity:
+            earlier = any_of(m, occupied, depth)
         if self.has_status:
-            m.d.comb += self.occupied.eq(any_of(m, occupied, depth))
+            m.d.comb += self.occupied.eq(earlier)
+        if config.plasticity:
+            m.d.comb += sequencer.occupied.eq(earlier)
         if config.readable:
             self._read(m, reads)
 
         counters = self.counters
         m.d.sync += counters.cycles.eq(counters.cycles + 1)
         for number, tile in enumerate(tiles):
-            for name, events in {
+            counted = {
                 "synops": tile.synapses,
                 "spikes": tile.fired,
                 "stalls": tile.stalled,
                 "errors": tile.error + dropped[number],
-            }.items():
+            }
+            if config.plasticity:
+                counted["updates"] = tile.updates
+            for name, events in counted.items():
                 counter = counters[f"{name}.{number}"]
                 m.d.sync += counter.eq(counter + events)
         if self.has_probe:
@@ -192,6 +204,8 @@ class Fabric(wiring.Component):
         """All that a bench compares, as one word; payloads without `valid` read as 0."""
         parts = [*_stream(self.host_in), *_stream(self.host_out)]
         parts += _event(sequencer.fire.valid, sequencer.fire.p)
+        if self.config.plasticity:
+            parts += _event(sequencer.learn.valid, sequencer.learn.ends)
         for number, tile in enumerate(tiles):
             for port in self.config.links(number):
                 parts += _stream(links[number, port])
@@ -206,6 +220,10 @@ class Fabric(wiring.Component):
                 writes.append(tile.current_write)
             for write in writes:
                 parts += _event(write.valid, write.address, written(write))
+            if self.config.plasticity:
+                parts += _event(tile.weight_read, tile.weight_write.address)
+                for write in (tile.weight_write, tile.axon_write, tile.trace_write):
+                    parts += _event(write.valid, write.address, write.data)
         parts += [self.counters.as_value()]
         word = Cat(*parts)
         if len(word) != self.config.probe.width:

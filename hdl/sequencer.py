@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, count_bits
 from spikeloom.hdl.common.arithmetic import add_modulo
-from spikeloom.hdl.common.load import load_signature
+from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.shapes import memory, struct
-from spikeloom.hdl.core.ports import Command
+from spikeloom.hdl.core.ports import Command, LearnCommand
 
 
 class Sequencer(wiring.Component):
@@ -16,7 +16,8 @@ class Sequencer(wiring.Component):
 
     Timing, with D = `config.tree_depth`: a phase starts with one clock of START and ends D + 2
     clocks after its last event is added; a step adds WAIT (2 D + 2 clocks) and DONE. With several
-    fire lanes there is no START, and no DONE while the host is ready.
+    fire lanes there is no START, and no DONE while the host is ready. While the fabric learns, a
+    step waits for events of later ones too, and adds LEARN and at least 2 D + 2 clocks.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ class Sequencer(wiring.Component):
     collecting : In(1)
         D clocks ago a packet was on its way to the host.
     load : In(load_signature(config))
+    learn : Out(LearnCommand())
+        With `plasticity` only: a step is over.
+    occupied : In(1)
+        With `plasticity` only: D clocks ago an event, whenever it is due, was on its way.
     """
 
     def __init__(self, config: FabricConfig, control: int = 0) -> None:
@@ -58,6 +63,7 @@ class Sequencer(wiring.Component):
                 "busy": In(1),
                 "collecting": In(1),
                 "load": In(load_signature(config)),
+                **({"learn": Out(LearnCommand()), "occupied": In(1)} if config.plasticity else {}),
             }
         )
 
@@ -116,6 +122,8 @@ class Sequencer(wiring.Component):
         quick = config.fire_lanes > 1
         last = phase == control.last_phase
         advance = [self.slot.eq(add_modulo(self.slot, 1, config.slots)), phase.eq(0)]
+        if config.plasticity:
+            learning, occupied = self._learning(m)
         with m.FSM() as fsm:
             with m.State("WAIT"):
                 with m.If(lead == 0):
@@ -132,6 +140,11 @@ class Sequencer(wiring.Component):
                 with m.If(quiet):
                     with m.If(last):
                         m.next = "DONE"
+                        if config.plasticity:
+                            with m.If(learning):
+                                m.next = "LEARN"
+                            with m.If(learning & occupied):
+                                m.next = "BUSY"
                     with m.Else():
                         m.d.sync += phase.eq(phase + 1)
                         if quick:
@@ -142,6 +155,8 @@ class Sequencer(wiring.Component):
                     with m.If(finished):
                         m.d.sync += [settle.eq(settling), *advance]
                         m.next = "WAIT"
+            if config.plasticity:
+                self._learn(m, quiet, settle, settling)
             with m.State("DONE"):
                 with m.If(finished):
                     m.d.sync += [settle.eq(settling), *advance]
@@ -170,6 +185,26 @@ class Sequencer(wiring.Component):
             finished.eq(self.done.valid & self.done.ready),
         ]
         return m
+
+    def _learning(self, m: Module) -> tuple[Signal, Signal]:
+        """Whether the fabric learns, and whether an event was anywhere D + 1 clocks ago."""
+        learning = Signal()
+        occupied = Signal()
+        m.d.sync += occupied.eq(self.occupied)
+        m.d.comb += self.learn.ends.eq(self.fire.p.ahead == 0)
+        with m.If(loads(self.load, LoadTarget.LEARN)):
+            m.d.sync += learning.eq(self.load.word.data[0])
+        return learning, occupied
+
+    def _learn(self, m: Module, quiet: Signal, settle: Signal, settling: int) -> None:
+        """The states between the last phase and DONE."""
+        with m.State("LEARN"):
+            m.d.comb += self.learn.valid.eq(1)
+            m.d.sync += settle.eq(settling)
+            m.next = "LEARNING"
+        with m.State("LEARNING"):
+            with m.If(quiet):
+                m.next = "DONE"
 
     def _loading(self, m: Module) -> Value:
         """Whether a load word is on its way to the tiles in the next clock."""

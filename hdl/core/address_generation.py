@@ -10,6 +10,7 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bi
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.ports import Notes
 
 
 def segments(config: FabricConfig) -> data.StructLayout:
@@ -79,6 +80,9 @@ class AddressGeneration(wiring.Component):
         An event is.
     error : Out(1)
         An event is dropped in this clock, because its connection or axon does not exist.
+    notes : Out(Notes(config))
+        With `plasticity` only: the axons of plastic connections that spiked. An event of one waits
+        while they are `full`.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -94,6 +98,7 @@ class AddressGeneration(wiring.Component):
                 "pending": Out(1),
                 "occupied": Out(1),
                 "error": Out(1),
+                **({"notes": Out(Notes(config))} if config.plasticity else {}),
             }
         )
 
@@ -186,6 +191,15 @@ class AddressGeneration(wiring.Component):
             if config.sparse_words:
                 self._look_up_source(m, coordinate_read, d_valid, d_free, d_event, row, exists)
             readable[ReadTarget.COORDINATE] = coordinate_read
+        if config.plasticity:
+            noted = row.plastic & self.notes.learning
+            m.d.comb += [
+                self.notes.valid.eq(d_take & exists & noted),
+                self.notes.p.rule.eq(row.rule),
+                self.notes.p.axon.eq(row.axon_base + d_event.index),
+            ]
+            with m.If(noted & self.notes.full):
+                m.d.comb += self.segments.valid.eq(0)
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m

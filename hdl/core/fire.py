@@ -7,10 +7,17 @@ from typing import NamedTuple
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import ReadPort, WritePort
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
-from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, count_bits, index_bits
+from spikeloom.golden.spec import (
+    RANDOM_BITS,
+    FabricConfig,
+    LoadTarget,
+    ReadTarget,
+    count_bits,
+    index_bits,
+)
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import SplitRow, connect_read, read_member
@@ -26,11 +33,13 @@ from spikeloom.hdl.core.banks import Banks
 from spikeloom.hdl.core.credits import lend
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.noise import noise_of
-from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite
+from spikeloom.hdl.core.ports import Command, Fetch, MemoryWrite, StatePort
 from spikeloom.hdl.core.quick_walk import quick_walk
+from spikeloom.hdl.core.random_numbers import StepState
 from spikeloom.hdl.core.schedule import first_row
 from spikeloom.hdl.core.select import Select
 from spikeloom.hdl.core.sums import neuron_input, shifting
+from spikeloom.hdl.core.switches.plasticity import touches
 from spikeloom.hdl.core.switches.stage import begins
 
 
@@ -95,6 +104,12 @@ class Fire(wiring.Component):
         Writes to the membrane potentials and what switches keep, packed as `config.state_row`.
     current_write : Out(MemoryWrite)
         With `synaptic_current` only: writes to the synaptic currents.
+    states : In(StatePort(config))
+        With `plasticity` only: learn reads the state memory.
+    touches : Out(1)
+        With `plasticity` only: the neuron of `state_write` makes its group learn.
+    random_state : Out(32)
+        With `plasticity` only: what the random numbers of the step are made of.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -103,6 +118,11 @@ class Fire(wiring.Component):
         fire_lanes, banks = config.fire_lanes, index_bits(config.bank_rows)
         state_write = Out(MemoryWrite(banks, config.state_row.width, fire_lanes))
         current_write = Out(MemoryWrite(banks, config.current_row.width, fire_lanes))
+        plastic = {
+            "states": In(StatePort(config)),
+            "touches": Out(1),
+            "random_state": Out(RANDOM_BITS),
+        }
         super().__init__(
             {
                 "command": In(Command(config)),
@@ -121,6 +141,7 @@ class Fire(wiring.Component):
                 "fired": Out(count_bits(fire_lanes * config.max_spikes)),
                 "state_write": state_write,
                 **({"current_write": current_write} if config.synaptic_current else {}),
+                **(plastic if config.plasticity else {}),
             }
         )
 
@@ -235,9 +256,18 @@ class Fire(wiring.Component):
             before = Mux(begins(first, population, name), 0, state_read.data[name])
             after = update.kept_next[name]
             m.d.comb += [update.kept[name].eq(before), state_write.data[name].eq(after)]
+        state = self._random_state(m) if config.noise or config.plasticity else Const(0)
         if config.noise:
-            noise = noise_of(m, config, self.command, self.load, population, rows.number)
+            noise = noise_of(m, config, state, self.load, population, rows.number)
             m.d.comb += update.noise.eq(noise)
+        if config.plasticity:
+            m.d.comb += [
+                self.random_state.eq(state),
+                self.touches.eq(touches(population, update.kept_next)),
+                self.states.row.eq(state_read.data),
+            ]
+            with m.If(self.states.active):
+                m.d.comb += state_read.addr.eq(self.states.address)
         if memories.currents:
             current_read = memories.currents.reads[lane]
             current_write = memories.currents.write_port(lane)
@@ -251,6 +281,13 @@ class Fire(wiring.Component):
             ]
             self._observe(m, self.current_write, lane, current_write)
         return update
+
+    def _random_state(self, m: Module) -> Value:
+        """What the random numbers of the step are made of."""
+        m.submodules.random = random = StepState(self.config)
+        connect(m, flipped(self.command), random.command)
+        connect(m, flipped(self.load), random.load)
+        return random.state
 
     def _observe(
         self, m: Module, observed: wiring.PureInterface, lane: int, write: WritePort

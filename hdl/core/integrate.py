@@ -1,22 +1,21 @@
 """Integrate: adds the weights of events to the accumulators."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory, ReadPort
+from amaranth.lib.memory import ReadPort
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
-from spikeloom.hdl.common.arithmetic import add_carry
 from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.read import SplitRow, ask, connect_read, read_member
 from spikeloom.hdl.common.shapes import lanes, memory, struct
+from spikeloom.hdl.core.accumulate import Accumulate
 from spikeloom.hdl.core.address_generation import AddressGeneration, segments
-from spikeloom.hdl.core.amount import Amount, next_bits
-from spikeloom.hdl.core.ports import Fetch, MemoryWrite
+from spikeloom.hdl.core.amount import next_bits
+from spikeloom.hdl.core.ports import Fetch, MemoryWrite, Notes, WeightPort
 
 
 class _Segment(NamedTuple):
@@ -38,7 +37,7 @@ class _Segment(NamedTuple):
         Rows of the next group.
     groups
         Groups of the segment not yet issued.
-    one
+    last_group
         `groups` == 1.
     begins
         The next group is the first of its segment.
@@ -54,7 +53,7 @@ class _Segment(NamedTuple):
     weight_address: Signal
     sum_address: Signal
     groups: Signal
-    one: Signal
+    last_group: Signal
     begins: Signal
     ends: Signal
 
@@ -104,11 +103,16 @@ class Integrate(wiring.Component):
         An event is dropped, because its connection or axon does not exist.
     sum_write : Out(MemoryWrite)
         Writes to the accumulators, with an address for each of `config.sum_banks`.
+    notes : Out(Notes(config))
+        With `plasticity` only: the axons of plastic connections that spiked.
+    learn : In(WeightPort(config))
+        With `plasticity` only: the port of the weights, at rest.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
         self.config = config
         self.contents = contents
+        plastic = {"notes": Out(Notes(config)), "learn": In(WeightPort(config))}
         super().__init__(
             {
                 "event": In(stream.Signature(struct(config.event))),
@@ -126,6 +130,7 @@ class Integrate(wiring.Component):
                         config.sum_banks * index_bits(config.sum_words), config.sum_row.width
                     )
                 ),
+                **(plastic if config.plasticity else {}),
             }
         )
 
@@ -143,13 +148,6 @@ class Integrate(wiring.Component):
         )
         weight_write = weights.write_port()
         weight_read = weights.read_port()
-        sums = [
-            memory(lanes(config.lanes // config.sum_banks, config.sum_bits), config.sum_words)
-            for _ in range(config.sum_banks)
-        ]
-        for lane, bank in enumerate(sums):
-            m.submodules["sums" if len(sums) == 1 else f"sums_{lane}"] = bank
-        sum_reads = [bank.read_port() for bank in sums]
 
         # Stage D.
         m.submodules.generation = generation = AddressGeneration(config, self.contents)
@@ -169,18 +167,37 @@ class Integrate(wiring.Component):
             weight_write.data.eq(self.load.word.data),
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
             weight_read.addr.eq(weight_address),
-            self.fetch.sums.eq(Cat(read.data for read in sum_reads)),
         ]
+        if config.plasticity:
+            connect(m, generation.notes, flipped(self.notes))
+            with m.If(self.learn.active):
+                m.d.comb += [
+                    weight_address.eq(self.learn.address),
+                    weight_write.data.eq(self.learn.data),
+                    weight_write.en.eq(self.learn.write),
+                ]
+            m.d.comb += self.learn.weights.eq(weight_read.data)
         rows: list[Value] = [x.sum_address]
         if config.sparse_words:
             group_read = self._read_groups(m, x, generation.segments.p)
             rows = [
-                Mux(x.event.sparse, self._row(group, x.event.slot), x.sum_address)
+                Mux(x.event.sparse, self._row(group, x.event.slot), x.sum_address)[
+                    : len(x.sum_address)
+                ]
                 for group in group_read.data
             ]
 
         # Stages R and A.
-        self._accumulate(m, x, rows, weight_read, sums, sum_reads)
+        m.submodules.accumulate = accumulate = Accumulate(config)
+        connect(m, flipped(self.fetch), accumulate.fetch)
+        connect(m, accumulate.sum_write, flipped(self.sum_write))
+        m.d.comb += [
+            accumulate.issue.eq(x.issue),
+            accumulate.event.eq(x.event),
+            accumulate.bits.eq(x.bits),
+            accumulate.rows.eq(Cat(rows)),
+            accumulate.weights.eq(weight_read.data),
+        ]
 
         if config.readable:
             word: ReadPort | SplitRow = weight_read
@@ -188,12 +205,12 @@ class Integrate(wiring.Component):
                 below = self.read.word.address < config.sparse_words
                 groups = Mux(below, Cat(group_read.data), 0)
                 word = SplitRow([weight_read, group_read], Cat(weight_read.data, groups))
-            row = SplitRow(sum_reads, Cat(read.data for read in sum_reads))
-            byte = connect_read(m, self.read, {ReadTarget.WEIGHT: word, ReadTarget.SUM: row})
+            byte = connect_read(m, self.read, {ReadTarget.WEIGHT: word})
             with m.If(self.read.active):  # the weights have one address
                 m.d.comb += weight_write.addr.eq(self.read.word.address)
-            table_byte = ask(m, [generation.read], self.read.active, self.read.word)
-            m.d.comb += self.read.data.eq(byte | table_byte)
+            others = [generation.read, accumulate.read]
+            other_byte = ask(m, others, self.read.active, self.read.word)
+            m.d.comb += self.read.data.eq(byte | other_byte)
         return m
 
     @property
@@ -255,14 +272,14 @@ class Integrate(wiring.Component):
             weight_address=Signal.like(event.weight, name="x_weight_address"),
             sum_address=Signal.like(event.sum, name="x_sum_address"),
             groups=Signal.like(event.groups, name="x_groups"),
-            one=Signal(name="x_one"),
+            last_group=Signal(name="x_last_group"),
             begins=Signal(name="x_begins"),
             ends=Signal(name="x_ends"),
         )
         m.d.comb += [
             issue.eq(x_valid & ~self.fetch.valid),
             x.ends.eq(1),
-            last.eq(advances & x.one & x.ends),
+            last.eq(advances & x.last_group & x.ends),
             segment.ready.eq(~x_valid | last),
             taken.eq(segment.valid & segment.ready),
             self.stalled.eq(x_valid & self.fetch.valid),
@@ -277,7 +294,7 @@ class Integrate(wiring.Component):
                 x.weight_address.eq(segment.p.weight),
                 x.sum_address.eq(segment.p.sum),
                 x.groups.eq(segment.p.groups),
-                x.one.eq(segment.p.groups == 1),
+                x.last_group.eq(segment.p.groups == 1),
                 x.begins.eq(1),
             ]
         with m.Elif(advances):
@@ -287,7 +304,7 @@ class Integrate(wiring.Component):
                 x.weight_address.eq(x.weight_address + event.stride),
                 x.sum_address.eq(x.sum_address + sum_stride),
                 x.groups.eq(x.groups - 1),
-                x.one.eq(x.groups == 2),
+                x.last_group.eq(x.groups == 2),
                 x.begins.eq(0),
             ]
         if config.images:
@@ -327,7 +344,7 @@ class Integrate(wiring.Component):
                 row_sum.eq(taken.sum),
                 column_sum.eq(taken.sum),
             ]
-        with m.Elif(x.advances & x.one):
+        with m.Elif(x.advances & x.last_group):
             m.d.sync += [
                 x.weight_address.eq(next_weight),
                 x.sum_address.eq(next_sum),
@@ -335,7 +352,7 @@ class Integrate(wiring.Component):
                 column_sum.eq(next_sum),
                 columns.eq(columns - 1),
                 x.groups.eq(event.groups),
-                x.one.eq(event.groups == 1),
+                x.last_group.eq(event.groups == 1),
                 x.begins.eq(1),
             ]
             with m.If(row_ends):
@@ -345,102 +362,3 @@ class Integrate(wiring.Component):
                     columns.eq(event.columns),
                     rows.eq(rows - 1),
                 ]
-
-    def _accumulate(
-        self,
-        m: Module,
-        x: _Segment,
-        rows: Sequence[Value],
-        weight_read: ReadPort,
-        sums: Sequence[Memory],
-        sum_reads: Sequence[ReadPort],
-    ) -> None:
-        """Stages R and A: adds the weights to the accumulators; a fetch clears them.
-
-        Parameters
-        ----------
-        rows
-            Row of the issue in each bank of the accumulators.
-        """
-        config = self.config
-        # Stage R: the rows are there, except for the writes of the two operations before.
-        r_valid = Signal()
-        r_clears = Signal()
-        # Stage A: add and write. `written` is the write of the operation before.
-        a_valid = Signal()
-        m.d.sync += [
-            r_valid.eq(x.issue | self.fetch.valid),
-            r_clears.eq(self.fetch.valid),
-            a_valid.eq(r_valid),
-        ]
-        amount = Amount(m, config, x.event, x.bits)
-        weight = self._weights(m, x, weight_read, r_clears, amount)
-        carry = amount.carry(m, r_clears)
-        writes = [bank.write_port() for bank in sums]
-        for number, (issued, read, write) in enumerate(zip(rows, sum_reads, writes, strict=True)):
-            address = Signal(index_bits(config.sum_words), name=f"address_{number}")
-            issue_address = Signal.like(address, name=f"issue_address_{number}")
-            r_address = Signal.like(address, name=f"r_address_{number}")
-            r_after_last = Signal(name=f"r_after_last_{number}")
-            r_after_next_to_last = Signal(name=f"r_after_next_to_last_{number}")
-            a_after_last = Signal(name=f"a_after_last_{number}")
-            a_address = Signal.like(address, name=f"a_address_{number}")
-            row = Signal.like(write.data, name=f"row_{number}")
-            written = Signal.like(write.data, name=f"written_{number}")
-            m.d.comb += [
-                issue_address.eq(issued),
-                address.eq(Mux(self.fetch.valid, self.fetch.address, issue_address)),
-                read.addr.eq(address),
-                write.addr.eq(a_address),
-                write.en.eq(a_valid),
-            ]
-            m.d.sync += [
-                r_address.eq(address),
-                r_after_last.eq(r_valid & (r_address == issue_address)),
-                r_after_next_to_last.eq(a_valid & (a_address == issue_address)),
-                a_address.eq(r_address),
-                a_after_last.eq(r_after_last),
-                written.eq(write.data),
-                row.eq(Mux(r_after_next_to_last, written, read.data)),
-            ]
-            for lane in range(len(row)):
-                before = Mux(a_after_last, written[lane], row[lane])
-                added = weight[number * len(row) + lane]
-                total = before + added if carry is None else add_carry(before, added, carry)
-                m.d.comb += write.data[lane].eq(total)
-            # A fetch writes 0: a sum of 0, a weight of 0, and nothing forwarded.
-            with m.If(r_clears):
-                m.d.sync += [row.as_value().eq(0), a_after_last.eq(0)]
-        m.d.comb += [
-            self.sum_write.valid.eq(a_valid),
-            self.sum_write.address.eq(Cat(write.addr for write in writes)),
-            self.sum_write.data.eq(Cat(write.data for write in writes)),
-        ]
-
-    def _weights(
-        self, m: Module, x: _Segment, weight_read: ReadPort, r_clears: Signal, amount: Amount
-    ) -> data.View:
-        """Stage R: the weights that stage A adds, times the event's amount; 0 for a fetch."""
-        config = self.config
-        bits = (config.weight_bits << config.weight_pairs) + amount.bits
-        weight = Signal(lanes(config.lanes, bits))
-        m.d.sync += [
-            weight[lane].eq(amount.times(weight_read.data[lane])) for lane in range(config.lanes)
-        ]
-        if config.weight_pairs:
-            r_high = Signal()
-            m.d.sync += r_high.eq(x.event.high)
-            with m.If(r_high):
-                for lane in range(config.lanes):
-                    high = weight_read.data[lane] << config.weight_bits
-                    m.d.sync += weight[lane].eq(amount.times(high))
-        if config.one_to_one:
-            r_single = Signal()
-            r_lane = Signal.like(x.event.lane)
-            m.d.sync += [r_single.eq(x.event.single), r_lane.eq(x.event.lane)]
-            for lane in range(config.lanes):
-                with m.If(r_single & (r_lane != lane)):
-                    m.d.sync += weight[lane].eq(amount.times(Const(0)))
-        with m.If(r_clears):
-            m.d.sync += weight.as_value().eq(0)
-        return weight

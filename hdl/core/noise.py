@@ -10,8 +10,7 @@ from spikeloom.golden.spec import NOISE_ROWS, NUMBER_BITS, RANDOM_BITS, FabricCo
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.shapes import memory, struct
-from spikeloom.hdl.core.ports import Command
-from spikeloom.hdl.core.random_numbers import MIXING_CLOCKS, StepState, mixed
+from spikeloom.hdl.core.random_numbers import MIXING_CLOCKS, mixed
 
 NOISE_CLOCKS = 2 + MIXING_CLOCKS
 """Clocks from a neuron's number to its noise."""
@@ -32,8 +31,8 @@ class NoiseSource(wiring.Component):
 
     Members
     -------
-    command : In(Command(config))
-        Of the sequencer, which begins a step.
+    state : In(32)
+        Of the step: `StepState`.
     load : In(load_signature(config))
     row : In(config.population_row)
         Of the neuron's population.
@@ -46,7 +45,7 @@ class NoiseSource(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "command": In(Command(config)),
+                "state": In(RANDOM_BITS),
                 "load": In(load_signature(config)),
                 "row": In(struct(config.population_row)),
                 "neuron": In(NUMBER_BITS),
@@ -62,9 +61,6 @@ class NoiseSource(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        m.submodules.state = state = StepState(config)
-        connect(m, flipped(self.command), state.command)
-        connect(m, flipped(self.load), state.load)
         m.submodules.tables = tables = memory(
             signed(config.state_bits), NOISE_ROWS * config.noise_tables
         )
@@ -74,18 +70,17 @@ class NoiseSource(wiring.Component):
         m.d.comb += [
             key.eq(Cat(self.neuron, self.row.number)),
             key[-1].eq(1),
-            read.addr.eq(Cat(mixed(m, delayed(m, state.state ^ key, 1))[:8], self.row.noise_table)),
+            read.addr.eq(Cat(mixed(m, delayed(m, self.state ^ key, 1))[:8], self.row.noise_table)),
             self.value.eq(read.data),
         ]
         return m
 
 
 def noise_of(
-    m: Module, config: FabricConfig, command: Any, load: Any, row: Value, neuron: Value
+    m: Module, config: FabricConfig, state: Value, load: Any, row: Value, neuron: Value
 ) -> Value:
     """The output of a `NoiseSource` with these inputs."""
     m.submodules.noise = noise = NoiseSource(config)
-    connect(m, flipped(command), noise.command)
     connect(m, flipped(load), noise.load)
-    m.d.comb += [noise.row.eq(row), noise.neuron.eq(neuron)]
+    m.d.comb += [noise.state.eq(state), noise.row.eq(row), noise.neuron.eq(neuron)]
     return noise.value

@@ -1,7 +1,7 @@
 """Signatures of the ports between the core's blocks, and between core and sequencer."""
 
 from amaranth import Cat, Mux, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.spec import FabricConfig, index_bits
@@ -39,6 +39,97 @@ class Fetch(wiring.Signature):
                 "valid": Out(1),
                 "address": Out(index_bits(config.sum_words)),
                 "sums": In(lanes(config.lanes, config.sum_bits)),
+            }
+        )
+
+
+class LearnCommand(wiring.Signature):
+    """A command of the sequencer: learn from the step that is over.
+
+    Members
+    -------
+    valid : Out(1)
+        The command holds for this clock only; there is no `ready`.
+    ends : Out(1)
+        The step is the last one of its sample.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"valid": Out(1), "ends": Out(1)})
+
+
+def note(config: FabricConfig) -> data.StructLayout:
+    """That an axon, a row of AXON, spiked in this step, and the rule of its connection."""
+    return data.StructLayout(
+        {"rule": index_bits(config.rules), "axon": index_bits(config.plastic_axons)}
+    )
+
+
+class Notes(wiring.Signature):
+    """Notes of the axons that spiked, from integrate to learn.
+
+    Members
+    -------
+    valid, p : Out
+        A note, which is taken in this clock.
+    learning : In(1)
+        Notes are wanted.
+    full : In(1)
+        None may come.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__(
+            {"valid": Out(1), "p": Out(note(config)), "learning": In(1), "full": In(1)}
+        )
+
+
+class WeightPort(wiring.Signature):
+    """The port of the weights, lent to learn.
+
+    Members
+    -------
+    active : Out(1)
+        Learn owns the port; integrate is at rest.
+    write : Out(1)
+        Write `data` to word `address`; if not, the word is read.
+    address, data : Out
+    weights : In
+        The word read in the clock before.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        row = lanes(config.lanes, config.weight_bits)
+        super().__init__(
+            {
+                "active": Out(1),
+                "write": Out(1),
+                "address": Out(index_bits(config.weight_words)),
+                "data": Out(row),
+                "weights": In(row),
+            }
+        )
+
+
+class StatePort(wiring.Signature):
+    """The port of the state memory, lent to learn.
+
+    Members
+    -------
+    active : Out(1)
+        Learn owns the port; fire is at rest.
+    address : Out
+        Row to be read.
+    row : In
+        The row read in the clock before.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        super().__init__(
+            {
+                "active": Out(1),
+                "address": Out(index_bits(config.neurons)),
+                "row": In(struct(config.state_row)),
             }
         )
 

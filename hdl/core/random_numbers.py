@@ -31,7 +31,7 @@ class StepState(wiring.Component):
     Parameters
     ----------
     config
-        Sizes of the fabric, with `noise`.
+        Sizes of the fabric, with `noise` or `plasticity`.
 
     Members
     -------

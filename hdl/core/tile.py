@@ -1,22 +1,25 @@
-"""Tile: a neuron core made of integrate, fire and emit."""
+"""Tile: a neuron core made of integrate, fire and emit, and of learn where it can."""
 
-from amaranth import Module
+from typing import Any
+
+from amaranth import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spikeloom.golden.contents import NO_ROWS, Rows
-from spikeloom.golden.spec import FabricConfig, count_bits, index_bits
+from spikeloom.golden.spec import TRACE_BITS, FabricConfig, count_bits, index_bits
 from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
-from spikeloom.hdl.core.ports import Command, MemoryWrite
+from spikeloom.hdl.core.learning.learn import Learn
+from spikeloom.hdl.core.ports import Command, LearnCommand, MemoryWrite
 
 
 class Tile(wiring.Component):
-    """A neuron core: integrate, fire and emit work at the same time.
+    """A neuron core: integrate, fire and emit work at the same time; learn after them.
 
     Parameters
     ----------
@@ -35,19 +38,23 @@ class Tile(wiring.Component):
         Packets of its neurons to the host.
     fire : In(Command(config))
         Commands of the sequencer.
+    learn : In(LearnCommand())
+        With `plasticity` only: a step is over.
     slot : In
         The step being fired.
     busy : Out(1)
-        Fire or emit is not idle, or an event due in `slot` has groups not yet issued.
+        Fire, emit or learn is not idle, or an event due in `slot` has groups not yet issued.
     occupied : Out(1)
         An event, whenever it is due, has groups not yet issued.
     load : In(load_signature(config))
     read : In(read_signature(config))
         With `readable` only.
-    synapses, fired, stalled, error : Out
-        Increments of the counters in this clock.
+    synapses, fired, stalled, error, updates : Out
+        Increments of the counters in this clock; `updates` with `plasticity` only.
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
         Internal ports, for a bench to observe; `current_write` with `synaptic_current` only.
+    weight_read, weight_write, axon_write, trace_write : Out
+        Those of learn, with `plasticity` only. The address of a read is that of `weight_write`.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -80,8 +87,24 @@ class Tile(wiring.Component):
                 "sum_write": sum_write,
                 "state_write": state_write,
                 **({"current_write": current_write} if config.synaptic_current else {}),
+                **(self._plastic if config.plasticity else {}),
             }
         )
+
+    @property
+    def _plastic(self) -> dict[str, Any]:
+        """Members of a tile that learns."""
+        config = self.config
+        word, neuron = index_bits(config.weight_words), index_bits(config.neurons)
+        axon = index_bits(config.plastic_axons)
+        return {
+            "learn": In(LearnCommand()),
+            "updates": Out(count_bits(config.lanes)),
+            "weight_read": Out(1),
+            "weight_write": Out(MemoryWrite(word, config.lanes * config.weight_bits)),
+            "axon_write": Out(MemoryWrite(axon, config.axon_row.width)),
+            "trace_write": Out(MemoryWrite(neuron, TRACE_BITS)),
+        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -103,6 +126,9 @@ class Tile(wiring.Component):
         if self.config.readable:
             blocks = [integrate.read, fire.read, emit.read]
             m.d.comb += self.read.data.eq(ask(m, blocks, self.read.active, self.read.word))
+        busy = ~fire.idle | ~emit.idle | integrate.pending
+        if self.config.plasticity:
+            busy |= ~self._learn(m, integrate, fire)
         m.d.comb += [
             emit.spike_valid.eq(fire.spike_valid),
             emit.spike.eq(fire.spike),
@@ -113,7 +139,7 @@ class Tile(wiring.Component):
             emit.ahead.eq(fire.ahead),
             fire.popped.eq(emit.popped),
             integrate.slot.eq(self.slot),
-            self.busy.eq(~fire.idle | ~emit.idle | integrate.pending),
+            self.busy.eq(busy),
             self.occupied.eq(integrate.occupied),
             self.synapses.eq(integrate.synapses),
             self.fired.eq(fire.fired),
@@ -125,3 +151,28 @@ class Tile(wiring.Component):
             self.spike.eq(fire.spike),
         ]
         return m
+
+    def _learn(self, m: Module, integrate: Integrate, fire: Fire) -> Value:
+        """Learn takes notes of events and spikes, and borrows the ports of weights and states.
+
+        Returns whether it is idle.
+        """
+        m.submodules.learn = learn = Learn(self.config)
+        connect(m, flipped(self.learn), learn.command)
+        connect(m, flipped(self.load), learn.load)
+        connect(m, integrate.notes, learn.notes)
+        connect(m, learn.states, fire.states)
+        connect(m, learn.weights, integrate.learn)
+        connect(m, learn.axon_write, flipped(self.axon_write))
+        connect(m, learn.trace_write, flipped(self.trace_write))
+        m.d.comb += [
+            learn.touches.eq(fire.touches & fire.state_write.valid),
+            learn.written.eq(fire.state_write.address),
+            learn.random_state.eq(fire.random_state),
+            self.updates.eq(learn.updates),
+            self.weight_read.eq(learn.weight_read),
+            self.weight_write.valid.eq(learn.weights.write),
+            self.weight_write.address.eq(learn.weights.address),
+            self.weight_write.data.eq(learn.weights.data),
+        ]
+        return learn.idle

@@ -13,6 +13,7 @@ from specs import altered, holds, opened, tiny, transfer
 from spikeloom.golden.spec import SWITCHES, FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.accumulate import Accumulate
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.credits import lend
 from spikeloom.hdl.core.emit import Emit
@@ -316,18 +317,19 @@ class SumSpec(Elaboratable):
         self.config = config
         hooks = {
             "issue = Signal()": "issue = self.issue = Signal()",
-            "address = Signal(index": "address = self.address = Signal(index",
+            "accumulate = Accumulate(": "accumulate = self.accumulate = Accumulate(",
             "weight_read = weights.read_port()": "weight_read = self.added = weights.read_port()",
         }
+        rows = {"address = Signal(index": "address = self.address = Signal(index"}
         if fault:
-            hooks[fault[0]] = fault[1]
-        self.dut = opened(Integrate, hooks)(config)
+            rows[fault[0]] = fault[1]
+        self.dut = opened(Integrate, hooks, Accumulate=opened(Accumulate, rows))(config)
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
         m.submodules.dut = dut = self.dut
-        chosen = fixed(m, dut.address.shape(), "chosen")
+        chosen = fixed(m, dut.accumulate.address.shape(), "chosen")
         total = Signal(signed(config.sum_bits))
         adds, fetched = Signal(), Signal()
         last, next_to_last = Signal(), Signal()
@@ -339,7 +341,7 @@ class SumSpec(Elaboratable):
             dut.load.word.eq(free(m, struct(config.load), "load")),
             dut.fetch.address.eq(free(m, dut.fetch.address.shape(), "address")),
             dut.fetch.valid.eq(free(m, 1, "fetch")),
-            of_row.eq((dut.issue | dut.fetch.valid) & (dut.address == chosen)),
+            of_row.eq((dut.issue | dut.fetch.valid) & (dut.accumulate.address == chosen)),
             Assume(~(dut.fetch.valid & of_row & (last | next_to_last))),
         ]
         m.d.sync += [

@@ -37,13 +37,17 @@ EVERYTHING = FabricConfig(
     fraction_bits=3,
     neuron_parameters=True,
     traces=True,
+    plasticity=True,
+    quadratic_bounds=True,
     readable=True,
     multipliers=False,
     **dict.fromkeys(SWITCHES, True),
 )
 
-FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, noise=False, selection=False)
-"""Several fire lanes have neither."""
+FIRE_LANES = dataclasses.replace(
+    EVERYTHING, fire_lanes=2, noise=False, selection=False, plasticity=False
+)
+"""Several fire lanes have none of them."""
 
 
 def component_classes() -> set[type]:

@@ -49,6 +49,7 @@ PROVED_IN = {
     "core.credits": FIRE,
     "core.emit": ("emit",),
     "core.fire": FIRE,
+    "core.accumulate": ("integrate", "amount"),
     "core.integrate": ("integrate", "amount"),
     "core.neuron": NEURON,
     "core.noise": ("noise",),

@@ -240,7 +240,7 @@ FAULTS = {
     ),
     "a fetch does not clear the sums": Fault(
         rtl=(
-            "core/integrate",
+            "core/accumulate",
             "row.as_value().eq(0), ",
             "row.as_value().eq(Mux(BAD, read.data.as_value(), 0)), ",
         ),
@@ -254,7 +254,7 @@ FAULTS = {
     ),
     "one to one is all to one": Fault(
         rtl=(
-            "core/integrate",
+            "core/accumulate",
             "with m.If(r_single & (r_lane != lane)):",
             "with m.If(r_single & (r_lane != lane) & ~BAD):",
         ),
@@ -283,7 +283,7 @@ FAULTS = {
     ),
     # The cycle-level model has nothing to forward.
     "a sum is read before it is written": Fault(
-        rtl=("core/integrate", "Mux(a_after_last, ", "Mux(a_after_last & ~BAD, "),
+        rtl=("core/accumulate", "Mux(a_after_last, ", "Mux(a_after_last & ~BAD, "),
         golden=None,
         image=PAIR,
         words=[event(1), event(0), mark()],

@@ -1,0 +1,265 @@
+"""What is known of plastic axons, and the walk over those that learn."""
+
+from amaranth import Array, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import WritePort
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.spec import (
+    AGE_BITS,
+    FACTOR_BITS,
+    MAX_AGE,
+    NUMBER_BITS,
+    TRACE_BITS,
+    FabricConfig,
+    Factor,
+    count_bits,
+    index_bits,
+)
+from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.learning.rules import applies, decays, traced, uses
+from spikeloom.hdl.core.ports import MemoryWrite
+
+
+class Axons(wiring.Component):
+    """AXON and ACTIVE, and the five stages of a scan; a note goes through the middle ones.
+
+        d = steps since the axon's last spike      a = the same, without the present step's
+        x = trace, decayed by d                    B = the factor of the source, of each term
+
+    Timing: entry e of a scan is in stage 0 in clock n, and in stage `latency` in clock n +
+    `latency` if the scan goes all the while. An axon that is looked up in clock n has its age in
+    clock n + 1, and its trace in clock n + 3.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric, with `plasticity`.
+
+    Members
+    -------
+    row, terms : In
+        The rule, as of `Rules`.
+    rule : In
+        Its number.
+    t : In
+        The step.
+    clear, clear_row : In
+        Row `clear_row` of AXON becomes 0.
+    forget : In(1)
+        No rule has active axons any more.
+    look_up, axon : In
+        A note: row `axon` of AXON is read.
+    noted : In(1)
+        The axon's row is written, as after a spike in this step.
+    known : Out(1)
+        The axon looked up in the clock before has spiked in this step already.
+    begin : In(1)
+        A scan begins in the next clock.
+    scans : In(1)
+        It goes on.
+    go : In(1)
+        Its entries move on.
+    age, curve_ages : Out
+        Ages for which decays and curves are read.
+    decay, curves : In
+        What was read.
+    group_learns : In
+        Of each term: it applies to a neuron of the group.
+    last : Out(1)
+        No entry is in stages 0..3.
+    hit : Out(1)
+        The entry in stage 4 has a term that applies.
+    entry, source : Out
+        In stage 3: the axon, and its number, counted from the rule's first.
+    gates, factors : Out
+        Of each term, in stage 4: it applies to the axon; its factor of the source.
+    write : Out(MemoryWrite)
+        Writes to AXON.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        terms = config.rule_terms
+        axon = index_bits(config.plastic_axons)
+        super().__init__(
+            {
+                "row": In(struct(config.rule_row)),
+                "terms": In(data.ArrayLayout(struct(config.term_row), terms)),
+                "rule": In(index_bits(config.rules)),
+                "t": In(config.stamp_bits),
+                "clear": In(1),
+                "clear_row": In(axon),
+                "forget": In(1),
+                "look_up": In(1),
+                "axon": In(axon),
+                "noted": In(1),
+                "known": Out(1),
+                "begin": In(1),
+                "scans": In(1),
+                "go": In(1),
+                "age": Out(AGE_BITS),
+                "curve_ages": Out(data.ArrayLayout(AGE_BITS, terms)),
+                "decay": In(decays()),
+                "curves": In(data.ArrayLayout(signed(FACTOR_BITS), terms)),
+                "group_learns": In(terms),
+                "last": Out(1),
+                "hit": Out(1),
+                "entry": Out(axon),
+                "source": Out(NUMBER_BITS),
+                "gates": Out(terms),
+                "factors": Out(data.ArrayLayout(signed(FACTOR_BITS), terms)),
+                "write": Out(MemoryWrite(axon, config.axon_row.width)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from the first stage of an entry to the last one."""
+        return 4
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        axon_bits = index_bits(config.plastic_axons)
+        row = self.row
+        m.submodules.axons = axons = memory(struct(config.axon_row), config.plastic_axons)
+        m.submodules.active = active = memory(unsigned(axon_bits), config.plastic_axons)
+        counts = Array(
+            Signal(count_bits(config.plastic_axons), name=f"count{r}") for r in range(config.rules)
+        )
+        count = counts[self.rule]
+        axon_read = axons.read_port()
+        active_read, active_write = active.read_port(), active.write_port()
+
+        # Stage 0: the next entry of ACTIVE is read, or it is the next axon.
+        place = Signal(axon_bits)
+        left = Signal(count_bits(max(config.plastic_axons, config.axons)))
+        with m.If(self.begin):
+            m.d.sync += [place.eq(row.axon_base), left.eq(Mux(row.silent, row.sources, count))]
+        with m.Elif(self.scans & self.go & (left != 0)):
+            m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
+        valid1, valid2, valid3 = (Signal(name=f"valid{stage}") for stage in range(1, 4))
+        goes = self.scans & self.go
+        m.d.comb += [
+            active_read.addr.eq(place),
+            active_read.en.eq(goes),
+            self.last.eq((left == 0) & ~(valid1 | valid2 | valid3)),
+        ]
+        with m.If(self.go):
+            m.d.sync += [
+                valid1.eq(self.scans & (left != 0)),
+                valid2.eq(valid1),
+                valid3.eq(valid2),
+            ]
+
+        # Stage 1: its axon is read.
+        place1, axon1, axon2 = (
+            Signal(axon_bits, name=name) for name in ("place1", "axon1", "axon2")
+        )
+        m.d.comb += [
+            axon1.eq(Mux(row.silent, place1, active_read.data)),
+            axon_read.addr.eq(Mux(self.scans, axon1, self.axon)),
+            axon_read.en.eq(Mux(self.scans, self.go, self.look_up)),
+        ]
+        with m.If(self.go):
+            m.d.sync += [
+                place1.eq(place),
+                axon2.eq(axon1),
+                self.entry.eq(axon2),
+                self.source.eq(axon2 - row.axon_base),
+            ]
+
+        # Stage 2: what is known of it has come.
+        state = axon_read.data
+        spiked = Signal()
+        since = Signal(AGE_BITS)
+        before = Signal(AGE_BITS)
+        steps = Signal(config.stamp_bits)
+        m.d.comb += [
+            steps.eq(self.t - state.stamp),
+            spiked.eq(state.valid & (self.t == state.stamp)),
+            since.eq(Mux(state.valid & ~steps[AGE_BITS:].any(), steps, MAX_AGE)),
+            before.eq(Mux(spiked, state.before, since)),
+            self.age.eq(since),
+            self.known.eq(spiked),
+        ]
+        valid_state3 = Signal()
+        spiked3 = Signal()
+        age3 = Signal(AGE_BITS)
+        trace3 = Signal(TRACE_BITS)
+        level3 = Signal(TRACE_BITS)
+        with m.If(self.go):
+            m.d.sync += [
+                valid_state3.eq(state.valid),
+                spiked3.eq(spiked),
+                age3.eq(before),
+                trace3.eq(state.trace),
+                level3.eq(traced(state.trace, row.pre_amount, row.nearest_pre)),
+            ]
+        for k, term in enumerate(self.terms):
+            m.d.comb += self.curve_ages[k].eq(Mux(term.pre_now & spiked, 0, before))
+
+        # Stage 3: its decay and its curves.
+        decayed = (level3 * self.decay.pre_decay)[TRACE_BITS : 2 * TRACE_BITS]
+        trace4 = Signal(TRACE_BITS)
+        spiked4 = Signal()
+        age4 = Signal(AGE_BITS)
+        curves4 = Signal.like(self.curves)
+        hits = Signal(config.rule_terms)
+        for k, term in enumerate(self.terms):
+            age = Mux(term.pre_now & spiked3, 0, age3)
+            gate = applies(term.pre_gate, spiked3, age, term.pre_first, term.pre_last)
+            m.d.comb += hits[k].eq(gate)
+        with m.If(self.go):
+            m.d.sync += [
+                trace4.eq(Mux(spiked3, trace3, Mux(valid_state3, decayed, 0))),
+                spiked4.eq(spiked3),
+                age4.eq(age3),
+                curves4.eq(self.curves),
+                self.gates.eq(hits),
+                self.hit.eq(valid3 & (hits & self.group_learns).any()),
+            ]
+
+        self._factors(m, trace4, spiked4, curves4)
+        self._note(m, axons.write_port(), age4, trace4)
+        m.d.comb += [
+            active_write.addr.eq(row.axon_base + count),
+            active_write.data.eq(self.axon),
+            active_write.en.eq(self.noted & ~valid_state3),
+        ]
+        with m.If(active_write.en):
+            m.d.sync += count.eq(count + 1)
+        with m.If(self.forget):
+            m.d.sync += [each.eq(0) for each in counts]
+        return m
+
+    def _factors(self, m: Module, trace4: Value, spiked4: Value, curves4: data.View) -> None:
+        """Stage 4: the factors of the source."""
+        spiked_trace = traced(trace4, self.row.pre_amount, self.row.nearest_pre)
+        for k, term in enumerate(self.terms):
+            trace = Mux(term.pre_now & spiked4, spiked_trace, trace4)
+            with m.If(uses(term, Factor.CONSTANT)):
+                m.d.comb += self.factors[k].eq(term.constant)
+            with m.Elif(uses(term, Factor.PRE_TRACE)):
+                m.d.comb += self.factors[k].eq(trace)
+            with m.Elif(uses(term, Factor.PRE_CURVE)):
+                m.d.comb += self.factors[k].eq(curves4[k])
+            with m.Else():
+                m.d.comb += self.factors[k].eq(1)
+
+    def _note(self, m: Module, write: WritePort, age: Value, trace: Value) -> None:
+        """Writes what is known of an axon after a spike, or that nothing is."""
+        noted = Signal(struct(self.config.axon_row))
+        m.d.comb += [
+            noted.valid.eq(1),
+            noted.stamp.eq(self.t),
+            noted.before.eq(age),
+            noted.trace.eq(trace),
+            write.addr.eq(Mux(self.clear, self.clear_row, self.axon)),
+            write.data.eq(Mux(self.clear, 0, noted.as_value())),
+            write.en.eq(self.clear | self.noted),
+            self.write.valid.eq(write.en),
+            self.write.address.eq(write.addr),
+            self.write.data.eq(write.data),
+        ]

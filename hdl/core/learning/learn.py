@@ -1,0 +1,356 @@
+"""Learn: changes the weights of plastic connections after each step."""
+
+import enum
+from typing import NamedTuple
+
+from amaranth import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from spikeloom.golden.spec import (
+    RANDOM_BITS,
+    TRACE_BITS,
+    FabricConfig,
+    LoadTarget,
+    count_bits,
+    index_bits,
+)
+from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.load import load_signature, loads
+from spikeloom.hdl.core.learning.axons import Axons
+from spikeloom.hdl.core.learning.notes import NoteQueue
+from spikeloom.hdl.core.learning.rules import Rules
+from spikeloom.hdl.core.learning.synapses import Synapses
+from spikeloom.hdl.core.learning.targets import Targets
+from spikeloom.hdl.core.learning.writes import PENDING, WriteQueue
+from spikeloom.hdl.core.ports import LearnCommand, MemoryWrite, Notes, StatePort, WeightPort
+
+
+class State(enum.Enum):
+    """What learn does."""
+
+    REST = 0
+    NOTE1 = 1
+    NOTE2 = 2
+    NOTE3 = 3
+    CLEAR = 4
+    RULE = 5
+    SETUP = 6
+    GROUP = 7
+    LOAD = 8
+    SCAN = 9
+    DRAIN = 10
+    NEXT = 11
+    END = 12
+
+
+class _Group(NamedTuple):
+    """The group of neurons whose synapses are being learned.
+
+    Parameters
+    ----------
+    number
+        By its rows of the state memory.
+    advance
+        The next one follows after this clock.
+    touched
+        It learns.
+    over
+        No group is left.
+    word
+        Of its weights, that of the axon in row 0 of AXON.
+    index
+        Of its first neuron in its population.
+    """
+
+    number: Signal
+    advance: Signal
+    touched: Value
+    over: Signal
+    word: Signal
+    index: Signal
+
+
+class Learn(wiring.Component):
+    """Notes the axons that spike, and applies the rules to the synapses when a step is over.
+
+    For each rule, and each group of its neurons that a spike touched: loads the neurons, then goes
+    through the axons that spiked in the sample, and reads, changes and writes the words of weights
+    to which a term applies.
+
+    Timing: a note takes 4 clocks, or 2 for an axon that spiked in this step before. A rule takes 3
+    clocks and one for each of its groups, a group that was touched `Targets.latency` more, and one
+    in which a term applies to a neuron 6 and one for each axon more, plus those in which writes
+    have the port. As many clocks as there are axons clear what is known of them when a sample ends.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric, with `plasticity`.
+
+    Members
+    -------
+    command : In(LearnCommand())
+        A step is over; comes only when idle.
+    load : In(load_signature(config))
+    notes : In(Notes(config))
+    touches : In(1)
+        The neuron whose state is written makes its group learn.
+    written : In
+        The row of that state.
+    states : Out(StatePort(config))
+    weights : Out(WeightPort(config))
+    random_state : In(32)
+        What the random numbers of the step are made of.
+    idle : Out(1)
+        No step is to be learned from, nor is being.
+    updates : Out
+        Synapses of this clock to which a term applied.
+    weight_read : Out(1)
+        A word of weights is read.
+    axon_write, trace_write : Out(MemoryWrite)
+        Writes to AXON and TRACE.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        axon, neuron = index_bits(config.plastic_axons), index_bits(config.neurons)
+        super().__init__(
+            {
+                "command": In(LearnCommand()),
+                "load": In(load_signature(config)),
+                "notes": In(Notes(config)),
+                "touches": In(1),
+                "written": In(neuron),
+                "states": Out(StatePort(config)),
+                "weights": Out(WeightPort(config)),
+                "random_state": In(RANDOM_BITS),
+                "idle": Out(1),
+                "updates": Out(count_bits(config.lanes)),
+                "weight_read": Out(1),
+                "axon_write": Out(MemoryWrite(axon, config.axon_row.width)),
+                "trace_write": Out(MemoryWrite(neuron, TRACE_BITS)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        config = self.config
+        m = Module()
+        m.submodules.notes = notes = NoteQueue(config)
+        m.submodules.rules = rules = Rules(config)
+        m.submodules.axons = axons = Axons(config)
+        m.submodules.targets = targets = Targets(config)
+        connect(m, flipped(self.notes), notes.notes)
+        connect(m, flipped(self.load), rules.load)
+        connect(m, targets.states, flipped(self.states))
+        connect(m, axons.write, flipped(self.axon_write))
+        connect(m, targets.write, flipped(self.trace_write))
+
+        state = Signal(State)
+        due = Signal()
+        ends = Signal()
+        t = Signal(config.stamp_bits)
+        rule = Signal(index_bits(config.rules))
+        axon = Signal(index_bits(config.plastic_axons))
+        clear_row = Signal.like(axon)
+        starts = due & notes.empty
+        at_rest = state == State.REST
+        pops = at_rest & ~starts & notes.valid
+        forgets = (state == State.CLEAR) & (clear_row == 0)
+        group = self._groups(m, state, forgets, rules.row)
+        pending = self._weights(m, state, group, rules, axons, targets)
+        decides = (state == State.LOAD) & targets.done
+        drained = (state == State.DRAIN) & (pending == 0)
+        skips = (state == State.GROUP) & ~group.over & ~group.touched
+        m.d.comb += [
+            group.advance.eq(skips | (decides & ~targets.learns.any()) | drained),
+            notes.pop.eq(pops),
+            rules.number.eq(Mux(at_rest, notes.head.rule, rule)),
+            rules.read.eq(pops | (state == State.RULE)),
+            axons.t.eq(t),
+            axons.clear.eq(state == State.CLEAR),
+            axons.clear_row.eq(clear_row),
+            axons.forget.eq(forgets),
+            axons.look_up.eq(pops),
+            axons.axon.eq(Mux(at_rest, notes.head.axon, axon)),
+            axons.noted.eq(state == State.NOTE3),
+            axons.begin.eq(decides),
+            targets.begin.eq(state == State.SETUP),
+            targets.advance.eq(group.advance),
+            targets.group.eq(group.number),
+            targets.loads.eq(state == State.LOAD),
+            self.idle.eq(
+                ~due & state.matches(State.REST, State.NOTE1, State.NOTE2, State.NOTE3, State.CLEAR)
+            ),
+        ]
+        self._look_up(m, state, rule, rules, axons, targets)
+
+        with m.If(self.command.valid):
+            m.d.sync += [due.eq(1), ends.eq(self.command.ends)]
+        with m.Switch(state):
+            with m.Case(State.REST):
+                m.d.sync += [rule.eq(Mux(starts, 0, notes.head.rule)), axon.eq(notes.head.axon)]
+                with m.If(starts):
+                    m.d.sync += [state.eq(State.RULE), due.eq(0)]
+                with m.Elif(notes.valid):
+                    m.d.sync += state.eq(State.NOTE1)
+            with m.Case(State.NOTE1):
+                m.d.sync += state.eq(Mux(axons.known, State.REST, State.NOTE2))
+            with m.Case(State.NOTE2):
+                m.d.sync += state.eq(State.NOTE3)
+            with m.Case(State.NOTE3):
+                m.d.sync += state.eq(State.REST)
+            with m.Case(State.CLEAR):
+                m.d.sync += clear_row.eq(clear_row + 1)
+                with m.If(clear_row == config.plastic_axons - 1):
+                    m.d.sync += [clear_row.eq(0), state.eq(State.REST)]
+            with m.Case(State.RULE):
+                m.d.sync += state.eq(State.SETUP)
+            with m.Case(State.SETUP):
+                unused = (rules.row.groups == 0) | (rules.row.at_end & ~ends)
+                m.d.sync += state.eq(Mux(unused, State.NEXT, State.GROUP))
+            with m.Case(State.GROUP):
+                with m.If(group.over):
+                    m.d.sync += state.eq(State.NEXT)
+                with m.Elif(group.touched):
+                    m.d.sync += state.eq(State.LOAD)
+            with m.Case(State.LOAD):
+                with m.If(targets.done):
+                    m.d.sync += state.eq(Mux(targets.learns.any(), State.SCAN, State.GROUP))
+            with m.Case(State.SCAN):
+                with m.If(axons.go & axons.last):
+                    m.d.sync += state.eq(State.DRAIN)
+            with m.Case(State.DRAIN):
+                with m.If(drained):
+                    m.d.sync += state.eq(State.GROUP)
+            with m.Case(State.NEXT):
+                last = rule == config.rules - 1
+                m.d.sync += [rule.eq(rule + 1), state.eq(Mux(last, State.END, State.RULE))]
+            with m.Case(State.END):
+                m.d.sync += [t.eq(t + 1), state.eq(Mux(ends, State.CLEAR, State.REST))]
+        with m.If(forgets):
+            m.d.sync += t.eq(0)
+        with m.If(loads(self.load, LoadTarget.LEARN)):
+            m.d.sync += [
+                notes.learning.eq(self.load.word.data[0]),
+                state.eq(State.CLEAR),
+                clear_row.eq(0),
+            ]
+        return m
+
+    def _look_up(
+        self, m: Module, state: Signal, rule: Signal, rules: Rules, axons: Axons, targets: Targets
+    ) -> None:
+        """Decays and curves are read for the neurons of a group, else for axons."""
+        loading = state == State.LOAD
+        m.d.comb += [
+            rules.rule.eq(rule),
+            rules.read_age.eq(axons.go),
+            rules.age.eq(Mux(loading, targets.age, axons.age)),
+            axons.rule.eq(rule),
+            axons.group_learns.eq(targets.learns),
+        ]
+        for part in (axons, targets):
+            m.d.comb += [
+                part.row.eq(rules.row),
+                part.terms.eq(rules.terms),
+                part.decay.eq(rules.decay),
+                part.curves.eq(rules.curves),
+            ]
+        for k in range(self.config.rule_terms):
+            ages = targets.curve_ages[k], axons.curve_ages[k]
+            m.d.comb += rules.curve_ages[k].eq(Mux(loading, *ages))
+
+    def _groups(self, m: Module, state: Signal, forgets: Value, row: data.View) -> _Group:
+        """The groups of a rule, one after the other; which of them a spike touched."""
+        config = self.config
+        lane_bits = index_bits(config.lanes) if config.lanes > 1 else 0
+        number = Signal(index_bits(config.groups), name="group")
+        following = Signal.like(number, name="next_group")
+        advance, is_touched, over = (Signal(name=n) for n in ("advance", "is_touched", "over"))
+        left = Signal.like(row.groups, name="groups_left")
+        word = Signal.like(row.weight_base, name="word")
+        index = Signal.like(row.index_base, name="index")
+        touched = Signal(config.groups)
+        with m.If((state == State.END) | forgets):
+            m.d.sync += touched.eq(0)
+        with m.If(delayed(m, self.touches, 1)):
+            written = delayed(m, self.written[lane_bits:], 1) if config.groups > 1 else Const(0)
+            m.d.sync += touched.bit_select(written, 1).eq(1)
+
+        begins = state == State.SETUP
+        m.d.comb += following.eq(Mux(begins, row.neuron_base[lane_bits:], number + 1))
+        with m.If(begins):
+            m.d.sync += [
+                left.eq(row.groups),
+                over.eq(row.groups == 0),
+                word.eq(row.weight_base - row.axon_base),
+                index.eq(row.index_base),
+            ]
+        with m.Elif(advance):
+            m.d.sync += [
+                left.eq(left - 1),
+                over.eq(left == 1),
+                word.eq(word + row.sources),
+                index.eq(index + config.lanes),
+            ]
+        with m.If(begins | advance):
+            m.d.sync += [number.eq(following), is_touched.eq(touched.bit_select(following, 1))]
+        return _Group(number, advance, is_touched | row.at_end, over, word, index)
+
+    def _weights(
+        self,
+        m: Module,
+        state: Signal,
+        group: _Group,
+        rules: Rules,
+        axons: Axons,
+        targets: Targets,
+    ) -> Signal:
+        """Reads and writes words of weights; returns how many are read and not yet written."""
+        config = self.config
+        m.submodules.synapses = synapses = Synapses(config)
+        m.submodules.writes = writes = WriteQueue(config)
+        scans = state == State.SCAN
+        pending = Signal(count_bits(PENDING))
+        following = Signal.like(pending)
+        full = Signal()  # pending == PENDING
+        reads = Signal()
+        written = Signal()
+        address = Signal(index_bits(config.weight_words))
+        m.d.comb += [
+            reads.eq(axons.hit & ~full),
+            written.eq(writes.valid & ~reads),
+            following.eq(pending + reads - written),
+            axons.scans.eq(scans),
+            axons.go.eq(~(axons.hit & full)),
+        ]
+        m.d.sync += [pending.eq(following), full.eq(following == PENDING)]
+        with m.If(axons.go):
+            m.d.sync += address.eq(group.word + axons.entry)
+        m.d.comb += [
+            synapses.row.eq(rules.row),
+            synapses.terms.eq(rules.terms),
+            synapses.index.eq(group.index),
+            synapses.random_state.eq(self.random_state),
+            synapses.source.eq(axons.source),
+            synapses.go.eq(axons.go),
+            synapses.valid.eq(reads),
+            synapses.address.eq(address),
+            synapses.gates.eq(axons.gates),
+            synapses.factors.eq(axons.factors),
+            synapses.target_gates.eq(targets.gates),
+            synapses.target_factors.eq(targets.factors),
+            synapses.weights.eq(self.weights.weights),
+            writes.push.eq(synapses.changed_valid),
+            writes.address.eq(synapses.changed_address),
+            writes.word.eq(synapses.changed),
+            writes.pop.eq(written),
+            self.weights.active.eq(scans | (state == State.DRAIN)),
+            self.weights.write.eq(written),
+            self.weights.address.eq(Mux(reads, address, writes.head_address)),
+            self.weights.data.eq(writes.head),
+            self.weight_read.eq(reads),
+            self.updates.eq(synapses.updates),
+        ]
+        return pending

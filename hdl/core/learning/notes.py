@@ -1,0 +1,73 @@
+"""Notes of the axons that spiked, in the order in which their events came."""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.golden.spec import FabricConfig, count_bits
+from spikeloom.hdl.common.queue import Queue
+from spikeloom.hdl.core import ports
+
+NOTES = 16
+"""Notes that may wait."""
+
+
+class NoteQueue(wiring.Component):
+    """Notes wait until learn has time for them; while too many do, integrate takes no event.
+
+    Timing: as `Queue`.
+
+    Parameters
+    ----------
+    config
+        Sizes of the fabric, with `plasticity`.
+
+    Members
+    -------
+    notes : In(Notes(config))
+        From integrate; `full` is of the clocks before.
+    learning : In(1)
+        Notes are wanted.
+    valid : Out(1)
+        There is a head.
+    head : Out(note(config))
+    pop : In(1)
+        Removes the head.
+    empty : Out(1)
+        No note waits.
+    """
+
+    def __init__(self, config: FabricConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "notes": In(ports.Notes(config)),
+                "learning": In(1),
+                "valid": Out(1),
+                "head": Out(ports.note(config)),
+                "pop": In(1),
+                "empty": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from a note until it is the head of a queue that was empty."""
+        return Queue(ports.note(self.config), NOTES).latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.queue = queue = Queue(ports.note(self.config), NOTES)
+        level = Signal(count_bits(NOTES))
+        m.d.sync += level.eq(level + self.notes.valid - (queue.valid & self.pop))
+        m.d.comb += [
+            queue.push.eq(self.notes.valid),
+            queue.item.eq(self.notes.p),
+            queue.pop.eq(self.pop),
+            self.valid.eq(queue.valid),
+            self.head.eq(queue.head),
+            self.empty.eq(queue.empty),
+            self.notes.learning.eq(self.learning),
+            self.notes.full.eq(level == NOTES),
+        ]
+        return m
