@@ -16,6 +16,7 @@ from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
 from examples.spyketorch import evaluate as spyketorch
 from examples.truenorth import evaluate as truenorth
+from examples.unsupervised import evaluate as unsupervised
 from examples.winner import evaluate as winner
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
@@ -44,14 +45,22 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("hybrid", "2002.03553"): lambda data: hybrid.measure_bits(data / "mnist.npz"),
     ("sampler", "1703.04145"): lambda _data: sampler.measure(),
     ("winner", "1904.12591"): lambda _data: winner.measure(),
+    ("unsupervised", "10.3389/fncom.2015.00099"): lambda data: unsupervised.measure(
+        data / "mnist.npz"
+    ),
 }
-"""What each system measures, by its folder and the number of its paper on arXiv."""
+"""What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
+
+
+def link(paper: str) -> str:
+    """Where the paper is."""
+    return f"https://{'doi.org' if '/' in paper else 'arxiv.org/abs'}/{paper}"
 
 
 def main(data: Path) -> None:
     """Run every system, and write the page."""
     sections = [
-        f"## {folder}, [{paper}](https://arxiv.org/abs/{paper})\n\n"
+        f"## {folder}, [{paper}]({link(paper)})\n\n"
         f"[examples/{folder}](../examples/{folder}/README.md)\n\n"
         + "".join(f"- {line}\n" for line in measure(data))
         for (folder, paper), measure in SYSTEMS.items()
