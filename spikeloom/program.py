@@ -26,6 +26,7 @@ from spikeloom.golden.network import (
     Connection,
     Input,
     Network,
+    Parameter,
     Population,
 )
 from spikeloom.golden.population_check import PARAMETERS
@@ -161,6 +162,25 @@ class Program(Summarised):
             learned=self.learned + learned,
         )
         return program
+
+    def with_threshold(self, name: str, threshold: Parameter) -> "Program":
+        """The same program with another threshold of population `name`, but not of its variants.
+
+        Raises
+        ------
+        SpikeloomError
+            There is no such population, or the threshold does not fit it or the fabric.
+        """
+        populations = self.network.populations
+        if all(population.name != name for population in populations):
+            names = ", ".join(population.name for population in populations)
+            raise SpikeloomError(f"threshold: there is no population {name!r}; there are {names}")
+        replaced = (
+            dataclasses.replace(p, threshold=threshold) if p.name == name else p
+            for p in populations
+        )
+        network = dataclasses.replace(self.network, populations=tuple(replaced))
+        return dataclasses.replace(self, network=network)
 
     def check_same(self, other: "Program") -> None:
         """Check that another Program differs from this one in weights at most.

@@ -14,6 +14,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import magnitudes
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import DecodedRun
+from spikeloom.golden.network import Parameter
 from spikeloom.golden.step.neuron import Spikes
 from spikeloom.golden.summary import Summarised, Summary, counted
 from spikeloom.plots.activity import raster, trace
@@ -142,6 +143,18 @@ class Device(Protocol):
     def weights(self) -> Weights:
         """The weights by connection, such as `weights["in->hidden"]`: read back, and assignable."""
 
+    def set_threshold(self, population: str, threshold: Parameter) -> None:
+        """Replace the threshold of a population between runs; its row alone is written.
+
+        Afterwards the device's `program` has it, too.
+
+        Raises
+        ------
+        SpikeloomError
+            There is no such population, the threshold does not fit it or the fabric, or the device
+            is gone. Nothing has changed then.
+        """
+
     def run(
         self,
         events: Events,
@@ -210,6 +223,10 @@ class ProgramDevice:
     def weights(self) -> Weights:
         """See `Device.weights`."""
         return Weights(self)
+
+    def set_threshold(self, population: str, threshold: Parameter) -> None:
+        """See `Device.set_threshold`."""
+        self.take(self.program.with_threshold(population, threshold))
 
     def hold(self, program: Program) -> None:
         """Hold `program`, which differs from the present one in weights alone.

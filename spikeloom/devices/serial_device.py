@@ -146,8 +146,8 @@ class SerialDevice(ProgramDevice):
         return run_of(batches, neurons)
 
     def take(self, program: Program) -> None:
-        """See `ProgramDevice.take`. Writes the words of weights that change."""
-        self._warn_of_overwriting(LoadTarget.WEIGHT, "this replaces weights")
+        """See `ProgramDevice.take`. Writes the rows that change."""
+        self._warn_of_overwriting(LoadTarget.WEIGHT, "this replaces weights or thresholds")
         before = self.program
         self.program, self._image = program, program.image
         try:

@@ -114,7 +114,7 @@ class VerilatorDevice(ProgramDevice):
         self._fabric.close()
 
     def take(self, program: Program) -> None:
-        """See `ProgramDevice.take`. Writes the words of weights that change."""
+        """See `ProgramDevice.take`. Writes the rows that change."""
         self._load(program.image)
         self.program = program
 

@@ -343,7 +343,7 @@ def test_weights_that_were_built_in_are_replaced_with_a_warning() -> None:
     with Terminal(board) as terminal:
         with SerialDevice(program, terminal.port, patience=5) as device:
             assert board.loads == 0
-            with pytest.warns(SpikeloomWarning, match="this replaces weights that were built into"):
+            with pytest.warns(SpikeloomWarning, match="weights or thresholds that were built into"):
                 device.weights["in->first"] = changed(program.network.connections[0].weights, 9)
             assert 0 < board.loads <= 9
             check_runs(device)
