@@ -72,6 +72,9 @@ from spikeloom.sim.netlist import netlist
     is_flag=True,
     help="Also read back a board's memories: tables, and the last sample's membrane potentials.",
 )
+@click.option(
+    "--learn", is_flag=True, help="Learn from the samples; compare every weight afterwards, too."
+)
 @TRACE
 @LABELS
 @DECODE
@@ -106,6 +109,7 @@ def compare_command(
     baud: int | None,
     bake: bool,
     verify: bool,
+    learn: bool,
     traces: tuple[str, ...],
     labels_path: Path | None,
     decode: str | None,
@@ -133,6 +137,7 @@ def compare_command(
       spikeloom compare model.loom events.npy --labels labels.npy --float model.nir
       spikeloom compare model.loom events.npy --backend netlist
       spikeloom compare model.loom events.npy --board icebreaker
+      spikeloom compare model.loom events.npy --learn
     """
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
@@ -146,22 +151,31 @@ def compare_command(
     chosen = with_output(traced(traces), question.decoding)
     if verify and board is None:
         raise SpikeloomError("--verify reads the memories of a board: name one with --board")
+    if learn and (labels_path or float_path or waves_path):
+        raise SpikeloomError(
+            "--labels, --float and --waves are about a network that does not learn: run --learn "
+            "FILE, then compare FILE with them"
+        )
     check_waves(waves_path, first, last, board or backend)
     journal = Journal()
     with watched(journal):
         save_waves(loaded, counts, waves_path, first, last, backend, chosen)
         if board is None:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
-            result = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
+            result = compare(
+                loaded, counts, waveform=waveform, verilog=verilog, traces=chosen, learn=learn
+            )
         else:
             # Individual clocks of a board cannot be observed.
             backend, clocked = board_backend(loaded, board, port, stage), 0
             with open_board(loaded, board, port, stage, baud, bake) as device:
-                result = compare_device(loaded, counts, device, verify=verify, traces=chosen)
+                result = compare_device(
+                    loaded, counts, device, verify=verify, traces=chosen, learn=learn
+                )
         summary = _summary(result, backend, seed, describe_saturations(loaded.network, counts))
         if clocked and backend == "verilator":
             few = {name: array[:clocked] for name, array in counts.items()}
-            _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen))
+            _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen, learn=learn))
         print_table(_shown(summary, board is not None))
         if labels_path is not None or float_path is not None:
             scores = score(loaded, counts, question, {backend: result.rtl})
@@ -198,6 +212,8 @@ def _summary(result: Comparison, backend: str, seed: int, saturated: Any) -> dic
         "samples": result.samples,
         "steps_compared": result.steps,
         "rows_verified": result.rows or None,
+        "weights_compared": result.weights or None,
+        "weight_updates": result.rtl.weight_updates or None,
         "clocks_per_sample": None if clocks is None else float(clocks.mean()),
         "mismatches": result.mismatches,
         "first_mismatch": result.first and str(result.first),

@@ -86,6 +86,15 @@ DECODE = click.option(
     "(highest potential, after the last or any step). Default: of the first output, count if it "
     "spikes, else final.",
 )
+LEARN = click.option(
+    "--learn",
+    "learned",
+    type=click.Path(path_type=Path),
+    callback=writable,
+    metavar="FILE",
+    help="Learn from the samples, one after the other, and write PROGRAM with the learned weights "
+    "to this file; also meanwhile, so that a run that ends early leaves what it has learned.",
+)
 SCHEDULER = click.option(
     "--scheduler",
     metavar="ADDRESS",

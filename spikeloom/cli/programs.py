@@ -228,6 +228,11 @@ def _info(program: Program) -> dict[str, Any]:
             for p in network.populations
         ],
         "synapses": network.synapses,
+        "plastic": [
+            {"source": c.source, "target": c.target, "rule": str(c.plasticity)}
+            for c in network.plastic
+        ],
+        "learned": program.learned,
         "stored": [
             {
                 "source": c.source,
@@ -285,6 +290,8 @@ def _print_info(values: dict[str, Any]) -> None:
                 f"{c['dense_words']:,} as a matrix"
                 for c in values["stored"]
             },
+            **{f"{c['source']} -> {c['target']} learns": c["rule"] for c in values["plastic"]},
+            "learned from": f"{values['learned']:,} samples" if values["learned"] else None,
             "lanes": fabric["lanes"],
             **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},

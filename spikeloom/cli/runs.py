@@ -18,6 +18,7 @@ from spikeloom.cli.options import (
     EVENTS,
     JSON,
     LABELS,
+    LEARN,
     PROGRAM,
     RESULT,
     SCHEDULER,
@@ -54,6 +55,7 @@ from spikeloom.scores import Question
 @DECODE
 @WAVES
 @SCHEDULER
+@LEARN
 @JSON
 def sim(
     program: Path,
@@ -67,6 +69,7 @@ def sim(
     first: str | None,
     last: str | None,
     scheduler: str | None,
+    learned: Path | None,
     json_path: Path | None,
 ) -> None:
     r"""Run EVENTS in simulation and print a summary.
@@ -80,15 +83,18 @@ def sim(
       spikeloom sim model.loom events.npy --labels labels.npy
       spikeloom sim model.loom events.npy --backend golden -o result.npz
       spikeloom sim model.loom events.npy --waves run.fst --from 3:0 --to 3:4
+      spikeloom sim model.loom events.npy --learn learned.loom
     """
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, backend))
     chosen = _written_traces(traces, output)
     check_waves(waves_path, first, last, backend)
+    if learned is not None and waves_path is not None:
+        raise SpikeloomError("--waves shows a run that does not learn: leave out --learn")
     save_waves(loaded, counts, waves_path, first, last, backend, chosen)
     device = open(loaded, backend, scheduler=scheduler)
-    _run(device, counts, chosen, question, output, json_path)
+    _run(device, counts, chosen, question, output, json_path, learned)
 
 
 @click.command("run")
@@ -99,6 +105,7 @@ def sim(
 @TRACE
 @LABELS
 @DECODE
+@LEARN
 @JSON
 def run_command(
     program: Path,
@@ -112,6 +119,7 @@ def run_command(
     traces: tuple[str, ...],
     labels_path: Path | None,
     decode: str | None,
+    learned: Path | None,
     json_path: Path | None,
 ) -> None:
     r"""Run EVENTS (as for `sim`) on a board, real or virtual, and print a summary.
@@ -120,6 +128,7 @@ def run_command(
     Examples:
       spikeloom run model.loom events.npy --board icebreaker
       spikeloom run model.loom events.npy --board icebreaker --port /dev/ttyUSB1 --labels labels.npy
+      spikeloom run model.loom events.npy --board icebreaker --learn learned.loom
     """
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
@@ -127,7 +136,7 @@ def run_command(
     chosen = _written_traces(traces, output)
     board_backend(loaded, board, port, stage)
     device = open_board(loaded, board, port, stage, baud, bake)
-    _run(device, counts, chosen, question, output, json_path, link=True)
+    _run(device, counts, chosen, question, output, json_path, learned, link=True)
 
 
 def _written_traces(traces: tuple[str, ...], output: Path | None) -> dict[str, list[int] | None]:
@@ -144,15 +153,25 @@ def _run(
     question: Question,
     output: Path | None,
     path: Path | None,
+    learned: Path | None,
     *,
     link: bool = False,
 ) -> None:
-    """Run on a device, and print a summary; `link`: its clocks include the serial line."""
+    """Run on a device, and print a summary.
+
+    `learned` is the file for what it learns; `link`: its clocks include the serial line.
+    """
     samples, steps = next(iter(counts.values())).shape[:2]
     labels, decoding = question.labels, question.decoding
     needed = with_output(traces, decoding)
     with opened as device, task("running", samples) as step:
-        run = device.run(counts, step.done, traces=needed)
+
+        def done(count: int) -> None:
+            step.done(count)
+            if learned is not None:
+                device.program.save(learned)
+
+        run = device.run(counts, done, traces=needed, learn=learned is not None)
     summary: dict[str, Any] = {
         "samples": samples,
         "steps": steps,
@@ -161,9 +180,14 @@ def _run(
         "cycles": None if run.cycles is None else int(run.cycles.sum()),
         "errors": run.errors,
     }
+    if learned is not None:
+        summary["weight_updates"] = run.weight_updates
+        summary["learned_from"] = opened.program.learned
     cycles = summary["cycles"]
     clocks = None if cycles is None else f"{cycles:,} clocks{' with link' if link else ''}"
     shown = {**summary, "cycles": clocks}
+    if learned is not None:
+        shown["learned_from"] = f"{opened.program.learned:,} samples in all"
     if decoding is not None and labels is not None:
         answers = decoding.answers(run)
         summary["accuracy"] = accuracy(answers, labels)
@@ -185,6 +209,8 @@ def _run(
             opened.program.network, counts
         )
     print_table(shown)
+    if learned is not None:
+        say(f"wrote {learned}")
     write_json(path, summary)
     if run.errors:
         sys.exit(1)
