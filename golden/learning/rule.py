@@ -56,6 +56,11 @@ class When(PlainIntegers):
     last: int = MAX_AGE
     now: bool = False
 
+    def __str__(self) -> str:
+        if self.gate is not Gate.AGE:
+            return self.gate.name
+        return f"AGE {self.first}..{self.last}" + (" now" if self.now else "")
+
     @property
     def age(self) -> int | None:
         """The only age, with this step's spike, at which it can apply; None if there are more."""
@@ -138,6 +143,16 @@ class Term(Tables):
     window: tuple[int, int] | None = None
     trace_window: tuple[int, int] | None = None
 
+    def __str__(self) -> str:
+        values = {Factor.CONSTANT: str(self.constant)}
+        named = [values.get(f, f.name) for f in self.factors if f is not Factor.ONE]
+        gates = [f"{end} {when}" for end, when in (("pre", self.pre), ("post", self.post))]
+        if self.window is not None:
+            gates.append("potential {}..{}".format(*self.window))
+        if self.trace_window is not None:
+            gates.append("post trace {}..{}".format(*self.trace_window))
+        return f"{'-' * self.negative}{' * '.join(named)} if {', '.join(gates)}"
+
     @property
     def factors(self) -> tuple[Factor, Factor]:
         """Both of its factors."""
@@ -198,6 +213,13 @@ class Rule(PlainIntegers):
     post: Trace | None = None
     third: str | None = None
     third_shift: int = 0
+
+    def __str__(self) -> str:
+        parts = [*map(str, self.terms), f"/ {1 << self.shift}, {self.rounding}"]
+        parts.append("weights {}..{}".format(*self.bounds))
+        if self.third is not None:
+            parts.append(f"THIRD of {self.third!r} >> {self.third_shift}")
+        return "; ".join((*parts, *(["at the end of a sample"] if self.at_end else [])))
 
     @property
     def silent(self) -> bool:

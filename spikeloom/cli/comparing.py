@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,11 @@ from spikeloom.cli.waving import WAVES, check_waves, save_waves
 from spikeloom.compare import Comparison, check_cycles, compare, compare_device
 from spikeloom.devices.backends import open_board
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.program import Program
 from spikeloom.quantise.saturation import describe_saturations
 from spikeloom.scores import Question, score, units_of
-from spikeloom.sim.cosim.check import Report
 from spikeloom.sim.netlist import netlist
 
 
@@ -139,6 +140,7 @@ def compare_command(
       spikeloom compare model.loom events.npy --board icebreaker
       spikeloom compare model.loom events.npy --learn
     """
+    _check_choices(verify and board is None, learn and (labels_path or float_path or waves_path))
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     options = {"dt": dt, "reset": reset, "compare": compare_rule}
@@ -149,38 +151,25 @@ def compare_command(
     elif more or dialect or any(value is not None for value in options.values()):
         raise SpikeloomError("options of a dialect are for --float: give the NIR file, too")
     chosen = with_output(traced(traces), question.decoding)
-    if verify and board is None:
-        raise SpikeloomError("--verify reads the memories of a board: name one with --board")
-    if learn and (labels_path or float_path or waves_path):
-        raise SpikeloomError(
-            "--labels, --float and --waves are about a network that does not learn: run --learn "
-            "FILE, then compare FILE with them"
-        )
+    how: dict[str, Any] = {"traces": chosen, "learn": learn}
     check_waves(waves_path, first, last, board or backend)
     journal = Journal()
     with watched(journal):
         save_waves(loaded, counts, waves_path, first, last, backend, chosen)
         if board is None:
             verilog = netlist(loaded.fabric) if backend == "netlist" else None
-            result = compare(
-                loaded, counts, waveform=waveform, verilog=verilog, traces=chosen, learn=learn
-            )
+            result = compare(loaded, counts, waveform=waveform, verilog=verilog, **how)
         else:
             # Individual clocks of a board cannot be observed.
             backend, clocked = board_backend(loaded, board, port, stage), 0
             with open_board(loaded, board, port, stage, baud, bake) as device:
-                result = compare_device(
-                    loaded, counts, device, verify=verify, traces=chosen, learn=learn
-                )
+                result = compare_device(loaded, counts, device, verify=verify, **how)
         summary = _summary(result, backend, seed, describe_saturations(loaded.network, counts))
         if clocked and backend == "verilator":
-            few = {name: array[:clocked] for name, array in counts.items()}
-            _add_cycles(summary, check_cycles(loaded, few, seed=seed, traces=chosen, learn=learn))
+            _add_cycles(summary, loaded, counts, clocked, chosen, learn)
         print_table(_shown(summary, board is not None))
         if labels_path is not None or float_path is not None:
-            scores = score(loaded, counts, question, {backend: result.rtl})
-            print_scores(scores, backend)
-            summary |= scores_json(scores)
+            summary |= _scored(loaded, counts, question, backend, result)
         if page is not None:
             write_report(page, loaded, counts, result, program.name, backend, question, chosen)
     summary["seconds_by_step"] = journal.seconds
@@ -197,8 +186,41 @@ def _shown(summary: dict[str, Any], link: bool) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in summary.items()}
 
 
-def _add_cycles(summary: dict[str, Any], report: Report) -> None:
-    """Add what a check on every clock found to a summary."""
+def _check_choices(verify_nothing: bool, learn_and_more: object) -> None:
+    """Refuse options that exclude each other."""
+    if verify_nothing:
+        raise SpikeloomError("--verify reads the memories of a board: name one with --board")
+    if learn_and_more:
+        raise SpikeloomError(
+            "--labels, --float and --waves are about a network that does not learn: run --learn "
+            "FILE, then compare FILE with them"
+        )
+
+
+def _scored(
+    program: Program,
+    counts: Mapping[str, EventCounts],
+    question: Question,
+    backend: str,
+    result: Comparison,
+) -> dict[str, Any]:
+    """Print the scores, and return them as JSON values."""
+    scores = score(program, counts, question, {backend: result.rtl})
+    print_scores(scores, backend)
+    return scores_json(scores)
+
+
+def _add_cycles(
+    summary: dict[str, Any],
+    program: Program,
+    counts: Mapping[str, EventCounts],
+    clocked: int,
+    traces: Mapping[str, list[int] | None],
+    learn: bool,
+) -> None:
+    """Check the first samples on every clock, and add what that found to a summary."""
+    few = {name: array[:clocked] for name, array in counts.items()}
+    report = check_cycles(program, few, seed=summary["seed"], traces=traces, learn=learn)
     summary["cycles_compared"] = report.cycles
     summary["mismatches"] += report.difference is not None
     summary["first_difference"] = report.difference and str(report.difference)
