@@ -15,6 +15,7 @@ from examples.recurrent import evaluate as recurrent
 from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
 from examples.spyketorch import evaluate as spyketorch
+from examples.supervised import evaluate as supervised
 from examples.truenorth import evaluate as truenorth
 from examples.unsupervised import evaluate as unsupervised
 from examples.winner import evaluate as winner
@@ -48,6 +49,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("unsupervised", "10.3389/fncom.2015.00099"): lambda data: unsupervised.measure(
         data / "mnist.npz"
     ),
+    ("supervised", "1612.05596"): lambda data: supervised.measure(data / "mnist.npz"),
 }
 """What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
 
