@@ -1,6 +1,7 @@
 """Draws docs/figures: `python docs/draw.py` (a test says when that is due).
 
-Timing diagrams show a recording of the RTL. Only the blocks are placed by hand.
+Timing diagrams show a recording of the RTL, and the windows of learning rules what the golden model
+measures. Only the blocks are placed by hand.
 """
 
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pywellen
 from amaranth.sim import Simulator
+from learning_windows import windows
 
 import spikeloom
 from spikeloom.golden.spec import FabricConfig
@@ -47,8 +49,8 @@ INTEGRATE = (
     ("x_groups", "fabric.tile0.integrate.x_groups"),
     ("x_sum_address", "fabric.tile0.integrate.x_sum_address"),
     ("issue", "fabric.tile0.integrate.issue"),
-    ("r_valid", "fabric.tile0.integrate.r_valid"),
-    ("a_valid", "fabric.tile0.integrate.a_valid"),
+    ("r_valid", "fabric.tile0.integrate.accumulate.r_valid"),
+    ("a_valid", "fabric.tile0.integrate.accumulate.a_valid"),
 )
 FIRE = (
     ("command.valid", "fabric.tile0.fire.command.valid"),
@@ -294,6 +296,7 @@ def draw() -> dict[str, str]:
         "fire.svg": timing("A phase of fire", range(12, 31), FIRE, signals),
         "back-pressure.svg": timing("Back-pressure", range(18), BACK_PRESSURE, signals),
         "load.svg": timing("A load word over AXI4-Lite", range(1, 12), LOAD, load),
+        **windows(svg),
     }
 
 

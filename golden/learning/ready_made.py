@@ -230,9 +230,10 @@ def reward_stdp(
 ) -> Rule:
     """Reward-modulated STDP by first spikes: the reward of the neuron that spikes is its rate.
 
-        target spikes:  w += R * (bounds[1] - w) * (w - bounds[0]) / 256 / 2**shift
-                                                           if the source has spiked in the sample
-                        w -= the same                      if not
+        change = R * (bounds[1] - w) * (w - bounds[0]) / 256 / 2**shift
+
+        target spikes:  w += change    if the source has spiked in the sample
+                        w -= change    if not
 
     R is the potential of the target's neuron of the population `reward`, >> `reward_shift`, clipped
     to -256..255: positive where the neuron is right to spike, negative where it is wrong, which
