@@ -274,8 +274,9 @@ class Learn(wiring.Component):
         touched = Signal(config.groups)
         with m.If((state == State.END) | forgets):
             m.d.sync += touched.eq(0)
-        with m.If(delayed(m, self.touches, 1)):
-            written = delayed(m, self.written[lane_bits:], 1) if config.groups > 1 else Const(0)
+        touches = delayed(m, self.touches, 1)
+        written = delayed(m, self.written[lane_bits:], 1) if config.groups > 1 else Const(0)
+        with m.If(touches):
             m.d.sync += touched.bit_select(written, 1).eq(1)
 
         begins = state == State.SETUP
