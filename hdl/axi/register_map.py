@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.axi.buses import WORD_BITS, WORD_BYTES
 from spikeloom.hdl.axi.registers import Register
 
@@ -58,7 +58,7 @@ def places(config: FabricConfig) -> tuple[Place, ...]:
         Place(f"SIZES_{field.name.upper()}", Register.SIZES + WORD_BYTES * n, 32, "R")
         for n, field in enumerate(dataclasses.fields(config))
     ]
-    names = [f"{name}_{tile}" for tile in range(config.tiles) for name in TILE_COUNTERS]
+    names = [f"{name}_{tile}" for tile in range(config.tiles) for name in config.tile_counters]
     counters = [
         Place(f"COUNTERS_{name.upper()}", Register.COUNTERS + 2 * WORD_BYTES * n, 64, "R")
         for n, name in enumerate(names)

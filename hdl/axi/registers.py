@@ -9,7 +9,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.axi.buses import WORD_BITS, WORD_BYTES, Axi4Lite, Response
 from spikeloom.hdl.axi.register_port import RegisterPort
 from spikeloom.hdl.common.load import load_signature
@@ -161,10 +161,9 @@ class FabricRegisters(wiring.Component):
     def _counters(self) -> dict[int, Value]:
         """The counters by the address of their low words."""
         addresses: dict[int, str] = {Register.CYCLES: "cycles"}
-        for tile, (n, name) in itertools.product(
-            range(self.config.tiles), enumerate(TILE_COUNTERS)
-        ):
-            number = len(TILE_COUNTERS) * tile + n
+        names = self.config.tile_counters
+        for tile, (n, name) in itertools.product(range(self.config.tiles), enumerate(names)):
+            number = len(names) * tile + n
             addresses[Register.COUNTERS + 2 * WORD_BYTES * number] = f"{name}.{tile}"
         return {address: self.counters[name] for address, name in addresses.items()}
 

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.link import Fault, whole_bytes
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, index_bits
+from spikeloom.golden.spec import FabricConfig, LoadTarget, index_bits
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.link.ports import BODY
 from spikeloom.hdl.link.row_address import ROW_ADDRESS_BYTES, keep_row_address
@@ -13,7 +13,7 @@ from spikeloom.hdl.link.row_address import ROW_ADDRESS_BYTES, keep_row_address
 
 def counter_bytes(config: FabricConfig) -> int:
     """Bytes in the body of COUNTERS: tile, `cycles` and the counters of the tile."""
-    return 1 + (1 + len(TILE_COUNTERS)) * whole_bytes(config.counter_bits)
+    return 1 + (1 + len(config.tile_counters)) * whole_bytes(config.counter_bits)
 
 
 def target_bits(config: FabricConfig) -> int:
@@ -164,7 +164,7 @@ class Loader(wiring.Component):
         config = self.config
         tile = self.tile[: index_bits(config.tiles)]
         values: list[Value] = [self.counters.cycles]
-        for name in TILE_COUNTERS:
+        for name in config.tile_counters:
             every = [self.counters[f"{name}.{number}"] for number in range(config.tiles)]
             values.append(every[0] if config.tiles == 1 else Array(every)[tile])
         padding = Const(0, 8 * whole_bytes(config.counter_bits) - config.counter_bits)

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from spikeloom.golden.contents import NOTHING, Contents
+from spikeloom.golden.cycle.learning_tile import LearningTile
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.link import LinkConfig, identity
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig, LoadTarget, PacketKind, ReadTarget
+from spikeloom.golden.spec import FabricConfig, LoadTarget, PacketKind, ReadTarget
 
 FREE = 40
 """Clocks of the fabric between polls of the line."""
@@ -84,6 +85,8 @@ class BoardModel:
                 for address, row in enumerate(rows):
                     self.memory[target, tile, address] = self._load_word(target, tile, address, row)
         self.fabric = CycleModel(self.config)
+        for word in self.memory.values():
+            self.fabric.clock(load=word)
         self.session = 0
         self.partial = b""
         self._reset_registers()
@@ -101,6 +104,9 @@ class BoardModel:
             tile.fire.states, tile.fire.kept = old.fire.states, old.fire.kept
         for word in self.memory.values():
             self.fabric.clock(load=word)
+        for tile, old in zip(self.fabric.tiles, before, strict=True):
+            if isinstance(tile, LearningTile) and isinstance(old, LearningTile):
+                tile.learn.weights[:] = old.learn.weights  # learned ones, too
         self.fabric.clock(load=self._load_word(LoadTarget.CONTROL, 0, 0, self.contents.control))
         self.answers: list[bytes] = []
         self.results = bytearray()
@@ -233,7 +239,10 @@ class BoardModel:
     def _counters(self, tile: int) -> bytes:
         size = (self.config.counter_bits + 7) // 8
         counters = self.fabric.counters
-        values = [counters["cycles"], *(counters[f"{name}.{tile}"] for name in TILE_COUNTERS)]
+        values = [
+            counters["cycles"],
+            *(counters[f"{name}.{tile}"] for name in self.config.tile_counters),
+        ]
         return bytes([tile]) + b"".join(value.to_bytes(size, "little") for value in values)
 
     def _load(self, body: bytes) -> None:
@@ -272,7 +281,7 @@ class BoardModel:
     def _write(self, target: int, tile: int, address: int, row: int) -> None:
         word = self._load_word(target, tile, address, row)
         self.loads += 1
-        if target != LoadTarget.CONTROL:
+        if target not in (LoadTarget.CONTROL, LoadTarget.RANDOM, LoadTarget.LEARN):
             fields = self.load_layout.unpack(word)
             self.memory[target, fields["tile"], fields["address"]] = word
             self.still_baked &= target not in self.link.baked

@@ -1,0 +1,160 @@
+"""A board that learns: over a line that loses frames, cut off in the middle, and baked."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from board_model import BoardModel
+from line_faults import DIRECTIONS, FaultyLine, Plan
+from plastic_network import plastic_network, spikes
+
+import spikeloom
+from spikeloom import Program, SpikeloomError
+from spikeloom.compare import compare_device
+from spikeloom.devices import serial_device
+from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.golden.errors import SpikeloomWarning
+from spikeloom.golden.link import LinkConfig
+from spikeloom.golden.spec import LoadTarget
+from spikeloom.golden.step.run import Run, simulate
+from spikeloom.sim.terminal import Terminal
+
+LINK = LinkConfig("model", 24_000_000, 24)
+SAMPLES = 6
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return spikeloom.compile(plastic_network(), {"traces": True})
+
+
+@pytest.fixture(scope="module")
+def expected(program: Program) -> Run:
+    return simulate(program.network, spikes(SAMPLES), learn=True)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two samples in a batch, or three."""
+    monkeypatch.setattr(serial_device, "BATCH", 100)
+
+
+def check_weights(device: SerialDevice, expected: Run) -> None:
+    for number, weights in expected.weights.items():
+        np.testing.assert_array_equal(device.connection_weights(number), weights)
+        np.testing.assert_array_equal(device.program.network.connections[number].weights, weights)
+
+
+@pytest.mark.parametrize("fabric", [{}, {"columns": 2, "rows": 2}], ids=["tile", "mesh"])
+def test_a_board_learns_what_the_model_learns(expected: Run, fabric: dict[str, int]) -> None:
+    program = spikeloom.compile(plastic_network(), {"traces": True, **fabric})
+    board = BoardModel(program.fabric, LINK)
+    with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:
+        found = compare_device(program, spikes(SAMPLES), device, learn=True)
+        assert (found.mismatches, found.first) == (0, None)
+        assert found.weights == 12 * 10 + 10 * 9
+        assert found.rtl.weight_updates == expected.updates
+        assert device.program.learned == SAMPLES
+        check_weights(device, expected)
+        # Then it runs without learning, and learns on.
+        run = device.run(spikes(2, seed=5))
+        plain = simulate(device.program.network, spikes(2, seed=5))
+        np.testing.assert_array_equal(run.spikes["out"], plain.spikes["out"])
+        assert run.weight_updates == 0
+        check_weights(device, expected)
+        on = simulate(device.program.network, spikes(4, seed=6), learn=True, first=SAMPLES)
+        told: list[int] = []
+        run = device.run(spikes(4, seed=6), told.append, learn=True, traces=["out"])
+        assert told == [3, 4], "one batch tells nothing of the next"
+        check_weights(device, on)
+        assert run.traces["out"].shape == (4, 6, 9)
+        assert device.session.sessions == 1
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("kind", ["dropped", "flipped", "reset", "restarted"])
+def test_what_a_lost_batch_has_learned_is_undone(
+    program: Program, expected: Run, kind: str, direction: str
+) -> None:
+    """It runs again with the weights from before it: no sample teaches twice."""
+    line = FaultyLine(BoardModel(program.fabric, LINK), 3)
+    with Terminal(line) as terminal, SerialDevice(program, terminal.port, patience=0.1) as device:
+        line.plans += [Plan(kind, direction, frames) for frames in (5, 15)]
+        run = device.run(spikes(SAMPLES), learn=True)
+        assert not line.plans
+        assert device.session.sessions > 1 or kind in ("dropped", "flipped")
+        assert run.weight_updates == expected.updates
+        np.testing.assert_array_equal(run.spikes["out"], expected.spikes["out"])
+        check_weights(device, expected)
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_has_learned(program: Program) -> None:
+    """The error says after which sample; the board gets these weights again when it is back."""
+    board = BoardModel(program.fabric, LINK)
+    with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:
+        begin, told = device._begin, []
+
+        def gone() -> None:
+            raise serial_device.LinkLost("no answer")
+
+        def progress(done: int) -> None:
+            told.append(done)
+            device._loaded = None
+            device._begin = gone  # type: ignore[method-assign]
+
+        lost = device._run_batch
+
+        def lose(*arguments: Any) -> Any:
+            if told:
+                gone()
+            return lost(*arguments)
+
+        device._run_batch = lose  # type: ignore[method-assign]
+        with pytest.raises(SpikeloomError, match=r"no answer.* after \d of 6 samples$") as error:
+            device.run(spikes(SAMPLES), progress, learn=True)
+        (done,) = told
+        assert str(error.value).endswith(f"those after {done} of 6 samples")
+        device._begin, device._run_batch = begin, lost  # type: ignore[method-assign]
+        check_weights(device, simulate(program.network, spikes(SAMPLES)[:done], learn=True))
+        device.run(spikes(SAMPLES)[done:], learn=True)
+        check_weights(device, simulate(program.network, spikes(SAMPLES), learn=True))
+
+
+def test_an_interrupt_leaves_the_weights_of_the_last_batch(program: Program) -> None:
+    board = BoardModel(program.fabric, LINK)
+    with Terminal(board) as terminal, SerialDevice(program, terminal.port, patience=5) as device:
+
+        def interrupt(_: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            device.run(spikes(SAMPLES), interrupt, learn=True)
+        done = device.program.learned
+        assert 0 < done < SAMPLES
+        check_weights(device, simulate(program.network, spikes(SAMPLES)[:done], learn=True))
+
+
+def test_a_baked_board_forgets_its_contents(program: Program, expected: Run) -> None:
+    """After it has learned it must not pass for one that holds the Program's weights."""
+    baked = frozenset({LoadTarget.WEIGHT, LoadTarget.BIAS, LoadTarget.POPULATION})
+    board = BoardModel(program.fabric, LINK, program.image.contents(baked))
+    with Terminal(board) as terminal:
+        with SerialDevice(program, terminal.port, patience=5) as device:
+            with pytest.warns(SpikeloomWarning, match="learning changes weights that were built"):
+                device.run(spikes(SAMPLES), learn=True)
+            check_weights(device, expected)
+        with SerialDevice(program, terminal.port, patience=5) as device:
+            run = device.run(spikes(2))
+            plain = simulate(program.network, spikes(2))
+            np.testing.assert_array_equal(run.spikes["out"], plain.spikes["out"])
+
+
+def test_a_board_without_a_read_port_is_refused(program: Program) -> None:
+    blind = spikeloom.compile(plastic_network(), {"readable": False})
+    board = BoardModel(blind.fabric, LINK)
+    with (
+        Terminal(board) as terminal,
+        SerialDevice(blind, terminal.port, patience=5) as device,
+        pytest.raises(SpikeloomError, match=r"cannot be read: build it with --set readable=true"),
+    ):
+        device.run(spikes(1), learn=True)
