@@ -3,7 +3,7 @@
 import enum
 
 from spikeloom.golden.spec.numbers import AGE_BITS, FACTOR_BITS, RULE_NUMBER_BITS, TRACE_BITS
-from spikeloom.golden.spec.sizes import Sizes
+from spikeloom.golden.spec.topology import Topology
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
 
 
@@ -36,6 +36,8 @@ class Factor(enum.IntEnum):
     WEIGHT = 9
     BETWEEN = 10
     """ABOVE times BELOW, / 256."""
+    ELIGIBILITY = 11
+    """The weight of the same synapse in the rule's plane."""
 
 
 class Rounding(enum.IntEnum):
@@ -46,7 +48,7 @@ class Rounding(enum.IntEnum):
     STOCHASTIC = 2
 
 
-class LearningRows(Sizes):
+class LearningRows(Topology):
     """Row layouts of the memories of learning; a fabric without `plasticity` has none of them."""
 
     @property
@@ -65,7 +67,12 @@ class LearningRows(Sizes):
         shifted right by `third_shift`. `nearest_pre`, `nearest_post`: a spike sets a trace to
         `pre_amount` or `post_amount`, in place of adding it. A sum is rounded as `rounding` says
         and shifted by `RULE_SHIFTS[shift]`; weights stay in `lowest`..`highest`.
+
+        With `eligibility`: `plane` says that a term has the factor ELIGIBILITY; the plane's words
+        are those from `plane_base` on, in the order of the weights. Another rule, in a row before,
+        learns them.
         """
+        plane = [("plane", 1), ("plane_base", index_bits(self.weight_words))]
         return layout(
             ("weight_base", index_bits(self.weight_words)),
             ("sources", count_bits(self.axons)),
@@ -89,6 +96,7 @@ class LearningRows(Sizes):
             ("rounding", 2),
             ("lowest", self.weight_bits, True),
             ("highest", self.weight_bits, True),
+            *(plane if self.eligibility else []),
         )
 
     @property

@@ -8,9 +8,7 @@ from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec.numbers import (
     MAX_FRACTION_BITS,
     SPIKES_PER_STEP,
-    TREE_FAN_IN,
     WEIGHT_BITS,
-    Port,
 )
 from spikeloom.golden.spec.switches import LAYOUTS
 from spikeloom.golden.spec.words import count_bits, index_bits
@@ -163,6 +161,8 @@ class Sizes(PlainIntegers):
         learns has at most 2**`stamp_bits` steps.
     quadratic_bounds
         A term can have the factor BETWEEN, which takes one more multiplier in each lane.
+    eligibility
+        A learning rule can have a plane of eligibilities; needs `plasticity`.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -227,6 +227,7 @@ class Sizes(PlainIntegers):
     plastic_axons: int = 1024
     stamp_bits: int = 16
     quadratic_bounds: bool = False
+    eligibility: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -250,8 +251,12 @@ class Sizes(PlainIntegers):
                 f"FabricConfig.sum_bits must be at least {2 * self.weight_bits} with weight_pairs, "
                 f"not {self.sum_bits}"
             )
-        if self.initial_potentials and not self.neuron_parameters:
-            raise SpikeloomError("FabricConfig.initial_potentials needs neuron_parameters=True")
+        for name, needed in (
+            ("initial_potentials", "neuron_parameters"),
+            ("eligibility", "plasticity"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise SpikeloomError(f"FabricConfig.{name} needs {needed}=True")
         if self.weight_bits not in WEIGHT_BITS:
             raise SpikeloomError(
                 f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"
@@ -300,58 +305,6 @@ class Sizes(PlainIntegers):
     def tiles(self) -> int:
         """Tiles of the mesh; tile t is in column t mod `columns`, row t div `columns`."""
         return self.columns * self.rows
-
-    @property
-    def tree_depth(self) -> int:
-        """Registers between the sequencer and each tile, in each direction; 0 in a single tile."""
-        depth = 0
-        while TREE_FAN_IN**depth < self.tiles:
-            depth += 1
-        return depth
-
-    def neighbour(self, tile: int, port: Port) -> int | None:
-        """The tile at the other end of `port` of `tile`; None at an edge and for LOCAL."""
-        row, column = divmod(tile, self.columns)
-        match port:
-            case Port.EAST:
-                return tile + 1 if column + 1 < self.columns else None
-            case Port.WEST:
-                return tile - 1 if column > 0 else None
-            case Port.NORTH:
-                return tile - self.columns if row > 0 else None
-            case Port.SOUTH:
-                return tile + self.columns if row + 1 < self.rows else None
-            case Port.LOCAL:
-                return None
-
-    def sources(self, tile: int, port: Port) -> int:
-        """The number of tiles whose packets enter the router of `tile` through `port`.
-
-        WEST of tile 0 has one source, the host; ports at other edges have none.
-        """
-        row, column = divmod(tile, self.columns)
-        match port:
-            case Port.EAST:
-                return self.columns - 1 - column
-            case Port.WEST:
-                return column if tile else 1
-            case Port.NORTH:
-                return row * self.columns
-            case Port.SOUTH:
-                return (self.rows - 1 - row) * self.columns
-            case Port.LOCAL:
-                return 1
-
-    def links(self, tile: int) -> tuple[Port, ...]:
-        """The inputs of `tile`'s router from neighbours or the host; none in a single tile."""
-        if self.tiles == 1:
-            return ()
-        sides = (Port.EAST, Port.WEST, Port.NORTH, Port.SOUTH)
-        return tuple(
-            port
-            for port in sides
-            if self.neighbour(tile, port) is not None or (tile, port) == (0, Port.WEST)
-        )
 
     @property
     def bias_bits(self) -> int:
@@ -433,11 +386,6 @@ class Sizes(PlainIntegers):
         options += self.signed_spikes + self.spike_clocks
         switches = sum(LAYOUTS[name].clocks for name in self.switches)
         return 4 + self.product_clocks + options + switches
-
-    @property
-    def read_clocks(self) -> int:
-        """Clocks from a word at the read port to its byte: to the tile, through it, and back."""
-        return 2 * self.tree_depth + 3
 
     @property
     def population_width(self) -> int:
