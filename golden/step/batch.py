@@ -139,7 +139,8 @@ class Batch:
                 now = connection.source in names or id(connection) in changing
                 where = inside if now else outside
                 where[connection.target].append(connection)
-        learner.begin(self.first, steps)
+        if changing:
+            learner.begin(self._random_states)
         schedule = self.network.schedule or (0,)
         states = {
             p.name: initial_state(

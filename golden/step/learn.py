@@ -14,7 +14,7 @@ from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.rule import ROUNDINGS, Term, Trace, When
 from spikeloom.golden.network import Connection, Network
-from spikeloom.golden.random_numbers import mixed, random_states
+from spikeloom.golden.random_numbers import Words, mixed
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, TRACE_BITS, Factor, Gate, Rounding
 
 Mask = NDArray[np.bool_]
@@ -332,8 +332,10 @@ class PlasticConnection:
                 return 0
             case Rounding.NEAREST:
                 return 1 << (shift - 1)
-        groups, which = np.unique(columns // KEY_GROUP, return_inverse=True)
-        keys = rows[:, np.newaxis] | (groups << 16 | self._number << 26)
+        groups = columns // KEY_GROUP  # ascending
+        begins = np.diff(groups, prepend=-1) > 0
+        which = begins.cumsum() - 1
+        keys = rows[:, np.newaxis] | (groups[begins] << 16 | self._number << 26)
         drawn = mixed((keys & 0x7FFFFFFF).astype(np.uint32) ^ np.uint32(state)).astype(np.int32)
         parts = (columns % KEY_GROUP << (shift - 4)).astype(np.int32)
         return (drawn[:, which] + parts) & np.int32((1 << shift) - 1)
@@ -355,7 +357,6 @@ class Learner:
             PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
             for number, c in enumerate(plastic)
         ]
-        self._seed = network.seed or 0
         self._states: list[int] = []
         seen = {c.connection.target for c in self._connections}
         seen |= {c.rule.third for c in self._connections if c.rule.third is not None}
@@ -380,12 +381,11 @@ class Learner:
         """Synapses to which a term applied, over all steps."""
         return sum(c.updates for c in self._connections)
 
-    def begin(self, sample: int, steps: int) -> None:
-        """Begin a sample of so many steps, by its number in the run."""
+    def begin(self, states: Words) -> None:
+        """Begin a sample; `states`, (steps, 1), are what its random numbers are made of."""
         for connection in self._connections:
             connection.begin()
-        if self._connections:
-            self._states = random_states(self._seed, sample, 1, steps)[:, 0].tolist()
+        self._states = states[:, 0].tolist()
 
     def step(self, t: int, events: Mapping[str, Events]) -> None:
         """Learn from step `t` of a sample.
