@@ -38,10 +38,12 @@ LAYOUTS = [
     "coordinate_row",
     "noise_row",
     "random_row",
+    "rule_row",
+    "term_row",
+    "curve_row",
+    "axon_row",
+    "learn_row",
 ]
-
-NOISY = (LoadTarget.NOISE, LoadTarget.RANDOM)
-"""Memories of fabrics with noise."""
 
 RANGES = {
     "columns": (1, 8),
@@ -65,6 +67,10 @@ RANGES = {
     "fraction_bits": (0, 12),
     "noise_tables": (1, 16),
     "sparse_words": (0, 1 << 24),
+    "rules": (1, 8),
+    "rule_terms": (1, 2),
+    "plastic_axons": (1, 65536),
+    "stamp_bits": (8, 16),
 }
 
 BOOLS = [
@@ -85,7 +91,9 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     weight_bits = draw(st.sampled_from([2, 4, 8]))
     switches = {name: draw(st.booleans()) for name in BOOLS}
     switches["initial_potentials"] &= switches["neuron_parameters"]
-    switches["one_to_one"] &= values["lanes"] in (1, 2, 4, 8, 16)
+    for name in ("one_to_one", "plasticity"):
+        switches[name] &= values["lanes"] in (1, 2, 4, 8, 16)
+    switches["eligibility"] &= switches["plasticity"]
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
     max_spikes = draw(st.sampled_from([1, 3, 7, 15, 31]))
@@ -255,12 +263,19 @@ def test_a_packet_to_the_host_has_at_most_64_bits() -> None:
         )
 
 
-def test_one_to_one_needs_lanes_that_are_a_power_of_two() -> None:
-    FabricConfig(lanes=1, one_to_one=True)
+@pytest.mark.parametrize("name", ["one_to_one", "plasticity"])
+def test_options_that_need_lanes_that_are_a_power_of_two(name: str) -> None:
+    FabricConfig(lanes=1, **{name: True})
     with pytest.raises(SpikeloomError) as error:
-        FabricConfig(lanes=6, one_to_one=True)
-    said = "FabricConfig.lanes must be 1, 2, 4, 8 or 16 with one_to_one, not 6"
-    assert str(error.value) == said
+        FabricConfig(lanes=6, **{name: True})
+    assert str(error.value) == f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with {name}, not 6"
+
+
+def test_learning_needs_one_fire_lane_and_planes_need_learning() -> None:
+    with pytest.raises(SpikeloomError, match="plasticity cannot be built with several fire lanes"):
+        FabricConfig(plasticity=True, fire_lanes=2)
+    with pytest.raises(SpikeloomError, match="eligibility needs plasticity=True"):
+        FabricConfig(eligibility=True)
 
 
 def test_weight_pairs_need_room_in_a_sum() -> None:
@@ -342,6 +357,22 @@ def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
     last_target = {"route": config.routes - 1, "connection": config.connections - 1}
     config.target_row.pack({**last_target, "delay": config.slots - 1})
     config.control_row.pack({"last_phase": config.populations - 1, "window": config.slots - 1})
+    if config.plasticity:
+        last_rule = {"rule": config.rules - 1, "axon_base": config.plastic_axons - 1}
+        config.connection_row.pack({"plastic": 1, **last_rule})
+        config.rule_row.pack(
+            {
+                "weight_base": config.weight_words - 1,
+                "sources": config.axons,
+                "groups": config.groups,
+                "neurons": config.neurons,
+                "third_base": config.neurons - 1,
+                "index_base": config.neurons - 1,
+                "number": 31,
+            }
+        )
+        config.curve_row.pack({"pre_decay": 256, "curve0": -256})
+        config.axon_row.pack({"stamp": (1 << config.stamp_bits) - 1, "before": 63, "trace": 255})
     last = max(config.axons, config.neurons) - 1
     for word_layout in (config.host_in, config.host_out, config.event, config.spike):
         word_layout.pack({"index": last})
@@ -364,8 +395,18 @@ def test_load_word_holds_every_row_of_every_memory(config: FabricConfig) -> None
         LoadTarget.COORDINATE: config.coordinates if config.images or config.sparse_words else 0,
     }
     if config.noise:
-        depths |= {LoadTarget.NOISE: 256 * config.noise_tables, LoadTarget.RANDOM: 1}
-    assert depths.keys() == set(LoadTarget) - set(() if config.noise else NOISY)
+        depths[LoadTarget.NOISE] = 256 * config.noise_tables
+    if config.noise or config.plasticity:
+        depths[LoadTarget.RANDOM] = 1
+    if config.plasticity:
+        depths |= {
+            LoadTarget.RULE: config.rules,
+            LoadTarget.TERM: config.rules * config.rule_terms,
+            LoadTarget.CURVE: config.rules * 64,
+            LoadTarget.LEARN: 1,
+        }
+    if config.noise and config.plasticity:
+        assert depths.keys() == set(LoadTarget)
     assert {target: memory.depth for target, memory in config.memories.items()} == depths
     for target, (row, depth) in config.memories.items():
         word = {"target": target, "address": max(depth - 1, 0), "data": (1 << row.width) - 1}
@@ -398,10 +439,16 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         "one_to_one": config.one_to_one,
         "first": config.one_to_one,
         "channel_coordinates": config.sparse_words > 0 or config.extent > 1,
+        "plastic": config.plasticity,
+        "rule": config.plasticity,
+        "plasticity_at_age": config.plasticity,
     }
+    assert ("plane" in {field.name for field in config.rule_row.fields}) == config.eligibility
     assert {name: name in names for name in built} == built
     probed = {field.name for field in config.probe.fields}
     assert ("0.current.write" in probed) == config.synaptic_current
+    assert ("0.weight_write.write" in probed) == config.plasticity
+    assert ("updates.0" in {f.name for f in config.counters.fields}) == config.plasticity
     for word_layout in (config.host_in, config.host_out, config.event, config.spike):
         places = [n for n, field in enumerate(word_layout.fields) if field.name in ("y", "x")]
         (index,) = (n for n, field in enumerate(word_layout.fields) if field.name == "index")
