@@ -53,7 +53,7 @@ class NoteQueue(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks from a note until it is the head of a queue that was empty."""
-        return Queue(ports.note(self.config), NOTES).latency
+        return 2
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
