@@ -65,7 +65,7 @@ def test_contents_are_named_with_the_digest_of_their_load_words() -> None:
 
 
 def test_every_memory_can_be_loaded_in_one_frame() -> None:
-    memories = dataclasses.replace(FABRIC, noise=True).memories
+    memories = dataclasses.replace(FABRIC, noise=True, plasticity=True).memories
     assert set(memories) == set(LoadTarget)
     widths = [memory.row.width for memory in memories.values()]
     assert max(widths) <= 8 * (254 - 4 - 3 - 5)
