@@ -57,6 +57,9 @@ that take block RAM grow in steps of 2, small tables in steps of 4. Fewer slots 
 than the first choice would cost clocks.
 """
 
+OF_LEARNING = "rules", "rule_terms", "plastic_axons"
+"""Of these, those that only a network which learns has a use for."""
+
 DIVIDED = (
     "neurons",
     "weight_words",
@@ -170,7 +173,8 @@ def choose_fabric(
     """
     widths = {name: getattr(network, name) for name in ("weight_bits", "state_bits", "sum_bits")}
     config = FabricConfig(**widths | dict(pinned))
-    free = [name for name in CHOICES if name not in pinned]
+    useless = () if network.plastic else OF_LEARNING
+    free = [name for name in CHOICES if name not in pinned and name not in useless]
     fields: dict[str, Any] = {name: CHOICES[name][0] for name in free}
     for need in feature_needs(network):
         if need.field not in pinned:

@@ -805,7 +805,7 @@ def test_fault_in_the_step_level_model(
 ) -> None:
     bad = mutant(module, old, new)
     if module is spikeloom.golden.step.run:
-        monkeypatch.setattr(simulated, "simulate", bad.simulate)
+        monkeypatch.setattr(simulated.step, "simulate", bad.simulate)
     elif module is spikeloom.golden.step.batch:
         monkeypatch.setattr(spikeloom.golden.step.run, "Batch", bad.Batch)
     elif module is spikeloom.golden.step.neuron:

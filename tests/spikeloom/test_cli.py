@@ -486,7 +486,7 @@ def test_a_mismatch_has_exit_status_1(run: Commands, monkeypatch: pytest.MonkeyP
         result.states["sum"][4, 2] += 1
         return result
 
-    monkeypatch.setattr(simulated, "simulate", wrong)
+    monkeypatch.setattr(simulated.step, "simulate", wrong)
     with one_at_a_time("small fabric traced"):
         options = ["--clocked=0", "--waveform=w.vcd", "--json=j.json"]
         outcome = run("compare", "small.loom", "events.npy", *options)

@@ -27,7 +27,7 @@ Events = NDArray[np.uint8]
 
 def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[Run], Run]) -> None:
     """Make the step-level model, as the comparison uses it, give something else."""
-    monkeypatch.setattr(simulated, "simulate", lambda *a, **b: change(simulate(*a, **b)))
+    monkeypatch.setattr(simulated.step, "simulate", lambda *a, **b: change(simulate(*a, **b)))
 
 
 def flipping(*places: tuple[str, int, int, int]) -> Callable[[Run], Run]:
