@@ -26,6 +26,7 @@ from spikeloom.boards.flow.synthesis import synthesise
 from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.estimate.cells import (
+    BESIDE,
     MEASURED,
     TOGETHER,
     delayed_bits,
@@ -189,7 +190,8 @@ def option_costs() -> dict[str, dict[str, float]]:
     costs: dict[str, dict[str, float]] = {}
     for name in MEASURED:
         for family, part in TILES.items():
-            plain, built = (record.get(f"switches.{part}.{n}") for n in ("plain", name))
+            without = BESIDE.get(name, "plain")
+            plain, built = (record.get(f"switches.{part}.{n}") for n in (without, name))
             if plain and built:
                 costs.setdefault(name, {})[family] = built["value"] - plain["value"]
     everything = dict.fromkeys(SWITCHES, True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import core
 from bench.figure import Figure
-from spikeloom.estimate.cells import MEASURED
+from spikeloom.estimate.cells import BESIDE, MEASURED
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import SWITCHES
 from spikeloom.golden.switches.records import record
@@ -46,7 +46,8 @@ def measure(_data: Path) -> Iterator[Figure]:
     for part in _PARTS:
         for name in ("plain", *MEASURED, "all"):
             whole = {"plain": {}, "all": dict.fromkeys(SWITCHES, True), "sparse_words": _SPARSE}
-            options = whole.get(name, {name: True})
+            beside = {BESIDE[name]: True} if name in BESIDE else {}
+            options = whole.get(name, {name: True, **beside})
             # Yosys 0.70 ends without a word on a few netlists for ECP5.
             with contextlib.suppress(SpikeloomError):
                 yield Figure(f"switches.{part}.{name}", core.tile_cells(part, **options), "cells")

@@ -6,7 +6,7 @@ from typing import Any
 
 from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.mapping.features import feature_needs
-from spikeloom.mapping.sizes import DIVIDED, choose_fabric, size_needs
+from spikeloom.mapping.sizes import DIVIDED, OF_LEARNING, choose_fabric, size_needs
 from spikeloom.program import Program
 
 LANES = (16, 8, 4, 2, 1)
@@ -28,6 +28,9 @@ OPTIONS = (
     "schedules",
     "doubling",
     *SWITCHES,
+    "plasticity",
+    "quadratic_bounds",
+    "eligibility",
 )
 """Options that cost logic where no network needs them."""
 
@@ -53,6 +56,8 @@ def needs(program: Program, fabric: FabricConfig) -> dict[str, int]:
     ):
         tiles = fabric.tiles if need.field in DIVIDED else 1
         fields[need.field] = max(fields.get(need.field, 0), -(-int(need.value) // tiles))
+    if program.network.plastic:
+        fields["readable"] = True  # what was learned is read back
     return fields
 
 
@@ -95,7 +100,7 @@ def _exact(program: Program, fabric: FabricConfig, *, options: bool, tables: boo
         if options or _lacks(fabric, name, value):
             changes[name] = bool(value) if isinstance(defaults[name], bool) else value
     tables_of = ("axons", "slots", "populations", "connections", "targets", "coordinates")
-    for name in (*tables_of, "bias_rows"):
+    for name in (*tables_of, "bias_rows", *OF_LEARNING):
         if name in least and (tables or _lacks(fabric, name, least[name])):
             changes[name] = least[name]
     fabric = dataclasses.replace(

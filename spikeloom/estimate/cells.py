@@ -21,8 +21,12 @@ MEASURED: dict[str, str | None] = {
     "schedules": None,
     "one_to_one": "lanes",
     "sparse_words": "lanes",
+    **dict.fromkeys(("plasticity", "quadratic_bounds", "eligibility"), "lanes"),
 }
 """Options whose cells were measured one by one, and the size that these are in proportion to."""
+
+BESIDE = dict.fromkeys(("quadratic_bounds", "eligibility"), "plasticity")
+"""Those of them that another one needs, beside which they were measured."""
 
 TOGETHER = "switches together"
 """What all switches take beyond the sum of each."""
@@ -90,7 +94,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
     return {name: float(value * tiles) for name, value in in_tile.items()} | {
         "link": 1.0,
         "load word": float(config.load.width + config.host_in.width + config.host_out.width),
-        "counters": float(config.counter_bits * (1 + 4 * tiles)),
+        "counters": float(config.counter_bits * (1 + len(config.tile_counters) * tiles)),
         "router": float(tiles * (tiles > 1)),
         "router queues": float(inputs * config.event.width * config.buffer),
         "router inputs": float(inputs * config.event.width),
@@ -147,7 +151,11 @@ def delayed_bits(config: FabricConfig) -> int:
 
 
 def _built(config: FabricConfig) -> list[str]:
-    return [name for name in MEASURED if getattr(config, name)]
+    return [
+        name
+        for name in MEASURED
+        if getattr(config, name) and getattr(config, BESIDE.get(name, name))
+    ]
 
 
 def unmeasured(config: FabricConfig, board: Board) -> tuple[str, ...]:
@@ -158,10 +166,14 @@ def unmeasured(config: FabricConfig, board: Board) -> tuple[str, ...]:
 
 
 def multipliers(config: FabricConfig, board: Board) -> int:
-    """Multipliers of the part: one or more for each decay, and for a gain of the input."""
+    """Multipliers of the part: one or more for each decay, and for a gain of the input; to learn,
+    one for each term in each lane, and for the decays of both traces.
+    """
     if not config.multipliers or "dsp" not in board.family.sites:
         return 0
     pieces = -(-config.state_bits // MULTIPLIER_BITS[board.family.name])
     gains = config.input_gain * -(-config.sum_bits // MULTIPLIER_BITS[board.family.name])
-    each = (1 + config.synaptic_current) * pieces + gains
-    return config.tiles * config.fire_lanes * each
+    each = config.fire_lanes * ((1 + config.synaptic_current) * pieces + gains)
+    in_lane = config.rule_terms + config.quadratic_bounds
+    learning = config.plasticity * (2 + config.lanes * in_lane)
+    return config.tiles * (each + learning)

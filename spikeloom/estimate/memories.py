@@ -10,9 +10,20 @@ from typing import NamedTuple
 
 from spikeloom.boards.board import Board
 from spikeloom.golden.link import LinkConfig, identity
-from spikeloom.golden.spec import TURNS, FabricConfig, LoadTarget, Port, index_bits
+from spikeloom.golden.spec import (
+    FACTOR_BITS,
+    MAX_AGE,
+    TRACE_BITS,
+    TURNS,
+    FabricConfig,
+    LoadTarget,
+    Port,
+    index_bits,
+)
 
 REGISTERS = "registers"
+NOTES, WRITES = 16, 8
+"""Entries of the queues of notes and of changed weights."""
 
 
 class Ram(NamedTuple):
@@ -80,7 +91,7 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
     tiles = config.tiles
     built = config.built_memories
     for target, (row, rows) in built.items():
-        if target in (LoadTarget.CONTROL, LoadTarget.RANDOM, LoadTarget.ROUTE):
+        if target.name in ("CONTROL", "RANDOM", "ROUTE", "RULE", "TERM", "CURVE", "LEARN"):
             continue
         if target == LoadTarget.BIAS:
             yield _of_neurons("bias", row.width, config, config.bias_depth)
@@ -100,12 +111,32 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
     # Emit's queue keeps a bit more with each entry, and two with each spike.
     width = config.spike_row.width + 1 + 2 * config.fire_lanes
     yield Memory("queue", width, 1 << index_bits(config.queue), tiles)
+    if config.plasticity:
+        yield from _of_learning(config)
     for width, inputs in _route_tables(config).items():
         yield Memory("route", width, 1 << index_bits(config.routes), inputs)
     yield Memory("command", 1 + config.slot_width, max(2, config.slots))
     yield Memory("received", 8, link.buffer)
     yield Memory("sent", 8, 512)
     yield Memory("identity", 8, len(identity(link, config)))
+
+
+def _of_learning(config: FabricConfig) -> Iterator[Memory]:
+    """The memories of learning; a single rule is in registers."""
+    tiles, terms, ages = config.tiles, config.rule_terms, config.rules * (MAX_AGE + 1)
+    axons = max(2, config.plastic_axons)
+    yield Memory("axon", config.axon_row.width, axons, tiles)
+    yield Memory("active", index_bits(config.plastic_axons), axons, tiles)
+    yield Memory("trace", TRACE_BITS, max(2, config.neurons), tiles)
+    yield Memory("decay", 2 * (TRACE_BITS + 1), ages, tiles)
+    yield Memory("curve", FACTOR_BITS, ages, tiles * terms)
+    if config.rules > 1:
+        yield Memory("rule", config.rule_row.width, config.rules, tiles)
+        yield Memory("term", config.term_row.width, config.rules, tiles * terms)
+    note = index_bits(config.rules) + index_bits(config.plastic_axons)
+    yield Memory("notes", note, NOTES, tiles)
+    word = index_bits(config.weight_words) + config.lanes * config.weight_bits
+    yield Memory("writes", word, WRITES, tiles)
 
 
 def _of_neurons(name: str, width: int, config: FabricConfig, rows: int) -> Memory:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from plastic_network import plastic_network
 
 import spikeloom
 from bench.table import read
@@ -20,10 +21,18 @@ from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.prediction import predict_clocks
-from spikeloom.estimate.candidates import on
-from spikeloom.estimate.cells import MEASURED, cells, multipliers, nominal_link, table, unmeasured
+from spikeloom.estimate.candidates import needs, on, suited
+from spikeloom.estimate.cells import (
+    BESIDE,
+    MEASURED,
+    cells,
+    multipliers,
+    nominal_link,
+    table,
+    unmeasured,
+)
 from spikeloom.estimate.estimate import Estimate, estimates, overflow, resources
-from spikeloom.estimate.memories import blocks
+from spikeloom.estimate.memories import blocks, memories
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import SWITCHES, FabricConfig
@@ -94,17 +103,19 @@ def test_options_add_what_was_measured(name: str, part: str) -> None:
         return cells(fabric, known, nominal_link(known)) - plain
 
     def recorded(switch: str) -> float:
+        without = BESIDE.get(switch, "plain")
         return (
-            record[f"switches.{part}.{switch}"]["value"] - record[f"switches.{part}.plain"]["value"]
+            record[f"switches.{part}.{switch}"]["value"]
+            - record[f"switches.{part}.{without}"]["value"]
         )
 
     checked = 0
     for switch in MEASURED:
         if f"switches.{part}.{switch}" in record:
-            built = type(getattr(known.fabric, switch))(256)
-            assert added(**{switch: built}) == pytest.approx(recorded(switch), rel=0.1, abs=3), (
-                switch
-            )
+            built = {switch: type(getattr(known.fabric, switch))(256)}
+            base = {BESIDE[switch]: True} if switch in BESIDE else {}
+            more = added(**base, **built) - (added(**base) if base else 0)
+            assert more == pytest.approx(recorded(switch), rel=0.1, abs=3), switch
             checked += 1
     assert checked >= 5
     everything = added(**dict.fromkeys(SWITCHES, True))
@@ -261,3 +272,28 @@ def test_errors_take_one_line(tmp_path: Path) -> None:
         assert isinstance(result.exception, SpikeloomError)
         assert words in str(result.exception)
         assert "\n" not in str(result.exception)
+
+
+def test_a_network_that_learns_needs_what_learning_needs() -> None:
+    """The options, the memories that they add, and a read port for what was learned."""
+    known = board("ulx3s_12f")
+    program = spikeloom.compile(plastic_network())
+    least = needs(program, known.fabric)
+    wanted = {"plasticity": 1, "rule_terms": 2, "rules": 2, "plastic_axons": 22, "readable": 1}
+    assert {name: int(least[name]) for name in wanted} == wanted
+    (result,) = estimates(program, [known], None)
+    assert result.fits
+    assert result.changes["plasticity"] is True
+    assert "quadratic_bounds" not in result.changes
+    fabric = suited(program, known.fabric)
+    built = {memory.name: memory for memory in memories(fabric, nominal_link(known))}
+    assert built["axon"].depth == fabric.plastic_axons >= 22
+    assert built["curve"].copies == 2
+    assert built["decay"].depth == 64 * fabric.rules
+    assert not {"learn", "random", "rule"} & {
+        memory.name for memory in memories(known.fabric, nominal_link(known))
+    }
+    lanes = fabric.lanes
+    assert multipliers(fabric, known) - multipliers(known.fabric, known) == fabric.tiles * (
+        2 + 2 * lanes
+    )
