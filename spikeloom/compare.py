@@ -150,7 +150,7 @@ def compare(
     with task("predicting clocks", samples) as step:
         clocks = golden_clocks(image, counts, progress=step.done, images=images)
     golden = dataclasses.replace(golden, cycles=clocks)
-    mismatches = sorted((*_mismatches(golden, rtl, neurons), *differences), key=_when)
+    mismatches = sorted((*differences, *_mismatches(golden, rtl, neurons)), key=_when)
     first = mismatches[0][0] if mismatches else None
     shown = None
     if first is not None and waveform is not None:

@@ -171,7 +171,8 @@ def compare_command(
         if labels_path is not None or float_path is not None:
             summary |= _scored(loaded, counts, question, backend, result)
         if page is not None:
-            write_report(page, loaded, counts, result, program.name, backend, question, chosen)
+            of = page, loaded, counts, result, program.name, backend, question, chosen
+            write_report(*of, learned=result.learned)
     summary["seconds_by_step"] = journal.seconds
     write_json(json_path, summary)
     if summary["mismatches"] or not summary["steps_compared"]:

@@ -21,6 +21,7 @@ from spikeloom.cli.options import (
 from spikeloom.cli.output import say
 from spikeloom.cli.scoring import labels_and_decoding, with_output
 from spikeloom.compare import Comparison, compare
+from spikeloom.devices.simulated import GoldenDevice
 from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
@@ -69,6 +70,9 @@ BUILD = click.option(
 @LABELS
 @DECODE
 @BUILD
+@click.option(
+    "--learn", is_flag=True, help="Learn from the samples, and show weights before and after."
+)
 def report_command(
     program: Path,
     events: Path,
@@ -78,6 +82,7 @@ def report_command(
     labels_path: Path | None,
     decode: str | None,
     build_folder: Path | None,
+    learn: bool,
 ) -> None:
     r"""Write a page that shows a program and what it does on EVENTS (as for `sim`).
 
@@ -91,6 +96,10 @@ def report_command(
       spikeloom report model.loom events.npy --backend golden -o golden.html
       spikeloom report model.loom events.npy --trace hidden:0,5 --build build/icebreaker
     """
+    if learn and labels_path is not None:
+        raise SpikeloomError(
+            "--labels is about a network that does not learn: run --learn FILE, then report FILE"
+        )
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     labels, decoding = labels_and_decoding(loaded, counts, labels_path, decode, backend)
@@ -100,10 +109,19 @@ def report_command(
     if backend != "golden":
         verilog = netlist(loaded.fabric) if backend == "netlist" else None
         waveform = output.with_suffix(".vcd")
-        comparison = compare(loaded, counts, waveform=waveform, verilog=verilog, traces=chosen)
+        comparison = compare(
+            loaded, counts, waveform=waveform, verilog=verilog, traces=chosen, learn=learn
+        )
+    learned = comparison.learned if comparison else None
+    if learn and comparison is None:
+        with GoldenDevice(loaded) as device:
+            device.run(counts, learn=True)
+            learned = device.program
     question = Question(labels, decoding)
     name = program.name
-    write_report(output, loaded, counts, comparison, name, backend, question, chosen, report)
+    write_report(
+        output, loaded, counts, comparison, name, backend, question, chosen, report, learned
+    )
     if comparison is not None and comparison.mismatches:
         sys.exit(1)
 
@@ -118,6 +136,7 @@ def write_report(
     question: Question,
     traces: Mapping[str, list[int] | None],
     build: Mapping[str, Any] | None = None,
+    learned: Program | None = None,
 ) -> None:
     """Write a page and its JSON file, and say so; see `spikeloom.report.gather.gather`."""
     # Imported late, because Bokeh takes half a second, and only pages need it.
@@ -132,6 +151,7 @@ def write_report(
             question=question,
             traces=traces,
             build=build,
+            learned=learned,
         )
         beside = page.write_page(path, program, contents)
     say(f"wrote {path} and {beside}")

@@ -22,7 +22,15 @@ from spikeloom.golden.step.run import Run, check_inputs, simulate
 from spikeloom.program import Program
 from spikeloom.report.divergence import divergence
 from spikeloom.report.metrics import static_metrics, workload_metrics
-from spikeloom.report.records import Answers, Contents, Divergence, Potentials, Raster, Verdict
+from spikeloom.report.records import (
+    Answers,
+    Contents,
+    Divergence,
+    LearnedWeights,
+    Potentials,
+    Raster,
+    Verdict,
+)
 from spikeloom.scores import GOLDEN, Question, Scores, score, usual_decoding
 
 NEURONS = 12
@@ -45,6 +53,7 @@ def gather(
     question: Question | None = None,
     traces: Traces | None = None,
     build: Mapping[str, Any] | None = None,
+    learned: Program | None = None,
 ) -> Contents:
     """Everything that a page shows.
 
@@ -66,6 +75,8 @@ def gather(
         default, of each population, the `NEURONS` with most spikes.
     build
         From `spikeloom.report.builds.read_build`.
+    learned
+        The program with what it learned from these events, as `Comparison.learned` has it.
 
     Raises
     ------
@@ -75,7 +86,8 @@ def gather(
     network = program.network
     counts = check_inputs(network, events)
     traced = traced_neurons(network, traces)
-    golden = simulate(network, counts)
+    how: dict[str, Any] = {"learn": learned is not None, "first": program.learned if learned else 0}
+    golden = simulate(network, counts, **how)
     samples, steps = next(iter(counts.values())).shape[:2]
     answers = None
     if question is not None and question.labels is not None:
@@ -84,7 +96,6 @@ def gather(
         runs = {} if comparison is None else {backend: comparison.rtl}
         answers = _answers(program, score(program, counts, question, runs), question)
     shown = _samples(samples, comparison)
-    part = {name: array[shown] for name, array in counts.items()}
     neurons = {p.name: _neurons(p, golden, traced, comparison) for p in network.populations}
     image = program.image.with_traces(traced if comparison else {})
     return Contents(
@@ -93,12 +104,23 @@ def gather(
         answers,
         shown.tolist(),
         tuple(_rasters(network, counts, golden, comparison, shown)),
-        tuple(_potentials(network, part, neurons, traced, comparison, shown)),
-        _clocks(image, counts),
+        tuple(_potentials(network, counts, neurons, traced, comparison, shown, how)),
+        _clocks(image if learned is None else image.learning(), counts),
         _divergence(image, counts, comparison),
         static_metrics(program) | workload_metrics(network, counts | golden.spikes),
         build,
+        () if learned is None else tuple(_learning(network, learned.network)),
     )
+
+
+def _learning(before: Network, after: Network) -> Iterator[LearnedWeights]:
+    for old, new in zip(before.plastic, after.plastic, strict=True):
+        image = before.image(old.source)
+        shape = None if image is None else (image[0] * image[1], image[2])
+        assert old.plasticity is not None
+        bounds = old.plasticity.bounds
+        name = f"{old.source}->{old.target}"
+        yield LearnedWeights(name, old.weights, new.weights, bounds, shape)
 
 
 def _verdict(comparison: Comparison | None, backend: str, samples: int, steps: int) -> Verdict:
@@ -188,8 +210,14 @@ def _potentials(
     traced: Mapping[str, Integers],
     comparison: Comparison | None,
     shown: Integers,
+    how: Mapping[str, Any],
 ) -> Iterator[Potentials]:
-    values = simulate(network, counts, traces=neurons).traces
+    if how["learn"]:  # each sample goes on from the one before
+        every = simulate(network, counts, traces=neurons, **how).traces
+        values = {name: array[shown] for name, array in every.items()}
+    else:
+        part = {name: array[shown] for name, array in counts.items()}
+        values = simulate(network, part, traces=neurons).traces
     for population in sorted(network.populations, key=lambda p: p.phase):
         name = population.name
         of = neurons[name]

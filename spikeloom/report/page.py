@@ -18,6 +18,7 @@ from spikeloom.program import Program
 from spikeloom.report import figures, provenance, tables, timing
 from spikeloom.report.diagram import diagram
 from spikeloom.report.packing import packed
+from spikeloom.report.receptive_fields import drawn
 from spikeloom.report.records import Contents
 
 SECTIONS = {
@@ -25,6 +26,7 @@ SECTIONS = {
     "accuracy": "Accuracy",
     "network": "Network",
     "assumptions": "Assumptions",
+    "learning": "Learning",
     "activity": "Spikes",
     "potentials": "Potentials",
     "divergence": "First divergence",
@@ -106,6 +108,7 @@ def page(program: Program, contents: Contents) -> str:
         "version": version("spikeloom"),
         "shade": lambda count, row: round(100 * count / max(1, sum(row))),
         "wave": None if contents.divergence is None else timing.drawing(contents.divergence),
+        "learning": [drawn(learned) for learned in contents.learning],
         "sections": _sections(contents),
         **_about(program.about),
         **tables.values(program, contents),
@@ -128,6 +131,7 @@ def _sections(contents: Contents) -> Sequence[tuple[str, str]]:
     absent = {
         "accuracy": contents.answers is None,
         "divergence": contents.verdict.first is None,
+        "learning": not contents.learning,
         "board": contents.build is None,
     }
     return [(id, name) for id, name in SECTIONS.items() if not absent.get(id)]

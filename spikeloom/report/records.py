@@ -118,6 +118,30 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class LearnedWeights:
+    """The weights of a plastic connection before and after a run.
+
+    Parameters
+    ----------
+    name
+        The connection, as "in->hidden".
+    before, after
+        int64 (sources, targets).
+    bounds
+        Lowest and highest weight that its rule allows.
+    shape
+        Rows and columns of the source's image, those of all channels one below the other; None
+        without an image.
+    """
+
+    name: str
+    before: Integers
+    after: Integers
+    bounds: tuple[int, int]
+    shape: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What was compared, and what differed.
 
@@ -166,6 +190,8 @@ class Contents:
         NeuroBench's.
     build
         `report.json` of a board's build, checked; None without one.
+    learning
+        The plastic connections of a run that learned.
     """
 
     title: str
@@ -178,3 +204,4 @@ class Contents:
     divergence: Divergence | None
     metrics: Mapping[str, Any]
     build: Mapping[str, Any] | None
+    learning: Sequence[LearnedWeights] = ()
