@@ -21,6 +21,7 @@ def restored_rule(values: Any) -> Rule | None:
     for end in ("pre", "post"):
         if (trace := values[end]) is not None:
             fields[end] = Trace(**{name: _tuple(value) for name, value in trace.items()})
+    fields["eligibility"] = restored_rule(values["eligibility"])
     return Rule(**fields)
 
 

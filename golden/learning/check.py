@@ -29,6 +29,9 @@ from spikeloom.golden.spec import (
 MAX_RULES = 1 << RULE_NUMBER_BITS
 """Maximum number of plastic connections of a network."""
 
+MAX_WITH_PLANES = MAX_RULES // 2
+"""If one of them has eligibilities, whose random numbers are of the numbers that are left."""
+
 TERM_BITS = 24
 """Width of the exact sum of a rule's terms."""
 
@@ -74,6 +77,13 @@ def check_plasticity(
             f"network: {len(connections)} connections have a plasticity, of {MAX_RULES} at most; "
             "join connections, or leave out the plasticity of some"
         )
+    rules = [rule for connection in connections if isinstance(rule := connection.plasticity, Rule)]
+    planes = any(rule.eligibility is not None for rule in rules)
+    if planes and len(connections) > MAX_WITH_PLANES:
+        raise SpikeloomError(
+            f"network: {len(connections)} connections have a plasticity, of {MAX_WITH_PLANES} at "
+            "most where one has an eligibility; leave out the plasticity of some"
+        )
     if len({id(connection) for connection in connections}) < len(connections):
         raise SpikeloomError(
             "network: a connection with a plasticity is there twice; use dataclasses.replace(it)"
@@ -87,7 +97,30 @@ def check_plasticity(
             raise SpikeloomError(f"{where} must be a Rule or None, not {rule!r}")
         if connection.high:
             raise SpikeloomError(f"{where}: weights of a high connection cannot learn; use high=0")
-        _check_rule(where, rule, signed_range(weight_bits), signed_range(state_bits))
+        if rule.eligibility is not None:
+            _check_eligibility(f"{where}: eligibility", rule.eligibility)
+        for part in rule.in_order:
+            part_of = where if part is rule else f"{where}: eligibility"
+            _check_rule(part_of, part, signed_range(weight_bits), signed_range(state_bits))
+            if part is not rule and not part.bounds[0] <= 0 <= part.bounds[1]:
+                raise SpikeloomError(
+                    f"{part_of}: bounds must include 0, with which it begins, not {part.bounds}"
+                )
+            if part.rounding == "stochastic" and seed is None:
+                raise SpikeloomError(
+                    f"{part_of}: stochastic rounding needs a seed; give the network one, such as "
+                    "seed=1"
+                )
+            if part.third is not None:
+                _check_third(part_of, part.third, sizes, connection.target)
+            if part.post is not None:
+                if connection.target in with_traces:
+                    raise SpikeloomError(
+                        f"{part_of}: {connection.target!r} keeps the post trace of its connection "
+                        f"from {with_traces[connection.target]!r} already; use POST_CURVE in one "
+                        "of them"
+                    )
+                with_traces[connection.target] = connection.source
         low, high = rule.bounds
         lowest, highest = int(connection.weights.min()), int(connection.weights.max())
         if not (low <= lowest and highest <= high):
@@ -95,19 +128,18 @@ def check_plasticity(
                 f"{where}: the weights are {lowest}..{highest}, outside bounds {low}..{high}; "
                 f"clip them, weights.clip{rule.bounds}"
             )
-        if rule.rounding == "stochastic" and seed is None:
-            raise SpikeloomError(
-                f"{where}: stochastic rounding needs a seed; give the network one, such as seed=1"
-            )
-        if rule.third is not None:
-            _check_third(where, rule.third, sizes, connection.target)
-        if rule.post is not None:
-            if connection.target in with_traces:
-                raise SpikeloomError(
-                    f"{where}: {connection.target!r} keeps the post trace of its connection from "
-                    f"{with_traces[connection.target]!r} already; use POST_CURVE in one of them"
-                )
-            with_traces[connection.target] = connection.source
+
+
+def _check_eligibility(where: str, rule: object) -> None:
+    """Check what the rule of a plane may not be, beyond what no rule may be."""
+    if not isinstance(rule, Rule):
+        raise SpikeloomError(f"{where} must be a Rule or None, not {rule!r}")
+    if rule.eligibility is not None:
+        raise SpikeloomError(f"{where} has an eligibility of its own; leave that out")
+    if rule.at_end is True:
+        raise SpikeloomError(
+            f"{where} is learned after every step, not at_end; give at_end to the rule that has it"
+        )
 
 
 def _check_third(where: str, third: str, sizes: dict[str, int], target: str) -> None:
@@ -145,11 +177,17 @@ def _check_rule(
         )
     for number, term in enumerate(terms):
         _check_term(f"{where}: term {number}", term, rule, potentials)
+    uses_plane = any(Factor.ELIGIBILITY in term.factors for term in terms)
+    if uses_plane != (rule.eligibility is not None):
+        missing = "no eligibility" if uses_plane else "an eligibility, which no term uses"
+        raise SpikeloomError(
+            f"{where}: there is {missing}; give both eligibility and Factor.ELIGIBILITY"
+        )
     uses_third = any(Factor.THIRD in term.factors for term in terms)
     if uses_third != (rule.third is not None):
         missing = "no population as third" if uses_third else "a third, which no term uses"
         raise SpikeloomError(f"{where}: there is {missing}; give both third and Factor.THIRD")
-    most = sum(_most(term, rule.bounds) for term in terms) + (1 << rule.shift) - 1
+    most = sum(_most(term, rule) for term in terms) + (1 << rule.shift) - 1
     if most > signed_range(TERM_BITS)[1]:
         raise SpikeloomError(
             f"{where}: the sum of the terms can be {most}, more than {TERM_BITS} bits; "
@@ -216,6 +254,18 @@ def _check_term(where: str, term: Term, rule: Rule, potentials: tuple[int, int])
         _check_range(f"{where}: window", term.window, potentials)
     if term.trace_window is not None:
         _check_range(f"{where}: trace_window", term.trace_window, (0, MAX_TRACE))
+    if rule.eligibility is not None:
+        if term.pre.gate is not Gate.ALWAYS:
+            raise SpikeloomError(
+                f"{where}: pre must be ALWAYS in a rule with an eligibility, not {term.pre}; give "
+                "that gate to a term of the eligibility"
+            )
+        of_source = {Factor.PRE_TRACE, Factor.PRE_CURVE} & {*named}
+        if of_source:
+            raise SpikeloomError(
+                f"{where}: {of_source.pop().name} is no factor of a rule with an eligibility; use "
+                "it in a term of the eligibility"
+            )
     uses_post = Factor.POST_TRACE in named or term.trace_window is not None
     for uses, end in ((Factor.PRE_TRACE in named, "pre"), (uses_post, "post")):
         if uses and getattr(rule, end) is None:
@@ -231,9 +281,10 @@ def _check_when(where: str, when: When) -> None:
     check_flag(f"{where}: now", when.now)
 
 
-def _most(term: Term, bounds: tuple[int, int]) -> int:
+def _most(term: Term, rule: Rule) -> int:
     """The greatest magnitude of a term."""
-    spread = bounds[1] - bounds[0]
+    spread = rule.bounds[1] - rule.bounds[0]
+    plane = rule.eligibility.bounds if rule.eligibility is not None else (0,)
     curve = max(abs(int(value)) for value in (term.curve if term.curve is not None else (0,)))
     most: dict[Factor, int] = {
         Factor.ONE: 1,
@@ -245,7 +296,8 @@ def _most(term: Term, bounds: tuple[int, int]) -> int:
         Factor.THIRD: 1 << (FACTOR_BITS - 1),
         Factor.ABOVE: spread,
         Factor.BELOW: spread,
-        Factor.WEIGHT: max(map(abs, bounds)),
+        Factor.WEIGHT: max(map(abs, rule.bounds)),
         Factor.BETWEEN: (spread // 2) * (spread - spread // 2) >> 8,
+        Factor.ELIGIBILITY: max(map(abs, plane)),
     }
     return most[term.left] * most[term.right]

@@ -16,7 +16,7 @@ Table = tuple[int, ...] | Integers
 
 OF_SOURCE = (Factor.CONSTANT, Factor.PRE_TRACE, Factor.PRE_CURVE)
 OF_TARGET = (Factor.POST_TRACE, Factor.POST_CURVE, Factor.THIRD)
-OF_WEIGHT = (Factor.ABOVE, Factor.BELOW, Factor.WEIGHT, Factor.BETWEEN)
+OF_WEIGHT = (Factor.ABOVE, Factor.BELOW, Factor.WEIGHT, Factor.BETWEEN, Factor.ELIGIBILITY)
 
 ROUNDINGS = {rounding.name.lower(): rounding for rounding in Rounding}
 """By the names that a `Rule` has for them."""
@@ -112,7 +112,8 @@ class Term(Tables):
 
     Of `left` and `right` at most one belongs to the source (CONSTANT, PRE_TRACE, PRE_CURVE), one to
     the target (POST_TRACE, POST_CURVE, THIRD), and one to the weight w (ABOVE is `bounds[1]` - w,
-    BELOW is w - `bounds[0]`, WEIGHT is w, BETWEEN is (ABOVE * BELOW) >> 8).
+    BELOW is w - `bounds[0]`, WEIGHT is w, BETWEEN is (ABOVE * BELOW) >> 8) or to the synapse's
+    ELIGIBILITY.
 
     Parameters
     ----------
@@ -202,6 +203,12 @@ class Rule(PlainIntegers):
         for all synapses of target j.
     third_shift
         0..15. THIRD is the potential >> `third_shift`, clipped to -256..255.
+    eligibility
+        The rule of a plane of eligibilities, one for each synapse, in place of a weight: they are w
+        in it, begin with 0 in a run, and go on from sample to sample. It applies first in each
+        step; then ELIGIBILITY is what it left. It has no eligibility itself, its `bounds` hold 0
+        and it is not `at_end`; of the source the terms of this rule have the CONSTANT alone, and
+        `pre` is ALWAYS.
     """
 
     terms: tuple[Term, ...]
@@ -213,18 +220,26 @@ class Rule(PlainIntegers):
     post: Trace | None = None
     third: str | None = None
     third_shift: int = 0
+    eligibility: "Rule | None" = None
 
     def __str__(self) -> str:
         parts = [*map(str, self.terms), f"/ {1 << self.shift}, {self.rounding}"]
         parts.append("weights {}..{}".format(*self.bounds))
         if self.third is not None:
             parts.append(f"THIRD of {self.third!r} >> {self.third_shift}")
+        if self.eligibility is not None:
+            parts.append(f"ELIGIBILITY by ({self.eligibility})")
         return "; ".join((*parts, *(["at the end of a sample"] if self.at_end else [])))
 
     @property
     def silent(self) -> bool:
         """Whether axons that have not spiked in the sample learn, too."""
-        return any(term.silent for term in self.terms)
+        return self.eligibility is not None or any(term.silent for term in self.terms)
+
+    @property
+    def in_order(self) -> "tuple[Rule, ...]":
+        """The rules that apply in a step: that of the eligibilities, if there is one, and this."""
+        return (self,) if self.eligibility is None else (self.eligibility, self)
 
 
 class Visits(NamedTuple):

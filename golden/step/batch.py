@@ -14,7 +14,7 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words, random_states
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.learn import Learner, PlasticSums
+from spikeloom.golden.step.learn import Learner
 from spikeloom.golden.step.neuron import (
     Spikes,
     State,
@@ -22,6 +22,7 @@ from spikeloom.golden.step.neuron import (
     update,
     update_type,
 )
+from spikeloom.golden.step.plastic_sums import PlasticSums
 from spikeloom.golden.step.sums import WeightSums
 
 Sums = WeightSums | ConvolutionSums | SparseSums | PlasticSums

@@ -4,7 +4,6 @@ The rules are those of `golden.learning`. All of a synapse but its weight is as 
 terms are computed where their gates hold, in blocks of rows (sources) and columns (targets).
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 
 from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
-from spikeloom.golden.learning.rule import ROUNDINGS, Term, Trace, When
+from spikeloom.golden.learning.check import MAX_RULES
+from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, When
 from spikeloom.golden.network import Connection, Network
 from spikeloom.golden.random_numbers import Words, mixed
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, TRACE_BITS, Factor, Gate, Rounding
+from spikeloom.golden.step.plastic_sums import PlasticSums
 
 Mask = NDArray[np.bool_]
 
@@ -104,51 +105,6 @@ class End:
         return np.minimum(traces + self._trace.amount, MAX_TRACE)
 
 
-class PlasticSums:
-    """The sums that the spikes of a plastic connection add, with its weights as they are now.
-
-    A spike adds the weights of the step in which it is emitted. With a delay they are summed then.
-
-    Parameters
-    ----------
-    weights
-        Shape (sources, targets), int32; they change.
-    scale
-        What a weight counts.
-    delay
-        Of the connection.
-    """
-
-    def __init__(self, weights: Signed, scale: int, delay: int) -> None:
-        self._weights = weights
-        self._scale = scale
-        self._delay = delay
-        self._on_the_way: deque[Signed] = deque()
-
-    def begin(self) -> None:
-        """Begin a sample."""
-        self._on_the_way.clear()
-
-    def emit(self, events: Events) -> None:
-        """Note the events of a step, (sources,), before its weights change."""
-        if self._delay:
-            self._on_the_way.append(self._sum(events))
-
-    def __call__(self, events: Events, total: Signed) -> Signed:
-        """Add to `total`, (1, 1, targets), the sums of `events`, (1, 1, sources), now due."""
-        due = self._on_the_way.popleft() if self._delay else self._sum(events[0, 0])
-        total += due.astype(total.dtype) * total.dtype.type(self._scale)
-        return total
-
-    def _sum(self, events: Events) -> Signed:
-        axons = events.nonzero()[0]
-        rows = self._weights.take(axons, axis=0)
-        if events.dtype != np.bool_ and (counts := events[axons]).size and np.any(counts != 1):
-            rows *= counts[:, np.newaxis].astype(rows.dtype)
-        total: Signed = np.add.reduce(rows, axis=0, dtype=rows.dtype)
-        return total
-
-
 class PlasticConnection:
     """A connection that learns.
 
@@ -165,27 +121,33 @@ class PlasticConnection:
     def __init__(self, connection: Connection, number: int, scale: int) -> None:
         assert connection.plasticity is not None
         self.connection = connection
-        self.rule = rule = connection.plasticity
+        self.rules = rules = connection.plasticity.in_order
         self.weights: Signed = connection.weights.astype(np.int32, order="C")
+        self.plane: Signed | None = np.zeros_like(self.weights) if len(rules) > 1 else None
         self.sums = PlasticSums(self.weights, scale, connection.delay)
-        self.updates = 0
         sources, targets = self.weights.shape
-        self._pre, self._post = End(sources, rule.pre), End(targets, rule.post)
-        self._curves = [np.array(term.curve or (), np.int32) for term in rule.terms]
-        self._number = number
-        self._targets = np.arange(targets)
+        post = next((rule.post for rule in rules if rule.post is not None), None)
+        self._ends = End(sources, rules[0].pre), End(targets, post)
+        self._updates = [Update(rules[-1], number, self._ends, self.weights, self.plane)]
+        if self.plane is not None:
+            number = MAX_RULES - 1 - number
+            self._updates.insert(0, Update(rules[0], number, self._ends, self.plane, None))
+
+    @property
+    def count(self) -> int:
+        """Synapses to which a term applied, over all steps."""
+        return sum(update.count for update in self._updates)
 
     def begin(self) -> None:
         """Begin a sample."""
-        for part in (self._pre, self._post, self.sums):
+        for part in (*self._ends, self.sums):
             part.begin()
 
     def step(
         self,
         events: Events,
         spikes: Events | None,
-        potentials: Signed,
-        third: Signed | None,
+        potentials: Mapping[str, Signed],
         state: int,
         left: int,
     ) -> None:
@@ -197,19 +159,56 @@ class PlasticConnection:
             Of the source.
         spikes
             Of the target; None if it never spikes.
-        potentials, third
-            Of the target, as compared with its thresholds, and of the third population.
+        potentials
+            Of the target, as compared with its thresholds, and of third populations.
         state
             What random numbers of the step are made of.
         left
             Steps that follow in the sample.
         """
         self.sums.emit(events)
+        sources, targets = self.weights.shape
+        pre, post = self._ends
         sent = left >= self.connection.delay
-        self._pre.step(events != 0 if sent else np.zeros(len(events), np.bool_))
-        self._post.step(np.zeros(len(self._targets), np.bool_) if spikes is None else spikes != 0)
-        if self.rule.at_end and left:
-            return
+        pre.step(events != 0 if sent else np.zeros(sources, np.bool_))
+        post.step(np.zeros(targets, np.bool_) if spikes is None else spikes != 0)
+        for rule, update in zip(self.rules, self._updates, strict=True):
+            if not (rule.at_end and left):
+                third = None if rule.third is None else potentials[rule.third]
+                update(potentials[self.connection.target], third, state)
+
+
+class Update:
+    """What a rule does to the weights of a connection, or to its plane of eligibilities.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    number
+        By which its random numbers differ from those of others.
+    ends
+        The spikes of sources and targets.
+    weights
+        Shape (sources, targets), int32; they change.
+    plane
+        The eligibilities, if the rule reads them.
+    """
+
+    def __init__(
+        self, rule: Rule, number: int, ends: tuple[End, End], weights: Signed, plane: Signed | None
+    ) -> None:
+        self.rule = rule
+        self.weights = weights
+        self.count = 0
+        self._number = number
+        self._pre, self._post = ends
+        self._plane = plane
+        self._curves = [np.array(term.curve or (), np.int32) for term in rule.terms]
+        self._targets = np.arange(weights.shape[1])
+
+    def __call__(self, potentials: Signed, third: Signed | None, state: int) -> None:
+        """Update after a step, with the potentials of targets and of the third population."""
         targets = [self._target_gate(term, potentials) for term in self.rule.terms]
         if any(mask.any() for mask in targets):
             if third is not None:
@@ -253,17 +252,16 @@ class PlasticConnection:
         if not rows.size:
             return
         columns = np.logical_or.reduce([targets[term] for term in terms]).nonzero()[0]
-        self.updates += rows.size * columns.size
+        self.count += rows.size * columns.size
         every = columns.size * MOST >= len(self._targets)
         if every:
             columns = self._targets
-            weights = self.weights.take(rows, axis=0)
-        else:
-            weights = self.weights[rows[:, np.newaxis], columns]
+        weights = self._block(self.weights, rows, columns, every)
+        plane = None if self._plane is None else self._block(self._plane, rows, columns, every)
         low, high = self.rule.bounds
         total: Signed | int = 0
         for term in terms:
-            factors = self._factors(term, rows, columns, targets[term], third, weights)
+            factors = self._factors(term, rows, columns, targets[term], third, weights, plane)
             value = factors[0]
             for factor in factors[1:]:
                 value = value * factor
@@ -278,6 +276,11 @@ class PlasticConnection:
         else:
             self.weights[rows[:, np.newaxis], columns] = weights
 
+    @staticmethod
+    def _block(matrix: Signed, rows: Integers, columns: Integers, every: bool) -> Signed:
+        """Rows, and of these `every` column or some."""
+        return matrix.take(rows, axis=0) if every else matrix[rows[:, np.newaxis], columns]
+
     def _factors(
         self,
         number: int,
@@ -286,6 +289,7 @@ class PlasticConnection:
         applies: Mask,
         third: Signed | None,
         weights: Signed,
+        plane: Signed | None,
     ) -> list[Signed]:
         """What a term multiplies: of the source a column, of the target a row, then of the weight.
 
@@ -319,6 +323,8 @@ class PlasticConnection:
                     weight = weights
                 case Factor.BETWEEN:
                     weight = ((high - weights) * (weights - low)) >> TRACE_BITS
+                case Factor.ELIGIBILITY:
+                    weight = plane
         factors = [target[np.newaxis]]
         if source is not None:
             factors.insert(0, source[:, np.newaxis])
@@ -350,20 +356,32 @@ class Learner:
         The network; its own weights do not change.
     plastic
         Its plastic connections, or none if it does not learn.
+    planes
+        Eligibilities that some begin with, by the number of the connection in the network; those of
+        others are 0.
     """
 
-    def __init__(self, network: Network, plastic: Sequence[Connection]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plastic: Sequence[Connection],
+        planes: Mapping[int, Integers],
+    ) -> None:
         self._connections = [
             PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
             for number, c in enumerate(plastic)
         ]
         self._states: list[int] = []
         seen = {c.connection.target for c in self._connections}
-        seen |= {c.rule.third for c in self._connections if c.rule.third is not None}
+        rules = [rule for c in self._connections for rule in c.rules]
+        seen |= {rule.third for rule in rules if rule.third is not None}
         self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
         """Of targets and third populations in this step, as compared; the batch writes them."""
         order = {id(connection): n for n, connection in enumerate(network.connections)}
         self._order = [order[id(c.connection)] for c in self._connections]
+        for number, connection in zip(self._order, self._connections, strict=True):
+            if connection.plane is not None and number in planes:
+                connection.plane[:] = planes[number]
 
     @property
     def sums(self) -> dict[int, PlasticSums]:
@@ -377,9 +395,15 @@ class Learner:
         return {number: c.weights.astype(np.int64) for number, c in learned}
 
     @property
+    def planes(self) -> dict[int, Integers]:
+        """The eligibilities of each plastic connection that has them, by its number."""
+        learned = zip(self._order, self._connections, strict=True)
+        return {n: c.plane.astype(np.int64) for n, c in learned if c.plane is not None}
+
+    @property
     def updates(self) -> int:
         """Synapses to which a term applied, over all steps."""
-        return sum(c.updates for c in self._connections)
+        return sum(c.count for c in self._connections)
 
     def begin(self, states: Words) -> None:
         """Begin a sample; `states`, (steps, 1), are what its random numbers are made of."""
@@ -395,16 +419,15 @@ class Learner:
         events
             Of each input and spiking population, (steps, 1, size).
         """
+        potentials = {name: values[0] for name, values in self.potentials.items()}
         for connection in self._connections:
             source, target = connection.connection.source, connection.connection.target
             emitted = events[source][:, 0] if source in events else None
             spikes = events[target][t, 0] if target in events else None
-            third = connection.rule.third
             connection.step(
                 np.zeros(len(connection.weights), np.bool_) if emitted is None else emitted[t],
                 spikes,
-                self.potentials[target][0],
-                None if third is None else self.potentials[third][0],
+                potentials,
                 self._states[t],
                 len(self._states) - 1 - t,
             )

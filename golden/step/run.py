@@ -19,7 +19,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.fixed import Integers, Signed
-from spikeloom.golden.network import AnyConnection, Connection, Network, Population
+from spikeloom.golden.network import AnyConnection, Connection, Network
 from spikeloom.golden.progress import task
 from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.batch import Batch, Sums, Trace, firing_groups, firing_order
@@ -67,6 +67,8 @@ class Run:
         number in the network's `connections`.
     updates
         Of a run that learns: how often a term of a rule applied to a synapse after a step.
+    planes
+        Of a run that learns: the eligibilities of each plastic connection that has them, likewise.
     """
 
     spikes: dict[str, Spikes]
@@ -77,6 +79,7 @@ class Run:
     current_traces: dict[str, NDArray[np.int64]]
     weights: dict[int, Integers] = field(default_factory=dict)
     updates: int = 0
+    planes: dict[int, Integers] = field(default_factory=dict)
 
 
 def check_inputs(
@@ -155,6 +158,7 @@ def simulate(
     graded: bool = False,
     first: int = 0,
     learn: bool = False,
+    planes: Mapping[int, Integers] | None = None,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -171,25 +175,23 @@ def simulate(
     learn
         Weights of plastic connections change: the samples run one after the other, each with the
         weights that the one before left.
+    planes
+        The eligibilities that plastic connections begin with, as in `Run`; by default 0.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     batches, workers = _batches(network, samples, steps, workers, learn or _sequential(network))
     by_batch = len(batches) >= workers
     events = _event_arrays(network, counts)
-    kept = {
-        name: _new_trace(network.population(name), neurons, steps, samples)
-        for name, neurons in (traces or {}).items()
-    }
-    learner = Learner(network, network.plastic if learn else ())
+    kept = _new_traces(network, traces or {}, steps, samples)
+    learner = Learner(network, network.plastic if learn else (), planes or {})
     sums: dict[int, Sums] = {id(c): connection_sums(network, c) for c in network.connections}
     sums.update(learner.sums)
     fan_outs = {
         id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
     groups = [firing_order(network)] if learn else firing_groups(network)
-    synops = np.empty(samples, np.int64)
-    states: list[dict[str, State]] = []
+    synops, states = np.empty(samples, np.int64), list[dict[str, State]]()
 
     def run(part: slice, executor: Executor | None) -> dict[str, State]:
         batch = Batch(
@@ -226,6 +228,7 @@ def simulate(
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
         learner.weights,
         learner.updates,
+        learner.planes,
     )
 
 
@@ -275,12 +278,18 @@ def _joined(parts: Sequence[Signed]) -> Integers:
     return np.concatenate(parts, dtype=np.int64, casting="unsafe")
 
 
-def _new_trace(population: Population, neurons: Integers, steps: int, samples: int) -> Trace:
-    shape = steps, samples, len(neurons)
-    has_current = population.synaptic_decay is not None
-    return Trace(
-        neurons, np.empty(shape, np.int64), np.empty(shape, np.int64) if has_current else None
-    )
+def _new_traces(
+    network: Network, traces: Mapping[str, Integers], steps: int, samples: int
+) -> dict[str, Trace]:
+    """Room for the traces of these neurons."""
+    kept = {}
+    for name, neurons in traces.items():
+        shape = steps, samples, len(neurons)
+        current = None
+        if network.population(name).synaptic_decay is not None:
+            current = np.empty(shape, np.int64)
+        kept[name] = Trace(neurons, np.empty(shape, np.int64), current)
+    return kept
 
 
 def connection_sums(

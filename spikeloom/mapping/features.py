@@ -87,8 +87,9 @@ def feature_needs(network: Network) -> Iterator[Need]:
 def _learning_needs(network: Network, nodes: Mapping[str, ImageShape]) -> Iterator[Need]:
     for connection in network.plastic:
         where = f"connection {connection.source!r} -> {connection.target!r}"
-        rule = rule_of(connection)
-        joined = [connection.source, connection.target, *([rule.third] if rule.third else [])]
+        rules = rule_of(connection).in_order
+        thirds = [rule.third for rule in rules if rule.third is not None]
+        joined = [connection.source, connection.target, *thirds]
         if images := [name for name in joined if positions(nodes[name]) > 1]:
             raise SpikeloomError(
                 f"{where}: plasticity: {images[0]!r} is an image that a convolution or a selection "
@@ -96,10 +97,12 @@ def _learning_needs(network: Network, nodes: Mapping[str, ImageShape]) -> Iterat
                 "an input or population of its own"
             )
         yield Need(f"{where}: a learning rule", "plasticity", True)
-        terms = len(rule.terms)
+        terms = max(len(rule.terms) for rule in rules)
         yield Need(f"{where}: a learning rule of {terms} terms", "rule_terms", terms)
-        if any(Factor.BETWEEN in term.factors for term in rule.terms):
+        if any(Factor.BETWEEN in term.factors for rule in rules for term in rule.terms):
             yield Need(f"{where}: the factor BETWEEN", "quadratic_bounds", True)
+        if len(rules) > 1:
+            yield Need(f"{where}: an eligibility", "eligibility", True)
 
 
 def _update_needs(population: Population, state_bits: int) -> Iterator[Need]:

@@ -31,7 +31,8 @@ def incoming_rows(
     The connection table has unused rows for connections to other tiles. The weights of a connection
     are stored lane group by lane group, in each the taps of the kernel, in each the channels of the
     source: channel c reads words c, c + s, c + 2s, ... of the s channels. Sparse words come first.
-    `rules` are those of the tile, by the number of their connection.
+    `rules` are those of the tile, by the number of their connection; the words of a plane follow
+    the weights of its connection.
     """
     by_population = {part.population.name: part for part in parts}
     rows = [0] * len(network.connections)
@@ -68,7 +69,10 @@ def incoming_rows(
         if number in rules:
             row |= {"plastic": 1, "rule": rules[number].rule, "axon_base": rules[number].axon_base}
         rows[number] = config.connection_row.pack(row)
-        weights += packed_words(stored_weights(connection, joined, part, config.lanes), config)
+        words = packed_words(stored_weights(connection, joined, part, config.lanes), config)
+        weights += words
+        if number in rules and rules[number].plane:
+            weights += [0] * len(words)
     return tuple(rows), tuple(weights), tuple(coordinates.rows)
 
 

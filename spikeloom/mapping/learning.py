@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spikeloom.golden.fixed import signed_range
+from spikeloom.golden.learning.check import MAX_RULES
 from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, visits
 from spikeloom.golden.network import Connection, Network
 from spikeloom.golden.spec import MAX_AGE, RULE_SHIFTS, TRACE_BITS, FabricConfig
@@ -26,7 +27,7 @@ class TileRule:
     Parameters
     ----------
     rule
-        Its number in the tile.
+        Its number in the tile; with a plane that of the plane's rule, and it is the next.
     axon_base
         The row of its first axon.
     connection, number
@@ -38,6 +39,11 @@ class TileRule:
     connection: Connection
     number: int
 
+    @property
+    def plane(self) -> bool:
+        """Whether it has a plane of eligibilities."""
+        return rule_of(self.connection).eligibility is not None
+
 
 def rule_of(connection: Connection) -> Rule:
     """The rule of a plastic connection."""
@@ -45,10 +51,15 @@ def rule_of(connection: Connection) -> Rule:
     return connection.plasticity
 
 
+def with_planes(network: Network) -> list[Connection]:
+    """The connections with a plane of eligibilities, which takes as many words as their weights."""
+    return [c for c in network.plastic if rule_of(c).eligibility is not None]
+
+
 def totals(network: Network) -> dict[str, int]:
     """The rules and plastic axons of a tile that has a part of every target."""
     return {
-        "rules": len(network.plastic),
+        "rules": sum(len(rule_of(c).in_order) for c in network.plastic),
         "plastic_axons": sum(network.size(c.source) for c in network.plastic),
     }
 
@@ -57,7 +68,7 @@ def of_target(network: Network, name: str) -> dict[str, int]:
     """The rules and plastic axons of a part of a population."""
     into = [c for c in network.plastic if c.target == name]
     return {
-        "rules": len(into),
+        "rules": sum(len(rule_of(c).in_order) for c in into),
         "plastic_axons": sum(network.size(c.source) for c in into),
     }
 
@@ -66,20 +77,21 @@ def tile_rules(network: Network, parts: Sequence[TilePart]) -> dict[int, TileRul
     """The rules of the tile with these `parts`, by the number of their connection."""
     local = {part.population.name for part in parts}
     rules: dict[int, TileRule] = {}
-    axon_base = number = 0
+    axon_base = rule = number = 0
     for n, connection in enumerate(network.connections):
         if isinstance(connection, Connection) and connection.plasticity is not None:
             if connection.target in local:
-                rules[n] = TileRule(len(rules), axon_base, connection, number)
+                rules[n] = TileRule(rule, axon_base, connection, number)
                 axon_base += network.size(connection.source)
+                rule += len(connection.plasticity.in_order)
             number += 1
     return rules
 
 
 def kept_fields(network: Network, name: str) -> dict[str, int]:
     """The fields of a population's row that say what its neurons keep for learning, and when."""
-    rules = [rule_of(c) for c in network.plastic if c.target == name]
-    third = any(rule_of(c).third == name for c in network.plastic)
+    rules = [rule for c in network.plastic if c.target == name for rule in rule_of(c).in_order]
+    third = any(rule.third == name for c in network.plastic for rule in rule_of(c).in_order)
     when = visits(rules)
     return {
         "plasticity": bool(rules) or third,
@@ -111,28 +123,37 @@ def learning_rows(
     terms: list[int] = []
     curves: list[int] = []
     for n, local in rules.items():
-        rule = rule_of(local.connection)
-        fields = _rule_fields(rule, local, by_name, config)
         table = config.connection_row.unpack(connections[n])
-        fields |= {name: table[name] for name in ("weight_base", "sources", "groups")}
-        rows[local.rule] = config.rule_row.pack(fields)
         anything = signed_range(config.state_bits)
-        packed = [config.term_row.pack(_term_fields(term, anything)) for term in rule.terms]
-        terms += packed + [0] * (config.rule_terms - len(packed))
-        curves += [config.curve_row.pack(fields) for fields in _curves(rule)]
+        for row, rule in enumerate(rule_of(local.connection).in_order, local.rule):
+            fields = _rule_fields(rule, local, by_name, config) | _words(rule, local, table)
+            rows[row] = config.rule_row.pack(fields)
+            packed = [config.term_row.pack(_term_fields(term, anything)) for term in rule.terms]
+            terms += packed + [0] * (config.rule_terms - len(packed))
+            curves += [config.curve_row.pack(each) for each in _curves(rule)]
     return LearningRows(tuple(rows), tuple(terms), tuple(curves))
+
+
+def _words(rule: Rule, local: TileRule, table: Mapping[str, int]) -> dict[str, int]:
+    """The fields that say where a rule's words and its plane lie, from the connection's row."""
+    fields = {name: table[name] for name in ("weight_base", "sources", "groups")}
+    plane_base = fields["weight_base"] + fields["sources"] * fields["groups"]
+    if rule.eligibility is not None:
+        return fields | {"plane": 1, "plane_base": plane_base}
+    return fields | ({"weight_base": plane_base} if local.plane else {})
 
 
 def _rule_fields(
     rule: Rule, local: TileRule, parts: Mapping[str, TilePart], config: FabricConfig
 ) -> dict[str, int]:
     target = parts[local.connection.target]
+    is_plane = rule is rule_of(local.connection).eligibility
     fields = {
         "axon_base": local.axon_base,
         "neurons": target.part.neurons,
         "neuron_base": target.group * config.lanes,
         "index_base": target.part.start,
-        "number": local.number,
+        "number": MAX_RULES - 1 - local.number if is_plane else local.number,
         "at_end": rule.at_end,
         "silent": rule.silent,
         "traces": rule.post is not None,

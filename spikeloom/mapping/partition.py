@@ -31,7 +31,7 @@ from spikeloom.mapping.geometry import (
     shapes,
     weight_words,
 )
-from spikeloom.mapping.learning import of_target, rule_of
+from spikeloom.mapping.learning import of_target, rule_of, with_planes
 from spikeloom.mapping.parts import (
     Part,
     destinations,
@@ -264,8 +264,10 @@ def _demands(
             for c in network.into(population.name)
             if not isinstance(c, (SparseConnection, OneToOne))
         ]
+        planes = [geometry(c, nodes) for c in with_planes(network) if c.target == population.name]
         single = [c.source for c in network.into(population.name) if isinstance(c, OneToOne)]
-        words = sum(min_words(joined, lanes) for _, joined in incoming)
+        joined_words = (*(joined for _, joined in incoming), *planes)
+        words = sum(min_words(joined, lanes) for joined in joined_words)
         words += sum(size.all_words for _, size in sparse)
         groups = groups_of(image[0], lanes)
         words += len(single) * groups
@@ -276,7 +278,7 @@ def _demands(
             population,
             image[0],
             positions(image),
-            tuple(joined for _, joined in incoming),
+            joined_words,
             tuple(size for _, size in sparse),
             len(single),
             words,
@@ -300,10 +302,11 @@ def _bundles(network: Network, demands: Sequence[_Demand]) -> list[_Bundle]:
     """All populations; a third factor of a learning rule in one bundle with the rule's target."""
     bundle_of = {demand.population.name: {n} for n, demand in enumerate(demands)}
     for connection in network.plastic:
-        if third := rule_of(connection).third:
-            joined = bundle_of[connection.target] | bundle_of[third]
-            for number in joined:
-                bundle_of[demands[number].population.name] = joined
+        for rule in rule_of(connection).in_order:
+            if rule.third is not None:
+                joined = bundle_of[connection.target] | bundle_of[rule.third]
+                for number in joined:
+                    bundle_of[demands[number].population.name] = joined
     return list(dict.fromkeys(tuple(sorted(numbers)) for numbers in bundle_of.values()))
 
 

@@ -188,8 +188,10 @@ def _report(
 def _learning_used(image: MemoryImage, tile: int) -> dict[str, int]:
     """Rules and plastic axons that a tile uses."""
     rows = map(image.config.rule_row.unpack, image.tiles[tile].rules)
-    sources = [row["sources"] for row in rows if row["groups"]]
-    return {"rules": len(sources), "plastic_axons": sum(sources)}
+    used = [row for row in rows if row["groups"]]
+    # A rule with a plane has the axons of the rule of the plane.
+    axons = sum(row["sources"] for row in used if not row.get("plane"))
+    return {"rules": len(used), "plastic_axons": axons}
 
 
 def _sparse_words(image: MemoryImage, tile: int) -> int:

@@ -19,7 +19,7 @@ from spikeloom.mapping.geometry import (
     shapes,
     weight_words,
 )
-from spikeloom.mapping.learning import of_target, totals
+from spikeloom.mapping.learning import of_target, totals, with_planes
 from spikeloom.mapping.partition import partition
 from spikeloom.mapping.parts import Part, firing_order, groups_of, outgoing, recorded
 from spikeloom.mapping.sparse import SparseSize
@@ -109,10 +109,11 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     )
     others = [c for c in network.connections if not isinstance(c, (SparseConnection, OneToOne))]
     joined = [geometry(connection, nodes) for connection in others]
+    dense = [*joined, *(geometry(connection, nodes) for connection in with_planes(network))]
     if config.tiles == 1:
-        words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in joined)
+        words = sum(weight_words(g, groups_of(g.target[0], lanes), lanes) for g in dense)
     else:
-        words = sum(min_words(g, lanes) for g in joined)
+        words = sum(min_words(g, lanes) for g in dense)
     # Connections into a population share the coordinate tables of their geometry.
     tables = {(c.target, g) for c, g in zip(others, joined, strict=True)}
     channels = max(image[0] for image in images)

@@ -17,11 +17,14 @@ from spikeloom.golden.spec import Factor, Gate
 
 
 class Learned(NamedTuple):
-    """Weights of each plastic connection, by number in the network, the updates, and all spikes."""
+    """Weights of each plastic connection, by number in the network, the updates, all spikes, and
+    the eligibilities of connections that have them.
+    """
 
     weights: dict[int, list[list[int]]]
     updates: int
     spikes: dict[str, list[list[list[bool]]]]
+    planes: dict[int, list[list[int]]]
 
 
 class Axon:
@@ -38,13 +41,20 @@ class Neuron:
 class PlainRule:
     """A row of RULE, its rows of TERM, AXON and TRACE."""
 
-    def __init__(self, connection: Connection, number: int, index: int) -> None:
-        assert connection.plasticity is not None
-        self.rule: Rule = connection.plasticity
-        self.connection, self.number, self.index = connection, number, index
+    def __init__(
+        self,
+        connection: Connection,
+        rule: Rule,
+        number: int,
+        index: int,
+        plane: "PlainRule | None" = None,
+    ) -> None:
+        self.rule = rule
+        self.connection, self.number, self.index, self.plane = connection, number, index, plane
         self.weights = connection.weights.tolist()
         self.traces = [99] * len(self.weights[0])  # of an earlier run: must not be seen
         self.axons: list[Axon] = []
+        self.silent = rule.silent or plane is not None
 
     def begin(self) -> None:
         self.axons = [Axon() for _ in self.weights]
@@ -85,11 +95,18 @@ def mixed(x: int) -> int:
 def plainly(network: Network, inputs: Mapping[str, np.ndarray], first: int = 0) -> Learned:
     """Run and learn from `inputs`, (samples, steps, size)."""
     order = sorted(network.populations, key=lambda p: p.phase)
-    rules = [
-        PlainRule(c, number, [id(d) for d in network.connections].index(id(c)))
-        for number, c in enumerate(network.plastic)
-    ]
-    of = {id(rule.connection): rule for rule in rules}
+    rules: list[PlainRule] = []
+    of: dict[int, PlainRule] = {}
+    for number, c in enumerate(network.plastic):
+        index = [id(d) for d in network.connections].index(id(c))
+        assert c.plasticity is not None
+        plane = None
+        if (learns_plane := c.plasticity.eligibility) is not None:
+            plane = PlainRule(c, learns_plane, 31 - number, index)
+            plane.weights = [[0] * len(row) for row in plane.weights]
+            rules.append(plane)
+        of[id(c)] = PlainRule(c, c.plasticity, number, index, plane)
+        rules.append(of[id(c)])
     samples, steps = next(iter(inputs.values())).shape[:2]
     states = random_states(network.seed or 0, first, samples, steps)
     spikes: dict[str, list[list[list[bool]]]] = {p.name: [] for p in order}
@@ -115,8 +132,9 @@ def plainly(network: Network, inputs: Mapping[str, np.ndarray], first: int = 0) 
             for rule in rules:
                 ends = t == steps - 1
                 updates += learn(rule, neurons, t, ends, int(states[t, sample]))
-    learned = {rule.index: rule.weights for rule in rules}
-    return Learned(learned, updates, spikes)
+    learned = {rule.index: rule.weights for rule in of.values()}
+    planes = {rule.index: rule.plane.weights for rule in of.values() if rule.plane}
+    return Learned(learned, updates, spikes, planes)
 
 
 def send(
@@ -138,7 +156,7 @@ def send(
         for j in range(len(due)):
             due[j] += count * int((rule.weights if rule else c.weights)[i][j])
         if rule:
-            rule.note(i, t)
+            (rule.plane or rule).note(i, t)
 
 
 def fire(p: Population, neuron: Neuron, total: int, j: int, state_bits: int) -> bool:
@@ -176,7 +194,7 @@ def learn(
         if rule.third is not None:
             z = min(max(neurons[rule.third][j].potential >> rule.third_shift, -256), 255)
         for i, axon in enumerate(plain.axons):
-            if not axon.valid and not rule.silent:
+            if not axon.valid and not plain.silent:
                 continue
             spiked = axon.valid and axon.stamp == t
             d = min(t - axon.stamp, 63) if axon.valid else 63
@@ -195,7 +213,8 @@ def learn(
                     and lowest <= trace <= highest
                 ):
                     applied = True
-                    total += value(term, rule, spiked, a, x, bool(neuron.spiked), b, trace, z, w)
+                    e = plain.plane.weights[i][j] if plain.plane else 0
+                    total += value(term, rule, spiked, a, x, bool(neuron.spiked), b, trace, z, w, e)
             r = 0
             if shift and rule.rounding == "nearest":
                 r = 2 ** (shift - 1)
@@ -219,6 +238,7 @@ def value(
     trace: int,
     z: int,
     w: int,
+    e: int,
 ) -> int:
     low, high = rule.bounds
     if rule.pre is not None and term.pre.now and pre_spiked:
@@ -250,6 +270,8 @@ def value(
                 product *= w - low
             case Factor.WEIGHT:
                 product *= w
+            case Factor.ELIGIBILITY:
+                product *= e
             case Factor.BETWEEN:
                 product *= (high - w) * (w - low) >> 8
     return -product if term.negative else product

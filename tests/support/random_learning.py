@@ -51,7 +51,8 @@ def _with_rule(rng: Rng, program: Program, number: int) -> Program:
     size = network.size(connection.target)
     thirds = [p.name for p in network.populations if p.size == size]
     for _ in range(TRIES):
-        rule = random_rule(rng, config, thirds)
+        draw = with_plane if config.eligibility and rng.integers(2) else random_rule
+        rule = draw(rng, config, thirds)
         weights = connection.weights.clip(*rule.bounds)
         plastic = dataclasses.replace(connection, weights=weights, plasticity=rule)
         connections = list(network.connections)
@@ -85,13 +86,66 @@ def random_rule(rng: Rng, config: FabricConfig, thirds: list[str]) -> Rule:
     )
 
 
+def with_plane(rng: Rng, config: FabricConfig, thirds: list[str]) -> Rule:
+    """A random rule that reads the eligibilities of another random rule."""
+    plane = random_rule(rng, config, thirds)
+    while plane.at_end or plane.bounds[1] < 3 or not _often_grows(plane.terms[0]):
+        plane = random_rule(rng, config, thirds)
+    if rng.integers(2):  # decays
+        kept = Term(Factor.CONSTANT, Factor.WEIGHT, constant=int(rng.integers(256)), negative=True)
+        plane = dataclasses.replace(plane, terms=(*plane.terms[: config.rule_terms - 1], kept))
+        plane = _without_unused(plane)
+    rule = random_rule(rng, config, thirds)
+    post = None if plane.post else rule.post
+    terms = []
+    for term in rule.terms:
+        other = [Factor.ONE, Factor.CONSTANT, *([Factor.THIRD] if thirds else [])]
+        other += [Factor.POST_TRACE] if post else []
+        pair = [Factor.ELIGIBILITY, other[int(rng.integers(len(other)))]]
+        if terms and rng.integers(2):
+            pair[0] = Factor(int(rng.choice([Factor.WEIGHT, Factor.ABOVE, Factor.BELOW])))
+        left, right = (pair[n] for n in rng.permutation(2).tolist())
+        terms.append(
+            dataclasses.replace(
+                term,
+                left=left,
+                right=right,
+                pre=dataclasses.replace(term.pre, gate=Gate.ALWAYS),
+                curve=None,
+                trace_window=term.trace_window if post else None,
+            )
+        )
+    third = rule.third or (str(rng.choice(thirds)) if thirds else None)
+    return _without_unused(
+        dataclasses.replace(
+            rule, terms=tuple(terms), eligibility=plane, pre=None, post=post, third=third
+        )
+    )
+
+
+def _often_grows(term: Term) -> bool:
+    """Whether a term is seldom 0 where the weight is."""
+    gates = {Gate.ALWAYS, Gate.SPIKED}
+    seldom_held = term.window is not None or term.trace_window is not None
+    return {term.pre.gate, term.post.gate} <= gates and not (
+        seldom_held or {Factor.WEIGHT, Factor.THIRD} & {*term.factors}
+    )
+
+
+def _without_unused(rule: Rule) -> Rule:
+    """The rule without a third factor that no term has."""
+    used = any(Factor.THIRD in term.factors for term in rule.terms)
+    return rule if used else dataclasses.replace(rule, third=None)
+
+
 def _term(rng: Rng, config: FabricConfig, thirds: list[str], with_post: bool) -> Term:
     of_target = [
         factor
         for factor in OF_TARGET
         if (factor is not Factor.POST_TRACE or with_post) and (factor is not Factor.THIRD or thirds)
     ]
-    of_weight = [f for f in OF_WEIGHT if f is not Factor.BETWEEN or config.quadratic_bounds]
+    without = {Factor.ELIGIBILITY} | (set() if config.quadratic_bounds else {Factor.BETWEEN})
+    of_weight = [f for f in OF_WEIGHT if f not in without]
     kinds = [[Factor.ONE], list(OF_SOURCE), of_target, of_weight]
     first, second = rng.permutation(len(kinds))[:2].tolist()
     left, right = (kinds[n][int(rng.integers(len(kinds[n])))] for n in (first, second))

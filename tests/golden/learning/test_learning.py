@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from plain_learning import plainly
-from random_learning import WITH_LEARNING, random_rule
+from random_learning import WITH_LEARNING, random_rule, with_plane
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
@@ -17,8 +17,9 @@ from spikeloom.golden.step.run import simulate
 FABRIC = FabricConfig(**WITH_LEARNING, state_bits=12)
 
 
-def learning_network(rng: np.random.Generator) -> Network:
-    """An input, and three populations in two phases; most connections learn.
+def learning_network(rng: np.random.Generator, planes: bool = False) -> Network:
+    """An input, and three populations in two phases; most connections learn, half of them with
+    `planes` of eligibilities.
 
     Some are recurrent, some have delays, and several end in one population.
     """
@@ -45,7 +46,8 @@ def learning_network(rng: np.random.Generator) -> Network:
         thirds = [p.name for p in populations if p.size == size]
         with_rule = connection
         if rng.random() < 0.8:
-            rule = random_rule(rng, FABRIC, thirds)
+            draw = with_plane if planes and rng.random() < 0.5 else random_rule
+            rule = draw(rng, FABRIC, thirds)
             weights = connection.weights.clip(*rule.bounds)
             with_rule = dataclasses.replace(connection, weights=weights, plasticity=rule)
         before = network.connections
@@ -61,10 +63,10 @@ def random_events(rng: np.random.Generator, samples: int, steps: int, size: int)
     return rng.integers(0, 4, shape) * (rng.random(shape) < 0.3)
 
 
-def compare(seed: int) -> None:
-    """A random network, learning from random events, against plain loops."""
+def compare(seed: int, planes: bool = False) -> dict[int, Integers]:
+    """A random network, learning from random events, against plain loops; its eligibilities."""
     rng = np.random.default_rng(seed)
-    network = learning_network(rng)
+    network = learning_network(rng, planes)
     events = random_events(rng, 2, int(rng.choice([1, 9, 12])), network.size("in"))
     expected = plainly(network, {"in": events}, first=seed)
     run = simulate(network, events, first=seed, learn=True)
@@ -72,11 +74,19 @@ def compare(seed: int) -> None:
         assert np.array_equal(spikes, expected.spikes[name])
     assert run.updates == expected.updates
     assert {number: w.tolist() for number, w in run.weights.items()} == expected.weights
+    assert {number: e.tolist() for number, e in run.planes.items()} == expected.planes
+    return run.planes
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_weights_are_those_of_plain_loops(seed: int) -> None:
     compare(seed)
+
+
+@pytest.mark.parametrize("seeds", [range(n, n + 10) for n in range(0, 60, 10)])
+def test_eligibilities_are_those_of_plain_loops(seeds: range) -> None:
+    planes = [plane for seed in seeds for plane in compare(seed, planes=True).values()]
+    assert sum(bool(plane.any()) for plane in planes) > 4
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,32 @@ def term(*arguments: Any, **fields: Any) -> Rule:
     return changed(terms=(Term(*arguments, **fields),))
 
 
+def reading(plane: Any, **fields: Any) -> Rule:
+    """A rule that reads the eligibilities of the rule `plane`."""
+    return changed(terms=(Term(Factor.ELIGIBILITY, **fields),), eligibility=plane)
+
+
 def test_a_plain_rule_is_accepted() -> None:
     assert network().plastic[0].plasticity == PLAIN
+
+
+def test_an_eligibility_is_accepted() -> None:
+    rule = dataclasses.replace(reading(PLAIN, right=Factor.CONSTANT, constant=2), at_end=True)
+    assert network(rule).plastic[0].plasticity == rule
+    assert "ELIGIBILITY by (3 if pre ALWAYS, post ALWAYS; / 256" in str(rule)
+    assert rule.silent
+    assert rule.in_order == (PLAIN, rule)
+
+
+def test_half_as_many_connections_learn_where_one_has_an_eligibility() -> None:
+    def connections(count: int) -> tuple[Connection, ...]:
+        plain = Connection("in", "p", np.full((3, 2), 7), plasticity=PLAIN)
+        return tuple(dataclasses.replace(plain) for _ in range(count))
+
+    assert len(network(more=connections(31)).plastic) == 32
+    assert len(network(reading(PLAIN), more=connections(15)).plastic) == 16
+    with pytest.raises(SpikeloomError, match="17 connections have a plasticity, of 16 at most wh"):
+        network(reading(PLAIN), more=connections(16))
 
 
 NO_TRACE_LEFT = (*CURVE[:63], 1)
@@ -108,6 +132,33 @@ REFUSED: list[tuple[Rule, str]] = [
     (term(Factor.CONSTANT, trace_window=(0, 9)), r"no post trace; give it post=Trace\(...\)"),
     (term(Factor.POST_TRACE), r"the rule has no post trace; give it post=Trace\(...\)"),
     (term(Factor.PRE_TRACE), r"the rule has no pre trace; give it pre=Trace\(...\)"),
+    (term(Factor.ELIGIBILITY), "no eligibility; give both eligibility and Factor.ELIGIBILITY"),
+    (changed(eligibility=PLAIN), "an eligibility, which no term uses; give both"),
+    (reading(5), "eligibility must be a Rule or None, not 5"),
+    (reading(reading(PLAIN)), "eligibility has an eligibility of its own; leave that out"),
+    (reading(changed(at_end=True)), "eligibility is learned after every step, not at_end; give"),
+    (reading(changed(bounds=(1, 9))), r"bounds must include 0, with which .* not \(1, 9\)"),
+    (reading(changed(bounds=(-129, 9))), "eligibility: bounds must be -128..127, not -129"),
+    (reading(changed(shift=7)), "eligibility: shift must be 0, 4, 8 or 12, not 7"),
+    (reading(changed(rounding="stochastic")), "eligibility: stochastic rounding needs a seed"),
+    (reading(term(Factor.THIRD)), "eligibility: there is no population as third"),
+    (
+        reading(PLAIN, pre=SPIKED),
+        "term 0: pre must be ALWAYS in a rule with an eligibility, not SPIKED; give that gate to a",
+    ),
+    (
+        dataclasses.replace(reading(PLAIN, right=Factor.PRE_TRACE), pre=TRACE),
+        "PRE_TRACE is no factor of a rule with an eligibility; use it in a term of the eligib",
+    ),
+    (
+        reading(PLAIN, right=Factor.PRE_CURVE, curve=CURVE),
+        "PRE_CURVE is no factor of a rule with an eligibility",
+    ),
+    (reading(PLAIN, right=Factor.WEIGHT), "ELIGIBILITY and WEIGHT do not combine: both are of the"),
+    (
+        dataclasses.replace(reading(changed(post=TRACE)), post=TRACE),
+        "'p' keeps the post trace of its connection from 'in' already; use POST_CURVE in one",
+    ),
 ]
 
 
