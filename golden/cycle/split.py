@@ -38,6 +38,7 @@ def split_clocks(image: MemoryImage, words: Sequence[int], steps: int) -> NDArra
     """
     model = CycleModel(image.config)
     model.load(image)
+    model.settle()
     clocks = np.zeros((steps, len(model.tiles), len(PARTS)), np.int64)
     taken = step = 0
     while step < steps:

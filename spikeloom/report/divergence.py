@@ -55,6 +55,7 @@ def divergence(
     words = next(itertools.islice(chunk_words(image, counts), chunk, None))
     model = CycleModel(image.config)
     model.load(image.from_sample(first))
+    model.settle()
     packets = dict(model.run([int(word) for word in words], (sample - first + 1) * steps))
     ends = [-1, *(clock for clock, packet in packets.items() if packet == STEP_PACKET)]
     start, stop = ends[-1 - steps] + 1, ends[-1] + 1

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.compare import Comparison
+from spikeloom.devices.chunks import chunk_of
 from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.evaluation.accuracy import confusion
@@ -106,7 +107,7 @@ def gather(
         tuple(_rasters(network, counts, golden, comparison, shown)),
         tuple(_potentials(network, counts, neurons, traced, comparison, shown, how)),
         _clocks(image if learned is None else image.learning(), counts),
-        _divergence(image, counts, comparison),
+        _divergence(image, counts, comparison, program.learned if learned else None),
         static_metrics(program) | workload_metrics(network, counts | golden.spikes),
         build,
         () if learned is None else tuple(_learning(network, learned.network)),
@@ -241,9 +242,17 @@ def _clocks(image: MemoryImage, counts: Mapping[str, EventCounts]) -> NDArray[np
 
 
 def _divergence(
-    image: MemoryImage, counts: Mapping[str, EventCounts], comparison: Comparison | None
+    image: MemoryImage,
+    counts: Mapping[str, EventCounts],
+    comparison: Comparison | None,
+    learned: int | None,
 ) -> Divergence | None:
+    """`learned`: what the number of the first sample is, in a run that learns."""
     if comparison is None or comparison.first is None or comparison.waveform is None:
         return None
     first = comparison.first
+    if learned is not None:
+        if chunk_of(image, first.sample or 0)[0]:
+            return None  # the chunk began with weights that the page does not have
+        image = image.learning().from_sample(learned)
     return divergence(image, counts, first.sample or 0, first.step, Path(comparison.waveform))

@@ -1,8 +1,10 @@
 """Devices that learn: weights, random numbers over runs, files, and what is refused."""
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from plastic_network import STEPS, plastic_network, spikes
 import spikeloom
 from spikeloom import Program, SpikeloomError
 from spikeloom.devices.device import Device
+from spikeloom.devices.distributed import DistributedDevice
 from spikeloom.devices.weights import memory_weights
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.fixed import Integers
@@ -18,6 +21,7 @@ from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import ReadTarget
 from spikeloom.golden.step import run as step
 from spikeloom.golden.step.run import simulate
+from spikeloom.program import _digest
 
 KEYS = ["in->hidden", "hidden->out", "hidden->error"]
 
@@ -86,6 +90,52 @@ def test_saved_rules_come_back(program: Program, tmp_path: Path) -> None:
     assert loaded.image.tiles == program.image.tiles
 
 
+def _resigned(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the rule of the first connection in a file, so that its digest is right again."""
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays.pop("header").tobytes())
+    about = header.pop("about")
+    del header["digest"]
+    change(header["connections"][0]["plasticity"])
+    header |= {"digest": _digest(header, arrays), "about": about}
+    np.savez(
+        path.with_suffix(".npz"),
+        header=np.frombuffer(json.dumps(header).encode(), np.uint8),
+        **arrays,
+    )
+    path.with_suffix(".npz").rename(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rule: rule.update(shift=5), "shift must be 0, 4, 8 or 12, not 5"),
+        (lambda rule: rule.update(bounds=[-129, 0]), "bounds must be -128..127, not -129"),
+        (lambda rule: rule.update(terms=[]), "terms must be one or two, not 0"),
+        (lambda rule: rule["terms"][0].update(left=99), "is not a complete Spikeloom program"),
+        (lambda rule: rule["terms"][0]["pre"].update(gate=7), "is not a complete Spikeloom"),
+        (lambda rule: rule["terms"][0].update(curve=[0] * 63), "curve"),
+        (lambda rule: rule["pre"].update(decay={}), "decay must have 64 integers"),
+        (lambda rule: rule.pop("post"), "is not a complete Spikeloom program"),
+        (lambda rule: rule.update(more=1), "is not a complete Spikeloom program"),
+        (lambda rule: rule.update(third="nobody"), "third"),
+    ],
+)
+def test_a_file_with_a_wrong_rule_is_refused(
+    program: Program, tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    path = tmp_path / "p.loom"
+    program.save(path)
+    _resigned(path, lambda rule: None)
+    assert Program.load(path).digest == program.digest
+    _resigned(path, change)
+    with pytest.raises(SpikeloomError) as error:
+        Program.load(path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_a_sample_that_fails_leaves_what_was_learned(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +188,12 @@ def test_what_cannot_learn_is_refused(program: Program) -> None:
         pytest.raises(SpikeloomError, match="257 steps, and this fabric .* at most 256; use"),
     ):
         device.run(long, learn=True)
+
+
+def test_a_cluster_cannot_learn(program: Program) -> None:
+    device = DistributedDevice(program, "tcp://nobody:1")
+    with pytest.raises(SpikeloomError, match="learning goes from each sample to the next"):
+        device.run(spikes(1), learn=True)
 
 
 def test_weights_of_another_program_are_refused(program: Program) -> None:
