@@ -1,6 +1,8 @@
-"""The system of `examples/unsupervised`: what a winner learns."""
+"""The system of `examples/unsupervised`: what a winner learns, and that the RTL learns the same."""
 
 import numpy as np
+import pytest
+from locking import one_at_a_time
 
 from examples.unsupervised import (
     BOUNDS,
@@ -13,11 +15,19 @@ from examples.unsupervised import (
     START,
     STEPS,
     Digits,
+    answer,
     encode,
+    program,
     winners,
 )
 from spikeloom.demo import digits as images_of_mnist
+from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.golden.step.run import simulate
+
+# A sample has its spikes in one step.
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore:events of 'pixels'. shape:{SpikeloomWarning.__module__}.SpikeloomWarning"
+)
 
 
 def test_winners_move_to_their_images() -> None:
@@ -55,3 +65,19 @@ def test_trained_neurons_tell_digits() -> None:
     run = simulate(digits.network(FROZEN, 0), encode(images))
     assert (digits.classes(winners(run.spikes["digits"])) == classes).mean() >= 0.86
     assert (np.bincount(digits.labels, minlength=10) >= 10).all()
+
+
+def test_rtl_learns_the_same_weights() -> None:
+    """Of 16 neurons, over 30 images; and with learning off it changes none."""
+    images, _ = images_of_mnist(30)
+    untrained = Digits.untrained(7, neurons=16)
+    learning = program(untrained, COURSES[0], seed=2)
+    golden = answer(learning, images, "golden", learn=True)
+    with one_at_a_time("example-unsupervised"):
+        rtl = answer(learning, images, "verilator", learn=True)
+        frozen = answer(learning, images, "verilator", learn=False)
+    assert len(np.unique(golden.won)) >= 8
+    np.testing.assert_array_equal(rtl.won, golden.won)
+    np.testing.assert_array_equal(rtl.weights, golden.weights)
+    assert (golden.weights != untrained.weights).mean() > 0.4
+    np.testing.assert_array_equal(frozen.weights, untrained.weights)

@@ -5,7 +5,6 @@ all neurons, so the first above its threshold is the one that the image exceeds 
 silences the others in this sample, its threshold rises, and its weights move to the image.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +36,7 @@ STATE_BITS = 18
 OUT_OF_REACH = -(1 << STATE_BITS - 1)
 """The potential of a neuron that has won; no rise brings it back in the sample."""
 RUN = 1000
-"""Images after which the host takes over weights and thresholds."""
+"""Images after which the host takes over thresholds."""
 
 
 @dataclass(frozen=True)
@@ -159,14 +158,14 @@ class Digits:
             seed=seed,
         )
 
-    def after(self, weights: Integers, won: Integers, course: Course) -> "Digits":
-        """What the host takes over from a run: its weights, and the adaptations as thresholds.
+    def after(self, won: Integers, course: Course) -> "Digits":
+        """With thresholds that have risen in a run, whose `winners` these are.
 
-        `won` are the `winners`. On average thresholds stay what they are.
+        On average thresholds stay what they are.
         """
         wins = np.bincount(won[won >= 0], minlength=len(self.thresholds))
         rise = course.increment * wins - course.increment * len(won) // len(wins)
-        return replace(self, weights=weights, thresholds=self.thresholds + rise)
+        return replace(self, thresholds=self.thresholds + rise)
 
     def labelled(self, won: Integers, classes: Integers) -> "Digits":
         """With the label of each neuron, from images of known classes and their `winners`."""
@@ -199,7 +198,15 @@ class Answers(NamedTuple):
 
 def program(digits: Digits, course: Course, seed: int = 0) -> Program:
     """The network on a fabric that learns, the same one for every `course`."""
-    fabric = {"lanes": 16, "neuron_parameters": True}
+    neurons, lanes = len(digits.thresholds), 16
+    fabric = {
+        "lanes": lanes,
+        "neurons": neurons,
+        "weight_words": PIXELS * -(-neurons // lanes),
+        "plastic_axons": PIXELS,
+        "slots": 2,
+        "neuron_parameters": True,
+    }
     return spikeloom.compile(digits.network(course, seed), fabric, readout=())
 
 
@@ -209,12 +216,3 @@ def answer(program: Program, images: NDArray[np.uint8], backend: str, learn: boo
         run = device.run(encode(images), learn=learn)
         weights = device.weights["pixels->digits"]
     return Answers(winners(run.spikes["digits"]), weights, run.cycles)
-
-
-def schedule() -> Iterator[tuple[Course, slice]]:
-    """The runs of the training: how each learns, and from which images of their order."""
-    start = 0
-    for course in COURSES:
-        for _ in range(course.images // RUN):
-            yield course, slice(start, start + RUN)
-            start += RUN

@@ -6,12 +6,23 @@ Takes 5 minutes. With --backend verilator the RTL learns instead of the golden m
 import argparse
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+import spikeloom
 from examples.evaluation import mnist
-from examples.unsupervised import FROZEN, Digits, answer, program, schedule
+from examples.unsupervised import (
+    COURSES,
+    FROZEN,
+    RUN,
+    Digits,
+    answer,
+    encode,
+    program,
+    winners,
+)
 from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.golden.fixed import Integers
 
@@ -30,10 +41,17 @@ def main(data: Path, output: Path, seed: int, backend: str) -> None:
     tests, test_classes = mnist(data, None)
     shuffled = order(len(images), seed)
     digits, started = Digits.untrained(seed), time.monotonic()
-    for number, (course, part) in enumerate(schedule()):
-        learned = answer(program(digits, course, number), images[shuffled[part]], backend, True)
-        digits = digits.after(learned.weights, learned.won, course)
-        print(f"{part.stop:6,} images, {time.monotonic() - started:4.0f} s", flush=True)
+    done = 0
+    for seed_of_rounding, course in enumerate(COURSES):
+        learning = program(digits, course, seed_of_rounding)
+        with spikeloom.open(learning, backend=backend) as device:
+            for part in np.split(shuffled[done : done + course.images], course.images // RUN):
+                run = device.run(encode(images[part]), learn=True)
+                digits = digits.after(winners(run.spikes["digits"]), course)
+                device.set_threshold("digits", digits.thresholds)
+                done += len(part)
+                print(f"{done:6,} images, {time.monotonic() - started:4.0f} s", flush=True)
+            digits = replace(digits, weights=device.weights["pixels->digits"])
     frozen, known = program(digits, FROZEN), shuffled[:LABELLING]
     won = answer(frozen, images[known], backend, False).won
     digits = digits.labelled(won, classes[known])
