@@ -255,11 +255,21 @@ class MemoryImage:
 
     @property
     def sequential(self) -> bool:
-        """Whether a sample goes on with what a switch kept in the sample before."""
+        """Whether a sample goes on with what a switch kept in the one before, or eligibilities."""
+        if self.planes and any(any(tile.learn) for tile in self.tiles):
+            return True
         layout = self.config.population_row
         keeps = [field.name for field in layout.fields if field.name.endswith("_keep")]
         rows = (layout.unpack(row) for tile in self.tiles for row in tile.populations if keeps)
         return any(row[name] for row in rows for name in keeps)
+
+    @property
+    def planes(self) -> bool:
+        """Whether a learning rule has a plane of eligibilities."""
+        if not self.config.eligibility:
+            return False
+        rows = (self.config.rule_row.unpack(row) for tile in self.tiles for row in tile.rules)
+        return any(row["plane"] for row in rows)
 
     def cleared(self) -> "MemoryImage":
         """The same, but a sample keeps nothing of the sample before."""

@@ -406,6 +406,7 @@ def _show(
 ) -> None:
     """Write the waveform of one sample; `images` as for `predict_clocks`."""
     assert rtl.cycles is not None
+    image = images[0] if images else image
     chunk, first = chunk_of(image, sample)
     ends = rtl.cycles[first : sample + 1].cumsum()
     start = int(ends[-1] - rtl.cycles[sample])

@@ -66,6 +66,7 @@ def predict_clocks(
         chunk, from the chunk's first clock.
     """
     samples, steps = next(iter(counts.values())).shape[:2]
+    image = images[0] if images else image
     sizes = chunk_sizes(image, samples)
     images = images or [image.from_sample(sum(sizes[:number])) for number in range(len(sizes))]
     jobs = [

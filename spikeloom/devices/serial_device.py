@@ -192,6 +192,8 @@ class SerialDevice(ProgramDevice):
                 done += samples_done
                 yield Lesson(samples_done, run, weights)
             self._loaded = self.program.image.with_traces(neurons).learning()
+            if self._loaded.planes:
+                self._loaded = None  # they are not 0 now, as the next run wants them
         finally:
             self._image = self.program.image
         with contextlib.suppress(SpikeloomError):

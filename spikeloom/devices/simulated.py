@@ -46,7 +46,7 @@ class GoldenDevice(ProgramDevice):
         self, counts: Mapping[str, EventCounts], neurons: Mapping[str, Integers]
     ) -> Iterator[Lesson]:
         """See `devices.learning.Learner`."""
-        for part in chunks(self.program.image, counts):
+        for part in chunks(self.program.image.learning(), counts):
             run = self._simulate(part, neurons, self.program.learned, learn=True)
             yield Lesson(len(run.synops), self._run(run, neurons), run.weights)
 
@@ -165,7 +165,7 @@ class VerilatorDevice(ProgramDevice):
         numbers = plastic_numbers(self.program.network)
         for number in numbers:
             self.connection_weights(number)  # raises unless they can be read
-        for part in chunks(self.program.image, counts):
+        for part in chunks(self.program.image.learning(), counts):
             yield self._lesson(part, neurons, numbers)
         self._load(self.program.image)
 

@@ -252,7 +252,7 @@ def _divergence(
         return None
     first = comparison.first
     if learned is not None:
+        image = image.learning().from_sample(learned)
         if chunk_of(image, first.sample or 0)[0]:
             return None  # the chunk began with weights that the page does not have
-        image = image.learning().from_sample(learned)
     return divergence(image, counts, first.sample or 0, first.step, Path(comparison.waveform))

@@ -1,5 +1,7 @@
 """A small network that learns in every way that devices and files must carry over."""
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,25 @@ def plastic_network(seed: int = 3) -> Network:
         sum_bits=16,
         seed=seed,
     )
+
+
+def network_with_plane() -> Network:
+    """The network with an eligibility in place of the trace of the third factor's rule."""
+    network = plastic_network()
+    plane = Rule(
+        (
+            Term(Factor.CONSTANT, pre=SPIKED, constant=40),
+            Term(Factor.CONSTANT, Factor.WEIGHT, constant=64, negative=True),
+        ),
+        (-100, 100),
+        rounding="floor",
+    )
+    rule = Rule(
+        (Term(Factor.THIRD, Factor.ELIGIBILITY),), (-128, 127), third="error", eligibility=plane
+    )
+    connections = list(network.connections)
+    connections[1] = dataclasses.replace(network.connections[1], plasticity=rule)
+    return dataclasses.replace(network, connections=tuple(connections))
 
 
 def spikes(samples: int, seed: int = 1) -> NDArray[np.bool_]:

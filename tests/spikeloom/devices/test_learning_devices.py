@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plastic_network import STEPS, plastic_network, spikes
+from plastic_network import STEPS, network_with_plane, plastic_network, spikes
 
 import spikeloom
 from spikeloom import Program, SpikeloomError
+from spikeloom.devices.chunks import chunk_words
 from spikeloom.devices.device import Device
 from spikeloom.devices.distributed import DistributedDevice
 from spikeloom.devices.weights import memory_weights
@@ -244,3 +245,31 @@ def test_weights_depend_on_no_fabric(program: Program, fabric: dict[str, int]) -
         np.testing.assert_array_equal(memory_weights(mapped, number, read), weights)
     updates = (count for name, count in model.counters.items() if name.startswith("updates"))
     assert sum(updates) == expected.updates
+
+
+def test_eligibilities_go_on_over_all_samples_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So they are not cut into chunks; the next run begins with 0 again, also from a file."""
+    monkeypatch.setattr("spikeloom.devices.chunks.CHUNK", 2)
+    network = network_with_plane()
+    program = spikeloom.compile(network)
+    assert program.fabric.eligibility
+    program.save(tmp_path / "p.loom")
+    with spikeloom.open(Program.load(tmp_path / "p.loom")) as device:
+        told: list[int] = []
+        device.run(spikes(5), told.append, learn=True)
+        assert told == [5]
+        expected = simulate(network, spikes(5), learn=True)
+        assert_learned(device, expected)
+        again = simulate(device.program.network, spikes(3), learn=True, first=5)
+        device.run(spikes(3), learn=True)
+        assert_learned(device, again)
+    assert [len(each) for each in chunk_words(program.image, {"in": spikes(5).astype(np.uint8)})][
+        1:
+    ]
+
+
+def assert_learned(device: Device, expected: step.Run) -> None:
+    for number, weights in expected.weights.items():
+        np.testing.assert_array_equal(device.program.network.connections[number].weights, weights)
