@@ -58,7 +58,7 @@ class _Group(NamedTuple):
     over
         No group is left.
     word
-        Of its weights, that of the axon in row 0 of AXON.
+        Of its weights, or of its plane if the rule has one, that of the axon in row 0 of AXON.
     index
         Of its first neuron in its population.
     """
@@ -80,8 +80,9 @@ class Learn(wiring.Component):
 
     Timing: a note takes 4 clocks, or 2 for an axon that spiked in this step before. A rule takes 3
     clocks and one for each of its groups, a group that was touched `Targets.latency` more, and one
-    in which a term applies to a neuron 6 and one for each axon more, plus those in which writes
-    have the port. As many clocks as there are axons clear what is known of them when a sample ends.
+    in which a term applies to a neuron 6 and one for each axon more, plus those in which writes,
+    or reads of a plane, have the port. As many clocks as there are axons clear what is known of
+    them when a sample ends.
 
     Parameters
     ----------
@@ -279,13 +280,16 @@ class Learn(wiring.Component):
         with m.If(touches):
             m.d.sync += touched.bit_select(written, 1).eq(1)
 
+        first_word = row.weight_base
+        if config.eligibility:  # the plane's words are read first
+            first_word = Mux(row.plane, row.plane_base, row.weight_base)
         begins = state == State.SETUP
         m.d.comb += following.eq(Mux(begins, row.neuron_base[lane_bits:], number + 1))
         with m.If(begins):
             m.d.sync += [
                 left.eq(row.groups),
                 over.eq(row.groups == 0),
-                word.eq(row.weight_base - row.axon_base),
+                word.eq(first_word - row.axon_base),
                 index.eq(row.index_base),
             ]
         with m.Elif(advance):
@@ -319,12 +323,17 @@ class Learn(wiring.Component):
         reads = Signal()
         written = Signal()
         address = Signal(index_bits(config.weight_words))
+        waits: Value = full
+        to_change: Value = reads
+        if config.eligibility:
+            of_plane = self._planes(m, state, rules.row, reads, address)
+            waits, to_change = full | of_plane, reads & ~of_plane
         m.d.comb += [
             reads.eq(axons.hit & ~full),
             written.eq(writes.valid & ~reads),
-            following.eq(pending + reads - written),
+            following.eq(pending + to_change - written),
             axons.scans.eq(scans),
-            axons.go.eq(~(axons.hit & full)),
+            axons.go.eq(~(axons.hit & waits)),
         ]
         m.d.sync += [pending.eq(following), full.eq(following == PENDING)]
         with m.If(axons.go):
@@ -336,7 +345,7 @@ class Learn(wiring.Component):
             synapses.random_state.eq(self.random_state),
             synapses.source.eq(axons.source),
             synapses.go.eq(axons.go),
-            synapses.valid.eq(reads),
+            synapses.valid.eq(to_change),
             synapses.address.eq(address),
             synapses.gates.eq(axons.gates),
             synapses.factors.eq(axons.factors),
@@ -355,3 +364,18 @@ class Learn(wiring.Component):
             self.updates.eq(synapses.updates),
         ]
         return pending
+
+    def _planes(
+        self, m: Module, state: Signal, row: data.View, reads: Value, address: Signal
+    ) -> Value:
+        """Whether the address is that of a word of the plane; it becomes that of the weights."""
+        half = Signal()
+        of_plane = Signal()
+        to_weights = Signal.like(address, name="to_weights")
+        m.d.comb += of_plane.eq(row.plane & ~half)
+        m.d.sync += half.eq(reads & of_plane)
+        with m.If(state == State.SETUP):
+            m.d.sync += to_weights.eq(row.weight_base - row.plane_base)
+        with m.If(reads & of_plane):
+            m.d.sync += address.eq(address + to_weights)
+        return of_plane

@@ -26,6 +26,11 @@ TARGET_FACTORS = Factor.POST_TRACE, Factor.POST_CURVE, Factor.THIRD
 WEIGHT_FACTORS = Factor.ABOVE, Factor.BELOW, Factor.WEIGHT, Factor.BETWEEN
 
 
+def synapse_factors(config: FabricConfig) -> tuple[Factor, ...]:
+    """Those of the synapse itself: of its weight, and its eligibility where there are planes."""
+    return (*WEIGHT_FACTORS, Factor.ELIGIBILITY) if config.eligibility else WEIGHT_FACTORS
+
+
 def decays() -> data.StructLayout:
     """What is left of a trace of either end, in 1/256."""
     return data.StructLayout({"pre_decay": TRACE_BITS + 1, "post_decay": TRACE_BITS + 1})

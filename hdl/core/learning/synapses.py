@@ -19,7 +19,7 @@ from spikeloom.golden.spec import (
 )
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import lanes, struct
-from spikeloom.hdl.core.learning.rules import TARGET_FACTORS, WEIGHT_FACTORS, uses
+from spikeloom.hdl.core.learning.rules import TARGET_FACTORS, synapse_factors, uses
 from spikeloom.hdl.core.random_numbers import mixed
 
 MAX_SHIFT = RULE_SHIFTS[-1]
@@ -60,7 +60,7 @@ class Synapses(wiring.Component):
     target_gates, target_factors : In
         Of each lane's neuron, of each term.
     weights : In
-        The word read in the clock before.
+        The word read in the clock before; before that, with a plane, that of the plane.
     changed_valid, changed_address, changed : Out
         A word to be written.
     updates : Out
@@ -109,7 +109,7 @@ class Synapses(wiring.Component):
         # factor needs; the second one that of the weight, if it has one, or that of the target.
         first, gates = [], delayed(m, delayed(m, self.gates, 1), 1)
         for k, term in enumerate(self.terms):
-            of_target = uses(term, *TARGET_FACTORS) & uses(term, *WEIGHT_FACTORS)
+            of_target = uses(term, *TARGET_FACTORS) & uses(term, *synapse_factors(config))
             factor = delayed(m, self.factors[k], 1)
             turned = delayed(m, Mux(term.negative & ~of_target, -factor, factor), 1)
             first.append((of_target, turned))
@@ -140,6 +140,8 @@ class Synapses(wiring.Component):
         w1 = self.weights[lane]
         w2 = delayed(m, w1, 1)
         above, below = delayed(m, row.highest - w1, 1), delayed(m, w1 - row.lowest, 1)
+        if config.eligibility:  # its word came a clock before that of the weight
+            eligibility = delayed(m, w2, 1)
         # n + 2: the operands.
         products = []
         for k, term in enumerate(self.terms):
@@ -151,9 +153,11 @@ class Synapses(wiring.Component):
             if config.quadratic_bounds:
                 between = (above * below) >> TRACE_BITS
                 of_weight = Mux(uses(term, Factor.BETWEEN), between, of_weight)
+            if config.eligibility:
+                of_weight = Mux(uses(term, Factor.ELIGIBILITY), eligibility, of_weight)
             one = Mux(of_target, target, of_source)
             left = delayed(m, Mux(applies[k], one, 0), 1)
-            has_weight = uses(term, *WEIGHT_FACTORS)
+            has_weight = uses(term, *synapse_factors(config))
             right = delayed(m, Mux(has_weight, of_weight, target)[:FACTOR_BITS].as_signed(), 1)
             # n + 3.
             products.append(delayed(m, left * right, 1))

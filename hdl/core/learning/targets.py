@@ -17,9 +17,9 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.rules import (
     TARGET_FACTORS,
-    WEIGHT_FACTORS,
     applies,
     decays,
+    synapse_factors,
     traced,
     uses,
 )
@@ -185,6 +185,7 @@ class Targets(wiring.Component):
         low, high = -(1 << FACTOR_BITS - 1), (1 << FACTOR_BITS - 1) - 1
         clipped = Mux(shifted < low, low, Mux(shifted > high, high, shifted))[:FACTOR_BITS]
 
+        of_synapse = synapse_factors(config)
         for k, term in enumerate(self.terms):
             trace = Mux(term.post_now, level3, trace3)
             age = Mux(term.post_now & spiked3, 0, age3)
@@ -200,7 +201,7 @@ class Targets(wiring.Component):
                 m.d.comb += factor.eq(trace)
             with m.Elif(uses(term, Factor.POST_CURVE)):
                 m.d.comb += factor.eq(curves3[k])
-            turns = term.negative & uses(term, *TARGET_FACTORS) & uses(term, *WEIGHT_FACTORS)
+            turns = term.negative & uses(term, *TARGET_FACTORS) & uses(term, *of_synapse)
             moves = Mux(is_third, third_valid, valid3)
             self._move_down(m, k, moves, Mux(turns, -factor, factor), valid3, gate & member3)
         return m
