@@ -143,6 +143,15 @@ class Device(Protocol):
     def weights(self) -> Weights:
         """The weights by connection, such as `weights["in->hidden"]`: read back, and assignable."""
 
+    def hold(self, program: Program) -> None:
+        """Take the weights of another Program, such as one learned from this one; write changes.
+
+        Raises
+        ------
+        SpikeloomError
+            It differs in more than weights, or the device is gone. Nothing has changed then.
+        """
+
     def set_threshold(self, population: str, threshold: Parameter) -> None:
         """Replace the threshold of a population between runs; its row alone is written.
 
@@ -230,13 +239,7 @@ class ProgramDevice:
         self.take(self.program.with_threshold(population, threshold))
 
     def hold(self, program: Program) -> None:
-        """Hold `program`, which differs from the present one in weights alone.
-
-        Raises
-        ------
-        SpikeloomError
-            It differs in something else.
-        """
+        """See `Device.hold`."""
         self.program.check_same(program)
         self.take(program)
 

@@ -21,6 +21,7 @@ sys.path += [str(Path(__file__).parents[1] / place) for place in ("support", "sp
 
 from board_model import BoardModel
 from line_faults import differs
+from plastic_network import network_with_plane
 from small_network import two_layers
 from test_nir_fuzz import whole_graph
 
@@ -89,9 +90,14 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 # Programs.
 
 
-def programs(folder: Path) -> Use:
+def plastic_programs(folder: Path) -> Use:
+    """Files of Programs with learning rules, as `programs`."""
+    return programs(folder, compile(network_with_plane()))
+
+
+def programs(folder: Path, plain: Program | None = None) -> Use:
     """Files of Programs: loaded, run, and saved again, or refused."""
-    plain = two_layers(SMALL, 5, 6, 3)
+    plain = plain or two_layers(SMALL, 5, 6, 3)
     path = folder / "fuzzed.loom"
     plain.save(path)
     good = path.read_bytes()
@@ -456,7 +462,8 @@ def link_bytes(folder: Path) -> Use:
 
 
 KINDS = {
-    "programs": (5, programs),
+    "programs": (4, programs),
+    "programs that learn": (1, plastic_programs),
     "events": (6, events),
     "nir": (3, nir_files),
     "commands": (4, command_lines),
