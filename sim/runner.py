@@ -186,10 +186,11 @@ class Simulation:
                 'fabric={"readable": True}, on the command line --set readable=true'
             )
         size = -(-config.readable_memories[target].row.width // 8)
+        port = config.read  # made anew at each use
         words = _port_words(
-            config.read,
+            port,
             (
-                config.read.pack({"tile": tile, "target": target, "address": row, "byte": byte})
+                port.pack({"tile": tile, "target": target, "address": row, "byte": byte})
                 for row in range(address, address + rows)
                 for byte in range(size)
             ),

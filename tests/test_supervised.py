@@ -1,7 +1,8 @@
-"""The network of `examples/supervised`: what one image changes, and learning."""
+"""The network of `examples/supervised`: what one image changes, learning, and golden = RTL."""
 
 import numpy as np
 import pytest
+from locking import one_at_a_time
 from numpy.typing import NDArray
 
 import spikeloom
@@ -18,7 +19,7 @@ from examples.supervised import (
     first_weights,
     network,
 )
-from examples.supervised.train import program
+from examples.supervised.train import learn, program
 from spikeloom.demo import digits
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.step.run import simulate
@@ -87,3 +88,16 @@ def test_it_learns(some_digits: Digits) -> None:
     with spikeloom.open(program(Result.load().after, 1), backend="golden") as device:
         run = device.run(events(images))
     assert (classes(run.spikes["output"], run.states["output"]) == labels).mean() > 0.93
+
+
+def test_rtl_learns_the_same_weights(some_digits: Digits) -> None:
+    """From the first weights, where each image changes many."""
+    images, labels = (array[:8] for array in some_digits)
+    golden, golden_run = learn(first_weights(), 1, images, labels)
+    with one_at_a_time("example-supervised"):
+        learned, run = learn(first_weights(), 1, images, labels, "verilator")
+    np.testing.assert_array_equal(run.spikes["output"], golden_run.spikes["output"])
+    assert run.weight_updates == golden_run.weight_updates > 0
+    for ours, theirs, first in zip(learned, golden, first_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert (ours != first).any()
