@@ -40,8 +40,9 @@ class Learn:
     What a clock did to its memories is in `read` (an address), `written`, `axon_written` and
     `trace_written` (an address and data), or None. `axon` and `targets` are the axon being noted
     and the group that was loaded last, `hits` says of each entry of SCAN whether its word is read,
-    and `words` has these words in order. `position` is the entry in stage 4, less than 0 while
-    there is none. `elapsed` counts clocks since LOAD, SCAN or CLEAR began.
+    and `words` has these words in order; `half`: that of the plane was read in the clock before.
+    `position` is the entry in stage 4, less than 0 while there is none. `elapsed` counts clocks
+    since LOAD, SCAN or CLEAR began.
     """
 
     __slots__ = (
@@ -55,11 +56,13 @@ class Learn:
         "ends",
         "fire",
         "g",
+        "half",
         "hits",
         "integrate",
         "memories",
         "neurons",
         "note",
+        "plane_word",
         "position",
         "queue",
         "r",
@@ -93,7 +96,7 @@ class Learn:
         self.step_mask = (1 << config.stamp_bits) - 1
         self.counter_mask = (1 << config.counter_bits) - 1
         self.state = REST
-        self.t = self.r = self.g = self.word = 0
+        self.t = self.r = self.g = self.word = self.plane_word = 0
         self.due = self.ends = False
         self.note = Note(0, 0)
         self.age = self.x = 0  # of its axon
@@ -104,6 +107,7 @@ class Learn:
         self.hits: list[bool] = []
         self.words: Iterator[Word] = iter(())
         self.position = 0
+        self.half = False
         self.changing: deque[Word] = deque()
         self.queue: deque[Word] = deque()
         self.updates = 0
@@ -209,6 +213,7 @@ class Learn:
         elif self.state == SETUP:
             self.g = 0
             self.word = row.weight_base - row.axon_base
+            self.plane_word = row.plane_base - row.axon_base
             self.sources = None
             unused = not row.groups or (row.at_end and not self.ends)
             self.state = NEXT if unused else GROUP
@@ -234,6 +239,7 @@ class Learn:
     def _next_group(self) -> None:
         self.g += 1
         self.word += self.row.sources
+        self.plane_word += self.row.sources
         self.state = GROUP
 
     def _load(self) -> None:
@@ -284,11 +290,15 @@ class Learn:
             return
         axons = sources.numbers[hits]
         addresses = self.word + axons & self.word_mask
+        plane = np.zeros_like(self.weights[addresses], np.int64)
+        if self.row.plane:
+            plane += self.weights[self.plane_word + axons & self.word_mask]
         index = self.row.index_base + self.g * self.neurons.lanes + np.arange(self.neurons.lanes)
         weights = changed(
             self.row,
             [terms[self.r] for terms in self.memories.terms],
             self.weights[addresses].astype(np.int64),
+            plane,
             added(self.row, self.fire.noise.state, axons, index),
             applying[:, hits],
             sources.factors[:, hits, np.newaxis],
@@ -303,8 +313,13 @@ class Learn:
         entries = len(self.hits)
         hit = 0 <= self.position < entries and self.hits[self.position]
         go = not hit or len(self.changing) + len(self.queue) < WRITES
+        if hit and go and self.row.plane and not self.half:
+            self.half = True
+            self._read_plane()
+            return
         self._advance_words(hit and go)
         if go:
+            self.half = False
             self.position += 1
             if not entries or self.position == entries:
                 self.state = DRAIN
@@ -316,12 +331,23 @@ class Learn:
         else:
             self._next_group()
 
-    def _advance_words(self, reads: bool) -> None:
-        """A clock of the words that are being changed, in which another one is read if `reads`."""
+    def _read_plane(self) -> None:
+        """A clock in which the plane's word of a hit is read."""
+        assert self.sources is not None  # it is scanned
+        self.read = self.plane_word + int(self.sources.numbers[self.position]) & self.word_mask
+        self._queue_word()
+        self.elapsed += 1
+
+    def _queue_word(self) -> None:
+        """A word that has been changed comes to the end of the queue of writes."""
         if self.changing and self.changing[0].queued == self.elapsed:
             word = self.changing.popleft()
             self.updates = self.updates + word.synapses & self.counter_mask
             self.queue.append(word)
+
+    def _advance_words(self, reads: bool) -> None:
+        """A clock of the words that are being changed, in which another one is read if `reads`."""
+        self._queue_word()
         if reads:
             word = next(self.words)
             self.read = word.address

@@ -34,6 +34,8 @@ class RuleRow(NamedTuple):
     rounding: int = 0
     lowest: int = 0
     highest: int = 0
+    plane: int = 0
+    plane_base: int = 0
 
 
 class TermRow(NamedTuple):

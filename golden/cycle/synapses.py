@@ -42,6 +42,7 @@ def changed(
     rule: RuleRow,
     terms: list[TermRow],
     weights: Numbers,
+    eligibilities: Numbers,
     rounding: Numbers | int,
     applying: Flags,
     of_source: Numbers,
@@ -51,8 +52,8 @@ def changed(
 
     Parameters
     ----------
-    weights
-        Shape (words, lanes).
+    weights, eligibilities
+        Shape (words, lanes); the latter are 0 without a plane.
     rounding
         r, of each of them or of all.
     applying
@@ -61,11 +62,12 @@ def changed(
         B and P: shape (terms, words, 1) and (terms, 1, lanes).
     """
     above, below = rule.highest - weights, weights - rule.lowest
-    of_weight = {
+    of_synapse = {
         int(Factor.ABOVE): above,
         int(Factor.BELOW): below,
         int(Factor.WEIGHT): weights,
         int(Factor.BETWEEN): above * below >> 8,
+        int(Factor.ELIGIBILITY): eligibilities,
     }
     ends = {
         **dict.fromkeys((Factor.CONSTANT, Factor.PRE_TRACE, Factor.PRE_CURVE), of_source),
@@ -75,8 +77,8 @@ def changed(
     for k, term in enumerate(terms):
         product = np.ones_like(weights)
         for name in (term.left, term.right):
-            if name in of_weight:
-                product = product * of_weight[name]
+            if name in of_synapse:
+                product = product * of_synapse[name]
             elif name in ends:
                 product = product * ends[Factor(name)][k]
         total += np.where(applying[k], -product if term.negative else product, 0)
