@@ -409,3 +409,29 @@ def test_factors_of_the_weight(factor: Factor, changed: list[int]) -> None:
         min(max(w + (3 * c + 8) // 16, -20), 100) for w, c in zip(weights, changed, strict=True)
     ]
     assert words_written(probes) == {0: expected}
+
+
+def test_a_plane_of_eligibilities() -> None:
+    """A word and its plane are read one after the other; with 8 on their way they wait."""
+    config = dataclasses.replace(CONFIG, eligibility=True)
+    plane = [[axon, -axon, 0, 100] for axon in range(10)]
+    base = loaded(
+        config,
+        rules=[{**RULE, "plane": 1, "plane_base": 32}],
+        terms=[{**UP, "right": Factor.ELIGIBILITY, "constant": 2}],
+        weights=[[1, 1, 1, 1]] * 32 + plane,
+    )
+    probes = run(base, [*range(10)])
+    scan = 13
+    read = sorted([*range(4, 20), 21, 22, 24, 25])
+    assert after(probes, "0.weight_read.valid") == [scan + clock for clock in read]
+    addresses = [
+        probes[clock]["0.weight_read.address"] for clock in clocks_of(probes, "0.weight_read.valid")
+    ]
+    assert addresses == [address for axon in range(10) for address in (32 + axon, axon)]
+    written = [20, 23, *range(26, 34)]
+    assert after(probes, "0.weight_write.write") == [scan + clock for clock in written]
+    assert words_written(probes) == {
+        axon: [1 + 2 * axon, 1 - 2 * axon, 1, 127] for axon in range(10)
+    }
+    assert probes[-1]["counters.updates.0"] == 40

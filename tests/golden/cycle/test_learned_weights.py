@@ -81,6 +81,24 @@ def test_every_fabric_learns_the_same() -> None:
     assert np.count_nonzero(updates) > len(updates) / 2
 
 
+def test_planes_of_eligibilities_are_read_everywhere() -> None:
+    updates: list[int] = []
+    config = dataclasses.replace(SMALL, eligibility=True, rules=8, weight_words=500)
+
+    @given(program=learning_programs(config), seed=seeds())
+    @settings(ONCE, max_examples=6)
+    def compare(program: Program, seed: int) -> None:
+        counts = random_events(np.random.default_rng(seed), program.network, 2, 6, 0.5)
+        if not any(c.plasticity and c.plasticity.eligibility for c in program.network.plastic):
+            return
+        for number, config in enumerate(FABRICS[::2]):
+            fabric = dataclasses.replace(config, eligibility=True, rules=8, weight_words=2048)
+            updates.append(check(dataclasses.replace(program, fabric=fabric), counts, number))
+
+    compare()
+    assert np.count_nonzero(updates) > len(updates) / 2
+
+
 OPTIONS = FabricConfig(
     sum_bits=24,
     weight_bits=4,
