@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from board_model import BoardModel
 from line_faults import DIRECTIONS, FaultyLine, Plan
-from plastic_network import plastic_network, spikes
+from plastic_network import network_with_plane, plastic_network, spikes
 
 import spikeloom
 from spikeloom import Program, SpikeloomError
@@ -158,3 +158,23 @@ def test_a_board_without_a_read_port_is_refused(program: Program) -> None:
         pytest.raises(SpikeloomError, match=r"cannot be read: build it with --set readable=true"),
     ):
         device.run(spikes(1), learn=True)
+
+
+@pytest.mark.parametrize("kind", ["", "dropped", "reset"])
+def test_a_board_with_eligibilities(kind: str) -> None:
+    """They go on over all samples of a run, which is one batch; the next begins with 0 again."""
+    network = network_with_plane()
+    program = spikeloom.compile(network)
+    line = FaultyLine(BoardModel(program.fabric, LINK), 3)
+    with Terminal(line) as terminal, SerialDevice(program, terminal.port, patience=0.2) as device:
+        for n in range(2):
+            told: list[int] = []
+            line.plans = [Plan(kind, "to host", 5)] if kind else []
+            expected = simulate(device.program.network, spikes(4), learn=True, first=4 * n)
+            run = device.run(spikes(4), told.append, learn=True)
+            assert (told, line.plans) == ([4], [])
+            assert run.weight_updates == expected.updates
+            np.testing.assert_array_equal(run.spikes["out"], expected.spikes["out"])
+            check_weights(device, expected)
+        plain = simulate(device.program.network, spikes(2))
+        np.testing.assert_array_equal(device.run(spikes(2)).spikes["out"], plain.spikes["out"])
