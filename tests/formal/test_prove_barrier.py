@@ -6,7 +6,7 @@ They are unbounded, and made for each depth of the trees that there is.
 import dataclasses
 
 import pytest
-from amaranth import Elaboratable, Module, Signal
+from amaranth import Const, Elaboratable, Module, Mux, Signal
 from amaranth.hdl import Assert, Assume, Cover
 from specs import holds, opened, tiny, transfer
 
@@ -65,22 +65,23 @@ class BarrierSpec(Elaboratable):
         m = Module()
         m.submodules.dut = dut = self.dut
 
-        # The first clock sets the control register.
-        running = Signal()
+        # The first clock sets the control register; the one before, if built, whether it learns.
+        begun, running = Signal(init=not config.plasticity), Signal()
         control = fixed(m, struct(config.control_row), "control")
-        m.d.sync += running.eq(1)
+        m.d.sync += [begun.eq(1), running.eq(begun)]
+        learns = fixed(m, 1, "learns") if config.plasticity else Const(0)
         word = free(m, struct(config.host_in), "word")
         offered = free(m, 1, "offered")
         m.d.comb += [
             dut.load.valid.eq(~running),
-            dut.load.word.target.eq(LoadTarget.CONTROL),
-            dut.load.word.data.eq(control),
+            dut.load.word.target.eq(Mux(begun, LoadTarget.CONTROL, LoadTarget.LEARN)),
+            dut.load.word.data.eq(Mux(begun, control.as_value(), learns)),
             dut.host_in.valid.eq(offered & running),
             dut.host_in.p.eq(word),
             dut.event.ready.eq(free(m, 1, "event_ready")),
             dut.done.ready.eq(free(m, 1, "done_ready")),
             Assume(holds(m, dut.host_in)),
-            Assume(control.window < config.slots),
+            Assume(control.window < Mux(learns, 1, config.slots)),
             Assume(word.step | (word.ahead + control.window < self.slots)),
         ]
 
@@ -106,7 +107,12 @@ class BarrierSpec(Elaboratable):
             makes = free(m, config.slots, f"makes{tile}") & working[tile].replicate(config.slots)
             moves = free(m, config.slots, f"moves{tile}") & everywhere
             m.d.sync += events[tile].eq(makes | moves | (entering if tile == 0 else 0))
+        learning = self._learn(m, working, everywhere, learns) if config.plasticity else Const(0)
         busy = [working[tile] | (events[tile] & (1 << slot)).any() for tile in tiles]
+        if config.plasticity:
+            busy = [busy[tile] | learning[tile] for tile in tiles]
+            occupied = [events[tile].any() for tile in tiles]
+            m.d.comb += dut.occupied.eq(any_of(m, occupied, self.up))
         m.d.comb += [
             dut.busy.eq(any_of(m, busy, self.up)),
             dut.collecting.eq(any_of(m, list(reports), self.up)),
@@ -114,6 +120,7 @@ class BarrierSpec(Elaboratable):
 
         waits, ends = (dut.fsm.ongoing(state) for state in ("WAIT", "DONE"))
         goes_on = dut.fire.valid | dut.done.valid | ends
+        m.d.comb += Assert(~goes_on | ~learning.any(), "nor while a tile learns")
         here = Signal()
         m.d.comb += here.eq(working.any() | (everywhere & (1 << dut.slot)).any())
         m.d.comb += [
@@ -159,6 +166,27 @@ class BarrierSpec(Elaboratable):
             Cover((steps == 1) & (dut.lead == control.window + 1) & (control.window != 0), "ahead"),
         ]
         return m
+
+    def _learn(self, m: Module, working: Signal, everywhere: Signal, learns: Signal) -> Signal:
+        """Tiles that learn, for any number of clocks from the command on."""
+        dut, tiles = self.dut, self.config.tiles
+        command = delayed(m, dut.learn.valid, self.config.tree_depth)
+        learning = Signal(tiles)
+        m.d.sync += learning.eq(command.replicate(tiles) | (learning & free(m, tiles, "learn")))
+        learned = Signal()  # from the present step
+        m.d.sync += learned.eq((learned | dut.learn.valid) & ~transfer(dut.done))
+        rests = ~working.any() & ~everywhere.any()
+        m.d.comb += [
+            Assert(~dut.learn.valid | ~learned, "a step is learned from once"),
+            Assert(~dut.done.valid | (learned == learns), "and always, or never"),
+            Assert(~(dut.learn.valid | command | learning.any()) | rests, APART),
+            Assert(~(command & learning.any()), "a command comes to tiles that do not learn"),
+            Cover(dut.done.valid & learned & (dut.slot == 1), "the second step"),
+        ]
+        return learning
+
+
+APART = "while a tile learns there is no event anywhere, and none comes"
 
 
 def reduce_or(values: list[Signal]) -> Signal:
@@ -226,3 +254,40 @@ def test_tree_too_deep() -> None:
 
 def test_host_too_far_ahead() -> None:
     assert verify(BarrierSpec(fabric(2, 1), window=SLOTS + 1), Mode.PROVE).status == "FAIL"
+
+
+def plastic(columns: int, rows: int) -> FabricConfig:
+    return dataclasses.replace(fabric(columns, rows), plasticity=True, slots=2)
+
+
+@pytest.mark.parametrize("size", SIZES[:3], ids=str)
+def test_barrier_of_learning(size: tuple[int, int]) -> None:
+    assert verify(BarrierSpec(plastic(*size)), Mode.PROVE).status == "PASS"
+
+
+def test_barrier_of_learning_opens() -> None:
+    config = dataclasses.replace(plastic(2, 1), populations=1)
+    assert verify(BarrierSpec(config), Mode.COVER, depth=45).status == "PASS"
+
+
+LEARNING_FAULTS = {
+    "events of later steps are forgotten": (
+        "with m.If(learning & occupied):",
+        "with m.If(learning & occupied & 0):",
+    ),
+    "does not wait": (
+        'with m.State("LEARNING"):\n            with m.If(quiet):',
+        'with m.State("LEARNING"):\n            with m.If(1):',
+    ),
+    "does not settle": (
+        'm.d.sync += settle.eq(settling)\n            m.next = "LEARNING"',
+        'm.next = "LEARNING"',
+    ),
+    "learns though it should not": ("with m.If(learning):", "with m.If(1):"),
+}
+
+
+@pytest.mark.parametrize("fault", LEARNING_FAULTS)
+def test_broken_barrier_of_learning(fault: str) -> None:
+    spec = BarrierSpec(plastic(2, 1), LEARNING_FAULTS[fault])
+    assert verify(spec, Mode.PROVE).status == "FAIL"

@@ -1,0 +1,329 @@
+"""Proofs about learning: each word is written at most once, bounds hold, no event is lost.
+
+The barrier of a fabric that learns is in a specification of its own; `test_prove_barrier` has that
+of one that does not.
+"""
+
+import pytest
+from amaranth import Const, Elaboratable, Module, Signal
+from amaranth.hdl import Assert, Assume, Cover
+from specs import opened, tiny, transfer
+
+from spikeloom.golden.spec import LoadTarget
+from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.address_generation import AddressGeneration
+from spikeloom.hdl.core.learning.axons import Axons
+from spikeloom.hdl.core.learning.learn import Learn, State
+from spikeloom.hdl.core.learning.notes import NOTES, NoteQueue
+from spikeloom.hdl.core.learning.rules import Rules
+from spikeloom.hdl.core.learning.synapses import Synapses
+from spikeloom.hdl.core.learning.targets import Targets
+from spikeloom.hdl.core.learning.writes import PENDING, WriteQueue
+from spikeloom.sim.formal import Mode, fixed, free, verify
+
+Fault = tuple[str, str]
+PLASTIC = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 2, "stamp_bits": 8}
+CONFIG = tiny(**PLASTIC, neurons=2, weight_words=4)
+
+
+class AnyRules(Rules):
+    """A rule that never changes, and any decays and curves."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.row.eq(fixed(m, self.row.shape(), "any_row")),
+            self.terms.eq(fixed(m, self.terms.shape(), "any_terms")),
+            self.decay.eq(free(m, self.decay.shape(), "any_decay")),
+            self.curves.eq(free(m, self.curves.shape(), "any_curves")),
+        ]
+        return m
+
+
+class AnyTargets(Targets):
+    """Neurons of which any learn, and any time to load them."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        with m.If(self.loads):
+            m.d.sync += self.learns.eq(free(m, self.learns.shape(), "any_learns"))
+        m.d.comb += [
+            self.done.eq(free(m, 1, "any_done")),
+            self.states.active.eq(self.loads),
+        ]
+        return m
+
+
+class LearnSpec(Elaboratable):
+    """Learn reads and writes only what it may, and each word once.
+
+    Notes come at any time, of any axon of the rule, as long as there is room; so do neurons that
+    touch a group, and the axons to which a term applies. `due` words were read in this LEARN;
+    `begun` is 1 from a command on.
+    """
+
+    def __init__(self, faults: dict[type, Fault] | None = None) -> None:
+        faults = faults or {}
+        hooks: dict[type, dict[str, str]] = {
+            Axons: {
+                "valid3 & (hits & self.group_learns).any()": "valid3 & self.any_hit & self.group_learns.any()",
+                "        axon_bits = index_bits": "        self.any_hit = Signal()\n        axon_bits = index_bits",
+            },
+            Learn: {
+                "state = Signal(State)": "state = self.state = Signal(State)",
+                "pending = Signal(count": "pending = self.pending = Signal(count",
+                "m.submodules.rules = rules": "m.submodules.rules = self.rules = rules",
+                "m.submodules.axons = axons": "m.submodules.axons = self.axons = axons",
+            },
+            WriteQueue: {},
+        }
+        for component, (right, wrong) in faults.items():
+            hooks[component][right] = wrong
+        self.dut = opened(
+            Learn,
+            hooks[Learn],
+            Rules=AnyRules,
+            Targets=AnyTargets,
+            Axons=opened(Axons, hooks[Axons]),
+            WriteQueue=opened(WriteQueue, hooks[WriteQueue]),
+        )(CONFIG)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        row = dut.rules.row
+        state = dut.state
+        word = dut.weights.address
+        chosen = fixed(m, word.shape(), "chosen")
+        began, written, was_read = Signal(), Signal(), Signal()
+        command = free(m, 1, "command") & dut.idle & began
+        note = free(m, dut.notes.p.shape(), "note")
+        learn_word = free(m, 1, "learn_word") & dut.idle
+        m.d.sync += began.eq(1)
+        resting = state == State.REST
+        begun = Signal()
+        m.d.comb += [
+            dut.axons.any_hit.eq(free(m, 1, "any_hit")),
+            dut.command.valid.eq(command),
+            dut.command.ends.eq(free(m, 1, "ends")),
+            dut.notes.valid.eq(
+                free(m, 1, "noted") & dut.notes.learning & ~dut.notes.full & dut.idle & ~command
+            ),
+            dut.notes.p.eq(note),
+            dut.touches.eq(free(m, 1, "touches")),
+            dut.written.eq(free(m, dut.written.shape(), "neuron")),
+            dut.load.valid.eq(learn_word),
+            dut.load.word.target.eq(LoadTarget.LEARN),
+            dut.load.word.data.eq(free(m, 1, "learning")),
+            # The rule of a tiny fabric: two axons, and a word for each in each of two groups.
+            Assume((row.sources == 2) & (row.axon_base == 0) & (row.weight_base == 0)),
+            Assume((row.groups <= 2) & (row.neuron_base == 0)),
+            Assume(~learn_word | ~command),
+        ]
+        reads, writes = dut.weight_read, dut.weights.write
+        with m.If(command):
+            m.d.sync += [begun.eq(1), written.eq(0), was_read.eq(0)]
+        with m.If(reads & (word == chosen)):
+            m.d.sync += was_read.eq(1)
+        with m.If(writes & (word == chosen)):
+            m.d.sync += written.eq(1)
+        m.d.comb += [
+            Assert(~(writes & (word == chosen) & written), ONCE),
+            Assert(~(reads & (word == chosen) & was_read), "and read once"),
+            Assert(~(writes & (word == chosen)) | was_read, "only what was read is written"),
+            Assert(~(reads & writes), "one port"),
+            Assert(~(reads | writes) | dut.weights.active, "what is used is owned"),
+            Assert(begun | ~(dut.weights.active | dut.states.active), UNTOUCHED),
+            Assert(~dut.idle | ~(dut.weights.active | dut.states.active), "at rest, at rest"),
+            Assert((row.groups != 0) | ~(dut.weights.active | dut.states.active), NO_RULE),
+            Assert((state != State.NEXT) | (was_read == written), "what was read is written"),
+            Assert(dut.pending <= PENDING),
+            Cover(resting & written & (chosen == 3), "a word of the second group"),
+        ]
+        return m
+
+
+ONCE = "a word is written once"
+UNTOUCHED = "without a command nothing is touched"
+NO_RULE = "nor without a rule"
+
+LEARN_FAULTS: dict[str, dict[type, Fault]] = {
+    "an axon is active twice": {
+        Axons: ("active_write.en.eq(self.noted & ~valid_state3)", "active_write.en.eq(self.noted)")
+    },
+    "the list is not emptied": {Axons: ("m.d.sync += [each.eq(0) for each in counts]", "pass")},
+    "writes over a word that waits": {
+        WriteQueue: ("stored.eq(stored + write.en - read.en)", "stored.eq(stored + write.en)")
+    },
+    "goes on with words unwritten": {
+        Learn: ("(state == State.DRAIN) & (pending == 0)", "(state == State.DRAIN)")
+    },
+    "an unused rule acts": {Learn: ("(rules.row.groups == 0) | ", ""), Axons: ("", "")},
+}
+
+
+def test_words_are_written_once() -> None:
+    assert verify(LearnSpec(), Mode.BMC, depth=40).status == "PASS"
+    assert verify(LearnSpec(), Mode.COVER, depth=60).status == "PASS"
+
+
+BOUNDS = tiny(**PLASTIC, neurons=2, weight_words=4)
+
+
+class BoundsSpec(Elaboratable):
+    """Whatever the word, factors, sum and rounding: the new one is within bounds.
+
+    A lane to which no term applies keeps a weight that is within bounds.
+    """
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.dut = opened(Synapses, dict([fault] if fault else []))(BOUNDS)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        row = fixed(m, dut.row.shape(), "row")
+        terms = fixed(m, dut.terms.shape(), "terms")
+        began = delayed(m, Const(1, 1), dut.latency)
+        m.d.comb += [dut.row.eq(row), dut.terms.eq(terms), Assume(row.lowest <= row.highest)]
+        for name in ("index", "random_state", "source", "valid", "address", "gates", "factors"):
+            m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))
+        for name in ("target_gates", "target_factors", "weights", "go"):
+            m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))
+        new = dut.changed[0]
+        old = delayed(m, dut.weights[0], dut.latency - 1)
+        applied = delayed(m, (delayed(m, dut.gates, 2) & dut.target_gates[0]).any(), 4)
+        fits = (old >= row.lowest) & (old <= row.highest)
+        m.d.comb += [
+            Assert(~began | ((new >= row.lowest) & (new <= row.highest)), "within bounds"),
+            Assert(~began | applied | ~fits | (new == old), "or as it was"),
+            Assert(
+                ~began | ~dut.changed_valid | (dut.updates == applied), "and counted if it was not"
+            ),
+            Cover(began & (new == row.highest) & (old == row.lowest) & (new != old), "a jump"),
+        ]
+        return m
+
+
+def test_bounds() -> None:
+    assert verify(BoundsSpec(), Mode.BMC, depth=9).status == "PASS"
+    assert verify(BoundsSpec(), Mode.COVER, depth=9).status == "PASS"
+
+
+BOUNDS_FAULTS = {
+    "no upper bound": ("Mux(change > above, row.highest, ", "Mux(0, row.highest, "),
+    "no lower bound": ("Mux(change < below, row.lowest, ", "Mux(0, row.lowest, "),
+    "a gate is forgotten": ("Mux(applies[k], one, 0)", "one"),
+    "rounded twice": ("rounds.eq(1 << shift - 1)", "rounds.eq(1 << shift)"),
+}
+
+
+@pytest.mark.parametrize("fault", BOUNDS_FAULTS)
+def test_broken_bounds(fault: str) -> None:
+    assert verify(BoundsSpec(BOUNDS_FAULTS[fault]), Mode.BMC, depth=9).status == "FAIL"
+
+
+@pytest.mark.parametrize("fault", [name for name in LEARN_FAULTS if name != "an unused rule acts"])
+def test_broken_learn(fault: str) -> None:
+    assert verify(LearnSpec(LEARN_FAULTS[fault]), Mode.BMC, depth=45).status == "FAIL"
+
+
+class NotesSpec(Elaboratable):
+    """The queue of notes never overflows, and it holds what was taken."""
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.dut = opened(NoteQueue, dict([fault] if fault else []))(CONFIG)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        inside = Signal(range(NOTES + 2))
+        note = free(m, 1, "note") & ~dut.notes.full
+        pop = free(m, 1, "pop")
+        m.d.comb += [dut.notes.valid.eq(note), dut.pop.eq(pop)]
+        m.d.sync += inside.eq(inside + note - (pop & dut.valid))
+        m.d.comb += [
+            Assert(inside <= NOTES, "there is room for every note"),
+            Assert(dut.notes.full == (inside == NOTES), "full is full"),
+            Assert(dut.empty == (inside == 0), "empty is empty"),
+            Cover(dut.notes.full & pop, "full"),
+        ]
+        return m
+
+
+def test_notes() -> None:
+    assert verify(NotesSpec(), Mode.PROVE).status == "PASS"
+    assert verify(NotesSpec(), Mode.COVER, depth=24).status == "PASS"
+
+
+def test_broken_notes() -> None:
+    fault = (
+        "level + self.notes.valid - (queue.valid & self.pop)",
+        "level + self.notes.valid - self.pop",
+    )
+    assert verify(NotesSpec(fault), Mode.BMC, depth=22).status == "FAIL"
+
+
+class PlasticEventsSpec(Elaboratable):
+    """An event of a plastic connection is noted once, in the clock in which it is taken.
+
+    While notes are full none is taken; the event stays, and is `pending`. What is dropped is not
+    noted.
+    """
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        hooks = {
+            "row = connection_read.data": "row = self.row = connection_read.data",
+            "d_take = Signal()": "d_take = self.d_take = Signal()",
+            "d_valid = Signal()": "d_valid = self.d_valid = Signal()",
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.dut = opened(AddressGeneration, hooks)(CONFIG)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        config = CONFIG
+        m.d.comb += [
+            dut.event.valid.eq(free(m, 1, "valid")),
+            dut.event.p.eq(free(m, struct(config.event), "p")),
+            dut.segments.ready.eq(free(m, 1, "ready")),
+            dut.load.valid.eq(free(m, 1, "load_valid")),
+            dut.load.word.eq(free(m, struct(config.load), "load")),
+            dut.slot.eq(free(m, config.slot_width, "slot")),
+            dut.notes.learning.eq(free(m, 1, "learning")),
+            dut.notes.full.eq(free(m, 1, "full")),
+        ]
+        inside = Signal(range(4))
+        taken = transfer(dut.segments)
+        m.d.sync += inside.eq(inside + transfer(dut.event) - taken)
+        wanted = taken & dut.notes.learning & dut.row.plastic & dut.segments.p.has_targets
+        blocked = dut.notes.learning & dut.notes.full & dut.row.plastic
+        m.d.comb += [
+            Assert(dut.notes.valid == wanted, "one note for each"),
+            Assert(~dut.notes.valid | ~dut.notes.full, "none without room"),
+            Assert(~taken | dut.d_valid, "what is taken was there"),
+            Assert(dut.occupied == (inside != 0), "none is lost"),
+            Assert(~dut.d_valid | blocked | dut.segments.valid, "none waits without a reason"),
+            Cover(dut.d_valid & blocked & (inside == 2), "waits"),
+        ]
+        return m
+
+
+def test_plastic_events() -> None:
+    assert verify(PlasticEventsSpec(), Mode.PROVE).status == "PASS"
+    assert verify(PlasticEventsSpec(), Mode.COVER, depth=8).status == "PASS"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("self.segments.valid.eq(0)", "self.segments.valid.eq(1)"),
+        ("self.notes.valid.eq(d_take & exists & noted)", "self.notes.valid.eq(d_valid & noted)"),
+        ("with m.If(noted & self.notes.full):", "with m.If(self.notes.full):"),
+    ],
+)
+def test_broken_notes_of_events(fault: Fault) -> None:
+    assert verify(PlasticEventsSpec(fault), Mode.BMC, depth=8).status == "FAIL"
