@@ -356,17 +356,9 @@ class Learner:
         The network; its own weights do not change.
     plastic
         Its plastic connections, or none if it does not learn.
-    planes
-        Eligibilities that some begin with, by the number of the connection in the network; those of
-        others are 0.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        plastic: Sequence[Connection],
-        planes: Mapping[int, Integers],
-    ) -> None:
+    def __init__(self, network: Network, plastic: Sequence[Connection]) -> None:
         self._connections = [
             PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
             for number, c in enumerate(plastic)
@@ -379,9 +371,6 @@ class Learner:
         """Of targets and third populations in this step, as compared; the batch writes them."""
         order = {id(connection): n for n, connection in enumerate(network.connections)}
         self._order = [order[id(c.connection)] for c in self._connections]
-        for number, connection in zip(self._order, self._connections, strict=True):
-            if connection.plane is not None and number in planes:
-                connection.plane[:] = planes[number]
 
     @property
     def sums(self) -> dict[int, PlasticSums]:

@@ -158,7 +158,6 @@ def simulate(
     graded: bool = False,
     first: int = 0,
     learn: bool = False,
-    planes: Mapping[int, Integers] | None = None,
 ) -> Run:
     """Run every sample of `inputs` (see `check_inputs`) from the initial state.
 
@@ -175,8 +174,6 @@ def simulate(
     learn
         Weights of plastic connections change: the samples run one after the other, each with the
         weights that the one before left.
-    planes
-        The eligibilities that plastic connections begin with, as in `Run`; by default 0.
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
@@ -184,7 +181,7 @@ def simulate(
     by_batch = len(batches) >= workers
     events = _event_arrays(network, counts)
     kept = _new_traces(network, traces or {}, steps, samples)
-    learner = Learner(network, network.plastic if learn else (), planes or {})
+    learner = Learner(network, network.plastic if learn else ())
     sums: dict[int, Sums] = {id(c): connection_sums(network, c) for c in network.connections}
     sums.update(learner.sums)
     fan_outs = {
