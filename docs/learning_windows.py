@@ -14,6 +14,7 @@ from spikeloom.golden.learning import (
     random_backprop,
     reward_stdp,
     sdsp,
+    super_spike,
     table_stdp,
 )
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -207,6 +208,18 @@ def eligibility() -> dict[str, Curve]:
     return curves
 
 
+def filtered() -> dict[str, Curve]:
+    """The mean of many synapses in a single step with an error, over the age of a single spike."""
+    ages = range(60)
+    weights = np.zeros((1, 512), np.int64)
+    curves = {}
+    for tau_filter in (10, 30):
+        rule = super_spike("third", None, (-128, 127), 0.0078, 10, tau_filter)
+        after = [change(rule, weights, [0], [], age + 1, third=240).mean() for age in ages]
+        curves[f"tau_filter {tau_filter}"] = ages, np.diff(after, prepend=0).round(2).tolist()
+    return curves
+
+
 def windows(svg: Svg) -> dict[str, str]:
     """Every picture, by the name of its file."""
     pictures = {
@@ -217,5 +230,6 @@ def windows(svg: Svg) -> dict[str, str]:
         "reward_stdp": ("Reward-modulated STDP", "reward", reward()),
         "random_backprop": ("eRBP", "potential of the target when the source spikes", boxcar()),
         "e_prop": ("E-prop", "steps since the source's spike", eligibility()),
+        "super_spike": ("SuperSpike", "steps since the source's spike", filtered()),
     }
     return {f"{name}.svg": plot(svg, *picture) for name, picture in pictures.items()}

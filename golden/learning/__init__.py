@@ -1,14 +1,14 @@
 """Learning rules: how the weights of a connection change while the network runs.
 
-`rule` has the records, `ready_made` the rules of the literature, `check` what is refused.
+`rule` has the records, `ready_made` and `by_error` the rules of the literature, `check` what is
+refused.
 `docs/learning.md` explains them.
 """
 
+from spikeloom.golden.learning.by_error import e_prop, random_backprop, super_spike
 from spikeloom.golden.learning.ready_made import (
-    e_prop,
     first_spike_stdp,
     pair_stdp,
-    random_backprop,
     reward_stdp,
     sdsp,
     table_stdp,
@@ -29,5 +29,6 @@ __all__ = [
     "random_backprop",
     "reward_stdp",
     "sdsp",
+    "super_spike",
     "table_stdp",
 ]

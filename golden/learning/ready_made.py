@@ -1,21 +1,12 @@
-"""Learning rules of the literature, as terms of a `Rule`."""
+"""Learning rules of the literature, as terms of a `Rule`: by the times of spikes, and by reward."""
 
 import math
 from collections.abc import Iterable
 
-from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import SPIKED, Rule, Table, Term, Trace, When
-from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, RULE_SHIFTS, TRACE_BITS, Factor, Gate
-
-ONCE = (1 << TRACE_BITS) - 1
-"""What a spike adds to a trace of the last spike alone: as much as fits, so it decays finely."""
-
-SUMMED = 1 << (TRACE_BITS - 2)
-"""What it adds to a trace of all spikes: four of them at once fit."""
-
-MOST = signed_range(FACTOR_BITS)[1]
-"""Greatest constant, and greatest value of a curve."""
+from spikeloom.golden.learning.scaling import MOST, ONCE, SUMMED, flat, scaled, while_left
+from spikeloom.golden.spec import MAX_AGE, TRACE_BITS, Factor, Gate
 
 HEARD = When(Gate.AGE, 0, MAX_AGE - 1, now=True)
 """It has spiked in the sample, fewer than 63 steps ago."""
@@ -67,10 +58,10 @@ def pair_stdp(
     amount = ONCE if nearest else SUMMED
     changes = {"potentiation": potentiation, "depression": depression}
     most, unit = (amount, 1.0) if soft else (MOST, 1 / amount)
-    shift, (up, down) = _scaled("pair_stdp", changes, most, unit)
+    shift, (up, down) = scaled("pair_stdp", changes, most, unit)
     pre = Trace.exponential(tau_pre, up if soft else amount, nearest)
     post = Trace.exponential(tau_post, down if soft else amount, nearest)
-    before, after = _while_left(pre, now=True), _while_left(post, now=False)
+    before, after = while_left(pre, now=True), while_left(post, now=False)
     if soft:
         terms = (
             Term(Factor.PRE_TRACE, Factor.ABOVE, before, SPIKED),
@@ -78,7 +69,7 @@ def pair_stdp(
         )
     else:
         terms = (
-            Term(Factor.PRE_TRACE, Factor.POST_CURVE, before, SPIKED, curve=_flat(up)),
+            Term(Factor.PRE_TRACE, Factor.POST_CURVE, before, SPIKED, curve=flat(up)),
             Term(Factor.CONSTANT, Factor.POST_TRACE, SPIKED, after, down, negative=True),
         )
     return Rule(terms, bounds, shift, rounding, pre=pre, post=post)
@@ -213,7 +204,7 @@ def first_spike_stdp(
     """
     rates = {"potentiation": potentiation, "depression": depression}
     unit = (1 << TRACE_BITS) / max(bounds[1] - bounds[0], 1)
-    shift, (up, down) = _scaled("first_spike_stdp", rates, MOST, unit)
+    shift, (up, down) = scaled("first_spike_stdp", rates, MOST, unit)
     terms = (
         Term(Factor.CONSTANT, Factor.BETWEEN, HEARD, SPIKED, constant=up),
         Term(Factor.CONSTANT, Factor.BETWEEN, UNHEARD, SPIKED, constant=down, negative=True),
@@ -260,109 +251,6 @@ def reward_stdp(
     return Rule(terms, bounds, shift, rounding, third=reward, third_shift=reward_shift)
 
 
-def random_backprop(
-    error: str,
-    window: tuple[int, int] | None,
-    bounds: tuple[int, int],
-    rate: float,
-    error_shift: int = 0,
-    rounding: str = "stochastic",
-) -> Rule:
-    """Event-driven random back-propagation: the error that arrives at a neuron by fixed weights.
-
-        source spikes:  w -= rate * E    if the target's potential lies in `window`
-
-    E is the potential of the target's neuron of the population `error`, >> `error_shift`, clipped
-    to -256..255: above 0 where the target is too active. Random fixed weights from the errors of
-    the output drive that population. Source: Neftci et al., arXiv:1612.05596 (eRBP).
-
-    Parameters
-    ----------
-    error
-        A population with a neuron for each target.
-    window
-        Lowest and highest potential; None for all.
-    bounds
-        Lowest and highest weight.
-    rate
-        Change of a weight for an error of 1, > 0 and at most 255.
-    error_shift
-        0..15.
-    rounding
-        As in `Rule`.
-
-    Raises
-    ------
-    SpikeloomError
-        The rate is too large for the factors of a rule, or so small that it would be 0.
-    """
-    shift, (constant,) = _scaled("random_backprop", {"rate": rate}, MOST)
-    term = Term(
-        Factor.CONSTANT,
-        Factor.THIRD,
-        SPIKED,
-        constant=constant,
-        window=window,
-        negative=True,
-    )
-    return Rule((term,), bounds, shift, rounding, third=error, third_shift=error_shift)
-
-
-def e_prop(
-    error: str,
-    window: tuple[int, int] | None,
-    bounds: tuple[int, int],
-    rate: float,
-    tau: float,
-    error_shift: int = 0,
-    rounding: str = "stochastic",
-) -> Rule:
-    """E-prop in factored form: the trace of the source times the learning signal of the target.
-
-        each step:  w -= rate * L * x    if the target's potential lies in `window`
-                    x = sum exp(-age of the source's spikes / tau), this step's with it
-
-    L is the potential of the target's neuron of the population `error`, >> `error_shift`, clipped
-    to -256..255; the window is the boxcar in place of the slope of a spike. A spike adds
-    round(rate * 2**shift) to the trace, with the greatest shift at which that is at most 64: so the
-    trace is finest for rates just below 1/64, 1/4 or 4, and `error_shift` brings errors there. It
-    holds about four spikes at once; more saturate. Sources: Bellec et al., Nature Communications 11
-    (2020); its factored form in ReckOn, Frenkel and Indiveri, ISSCC 2022.
-
-    Parameters
-    ----------
-    error
-        A population with a neuron for each target.
-    window
-        Lowest and highest potential; None for all, as for a readout.
-    bounds
-        Lowest and highest weight.
-    rate
-        Change of a weight for an error of 1 and a single spike in this step, > 0 and at most 64.
-    tau
-        Time constant of the trace in steps: that of the target's potential.
-    error_shift
-        0..15.
-    rounding
-        As in `Rule`.
-
-    Raises
-    ------
-    SpikeloomError
-        The rate is too large for the factors of a rule, or so small that it would be 0.
-    """
-    shift, (amount,) = _scaled("e_prop", {"rate": rate}, SUMMED)
-    pre = Trace.exponential(tau, amount)
-    heard = _while_left(pre, now=True)
-    term = Term(Factor.PRE_TRACE, Factor.THIRD, heard, window=window, negative=True)
-    return Rule((term,), bounds, shift, rounding, pre=pre, third=error, third_shift=error_shift)
-
-
-def _flat(value: int) -> tuple[int, ...]:
-    """A curve that is the same at each age."""
-    return (value,) * (MAX_AGE + 1)
-
-
 def _gupta(values: Iterable[int]) -> tuple[int, ...]:
     """The table that has these values at the ages 2..20, and else 0."""
     table = (0, 0, *values)
@@ -373,34 +261,3 @@ def _where(table: Table) -> When:
     """The ages at which a table is not 0."""
     ages = [age for age, value in enumerate(table) if value]
     return When(Gate.AGE, min(ages, default=0), max(ages, default=0), now=True)
-
-
-def _while_left(trace: Trace, now: bool) -> When:
-    """The ages of the last spike at which something can be left of a trace."""
-    most = trace.amount if trace.nearest else ONCE
-    ages = [age for age, kept in enumerate(trace.decay) if most * int(kept) >> TRACE_BITS]
-    return When(Gate.AGE, 0, max(ages, default=0), now=now)
-
-
-def _scaled(
-    rule: str, values: dict[str, float], most: int, unit: float = 1
-) -> tuple[int, list[int]]:
-    """The greatest shift at which all values times `unit` are at most `most`, and these.
-
-    So they are as exact as can be.
-    """
-    for name, value in values.items():
-        limit = most / unit
-        if not 0 <= value <= limit:
-            raise SpikeloomError(f"{rule}: {name} must be 0..{limit:g}, not {value}")
-    for shift in reversed(RULE_SHIFTS):
-        numbers = [round(value * unit * (1 << shift)) for value in values.values()]
-        if max(numbers) <= most:
-            break
-    for (name, value), number in zip(values.items(), numbers, strict=True):
-        if value and not number:
-            least = 0.5 / unit / (1 << shift)
-            raise SpikeloomError(
-                f"{rule}: {name} must be 0 or at least {least:.2g} beside the others, not {value}"
-            )
-    return shift, numbers
