@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from locking import one_at_a_time
 
 import spikeloom
 from examples.gupta import BOUNDS, CLASSES, Events, encode, rule
@@ -28,6 +29,17 @@ def test_golden_learns_as_the_equations_say(tables: bool, images: int) -> None:
     moved = np.diff(run.weights, axis=0)
     assert (moved > 0).sum() > 100
     assert (moved < 0).sum() > 100
+
+
+def test_rtl_learns_as_the_equations_say() -> None:
+    """Two images: every spike, potential and weight; and at most 16,000 clocks each."""
+    events = mixed(2)
+    with one_at_a_time("example-gupta"), spikeloom.open(program(rule()), "verilator") as device:
+        run = learn(device, events)
+        cycles = learn(device, events[:1], watched=False).cycles
+    assert differences(run, equations(events)) == [0, 0, 0]
+    assert run.spikes.any(axis=(1, 2)).all()
+    assert cycles.max() <= 16_000
 
 
 def test_a_neuron_for_each_class() -> None:

@@ -39,19 +39,22 @@ class Learning(NamedTuple):
     cycles: Integers
 
 
-def learn(device: Device, events: Events, traces: bool = True) -> Learning:
-    """Show images to a device that learns; with `traces` it sends the potentials of every step.
+def learn(device: Device, events: Events, watched: bool = True) -> Learning:
+    """Show images to a device that learns; the host writes the threshold of each.
 
-    The host writes the threshold of each image.
+    Unless `watched` there are no potentials, and weights after the last image only.
     """
     spikes, potentials, weights, cycles = [], [], [], []
     for sample, threshold in zip(events, thresholds(events), strict=True):
         device.set_threshold("neurons", threshold)
-        run = device.run(sample[np.newaxis], learn=True, traces=["neurons"] if traces else None)
+        run = device.run(sample[np.newaxis], learn=True, traces=["neurons"] if watched else None)
         spikes.append(run.spikes["neurons"][0])
-        potentials += [run.traces["neurons"][0]] if traces else []
-        weights.append(device.weights[CONNECTION])
+        if watched:
+            potentials.append(run.traces["neurons"][0])
+            weights.append(device.weights[CONNECTION])
         cycles += [] if run.cycles is None else run.cycles.tolist()
+    if not watched:
+        weights.append(device.weights[CONNECTION])
     return Learning(np.array(spikes), np.array(potentials), np.array(weights), np.array(cycles))
 
 
