@@ -29,7 +29,7 @@ THREE_FACTOR = Rule(
     (-128, 127),
     pre=Trace.exponential(5.0, 40),
     third="error",
-    third_shift=2,
+    third_shift=5,
 )
 
 
@@ -63,14 +63,19 @@ def network_with_plane() -> Network:
     network = plastic_network()
     plane = Rule(
         (
-            Term(Factor.CONSTANT, pre=SPIKED, constant=40),
-            Term(Factor.CONSTANT, Factor.WEIGHT, constant=64, negative=True),
+            Term(Factor.CONSTANT, pre=SPIKED, constant=160),
+            Term(Factor.CONSTANT, Factor.WEIGHT, constant=2, negative=True),
         ),
         (-100, 100),
+        shift=4,
         rounding="floor",
     )
     rule = Rule(
-        (Term(Factor.THIRD, Factor.ELIGIBILITY),), (-128, 127), third="error", eligibility=plane
+        (Term(Factor.THIRD, Factor.ELIGIBILITY),),
+        (-128, 127),
+        third="error",
+        third_shift=4,
+        eligibility=plane,
     )
     connections = list(network.connections)
     connections[1] = dataclasses.replace(network.connections[1], plasticity=rule)

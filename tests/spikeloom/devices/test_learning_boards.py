@@ -175,6 +175,7 @@ def test_a_board_with_eligibilities(kind: str) -> None:
             assert (told, line.plans) == ([4], [])
             assert run.weight_updates == expected.updates
             np.testing.assert_array_equal(run.spikes["out"], expected.spikes["out"])
+            assert (expected.weights[1] != program.network.connections[1].weights).any()
             check_weights(device, expected)
         plain = simulate(device.program.network, spikes(2))
         np.testing.assert_array_equal(device.run(spikes(2)).spikes["out"], plain.spikes["out"])
