@@ -14,6 +14,7 @@ from spikeloom.golden.spec import (
     FabricConfig,
     Factor,
     Gate,
+    LoadTarget,
     ReadTarget,
     Rounding,
 )
@@ -221,6 +222,47 @@ def test_a_group_that_nothing_touches() -> None:
     # Loaded, and scanned, but no axon spiked.
     scanned = run(loaded(), [])
     assert after(scanned, "host_out.valid") == [nothing + 4 + 4 + 1 + 1]
+
+
+def test_a_group_is_touched_in_the_step_of_the_spike() -> None:
+    """Not in the next one, and not in a run without learning before."""
+    neurons = {**NEURONS, "plasticity_always": 0, "plasticity_on_spike": 1, "threshold": 5}
+    base = loaded(populations=[neurons], weights=[[9, 0, 0, 0]])
+    probes = run(base, [0], [])
+    read = clocks_of(probes, "0.weight_read.valid")
+    assert len(read) == 1
+    learns, steps = clocks_of(probes, "learn.valid"), clocks_of(probes, "host_out.valid")
+    assert read[0] < steps[0] < learns[1]
+    nothing = 2 + 3 + 2 + 3 + 1 + 2
+    assert steps[1] - learns[1] == nothing
+
+    model = CycleModel(CONFIG)
+    model.load(base)
+    learn = CONFIG.load.pack({"target": LoadTarget.LEARN, "data": 0})
+    model.clock(load=learn)
+    model.run([event(CONFIG), mark(CONFIG, 1, 1)])
+    assert model.tiles[0].fire.spikes == 1
+    model.clock(load=learn | CONFIG.load.pack({"data": 1}))
+    for _ in range(CLEARED):
+        model.clock()
+    clocks = [clock for clock, _ in model.run([mark(CONFIG, 0, 1), mark(CONFIG, 0, 1)])]
+    model.clock(load=learn)
+    without = [clock for clock, _ in model.run([mark(CONFIG, 0, 1), mark(CONFIG, 0, 1)])]
+    # `learn` is where the packet would have been.
+    assert clocks == [without[0] + nothing, without[1] + 2 * nothing]
+
+
+def test_learn_waits_for_every_event() -> None:
+    """An event of 16 groups that is due in the next step is in X for 16 clocks."""
+    config = dataclasses.replace(CONFIG, neurons=64, weight_words=512)
+    rows = [{**PLASTIC, "groups": 16, "synapses": 64}]
+    base = loaded(config, connections=rows, populations=[{**NEURONS, "neurons": 0}])
+    waits = [True] * CLEARED + [False] * 999
+    words = [event(config, ahead=1), mark(config, 1, 1)]
+    probes = play(base, words, 999, gaps=waits, packets=1)[CLEARED:]
+    assert clocks_of(probes, "0.event.valid") == [0]
+    # W, D, 16 clocks of X; that it is gone is seen two clocks later, and LEARN is the next.
+    assert clocks_of(probes, "learn.valid") == [1 + 16 + 3]
 
 
 def test_all_words_changed() -> None:
