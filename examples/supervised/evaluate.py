@@ -26,26 +26,24 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
     part = slice(len(images) - epoch, None if count is None else len(images) - epoch + count)
     images, labels = images[part], labels[part]
     result = Result.load(FILE)
-    golden, golden_run = learn(result.before, EPOCHS, images, labels)
+    golden = result.after  # the golden model trained it
+    if count is not None:
+        golden, _ = learn(result.before, EPOCHS, images, labels)
     learned, run = learn(result.before, EPOCHS, images, labels, "verilator")
     assert run.cycles is not None
     different = sum(int((a != b).sum()) for a, b in zip(golden, learned, strict=True))
     changed = sum(int((a != b).sum()) for a, b in zip(result.before, learned, strict=True))
     clocks = run.cycles.mean()
-    spikes = int((golden_run.spikes["output"] != run.spikes["output"]).sum())
     told = (classes(run.spikes["output"], run.states["output"]) == labels).mean()
     yield (
         f"epoch {EPOCHS} in RTL: {len(images):,} images, {told:.2%} told before they were learned; "
         f"{changed:,} of {sum(w.size for w in learned):,} weights changed, {different} differ from "
-        f"golden, as do {spikes} output spikes; error counter {run.errors}"
+        f"golden; error counter {run.errors}"
     )
     yield (
         f"{clocks:,.0f} clocks an image, {run.weight_updates / run.cycles.sum():.2f} weight "
         f"updates a clock: {1e6 * MHZ / clocks:,.0f} images a second are learned at {MHZ} MHz"
     )
-    if count is None:
-        stored = sum(int((a != b).sum()) for a, b in zip(result.after, learned, strict=True))
-        yield f"weights that differ from those in the file: {stored}"
     images, labels = mnist(data, count)
     with spikeloom.open(program(learned, EPOCHS), backend="verilator") as device:
         run = device.run(events(images))
