@@ -21,7 +21,7 @@ from spikeloom.importer.float_network import (
     FloatNetwork,
     FloatPopulation,
 )
-from spikeloom.mapping.sizes import CHOICES
+from spikeloom.mapping.sizes import CHOICES, OF_LEARNING
 from spikeloom.quantise.quantise import quantise
 from spikeloom.quantise.records import QuantisationReport
 
@@ -296,7 +296,8 @@ def test_the_chosen_sizes_are_the_smallest_choices(seed: int) -> None:
     assert fabric.tiles == 1
     for name, choices in CHOICES.items():
         smaller = [choice for choice in choices if choice < getattr(fabric, name)]
-        if smaller and name not in ("queue", "routes", "coordinates", "extent", "max_spikes"):
+        unused = ("queue", "routes", "coordinates", "extent", "max_spikes", *OF_LEARNING)
+        if smaller and name not in unused:
             with pytest.raises(SpikeloomError, match=f"does not fit the fabric: {name} "):
                 spikeloom.compile(network, {name: smaller[-1]})
 

@@ -228,8 +228,8 @@ def test_a_wrong_word_is_read_back_and_found_by_compare() -> None:
     program = small_program()
     text = emit(program.fabric)
     broken, count = re.subn(
-        r"weights\[weight_write__addr\] <= (.*);",
-        r"weights[weight_write__addr] <= \1 ^ {15'd0, weight_write__addr == 3};",
+        r"(\S*weights\S* ?)\[weight_write__addr\] <= (.*);",
+        r"\1[weight_write__addr] <= \2 ^ {15'd0, weight_write__addr == 3};",
         text,
     )
     assert count == 1
