@@ -64,8 +64,8 @@ def encode(images: NDArray[np.uint8]) -> Events:
     filtered = np.tensordot(windows, kernel, 2).reshape(len(images), -1)
     # 600 / f, times 2040 * 385 * 1000 / 1900 above and below so that all is whole.
     below = 4928844 + 1900 * filtered.clip(0, 5673)
-    periods = -(-471240000 // below)
-    steps = np.arange(1, STEPS + 1)[:, np.newaxis]
+    periods = (-(-471240000 // below)).astype(np.uint8)
+    steps = np.arange(1, STEPS + 1, dtype=np.uint8)[:, np.newaxis]
     events: Events = (filtered > 0)[:, np.newaxis] & (steps % periods[:, np.newaxis] == 0)
     return events
 

@@ -112,7 +112,7 @@ def _described(learned: Learned, training: Images, tests: Images) -> str:
     neurons, correlations = learned.neurons, learned.correlations(*training)
     images, labels = tests
     some = np.isin(labels, learned.classes)
-    answers, truth = learned.classify(encode(images[some])), labels[some]
+    answers, truth = learned.classify(images[some]), labels[some]
     each = ", ".join(
         f"{c}: neuron {neuron}, {correlation:.2f}"
         for c, neuron, correlation in zip(learned.classes, neurons, correlations, strict=True)

@@ -11,6 +11,7 @@ from examples.gupta import (
     FILE,
     NEURONS,
     Events,
+    encode,
     network,
     rule,
     thresholds,
@@ -18,6 +19,9 @@ from examples.gupta import (
 from spikeloom.devices.device import Device
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.step.run import simulate
+
+BATCH = 1000
+"""Images that are classified together, for the sake of memory."""
 
 
 class Learning(NamedTuple):
@@ -44,7 +48,8 @@ def learn(device: Device, events: Events, watched: bool = True) -> Learning:
 
     Unless `watched` there are no potentials, and weights after the last image only.
     """
-    spikes, potentials, weights, cycles = [], [], [], []
+    spikes, potentials, weights = [], [], []
+    cycles: list[int] = []
     for sample, threshold in zip(events, thresholds(events), strict=True):
         device.set_threshold("neurons", threshold)
         run = device.run(sample[np.newaxis], learn=True, traces=["neurons"] if watched else None)
@@ -117,13 +122,20 @@ class Learned:
             for neuron, c in zip(self.neurons, self.classes, strict=True)
         ]
 
-    def classify(self, events: Events) -> Integers:
+    def classify(self, images: NDArray[np.uint8]) -> Integers:
         """The class of which the winner of each image won the most; -1 without a winner."""
+        parts = [self._winners(images[n : n + BATCH]) for n in range(0, len(images), BATCH)]
+        chosen = np.concatenate(parts)
+        of_neuron = np.array(self.classes)[self.wins.argmax(axis=0)]
+        return np.where(chosen < 0, -1, of_neuron[chosen])
+
+    def _winners(self, images: NDArray[np.uint8]) -> Integers:
+        """The winner of each image; those of one threshold run together."""
+        events = encode(images)
         chosen = np.empty(len(events), np.int64)
         levels = np.array(thresholds(events))
         for level in np.unique(levels):
             same = levels == level
             run = simulate(network(self.weights, int(level), rule()), events[same])
-            chosen[same] = winners(run.spikes["neurons"])
-        of_neuron = np.array(self.classes)[self.wins.argmax(axis=0)]
-        return np.where(chosen < 0, -1, of_neuron[chosen])
+            chosen[same] = winners(run.spikes["neurons"].astype(np.bool_))
+        return chosen
