@@ -39,13 +39,14 @@ EVERYTHING = FabricConfig(
     traces=True,
     plasticity=True,
     quadratic_bounds=True,
+    eligibility=True,
     readable=True,
     multipliers=False,
     **dict.fromkeys(SWITCHES, True),
 )
 
 FIRE_LANES = dataclasses.replace(
-    EVERYTHING, fire_lanes=2, noise=False, selection=False, plasticity=False
+    EVERYTHING, fire_lanes=2, noise=False, selection=False, plasticity=False, eligibility=False
 )
 """Several fire lanes have none of them."""
 
