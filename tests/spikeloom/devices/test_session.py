@@ -645,7 +645,7 @@ def test_a_host_that_dies_while_loading_leaves_a_board_for_the_next(
     events = some_events(8, 2)[0]
     expected = GoldenDevice(small).run(events)
     rng = np.random.default_rng(4)
-    opened = serial_device._open_port
+    opened = serial_device.open_port
     lines: list[DyingLine] = []
 
     def dying_after(left: int) -> None:
@@ -653,7 +653,7 @@ def test_a_host_that_dies_while_loading_leaves_a_board_for_the_next(
             lines.append(DyingLine(opened(*arguments), left))
             return lines[-1]
 
-        monkeypatch.setattr(serial_device, "_open_port", opening)
+        monkeypatch.setattr(serial_device, "open_port", opening)
 
     dying_after(1 << 20)
     board.device(small).close()
@@ -662,7 +662,7 @@ def test_a_host_that_dies_while_loading_leaves_a_board_for_the_next(
         dying_after(left)
         with pytest.raises(HostDied):
             board.device(small)
-        monkeypatch.setattr(serial_device, "_open_port", opened)
+        monkeypatch.setattr(serial_device, "open_port", opened)
         with board.device(small) as device:
             assert differs(device.run(events), expected) == ""
 
