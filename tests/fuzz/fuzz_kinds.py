@@ -448,7 +448,7 @@ def link_bytes(folder: Path) -> Use:
 
     def use(rng: random.Random) -> str:
         line = Line(BoardModel(SMALL, link), rng)
-        serial_device._open_port = lambda *_: line
+        serial_device.open_port = lambda *_: line
         session.time = SimpleNamespace(monotonic=lambda: line.now)
         counts = np.array([rng.randrange(3) for _ in range(2 * 3 * 5)], np.uint8).reshape(2, 3, 5)
         try:

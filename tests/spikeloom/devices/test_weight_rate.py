@@ -31,7 +31,7 @@ WORD = 8
 def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pins]:
     with one_at_a_time("weight rate"):
         made = Pins(emit(FABRIC, LINK), TOP, LINK.clocks_per_bit)
-    monkeypatch.setattr(serial_device, "_open_port", lambda *_: PinsLine(made))
+    monkeypatch.setattr(serial_device, "open_port", lambda *_: PinsLine(made))
     yield made
     made.close()
 
