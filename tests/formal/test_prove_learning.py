@@ -5,21 +5,21 @@ of one that does not.
 """
 
 import pytest
-from amaranth import Const, Elaboratable, Module, Signal
+from amaranth import Const, Elaboratable, Module, Signal, unsigned
 from amaranth.hdl import Assert, Assume, Cover
 from specs import opened, tiny, transfer
 
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.learning.axons import Axons
-from spikeloom.hdl.core.learning.learn import Learn, State
+from spikeloom.hdl.core.learning.learn import PENDING, Learn, State
 from spikeloom.hdl.core.learning.notes import NOTES, NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.learning.targets import Targets
-from spikeloom.hdl.core.learning.writes import PENDING, WriteQueue
 from spikeloom.sim.formal import Mode, fixed, free, verify
 
 Fault = tuple[str, str]
@@ -60,8 +60,9 @@ class LearnSpec(Elaboratable):
     """Learn reads and writes only what it may, and each word once.
 
     Notes come at any time, of any axon of the rule, as long as there is room; so do neurons that
-    touch a group, and the axons to which a term applies. `due` words were read in this LEARN;
-    `begun` is 1 from a command on.
+    touch a group, the axons to which a term applies, and what was noted in this step before.
+    `was_read` and `written` are about one word and the present LEARN; `begun` is 1 from a command
+    on.
     """
 
     def __init__(
@@ -71,7 +72,11 @@ class LearnSpec(Elaboratable):
         hooks: dict[type, dict[str, str]] = {
             Axons: {
                 "(hits & self.group_learns).any()": "self.any_hit & self.group_learns.any()",
-                "axon_bits = index_bits": "self.any_hit = Signal()\n        axon_bits = index_bits",
+                "self.known.eq(spiked)": "self.known.eq(state.valid & self.any_known)",
+                "axon_bits = index_bits": (
+                    "self.any_hit = Signal()\n        self.any_known = Signal()\n"
+                    "        axon_bits = index_bits"
+                ),
             },
             Learn: {
                 "state = Signal(State)": "state = self.state = Signal(State)",
@@ -79,7 +84,6 @@ class LearnSpec(Elaboratable):
                 "m.submodules.rules = rules": "m.submodules.rules = self.rules = rules",
                 "m.submodules.axons = axons": "m.submodules.axons = self.axons = axons",
             },
-            WriteQueue: {},
         }
         if fault:
             hooks[fault[0]][fault[1]] = fault[2]
@@ -89,7 +93,6 @@ class LearnSpec(Elaboratable):
             Rules=AnyRules,
             Targets=AnyTargets,
             Axons=opened(Axons, hooks[Axons]),
-            WriteQueue=opened(WriteQueue, hooks[WriteQueue]),
         )(config)
 
     def elaborate(self, platform: object) -> Module:
@@ -110,6 +113,7 @@ class LearnSpec(Elaboratable):
         begun = Signal()
         m.d.comb += [
             dut.axons.any_hit.eq(free(m, 1, "any_hit")),
+            dut.axons.any_known.eq(free(m, 1, "any_known")),
             dut.command.valid.eq(command),
             dut.command.ends.eq(free(m, 1, "ends")),
             dut.notes.valid.eq(
@@ -156,17 +160,15 @@ NO_RULE = "nor without a rule"
 LEARN_FAULTS: dict[str, tuple[type, str, str]] = {
     "an axon is active twice": (
         Axons,
-        "active_write.en.eq(self.noted & ~valid_state3)",
-        "active_write.en.eq(self.noted)",
+        "self.noted & ~valid_state3",
+        "self.noted",
     ),
     "the list is not emptied": (Axons, "m.d.sync += [each.eq(0) for each in counts]", "pass"),
-    "a word that waits is lost": (WriteQueue, "stored + write.en - read.en", "stored + 0"),
     "goes on with words unwritten": (
         Learn,
         "(state == State.DRAIN) & (pending == 0)",
         "(state == State.DRAIN)",
     ),
-    "an unused rule acts": (Learn, "(rules.row.groups == 0) | ", ""),
     "begins by itself": (Learn, "starts = due & notes.empty", "starts = notes.empty"),
 }
 
@@ -236,6 +238,60 @@ BOUNDS_FAULTS = {
 @pytest.mark.parametrize("fault", BOUNDS_FAULTS)
 def test_broken_bounds(fault: str) -> None:
     assert verify(BoundsSpec(BOUNDS_FAULTS[fault]), Mode.BMC, depth=9).status == "FAIL"
+
+
+class QueueSpec(Elaboratable):
+    """What is pushed comes out once, in order, and as soon as nothing is before it.
+
+    One item is followed, with as many as are `before` it.
+    """
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.dut = opened(FallThroughQueue, dict([fault] if fault else []))(unsigned(1), 4)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        inside = Signal(range(6))
+        push = free(m, 1, "push") & (inside < self.dut.depth)
+        item = free(m, 1, "item")
+        pop = free(m, 1, "pop")
+        m.d.comb += [dut.push.eq(push), dut.item.eq(item), dut.pop.eq(pop)]
+        leaves = dut.valid & pop
+        m.d.sync += inside.eq(inside + push - leaves)
+        here = Signal()
+        value = Signal()
+        before = Signal(range(6))
+        present = inside != 0
+        with m.If(~here & push & free(m, 1, "choose") & (present | ~pop)):
+            m.d.sync += [here.eq(1), value.eq(item), before.eq(inside - (leaves & present))]
+        with m.Elif(here & leaves):
+            m.d.sync += [before.eq(before - 1), here.eq(before != 0)]
+        m.d.comb += [
+            Assert(dut.valid == (present | push), "what is there is offered"),
+            Assert(present | ~push | (dut.head == item), "it falls through"),
+            Assert(~here | (before != 0) | (dut.head == value), "in order, unchanged"),
+            Cover(here & (before == 0) & (inside == self.dut.depth), "full"),
+        ]
+        return m
+
+
+QUEUE_FAULTS = {
+    "a word that waits is lost": ("keeps.eq(self.push & (held | ~self.pop))", "keeps.eq(0)"),
+    "one behind it is lost": ("(held & ~leaves) | some | keeps", "(held & ~leaves) | keeps"),
+    "written over": ("after.eq(stored + write.en - read.en)", "after.eq(write.en)"),
+    "the wrong one is first": ("with m.Elif(leaves | ~held):", "with m.Elif(leaves | self.push):"),
+}
+
+
+def test_words_that_wait() -> None:
+    assert verify(QueueSpec(), Mode.PROVE).status == "PASS"
+    assert verify(QueueSpec(), Mode.COVER, depth=16).status == "PASS"
+
+
+@pytest.mark.parametrize("fault", QUEUE_FAULTS)
+def test_broken_queue(fault: str) -> None:
+    assert verify(QueueSpec(QUEUE_FAULTS[fault]), Mode.BMC, depth=12).status == "FAIL"
 
 
 class NotesSpec(Elaboratable):

@@ -1,7 +1,6 @@
 """Learning on the chip: what changes the weights after each step.
 
 `learn` has the order of it all, `rules` the tables, `notes` the axons that spiked, `axons` what is
-known of them, `targets` the neurons of a group, `synapses` the arithmetic of a word of weights, and
-`writes` the words that wait for the port. docs/hardware.md, section Learning, says what each does
-in which clock.
+known of them, `targets` the neurons of a group, and `synapses` the arithmetic of a word of weights.
+docs/hardware.md, section Learning, says what each does in which clock.
 """

@@ -16,6 +16,7 @@ from spikeloom.golden.spec import (
     count_bits,
     index_bits,
 )
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.rules import applies, decays, traced, uses
 from spikeloom.hdl.core.ports import MemoryWrite
@@ -72,8 +73,10 @@ class Axons(wiring.Component):
         The entry in stage 4 has a term that applies.
     entry, source : Out
         In stage 3: the axon, and its number, counted from the rule's first.
-    gates, factors : Out
-        Of each term, in stage 4: it applies to the axon; its factor of the source.
+    gates : Out
+        Of each term, in stage 4: it applies to the axon.
+    factors : Out
+        Of each term, in the clock after stage 4: its factor of the source.
     write : Out(MemoryWrite)
         Writes to AXON.
     """
@@ -130,7 +133,7 @@ class Axons(wiring.Component):
         )
         count = counts[self.rule]
         axon_read = axons.read_port()
-        active_read, active_write = active.read_port(), active.write_port()
+        active_read = active.read_port()
 
         # Stage 0: the next entry of ACTIVE is read, or it is the next axon.
         place = Signal(axon_bits)
@@ -175,11 +178,13 @@ class Axons(wiring.Component):
         spiked = Signal()
         since = Signal(AGE_BITS)
         before = Signal(AGE_BITS)
-        steps = Signal(config.stamp_bits)
+        # Comparisons beside the subtraction, as the row comes late in its clock.
+        is_late = delayed(m, self.t > MAX_AGE, 1)
+        earliest = delayed(m, self.t - MAX_AGE, 1)
+        unknown = ~state.valid | (is_late & (state.stamp < earliest))
         m.d.comb += [
-            steps.eq(self.t - state.stamp),
             spiked.eq(state.valid & (self.t == state.stamp)),
-            since.eq(Mux(state.valid & ~steps[AGE_BITS:].any(), steps, MAX_AGE)),
+            since.eq((self.t - state.stamp)[:AGE_BITS] | unknown.replicate(AGE_BITS)),
             before.eq(Mux(spiked, state.before, since)),
             self.age.eq(since),
             self.known.eq(spiked),
@@ -198,11 +203,14 @@ class Axons(wiring.Component):
                 level3.eq(traced(state.trace, row.pre_amount, row.nearest_pre)),
             ]
         for k, term in enumerate(self.terms):
-            m.d.comb += self.curve_ages[k].eq(Mux(term.pre_now & spiked, 0, before))
+            present = Mux(term.pre_now, 0, state.before)
+            m.d.comb += self.curve_ages[k].eq(Mux(spiked, present, since))
 
-        # Stage 3: its decay and its curves.
-        decayed = (level3 * self.decay.pre_decay)[TRACE_BITS : 2 * TRACE_BITS]
+        # Stage 3: its decay and its curves have come.
         trace4 = Signal(TRACE_BITS)
+        level4 = Signal(TRACE_BITS)
+        decay4 = Signal.like(self.decay.pre_decay)
+        valid_state4 = Signal()
         spiked4 = Signal()
         age4 = Signal(AGE_BITS)
         curves4 = Signal.like(self.curves)
@@ -213,7 +221,10 @@ class Axons(wiring.Component):
             m.d.comb += hits[k].eq(gate)
         with m.If(self.go):
             m.d.sync += [
-                trace4.eq(Mux(spiked3, trace3, Mux(valid_state3, decayed, 0))),
+                trace4.eq(trace3),
+                level4.eq(level3),
+                decay4.eq(self.decay.pre_decay),
+                valid_state4.eq(valid_state3),
                 spiked4.eq(spiked3),
                 age4.eq(age3),
                 curves4.eq(self.curves),
@@ -221,30 +232,37 @@ class Axons(wiring.Component):
                 self.hit.eq(valid3 & (hits & self.group_learns).any()),
             ]
 
-        self._factors(m, trace4, spiked4, curves4)
-        self._note(m, axons.write_port(), age4, trace4)
-        m.d.comb += [
-            active_write.addr.eq(row.axon_base + count),
-            active_write.data.eq(self.axon),
-            active_write.en.eq(self.noted & ~valid_state3),
-        ]
-        with m.If(active_write.en):
-            m.d.sync += count.eq(count + 1)
+        # Stage 4: its trace.
+        decayed = Mux(valid_state4, (level4 * decay4)[TRACE_BITS : 2 * TRACE_BITS], 0)
+        trace = Mux(spiked4, trace4, decayed)
+        self._factors(m, *(delayed(m, value, 1) for value in (trace, spiked4, curves4)))
+        self._note(m, axons.write_port(), age4, trace)
+        self._append(m, active.write_port(), count, self.noted & ~valid_state3)
         with m.If(self.forget):
             m.d.sync += [each.eq(0) for each in counts]
         return m
 
-    def _factors(self, m: Module, trace4: Value, spiked4: Value, curves4: data.View) -> None:
-        """Stage 4: the factors of the source."""
-        spiked_trace = traced(trace4, self.row.pre_amount, self.row.nearest_pre)
+    def _append(self, m: Module, write: WritePort, count: Value, is_new: Value) -> None:
+        """Puts the axon of a note that is new behind the active ones of its rule."""
+        m.d.comb += [
+            write.addr.eq(self.row.axon_base + count),
+            write.data.eq(self.axon),
+            write.en.eq(is_new),
+        ]
+        with m.If(is_new):
+            m.d.sync += count.eq(count + 1)
+
+    def _factors(self, m: Module, trace5: Value, spiked5: Value, curves5: data.View) -> None:
+        """The factors of the source, a clock after stage 4."""
+        spiked_trace = traced(trace5, self.row.pre_amount, self.row.nearest_pre)
         for k, term in enumerate(self.terms):
-            trace = Mux(term.pre_now & spiked4, spiked_trace, trace4)
+            trace = Mux(term.pre_now & spiked5, spiked_trace, trace5)
             with m.If(uses(term, Factor.CONSTANT)):
                 m.d.comb += self.factors[k].eq(term.constant)
             with m.Elif(uses(term, Factor.PRE_TRACE)):
                 m.d.comb += self.factors[k].eq(trace)
             with m.Elif(uses(term, Factor.PRE_CURVE)):
-                m.d.comb += self.factors[k].eq(curves4[k])
+                m.d.comb += self.factors[k].eq(curves5[k])
             with m.Else():
                 m.d.comb += self.factors[k].eq(1)
 

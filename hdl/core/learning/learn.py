@@ -16,14 +16,24 @@ from spikeloom.golden.spec import (
     index_bits,
 )
 from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.common.load import load_signature, loads
+from spikeloom.hdl.common.shapes import lanes
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.notes import NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.learning.targets import Targets
-from spikeloom.hdl.core.learning.writes import PENDING, WriteQueue
 from spikeloom.hdl.core.ports import LearnCommand, MemoryWrite, Notes, StatePort, WeightPort
+
+PENDING = 8
+"""Words that may be read and not yet written; a power of two."""
+
+
+def _written(config: FabricConfig) -> data.StructLayout:
+    """A word of weights that waits to be written."""
+    word = lanes(config.lanes, config.weight_bits)
+    return data.StructLayout({"address": index_bits(config.weight_words), "word": word})
 
 
 class State(enum.Enum):
@@ -179,6 +189,7 @@ class Learn(wiring.Component):
             targets.begin.eq(state == State.SETUP),
             targets.advance.eq(group.advance),
             targets.group.eq(group.number),
+            targets.enters.eq((state == State.GROUP) & ~group.over & group.touched),
             targets.loads.eq(state == State.LOAD),
             self.idle.eq(
                 ~due & state.matches(State.REST, State.NOTE1, State.NOTE2, State.NOTE3, State.CLEAR)
@@ -315,7 +326,7 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
-        m.submodules.writes = writes = WriteQueue(config)
+        m.submodules.writes = writes = FallThroughQueue(_written(config), PENDING)
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)
@@ -353,13 +364,13 @@ class Learn(wiring.Component):
             synapses.target_factors.eq(targets.factors),
             synapses.weights.eq(self.weights.weights),
             writes.push.eq(synapses.changed_valid),
-            writes.address.eq(synapses.changed_address),
-            writes.word.eq(synapses.changed),
+            writes.item.address.eq(synapses.changed_address),
+            writes.item.word.eq(synapses.changed),
             writes.pop.eq(written),
             self.weights.active.eq(scans | (state == State.DRAIN)),
             self.weights.write.eq(written),
-            self.weights.address.eq(Mux(reads, address, writes.head_address)),
-            self.weights.data.eq(writes.head),
+            self.weights.address.eq(Mux(reads, address, writes.head.address)),
+            self.weights.data.eq(writes.head.word),
             self.weight_read.eq(reads),
             self.updates.eq(synapses.updates),
         ]

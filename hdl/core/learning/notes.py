@@ -5,7 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.spec import FabricConfig, count_bits
-from spikeloom.hdl.common.queue import Queue
+from spikeloom.hdl.common.delay import delayed
+from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.core import ports
 
 NOTES = 16
@@ -15,7 +16,8 @@ NOTES = 16
 class NoteQueue(wiring.Component):
     """Notes wait until learn has time for them; while too many do, integrate takes no event.
 
-    Timing: as `Queue`.
+    Timing: a note of clock n is the head in clock n + `latency`, if no other one waits. Registers
+    lie before the queue, because notes come late in their clock.
 
     Parameters
     ----------
@@ -57,17 +59,18 @@ class NoteQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.queue = queue = Queue(ports.note(self.config), NOTES)
-        level = Signal(count_bits(NOTES))
-        m.d.sync += level.eq(level + self.notes.valid - (queue.valid & self.pop))
+        m.submodules.queue = queue = FallThroughQueue(ports.note(self.config), NOTES)
+        arrived = delayed(m, self.notes.valid, 1)
+        level = Signal(count_bits(NOTES))  # without the one that has just arrived
+        m.d.sync += level.eq(level + arrived - (queue.valid & self.pop))
         m.d.comb += [
-            queue.push.eq(self.notes.valid),
-            queue.item.eq(self.notes.p),
+            queue.push.eq(delayed(m, arrived, 1)),
+            queue.item.eq(delayed(m, self.notes.p, self.latency)),
             queue.pop.eq(self.pop),
             self.valid.eq(queue.valid),
             self.head.eq(queue.head),
-            self.empty.eq(queue.empty),
+            self.empty.eq((level == 0) & ~arrived),
             self.notes.learning.eq(self.learning),
-            self.notes.full.eq(level == NOTES),
+            self.notes.full.eq(level + arrived == NOTES),
         ]
         return m

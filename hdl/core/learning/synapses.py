@@ -31,8 +31,8 @@ class Synapses(wiring.Component):
         w' = min(max(w + ((term 0 + term 1 + r) >> shift), lowest), highest)
         term = left * right, or 0 where a gate does not hold
 
-    Timing: with the axon's factors in clock n, its word in clock n + 1, and its number in clock n -
-    1, the new word is there in clock n + `latency`.
+    Timing: with the axon's number in clock n - 1, its gates in clock n, its factors and its word in
+    clock n + 1, the new word is there in clock n + `latency`.
 
     Parameters
     ----------
@@ -55,8 +55,10 @@ class Synapses(wiring.Component):
         A word is being read.
     address : In
         Which one.
-    gates, factors : In
+    gates : In
         Of the axon, of each term.
+    factors : In
+        Of the axon of the clock before, of each term.
     target_gates, target_factors : In
         Of each lane's neuron, of each term.
     weights : In
@@ -110,7 +112,7 @@ class Synapses(wiring.Component):
         first, gates = [], delayed(m, delayed(m, self.gates, 1), 1)
         for k, term in enumerate(self.terms):
             of_target = uses(term, *TARGET_FACTORS) & uses(term, *synapse_factors(config))
-            factor = delayed(m, self.factors[k], 1)
+            factor = self.factors[k]
             turned = delayed(m, Mux(term.negative & ~of_target, -factor, factor), 1)
             first.append((of_target, turned))
         rounding = self._rounding(m)

@@ -39,7 +39,8 @@ class Targets(wiring.Component):
     potentials of the third factor.
 
     Timing: `loads` holds for `latency` clocks, or `third_latency` with a third factor; in the last
-    one of them, `learns` is there.
+    one of them, `learns` is there. The first neuron is read in the clock before them, which leaves
+    a clock more between memories and multiplier.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ class Targets(wiring.Component):
         The next group follows.
     group : In
         The group, by its rows of the state memory.
-    loads : In(1)
-        Its neurons are being loaded.
+    enters, loads : In(1)
+        Its neurons are loaded from the next clock on; they are being loaded.
     done : Out(1)
         This is the last clock of that.
     states : Out(StatePort(config))
@@ -88,6 +89,7 @@ class Targets(wiring.Component):
                 "begin": In(1),
                 "advance": In(1),
                 "group": In(index_bits(config.groups)),
+                "enters": In(1),
                 "loads": In(1),
                 "done": Out(1),
                 "states": Out(StatePort(config)),
@@ -121,7 +123,8 @@ class Targets(wiring.Component):
         trace_read, trace_write = traces.read_port(), traces.write_port()
 
         # Stage 0, and the first of the second walk: which neuron is read.
-        clock = Signal(range(self.third_latency))
+        clock = Signal(range(self.third_latency + 1))
+        works = self.loads | self.enters
         left = Signal(count_bits(config.neurons))  # neurons of the rule from this group on
         third, third_group = (
             Signal(index_bits(config.neurons), name=name) for name in ("third", "third_group")
@@ -130,14 +133,14 @@ class Targets(wiring.Component):
         first_walk = Signal()
         second_walk = Signal()
         m.d.comb += [
-            first_walk.eq(self.loads & (clock < lanes)),
-            second_walk.eq(self.loads & row.third & (clock >= lanes) & (clock < 2 * lanes)),
-            self.done.eq(clock == Mux(row.third, self.third_latency, self.latency) - 1),
-            self.states.active.eq(self.loads),
+            first_walk.eq(works & (clock < lanes)),
+            second_walk.eq(works & row.third & (clock >= lanes) & (clock < 2 * lanes)),
+            self.done.eq(clock == Mux(row.third, self.third_latency, self.latency)),
+            self.states.active.eq(works),
             self.states.address.eq(Mux(second_walk, third, Cat(lane, self.group))),
             trace_read.addr.eq(Cat(lane, self.group)),
         ]
-        m.d.sync += clock.eq(Mux(self.loads, clock + 1, 0))
+        m.d.sync += clock.eq(Mux(works & ~(self.loads & self.done), clock + 1, 0))
         with m.If(self.begin):
             m.d.sync += [left.eq(row.neurons), third_group.eq(row.third_base)]
         with m.Elif(self.advance):
@@ -156,20 +159,18 @@ class Targets(wiring.Component):
         for k, term in enumerate(self.terms):
             m.d.comb += self.curve_ages[k].eq(Mux(term.post_now & spiked1, 0, age1))
 
-        # Stage 2: its decay is there.
-        valid2 = delayed(m, valid1, 1)
-        spiked2, age2 = delayed(m, spiked1, 1), delayed(m, age1, 1)
-        trace2 = delayed(m, trace_read.data, 1)
-        decayed = (trace2 * self.decay.post_decay)[TRACE_BITS : 2 * TRACE_BITS]
+        # Stage 2: its decay comes. Then a clock for the product.
+        product = delayed(m, trace_read.data, 2) * delayed(m, self.decay.post_decay, 1)
+        decayed = product[TRACE_BITS : 2 * TRACE_BITS]
 
         # Stage 3: its trace, its factors and whether it learns.
-        valid3 = delayed(m, valid2, 1)
-        spiked3, age3 = delayed(m, spiked2, 1), delayed(m, age2, 1)
-        potential3 = delayed(m, delayed(m, state.plasticity_potential, 1), 1).as_signed()
-        trace3, curves3 = delayed(m, decayed, 1), delayed(m, self.curves, 1)
-        member3 = delayed(m, delayed(m, one_of_rule, 1), 1)
+        valid3, spiked3, age3, member3 = (
+            delayed(m, value, 3) for value in (valid1, spiked1, age1, one_of_rule)
+        )
+        potential3 = delayed(m, state.plasticity_potential, 3).as_signed()
+        trace3, curves3 = delayed(m, decayed, 1), delayed(m, self.curves, 2)
         level3 = Mux(spiked3, traced(trace3, row.post_amount, row.nearest_post), trace3)
-        address3 = Cat(delayed(m, lane, 3), self.group) if lane_bits else self.group
+        address3 = Cat(delayed(m, lane, 4), self.group) if lane_bits else self.group
         m.d.comb += [
             trace_write.addr.eq(address3),
             trace_write.data.eq(level3),
@@ -178,12 +179,13 @@ class Targets(wiring.Component):
             self.write.address.eq(trace_write.addr),
             self.write.data.eq(trace_write.data),
         ]
-        # The second walk: a clock for the row, and another one for the shift.
-        third_valid = delayed(m, delayed(m, second_walk, 1), 1)
+        # The second walk: clocks for the row, the shift and the limits.
+        third_valid = delayed(m, second_walk, 3)
         potential = delayed(m, state.plasticity_potential, 1).as_signed()
         shifted = potential >> row.third_shift
         low, high = -(1 << FACTOR_BITS - 1), (1 << FACTOR_BITS - 1) - 1
-        clipped = Mux(shifted < low, low, Mux(shifted > high, high, shifted))[:FACTOR_BITS]
+        limited = Mux(shifted < low, low, Mux(shifted > high, high, shifted))
+        clipped = delayed(m, limited[:FACTOR_BITS].as_signed(), 1)
 
         of_synapse = synapse_factors(config)
         for k, term in enumerate(self.terms):

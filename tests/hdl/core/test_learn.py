@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth import Fragment
+from amaranth import Fragment, unsigned
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from learn_bench import CONFIG, Bench, run_all
 
 from spikeloom.golden.random_numbers import mixed
 from spikeloom.golden.spec import MAX_AGE, Factor, Gate, Rounding
+from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.notes import NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.learning.targets import Targets
-from spikeloom.hdl.core.learning.writes import WriteQueue
 
 
 def built(component: wiring.Component) -> Any:
@@ -318,7 +318,10 @@ def test_latencies() -> None:
     bench.run(notes(1))
     ((read, _),), ((written, _),) = bench.reads, bench.writes
     assert read - SCAN == built(Axons(CONFIG)).latency
-    assert written - read == built(Synapses(CONFIG)).latency + built(WriteQueue(CONFIG)).latency
+    assert (
+        written - read
+        == built(Synapses(CONFIG)).latency + built(FallThroughQueue(unsigned(4), 4)).latency
+    )
     assert built(Rules(CONFIG)).latency == 1
     slow = dataclasses.replace(CONFIG, lanes=1)
     assert built(Targets(slow)).third_latency == built(Targets(slow)).latency == 5
@@ -326,7 +329,7 @@ def test_latencies() -> None:
 
 def test_the_queue_of_words() -> None:
     """Whatever comes and goes: the head is the oldest, as soon as there is one."""
-    dut = WriteQueue(CONFIG)
+    dut = FallThroughQueue(unsigned(12), 8)
     rng = np.random.default_rng(7)
     waiting: list[int] = []
     longest = 0
@@ -340,13 +343,11 @@ def test_the_queue_of_words() -> None:
             if push:
                 waiting.append(clock)
             ctx.set(dut.push, push)
-            ctx.set(dut.address, clock % 64)
-            ctx.set(dut.word.as_value(), clock)
+            ctx.set(dut.item, clock)
             ctx.set(dut.pop, pop)
             assert ctx.get(dut.valid) == bool(waiting)
             if waiting:
-                assert ctx.get(dut.head.as_value()) == waiting[0]
-                assert ctx.get(dut.head_address) == waiting[0] % 64
+                assert ctx.get(dut.head) == waiting[0]
             longest = max(longest, len(waiting))
             if pop and waiting:
                 waiting.pop(0)
