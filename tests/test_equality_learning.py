@@ -1,0 +1,98 @@
+"""Fabrics that learn: RTL and cycle-level model agree on every clock.
+
+Every read and write of weights, every note and trace, and when the steps end; with random rules,
+random gaps of the host, and events in random order. What they learn is what the step-level model
+learns, which `tests/golden/cycle/test_learned_weights.py` compares.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from learning_runs import learning_words
+from locking import one_at_a_time
+from random_learning import WITH_LEARNING, learning_programs
+from random_networks import random_events, seeds
+
+from spikeloom.golden.spec import FabricConfig
+from spikeloom.golden.step.run import simulate
+from spikeloom.program import Program
+from spikeloom.sim.cosim import check as cosim
+from spikeloom.sim.cosim.check import Scenario
+
+EIGHT_LANES = FabricConfig(
+    lanes=8,
+    state_bits=12,
+    sum_bits=20,
+    neurons=40,
+    weight_words=400,
+    axons=24,
+    populations=5,
+    connections=10,
+    queue=12,
+    counter_bits=24,
+    readable=True,
+    stamp_bits=8,
+    **WITH_LEARNING,
+)
+FABRICS = {
+    "eight lanes, eligibilities": dataclasses.replace(
+        EIGHT_LANES, eligibility=True, rules=8, weight_words=800
+    ),
+    "four tiles, sixteen lanes": dataclasses.replace(
+        EIGHT_LANES,
+        columns=2,
+        rows=2,
+        lanes=16,
+        neurons=64,
+        connections=16,
+        queue=16,
+        counter_bits=20,
+        readable=False,
+    ),
+    "four lanes, other options": dataclasses.replace(
+        EIGHT_LANES,
+        lanes=4,
+        weight_bits=4,
+        state_bits=14,
+        sum_bits=24,
+        extent=4,
+        synaptic_current=True,
+        max_spikes=3,
+        signed_spikes=True,
+        adaptive_threshold=True,
+        refractory=True,
+        noise=True,
+        noise_tables=8,
+        spike_once=True,
+        selection=True,
+        readable=False,
+        stamp_bits=9,
+    ),
+}
+PAUSES = ({}, {"gap": 0.3, "backpressure": 0.5}, {"gap": 0.9, "load_gap": 0.1})
+
+
+@pytest.mark.parametrize("name", FABRICS)
+def test_every_clock_agrees(name: str) -> None:
+    config = FABRICS[name]
+    updates: list[int] = []
+
+    @given(program=learning_programs(config), seed=seeds())
+    @settings(max_examples=5, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
+    def check(program: Program, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        rate = float(rng.choice([0.1, 0.4, 0.8]))
+        counts = random_events(rng, program.network, 2, int(rng.integers(2, 7)), rate)
+        words = learning_words(program, counts, seed).tolist()
+        pauses = PAUSES[len(updates) % len(PAUSES)]
+        scenario = Scenario(words, seed=seed % 1000, reads=100, **pauses)
+        with one_at_a_time(f"cosim-learning-{name}"):
+            report = cosim.check(program.image.learning(), scenario)
+        assert report.difference is None
+        assert report.reads == (100 if config.readable else 0)
+        updates.append(simulate(program.network, counts, learn=True).updates)
+
+    check()
+    assert np.count_nonzero(updates) > len(updates) / 2
