@@ -26,7 +26,12 @@ OPTIONS = {
     "multipliers": False,
     "sparse_words": 16,
     "one_to_one": True,
+    "plasticity": True,
+    "rules": 3,
+    "quadratic_bounds": True,
+    "eligibility": True,
 }
+LEARNING = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 1}
 LEAST = {
     **{"lanes": 1, "neurons": 1, "weight_words": 1, "slots": 1, "axons": 1, "queue": 1},
     **{"populations": 1, "connections": 1, "targets": 1},
@@ -34,6 +39,7 @@ LEAST = {
 FABRICS = {
     "one tile": FabricConfig(**SMALL),
     "least": FabricConfig(**LEAST),
+    "least that learns": FabricConfig(**LEAST, **LEARNING),
     "all options": FabricConfig(**SMALL, **OPTIONS),
     "mesh": FabricConfig(columns=2, rows=2, routes=4, **SMALL),
     "mesh with options": FabricConfig(columns=2, rows=2, routes=4, **SMALL, **OPTIONS),

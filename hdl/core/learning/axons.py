@@ -126,7 +126,7 @@ class Axons(wiring.Component):
         m = Module()
         axon_bits = index_bits(config.plastic_axons)
         row = self.row
-        m.submodules.axons = axons = memory(struct(config.axon_row), config.plastic_axons)
+        m.submodules.known_axons = axons = memory(struct(config.axon_row), config.plastic_axons)
         m.submodules.active = active = memory(unsigned(axon_bits), config.plastic_axons)
         counts = Array(
             Signal(count_bits(config.plastic_axons), name=f"count{r}") for r in range(config.rules)
