@@ -18,7 +18,7 @@ class Accumulate(wiring.Component):
 
         sum[row] += weight times what the event counts
 
-    Timing: a word issued in clock n, whose `weights` arrive in clock n + 1, is written in clock n +
+    Timing: a word issued in clock n, which arrives in clock n + 1, is written in clock n +
     `latency`. What the two operations before wrote is forwarded.
 
     Parameters
@@ -36,8 +36,8 @@ class Accumulate(wiring.Component):
         The lowest of them that is 1: which bit of the magnitude the issue is for.
     rows : In
         Row of the issue in each bank of the accumulators.
-    weights : In(config.weight_row)
-        The word, a clock after its issue.
+    word : In(config.weight_row)
+        Its weights, a clock after its issue.
     fetch : In(Fetch(config))
         Fire reads and clears a row; not in the two clocks after another operation on that row.
     read : In(read_signature(config))
@@ -55,7 +55,7 @@ class Accumulate(wiring.Component):
                 "event": In(segments(config)),
                 "bits": In(max(1, config.graded_bits)),
                 "rows": In(data.ArrayLayout(unsigned(address), config.sum_banks)),
-                "weights": In(lanes(config.lanes, config.weight_bits)),
+                "word": In(lanes(config.lanes, config.weight_bits)),
                 "fetch": In(Fetch(config)),
                 **read_member(config),
                 "sum_write": Out(MemoryWrite(config.sum_banks * address, config.sum_row.width)),
@@ -141,14 +141,14 @@ class Accumulate(wiring.Component):
         bits = (config.weight_bits << config.weight_pairs) + amount.bits
         weight = Signal(lanes(config.lanes, bits))
         m.d.sync += [
-            weight[lane].eq(amount.times(self.weights[lane])) for lane in range(config.lanes)
+            weight[lane].eq(amount.times(self.word[lane])) for lane in range(config.lanes)
         ]
         if config.weight_pairs:
             r_high = Signal()
             m.d.sync += r_high.eq(self.event.high)
             with m.If(r_high):
                 for lane in range(config.lanes):
-                    high = self.weights[lane] << config.weight_bits
+                    high = self.word[lane] << config.weight_bits
                     m.d.sync += weight[lane].eq(amount.times(high))
         if config.one_to_one:
             r_single = Signal()

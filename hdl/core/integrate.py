@@ -196,7 +196,7 @@ class Integrate(wiring.Component):
             accumulate.event.eq(x.event),
             accumulate.bits.eq(x.bits),
             accumulate.rows.eq(Cat(rows)),
-            accumulate.weights.eq(weight_read.data),
+            accumulate.word.eq(weight_read.data),
         ]
 
         if config.readable:

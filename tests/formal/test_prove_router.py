@@ -191,11 +191,11 @@ INPUT_FAULTS = {
     "another's row": ("addr.eq(self.packet.p.route)", "addr.eq(l_packet.route)"),
     "altered": ("l_packet.eq(self.packet.p)", "l_packet.eq(self.packet.p.as_value() & ~1)"),
     "overtaken": ("queued & (level == number + popped)", "queued & (level == number)"),
-    "not seen on its way": ("here = [l_valid & (l_packet.slot == self.slot)]", "here = []"),
+    "not seen on its way": ("due = [l_valid & (l_packet.slot == self.slot)]", "due = []"),
     "lost without a word": ("self.dropped.eq(l_valid & ~ports.any())", "self.dropped.eq(0)"),
     "one place unseen": (
-        "here.append(queue[number].wants.any()",
-        "here.append(queue[0].wants.any()",
+        "due.append(queue[number].wants.any()",
+        "due.append(queue[0].wants.any()",
     ),
 }
 

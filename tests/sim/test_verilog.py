@@ -131,8 +131,9 @@ def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
             write(CONFIG, name)
 
 
-def test_every_memory_but_the_weights_is_cleared_in_one_loop() -> None:
-    text = emit(CONFIG)
+@pytest.mark.parametrize("learns", [False, True])
+def test_every_memory_but_the_weights_is_cleared_in_one_loop(learns: bool) -> None:
+    text = emit(dataclasses.replace(CONFIG, plasticity=learns))
     memories = set(re.findall(r"^  reg \[\d+:0\] (\S+) \[(\d+):0\];", text, re.M))
     cleared = re.findall(
         r"for \(cleared = 0; cleared <= (\d+); .*\) (\S+)\[cleared\] = \d+'[hd]0+;", text
