@@ -20,7 +20,7 @@ MHZ = 50
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` images of the last epoch, and test images, or all of them, show."""
     # An image is all events of a step.
-    warnings.filterwarnings("ignore", "events of 'image': shape", SpikeloomWarning)
+    warnings.filterwarnings("ignore", "events of '(image|label)': shape", SpikeloomWarning)
     images, labels = mnist(data, None, "train")
     epoch = len(images) // EPOCHS
     part = slice(len(images) - epoch, None if count is None else len(images) - epoch + count)
