@@ -31,6 +31,7 @@ def test_golden_learns_as_the_equations_say(tables: bool, images: int) -> None:
     assert (moved < 0).sum() > 100
 
 
+@pytest.mark.soak
 def test_rtl_learns_as_the_equations_say() -> None:
     """Two images: every spike, potential and weight; and at most 16,000 clocks each."""
     events = mixed(2)

@@ -1,6 +1,7 @@
 """Random local features: spikes beside matrix products, and what the read-out tells."""
 
 import numpy as np
+import pytest
 from locking import one_at_a_time
 
 from examples.localised import HIDDEN, PATCH, SIDE, ReadOut, encode, patches
@@ -23,6 +24,7 @@ def test_patches_are_local() -> None:
     assert 0.9 < len(patches().weights) / (HIDDEN * PATCH * PATCH) < 1
 
 
+@pytest.mark.soak
 def test_scores_are_matrix_products() -> None:
     """Of 300 images; of two in the RTL too."""
     images, labels = digits(300)

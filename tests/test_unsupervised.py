@@ -67,6 +67,7 @@ def test_trained_neurons_tell_digits() -> None:
     assert (np.bincount(digits.labels, minlength=10) >= 10).all()
 
 
+@pytest.mark.soak
 def test_rtl_learns_the_same_weights() -> None:
     """Of 16 neurons, over 30 images; and with learning off it changes none."""
     images, _ = images_of_mnist(30)

@@ -326,6 +326,7 @@ def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list((tmp_path / "model").iterdir()) == []
 
 
+@pytest.mark.soak
 def test_a_runtime_that_vanishes_leaves_no_broken_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +377,7 @@ def test_unwritable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         build(SMALL, stand_in(SMALL))
 
 
+@pytest.mark.soak
 def test_a_cache_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quotation marks and spaces, and then a library that was cut."""
     folder = tmp_path / "a \"b\" 'c' \\d"

@@ -146,6 +146,7 @@ def test_the_default_fabric_of_a_board_fits_its_part(name: str) -> None:
     assert overflow(resources(larger, known), available)
 
 
+@pytest.mark.soak
 def test_a_new_synthesis_is_as_estimated() -> None:
     """Of a fabric that is in no table."""
     known = board("icebreaker")
