@@ -140,9 +140,7 @@ class Accumulate(wiring.Component):
         config = self.config
         bits = (config.weight_bits << config.weight_pairs) + amount.bits
         weight = Signal(lanes(config.lanes, bits))
-        m.d.sync += [
-            weight[lane].eq(amount.times(self.word[lane])) for lane in range(config.lanes)
-        ]
+        m.d.sync += [weight[lane].eq(amount.times(self.word[lane])) for lane in range(config.lanes)]
         if config.weight_pairs:
             r_high = Signal()
             m.d.sync += r_high.eq(self.event.high)
