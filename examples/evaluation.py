@@ -1,11 +1,14 @@
 """Shared by the evaluations of systems: images of MNIST, and the command line."""
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spikeloom.golden.errors import SpikeloomWarning
 
 
 def mnist(
@@ -17,6 +20,15 @@ def mnist(
     """
     with np.load(data) as file:
         return file[f"x_{part}"][:count], file[f"y_{part}"][:count].astype(np.int64)
+
+
+def samples_come_first(*inputs: str) -> None:
+    """Say nothing of events of these inputs that look time-first.
+
+    Samples of few steps look so, if their events are all in one step.
+    """
+    names = "|".join(inputs)
+    warnings.filterwarnings("ignore", f"events of '({names})': shape", SpikeloomWarning)
 
 
 def print_lines(

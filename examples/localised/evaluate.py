@@ -3,15 +3,13 @@
 python -m examples.localised.evaluate mnist.npz [--images N]
 """
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import spikeloom
-from examples.evaluation import mnist, print_lines
+from examples.evaluation import mnist, print_lines, samples_come_first
 from examples.localised import HIDDEN, ReadOut, encode, patches
 from spikeloom.compare import compare
-from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.program import Program
 
 IN_RTL = 50
@@ -24,8 +22,7 @@ def program(read_out: ReadOut) -> Program:
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show."""
-    # A sample is a single step.
-    warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
+    samples_come_first("pixels")
     images, labels = mnist(data, count)
     read_out = ReadOut.load()
     scores = read_out.scores(images)

@@ -3,15 +3,13 @@
 python -m examples.supervised.evaluate mnist.npz [--images N]
 """
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import spikeloom
-from examples.evaluation import mnist, print_lines
+from examples.evaluation import mnist, print_lines, samples_come_first
 from examples.supervised import EPOCHS, FILE, Result, classes, events
 from examples.supervised.train import learn, program
-from spikeloom.golden.errors import SpikeloomWarning
 
 MHZ = 50
 """The clock at which images are counted."""
@@ -19,8 +17,7 @@ MHZ = 50
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` images of the last epoch, and test images, or all of them, show."""
-    # An image is all events of a step.
-    warnings.filterwarnings("ignore", "events of '(image|label)': shape", SpikeloomWarning)
+    samples_come_first("image", "label")
     images, labels = mnist(data, None, "train")
     epoch = len(images) // EPOCHS
     part = slice(len(images) - epoch, None if count is None else len(images) - epoch + count)

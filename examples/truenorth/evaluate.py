@@ -3,18 +3,16 @@
 python -m examples.truenorth.evaluate mnist.npz [--images N]
 """
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 import spikeloom
-from examples.evaluation import mnist, print_lines
+from examples.evaluation import mnist, print_lines, samples_come_first
 from examples.truenorth import FILE, Layer, load, network, spikes, votes
 from spikeloom.boards.registry import board
 from spikeloom.compare import compare
-from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.program import Program
 
 BOARD = "ulx3s_85f"
@@ -29,8 +27,7 @@ def program(layers: list[Layer]) -> Program:
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show."""
-    # A sample is a single step.
-    warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
+    samples_come_first("pixels")
     images, labels = mnist(data, count)
     with np.load(FILE) as file:
         float_accuracy = float(file["float_accuracy"])

@@ -3,14 +3,12 @@
 python -m examples.unsupervised.evaluate mnist.npz [--images N]
 """
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from examples.evaluation import mnist, print_lines
+from examples.evaluation import mnist, print_lines, samples_come_first
 from examples.unsupervised import COURSES, FROZEN, RUN, Digits, answer, program
 from spikeloom.boards.registry import board
-from spikeloom.golden.errors import SpikeloomWarning
 
 BOARD = "ulx3s_85f"
 """The board at whose clock images are counted."""
@@ -18,8 +16,7 @@ BOARD = "ulx3s_85f"
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show, and `RUN` or `count` training images."""
-    # A sample has its spikes in one step.
-    warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
+    samples_come_first("pixels")
     images, classes = mnist(data, count)
     digits, clock = Digits.load(), board(BOARD).clock_mhz * 1e6
     frozen = program(digits, FROZEN)

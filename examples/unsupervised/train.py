@@ -5,14 +5,13 @@ Takes 5 minutes. With --backend verilator the RTL learns instead of the golden m
 
 import argparse
 import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import spikeloom
-from examples.evaluation import mnist
+from examples.evaluation import mnist, samples_come_first
 from examples.unsupervised import (
     COURSES,
     FROZEN,
@@ -23,7 +22,6 @@ from examples.unsupervised import (
     program,
     winners,
 )
-from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.golden.fixed import Integers
 
 LABELLING = 20_000
@@ -67,6 +65,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--backend", default="golden")
     arguments = parser.parse_args()
-    # A sample has its spikes in one step.
-    warnings.filterwarnings("ignore", "events of 'pixels': shape", SpikeloomWarning)
+    samples_come_first("pixels")
     main(arguments.data, arguments.output, arguments.seed, arguments.backend)

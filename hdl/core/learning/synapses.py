@@ -157,8 +157,8 @@ class Synapses(wiring.Component):
                 of_weight = Mux(uses(term, Factor.BETWEEN), between, of_weight)
             if config.eligibility:
                 of_weight = Mux(uses(term, Factor.ELIGIBILITY), eligibility, of_weight)
-            one = Mux(of_target, target, of_source)
-            left = delayed(m, Mux(applies[k], one, 0), 1)
+            of_end = Mux(of_target, target, of_source)
+            left = delayed(m, Mux(applies[k], of_end, 0), 1)
             has_weight = uses(term, *synapse_factors(config))
             right = delayed(m, Mux(has_weight, of_weight, target)[:FACTOR_BITS].as_signed(), 1)
             # n + 3.
