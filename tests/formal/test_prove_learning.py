@@ -230,7 +230,7 @@ def test_bounds() -> None:
 BOUNDS_FAULTS = {
     "no upper bound": ("Mux(change > above, row.highest, ", "Mux(0, row.highest, "),
     "no lower bound": ("Mux(change < below, row.lowest, ", "Mux(0, row.lowest, "),
-    "a gate is forgotten": ("Mux(applies[k], one, 0)", "one"),
+    "a gate is forgotten": ("Mux(applies[k], of_end, 0)", "of_end"),
     "rounded twice": ("rounds.eq(1 << shift - 1)", "rounds.eq(1 << shift)"),
 }
 
