@@ -174,7 +174,7 @@ class Learn:
         """REST; whether a note is popped."""
         notes = self.integrate.notes
         if self.due and not notes.level:
-            self.state = RULE
+            self.state = RULE if self.fire.touched or self.ends else END
             self.due = False
             self.r = 0
         elif notes.head is not None:

@@ -2,9 +2,27 @@
 
 import enum
 
-from spikeloom.golden.spec.numbers import AGE_BITS, FACTOR_BITS, RULE_NUMBER_BITS, TRACE_BITS
+from spikeloom.golden.spec.numbers import (
+    AGE_BITS,
+    AXON_SHIFT_BITS,
+    FACTOR_BITS,
+    RULE_NUMBER_BITS,
+    TRACE_BITS,
+)
 from spikeloom.golden.spec.topology import Topology
 from spikeloom.golden.spec.words import Layout, count_bits, index_bits, layout
+
+_KERNEL_FIELDS = (
+    "kernel_columns",
+    "row_stride",
+    "column_stride",
+    "row_padding",
+    "column_padding",
+    "source_height",
+    "source_width",
+    "target_height",
+    "target_width",
+)
 
 
 class Gate(enum.IntEnum):
@@ -52,6 +70,11 @@ class LearningRows(Topology):
     """Row layouts of the memories of learning; a fabric without `plasticity` has none of them."""
 
     @property
+    def axon_shifts(self) -> list[tuple[str, int]]:
+        """The fields that say how far apart the axons of the rows and columns of an image lie."""
+        return [("axon_row", AXON_SHIFT_BITS), ("axon_column", AXON_SHIFT_BITS)]
+
+    @property
     def rule_row(self) -> Layout:
         """One row of the table of learning rules, one for each plastic connection of the tile.
 
@@ -71,11 +94,27 @@ class LearningRows(Topology):
         With `eligibility`: `plane` says that a term has the factor ELIGIBILITY; the plane's words
         are those from `plane_base` on, in the order of the weights. Another rule, in a row before,
         learns them.
+
+        With `plastic_kernels`: `kernel` says that the connection is a convolution. Then `sources`
+        are the weight words of a group of channels: for each row of the kernel, each of its
+        `kernel_columns` columns and each of the source's `channels`, in this order. Targets are
+        `neurons` channels, from `index_base` on, at each position of `target_height` x
+        `target_width`; `groups` are those of neurons, the groups of channels times the positions.
+        The kernel of position (y, x) begins in row y * `row_stride` - `row_padding` and column x *
+        `column_stride` - `column_padding` of the source, of `source_height` x `source_width`. Axons
+        lie as the fields of the same name in `connection_row` say.
         """
         plane = [("plane", 1), ("plane_base", index_bits(self.weight_words))]
+        extent = count_bits(self.extent)
+        kernel = [
+            ("kernel", 1),
+            ("channels", count_bits(self.axons)),
+            *((name, extent) for name in _KERNEL_FIELDS),
+            *self.axon_shifts,
+        ]
         return layout(
             ("weight_base", index_bits(self.weight_words)),
-            ("sources", count_bits(self.axons)),
+            ("sources", count_bits(self.weight_words if self.plastic_kernels else self.axons)),
             ("axon_base", index_bits(self.plastic_axons)),
             ("groups", count_bits(self.groups)),
             ("neurons", count_bits(self.neurons)),
@@ -97,6 +136,7 @@ class LearningRows(Topology):
             ("lowest", self.weight_bits, True),
             ("highest", self.weight_bits, True),
             *(plane if self.eligibility else []),
+            *(kernel if self.plastic_kernels else []),
         )
 
     @property

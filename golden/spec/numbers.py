@@ -38,6 +38,9 @@ TRACE_BITS = 8
 """Width of a trace of spikes."""
 FACTOR_BITS = 9
 """Width of a signed factor of a learning rule's term."""
+AXON_SHIFT_BITS = 4
+"""Width of the shifts by which the axons of a plastic convolution are numbered."""
+
 RULE_NUMBER_BITS = 5
 """Width of a plastic connection's number, by which its random numbers are keyed."""
 RULE_SHIFTS = (0, 4, 8, 12)

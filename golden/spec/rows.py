@@ -177,7 +177,8 @@ class Rows(LearningRows):
         `high`: weights are scaled by 2**`weight_bits`.
 
         `plastic`: spikes of source `index` are noted for rule `rule`, as those of axon `axon_base +
-        index`.
+        index`. With `plastic_kernels` and `image`, of a source at (y, x), the axon is `axon_base +
+        (y << axon_row) + (x << axon_column) + index`.
 
         `one_to_one`: source `index`, if it is in `first`..`last`, has the weight in lane `index mod
         lanes` of word `weight_base + index div lanes`, to the same lane of accumulator row
@@ -197,6 +198,7 @@ class Rows(LearningRows):
             ("plastic", 1),
             ("rule", index_bits(self.rules)),
             ("axon_base", index_bits(self.plastic_axons)),
+            *(self.axon_shifts if self.plastic_kernels else []),
         ]
         images = [
             ("image", 1),

@@ -163,6 +163,8 @@ class Sizes(PlainIntegers):
         A term can have the factor BETWEEN, which takes one more multiplier in each lane.
     eligibility
         A learning rule can have a plane of eligibilities; needs `plasticity`.
+    plastic_kernels
+        Convolutions can learn; needs `plasticity`, and `extent` above 1.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -228,6 +230,7 @@ class Sizes(PlainIntegers):
     stamp_bits: int = 16
     quadratic_bounds: bool = False
     eligibility: bool = False
+    plastic_kernels: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -254,9 +257,14 @@ class Sizes(PlainIntegers):
         for name, needed in (
             ("initial_potentials", "neuron_parameters"),
             ("eligibility", "plasticity"),
+            ("plastic_kernels", "plasticity"),
         ):
             if getattr(self, name) and not getattr(self, needed):
                 raise SpikeloomError(f"FabricConfig.{name} needs {needed}=True")
+        if self.plastic_kernels and not self.images:
+            raise SpikeloomError(
+                "FabricConfig.plastic_kernels needs images: an extent above 1, not 1"
+            )
         if self.weight_bits not in WEIGHT_BITS:
             raise SpikeloomError(
                 f"FabricConfig.weight_bits must be 2, 4 or 8, not {self.weight_bits}"

@@ -71,6 +71,8 @@ class _Group(NamedTuple):
         Of its weights, or of its plane if the rule has one, that of the axon in row 0 of AXON.
     index
         Of its first neuron in its population.
+    any_touched
+        A spike touched a group.
     """
 
     number: Signal
@@ -79,6 +81,7 @@ class _Group(NamedTuple):
     over: Signal
     word: Signal
     index: Signal
+    any_touched: Signal
 
 
 class Learn(wiring.Component):
@@ -88,7 +91,8 @@ class Learn(wiring.Component):
     through the axons that spiked in the sample, and reads, changes and writes the words of weights
     to which a term applies.
 
-    Timing: a note takes 4 clocks, or 2 for an axon that spiked in this step before. A rule takes 3
+    Timing: a note takes 4 clocks, or 2 for an axon that spiked in this step before. A step that
+    touched no group takes 2, if it is not the last of its sample. Else a rule takes 3
     clocks and one for each of its groups, a group that was touched `Targets.latency` more, and one
     in which a term applies to a neuron 6 and one for each axon more, plus those in which writes,
     or reads of a plane, have the port. As many clocks as there are axons clear what is known of
@@ -203,7 +207,8 @@ class Learn(wiring.Component):
             with m.Case(State.REST):
                 m.d.sync += [rule.eq(Mux(starts, 0, notes.head.rule)), axon.eq(notes.head.axon)]
                 with m.If(starts):
-                    m.d.sync += [state.eq(State.RULE), due.eq(0)]
+                    learns = group.any_touched | ends
+                    m.d.sync += [state.eq(Mux(learns, State.RULE, State.END)), due.eq(0)]
                 with m.Elif(notes.valid):
                     m.d.sync += state.eq(State.NOTE1)
             with m.Case(State.NOTE1):
@@ -284,12 +289,13 @@ class Learn(wiring.Component):
         word = Signal.like(row.weight_base, name="word")
         index = Signal.like(row.index_base, name="index")
         touched = Signal(config.groups)
+        any_touched = Signal()
         with m.If((state == State.END) | forgets):
-            m.d.sync += touched.eq(0)
+            m.d.sync += [touched.eq(0), any_touched.eq(0)]
         touches = delayed(m, self.touches, 1)
         written = delayed(m, self.written[lane_bits:], 1) if config.groups > 1 else Const(0)
         with m.If(touches):
-            m.d.sync += touched.bit_select(written, 1).eq(1)
+            m.d.sync += [touched.bit_select(written, 1).eq(1), any_touched.eq(1)]
 
         first_word = row.weight_base
         if config.eligibility:  # the plane's words are read first
@@ -312,7 +318,8 @@ class Learn(wiring.Component):
             ]
         with m.If(begins | advance):
             m.d.sync += [number.eq(following), is_touched.eq(touched.bit_select(following, 1))]
-        return _Group(number, advance, is_touched | row.at_end, over, word, index)
+        learns = is_touched | row.at_end
+        return _Group(number, advance, learns, over, word, index, any_touched)
 
     def _weights(
         self,
