@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spikeloom.golden.cycle.learning_rows import AGES, RuleMemories
-from spikeloom.golden.cycle.synapses import applies
+from spikeloom.golden.cycle.groups import Group
+from spikeloom.golden.cycle.learning_rows import AGES, RuleMemories, RuleRow
+from spikeloom.golden.cycle.synapses import Flags, Numbers, applies
 from spikeloom.golden.spec import MAX_AGE, FabricConfig, Factor
 
 
@@ -14,12 +14,12 @@ from spikeloom.golden.spec import MAX_AGE, FabricConfig, Factor
 class Sources:
     """What SCAN makes of the entries of a rule, in their order.
 
-    `numbers` are their axons; `gates` (H) and `factors` (B) have a row for each term.
+    `numbers` say which source each is; `gates` (H) and `factors` (B) have a row for each term.
     """
 
-    numbers: NDArray[np.int64]
-    gates: NDArray[np.bool_]
-    factors: NDArray[np.int64]
+    numbers: Numbers
+    gates: Flags
+    factors: Numbers
 
 
 class Axons:
@@ -48,13 +48,30 @@ class Axons:
         fields = {"valid": valid, "stamp": stamp, "before": before, "trace": trace}
         return self.row.pack(fields)
 
-    def scanned(self, memories: RuleMemories, r: int, t: int) -> Sources:
-        """The entries of rule `r` in LEARN(t), as stages 0 to 4 of SCAN have them."""
-        rule = memories.rules[r]
+    def _entries(self, rule: RuleRow, count: int, group: Group) -> tuple[Numbers, Numbers, Flags]:
+        """Axon and source of each entry, and whether it can have a hit."""
+        if rule.kernel:
+            sources = np.arange(rule.sources)
+            tap, d = np.divmod(sources, rule.channels)
+            row, column = np.divmod(tap, rule.kernel_columns)
+            i, j = group.top + row, group.left + column
+            inside = (i >= 0) & (i < rule.source_height) & (j >= 0) & (j < rule.source_width)
+            axons = rule.axon_base + (i << rule.axon_row) + (j << rule.axon_column) + d
+            axons[~inside] = 0  # any: it has no hit
+            return axons, sources, inside & ((self.valid[axons] == 1) | bool(rule.silent))
         if rule.silent:
             axons = np.arange(rule.axon_base, rule.axon_base + rule.sources)
         else:
-            axons = self.active[rule.axon_base : rule.axon_base + self.counts[r]]
+            axons = self.active[rule.axon_base : rule.axon_base + count]
+        return axons, axons - rule.axon_base, np.ones(len(axons), np.bool_)
+
+    def scanned(self, memories: RuleMemories, r: int, t: int, group: Group) -> Sources:
+        """The entries of rule `r` and `group` in LEARN(t), as stages 0 to 4 of SCAN have them.
+
+        They are the same for all groups of a rule without `kernel`.
+        """
+        rule = memories.rules[r]
+        axons, sources, present = self._entries(rule, self.counts[r], group)
         # Stage 2.
         valid = self.valid[axons] == 1
         since = t - self.stamp[axons] & self.stamp_mask
@@ -73,7 +90,8 @@ class Axons:
         for rows, curve in zip(memories.terms, memories.curves, strict=True):
             term = rows[r]
             age = np.where(spiked, 0, a) if term.pre_now else a
-            gates.append(applies(term.pre_gate, term.pre_first, term.pre_last, spiked, age))
+            gate = applies(term.pre_gate, term.pre_first, term.pre_last, spiked, age)
+            gates.append(gate & present)
             # Stage 4.
             used = {term.left, term.right}
             factor = np.ones_like(x)
@@ -84,4 +102,4 @@ class Axons:
             elif Factor.PRE_CURVE in used:
                 factor = curve[r * AGES + age]
             factors.append(factor)
-        return Sources(axons, np.array(gates), np.array(factors))
+        return Sources(sources, np.array(gates), np.array(factors))

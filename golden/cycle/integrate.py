@@ -25,6 +25,8 @@ class ConnectionRow(NamedTuple):
     plastic: int = 0
     rule: int = 0
     axon_base: int = 0
+    axon_row: int = 0
+    axon_column: int = 0
     image: int = 0
     grouped: int = 0
     height: int = 0

@@ -8,6 +8,7 @@ import numpy as np
 
 from spikeloom.golden.cycle.axons import Axons, Sources
 from spikeloom.golden.cycle.full_fire import FullFire
+from spikeloom.golden.cycle.groups import Group
 from spikeloom.golden.cycle.learning_rows import AGES, RuleMemories, RuleRow
 from spikeloom.golden.cycle.note_queue import Note
 from spikeloom.golden.cycle.plastic_integrate import PlasticIntegrate
@@ -55,14 +56,13 @@ class Learn:
         "elapsed",
         "ends",
         "fire",
-        "g",
+        "group",
         "half",
         "hits",
         "integrate",
         "memories",
         "neurons",
         "note",
-        "plane_word",
         "position",
         "queue",
         "r",
@@ -77,7 +77,6 @@ class Learn:
         "updates",
         "weight_bits",
         "weights",
-        "word",
         "word_mask",
         "words",
         "written",
@@ -96,14 +95,15 @@ class Learn:
         self.step_mask = (1 << config.stamp_bits) - 1
         self.counter_mask = (1 << config.counter_bits) - 1
         self.state = REST
-        self.t = self.r = self.g = self.word = self.plane_word = 0
+        self.t = self.r = 0
         self.due = self.ends = False
         self.note = Note(0, 0)
         self.age = self.x = 0  # of its axon
         self.elapsed = 0
         self.row = RuleRow()  # of RULE, as read last in RULE
+        self.group = Group(self.row)
         self.targets = NO_TARGETS
-        self.sources: Sources | None = None  # of the present rule, once they were scanned
+        self.sources: Sources | None = None  # once scanned: of the group, or of any of the rule
         self.hits: list[bool] = []
         self.words: Iterator[Word] = iter(())
         self.position = 0
@@ -206,22 +206,20 @@ class Learn:
 
     def _walk(self) -> None:
         """RULE, SETUP, GROUP, NEXT and END."""
-        row = self.row
+        row, group = self.row, self.group
         if self.state == RULE:
             self.row = self.memories.rules[self.r]
             self.state = SETUP
         elif self.state == SETUP:
-            self.g = 0
-            self.word = row.weight_base - row.axon_base
-            self.plane_word = row.plane_base - row.axon_base
+            self.group = Group(row)
             self.sources = None
             unused = not row.groups or (row.at_end and not self.ends)
             self.state = NEXT if unused else GROUP
         elif self.state == GROUP:
-            group = row.neuron_base // self.neurons.lanes + self.g
-            if self.g == row.groups:
+            bit = row.neuron_base // self.neurons.lanes + group.g
+            if group.g == row.groups:
                 self.state = NEXT
-            elif row.at_end or self.fire.touched >> group & 1:
+            elif row.at_end or self.fire.touched >> bit & 1:
                 self.state = LOAD
                 self.elapsed = 0
             else:
@@ -237,19 +235,19 @@ class Learn:
                 self._clear()
 
     def _next_group(self) -> None:
-        self.g += 1
-        self.word += self.row.sources
-        self.plane_word += self.row.sources
+        self.group.advance()
+        if self.row.kernel:
+            self.sources = None
         self.state = GROUP
 
     def _load(self) -> None:
         """LOAD; what its stages do to all lanes is computed in the first clock."""
         if not self.elapsed:
-            self.targets = self.neurons.loaded(self.memories, self.r, self.g)
+            self.targets = self.neurons.loaded(self.memories, self.r, self.group)
         targets, lanes = self.targets, self.neurons.lanes
         lane = self.elapsed - 3  # in stage 3
         if lane in targets.traces:
-            address = self.row.neuron_base + self.g * lanes + lane
+            address = self.row.neuron_base + self.group.g * lanes + lane
             self.neurons.trace[address] = targets.traces[lane]
             self.trace_written = address, targets.traces[lane]
         last = max(lanes + 3, 2 * lanes + 1) if self.row.third else lanes + 3
@@ -266,7 +264,7 @@ class Learn:
         This is exact, as nothing of it changes in SCAN but the weights, each in a word of its own.
         """
         if self.sources is None:
-            self.sources = self.axons.scanned(self.memories, self.r, self.t)
+            self.sources = self.axons.scanned(self.memories, self.r, self.t, self.group)
         sources, targets = self.sources, self.targets
         applying = sources.gates[:, :, np.newaxis] & targets.gates[:, np.newaxis, :]
         synapses: Flags = np.any(applying, axis=0)
@@ -288,18 +286,19 @@ class Learn:
         """The words that are read, in order, as they are written; `hits` are their entries."""
         if not hits.size:
             return
-        axons = sources.numbers[hits]
-        addresses = self.word + axons & self.word_mask
+        group, numbers = self.group, sources.numbers[hits]
+        addresses = group.word + numbers & self.word_mask
         plane = np.zeros_like(self.weights[addresses], np.int64)
         if self.row.plane:
-            plane += self.weights[self.plane_word + axons & self.word_mask]
-        index = self.row.index_base + self.g * self.neurons.lanes + np.arange(self.neurons.lanes)
+            plane += self.weights[group.plane_word + numbers & self.word_mask]
+        lanes = self.neurons.lanes
+        index = self.row.index_base + group.c * lanes + np.arange(lanes)
         weights = changed(
             self.row,
             [terms[self.r] for terms in self.memories.terms],
             self.weights[addresses].astype(np.int64),
             plane,
-            added(self.row, self.fire.noise.state, axons, index),
+            added(self.row, self.fire.noise.state, numbers, index),
             applying[:, hits],
             sources.factors[:, hits, np.newaxis],
             targets.factors[:, np.newaxis, :],
@@ -334,7 +333,8 @@ class Learn:
     def _read_plane(self) -> None:
         """A clock in which the plane's word of a hit is read."""
         assert self.sources is not None  # it is scanned
-        self.read = self.plane_word + int(self.sources.numbers[self.position]) & self.word_mask
+        source = int(self.sources.numbers[self.position])
+        self.read = self.group.plane_word + source & self.word_mask
         self._queue_word()
         self.elapsed += 1
 

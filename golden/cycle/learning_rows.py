@@ -10,7 +10,7 @@ AGES = MAX_AGE + 1
 
 
 class RuleRow(NamedTuple):
-    """Row of RULE; fields as in `FabricConfig.rule_row`."""
+    """Row of RULE; fields as in `FabricConfig.rule_row`, 0 if absent."""
 
     weight_base: int = 0
     sources: int = 0
@@ -36,6 +36,19 @@ class RuleRow(NamedTuple):
     highest: int = 0
     plane: int = 0
     plane_base: int = 0
+    kernel: int = 0
+    channels: int = 0
+    kernel_columns: int = 0
+    row_stride: int = 0
+    column_stride: int = 0
+    row_padding: int = 0
+    column_padding: int = 0
+    source_height: int = 0
+    source_width: int = 0
+    target_height: int = 0
+    target_width: int = 0
+    axon_row: int = 0
+    axon_column: int = 0
 
 
 class TermRow(NamedTuple):

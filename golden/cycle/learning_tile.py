@@ -46,7 +46,7 @@ class LearningTile(Tile):
     def progress(self) -> tuple[int, ...]:
         """What changes from time to time in a run that goes on."""
         learn = self.learn
-        return *super().progress, learn.t, learn.r, learn.g, learn.position
+        return *super().progress, learn.t, learn.r, learn.group.g, learn.position
 
     def weights(self, address: int, loaded: int) -> int:
         """A row of the weight memory in which `loaded` was loaded."""

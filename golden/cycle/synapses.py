@@ -23,8 +23,8 @@ def applies(gate: int, first: int, last: int, spiked: Flags, age: Numbers) -> Fl
     return (first <= age) & (age <= last)
 
 
-def added(rule: RuleRow, state: int, axons: Numbers, neurons: Numbers) -> Numbers | int:
-    """What is added to the sum of each axon (row) and neuron (column), r.
+def added(rule: RuleRow, state: int, sources: Numbers, neurons: Numbers) -> Numbers | int:
+    """What is added to the sum of each source (row) and neuron (column), r.
 
     Neurons are given by their indices; `state` is the register of the section Random numbers.
     """
@@ -33,8 +33,7 @@ def added(rule: RuleRow, state: int, axons: Numbers, neurons: Numbers) -> Number
         return 0
     if rule.rounding != Rounding.STOCHASTIC:
         return 1 << bits - 1
-    source = (axons - rule.axon_base)[:, np.newaxis]
-    key = (source | neurons // 16 << 16 | rule.number << 26) & (1 << 31) - 1
+    key = (sources[:, np.newaxis] | neurons // 16 << 16 | rule.number << 26) & (1 << 31) - 1
     return mixed(state ^ key) + (neurons % 16 << bits - 4) & (1 << bits) - 1
 
 

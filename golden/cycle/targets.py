@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.cycle.full_fire import FullFire
+from spikeloom.golden.cycle.groups import Group
 from spikeloom.golden.cycle.learning_rows import AGES, RuleMemories
 from spikeloom.golden.cycle.packing import offsets
 from spikeloom.golden.cycle.synapses import applies
@@ -58,11 +59,11 @@ class NeuronMemories:
             np.array([(u ^ half) - half for u in unsigned]),
         )
 
-    def loaded(self, memories: RuleMemories, r: int, g: int) -> Targets:
-        """Group `g` of rule `r`, as the stages of LOAD have it."""
+    def loaded(self, memories: RuleMemories, r: int, group: Group) -> Targets:
+        """A group of rule `r`, as the stages of LOAD have it."""
         rule = memories.rules[r]
-        first = g * self.lanes
-        ours = first + np.arange(self.lanes) < rule.neurons
+        first = group.g * self.lanes
+        ours = group.c * self.lanes + np.arange(self.lanes) < rule.neurons
         # Stage 1 and 2.
         n = rule.neuron_base + first
         was_spike, recent, potential = self._state(n)
