@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.golden.contents import NO_ROWS, Rows
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget, index_bits
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load, load_signature
 from spikeloom.hdl.common.read import connect_read, read_member
 from spikeloom.hdl.common.shapes import memory, struct
@@ -198,11 +199,22 @@ class AddressGeneration(wiring.Component):
                 self.notes.p.rule.eq(row.rule),
                 self.notes.p.axon.eq(row.axon_base + d_event.index),
             ]
+            if config.plastic_kernels:
+                self._note_image(m, d_event, row)
             with m.If(noted & self.notes.full):
                 m.d.comb += self.segments.valid.eq(0)
         if config.readable:
             m.d.comb += self.read.data.eq(connect_read(m, self.read, readable))
         return m
+
+    def _note_image(self, m: Module, event: data.View, row: data.View) -> None:
+        """The axon of an event of an image, two clocks after its row: it is taken later."""
+        bits = len(row.axon_base)
+        rows = delayed(m, (event.y << row.axon_row)[:bits], 1)
+        columns = delayed(m, (event.x << row.axon_column)[:bits], 1)
+        axon = delayed(m, (row.axon_base + event.index + rows + columns)[:bits], 1)
+        with m.If(row.image):
+            m.d.comb += self.notes.p.axon.eq(axon)
 
     def _look_up(
         self,

@@ -1,6 +1,6 @@
 """What is known of plastic axons, and the walk over those that learn."""
 
-from amaranth import Array, Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Array, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import WritePort
 from amaranth.lib.wiring import In, Out
@@ -18,6 +18,7 @@ from spikeloom.golden.spec import (
 )
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
+from spikeloom.hdl.core.learning.kernel_walk import kernel_entry
 from spikeloom.hdl.core.learning.rules import applies, decays, traced, uses
 from spikeloom.hdl.core.ports import MemoryWrite
 
@@ -67,12 +68,14 @@ class Axons(wiring.Component):
         What was read.
     group_learns : In
         Of each term: it applies to a neuron of the group.
+    kernel : In(kernel_entry(config))
+        With `plastic_kernels` only: the entry in stage 0 of a rule with `kernel`.
     last : Out(1)
         No entry is in stages 0..3.
     hit : Out(1)
         The entry in stage 4 has a term that applies.
-    entry, source : Out
-        In stage 3: the axon, and its number, counted from the rule's first.
+    source : Out
+        In stage 3: the number of the entry's word in its group.
     gates : Out
         Of each term, in stage 4: it applies to the axon.
     factors : Out
@@ -108,11 +111,11 @@ class Axons(wiring.Component):
                 "group_learns": In(terms),
                 "last": Out(1),
                 "hit": Out(1),
-                "entry": Out(axon),
                 "source": Out(NUMBER_BITS),
                 "gates": Out(terms),
                 "factors": Out(data.ArrayLayout(signed(FACTOR_BITS), terms)),
                 "write": Out(MemoryWrite(axon, config.axon_row.width)),
+                **({"kernel": In(kernel_entry(config))} if config.plastic_kernels else {}),
             }
         )
 
@@ -137,16 +140,16 @@ class Axons(wiring.Component):
 
         # Stage 0: the next entry of ACTIVE is read, or it is the next axon.
         place = Signal(axon_bits)
-        left = Signal(count_bits(max(config.plastic_axons, config.axons)))
+        left = Signal(max(len(count), len(row.sources)))
+        by_number = row.silent | row.kernel if config.plastic_kernels else row.silent
         with m.If(self.begin):
-            m.d.sync += [place.eq(row.axon_base), left.eq(Mux(row.silent, row.sources, count))]
+            m.d.sync += [place.eq(row.axon_base), left.eq(Mux(by_number, row.sources, count))]
         with m.Elif(self.scans & self.go & (left != 0)):
             m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
         valid1, valid2, valid3 = (Signal(name=f"valid{stage}") for stage in range(1, 4))
-        goes = self.scans & self.go
         m.d.comb += [
             active_read.addr.eq(place),
-            active_read.en.eq(goes),
+            active_read.en.eq(self.scans & self.go),
             self.last.eq((left == 0) & ~(valid1 | valid2 | valid3)),
         ]
         with m.If(self.go):
@@ -161,7 +164,7 @@ class Axons(wiring.Component):
             Signal(axon_bits, name=name) for name in ("place1", "axon1", "axon2")
         )
         m.d.comb += [
-            axon1.eq(Mux(row.silent, place1, active_read.data)),
+            axon1.eq(Mux(by_number, place1, active_read.data)),
             axon_read.addr.eq(Mux(self.scans, axon1, self.axon)),
             axon_read.en.eq(Mux(self.scans, self.go, self.look_up)),
         ]
@@ -169,7 +172,6 @@ class Axons(wiring.Component):
             m.d.sync += [
                 place1.eq(place),
                 axon2.eq(axon1),
-                self.entry.eq(axon2),
                 self.source.eq(axon2 - row.axon_base),
             ]
 
@@ -215,6 +217,7 @@ class Axons(wiring.Component):
         age4 = Signal(AGE_BITS)
         curves4 = Signal.like(self.curves)
         hits = Signal(config.rule_terms)
+        exists = self._kernel(m, place1, state.valid) if config.plastic_kernels else Const(1)
         for k, term in enumerate(self.terms):
             age = Mux(term.pre_now & spiked3, 0, age3)
             gate = applies(term.pre_gate, spiked3, age, term.pre_first, term.pre_last)
@@ -229,7 +232,7 @@ class Axons(wiring.Component):
                 age4.eq(age3),
                 curves4.eq(self.curves),
                 self.gates.eq(hits),
-                self.hit.eq(valid3 & (hits & self.group_learns).any()),
+                self.hit.eq(valid3 & exists & (hits & self.group_learns).any()),
             ]
 
         # Stage 4: its trace.
@@ -241,6 +244,21 @@ class Axons(wiring.Component):
         with m.If(self.forget):
             m.d.sync += [each.eq(0) for each in counts]
         return m
+
+    def _kernel(self, m: Module, place1: Signal, is_valid: Value) -> Signal:
+        """The entries of a rule with `kernel`; whether that in stage 3 has an axon that learns."""
+        row = self.row
+        entry1, entry2 = (Signal.like(self.kernel, name=f"entry{stage}") for stage in (1, 2))
+        exists3 = Signal()
+        with m.If(self.go):
+            m.d.sync += [
+                entry1.eq(self.kernel),
+                entry2.eq(entry1),
+                exists3.eq(~row.kernel | (entry2.inside & (is_valid | row.silent))),
+            ]
+            with m.If(row.kernel):
+                m.d.sync += [place1.eq(self.kernel.axon), self.source.eq(entry2.source)]
+        return exists3
 
     def _append(self, m: Module, write: WritePort, count: Value, is_new: Value) -> None:
         """Puts the axon of a note that is new behind the active ones of its rule."""

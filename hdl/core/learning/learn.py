@@ -20,6 +20,7 @@ from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.shapes import lanes
 from spikeloom.hdl.core.learning.axons import Axons
+from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
 from spikeloom.hdl.core.learning.notes import NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
@@ -68,9 +69,11 @@ class _Group(NamedTuple):
     over
         No group is left.
     word
-        Of its weights, or of its plane if the rule has one, that of the axon in row 0 of AXON.
+        The first one of its weights, or of its plane if the rule has one.
     index
         Of its first neuron in its population.
+    turns
+        The next one's neurons and words are others; if not, it is at another position of an image.
     any_touched
         A spike touched a group.
     """
@@ -81,6 +84,7 @@ class _Group(NamedTuple):
     over: Signal
     word: Signal
     index: Signal
+    turns: Signal
     any_touched: Signal
 
 
@@ -173,6 +177,8 @@ class Learn(wiring.Component):
         pops = at_rest & ~starts & notes.valid
         forgets = (state == State.CLEAR) & (clear_row == 0)
         group = self._groups(m, state, forgets, rules.row)
+        if config.plastic_kernels:
+            self._kernels(m, state, group, rules.row, axons)
         pending = self._weights(m, state, group, rules, axons, targets)
         decides = (state == State.LOAD) & targets.done
         drained = (state == State.DRAIN) & (pending == 0)
@@ -191,7 +197,7 @@ class Learn(wiring.Component):
             axons.noted.eq(state == State.NOTE3),
             axons.begin.eq(decides),
             targets.begin.eq(state == State.SETUP),
-            targets.advance.eq(group.advance),
+            targets.advance.eq(group.advance & group.turns),
             targets.group.eq(group.number),
             targets.enters.eq((state == State.GROUP) & ~group.over & group.touched),
             targets.loads.eq(state == State.LOAD),
@@ -290,6 +296,7 @@ class Learn(wiring.Component):
         index = Signal.like(row.index_base, name="index")
         touched = Signal(config.groups)
         any_touched = Signal()
+        turns = Signal(init=1)
         with m.If((state == State.END) | forgets):
             m.d.sync += [touched.eq(0), any_touched.eq(0)]
         touches = delayed(m, self.touches, 1)
@@ -306,20 +313,32 @@ class Learn(wiring.Component):
             m.d.sync += [
                 left.eq(row.groups),
                 over.eq(row.groups == 0),
-                word.eq(first_word - row.axon_base),
+                word.eq(first_word),
                 index.eq(row.index_base),
             ]
         with m.Elif(advance):
-            m.d.sync += [
-                left.eq(left - 1),
-                over.eq(left == 1),
-                word.eq(word + row.sources),
-                index.eq(index + config.lanes),
-            ]
+            m.d.sync += [left.eq(left - 1), over.eq(left == 1)]
+            with m.If(turns):
+                m.d.sync += [word.eq(word + row.sources), index.eq(index + config.lanes)]
         with m.If(begins | advance):
             m.d.sync += [number.eq(following), is_touched.eq(touched.bit_select(following, 1))]
         learns = is_touched | row.at_end
-        return _Group(number, advance, learns, over, word, index, any_touched)
+        return _Group(number, advance, learns, over, word, index, turns, any_touched)
+
+    def _kernels(
+        self, m: Module, state: Signal, group: _Group, row: data.View, axons: Axons
+    ) -> None:
+        """Where the groups of a rule with `kernel` are, and the entries of their scans."""
+        m.submodules.kernels = kernels = KernelWalk(self.config)
+        m.d.comb += [
+            kernels.row.eq(row),
+            kernels.begin.eq(state == State.SETUP),
+            kernels.advance.eq(group.advance),
+            kernels.start.eq(axons.begin),
+            kernels.go.eq(axons.scans & axons.go),
+            group.turns.eq(kernels.turns),
+            axons.kernel.eq(kernels.entry),
+        ]
 
     def _weights(
         self,
@@ -355,7 +374,7 @@ class Learn(wiring.Component):
         ]
         m.d.sync += [pending.eq(following), full.eq(following == PENDING)]
         with m.If(axons.go):
-            m.d.sync += address.eq(group.word + axons.entry)
+            m.d.sync += address.eq(group.word + axons.source)
         m.d.comb += [
             synapses.row.eq(rules.row),
             synapses.terms.eq(rules.terms),

@@ -54,7 +54,7 @@ class Targets(wiring.Component):
     begin : In(1)
         The rule's first group is the next one.
     advance : In(1)
-        The next group follows.
+        Other neurons of the rule follow.
     group : In
         The group, by its rows of the state memory.
     enters, loads : In(1)
