@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from spikeloom.golden.convolution import Convolution, ImageShape, Pair
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
 
@@ -24,7 +23,7 @@ def check_flag(where: str, value: bool) -> None:
         raise SpikeloomError(f"{where} must be True or False, not {value!r}")
 
 
-def check_pair(where: str, pair: Pair, minimum: int) -> None:
+def check_pair(where: str, pair: tuple[int, int], minimum: int) -> None:
     """A pair of sizes, at least `minimum`."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise SpikeloomError(f"{where} must be a pair (rows, columns), not {pair!r}")
@@ -32,7 +31,7 @@ def check_pair(where: str, pair: Pair, minimum: int) -> None:
         check_integer(where, value, minimum, MAX_SIZE)
 
 
-def check_image(where: str, image: ImageShape | None, size: int) -> None:
+def check_image(where: str, image: tuple[int, int, int] | None, size: int) -> None:
     """An image shape of `size` elements, or None."""
     if image is None:
         return
@@ -45,7 +44,7 @@ def check_image(where: str, image: ImageShape | None, size: int) -> None:
 
 
 def check_input(
-    name: str, size: int, max_count: int, signed: bool, image: ImageShape | None
+    name: str, size: int, max_count: int, signed: bool, image: tuple[int, int, int] | None
 ) -> None:
     """The fields of an input."""
     where = f"input {name!r}"
@@ -55,7 +54,9 @@ def check_input(
     check_image(where, image, size)
 
 
-def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pair) -> None:
+def check_array(
+    where: str, values: Integers, shape: tuple[int, ...], limits: tuple[int, int]
+) -> None:
     """An int64 array of `shape` with values between `limits`."""
     low, high = limits
     if not isinstance(values, np.ndarray):
@@ -71,7 +72,11 @@ def check_array(where: str, values: Integers, shape: tuple[int, ...], limits: Pa
 
 
 def check_leak(
-    where: str, leak: Integers | None, has_current: bool, shape: tuple[int, ...], limits: Pair
+    where: str,
+    leak: Integers | None,
+    has_current: bool,
+    shape: tuple[int, ...],
+    limits: tuple[int, int],
 ) -> None:
     """A leak potential, which only neurons with a synaptic current have."""
     if leak is None:
@@ -79,35 +84,6 @@ def check_leak(
     if not has_current:
         raise SpikeloomError(f"{where}: leak is for a synaptic current; without one add it to bias")
     check_array(f"{where}: leak", leak, shape, limits)
-
-
-def check_convolution(
-    where: str, convolution: Convolution, source: ImageShape, target: ImageShape, limits: Pair
-) -> None:
-    """A convolution of images `source` and `target`, with weights between `limits`."""
-    for name in ("stride", "dilation", "pool"):
-        check_pair(f"{where}: {name}", getattr(convolution, name), 1)
-    if not isinstance(convolution.padding, tuple) or len(convolution.padding) != 2:
-        raise SpikeloomError(f"{where}: padding must be two pairs, not {convolution.padding!r}")
-    for pair in convolution.padding:
-        check_pair(f"{where}: padding", pair, 0)
-    channels = source[0]
-    check_integer(f"{where}: groups", convolution.groups, 1, MAX_SIZE)
-    if channels % convolution.groups or target[0] % convolution.groups:
-        raise SpikeloomError(
-            f"{where}: {channels} and {target[0]} channels cannot be divided into "
-            f"{convolution.groups} groups"
-        )
-    kernel = convolution.weights
-    if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
-        raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
-    expected = (target[0], channels // convolution.groups, *kernel.shape[2:])
-    check_array(f"{where}: weights", kernel, expected, limits)
-    if convolution.output(source) != target:
-        raise SpikeloomError(
-            f"{where}: its output for {source} is {convolution.output(source)}, "
-            f"not the target's {target}"
-        )
 
 
 def check_sums(where: str, lowest: Integers, highest: Integers, sum_bits: int) -> None:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from spikeloom.golden.checks import MAX_SIZE, check_array, check_integer, check_pair
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import Events, as_counts
 from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.learning.rule import Rule
 from spikeloom.golden.plain import PlainIntegers
 
 ImageShape = tuple[int, int, int]
@@ -46,6 +49,9 @@ class Convolution(PlainIntegers):
     groups
         Number of equal parts into which the channels of source and target are cut; part n of the
         source connects to part n of the target.
+    plasticity
+        How the weights change while the network learns, each of them once for each position at
+        which the rule applies; None: they stay. Not with `high`, `dilation`, `groups` or `pool`.
     """
 
     source: str
@@ -58,6 +64,67 @@ class Convolution(PlainIntegers):
     dilation: Pair = (1, 1)
     groups: int = 1
     pool: Pair = (1, 1)
+    plasticity: Rule | None = None
+
+    def check(self, where: str, source: ImageShape, target: ImageShape, limits: Pair) -> None:
+        """Check that it fits images `source` and `target`, with weights between `limits`.
+
+        Raises `SpikeloomError`, with `where` in front.
+        """
+        for name in ("stride", "dilation", "pool"):
+            check_pair(f"{where}: {name}", getattr(self, name), 1)
+        if not isinstance(self.padding, tuple) or len(self.padding) != 2:
+            raise SpikeloomError(f"{where}: padding must be two pairs, not {self.padding!r}")
+        for pair in self.padding:
+            check_pair(f"{where}: padding", pair, 0)
+        channels = source[0]
+        check_integer(f"{where}: groups", self.groups, 1, MAX_SIZE)
+        if channels % self.groups or target[0] % self.groups:
+            raise SpikeloomError(
+                f"{where}: {channels} and {target[0]} channels cannot be divided into "
+                f"{self.groups} groups"
+            )
+        kernel = self.weights
+        if not isinstance(kernel, np.ndarray) or kernel.ndim != 4 or 0 in kernel.shape:
+            raise SpikeloomError(f"{where}: weights must be an array of 4 dimensions, none empty")
+        expected = (target[0], channels // self.groups, *kernel.shape[2:])
+        check_array(f"{where}: weights", kernel, expected, limits)
+        if self.output(source) != target:
+            raise SpikeloomError(
+                f"{where}: its output for {source} is {self.output(source)}, "
+                f"not the target's {target}"
+            )
+        if isinstance(self.plasticity, Rule):
+            self._check_rule(f"{where}: plasticity", self.plasticity)
+
+    def _check_rule(self, where: str, rule: Rule) -> None:
+        """Check what a kernel that learns may not be, beyond what no connection may."""
+        if self.groups != 1:
+            raise SpikeloomError(
+                f"{where}: kernels of {self.groups} groups cannot learn; use groups=1"
+            )
+        if self.dilation != (1, 1):
+            raise SpikeloomError(
+                f"{where}: kernels with dilation {self.dilation} cannot learn; use dilation=(1, 1)"
+            )
+        if self.pool != (1, 1):
+            raise SpikeloomError(
+                f"{where}: kernels behind a pool of {self.pool} cannot learn; use pool=(1, 1), "
+                "after a population that pools"
+            )
+        if rule.third is not None:
+            raise SpikeloomError(
+                f"{where}: the rule of a kernel has no third factor; leave out third={rule.third!r}"
+            )
+        if rule.eligibility is not None:
+            raise SpikeloomError(
+                f"{where}: the rule of a kernel has no eligibility; leave that out"
+            )
+        if (taps := self.weights[0].size) > MAX_SIZE:
+            raise SpikeloomError(
+                f"{where}: {taps} weights of a channel learn, {MAX_SIZE} at most; "
+                "use a smaller kernel"
+            )
 
     def output(self, image: ImageShape) -> ImageShape:
         """Image shape of the target for a source of shape `image`; below 1 where none fits."""

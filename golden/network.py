@@ -12,7 +12,6 @@ import numpy as np
 
 from spikeloom.golden.checks import (
     check_array,
-    check_convolution,
     check_flag,
     check_input,
     check_integer,
@@ -208,6 +207,9 @@ class Connection(PlainIntegers):
 
 AnyConnection = Connection | Convolution | SparseConnection | OneToOne
 
+Learnable = Connection | Convolution
+"""What can have a rule."""
+
 
 @dataclass(frozen=True, repr=False)
 class Network(PlainIntegers, Summarised):
@@ -312,10 +314,10 @@ class Network(PlainIntegers, Summarised):
         return tuple(c for c in self.connections if c.target == name)
 
     @property
-    def plastic(self) -> tuple[Connection, ...]:
+    def plastic(self) -> tuple[Learnable, ...]:
         """The connections that learn, in their order; their numbers key random numbers."""
-        dense = (c for c in self.connections if isinstance(c, Connection))
-        return tuple(c for c in dense if c.plasticity is not None)
+        able = (c for c in self.connections if isinstance(c, Learnable))
+        return tuple(c for c in able if c.plasticity is not None)
 
     @property
     def phases(self) -> int:
@@ -359,7 +361,7 @@ class Network(PlainIntegers, Summarised):
         """Minimum and maximum sum that `connection` can add to each of its targets in a step."""
         count = self.max_events(connection.source) << (self.weight_bits * connection.high)
         least, most = connection.weights, connection.weights
-        if isinstance(connection, Connection) and connection.plasticity is not None:
+        if isinstance(connection, Learnable) and connection.plasticity is not None:
             least, most = (np.full_like(least, bound) for bound in connection.plasticity.bounds)
         if self.has_signs(connection.source):
             most = np.maximum(-least, most)
@@ -404,7 +406,7 @@ class Network(PlainIntegers, Summarised):
         expected = sizes[connection.source], sizes[connection.target]
         limits = signed_range(self.weight_bits)
         if isinstance(connection, Convolution):
-            check_convolution(where, connection, *self._images(connection), limits)
+            connection.check(where, *self._images(connection), limits)
         elif isinstance(connection, Connection):
             check_array(f"{where}: weights", connection.weights, expected, limits)
         else:

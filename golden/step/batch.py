@@ -14,7 +14,7 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words, random_states
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.learn import Learner
+from spikeloom.golden.step.learner import Learner
 from spikeloom.golden.step.neuron import (
     Spikes,
     State,

@@ -4,21 +4,22 @@ The rules are those of `golden.learning`. All of a synapse but its weight is as 
 terms are computed where their gates hold, in blocks of rows (sources) and columns (targets).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
-from spikeloom.golden.learning.check import MAX_RULES
-from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, When
-from spikeloom.golden.network import Connection, Network
-from spikeloom.golden.random_numbers import Words, mixed
+from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Trace, When
+from spikeloom.golden.random_numbers import mixed
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, TRACE_BITS, Factor, Gate, Rounding
-from spikeloom.golden.step.plastic_sums import PlasticSums
 
 Mask = NDArray[np.bool_]
+
+Which = slice | Integers
+"""Some axons or neurons."""
+
+ALL = slice(None)
 
 NEVER = -MAX_AGE - 1
 """The step of the last spike of what has not spiked in the sample: its age is `MAX_AGE`."""
@@ -58,42 +59,46 @@ class End:
         self._last.fill(NEVER)
         self._step = -1
 
-    def step(self, spiked: Mask) -> None:
-        """Go on to the next step, in which these spike."""
+    def step(self, spiked: Mask | None) -> None:
+        """Go on to the next step, in which these spike; None: none do."""
         if self._step >= 0 and (spikes := self.spiked.nonzero()[0]).size:
             if self._trace is not None:
                 self._value[spikes] = self._raised(self._before(spikes))
             self._last[spikes] = self._step
         self._step += 1
-        self.spiked = spiked
-        self.heard |= spiked
+        self.spiked = np.zeros(len(self._last), np.bool_) if spiked is None else spiked
+        self.heard |= self.spiked
 
-    def ages(self, now: bool) -> Signed:
+    def learning(self, silent: bool) -> Mask | None:
+        """Which learn, with those that are `silent` or not; None: all."""
+        return None if silent else self.heard
+
+    def ages(self, now: bool, which: Which = ALL) -> Signed:
         """Steps since the last spike before this step; with `now`, 0 for those that spike in it."""
-        ages: Signed = np.minimum(self._step - self._last, MAX_AGE)
+        ages: Signed = np.minimum(self._step - self._last[which], MAX_AGE)
         if now:
-            ages *= ~self.spiked
+            ages *= ~self.spiked[which]
         return ages
 
-    def traces(self, now: bool) -> Signed:
+    def traces(self, now: bool, which: Which = ALL) -> Signed:
         """The traces before this step's spikes, or with `now` after them."""
-        traces = self._before(slice(None))
-        return np.where(self.spiked, self._raised(traces), traces) if now else traces
+        traces = self._before(which)
+        return np.where(self.spiked[which], self._raised(traces), traces) if now else traces
 
-    def applies(self, when: When) -> Mask:
+    def applies(self, when: When, which: Which = ALL) -> Mask:
         """Whether a gate holds."""
         match when.gate:
             case Gate.ALWAYS:
-                return np.ones(len(self._last), np.bool_)
+                return np.ones(self._last[which].shape, np.bool_)
             case Gate.SPIKED:
-                return self.spiked
+                return self.spiked[which]
             case Gate.AGE:
-                ages = self.ages(when.now)
+                ages = self.ages(when.now, which)
                 held: Mask = (ages >= when.first) & (ages <= when.last)
                 return held
-        return np.zeros(len(self._last), np.bool_)
+        return np.zeros(self._last[which].shape, np.bool_)
 
-    def _before(self, which: slice | Integers) -> Signed:
+    def _before(self, which: Which) -> Signed:
         ages = np.minimum(self._step - self._last[which], MAX_AGE)
         left: Signed = (self._value[which] * self._decay[ages]) >> TRACE_BITS
         return left
@@ -105,77 +110,53 @@ class End:
         return np.minimum(traces + self._trace.amount, MAX_TRACE)
 
 
-class PlasticConnection:
-    """A connection that learns.
+class Part:
+    """Some axons or neurons of an end: those that a kernel joins at one position.
 
     Parameters
     ----------
-    connection
-        With a rule.
-    number
-        Its number among the network's plastic ones.
-    scale
-        What a weight counts in its target.
+    end
+        The end.
     """
 
-    def __init__(self, connection: Connection, number: int, scale: int) -> None:
-        assert connection.plasticity is not None
-        self.connection = connection
-        self.rules = rules = connection.plasticity.in_order
-        self.weights: Signed = connection.weights.astype(np.int32, order="C")
-        self.plane: Signed | None = np.zeros_like(self.weights) if len(rules) > 1 else None
-        self.sums = PlasticSums(self.weights, scale, connection.delay)
-        sources, targets = self.weights.shape
-        post = next((rule.post for rule in rules if rule.post is not None), None)
-        self._ends = End(sources, rules[0].pre), End(targets, post)
-        self._updates = [Update(rules[-1], number, self._ends, self.weights, self.plane)]
-        if self.plane is not None:
-            number = MAX_RULES - 1 - number
-            self._updates.insert(0, Update(rules[0], number, self._ends, self.plane, None))
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self.move(np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
-    @property
-    def count(self) -> int:
-        """Synapses to which a term applied, over all steps."""
-        return sum(update.count for update in self._updates)
+    def move(self, which: Integers, inside: Mask) -> None:
+        """Be these; what is not `inside` is there in name only."""
+        self._which = which
+        self._inside = inside
 
-    def begin(self) -> None:
-        """Begin a sample."""
-        for part in (*self._ends, self.sums):
-            part.begin()
+    def learning(self, silent: bool) -> Mask:
+        """Which learn, with those that are `silent` or not."""
+        return self._inside if silent else self._inside & self._end.heard[self._which]
 
-    def step(
-        self,
-        events: Events,
-        spikes: Events | None,
-        potentials: Mapping[str, Signed],
-        state: int,
-        left: int,
-    ) -> None:
-        """Learn from a step.
+    def ages(self, now: bool) -> Signed:
+        """As those of `End`."""
+        return self._end.ages(now, self._which)
 
-        Parameters
-        ----------
-        events
-            Of the source.
-        spikes
-            Of the target; None if it never spikes.
-        potentials
-            Of the target, as compared with its thresholds, and of third populations.
-        state
-            What random numbers of the step are made of.
-        left
-            Steps that follow in the sample.
-        """
-        self.sums.emit(events)
-        sources, targets = self.weights.shape
-        pre, post = self._ends
-        sent = left >= self.connection.delay
-        pre.step(events != 0 if sent else np.zeros(sources, np.bool_))
-        post.step(np.zeros(targets, np.bool_) if spikes is None else spikes != 0)
-        for rule, update in zip(self.rules, self._updates, strict=True):
-            if not (rule.at_end and left):
-                third = None if rule.third is None else potentials[rule.third]
-                update(potentials[self.connection.target], third, state)
+    def traces(self, now: bool) -> Signed:
+        """As those of `End`."""
+        return self._end.traces(now, self._which)
+
+    def applies(self, when: When) -> Mask:
+        """Whether a gate holds."""
+        return self._end.applies(when, self._which)
+
+
+def target_gates(rule: Rule, post: End | Part, potentials: Signed) -> list[Mask]:
+    """For each term, the targets at which it applies as far as they go."""
+    masks = []
+    for term in rule.terms:
+        mask = post.applies(term.post)
+        if term.window is not None:
+            mask = mask & (potentials >= term.window[0]) & (potentials <= term.window[1])
+        if term.trace_window is not None and mask.any():
+            traces = post.traces(term.post.now)
+            mask = mask & (traces >= term.trace_window[0]) & (traces <= term.trace_window[1])
+        masks.append(mask)
+    return masks
 
 
 class Update:
@@ -190,18 +171,26 @@ class Update:
     ends
         The spikes of sources and targets.
     weights
-        Shape (sources, targets), int32; they change.
+        Shape (sources, targets), int32; they change. Of a kernel its taps are the sources, and the
+        channels of the target are the targets.
     plane
         The eligibilities, if the rule reads them.
     """
 
     def __init__(
-        self, rule: Rule, number: int, ends: tuple[End, End], weights: Signed, plane: Signed | None
+        self,
+        rule: Rule,
+        number: int,
+        ends: tuple[End, End] | tuple[Part, Part],
+        weights: Signed,
+        plane: Signed | None = None,
     ) -> None:
         self.rule = rule
         self.weights = weights
         self.count = 0
         self._number = number
+        self._pre: End | Part
+        self._post: End | Part
         self._pre, self._post = ends
         self._plane = plane
         self._curves = [np.array(term.curve or (), np.int32) for term in rule.terms]
@@ -209,25 +198,20 @@ class Update:
 
     def __call__(self, potentials: Signed, third: Signed | None, state: int) -> None:
         """Update after a step, with the potentials of targets and of the third population."""
-        targets = [self._target_gate(term, potentials) for term in self.rule.terms]
+        targets = target_gates(self.rule, self._post, potentials)
         if any(mask.any() for mask in targets):
             if third is not None:
                 third = np.clip(third >> self.rule.third_shift, *THIRD_RANGE).astype(np.int32)
-            for rows, terms in self._blocks(targets):
-                self._learn(rows, terms, targets, third, state)
+            self.learn(targets, third, state)
 
-    def _target_gate(self, term: Term, potentials: Signed) -> Mask:
-        mask = self._post.applies(term.post)
-        if term.window is not None:
-            mask = mask & (potentials >= term.window[0]) & (potentials <= term.window[1])
-        if term.trace_window is not None and mask.any():
-            traces = self._post.traces(term.post.now)
-            mask = mask & (traces >= term.trace_window[0]) & (traces <= term.trace_window[1])
-        return mask
+    def learn(self, targets: Sequence[Mask], third: Signed | None, state: int) -> None:
+        """Update the synapses to which each term applies, by its gate of the target."""
+        for rows, terms in self._blocks(targets):
+            self._learn(rows, terms, targets, third, state)
 
     def _blocks(self, targets: Sequence[Mask]) -> Iterator[tuple[Integers, list[int]]]:
         """Rows, and the terms that apply to all of them."""
-        entries = None if self.rule.silent else self._pre.heard
+        entries = self._pre.learning(self.rule.silent)
         numbers = [number for number, mask in enumerate(targets) if mask.any()]
         masks = []
         for number in numbers:
@@ -345,78 +329,3 @@ class Update:
         drawn = mixed((keys & 0x7FFFFFFF).astype(np.uint32) ^ np.uint32(state)).astype(np.int32)
         parts = (columns % KEY_GROUP << (shift - 4)).astype(np.int32)
         return (drawn[:, which] + parts) & np.int32((1 << shift) - 1)
-
-
-class Learner:
-    """The plastic connections of a network while it learns, sample after sample.
-
-    Parameters
-    ----------
-    network
-        The network; its own weights do not change.
-    plastic
-        Its plastic connections, or none if it does not learn.
-    """
-
-    def __init__(self, network: Network, plastic: Sequence[Connection]) -> None:
-        self._connections = [
-            PlasticConnection(c, number, 1 << network.population(c.target).fraction_bits)
-            for number, c in enumerate(plastic)
-        ]
-        self._states: list[int] = []
-        seen = {c.connection.target for c in self._connections}
-        rules = [rule for c in self._connections for rule in c.rules]
-        seen |= {rule.third for rule in rules if rule.third is not None}
-        self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
-        """Of targets and third populations in this step, as compared; the batch writes them."""
-        order = {id(connection): n for n, connection in enumerate(network.connections)}
-        self._order = [order[id(c.connection)] for c in self._connections]
-
-    @property
-    def sums(self) -> dict[int, PlasticSums]:
-        """For each plastic connection, by its `id`, what its events add."""
-        return {id(c.connection): c.sums for c in self._connections}
-
-    @property
-    def weights(self) -> dict[int, Integers]:
-        """The weights of each plastic connection, by its number in the network."""
-        learned = zip(self._order, self._connections, strict=True)
-        return {number: c.weights.astype(np.int64) for number, c in learned}
-
-    @property
-    def planes(self) -> dict[int, Integers]:
-        """The eligibilities of each plastic connection that has them, by its number."""
-        learned = zip(self._order, self._connections, strict=True)
-        return {n: c.plane.astype(np.int64) for n, c in learned if c.plane is not None}
-
-    @property
-    def updates(self) -> int:
-        """Synapses to which a term applied, over all steps."""
-        return sum(c.count for c in self._connections)
-
-    def begin(self, states: Words) -> None:
-        """Begin a sample; `states`, (steps, 1), are what its random numbers are made of."""
-        for connection in self._connections:
-            connection.begin()
-        self._states = states[:, 0].tolist()
-
-    def step(self, t: int, events: Mapping[str, Events]) -> None:
-        """Learn from step `t` of a sample.
-
-        Parameters
-        ----------
-        events
-            Of each input and spiking population, (steps, 1, size).
-        """
-        potentials = {name: values[0] for name, values in self.potentials.items()}
-        for connection in self._connections:
-            source, target = connection.connection.source, connection.connection.target
-            emitted = events[source][:, 0] if source in events else None
-            spikes = events[target][t, 0] if target in events else None
-            connection.step(
-                np.zeros(len(connection.weights), np.bool_) if emitted is None else emitted[t],
-                spikes,
-                potentials,
-                self._states[t],
-                len(self._states) - 1 - t,
-            )

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from spikeloom.golden.event_counts import Events
-from spikeloom.golden.fixed import Signed
+from spikeloom.golden.fixed import Integers, Signed
 
 
 class PlasticSums:
@@ -51,3 +51,34 @@ class PlasticSums:
             rows *= counts[:, np.newaxis].astype(rows.dtype)
         total: Signed = np.add.reduce(rows, axis=0, dtype=rows.dtype)
         return total
+
+
+class KernelSums(PlasticSums):
+    """Those of a convolution.
+
+    Parameters
+    ----------
+    weights
+        Shape (taps, channels), int32; they change.
+    scale, delay
+        As of `PlasticSums`.
+    axons
+        The axon of each tap at each position, or the number of axons if there is none, (positions,
+        taps).
+    sum_bits
+        Width of an exact sum.
+    """
+
+    def __init__(
+        self, weights: Signed, scale: int, delay: int, axons: Integers, sum_bits: int
+    ) -> None:
+        super().__init__(weights, scale, delay)
+        self._axons = axons
+        self._type = np.float32 if sum_bits <= 25 else np.float64  # in which a sum is exact
+
+    def _sum(self, events: Events) -> Signed:
+        if not events.any():
+            return np.zeros(len(self._axons) * self._weights.shape[1], np.int32)
+        present = np.append(events.astype(self._type), self._type(0))[self._axons]
+        total: Signed = (present @ self._weights.astype(self._type)).astype(np.int32)
+        return total.T.reshape(-1)

@@ -23,7 +23,7 @@ from spikeloom.golden.network import AnyConnection, Connection, Network
 from spikeloom.golden.progress import task
 from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.batch import Batch, Sums, Trace, firing_groups, firing_order
-from spikeloom.golden.step.learn import Learner
+from spikeloom.golden.step.learner import Learner
 from spikeloom.golden.step.neuron import Spikes, State, spike_type
 from spikeloom.golden.step.sums import WeightSums
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.check import MAX_RULES
 from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, visits
-from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.network import Connection, Learnable, Network
 from spikeloom.golden.spec import MAX_AGE, RULE_SHIFTS, TRACE_BITS, FabricConfig
 from spikeloom.mapping.tile_parts import TilePart
 
@@ -45,13 +45,13 @@ class TileRule:
         return rule_of(self.connection).eligibility is not None
 
 
-def rule_of(connection: Connection) -> Rule:
+def rule_of(connection: Learnable) -> Rule:
     """The rule of a plastic connection."""
     assert connection.plasticity is not None
     return connection.plasticity
 
 
-def with_planes(network: Network) -> list[Connection]:
+def with_planes(network: Network) -> list[Learnable]:
     """The connections with a plane of eligibilities, which takes as many words as their weights."""
     return [c for c in network.plastic if rule_of(c).eligibility is not None]
 

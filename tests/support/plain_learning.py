@@ -1,17 +1,19 @@
 """Learning synapse by synapse: plain loops over integers, from the text of `docs/hardware.md`.
 
-It knows neurons that decay, compare and reset to a value, and dense connections. It keeps what the
-page keeps: for each axon valid, stamp, before and trace, for each neuron spiked, recent, potential
-and trace.
+It knows neurons that decay, compare and reset to a value, dense connections, and convolutions that
+learn. It keeps what the page keeps: for each axon valid, stamp, before and trace, for each neuron
+spiked, recent, potential and trace.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.learning import Rule, Term, When
-from spikeloom.golden.network import Connection, Network, Population
+from spikeloom.golden.network import Learnable, Network, Population
 from spikeloom.golden.random_numbers import random_states
 from spikeloom.golden.spec import Factor, Gate
 
@@ -21,7 +23,7 @@ class Learned(NamedTuple):
     the eligibilities of connections that have them.
     """
 
-    weights: dict[int, list[list[int]]]
+    weights: dict[int, list[object]]
     updates: int
     spikes: dict[str, list[list[list[bool]]]]
     planes: dict[int, list[list[int]]]
@@ -38,12 +40,37 @@ class Neuron:
         self.spiked, self.recent, self.potential = 0, 0, 0
 
 
+def synapses(network: Network, c: Learnable) -> list[list[tuple[int, int, int]]]:
+    """For each neuron of the target its axons, each with the row and column of its weight.
+
+    Of a kernel rows are its rows, columns and channels of the source, and columns the channels of
+    the target.
+    """
+    if not isinstance(c, Convolution):
+        return [[(i, i, j) for i in range(len(c.weights))] for j in range(network.size(c.target))]
+    source, target = network.image(c.source), network.image(c.target)
+    assert source
+    assert target
+    result = []
+    for o, y, x in itertools.product(*map(range, target)):
+        joined = []
+        kernel = itertools.product(*map(range, (*c.weights.shape[2:], source[0])))
+        for row, (k, m, d) in enumerate(kernel):
+            top = y * c.stride[0] - c.padding[0][0]
+            left = x * c.stride[1] - c.padding[1][0]
+            if 0 <= top + k < source[1] and 0 <= left + m < source[2]:
+                joined.append(((d * source[1] + top + k) * source[2] + left + m, row, o))
+        result.append(joined)
+    return result
+
+
 class PlainRule:
     """A row of RULE, its rows of TERM, AXON and TRACE."""
 
     def __init__(
         self,
-        connection: Connection,
+        network: Network,
+        connection: Learnable,
         rule: Rule,
         number: int,
         index: int,
@@ -51,13 +78,32 @@ class PlainRule:
     ) -> None:
         self.rule = rule
         self.connection, self.number, self.index, self.plane = connection, number, index, plane
-        self.weights = connection.weights.tolist()
-        self.traces = [99] * len(self.weights[0])  # of an earlier run: must not be seen
+        self.synapses = synapses(network, connection)
+        self.shape = connection.weights.shape
+        matrix = connection.weights
+        if isinstance(connection, Convolution):
+            matrix = matrix.transpose(2, 3, 1, 0).reshape(-1, len(matrix))
+        self.weights = matrix.tolist()
+        self.traces = [99] * network.size(connection.target)  # of a run before: must not be seen
         self.axons: list[Axon] = []
+        self.size = network.size(connection.source)
+        self.of_axon: list[list[tuple[int, int, int]]] = [[] for _ in range(self.size)]
+        for j, joined in enumerate(self.synapses):
+            for i, row, column in joined:
+                self.of_axon[i].append((j, row, column))
         self.silent = rule.silent or plane is not None
 
+    @property
+    def learned(self) -> list[object]:
+        """In the shape of the connection's."""
+        if len(self.shape) == 2:
+            return self.weights
+        channels, sources, rows, columns = self.shape
+        kernels = np.array(self.weights).reshape(rows, columns, sources, channels)
+        return kernels.transpose(3, 2, 0, 1).tolist()
+
     def begin(self) -> None:
-        self.axons = [Axon() for _ in self.weights]
+        self.axons = [Axon() for _ in range(self.size)]
 
     def note(self, i: int, t: int) -> None:
         axon, trace = self.axons[i], self.rule.pre
@@ -102,10 +148,10 @@ def plainly(network: Network, inputs: Mapping[str, np.ndarray], first: int = 0) 
         assert c.plasticity is not None
         plane = None
         if (learns_plane := c.plasticity.eligibility) is not None:
-            plane = PlainRule(c, learns_plane, 31 - number, index)
+            plane = PlainRule(network, c, learns_plane, 31 - number, index)
             plane.weights = [[0] * len(row) for row in plane.weights]
             rules.append(plane)
-        of[id(c)] = PlainRule(c, c.plasticity, number, index, plane)
+        of[id(c)] = PlainRule(network, c, c.plasticity, number, index, plane)
         rules.append(of[id(c)])
     samples, steps = next(iter(inputs.values())).shape[:2]
     states = random_states(network.seed or 0, first, samples, steps)
@@ -132,7 +178,7 @@ def plainly(network: Network, inputs: Mapping[str, np.ndarray], first: int = 0) 
             for rule in rules:
                 ends = t == steps - 1
                 updates += learn(rule, neurons, t, ends, int(states[t, sample]))
-    learned = {rule.index: rule.weights for rule in of.values()}
+    learned = {rule.index: rule.learned for rule in of.values()}
     planes = {rule.index: rule.plane.weights for rule in of.values() if rule.plane}
     return Learned(learned, updates, spikes, planes)
 
@@ -150,13 +196,16 @@ def send(
     for c in network.connections:
         if c.source != source or not count or (c.target, t + c.delay) not in sums:
             continue
-        assert isinstance(c, Connection)
         rule = plastic.get(id(c))
         due = sums[c.target, t + c.delay]
-        for j in range(len(due)):
-            due[j] += count * int((rule.weights if rule else c.weights)[i][j])
-        if rule:
-            (rule.plane or rule).note(i, t)
+        if rule is None:
+            assert not isinstance(c, Convolution)
+            for j in range(len(due)):
+                due[j] += count * int(c.weights[i][j])
+            continue
+        for j, row, column in rule.of_axon[i]:
+            due[j] += count * rule.weights[row][column]
+        (rule.plane or rule).note(i, t)
 
 
 def fire(p: Population, neuron: Neuron, total: int, j: int, state_bits: int) -> bool:
@@ -193,14 +242,15 @@ def learn(
         z = 0
         if rule.third is not None:
             z = min(max(neurons[rule.third][j].potential >> rule.third_shift, -256), 255)
-        for i, axon in enumerate(plain.axons):
+        for i, row, column in plain.synapses[j]:
+            axon = plain.axons[i]
             if not axon.valid and not plain.silent:
                 continue
             spiked = axon.valid and axon.stamp == t
             d = min(t - axon.stamp, 63) if axon.valid else 63
             a = axon.before if spiked else d
             x = axon.trace if spiked else plain.decayed(axon, t)
-            w = plain.weights[i][j]
+            w = plain.weights[row][column]
             total, applied = 0, False
             for term in rule.terms:
                 trace = above if term.post.now else y
@@ -213,17 +263,17 @@ def learn(
                     and lowest <= trace <= highest
                 ):
                     applied = True
-                    e = plain.plane.weights[i][j] if plain.plane else 0
+                    e = plain.plane.weights[row][column] if plain.plane else 0
                     total += value(term, rule, spiked, a, x, bool(neuron.spiked), b, trace, z, w, e)
             r = 0
             if shift and rule.rounding == "nearest":
                 r = 2 ** (shift - 1)
             elif shift and rule.rounding == "stochastic":
-                key = (i | (j // 16) << 16 | plain.number << 26) % 2**31
-                r = (mixed(state ^ key) + (j % 16) * 2 ** (shift - 4)) % 2**shift
+                key = (row | (column // 16) << 16 | plain.number << 26) % 2**31
+                r = (mixed(state ^ key) + (column % 16) * 2 ** (shift - 4)) % 2**shift
             updates += applied
             if applied:
-                plain.weights[i][j] = min(max(w + ((total + r) >> shift), low), high)
+                plain.weights[row][column] = min(max(w + ((total + r) >> shift), low), high)
     return updates
 
 

@@ -1,0 +1,97 @@
+"""The plastic connections of a network, sample after sample."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spikeloom.golden.convolution import Convolution
+from spikeloom.golden.event_counts import Events
+from spikeloom.golden.fixed import Integers
+from spikeloom.golden.network import Learnable, Network
+from spikeloom.golden.random_numbers import Words
+from spikeloom.golden.step.plastic import PlasticConnection, plastic_kernel, plastic_matrix
+from spikeloom.golden.step.plastic_sums import PlasticSums
+
+
+class Learner:
+    """The plastic connections of a network while it learns, sample after sample.
+
+    Parameters
+    ----------
+    network
+        The network; its own weights do not change.
+    plastic
+        Its plastic connections, or none if it does not learn.
+    """
+
+    def __init__(self, network: Network, plastic: Sequence[Learnable]) -> None:
+        self._connections = [
+            _plastic(network, connection, number) for number, connection in enumerate(plastic)
+        ]
+        self._states: list[int] = []
+        seen = {c.connection.target for c in self._connections}
+        rules = [update.rule for c in self._connections for update in c.updates]
+        seen |= {rule.third for rule in rules if rule.third is not None}
+        self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
+        """Of targets and third populations in this step, as compared; the batch writes them."""
+        order = {id(connection): n for n, connection in enumerate(network.connections)}
+        self._order = [order[id(c.connection)] for c in self._connections]
+
+    @property
+    def sums(self) -> dict[int, PlasticSums]:
+        """For each plastic connection, by its `id`, what its events add."""
+        return {id(c.connection): c.sums for c in self._connections}
+
+    @property
+    def weights(self) -> dict[int, Integers]:
+        """The weights of each plastic connection, by its number in the network."""
+        learned = zip(self._order, self._connections, strict=True)
+        return {number: c.weights.astype(np.int64) for number, c in learned}
+
+    @property
+    def planes(self) -> dict[int, Integers]:
+        """The eligibilities of each plastic connection that has them, by its number."""
+        learned = zip(self._order, self._connections, strict=True)
+        return {n: c.plane.astype(np.int64) for n, c in learned if c.plane is not None}
+
+    @property
+    def updates(self) -> int:
+        """Synapses to which a term applied, over all steps."""
+        return sum(c.count for c in self._connections)
+
+    def begin(self, states: Words) -> None:
+        """Begin a sample; `states`, (steps, 1), are what its random numbers are made of."""
+        for connection in self._connections:
+            connection.begin()
+        self._states = states[:, 0].tolist()
+
+    def step(self, t: int, events: Mapping[str, Events]) -> None:
+        """Learn from step `t` of a sample.
+
+        Parameters
+        ----------
+        events
+            Of each input and spiking population, (steps, 1, size).
+        """
+        potentials = {name: values[0] for name, values in self.potentials.items()}
+        for connection in self._connections:
+            source, target = connection.connection.source, connection.connection.target
+            emitted = events[source][:, 0] if source in events else None
+            spikes = events[target][t, 0] if target in events else None
+            connection.step(
+                None if emitted is None else emitted[t],
+                spikes,
+                potentials,
+                self._states[t],
+                len(self._states) - 1 - t,
+            )
+
+
+def _plastic(network: Network, connection: Learnable, number: int) -> PlasticConnection:
+    """A plastic connection, with its number among them."""
+    scale = 1 << network.population(connection.target).fraction_bits
+    if isinstance(connection, Convolution):
+        image = network.image(connection.source)
+        assert image is not None
+        return plastic_kernel(connection, number, scale, image, network.sum_bits)
+    return plastic_matrix(connection, number, scale)

@@ -1,0 +1,195 @@
+"""The connections that learn: matrices, and kernels of convolutions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloom.golden.convolution import Convolution, ImageShape
+from spikeloom.golden.event_counts import Events
+from spikeloom.golden.fixed import Integers, Signed
+from spikeloom.golden.learning.check import MAX_RULES
+from spikeloom.golden.learning.rule import Rule
+from spikeloom.golden.network import Connection, Learnable
+from spikeloom.golden.step.learn import End, Mask, Part, Update, target_gates
+from spikeloom.golden.step.plastic_sums import KernelSums, PlasticSums
+
+
+@dataclass(frozen=True)
+class PlasticConnection:
+    """A connection that learns.
+
+    Parameters
+    ----------
+    connection
+        With a rule.
+    weights
+        In the shape of its own; they change.
+    plane
+        Its eligibilities, if it has any.
+    sums
+        What its events add.
+    ends
+        The spikes of its source and its target.
+    updates
+        What its rules do, in their order.
+    """
+
+    connection: Learnable
+    weights: Signed
+    plane: Signed | None
+    sums: PlasticSums
+    ends: tuple[End, End]
+    updates: tuple[Update, ...]
+
+    @property
+    def count(self) -> int:
+        """Synapses to which a term applied, over all steps."""
+        return sum(update.count for update in self.updates)
+
+    def begin(self) -> None:
+        """Begin a sample."""
+        for part in (*self.ends, self.sums):
+            part.begin()
+
+    def step(
+        self,
+        events: Events | None,
+        spikes: Events | None,
+        potentials: Mapping[str, Signed],
+        state: int,
+        left: int,
+    ) -> None:
+        """Learn from a step.
+
+        Parameters
+        ----------
+        events
+            Of the source; None if it never spikes.
+        spikes
+            Of the target, likewise.
+        potentials
+            Of the target, as compared with its thresholds, and of third populations.
+        state
+            What random numbers of the step are made of.
+        left
+            Steps that follow in the sample.
+        """
+        pre, post = self.ends
+        if events is not None:
+            self.sums.emit(events)
+        sent = left >= self.connection.delay
+        pre.step(events != 0 if sent and events is not None else None)
+        post.step(None if spikes is None else spikes != 0)
+        for update in self.updates:
+            rule = update.rule
+            if not (rule.at_end and left):
+                third = None if rule.third is None else potentials[rule.third]
+                update(potentials[self.connection.target], third, state)
+
+
+def plastic_matrix(connection: Connection, number: int, scale: int) -> PlasticConnection:
+    """A matrix that learns.
+
+    Parameters
+    ----------
+    connection
+        With a rule.
+    number
+        Its number among the network's plastic ones.
+    scale
+        What a weight counts in its target.
+    """
+    assert connection.plasticity is not None
+    rules = connection.plasticity.in_order
+    weights: Signed = connection.weights.astype(np.int32, order="C")
+    plane = np.zeros_like(weights) if len(rules) > 1 else None
+    sources, targets = weights.shape
+    post = next((rule.post for rule in rules if rule.post is not None), None)
+    ends = End(sources, rules[0].pre), End(targets, post)
+    updates = [Update(rules[-1], number, ends, weights, plane)]
+    if plane is not None:
+        updates.insert(0, Update(rules[0], MAX_RULES - 1 - number, ends, plane))
+    sums = PlasticSums(weights, scale, connection.delay)
+    return PlasticConnection(connection, weights, plane, sums, ends, tuple(updates))
+
+
+def plastic_kernel(
+    connection: Convolution, number: int, scale: int, image: ImageShape, sum_bits: int
+) -> PlasticConnection:
+    """A convolution that learns; parameters as above, and of the network.
+
+    Its weights are a matrix for this: of its taps (row, column, channel of the source) and its
+    channels.
+    """
+    rule = connection.plasticity
+    assert rule is not None
+    matrix: Signed = connection.weights.transpose(2, 3, 1, 0).astype(np.int32, order="C")
+    weights = matrix.transpose(3, 2, 0, 1)
+    matrix = matrix.reshape(-1, len(connection.weights))
+    axons, inside = _taps(connection, image)
+    sources, positions = int(np.prod(image)), len(axons)
+    ends = End(sources, rule.pre), End(len(connection.weights) * positions, rule.post)
+    sums = KernelSums(matrix, scale, connection.delay, np.where(inside, axons, sources), sum_bits)
+    update = KernelUpdate(rule, number, ends, matrix, axons, inside)
+    return PlasticConnection(connection, weights, None, sums, ends, (update,))
+
+
+def _taps(connection: Convolution, image: ImageShape) -> tuple[Integers, Mask]:
+    """For each position the axon of each tap, and whether it is inside; else the axon is 0."""
+    _, *output = connection.output(image)
+    coordinates = []
+    for axis in (0, 1):
+        first = np.arange(output[axis]) * connection.stride[axis] - connection.padding[axis][0]
+        coordinates.append(np.add.outer(first, np.arange(connection.weights.shape[2 + axis])))
+    # (rows of the target, its columns, rows of the kernel, its columns, channels of the source)
+    y = coordinates[0][:, np.newaxis, :, np.newaxis, np.newaxis]
+    x = coordinates[1][np.newaxis, :, np.newaxis, :, np.newaxis]
+    channels, height, width = image
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    axons = np.where(inside, (np.arange(channels) * height + y) * width + x, 0)
+    flat = output[0] * output[1], -1
+    return axons.reshape(flat), np.broadcast_to(inside, axons.shape).reshape(flat)
+
+
+class KernelUpdate(Update):
+    """What a rule does to the weights of a kernel, position by position.
+
+    Parameters
+    ----------
+    rule, number
+        As of `Update`.
+    ends
+        The spikes of sources and targets.
+    matrix
+        The weights, (taps, channels), int32; they change.
+    axons, inside
+        The axon of each tap at each position, if it is inside the source, (positions, taps).
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        number: int,
+        ends: tuple[End, End],
+        matrix: Signed,
+        axons: Integers,
+        inside: Mask,
+    ) -> None:
+        self._whole = ends[1]
+        self._parts = Part(ends[0]), Part(ends[1])
+        super().__init__(rule, number, self._parts, matrix)
+        self._axons, self._inside = axons, inside
+        self._neurons = np.arange(matrix.shape[1]) * len(axons)  # of each channel at the first one
+        self._present = np.ones(matrix.shape[1], np.bool_)
+
+    def __call__(self, potentials: Signed, third: Signed | None, state: int) -> None:
+        """Update after a step, with the potentials of the target."""
+        gates = target_gates(self.rule, self._whole, potentials)
+        channels = [gate.reshape(-1, len(self._axons)) for gate in gates]
+        positions = np.logical_or.reduce(channels).any(axis=0).nonzero()[0]
+        pre, post = self._parts
+        for position in positions.tolist():
+            pre.move(self._axons[position], self._inside[position])
+            post.move(self._neurons + position, self._present)
+            self.learn([mask[:, position] for mask in channels], third, state)
