@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import image
+from soaked import all_but
 
 from bench import counted, picture, table
 from bench.figure import Figure
@@ -18,13 +19,7 @@ def test_a_page_has_the_figures_of_the_record(path: Path) -> None:
     assert table.pages(table.read())[path] == text, "type: python -m bench.table"
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(name, marks=pytest.mark.soak) if name in ("nmnist", "fire_lanes") else name
-        for name in counted.PARTS
-    ],
-)
+@pytest.mark.parametrize("part", all_but({"mnist", "mesh", "cells"}, counted.PARTS))
 def test_counted_figures_are_what_the_code_counts(
     part: str, request: pytest.FixtureRequest
 ) -> None:

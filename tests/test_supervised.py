@@ -90,6 +90,7 @@ def test_it_learns(some_digits: Digits) -> None:
     assert (classes(run.spikes["output"], run.states["output"]) == labels).mean() > 0.93
 
 
+@pytest.mark.soak
 def test_rtl_learns_the_same_weights(some_digits: Digits) -> None:
     """From the first weights, where each image changes many."""
     images, labels = (array[:8] for array in some_digits)

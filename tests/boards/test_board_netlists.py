@@ -112,7 +112,8 @@ def line(seed: int) -> str:
     return bits
 
 
-@pytest.mark.parametrize("name", ["icebreaker", pytest.param("ulx3s_12f", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s_12f"])
 def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Path) -> None:
     """The output pin is equal on every clock: design, after synthesis, after routing."""
     seed = 1

@@ -15,6 +15,7 @@ import pytest
 from cocotb_tools.runner import get_results
 from locking import one_at_a_time
 from random_networks import Counts, random_events
+from soaked import all_but
 from test_cosim import RECURRENT, network
 
 from spikeloom.golden.cycle.model import CycleModel
@@ -162,7 +163,7 @@ FAULTS = {
 
 
 @pytest.mark.usefixtures("bench_is_found")
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", all_but({"words are lost", "an answer does not wait"}, FAULTS))
 def test_a_fault_is_seen(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = FAULTS[fault]
     sources = {module: Path(module.__file__).read_text(encoding="utf-8") for module in MODULES}

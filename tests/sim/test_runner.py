@@ -351,6 +351,7 @@ def test_a_runtime_that_vanishes_leaves_no_broken_library(
     assert len(asked) == 2
 
 
+@pytest.mark.soak
 def test_concurrent_builds_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
     paths: list[Path] = []

@@ -168,6 +168,7 @@ def test_a_board_that_lost_power_is_as_it_was_built(baked: Any, small: Program) 
     assert board.runs(small) == everything(small)
 
 
+@pytest.mark.soak
 def test_faults_on_the_line_of_a_baked_board(small: Program) -> None:
     """Boards that lose power, and foreign sessions, among them."""
     line = FaultyLine(BoardModel(SMALL, LINK, small.image.contents(TABLES)), 1)

@@ -132,6 +132,7 @@ def test_another_board_on_the_port_is_refused(virtual: VirtualBoard, small: Prog
         open_board(small, "icebreaker", virtual.port)
 
 
+@pytest.mark.soak
 def test_digits_on_a_virtual_icebreaker() -> None:
     program = mnist_program(board("icebreaker").fabric)
     pictures, _ = digits(5)
