@@ -21,6 +21,7 @@ from random_networks import (
     all_events,
     events,
     image_programs,
+    noisy_image,
     odd_rows,
     programs,
     random_events,
@@ -412,6 +413,16 @@ def test_random_words(name: str) -> None:
 
     check()
     assert any(errors)
+
+
+def test_noise_of_an_image() -> None:
+    """Each neuron has random numbers of its own, whatever its channel and position."""
+    config = EVERY["images, all options"]
+    network, counts = noisy_image(config)
+    heard = assert_equal(Program(network, config, frozenset("b"), frozenset("b")), counts)
+    spikes = heard.spikes["b"][0]
+    assert 0.2 < spikes.mean() < 0.8
+    assert len(np.unique(spikes, axis=1).T) > 90
 
 
 @pytest.mark.parametrize("name", FABRICS)

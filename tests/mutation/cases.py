@@ -17,6 +17,7 @@ import test_axi_busy
 import test_axi_counters
 import test_emit
 import test_equality
+import test_equality_learning
 import test_link_board
 import test_link_read
 import test_mesh
@@ -27,12 +28,14 @@ import test_traffic
 import test_winners
 from designs import Design
 from link_parts import PARTS, Part
+from random_networks import Counts, noisy_image
 from recordings import Recording
 
 from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.hdl.core.emit import Emit
+from spikeloom.program import Program
 from spikeloom.sim.cosim.check import Scenario
 
 FABRICS = test_equality.EVERY
@@ -68,7 +71,22 @@ def _fabric(config: FabricConfig, networks: int, words: int, winners: int = 0) -
             *recordings.of_random_words(config, *ports, words),
             *recordings.of_programs(test_winners.cases(config, winners), *ports),
             *([] if config.images else recordings.of_crowd(config, *ports)),
+            *(recordings.of_programs(_noisy(config), *ports) if config.images else ()),
         ]
+
+    return Case("fabric", config, record)
+
+
+def _noisy(config: FabricConfig) -> Iterator[tuple[Program, Counts]]:
+    """That of the equality tests, where there is noise."""
+    if config.noise:
+        network, counts = noisy_image(config)
+        yield Program(network, config, frozenset("b"), frozenset("b")), counts
+
+
+def _learning(config: FabricConfig, networks: int) -> Case:
+    def record(design: Design) -> list[Recording]:
+        return [*recordings.of_learning(config, design.inputs, design.outputs, networks)]
 
     return Case("fabric", config, record)
 
@@ -226,6 +244,10 @@ CASES: dict[str, Case] = {
     "fire lanes": _fabric(FABRICS["one to one, sparse matrices"], 30, 10),
     "two fire lanes": _fabric(FABRICS["traces, synaptic current"], 30, 5),
     "images, graded": _fabric(FABRICS["images, one lane"], 20, 5),
+    **{
+        f"learning, {name}": _learning(config, 30)
+        for name, config in test_equality_learning.FABRICS.items()
+    },
     "mesh of tiles": _mesh_of_tiles(),
     "mesh of tiles, fire lanes": _mesh_of_tiles(2),
     "mesh": _mesh("3x2"),

@@ -10,7 +10,9 @@ import numpy as np
 from designs import Port
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from learning_runs import random_run
 from numpy.typing import NDArray
+from random_learning import learning_programs
 from random_networks import (
     Counts,
     crowded,
@@ -202,6 +204,18 @@ def of_crowd(
         words = np.concatenate(host_words(image, counts)).tolist()
         for pauses in ({}, {"backpressure": 0.9}):
             yield record(image, Scenario(words, seed=1, reads=10, **pauses), inputs, outputs)
+
+
+def of_learning(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
+) -> Iterator[Recording]:
+    """Recordings of random networks that learn by random rules, each with other pauses."""
+    drawn = examples(st.tuples(learning_programs(config), seeds()), count)
+    for number, (program, seed) in enumerate(drawn):
+        _, words = random_run(program, seed)
+        pauses = PAUSES[number % len(PAUSES)]
+        scenario = Scenario(words.tolist(), seed=number, reads=100, **pauses)
+        yield record(program.image.learning(), scenario, inputs, outputs)
 
 
 def of_random_words(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from random_networks import Counts, shuffled
+from random_networks import Counts, random_events, shuffled
 
 from spikeloom.devices.weights import memory_weights
 from spikeloom.golden.cycle.model import CycleModel
@@ -13,6 +13,14 @@ from spikeloom.golden.host import host_words
 from spikeloom.golden.network import Connection
 from spikeloom.golden.spec import ReadTarget
 from spikeloom.program import Program
+
+
+def random_run(program: Program, seed: int) -> tuple[Counts, NDArray[np.uint64]]:
+    """Random input of a network that learns, and its host words in random order."""
+    rng = np.random.default_rng(seed)
+    rate = float(rng.choice([0.1, 0.4, 0.8]))
+    counts = random_events(rng, program.network, 2, int(rng.integers(2, 7)), rate)
+    return counts, learning_words(program, counts, seed)
 
 
 def learning_words(program: Program, counts: Counts, order: int | None) -> NDArray[np.uint64]:

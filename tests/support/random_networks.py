@@ -25,6 +25,7 @@ from spikeloom.golden.network import (
 from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
+from spikeloom.golden.switches.noise import Noise
 from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
 
@@ -512,6 +513,36 @@ def crowded(config: FabricConfig, lone: bool) -> tuple[Network, Counts]:
         config.sum_bits,
     )
     return network, all_events(network, 2, 6)
+
+
+def noisy_image(config: FabricConfig) -> tuple[Network, Counts]:
+    """An image of three groups of channels, the last one of a single channel; all neurons noisy.
+
+    Its random numbers are those of other neurons wherever a number in the population is wrong.
+    """
+    image = (2 * config.lanes + 1, 3, 2)
+    network = Network(
+        (Input("in", 6, image=(1, 3, 2)),),
+        (
+            Population("a", 4, np.arange(4), 0, threshold=3),
+            Population(
+                "b",
+                math.prod(image),
+                np.zeros(math.prod(image), np.int64),
+                0,
+                DECAY_ONE,
+                20,
+                image=image,
+                switches=(Noise("uniform", 99),),
+            ),
+        ),
+        (Convolution("in", "b", np.ones((image[0], 1, 1, 1), np.int64)),),
+        config.weight_bits,
+        config.state_bits,
+        config.sum_bits,
+        seed=5,
+    )
+    return network, all_events(network, 1, 16)
 
 
 def all_events(network: Network, samples: int, steps: int) -> Counts:
