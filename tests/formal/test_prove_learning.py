@@ -1,5 +1,7 @@
 """Proofs about learning: each word is written at most once, bounds hold, no event is lost.
 
+In a convolution a word is written at most once at each position.
+
 The barrier of a fabric that learns is in a specification of its own; `test_prove_barrier` has that
 of one that does not.
 """
@@ -15,6 +17,7 @@ from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.learning.axons import Axons
+from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
 from spikeloom.hdl.core.learning.learn import PENDING, Learn, State
 from spikeloom.hdl.core.learning.notes import NOTES, NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
@@ -26,6 +29,7 @@ Fault = tuple[str, str]
 PLASTIC = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 2, "stamp_bits": 8}
 CONFIG = tiny(**PLASTIC, neurons=1, weight_words=2)
 TWO_GROUPS = tiny(**PLASTIC, neurons=2, weight_words=4)
+TWO_POSITIONS = tiny(**PLASTIC, neurons=2, weight_words=4, extent=2, plastic_kernels=True)
 
 
 class AnyRules(Rules):
@@ -61,8 +65,8 @@ class LearnSpec(Elaboratable):
 
     Notes come at any time, of any axon of the rule, as long as there is room; so do neurons that
     touch a group, the axons to which a term applies, and what was noted in this step before.
-    `was_read` and `written` are about one word and the present LEARN; `begun` is 1 from a command
-    on.
+    `was_read` and `written` are about one word and the present LEARN, or in a convolution the
+    present position; `begun` is 1 from a command on.
     """
 
     def __init__(
@@ -78,11 +82,13 @@ class LearnSpec(Elaboratable):
                     "        axon_bits = index_bits"
                 ),
             },
+            KernelWalk: {},
             Learn: {
                 "state = Signal(State)": "state = self.state = Signal(State)",
                 "pending = Signal(count": "pending = self.pending = Signal(count",
                 "m.submodules.rules = rules": "m.submodules.rules = self.rules = rules",
                 "m.submodules.axons = axons": "m.submodules.axons = self.axons = axons",
+                "group = self._groups(": "group = self.group = self._groups(",
             },
         }
         if fault:
@@ -93,6 +99,7 @@ class LearnSpec(Elaboratable):
             Rules=AnyRules,
             Targets=AnyTargets,
             Axons=opened(Axons, hooks[Axons]),
+            KernelWalk=opened(KernelWalk, hooks[KernelWalk]),
         )(config)
 
     def elaborate(self, platform: object) -> Module:
@@ -109,7 +116,9 @@ class LearnSpec(Elaboratable):
         note = free(m, dut.notes.p.shape(), "note")
         learn_word = free(m, 1, "learn_word") & dut.idle
         m.d.sync += began.eq(1)
-        resting = state == State.REST
+        kernels = self.config.plastic_kernels
+        words = 2 if kernels else self.config.weight_words
+        last_group = dut.group.number == self.config.groups - 1
         begun = Signal()
         m.d.comb += [
             dut.axons.any_hit.eq(free(m, 1, "any_hit")),
@@ -130,9 +139,18 @@ class LearnSpec(Elaboratable):
             Assume((row.groups <= self.config.groups) & (row.neuron_base == 0)),
             Assume(~learn_word | ~command),
         ]
+        if kernels:  # two positions of one channel; any strides, paddings and sizes of the source
+            m.d.comb += [
+                Assume(row.kernel & (row.channels * row.kernel_columns <= 2)),
+                Assume((row.channels != 0) & (row.kernel_columns != 0)),
+                Assume(row.target_height * row.target_width == 2),
+            ]
         reads, writes = dut.weight_read, dut.weights.write
+        over = dut.group.advance
+        with m.If(command | over if kernels else command):
+            m.d.sync += [written.eq(0), was_read.eq(0)]
         with m.If(command):
-            m.d.sync += [begun.eq(1), written.eq(0), was_read.eq(0)]
+            m.d.sync += begun.eq(1)
         with m.If(reads & (word == chosen)):
             m.d.sync += was_read.eq(1)
         with m.If(writes & (word == chosen)):
@@ -146,9 +164,11 @@ class LearnSpec(Elaboratable):
             Assert(begun | ~(dut.weights.active | dut.states.active), UNTOUCHED),
             Assert(~dut.idle | ~(dut.weights.active | dut.states.active), "at rest, at rest"),
             Assert((row.groups != 0) | ~(dut.weights.active | dut.states.active), NO_RULE),
-            Assert((state != State.NEXT) | (was_read == written), "what was read is written"),
+            Assert(~over | (was_read == written), "what was read is written with its group"),
+            Assert(~over | (dut.pending == 0), "nothing is left between groups"),
             Assert(dut.pending <= PENDING),
-            Cover(resting & written & (chosen == self.config.weight_words - 1), "the last word"),
+            Assert((word < words) | ~(reads | writes), "of the rule's words"),
+            Cover(over & last_group & written & (chosen == words - 1), "the last word"),
         ]
         return m
 
@@ -170,7 +190,31 @@ LEARN_FAULTS: dict[str, tuple[type, str, str]] = {
         "(state == State.DRAIN)",
     ),
     "begins by itself": (Learn, "starts = due & notes.empty", "starts = notes.empty"),
+    "an unused rule is used": (
+        Learn,
+        "(rules.row.groups == 0) | (rules.row.at_end & ~ends)",
+        "rules.row.at_end & ~ends",
+    ),
 }
+
+
+KERNEL_FAULTS: dict[str, tuple[type, str, str]] = {
+    "other words at each position": (Learn, "with m.If(turns):", "with m.If(1):"),
+    "a word comes twice": (KernelWalk, "self.entry.source + 1", "self.entry.source"),
+    "goes on with words unwritten": LEARN_FAULTS["goes on with words unwritten"],
+}
+
+
+def test_words_of_kernels_are_written_once_at_a_position() -> None:
+    spec = LearnSpec(TWO_POSITIONS)
+    assert verify(spec, Mode.PROVE).status == "PASS"
+    assert verify(LearnSpec(TWO_POSITIONS), Mode.COVER, depth=60).status == "PASS"
+
+
+@pytest.mark.parametrize("fault", KERNEL_FAULTS)
+def test_broken_kernels(fault: str) -> None:
+    spec = LearnSpec(TWO_POSITIONS, fault=KERNEL_FAULTS[fault])
+    assert verify(spec, Mode.PROVE).status == "FAIL"
 
 
 def test_words_are_written_once() -> None:

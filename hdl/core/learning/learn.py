@@ -312,7 +312,7 @@ class Learn(wiring.Component):
         with m.If(begins):
             m.d.sync += [
                 left.eq(row.groups),
-                over.eq(row.groups == 0),
+                over.eq(0),
                 word.eq(first_word),
                 index.eq(row.index_base),
             ]
