@@ -7,7 +7,7 @@ of one that does not.
 """
 
 import pytest
-from amaranth import Const, Elaboratable, Module, Signal, unsigned
+from amaranth import Const, Elaboratable, Module, Mux, Signal, unsigned
 from amaranth.hdl import Assert, Assume, Cover
 from specs import opened, tiny, transfer
 
@@ -18,7 +18,7 @@ from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
-from spikeloom.hdl.core.learning.learn import PENDING, Learn, State
+from spikeloom.hdl.core.learning.learn import PENDING, Learn
 from spikeloom.hdl.core.learning.notes import NOTES, NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
@@ -29,6 +29,7 @@ Fault = tuple[str, str]
 PLASTIC = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 2, "stamp_bits": 8}
 CONFIG = tiny(**PLASTIC, neurons=1, weight_words=2)
 TWO_GROUPS = tiny(**PLASTIC, neurons=2, weight_words=4)
+IMAGES = tiny(**PLASTIC, extent=2, coordinates=2, plastic_kernels=True)
 TWO_POSITIONS = tiny(**PLASTIC, neurons=2, weight_words=4, extent=2, plastic_kernels=True)
 
 
@@ -84,7 +85,6 @@ class LearnSpec(Elaboratable):
             },
             KernelWalk: {},
             Learn: {
-                "state = Signal(State)": "state = self.state = Signal(State)",
                 "pending = Signal(count": "pending = self.pending = Signal(count",
                 "m.submodules.rules = rules": "m.submodules.rules = self.rules = rules",
                 "m.submodules.axons = axons": "m.submodules.axons = self.axons = axons",
@@ -106,7 +106,6 @@ class LearnSpec(Elaboratable):
         m = Module()
         m.submodules.dut = dut = self.dut
         row = dut.rules.row
-        state = dut.state
         word = dut.weights.address
         chosen = fixed(m, word.shape(), "chosen")
         began = Signal()
@@ -375,23 +374,26 @@ class PlasticEventsSpec(Elaboratable):
     """An event of a plastic connection is noted once, in the clock in which it is taken.
 
     While notes are full none is taken; the event stays, and is `pending`. What is dropped is not
-    noted.
+    noted. The note is of the event's axon, also if that is of an image, and without targets.
     """
 
-    def __init__(self, fault: Fault | None = None) -> None:
+    def __init__(self, config: FabricConfig = CONFIG, fault: Fault | None = None) -> None:
+        self.config = config
         hooks = {
+            "exists = Signal()": "exists = self.exists = Signal()",
+            "d_event = Signal(": "d_event = self.d_event = Signal(",
             "row = connection_read.data": "row = self.row = connection_read.data",
             "d_take = Signal()": "d_take = self.d_take = Signal()",
             "d_valid = Signal()": "d_valid = self.d_valid = Signal()",
         }
         if fault:
             hooks[fault[0]] = fault[1]
-        self.dut = opened(AddressGeneration, hooks)(CONFIG)
+        self.dut = opened(AddressGeneration, hooks)(config)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.dut = dut = self.dut
-        config = CONFIG
+        config = self.config
         m.d.comb += [
             dut.event.valid.eq(free(m, 1, "valid")),
             dut.event.p.eq(free(m, struct(config.event), "p")),
@@ -405,22 +407,31 @@ class PlasticEventsSpec(Elaboratable):
         inside = Signal(range(4))
         taken = transfer(dut.segments)
         m.d.sync += inside.eq(inside + transfer(dut.event) - taken)
-        wanted = taken & dut.notes.learning & dut.row.plastic & dut.segments.p.has_targets
+        wanted = taken & dut.notes.learning & dut.row.plastic & dut.exists
+        row, event, note = dut.row, dut.d_event, dut.notes.p
+        axon = row.axon_base + event.index
+        if config.images:
+            axon += Mux(row.image, (event.y << row.axon_row) + (event.x << row.axon_column), 0)
+        waits = row.image if config.images else Const(0)
         blocked = dut.notes.learning & dut.notes.full & dut.row.plastic
         m.d.comb += [
             Assert(dut.notes.valid == wanted, "one note for each"),
             Assert(~dut.notes.valid | ~dut.notes.full, "none without room"),
             Assert(~taken | dut.d_valid, "what is taken was there"),
             Assert(dut.occupied == (inside != 0), "none is lost"),
-            Assert(~dut.d_valid | blocked | dut.segments.valid, "none waits without a reason"),
+            Assert(~dut.notes.valid | (note.axon == axon[: len(note.axon)]), "of its axon"),
+            Assert(
+                ~dut.d_valid | blocked | waits | dut.segments.valid, "none waits without a reason"
+            ),
             Cover(dut.d_valid & blocked & (inside == 2), "waits"),
         ]
         return m
 
 
-def test_plastic_events() -> None:
-    assert verify(PlasticEventsSpec(), Mode.PROVE).status == "PASS"
-    assert verify(PlasticEventsSpec(), Mode.COVER, depth=8).status == "PASS"
+@pytest.mark.parametrize("config", [CONFIG, IMAGES], ids=["dense", "images"])
+def test_plastic_events(config: FabricConfig) -> None:
+    assert verify(PlasticEventsSpec(config), Mode.PROVE).status == "PASS"
+    assert verify(PlasticEventsSpec(config), Mode.COVER, depth=8).status == "PASS"
 
 
 @pytest.mark.parametrize(
@@ -432,4 +443,17 @@ def test_plastic_events() -> None:
     ],
 )
 def test_broken_notes_of_events(fault: Fault) -> None:
-    assert verify(PlasticEventsSpec(fault), Mode.BMC, depth=8).status == "FAIL"
+    assert verify(PlasticEventsSpec(fault=fault), Mode.BMC, depth=8).status == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("(event.x << row.axon_column)", "(event.x << row.axon_row)"),
+        ("(row.axon_base + event.index + rows + columns)[:bits], 1)", "row.axon_base, 1)"),
+        ("clock == Mux(row.grouped, 4, 3)", "clock == Mux(row.grouped, 4, 1)"),
+        ("self.notes.valid.eq(d_take & exists & noted)", "self.notes.valid.eq(d_take & noted)"),
+    ],
+)
+def test_broken_notes_of_images(fault: Fault) -> None:
+    assert verify(PlasticEventsSpec(IMAGES, fault), Mode.BMC, depth=8).status == "FAIL"

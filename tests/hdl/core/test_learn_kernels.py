@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from learn_bench import CONFIG, Bench, run_all
+from learn_bench import CONFIG, Bench
 from test_learn import LOAD, OTHER_RULE, SCAN, built, notes, words
 
 from spikeloom.golden.random_numbers import mixed
@@ -153,10 +153,11 @@ def test_a_matrix_in_the_same_fabric() -> None:
 def random_rule(rng: np.random.Generator) -> dict[str, int]:
     """A convolution of any shape that fits."""
     height, width = rng.integers(1, 5, 2).tolist()
-    channels = int(rng.integers(1, 3))
-    rows, columns = rng.integers(1, 4, 2).tolist()
+    channels = int(rng.integers(1, 4))
+    rows, columns = rng.integers(1, 5, 2).tolist()
     return {
         "kernel": 1,
+        "axon_base": int(rng.integers(32)),
         "channels": channels,
         "kernel_columns": columns,
         "sources": rows * columns * channels,
@@ -168,71 +169,59 @@ def random_rule(rng: np.random.Generator) -> dict[str, int]:
         "source_width": width,
         "target_height": int(rng.integers(1, 4)),
         "target_width": int(rng.integers(1, 4)),
-        "axon_row": 3,
-        "axon_column": 1,
+        "axon_row": int(rng.integers(5)),
+        "axon_column": int(rng.integers(3)),
     }
 
 
-def words_read(rule: dict[str, int], active: set[int]) -> list[int]:
-    """Plainly, from the text: the words of a rule of 8 channels, in order."""
-    read = []
-    for c in range(2):
-        for y in range(rule["target_height"]):
-            for x in range(rule["target_width"]):
-                top = y * rule["row_stride"] - rule["row_padding"]
-                left = x * rule["column_stride"] - rule["column_padding"]
-                for e in range(rule["sources"]):
-                    d = e % rule["channels"]
-                    j = left + e // rule["channels"] % rule["kernel_columns"]
-                    i = top + e // rule["channels"] // rule["kernel_columns"]
-                    inside = 0 <= i < rule["source_height"] and 0 <= j < rule["source_width"]
-                    if inside and (rule["silent"] or 8 * i + 2 * j + d in active):
-                        read.append(c * rule["sources"] + e)
-    return read
+def entries(rule: dict[str, int], y: int, x: int) -> list[tuple[int, int, int]]:
+    """Plainly, from the text: axon, number and whether it is inside, of each word at a position."""
+    expected = []
+    for e in range(rule["sources"]):
+        d = e % rule["channels"]
+        place = e // rule["channels"]
+        i = y * rule["row_stride"] - rule["row_padding"] + place // rule["kernel_columns"]
+        j = x * rule["column_stride"] - rule["column_padding"] + place % rule["kernel_columns"]
+        axon = rule["axon_base"] + i * 2 ** rule["axon_row"] + j * 2 ** rule["axon_column"] + d
+        inside = 0 <= i < rule["source_height"] and 0 <= j < rule["source_width"]
+        expected.append((axon % KERNELS.plastic_axons, e, int(inside)))
+    return expected
 
 
 def test_kernels_of_any_shape() -> None:
+    """Each word of each position of two groups of channels, as soon as it may be asked for."""
     rng = np.random.default_rng(5)
-    active = set(rng.choice(32, 12, replace=False).tolist())
-    benches, rules = [], []
-    for number in range(12):
-        rule = {**random_rule(rng), "silent": number % 2, "at_end": 1, "neurons": 8}
-        rule["groups"] = 2 * rule["target_height"] * rule["target_width"]
-        rules.append(rule)
-        benches.append(Bench(KERNELS, weights=[[0] * 4 for _ in range(64)]))
-        benches[-1].rule(0, {}, **rule)
-    run_all(benches, notes(*active), ends=True, groups=())
-    for bench, rule in zip(benches, rules, strict=True):
-        assert [word for _, word in bench.reads] == words_read(rule, active), rule
-        assert [word for _, word in bench.writes] == [word for _, word in bench.reads]
-
-
-def test_latency() -> None:
-    """The first word of a group is there as soon as it can be asked for."""
     dut = built(KernelWalk(KERNELS))
-    entries = []
+
+    async def pulse(ctx: Any, name: str) -> None:
+        ctx.set(getattr(dut, name), 1)
+        await ctx.tick()
+        ctx.set(getattr(dut, name), 0)
 
     async def bench(ctx: Any) -> None:
-        for name, value in {**SMALL, "axon_base": 1}.items():
-            ctx.set(dut.row[name], value)
-        ctx.set(dut.begin, 1)
-        await ctx.tick()
-        ctx.set(dut.begin, 0)
-        ctx.set(dut.advance, 1)
-        await ctx.tick()
-        ctx.set(dut.advance, 0)
-        await ctx.tick().repeat(dut.latency - 2)
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        entries.extend([ctx.get(dut.entry.axon), ctx.get(dut.entry.inside)])
+        for _ in range(30):
+            rule = random_rule(rng)
+            for name, value in rule.items():
+                ctx.set(dut.row[name], value)
+            last = "begin"
+            height, width = rule["target_height"], rule["target_width"]
+            for _, y, x in itertools.product(range(2), range(height), range(width)):
+                await pulse(ctx, last)
+                await ctx.tick().repeat(dut.latency - 2)
+                await pulse(ctx, "start")
+                for expected in entries(rule, y, x):
+                    if rng.integers(4) == 0:
+                        await ctx.tick()
+                    entry = ctx.get(dut.entry)
+                    assert (entry.axon, entry.source, entry.inside) == expected, (rule, y, x)
+                    await pulse(ctx, "go")
+                assert ctx.get(dut.turns) == (y == height - 1 and x == width - 1)
+                last = "advance"
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    # Position 1 begins in row -1 and column 1.
-    assert entries == [(1 - 8 + 2) % 32, 0]
 
 
 @pytest.mark.parametrize("waits", [0, 3])
