@@ -21,8 +21,8 @@ REST, NOTE1, NOTE2, NOTE3, RULE, SETUP, GROUP, LOAD, SCAN, DRAIN, NEXT, END, CLE
 
 WRITES = 8
 """Entries of the queue of writes."""
-CHANGE = 6
-"""Clocks from a word being read until it is in the queue of writes."""
+CHANGE = 9
+"""Clocks from a word being read until it is the head of the queue of writes, if that is empty."""
 
 
 class Word(NamedTuple):
@@ -32,7 +32,7 @@ class Word(NamedTuple):
     weights: Numbers
     synapses: int
     queued: int
-    """The clock of SCAN and DRAIN in which it is at the end of the queue of writes."""
+    """The clock of SCAN and DRAIN from which on it can be written."""
 
 
 class Learn:
@@ -342,7 +342,6 @@ class Learn:
         """A word that has been changed comes to the end of the queue of writes."""
         if self.changing and self.changing[0].queued == self.elapsed:
             word = self.changing.popleft()
-            self.updates = self.updates + word.synapses & self.counter_mask
             self.queue.append(word)
 
     def _advance_words(self, reads: bool) -> None:
@@ -351,6 +350,7 @@ class Learn:
         if reads:
             word = next(self.words)
             self.read = word.address
+            self.updates = self.updates + word.synapses & self.counter_mask
             self.changing.append(word)
         elif self.queue:
             word = self.queue.popleft()

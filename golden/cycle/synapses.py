@@ -82,4 +82,5 @@ def changed(
                 product = product * ends[Factor(name)][k]
         total += np.where(applying[k], -product if term.negative else product, 0)
     learned = weights + (total >> RULE_SHIFTS[rule.shift])
-    return np.minimum(np.maximum(learned, rule.lowest), rule.highest)
+    at_most, at_least = np.minimum(learned, rule.highest), np.maximum(learned, rule.lowest)
+    return np.where(total < 0, at_least, at_most)

@@ -16,8 +16,8 @@ from spikeloom.golden.spec import (
     index_bits,
 )
 from spikeloom.hdl.common.delay import delayed
-from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
 from spikeloom.hdl.common.load import load_signature, loads
+from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import lanes
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
@@ -352,7 +352,7 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
-        m.submodules.writes = writes = FallThroughQueue(_written(config), PENDING)
+        m.submodules.writes = writes = Queue(_written(config), PENDING)
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)

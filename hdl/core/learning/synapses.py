@@ -1,5 +1,7 @@
 """The arithmetic of learning: from a word of weights to what it becomes."""
 
+from typing import NamedTuple
+
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -25,10 +27,37 @@ from spikeloom.hdl.core.random_numbers import mixed
 MAX_SHIFT = RULE_SHIFTS[-1]
 
 
+class _Operands(NamedTuple):
+    """What makes the operands of a term, in every lane.
+
+    The first one is the factor of the target before one of the synapse, else `source`. The second
+    one is that of the synapse, else that of the target: `offset` and the weight, or its complement.
+    """
+
+    of_target: Value
+    source: Value
+    of_synapse: Value
+    is_above: Value
+    offset: Value
+    is_between: Value
+    is_eligibility: Value
+
+
+class _Rounding(NamedTuple):
+    """What is added to the sums of a word: `fraction`, but in the four bits of a place `high`.
+
+    `high` is that of lane 0.
+    """
+
+    fraction: Value
+    high: Value
+    places: list[Value]
+
+
 class Synapses(wiring.Component):
     """Applies a rule to a word of weights, in every clock.
 
-        w' = min(max(w + ((term 0 + term 1 + r) >> shift), lowest), highest)
+        w' = w + ((term 0 + term 1 + r) >> shift), or a bound that it would pass
         term = left * right, or 0 where a gate does not hold
 
     Timing: with the axon's number in clock n - 1, its gates in clock n, its factors and its word in
@@ -66,7 +95,7 @@ class Synapses(wiring.Component):
     changed_valid, changed_address, changed : Out
         A word to be written.
     updates : Out
-        The lanes of it to which a term applied; 0 without a word.
+        The lanes of the word being read to which a term applies; 0 without one.
     """
 
     def __init__(self, config: FabricConfig) -> None:
@@ -101,114 +130,134 @@ class Synapses(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks from the read of a word to the new one."""
-        return 6
+        return 7
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        # Clock n + 1: the word arrives. Of the operands that a term multiplies, the first one is
-        # the factor of the source, if it has one or no factor of the target that a weight's
-        # factor needs; the second one that of the weight, if it has one, or that of the target.
-        first, gates = [], delayed(m, delayed(m, self.gates, 1), 1)
-        for k, term in enumerate(self.terms):
-            of_target = uses(term, *TARGET_FACTORS) & uses(term, *synapse_factors(config))
-            factor = self.factors[k]
-            turned = delayed(m, Mux(term.negative & ~of_target, -factor, factor), 1)
-            first.append((of_target, turned))
+        gates = delayed(m, delayed(m, self.gates, 1), 1)
+        operands = [self._operands(m, k) for k in range(config.rule_terms)]
         rounding = self._rounding(m)
         updates: list[Value] = []
         for lane in range(config.lanes):
-            applies = gates & self.target_gates[lane]
-            updates.append(delayed(m, applies.any(), 4))
-            self._lane(m, lane, applies, first, rounding)
-        valid = delayed(m, self.valid, self.latency)
+            updates.append((self.gates & self.target_gates[lane]).any())
+            self._lane(m, lane, gates & self.target_gates[lane], operands, rounding)
         m.d.comb += [
-            self.changed_valid.eq(valid),
+            self.changed_valid.eq(delayed(m, self.valid, self.latency)),
             self.changed_address.eq(delayed(m, self.address, self.latency)),
-            self.updates.eq(Mux(valid, sum(updates, Const(0)), 0)),
+            self.updates.eq(Mux(self.valid, sum(updates, Const(0)), 0)),
         ]
         return m
 
+    def _operands(self, m: Module, k: int) -> _Operands:
+        """What makes the operands of a term; all but `source` stays while a rule does."""
+        term, row = self.terms[k], self.row
+        of_synapse = uses(term, *synapse_factors(self.config))
+        of_target = uses(term, *TARGET_FACTORS) & of_synapse
+        factor = self.factors[k]
+        turned = Mux(term.negative & ~of_target, -factor, factor)
+        is_above = uses(term, Factor.ABOVE)
+        offset = Mux(is_above, row.highest + 1, Mux(uses(term, Factor.BELOW), -row.lowest, 0))
+        values = (
+            of_target,
+            turned,
+            of_synapse,
+            is_above,
+            offset[:FACTOR_BITS].as_signed(),
+            uses(term, Factor.BETWEEN),
+            uses(term, Factor.ELIGIBILITY),
+        )
+        return _Operands(*(delayed(m, value, 1) for value in values))
+
     def _lane(
-        self,
-        m: Module,
-        lane: int,
-        applies: Value,
-        first: list[tuple[Value, Value]],
-        rounding: Value,
+        self, m: Module, lane: int, applies: Value, operands: list[_Operands], rounding: _Rounding
     ) -> None:
-        """A lane, from clock n + 1 on; `applies` and `first` are of clock n + 2."""
+        """A lane, from clock n + 1 on; `applies` and what makes operands are of clock n + 2."""
         config, row = self.config, self.row
+        bits = config.weight_bits
         w1 = self.weights[lane]
         w2 = delayed(m, w1, 1)
+        eligibility = delayed(m, w2, 1)  # its word came a clock before that of the weight
         above, below = delayed(m, row.highest - w1, 1), delayed(m, w1 - row.lowest, 1)
-        if config.eligibility:  # its word came a clock before that of the weight
-            eligibility = delayed(m, w2, 1)
-        # n + 2: the operands.
+        # n + 2: highest - w is highest + 1 and the complement of w, w - lowest is -lowest and w.
         products = []
-        for k, term in enumerate(self.terms):
-            of_target, of_source = first[k]
+        for k, operand in enumerate(operands):
             target = self.target_factors[lane][k]
-            of_weight = Mux(
-                uses(term, Factor.ABOVE), above, Mux(uses(term, Factor.BELOW), below, w2)
-            )
-            if config.quadratic_bounds:
-                between = (above * below) >> TRACE_BITS
-                of_weight = Mux(uses(term, Factor.BETWEEN), between, of_weight)
+            of_weight: Value = w2.as_unsigned() ^ operand.is_above.replicate(bits)
+            of_weight = of_weight.as_signed()
             if config.eligibility:
-                of_weight = Mux(uses(term, Factor.ELIGIBILITY), eligibility, of_weight)
-            of_end = Mux(of_target, target, of_source)
-            left = delayed(m, Mux(applies[k], of_end, 0), 1)
-            has_weight = uses(term, *synapse_factors(config))
-            right = delayed(m, Mux(has_weight, of_weight, target)[:FACTOR_BITS].as_signed(), 1)
-            # n + 3.
-            products.append(delayed(m, left * right, 1))
-        # n + 4.
-        w4 = delayed(m, w2, 2)
-        total = delayed(m, sum(products, self._rounds(m, lane, rounding)), 1)
-        w5 = delayed(m, w4, 1)
-        above, below = delayed(m, row.highest - w4, 1), delayed(m, row.lowest - w4, 1)
-        # n + 5.
-        change = Signal(signed(len(total)), name=f"change{lane}")
+                of_weight = Mux(operand.is_eligibility, eligibility, of_weight)
+            second = Mux(operand.of_synapse, of_weight, target) + operand.offset
+            if config.quadratic_bounds:
+                second = Mux(operand.is_between, (above * below) >> TRACE_BITS, second)
+            first = Mux(operand.of_target, target, operand.source)
+            left = delayed(m, Mux(applies[k], first, 0), 1)
+            right = delayed(m, second[:FACTOR_BITS].as_signed(), 1)
+            # n + 3: a product is 2**16 at most.
+            products.append(delayed(m, (left * right)[: 2 * FACTOR_BITS].as_signed(), 1))
+        # n + 4, n + 5.
+        sum_bits = 2 * FACTOR_BITS + config.rule_terms - 1
+        both = delayed(m, sum(products, Const(0))[:sum_bits].as_signed(), 1)
+        total = delayed(m, (both + self._rounds(m, lane, rounding))[:sum_bits].as_signed(), 1)
+        # n + 6: the change, if it fits, and its bound.
+        sign = total[-1]
+        extended = Cat(total, sign.replicate(MAX_SHIFT))
+        change = Signal(signed(bits + 1), name=f"change{lane}")
+        rest = Signal(sum_bits, name=f"rest{lane}")
         with m.Switch(row.shift):
             for number, shift in enumerate(RULE_SHIFTS):
                 with m.Case(number):
-                    m.d.comb += change.eq(total >> shift)
-        sum_ = (w5 + change)[: config.weight_bits].as_signed()
-        changed = Mux(change > above, row.highest, Mux(change < below, row.lowest, sum_))
-        m.d.sync += self.changed[lane].eq(changed)
+                    above_it = extended[shift + bits : sum_bits + shift]
+                    m.d.comb += [
+                        change.eq(Cat(extended[shift : shift + bits], sign)),
+                        rest.eq(above_it ^ sign.replicate(len(above_it))),
+                    ]
+        falls = delayed(m, sign, 1)
+        large = delayed(m, rest.any(), 1)
+        bound = delayed(m, Mux(sign, row.lowest, row.highest), 1)
+        changed = delayed(m, delayed(m, w2, 4) + change, 1)
+        # n + 7.
+        passes = large | ((changed < bound) == falls)
+        m.d.comb += self.changed[lane].eq(Mux(passes, bound, changed[:bits].as_signed()))
 
-    def _rounding(self, m: Module) -> Value:
-        """The random number of a word, in clock n + 3."""
+    def _rounding(self, m: Module) -> _Rounding:
+        """What the sums of a word are rounded with, in clock n + 4."""
+        row = self.row
         key = Signal(RANDOM_BITS)
         m.d.comb += key.eq(
-            (self.source | self.index[4:] << NUMBER_BITS | self.row.number << KEY_SHIFT)[
+            (self.source | self.index[4:] << NUMBER_BITS | row.number << KEY_SHIFT)[
                 : RANDOM_BITS - 1
             ]
         )
         word = Signal(RANDOM_BITS)
         with m.If(self.go):
             m.d.sync += word.eq(self.random_state ^ key)
-        return delayed(m, mixed(m, word)[:MAX_SHIFT], 1)
-
-    def _rounds(self, m: Module, lane: int, random: Value) -> Value:
-        """What a lane adds before the shift, in clock n + 4."""
-        row = self.row
-        by = (self.index[:4] | lane)[:4] if len(self.index) > 4 else (self.index | lane)[:4]
-        rounds = Signal(MAX_SHIFT, name=f"rounds{lane}")
+        random = delayed(m, mixed(m, word)[:MAX_SHIFT], 1)
+        is_random = row.rounding == Rounding.STOCHASTIC
+        fraction = Signal(MAX_SHIFT)
+        high = Signal(4)
         with m.Switch(row.shift):
             for number, shift in enumerate(RULE_SHIFTS[1:], 1):
                 with m.Case(number):
-                    with m.If(row.rounding == Rounding.NEAREST):
-                        m.d.sync += rounds.eq(1 << shift - 1)
-                    with m.Elif(row.rounding == Rounding.STOCHASTIC):
-                        high = (random[shift - 4 : shift] + by)[:4]
-                        m.d.sync += rounds.eq(Cat(random[: shift - 4], high))
+                    m.d.sync += high.eq(random[shift - 4 : shift] + self.index[:4])
+                    with m.If(is_random):
+                        m.d.sync += fraction.eq(random[: shift - 4])
                     with m.Else():
-                        m.d.sync += rounds.eq(0)
+                        half = row.rounding == Rounding.NEAREST
+                        m.d.sync += fraction.eq(half << shift - 1)
             with m.Default():
-                m.d.sync += rounds.eq(0)
-        return rounds
+                m.d.sync += fraction.eq(0)
+        places = [is_random & (row.shift == number) for number in range(1, len(RULE_SHIFTS))]
+        return _Rounding(fraction, high, [delayed(m, place, 1) for place in places])
+
+    def _rounds(self, m: Module, lane: int, rounding: _Rounding) -> Value:
+        """What a lane adds before the shift, in clock n + 5."""
+        high = (rounding.high + lane)[:4]
+        parts = [
+            Mux(place, high, rounding.fraction[4 * number : 4 * number + 4])
+            for number, place in enumerate(rounding.places)
+        ]
+        return delayed(m, Cat(parts), 1)
 
 
 KEY_SHIFT = RANDOM_BITS - 1 - RULE_NUMBER_BITS

@@ -197,17 +197,17 @@ def test_one_group() -> None:
     probes = run(loaded(weights=weights), [7, 4, 19])
     scan = 2 + 3 + (4 + 4)
     assert after(probes, "0.weight_read.valid") == [scan + 4, scan + 5, scan + 6]
-    assert after(probes, "0.weight_write.write") == [scan + 10, scan + 11, scan + 12]
+    assert after(probes, "0.weight_write.write") == [scan + 13, scan + 14, scan + 15]
     read = [p["0.weight_read.address"] for p in probes if p["0.weight_read.valid"]]
     assert read == [7, 4, 19]
     assert words_written(probes) == {n: [n + 1, 1 - n, 2 * n + 1, 127] for n in read}
     # DRAIN sees the last word gone; GROUP, NEXT, and the other rule; END, and two clocks to see it.
-    assert after(probes, "host_out.valid") == [scan + 13 + 2 + 3 + 1 + 3]
+    assert after(probes, "host_out.valid") == [scan + 16 + 2 + 3 + 1 + 3]
     # The lane at its bound counts, too: the term applied.
     assert probes[-1]["counters.updates.0"] == 12
     learn = clocks_of(probes, "learn.valid")[0]
     first = [p["counters.updates.0"] for p in probes].index(4)
-    assert first == learn + scan + 11
+    assert first == learn + scan + 5
 
 
 def test_a_group_that_nothing_touches() -> None:
@@ -269,11 +269,11 @@ def test_all_words_changed() -> None:
     """8 words are read, then one is written and one read in turn: 2 clocks a word."""
     probes = run(loaded(), [*range(16)])
     scan = 13
-    read = [*range(4, 12), *range(13, 28, 2)]
+    read = [*range(4, 12), *range(14, 29, 2)]
     assert after(probes, "0.weight_read.valid") == [scan + clock for clock in read]
-    written = [*range(12, 27, 2), *range(28, 36)]
+    written = [*range(13, 28, 2), *range(29, 36), 37]
     assert after(probes, "0.weight_write.write") == [scan + clock for clock in written]
-    assert after(probes, "host_out.valid") == [scan + 36 + 2 + 3 + 1 + 3]
+    assert after(probes, "host_out.valid") == [scan + 38 + 2 + 3 + 1 + 3]
 
 
 def test_few_words_changed() -> None:
@@ -284,7 +284,7 @@ def test_few_words_changed() -> None:
     scan = 13
     # ACTIVE has the axons of the first step first.
     assert after(probes, "0.weight_read.valid") == [scan + 4 + n for n in range(6)]
-    assert after(probes, "0.weight_write.write") == [scan + 10 + n for n in range(6)]
+    assert after(probes, "0.weight_write.write") == [scan + 13 + n for n in range(6)]
     assert after(probes, "host_out.valid") == [scan + 20 + 4 + 1 + 2 + 3 + 1 + 2]
     assert sorted(words_written(probes)) == often
 
@@ -368,7 +368,7 @@ def test_two_rules_take_turns() -> None:
     assert words_written(probes) == {9: [1] * 4, 22: [-4] * 4}
     first, other = after(probes, "0.weight_read.valid")
     # A scan of one entry; DRAIN; GROUP, NEXT, RULE, SETUP, GROUP, LOAD.
-    assert other - first == 7 + 5 + 8 + 1 + 4
+    assert other - first == 10 + 5 + 8 + 1 + 4
 
 
 def test_several_groups() -> None:
@@ -471,7 +471,7 @@ def test_a_plane_of_eligibilities() -> None:
         probes[clock]["0.weight_read.address"] for clock in clocks_of(probes, "0.weight_read.valid")
     ]
     assert addresses == [address for axon in range(10) for address in (32 + axon, axon)]
-    written = [20, 23, *range(26, 34)]
+    written = [20, 23, *range(26, 33), 34]
     assert after(probes, "0.weight_write.write") == [scan + clock for clock in written]
     assert words_written(probes) == {
         axon: [1 + 2 * axon, 1 - 2 * axon, 1, 127] for axon in range(10)

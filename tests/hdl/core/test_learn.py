@@ -13,6 +13,7 @@ from learn_bench import CONFIG, Bench, run_all
 from spikeloom.golden.random_numbers import mixed
 from spikeloom.golden.spec import MAX_AGE, Factor, Gate, Rounding
 from spikeloom.hdl.common.fall_through_queue import FallThroughQueue
+from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.notes import NoteQueue
 from spikeloom.hdl.core.learning.rules import Rules
@@ -85,13 +86,13 @@ def test_sixteen_notes_wait() -> None:
 
 
 def test_a_scan() -> None:
-    """Axons in the order of their first spikes: read from clock SCAN + 4, written 6 later."""
+    """Axons in the order of their first spikes: read from clock SCAN + 4, written 9 later."""
     bench = Bench(weights=words(20))
     bench.rule()
     bench.run(notes(9, 2), notes(11, 2))
     read = [9, 2, 11]
     assert bench.reads == [(SCAN + 4 + n, word) for n, word in enumerate(read)]
-    assert bench.writes == [(SCAN + 10 + n, word) for n, word in enumerate(read)]
+    assert bench.writes == [(SCAN + 13 + n, word) for n, word in enumerate(read)]
     once, twice = [11], [9, 2]
     expected = words(20)
     for word in [*once, *twice, *twice]:
@@ -99,7 +100,7 @@ def test_a_scan() -> None:
     assert bench.weights == expected
     assert bench.updates == 4 * (2 + 3)
     # Of DRAIN the last write and a clock; GROUP, NEXT; the other rule; END.
-    assert bench.idle_after == SCAN + 12 + 1 + 1 + 2 + OTHER_RULE + 1
+    assert bench.idle_after == SCAN + 15 + 1 + 1 + 2 + OTHER_RULE + 1
 
 
 def test_a_scan_of_nothing() -> None:
@@ -139,9 +140,9 @@ def test_eight_words_wait() -> None:
     bench = Bench(weights=words(20))
     bench.rule()
     bench.run(notes(*range(16)))
-    read = [*range(8), *range(9, 24, 2)]
+    read = [*range(8), *range(10, 25, 2)]
     assert [clock - SCAN - 4 for clock, _ in bench.reads] == read
-    written = [*range(8, 23, 2), *range(24, 32)]
+    written = [*range(9, 24, 2), *range(25, 32), 33]
     assert [clock - SCAN - 4 for clock, _ in bench.writes] == written
     assert [word for _, word in bench.reads] == [word for _, word in bench.writes] == [*range(16)]
 
@@ -319,10 +320,7 @@ def test_latencies() -> None:
     bench.run(notes(1))
     ((read, _),), ((written, _),) = bench.reads, bench.writes
     assert read - SCAN == built(Axons(CONFIG)).latency
-    assert (
-        written - read
-        == built(Synapses(CONFIG)).latency + built(FallThroughQueue(unsigned(4), 4)).latency
-    )
+    assert written - read == built(Synapses(CONFIG)).latency + built(Queue(unsigned(4), 4)).latency
     assert built(Rules(CONFIG)).latency == 1
     slow = dataclasses.replace(CONFIG, lanes=1)
     assert built(Targets(slow)).third_latency == built(Targets(slow)).latency == 5
