@@ -190,7 +190,7 @@ def option_costs() -> dict[str, dict[str, float]]:
     costs: dict[str, dict[str, float]] = {}
     for name in MEASURED:
         for family, part in TILES.items():
-            without = BESIDE.get(name, "plain")
+            without, _ = BESIDE.get(name, ("plain", {}))
             plain, built = (record.get(f"switches.{part}.{n}") for n in (without, name))
             if plain and built:
                 costs.setdefault(name, {})[family] = built["value"] - plain["value"]

@@ -44,10 +44,11 @@ Record = Mapping[str, Mapping[str, Any]]
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
     for part in _PARTS:
-        for name in ("plain", *MEASURED, "all"):
-            whole = {"plain": {}, "all": dict.fromkeys(SWITCHES, True), "sparse_words": _SPARSE}
-            beside = {BESIDE[name]: True} if name in BESIDE else {}
-            options = whole.get(name, {name: True, **beside})
+        whole = {"plain": {}, "all": dict.fromkeys(SWITCHES, True), "sparse_words": _SPARSE}
+        for name, (base, beside) in BESIDE.items():
+            whole |= {base: beside, name: {name: True, **beside}}
+        for name in dict.fromkeys(("plain", *MEASURED, *whole)):
+            options = whole.get(name, {name: True})
             # Yosys 0.70 ends without a word on a few netlists for ECP5.
             with contextlib.suppress(SpikeloomError):
                 yield Figure(f"switches.{part}.{name}", core.tile_cells(part, **options), "cells")

@@ -31,6 +31,7 @@ OPTIONS = (
     "plasticity",
     "quadratic_bounds",
     "eligibility",
+    "plastic_kernels",
 )
 """Options that cost logic where no network needs them."""
 

@@ -22,11 +22,15 @@ MEASURED: dict[str, str | None] = {
     "one_to_one": "lanes",
     "sparse_words": "lanes",
     **dict.fromkeys(("plasticity", "quadratic_bounds", "eligibility"), "lanes"),
+    "plastic_kernels": None,
 }
 """Options whose cells were measured one by one, and the size that these are in proportion to."""
 
-BESIDE = dict.fromkeys(("quadratic_bounds", "eligibility"), "plasticity")
-"""Those of them that another one needs, beside which they were measured."""
+BESIDE: dict[str, tuple[str, dict[str, Any]]] = {
+    **dict.fromkeys(("quadratic_bounds", "eligibility"), ("plasticity", {"plasticity": True})),
+    "plastic_kernels": ("plastic_images", {"plasticity": True, "extent": 16}),
+}
+"""Those of them that need others: beside what they were measured, and its fields."""
 
 TOGETHER = "switches together"
 """What all switches take beyond the sum of each."""
@@ -151,10 +155,11 @@ def delayed_bits(config: FabricConfig) -> int:
 
 
 def _built(config: FabricConfig) -> list[str]:
+    without = {name: fields for name, (_, fields) in BESIDE.items()}
     return [
         name
         for name in MEASURED
-        if getattr(config, name) and getattr(config, BESIDE.get(name, name))
+        if getattr(config, name) and all(getattr(config, need) for need in without.get(name, ()))
     ]
 
 

@@ -8,11 +8,12 @@ import numpy as np
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import differs, signed_range
-from spikeloom.golden.network import Network, Population
+from spikeloom.golden.network import Connection, Network, Population
 from spikeloom.golden.schedule import row_sets
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import Factor, Reset
 from spikeloom.mapping.geometry import geometry, positions, shapes
+from spikeloom.mapping.kernels import kernel_extent
 from spikeloom.mapping.learning import rule_of
 from spikeloom.mapping.noise import noises
 
@@ -88,14 +89,20 @@ def _learning_needs(network: Network, nodes: Mapping[str, ImageShape]) -> Iterat
     for connection in network.plastic:
         where = f"connection {connection.source!r} -> {connection.target!r}"
         rules = rule_of(connection).in_order
-        thirds = [rule.third for rule in rules if rule.third is not None]
-        joined = [connection.source, connection.target, *thirds]
-        if images := [name for name in joined if positions(nodes[name]) > 1]:
+        joined = geometry(connection, dict(nodes))
+        plain = [rule.third for rule in rules if rule.third is not None]
+        if isinstance(connection, Connection):
+            plain += [connection.source, connection.target]
+        if images := [name for name in plain if positions(nodes[name]) > 1]:
             raise SpikeloomError(
                 f"{where}: plasticity: {images[0]!r} is an image that a convolution or a selection "
-                "joins by position, and only plain populations learn; give the rule's connection "
-                "an input or population of its own"
+                "joins by position, and of matrices only those between plain populations learn; "
+                "use a Convolution, or give the rule's connection an input or population of its own"
             )
+        if joined.placed:
+            what = f"{where}: a kernel that learns"
+            yield Need(what, "plastic_kernels", True)
+            yield Need(what, "extent", max(2, kernel_extent(joined)))
         yield Need(f"{where}: a learning rule", "plasticity", True)
         terms = max(len(rule.terms) for rule in rules)
         yield Need(f"{where}: a learning rule of {terms} terms", "rule_terms", terms)

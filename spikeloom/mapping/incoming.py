@@ -11,6 +11,7 @@ from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, index_bits
 from spikeloom.mapping.coordinates import CoordinateTable, Row, channels, first_channel
 from spikeloom.mapping.geometry import Geometry, geometry, positions, spans
+from spikeloom.mapping.kernels import axon_shifts
 from spikeloom.mapping.learning import TileRule
 from spikeloom.mapping.parts import Part
 from spikeloom.mapping.sparse import pack_words
@@ -68,6 +69,7 @@ def incoming_rows(
             row["high"] = connection.high
         if number in rules:
             row |= {"plastic": 1, "rule": rules[number].rule, "axon_base": rules[number].axon_base}
+            row |= axon_shifts(joined.source) if joined.placed else {}
         rows[number] = config.connection_row.pack(row)
         words = packed_words(stored_weights(connection, joined, part, config.lanes), config)
         weights += words

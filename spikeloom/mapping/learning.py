@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.check import MAX_RULES
 from spikeloom.golden.learning.rule import ROUNDINGS, Rule, Term, Trace, visits
-from spikeloom.golden.network import Connection, Learnable, Network
+from spikeloom.golden.network import Learnable, Network
 from spikeloom.golden.spec import MAX_AGE, RULE_SHIFTS, TRACE_BITS, FabricConfig
+from spikeloom.mapping.geometry import Geometry, geometry, shapes
+from spikeloom.mapping.kernels import axon_rows, kernel_fields
 from spikeloom.mapping.tile_parts import TilePart
 
 
@@ -32,12 +35,15 @@ class TileRule:
         The row of its first axon.
     connection, number
         The connection, and its number among the plastic ones of the network.
+    joined
+        Its geometry.
     """
 
     rule: int
     axon_base: int
-    connection: Connection
+    connection: Learnable
     number: int
+    joined: Geometry
 
     @property
     def plane(self) -> bool:
@@ -58,31 +64,35 @@ def with_planes(network: Network) -> list[Learnable]:
 
 def totals(network: Network) -> dict[str, int]:
     """The rules and plastic axons of a tile that has a part of every target."""
-    return {
-        "rules": sum(len(rule_of(c).in_order) for c in network.plastic),
-        "plastic_axons": sum(network.size(c.source) for c in network.plastic),
-    }
+    return _taken(network, network.plastic)
 
 
 def of_target(network: Network, name: str) -> dict[str, int]:
     """The rules and plastic axons of a part of a population."""
-    into = [c for c in network.plastic if c.target == name]
+    return _taken(network, [c for c in network.plastic if c.target == name])
+
+
+def _taken(network: Network, plastic: Sequence[Learnable]) -> dict[str, int]:
+    nodes = shapes(network)
     return {
-        "rules": sum(len(rule_of(c).in_order) for c in into),
-        "plastic_axons": sum(network.size(c.source) for c in into),
+        "rules": sum(len(rule_of(c).in_order) for c in plastic),
+        "plastic_axons": sum(axon_rows(nodes[c.source]) for c in plastic),
     }
 
 
-def tile_rules(network: Network, parts: Sequence[TilePart]) -> dict[int, TileRule]:
+def tile_rules(
+    network: Network, nodes: dict[str, ImageShape], parts: Sequence[TilePart]
+) -> dict[int, TileRule]:
     """The rules of the tile with these `parts`, by the number of their connection."""
     local = {part.population.name for part in parts}
     rules: dict[int, TileRule] = {}
     axon_base = rule = number = 0
     for n, connection in enumerate(network.connections):
-        if isinstance(connection, Connection) and connection.plasticity is not None:
+        if isinstance(connection, Learnable) and connection.plasticity is not None:
             if connection.target in local:
-                rules[n] = TileRule(rule, axon_base, connection, number)
-                axon_base += network.size(connection.source)
+                joined = geometry(connection, nodes)
+                rules[n] = TileRule(rule, axon_base, connection, number, joined)
+                axon_base += axon_rows(joined.source)
                 rule += len(connection.plasticity.in_order)
             number += 1
     return rules
@@ -126,7 +136,11 @@ def learning_rows(
         table = config.connection_row.unpack(connections[n])
         anything = signed_range(config.state_bits)
         for row, rule in enumerate(rule_of(local.connection).in_order, local.rule):
-            fields = _rule_fields(rule, local, by_name, config) | _words(rule, local, table)
+            fields = _rule_fields(rule, local, by_name, config)
+            if local.joined.placed:
+                fields |= _kernel_words(local, by_name, config, table)
+            else:
+                fields |= _words(rule, local, table)
             rows[row] = config.rule_row.pack(fields)
             packed = [config.term_row.pack(_term_fields(term, anything)) for term in rule.terms]
             terms += packed + [0] * (config.rule_terms - len(packed))
@@ -143,6 +157,21 @@ def _words(rule: Rule, local: TileRule, table: Mapping[str, int]) -> dict[str, i
     return fields | ({"weight_base": plane_base} if local.plane else {})
 
 
+def _kernel_words(
+    local: TileRule,
+    parts: Mapping[str, TilePart],
+    config: FabricConfig,
+    table: Mapping[str, int],
+) -> dict[str, int]:
+    """The same of the rule of a convolution, and those that say how its kernel lies."""
+    part = parts[local.connection.target].part
+    return kernel_fields(local.joined) | {
+        "weight_base": table["weight_base"],
+        "sources": local.joined.taps * local.joined.source[0],
+        "groups": part.groups(config.lanes),
+    }
+
+
 def _rule_fields(
     rule: Rule, local: TileRule, parts: Mapping[str, TilePart], config: FabricConfig
 ) -> dict[str, int]:
@@ -150,7 +179,7 @@ def _rule_fields(
     is_plane = rule is rule_of(local.connection).eligibility
     fields = {
         "axon_base": local.axon_base,
-        "neurons": target.part.neurons,
+        "neurons": target.part.size,
         "neuron_base": target.group * config.lanes,
         "index_base": target.part.start,
         "number": MAX_RULES - 1 - local.number if is_plane else local.number,

@@ -48,7 +48,7 @@ def build_image(
     for table, local_parts in zip(tables, on_tile, strict=True):
         local = list(tile_parts(order, nodes, local_parts, config.lanes))
         fired = firing_rows(config, local, network, fan_out, routes, record, readout)
-        rules = tile_rules(network, local)
+        rules = tile_rules(network, nodes, local)
         connections, weights, coordinates = incoming_rows(network, config, nodes, local, rules)
         learned = learning_rows(config, rules, local, connections)
         tiles.append(

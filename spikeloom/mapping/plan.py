@@ -11,6 +11,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import NOISE_ROWS, FabricConfig, LoadTarget
 from spikeloom.mapping.delivery import check_delivery
+from spikeloom.mapping.kernels import rule_axons
 from spikeloom.mapping.memories import build_image
 from spikeloom.mapping.partition import partition
 from spikeloom.mapping.parts import Part, destinations, neuron_rows
@@ -190,7 +191,7 @@ def _learning_used(image: MemoryImage, tile: int) -> dict[str, int]:
     rows = map(image.config.rule_row.unpack, image.tiles[tile].rules)
     used = [row for row in rows if row["groups"]]
     # A rule with a plane has the axons of the rule of the plane.
-    axons = sum(row["sources"] for row in used if not row.get("plane"))
+    axons = sum(map(rule_axons, (row for row in used if not row.get("plane"))))
     return {"rules": len(used), "plastic_axons": axons}
 
 
