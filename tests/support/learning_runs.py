@@ -10,7 +10,7 @@ from spikeloom.devices.weights import memory_weights
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import host_words
-from spikeloom.golden.network import Connection
+from spikeloom.golden.network import Learnable
 from spikeloom.golden.spec import ReadTarget
 from spikeloom.program import Program
 
@@ -39,5 +39,5 @@ def learned(program: Program, model: CycleModel) -> dict[int, Integers]:
     return {
         number: memory_weights(program, number, read)
         for number, connection in enumerate(program.network.connections)
-        if isinstance(connection, Connection) and connection.plasticity is not None
+        if isinstance(connection, Learnable) and connection.plasticity is not None
     }

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
+from random_kernels import kernel_programs
 from random_networks import programs, seeds
 
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning import Rule, Term, Trace, When
 from spikeloom.golden.learning.rule import OF_SOURCE, OF_TARGET, OF_WEIGHT, ROUNDINGS, Table
-from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.network import Learnable, Network
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, RULE_SHIFTS, FabricConfig, Factor, Gate
 from spikeloom.program import Program
 
@@ -33,9 +35,13 @@ TRIES = 8
 
 @st.composite
 def learning_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
-    """Those of `programs`, with random rules on at least one of their matrices."""
+    """Those of `programs`, with random rules on at least one of their matrices.
+
+    With `plastic_kernels` half of them are of `kernel_programs`.
+    """
     rng = np.random.default_rng(draw(seeds()))
-    program = draw(programs(config))
+    kernels = config.plastic_kernels and rng.integers(2)
+    program = draw(kernel_programs(config) if kernels else programs(config))
     for number in rng.permutation(len(program.network.connections)).tolist():
         program = _with_rule(rng, program, number)
     assume(program.network.plastic)
@@ -46,13 +52,16 @@ def _with_rule(rng: Rng, program: Program, number: int) -> Program:
     """The program with a rule on this connection, if it can have one and there is room for it."""
     network, config = program.network, program.fabric
     connection = network.connections[number]
-    if not isinstance(connection, Connection) or connection.high:
+    if not isinstance(connection, Learnable) or connection.high:
         return program
     size = network.size(connection.target)
-    thirds = [p.name for p in network.populations if p.size == size]
+    shared = isinstance(connection, Convolution)
+    joined = {c.target for c in network.connections if isinstance(c, Convolution)}
+    thirds = [p.name for p in network.populations if p.size == size and p.name not in joined]
     for _ in range(TRIES):
-        draw = with_plane if config.eligibility and rng.integers(2) else random_rule
-        rule = draw(rng, config, thirds)
+        planes = config.eligibility and not shared
+        draw = with_plane if planes and rng.integers(2) else random_rule
+        rule = draw(rng, config, [] if shared else thirds)
         weights = connection.weights.clip(*rule.bounds)
         plastic = dataclasses.replace(connection, weights=weights, plasticity=rule)
         connections = list(network.connections)

@@ -111,7 +111,7 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
         free -= -(-size // config.lanes)
         reach = draw(st.sampled_from((9, most_bias)))
         bias = rng.integers(-reach - 1, reach + 1, size)
-        result.append(_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
+        result.append(random_population(draw, config, f"p{n}", size, bias, phase - phases[0]))
     if not any(population.fraction_bits for population in result):
         # Then biases are no wider than sums.
         low, high = signed_range(config.sum_bits)
@@ -119,7 +119,7 @@ def _populations(draw: st.DrawFn, config: FabricConfig) -> list[Population]:
     return result
 
 
-def _population(
+def random_population(
     draw: st.DrawFn,
     config: FabricConfig,
     name: str,
@@ -236,12 +236,12 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
         if draw(st.booleans()):
             bias = rng.integers(-20, 21, math.prod(size))
         total = math.prod(size)
-        populations.append(_population(draw, config, f"p{n}", total, bias, n, True, size))
+        populations.append(random_population(draw, config, f"p{n}", total, bias, n, True, size))
         connections.append(joined)
         if draw(st.booleans()):
             # Recurrent, of the same size.
             height, width = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
-            kernel = _weights(rng, config, (size[0], size[0], 2 * height + 1, 2 * width + 1))
+            kernel = random_weights(rng, config, (size[0], size[0], 2 * height + 1, 2 * width + 1))
             padding = ((height, height), (width, width))
             connections.append(
                 Convolution(f"p{n}", f"p{n}", kernel, draw(st.integers(1, 3)), padding=padding)
@@ -250,7 +250,7 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
     if draw(st.booleans()):
         inputs.append(Input("more", 7))
         first = populations[0]
-        weights = _weights(rng, config, (7, first.size))
+        weights = random_weights(rng, config, (7, first.size))
         if config.sparse_words:
             weights *= rng.random(weights.shape) < 0.1
             connections.append(SparseConnection.from_matrix("more", "p0", weights, 1))
@@ -258,10 +258,10 @@ def image_programs(draw: st.DrawFn, config: FabricConfig) -> Program:
             connections.append(Connection("more", "p0", weights, 1))
     size = draw(st.integers(1, 9))
     bias = rng.integers(-9, 10, size)
-    flat = _population(draw, config, "flat", size, bias, len(populations))
+    flat = random_population(draw, config, "flat", size, bias, len(populations))
     for node in (inputs[0], populations[-1]):
         if draw(st.booleans()):
-            weights = _weights(rng, config, (node.size, size))
+            weights = random_weights(rng, config, (node.size, size))
             high = config.weight_pairs and draw(st.booleans())
             connections.append(Connection(node.name, "flat", weights, 0, high))
     populations.append(flat)
@@ -300,7 +300,7 @@ def _convolutions(
     return Convolution(
         source,
         target,
-        _weights(rng, config, (channels, image[0] // groups, *kernel)),
+        random_weights(rng, config, (channels, image[0] // groups, *kernel)),
         draw(st.integers(0, 2)),
         config.weight_pairs and draw(st.booleans()),
         draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
@@ -311,7 +311,7 @@ def _convolutions(
     )
 
 
-def _weights(rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]) -> Integers:
+def random_weights(rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]) -> Integers:
     low, high = signed_range(config.weight_bits)
     return rng.integers(low, high + 1, shape)
 
@@ -353,7 +353,7 @@ def _connections(
         if not possible or not draw(st.booleans()):
             continue
         targets -= source in routed
-        weights = _weights(rng, config, (size_of[source], size_of[target]))
+        weights = random_weights(rng, config, (size_of[source], size_of[target]))
         delay = draw(st.integers(0 if forward else 1, config.slots - 1))
         high = config.weight_pairs and draw(st.booleans())
         made: AnyConnection = Connection(source, target, weights, delay, high)

@@ -11,6 +11,7 @@ from learning_runs import learned, learning_words
 from random_learning import WITH_LEARNING, learning_programs
 from random_networks import Counts, random_events, seeds
 
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.golden.step.run import simulate
@@ -94,6 +95,40 @@ def test_planes_of_eligibilities_are_read_everywhere() -> None:
         for number, config in enumerate(FABRICS[::2]):
             fabric = dataclasses.replace(config, eligibility=True, rules=8, weight_words=2048)
             updates.append(check(dataclasses.replace(program, fabric=fabric), counts, number))
+
+    compare()
+    assert np.count_nonzero(updates) > len(updates) / 2
+
+
+KERNELS = dataclasses.replace(
+    SMALL,
+    extent=5,
+    neurons=192,
+    weight_words=1200,
+    axons=32,
+    plastic_kernels=True,
+    plastic_axons=256,
+)
+
+
+ROOM = {"neurons": 1024, "weight_words": 4096, "connections": 32}
+
+
+def test_kernels_learn_the_same_everywhere() -> None:
+    updates: list[int] = []
+
+    @given(program=learning_programs(KERNELS), seed=seeds())
+    @settings(ONCE, max_examples=7)
+    def compare(program: Program, seed: int) -> None:
+        if not any(isinstance(c, Convolution) for c in program.network.plastic):
+            return
+        counts = random_events(np.random.default_rng(seed), program.network, 2, 6, 0.4)
+        for number, config in enumerate(FABRICS):
+            fabric = dataclasses.replace(
+                KERNELS, columns=config.columns, rows=config.rows, lanes=config.lanes, **ROOM
+            )
+            other = dataclasses.replace(program, fabric=fabric)
+            updates.append(check(other, counts, seed + number if number % 3 else None))
 
     compare()
     assert np.count_nonzero(updates) > len(updates) / 2
