@@ -311,7 +311,9 @@ def _convolutions(
     )
 
 
-def random_weights(rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]) -> Integers:
+def random_weights(
+    rng: np.random.Generator, config: FabricConfig, shape: tuple[int, ...]
+) -> Integers:
     low, high = signed_range(config.weight_bits)
     return rng.integers(low, high + 1, shape)
 
