@@ -25,6 +25,7 @@ from spikeloom.golden.network import (
     AnyConnection,
     Connection,
     Input,
+    Learnable,
     Network,
     Parameter,
     Population,
@@ -293,7 +294,7 @@ def _arrays(node: Population | AnyConnection) -> dict[str, NDArray[np.int64]]:
 def _connection_values(connection: AnyConnection) -> dict[str, Any]:
     """A connection without its arrays, as JSON has it."""
     values = {"kind": kind_of(connection), **_without(connection, *_arrays(connection))}
-    if isinstance(connection, Connection):
+    if isinstance(connection, Learnable):
         values["plasticity"] = saved_rule(connection.plasticity)
     return values
 
@@ -302,7 +303,7 @@ def _connection(values: dict[str, Any], arrays: dict[str, Any]) -> AnyConnection
     """The connection that `_connection_values` made JSON of."""
     fields = _with_tuples(values)
     kind = KINDS[fields.pop("kind")]
-    if kind is Connection:
+    if "plasticity" in values:  # convolutions had none in earlier files
         fields["plasticity"] = restored_rule(values["plasticity"])
     return kind(**fields, **arrays)
 

@@ -9,7 +9,7 @@ from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.network import Connection, Network
+from spikeloom.golden.network import Learnable, Network
 from spikeloom.program import Program
 
 
@@ -50,7 +50,7 @@ def plastic_numbers(network: Network) -> list[int]:
     return [
         number
         for number, connection in enumerate(network.connections)
-        if isinstance(connection, Connection) and connection.plasticity is not None
+        if isinstance(connection, Learnable) and connection.plasticity is not None
     ]
 
 

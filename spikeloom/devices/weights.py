@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
-from spikeloom.golden.network import AnyConnection, Connection, Network
+from spikeloom.golden.network import AnyConnection, Learnable, Network
 from spikeloom.golden.sparse import SparseConnection
 from spikeloom.mapping.weights import filled, places, unpacked_words
 from spikeloom.program import Program
@@ -183,7 +183,7 @@ def matrices(network: Network) -> dict[str, Matrix]:
 
 def _placement(number: int, connection: AnyConnection) -> object:
     """Everything about a connection but its weights and their scale."""
-    if isinstance(connection, Connection) and connection.plasticity is not None:
+    if isinstance(connection, Learnable) and connection.plasticity is not None:
         return number  # what learns is a matrix of its own
     fields = {
         field.name: getattr(connection, field.name) for field in dataclasses.fields(connection)

@@ -13,6 +13,7 @@ from spikeloom.devices.chunks import chunk_of
 from spikeloom.devices.device import Events
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.evaluation.accuracy import confusion
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.cycle.split import split_clocks
 from spikeloom.golden.event_counts import EventCounts, magnitudes
 from spikeloom.golden.fixed import Integers
@@ -117,11 +118,14 @@ def gather(
 def _learning(before: Network, after: Network) -> Iterator[LearnedWeights]:
     for old, new in zip(before.plastic, after.plastic, strict=True):
         image = before.image(old.source)
+        weights = [old.weights, new.weights]
+        if isinstance(old, Convolution):
+            image = old.weights.shape[1:]
+            weights = [kernel.reshape(len(kernel), -1).T for kernel in weights]
         shape = None if image is None else (image[0] * image[1], image[2])
         assert old.plasticity is not None
         bounds = old.plasticity.bounds
-        name = f"{old.source}->{old.target}"
-        yield LearnedWeights(name, old.weights, new.weights, bounds, shape)
+        yield LearnedWeights(f"{old.source}->{old.target}", weights[0], weights[1], bounds, shape)
 
 
 def _verdict(comparison: Comparison | None, backend: str, samples: int, steps: int) -> Verdict:

@@ -126,12 +126,12 @@ class LearnedWeights:
     name
         The connection, as "in->hidden".
     before, after
-        int64 (sources, targets).
+        int64 (sources, targets); of a convolution (weights of a kernel, channels of the target).
     bounds
         Lowest and highest weight that its rule allows.
     shape
-        Rows and columns of the source's image, those of all channels one below the other; None
-        without an image.
+        Rows and columns of the source's image, or of a kernel, those of all channels one below the
+        other; None without an image.
     """
 
     name: str

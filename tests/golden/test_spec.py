@@ -94,6 +94,7 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     for name in ("one_to_one", "plasticity"):
         switches[name] &= values["lanes"] in (1, 2, 4, 8, 16)
     switches["eligibility"] &= switches["plasticity"]
+    switches["plastic_kernels"] &= switches["plasticity"] and values["extent"] > 1
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
     max_spikes = draw(st.sampled_from([1, 3, 7, 15, 31]))
@@ -271,11 +272,15 @@ def test_options_that_need_lanes_that_are_a_power_of_two(name: str) -> None:
     assert str(error.value) == f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with {name}, not 6"
 
 
-def test_learning_needs_one_fire_lane_and_planes_need_learning() -> None:
+def test_what_learning_needs_and_what_needs_learning() -> None:
     with pytest.raises(SpikeloomError, match="plasticity cannot be built with several fire lanes"):
         FabricConfig(plasticity=True, fire_lanes=2)
     with pytest.raises(SpikeloomError, match="eligibility needs plasticity=True"):
         FabricConfig(eligibility=True)
+    with pytest.raises(SpikeloomError, match="plastic_kernels needs plasticity=True"):
+        FabricConfig(plastic_kernels=True, extent=4)
+    with pytest.raises(SpikeloomError, match="plastic_kernels needs images: an extent above 1"):
+        FabricConfig(plastic_kernels=True, plasticity=True)
 
 
 def test_weight_pairs_need_room_in_a_sum() -> None:
@@ -363,7 +368,7 @@ def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
         config.rule_row.pack(
             {
                 "weight_base": config.weight_words - 1,
-                "sources": config.axons,
+                "sources": min(config.axons, config.weight_words),
                 "groups": config.groups,
                 "neurons": config.neurons,
                 "third_base": config.neurons - 1,
@@ -371,6 +376,10 @@ def test_fields_hold_every_index_and_every_count(config: FabricConfig) -> None:
                 "number": 31,
             }
         )
+        if config.plastic_kernels:
+            kernel = {"kernel": 1, "sources": config.weight_words, "channels": config.axons}
+            kernel |= {"source_height": config.extent, "target_width": config.extent}
+            config.rule_row.pack({**kernel, "axon_row": 15, "axon_column": 15})
         config.curve_row.pack({"pre_decay": 256, "curve0": -256})
         config.axon_row.pack({"stamp": (1 << config.stamp_bits) - 1, "before": 63, "trace": 255})
     last = max(config.axons, config.neurons) - 1
@@ -443,7 +452,9 @@ def test_fields_of_an_option_exist_only_if_it_is_built(config: FabricConfig) -> 
         "rule": config.plasticity,
         "plasticity_at_age": config.plasticity,
     }
-    assert ("plane" in {field.name for field in config.rule_row.fields}) == config.eligibility
+    of_rule = {field.name for field in config.rule_row.fields}
+    assert ("plane" in of_rule) == config.eligibility
+    assert ("kernel" in of_rule) == ("axon_row" in names) == config.plastic_kernels
     assert {name: name in names for name in built} == built
     probed = {field.name for field in config.probe.fields}
     assert ("0.current.write" in probed) == config.synaptic_current

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.learning import SPIKED, Rule, Term, Trace
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Factor
@@ -80,6 +81,26 @@ def network_with_plane() -> Network:
     connections = list(network.connections)
     connections[1] = dataclasses.replace(network.connections[1], plasticity=rule)
     return dataclasses.replace(network, connections=tuple(connections))
+
+
+def network_with_kernel() -> Network:
+    """A convolution that learns between images, and a matrix that learns behind it."""
+    rng = np.random.default_rng(5)
+    kernel, dense = rng.integers(0, 60, (5, 1, 2, 3)), rng.integers(0, 40, (6, 9))
+    rule = dataclasses.replace(STDP, rounding="nearest", post=None, terms=STDP.terms[:1])
+    joined = Convolution("in", "map", kernel, stride=(2, 1), padding=((1, 0), (0, 1)))
+    joined = dataclasses.replace(joined, plasticity=rule)
+    image = joined.output((1, 3, 4))
+    neurons = np.zeros(image[0] * image[1] * image[2], np.int64)
+    return Network(
+        (Input("in", AXONS, image=(1, 3, 4)), Input("more", 6)),
+        (
+            Population("map", len(neurons), neurons, threshold=90, decay=400, image=image),
+            Population("out", 9, neurons[:9], threshold=70),
+        ),
+        (joined, Connection("more", "out", dense, plasticity=STDP)),
+        seed=4,
+    )
 
 
 def spikes(samples: int, seed: int = 1) -> NDArray[np.bool_]:

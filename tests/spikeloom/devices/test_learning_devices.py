@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plastic_network import STEPS, network_with_plane, plastic_network, spikes
+from plastic_network import STEPS, network_with_kernel, network_with_plane, plastic_network, spikes
 
 import spikeloom
 from spikeloom import Program, SpikeloomError
@@ -268,6 +268,29 @@ def test_eligibilities_go_on_over_all_samples_of_a_run(
     assert [len(each) for each in chunk_words(program.image, {"in": spikes(5).astype(np.uint8)})][
         1:
     ]
+
+
+def test_kernels_are_learned_saved_and_assigned(tmp_path: Path) -> None:
+    network = network_with_kernel()
+    program = spikeloom.compile(network)
+    events = {"in": spikes(6), "more": spikes(6, 2)[:, :, :6]}
+    with spikeloom.open(program) as device:
+        run = device.run({name: counts[:4] for name, counts in events.items()}, learn=True)
+        device.program.save(tmp_path / "half.loom")
+    half = Program.load(tmp_path / "half.loom")
+    assert half.image.tiles == device.program.image.tiles
+    with spikeloom.open(half) as device:
+        more = device.run({name: counts[4:] for name, counts in events.items()}, learn=True)
+        expected = simulate(network, events, learn=True)
+        assert_learned(device, expected)
+        assert run.weight_updates + more.weight_updates == expected.updates > 0
+        kernel = device.weights["in->map"]
+        np.testing.assert_array_equal(kernel, expected.weights[0])
+        assert (kernel != network.connections[0].weights).any()
+        with pytest.raises(SpikeloomError, match=r"outside bounds -60\.\.100; clip them"):
+            device.weights["in->map"] = kernel * 0 - 61
+        device.weights["in->map"] = kernel * 0 + 7
+        assert (device.program.network.connections[0].weights == 7).all()
 
 
 def assert_learned(device: Device, expected: step.Run) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from matplotlib.image import imread
-from plastic_network import plastic_network, spikes
+from plastic_network import network_with_kernel, plastic_network, spikes
 
 import spikeloom
 from spikeloom.cli import cli
@@ -61,6 +61,20 @@ def test_a_page_shows_what_a_run_learned(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["report", *files, "--backend", "golden", "-o", options[3]])
     assert result.exit_code == 0, result.output
     assert 'id="learning"' not in Path(options[3]).read_text()
+
+
+def test_kernels_are_shown_as_they_lie() -> None:
+    network = network_with_kernel()
+    program = spikeloom.compile(network)
+    events = {"in": spikes(3), "more": spikes(3, 2)[:, :, :6]}
+    with spikeloom.open(program) as device:
+        device.run(events, learn=True)
+        kernel, dense = gather(program, events, learned=device.program).learning
+        after = device.weights["in->map"]
+    assert (kernel.name, kernel.shape, dense.shape) == ("in->map", (2, 3), None)
+    np.testing.assert_array_equal(kernel.after[:, 4].reshape(2, 3), after[4, 0])
+    values = drawn(kernel)
+    assert (values["shape"], len(values["fields"])) == ("2 x 3", 5)
 
 
 @pytest.mark.parametrize("samples", [3])
