@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from examples.bntt import evaluate as bntt
+from examples.federated import evaluate as federated
 from examples.gupta import evaluate as gupta
 from examples.hybrid import evaluate as hybrid
 from examples.interspike import evaluate as interspike
@@ -52,6 +53,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ),
     ("supervised", "1612.05596"): lambda data: supervised.measure(data / "mnist.npz"),
     ("gupta", "2010.01200"): lambda data: gupta.measure(data / "mnist.npz"),
+    ("federated", "1910.09594"): lambda data: federated.measure(data / "mnist.npz"),
 }
 """What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
 

@@ -74,16 +74,16 @@ class Result(NamedTuple):
         return cls(before, after)
 
 
-def feedback() -> Integers:
-    """The fixed random weights by which errors reach hidden neurons, (classes, hidden)."""
-    weights = np.random.default_rng((SEED, 0)).normal(0, FEEDBACK_SPREAD, (CLASSES, HIDDEN))
+def feedback(neurons: int = HIDDEN) -> Integers:
+    """The fixed random weights by which errors reach hidden neurons, (classes, neurons)."""
+    weights = np.random.default_rng((SEED, 0)).normal(0, FEEDBACK_SPREAD, (CLASSES, neurons))
     return np.rint(weights).clip(-LIMIT, LIMIT).astype(np.int64)
 
 
-def first_weights() -> Weights:
+def first_weights(neurons: int = HIDDEN) -> Weights:
     """Those that learning starts from: random ones, and half the feedback for the outputs."""
-    hidden = np.random.default_rng((SEED, 1)).normal(0, SPREAD, (PIXELS, HIDDEN))
-    return Weights(np.rint(hidden).astype(np.int64), feedback().T // 2)
+    hidden = np.random.default_rng((SEED, 1)).normal(0, SPREAD, (PIXELS, neurons))
+    return Weights(np.rint(hidden).astype(np.int64), feedback(neurons).T // 2)
 
 
 def rule(amount: int, third: str, window: tuple[int, int] | None = None) -> Rule:
@@ -116,7 +116,8 @@ def network(weights: Weights, seed: int) -> Network:
     up to for each output and, through the feedback, for each hidden neuron: potentials that
     the rules read. `seed` is that of the rounding.
     """
-    one, back = np.eye(CLASSES, dtype=np.int64), feedback()
+    neurons = len(weights.output)
+    one, back = np.eye(CLASSES, dtype=np.int64), feedback(neurons)
     taught = MARGIN - UNTAUGHT
     subtract = {"reset": Reset.SUBTRACT}
     # A neuron below 0 does not spike, and one at twice the threshold spikes in every step: what
@@ -127,8 +128,8 @@ def network(weights: Weights, seed: int) -> Network:
         (
             Population(
                 "hidden",
-                HIDDEN,
-                np.zeros(HIDDEN, np.int64),
+                neurons,
+                np.zeros(neurons, np.int64),
                 0,
                 threshold=HIDDEN_THRESHOLD,
                 v_init=HIDDEN_THRESHOLD // 2,
@@ -157,7 +158,7 @@ def network(weights: Weights, seed: int) -> Network:
                 **subtract,
             ),
             Population("output_error", CLASSES, np.zeros(CLASSES, np.int64), 3, spiking=False),
-            Population("hidden_error", HIDDEN, np.zeros(HIDDEN, np.int64), 3, spiking=False),
+            Population("hidden_error", neurons, np.zeros(neurons, np.int64), 3, spiking=False),
         ),
         (
             Connection(
