@@ -145,12 +145,14 @@ def test_the_taps_of_a_source() -> None:
     expected += [(28 + word, [1, 1, 0, 0]) for word in (7, 5, 3, 1)]
     assert written(probes) == expected
     assert probes[-1]["counters.updates.0"] == 4 * 4 + 4 * 2
-    # GROUP, LOAD, SCAN of 8 entries and DRAIN; that of the last hit ends 11 clocks after its entry.
-    clocks = [1 + 8 + max(8 + 4 + 1, entry + 12) for entry in (0, 0, 7, 5, 3, 1)]
+    # GROUP, LOAD, and of two positions SCAN of 8 entries and DRAIN; of the others DRAIN ends a clock
+    # after the write of the hit, which is in stage 4 at its entry + 4.
+    clocks = [1 + 8 + 8 + 4 + 1] * 2
+    clocks += [1 + 8 + entry + 4 + 9 + 1 + 1 for entry in (7, 5, 3, 1)]
     assert after(probes, "host_out.valid") == [4 + 2 * sum(clocks) + ENDS]
     first = 4 + sum(clocks[:2]) + 1 + 8 + 4 + 7
     assert after(probes, "0.weight_read.valid")[0] == first
-    assert after(probes, "0.weight_write.write")[0] == first + 6
+    assert after(probes, "0.weight_write.write")[0] == first + 9
 
 
 def test_a_position_sees_what_the_one_before_has_left() -> None:
@@ -197,8 +199,8 @@ def test_a_position_learns_when_its_neurons_spike() -> None:
     assert written(probes) == [(28 + 7, [1, 0, 0, 0])]
     read = after(probes, "0.weight_read.valid")
     assert read == [4 + 8 + 1 + 8 + 4 + 7]
-    # DRAIN's last clock is 7 after; then GROUP of the 3 after it.
-    assert after(probes, "host_out.valid") == [read[0] + 7 + 1 + 3 + ENDS]
+    # DRAIN's last clock is 10 after; then GROUP of the 3 after it.
+    assert after(probes, "host_out.valid") == [read[0] + 10 + 1 + 3 + ENDS]
 
 
 def test_random_numbers_are_those_of_the_weight() -> None:
