@@ -145,7 +145,7 @@ def test_the_taps_of_a_source() -> None:
     expected += [(28 + word, [1, 1, 0, 0]) for word in (7, 5, 3, 1)]
     assert written(probes) == expected
     assert probes[-1]["counters.updates.0"] == 4 * 4 + 4 * 2
-    # GROUP, LOAD, and of two positions SCAN of 8 entries and DRAIN; of the others DRAIN ends a clock
+    # GROUP, LOAD, and of two positions SCAN of 8 entries and DRAIN; of others DRAIN ends a clock
     # after the write of the hit, which is in stage 4 at its entry + 4.
     clocks = [1 + 8 + 8 + 4 + 1] * 2
     clocks += [1 + 8 + entry + 4 + 9 + 1 + 1 for entry in (7, 5, 3, 1)]
