@@ -51,13 +51,15 @@ FABRICS = {
         counter_bits=20,
         readable=False,
     ),
-    "four lanes, other options": dataclasses.replace(
+    "four lanes, kernels, other options": dataclasses.replace(
         EIGHT_LANES,
         lanes=4,
         weight_bits=4,
         state_bits=14,
         sum_bits=24,
+        neurons=96,
         extent=4,
+        plastic_kernels=True,
         synaptic_current=True,
         max_spikes=3,
         signed_spikes=True,
