@@ -60,19 +60,19 @@ def test_clocks_of_two_positions() -> None:
     """Of positions 0 and 3, whose words are those of places where an axon spiked."""
     bench = kernel_bench()
     bench.run(notes(at(0, 0), at(1, 1, 1), at(2, 2), at(0, 2)), groups=(0, 3))
-    # After 6 others word 6 is in stage 4; it is written 6 later. DRAIN ends in the clock after
+    # After 6 others word 6 is in stage 4; it is written 9 later. DRAIN ends in the clock after
     # that; GROUP of three positions, and LOAD of the last.
     first = SCAN + 4 + 6
-    second = first + 6 + 2 + 3 + LOAD
+    second = first + 9 + 2 + 3 + LOAD
     assert bench.reads == [(first, 6), (second + 4 + 1, 1), (second + 4 + 6, 6)]
-    assert bench.writes == [(clock + 6, word) for clock, word in bench.reads]
+    assert bench.writes == [(clock + 9, word) for clock, word in bench.reads]
     # Word 1 once; word 6 once at each position; place (0, 2) is that of a position not touched.
     expected = words(32)
     for word in (6, 1, 6):
         expected[word] = [weight + 1 for weight in expected[word]]
     assert bench.weights == expected
     assert bench.updates == 12
-    assert bench.idle_after == second + 4 + 6 + 6 + 1 + 1 + 2 + OTHER_RULE + 1
+    assert bench.idle_after == second + 4 + 6 + 9 + 1 + 1 + 2 + OTHER_RULE + 1
 
 
 def test_a_scan_goes_through_all_words() -> None:
@@ -136,7 +136,7 @@ def test_eight_words_wait() -> None:
     shape = {"channels": 4, "axon_column": 2, "sources": 16, "row_padding": 0, "column_padding": 0}
     bench = kernel_bench(silent=1, **shape)
     bench.run(notes(), groups=(0,))
-    read = [*range(8), *range(9, 24, 2)]
+    read = [*range(8), *range(10, 25, 2)]
     assert [clock - SCAN - 4 for clock, _ in bench.reads] == read
     assert [word for _, word in bench.reads] == [*range(16)]
 
