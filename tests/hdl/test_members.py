@@ -40,13 +40,20 @@ EVERYTHING = FabricConfig(
     plasticity=True,
     quadratic_bounds=True,
     eligibility=True,
+    plastic_kernels=True,
     readable=True,
     multipliers=False,
     **dict.fromkeys(SWITCHES, True),
 )
 
 FIRE_LANES = dataclasses.replace(
-    EVERYTHING, fire_lanes=2, noise=False, selection=False, plasticity=False, eligibility=False
+    EVERYTHING,
+    fire_lanes=2,
+    noise=False,
+    selection=False,
+    plasticity=False,
+    eligibility=False,
+    plastic_kernels=False,
 )
 """Several fire lanes have none of them."""
 

@@ -30,6 +30,7 @@ OPTIONS = {
     "rules": 3,
     "quadratic_bounds": True,
     "eligibility": True,
+    "plastic_kernels": True,
 }
 LEARNING = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 1}
 LEAST = {
