@@ -11,10 +11,10 @@ import dataclasses
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from learning_runs import learning_words
+from learning_runs import random_run
 from locking import one_at_a_time
 from random_learning import WITH_LEARNING, learning_programs
-from random_networks import random_events, seeds
+from random_networks import seeds
 
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import simulate
@@ -89,12 +89,9 @@ def test_every_clock_agrees(name: str) -> None:
         suppress_health_check=[*HealthCheck],
     )
     def check(program: Program, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        rate = float(rng.choice([0.1, 0.4, 0.8]))
-        counts = random_events(rng, program.network, 2, int(rng.integers(2, 7)), rate)
-        words = learning_words(program, counts, seed).tolist()
+        counts, words = random_run(program, seed)
         pauses = PAUSES[len(updates) % len(PAUSES)]
-        scenario = Scenario(words, seed=seed % 1000, reads=100, **pauses)
+        scenario = Scenario(words.tolist(), seed=seed % 1000, reads=100, **pauses)
         with one_at_a_time(f"cosim-learning-{name}"):
             report = cosim.check(program.image.learning(), scenario)
         assert report.difference is None
