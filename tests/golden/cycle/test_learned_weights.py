@@ -4,15 +4,19 @@ Whatever the tiles, the lanes, and the order in which events arrive.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from learning_runs import learned, learning_words
+from plastic_network import STDP
 from random_learning import WITH_LEARNING, learning_programs
 from random_networks import Counts, random_events, seeds
 
+import spikeloom
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.cycle.model import CycleModel
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.golden.step.run import simulate
 from spikeloom.program import Program
@@ -164,3 +168,28 @@ def test_what_else_a_fabric_has_changes_nothing() -> None:
 
     compare()
     assert np.count_nonzero(updates) > len(updates) / 3
+
+
+def test_one_network_on_1_4_and_16_tiles() -> None:
+    """Its parts are in all of them; spikes of each come to all others, in any order."""
+    rng = np.random.default_rng(7)
+    kernel = rng.integers(-9, 30, (64, 1, 2, 2))
+    rule = dataclasses.replace(STDP, post=None, terms=STDP.terms[:1])
+    network = Network(
+        (Input("in", 9, image=(1, 3, 3)), Input("more", 20)),
+        (
+            Population("map", 256, np.zeros(256, np.int64), threshold=60, image=(64, 2, 2)),
+            Population("all", 64, np.zeros(64, np.int64), threshold=90, decay=300),
+        ),
+        (
+            Convolution("in", "map", kernel, plasticity=rule),
+            Connection("more", "all", rng.integers(0, 40, (20, 64)), plasticity=STDP),
+            Connection("all", "all", rng.integers(-9, 9, (64, 64)), 1, plasticity=rule),
+        ),
+        seed=3,
+    )
+    events = random_events(rng, network, 2, 4, 0.4)
+    for number, (side, lanes) in enumerate(itertools.product((1, 2, 4), (4, 8, 16))):
+        program = spikeloom.compile(network, {"columns": side, "rows": side, "lanes": lanes})
+        assert len({part.tile for part in program.plan.parts}) == min(side**2, 128 // lanes)
+        assert check(program, events, number) > 1000
