@@ -17,6 +17,7 @@ from examples.recurrent import evaluate as recurrent
 from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
 from examples.spyketorch import evaluate as spyketorch
+from examples.spyketorch_learning import evaluate as spyketorch_learning
 from examples.supervised import evaluate as supervised
 from examples.truenorth import evaluate as truenorth
 from examples.unsupervised import evaluate as unsupervised
@@ -52,6 +53,9 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
         data / "mnist.npz"
     ),
     ("supervised", "1612.05596"): lambda data: supervised.measure(data / "mnist.npz"),
+    ("spyketorch_learning", "1903.12272"): lambda data: spyketorch_learning.measure(
+        data / "mnist.npz"
+    ),
     ("gupta", "2010.01200"): lambda data: gupta.measure(data / "mnist.npz"),
     ("federated", "1910.09594"): lambda data: federated.measure(data / "mnist.npz"),
 }

@@ -20,7 +20,7 @@ def potentials(wave: Wave, kernels: Integers, padding: int) -> Integers:
     padded = np.pad(wave.astype(np.float32), ((0, 0), (0, 0), edges, edges))
     windows = sliding_window_view(padded, kernels.shape[2:], axis=(2, 3))
     sums = np.tensordot(windows, kernels.astype(np.float32), axes=((1, 4, 5), (1, 2, 3)))
-    return np.moveaxis(sums, -1, 1).astype(np.int64)
+    return np.moveaxis(sums, -1, 1).astype(kernels.dtype)
 
 
 def above(potential: Integers, threshold: int) -> Integers:
@@ -47,7 +47,7 @@ def pooled(wave: Wave) -> Wave:
     return wave.reshape(steps, channels, rows // 2, 2, columns // 2, 2).any(axis=(3, 5))
 
 
-def winners(thresholded: Integers) -> list[Winner]:
+def winners(thresholded: Integers, most: int = WINNERS, radius: int = RADIUS) -> list[Winner]:
     """One after the other: the earliest, then the highest potential, then the first in order."""
     steps = len(thresholded)
     times = steps - np.count_nonzero(thresholded, axis=0)
@@ -56,11 +56,11 @@ def winners(thresholded: Integers) -> list[Winner]:
     # An earlier step counts more than any potential.
     total = np.where(times < steps, (steps - times) * (int(level.max()) + 1) + level, 0)
     result: list[Winner] = []
-    while len(result) < WINNERS and total.any():
+    while len(result) < most and total.any():
         feature, y, x = (int(n) for n in np.unravel_index(total.argmax(), total.shape))
         result.append((int(times[feature, y, x]), feature, y, x))
         total[feature] = 0
-        rows, columns = (slice(max(n - RADIUS, 0), n + RADIUS + 1) for n in (y, x))
+        rows, columns = (slice(max(n - radius, 0), n + radius + 1) for n in (y, x))
         total[:, rows, columns] = 0
     return result
 
