@@ -17,7 +17,7 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from spikeloom.golden.spec import TILE_COUNTERS, FabricConfig
+from spikeloom.golden.spec import FabricConfig
 from spikeloom.hdl.axi.buses import ADDRESS_BITS, Response
 from spikeloom.hdl.axi.registers import IDENTIFIER, VERSION, Register, configuration_hash
 
@@ -93,7 +93,7 @@ class Bench:
         return await self.read(address) | await self.read(address + 4) << 32
 
     async def counters(self) -> dict[str, int]:
-        names = [f"{name}.{t}" for t in range(CONFIG.tiles) for name in TILE_COUNTERS]
+        names = [f"{name}.{t}" for t in range(CONFIG.tiles) for name in CONFIG.tile_counters]
         places = {name: Register.COUNTERS + 8 * n for n, name in enumerate(names)}
         places["cycles"] = Register.CYCLES
         return {name: await self.counter(address) for name, address in places.items()}
