@@ -18,6 +18,7 @@ from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
 from examples.spyketorch import evaluate as spyketorch
 from examples.spyketorch_learning import evaluate as spyketorch_learning
+from examples.superspike import evaluate as superspike
 from examples.supervised import evaluate as supervised
 from examples.truenorth import evaluate as truenorth
 from examples.unsupervised import evaluate as unsupervised
@@ -58,6 +59,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ),
     ("gupta", "2010.01200"): lambda data: gupta.measure(data / "mnist.npz"),
     ("federated", "1910.09594"): lambda data: federated.measure(data / "mnist.npz"),
+    ("superspike", "1705.11146"): lambda _data: superspike.measure(),
 }
 """What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
 

@@ -30,6 +30,8 @@ from spikeloom.program import Program
 from spikeloom.sim.virtual_board import VirtualBoard
 
 LINK = LinkConfig("virtual", 24_000_000, 4)
+PATIENCE = 5.0
+"""Seconds without an answer: so many that a busy machine does not count as a broken line."""
 SIZES = 2000, 1000, 500, 250, 100, 50
 
 
@@ -67,7 +69,7 @@ def boards(programs: Sequence[Program]) -> Iterator[list[SerialDevice]]:
     """Simulated boards of the same hardware, each of them behind its link."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(SerialDevice(program, board.port, LINK.baud, board.patience))
+            stack.enter_context(SerialDevice(program, board.port, LINK.baud, PATIENCE))
             for program in programs
             for board in [stack.enter_context(VirtualBoard(program.fabric, LINK))]
         ]
