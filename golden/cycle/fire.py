@@ -151,7 +151,7 @@ class Fire:
         self.neuron = self.neuron_address = 0
         self.buffer = self.held = 0
         self.credits = config.queue
-        self.enough = False
+        self.enough = True  # at the first command; a tile that rests since the reset has no clock
         self.returned = 0
         # Stages from the buffer to the last, oldest first: the neurons of a row, or none.
         self.pipeline: deque[list[Result]] = deque([[]] * (config.fire_clocks - ENTERED))

@@ -93,6 +93,8 @@ class Tile:
         """Whether no register changes until an event or a command arrives."""
         fire = self.fire
         at_rest = fire.state == IDLE and fire.waiting is None
+        # All credits are back, and `enough` knows.
+        at_rest = at_rest and fire.enough and not fire.returned
         return at_rest and self.emit.idle and self.integrate.empty
 
     @property

@@ -74,3 +74,14 @@ def test_a_command_waits_for_neurons_that_send_nothing() -> None:
     assert clocks_of(probes, "0.state.write") == [9, 10, 18, 19]
     assert [probes[clock]["0.state.data"] for clock in (18, 19)] == [14 | 16 << 16, 18]
     assert clocks_of(probes, "host_out.valid") == [6, 21]
+
+
+def test_credits_of_a_tile_that_rested_since_the_reset() -> None:
+    """In a mesh the clocks in which a tile rests are left out; it has credits all the same."""
+    config = dataclasses.replace(WIDE, columns=2)
+    loaded = image(config, biases=[7, 8, 9], populations=[{"neurons": 3, "retain": DECAY_ONE}])
+    probes = play(loaded, [mark(config, first=1), mark(config)], 40)
+
+    # A command arrives `tree_depth` clocks later; the first group begins, and is fetched then.
+    begins = [clock + config.tree_depth for clock in clocks_of(probes, "fire.valid")]
+    assert clocks_of(probes, "0.fetch.valid") == [clock + 1 for clock in begins]
