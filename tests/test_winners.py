@@ -28,10 +28,11 @@ def few_values(rng: np.random.Generator, config: FabricConfig) -> tuple[Program,
     """Two populations with selections, of few distinct weights, so that many potentials are equal.
 
     The second one reads the first. With images, convolutions; the last group of channels is often
-    incomplete, and images of one or two positions are among them.
+    incomplete, and images of one or two positions are among them. Losers of the first population
+    may lose so much that they reach the lowest potential.
     """
-    selections = [RANDOM["selection"](rng, 8) for _ in range(2)]
-    selections = [dataclasses.replace(s, amount=s.amount % 4) for s in selections]
+    selections = [RANDOM["selection"](rng, bits) for bits in (config.state_bits, 8)]
+    selections[1] = dataclasses.replace(selections[1], amount=selections[1].amount % 4)
     if not config.images:
         selections = [dataclasses.replace(s, each="population", radius=None) for s in selections]
     height, width = rng.integers(1, 4, 2).tolist() if config.images else (1, 1)
