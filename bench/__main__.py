@@ -16,6 +16,7 @@ from bench import (
     examples,
     golden,
     importing,
+    learning,
     link,
     mapping,
     mesh,
@@ -44,6 +45,7 @@ BENCHMARKS = {
         router,
         core,
         switches,
+        learning,
     )
 }
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from bench import core, mesh
+from bench import core, learning, mesh
 from bench.figure import Figure
 from examples import braille, nmnist
 from spikeloom.compiler import compile
@@ -106,6 +106,10 @@ def _cells(_data: Path) -> Iterator[Figure]:
     yield Figure("counted.cells.up5k.tile.icestorm_lc", core.tile_cells("up5k"), "cells")
 
 
+def _learning(_data: Path) -> Iterator[Figure]:
+    yield from learning.rates()
+
+
 PARTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "mnist": _mnist,
     "nmnist": _nmnist,
@@ -113,6 +117,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "fire_lanes": _fire_lanes,
     "mesh": _mesh,
     "cells": _cells,
+    "learning": _learning,
 }
 
 

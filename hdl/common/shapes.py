@@ -25,13 +25,19 @@ def lanes(count: int, width: int) -> data.ArrayLayout:
     return data.ArrayLayout(signed(width), count)
 
 
-def memory(shape: ShapeLike, depth: int, rows: Sequence[int] = ()) -> Memory:
+def memory(
+    shape: ShapeLike, depth: int, rows: Sequence[int] = (), in_blocks: bool = False
+) -> Memory:
     """A memory of `depth` rows whose first rows start as `rows` (packed), the others as 0.
 
     A read of the row that is written in the same clock is unspecified and unused. The attribute
     tells synthesis so, which saves the logic that would return the old row.
 
     It has at least two rows: the address of a single row has no bits, which Verilog cannot express.
+    With `in_blocks` it is made of block RAM, even where RAM in LUTs would do.
     """
     init = [shape.from_bits(row) for row in rows]
-    return Memory(shape=shape, depth=max(2, depth), init=init, attrs={"no_rw_check": 1})
+    attrs: dict[str, int | str] = {"no_rw_check": 1}
+    if in_blocks:
+        attrs["ram_style"] = "block"
+    return Memory(shape=shape, depth=max(2, depth), init=init, attrs=attrs)

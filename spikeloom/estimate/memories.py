@@ -135,8 +135,8 @@ def _of_learning(config: FabricConfig) -> Iterator[Memory]:
         yield Memory("term", config.term_row.width, config.rules, tiles * terms)
     note = index_bits(config.rules) + index_bits(config.plastic_axons)
     yield Memory("notes", note, NOTES, tiles)
-    word = index_bits(config.weight_words) + config.lanes * config.weight_bits
-    yield Memory("writes", word, WRITES, tiles)
+    yield Memory("addresses", index_bits(config.weight_words), WRITES, tiles)
+    yield Memory("words", config.lanes * config.weight_bits, WRITES, tiles)
 
 
 def _of_neurons(name: str, width: int, config: FabricConfig, rows: int) -> Memory:
@@ -162,6 +162,8 @@ def _route_tables(config: FabricConfig) -> Counter[int]:
 
 _NAMES = {"sum": "sums", "state": "states", "bias": "biases"}
 """Memories under the names of `Board.in_luts`."""
+_IN_BLOCKS = "decay", "curve"
+"""Memories that are never made of LUTs."""
 
 
 def mapped(memory: Memory, board: Board) -> Blocks:
@@ -171,12 +173,12 @@ def mapped(memory: Memory, board: Board) -> Blocks:
     choices: list[tuple[float, Blocks]] = []
     for ram in _rams(board):
         in_luts = ram.resource == "lutram"
-        if (in_luts and rom) or (forced and not in_luts):
+        if (in_luts and (rom or memory.name in _IN_BLOCKS)) or (forced and not in_luts):
             continue
         if ram.one_port and memory.name != "weight":
             continue
         choices.append(min(_ways(memory, ram, rom)))
-    if not forced:
+    if not forced and memory.name not in _IN_BLOCKS:
         bits = memory.width * memory.depth
         choices.append((bits / 8 if rom else bits, Blocks(REGISTERS, bits)))
     cheapest = min(choices, key=lambda choice: choice[0])[1]  # of equals the first

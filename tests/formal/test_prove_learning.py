@@ -248,7 +248,7 @@ class BoundsSpec(Elaboratable):
         terms = fixed(m, dut.terms.shape(), "terms")
         began = delayed(m, Const(1, 1), dut.latency)
         m.d.comb += [dut.row.eq(row), dut.terms.eq(terms), Assume(row.lowest <= row.highest)]
-        for name in ("index", "random_state", "source", "valid", "address", "gates", "factors"):
+        for name in ("index", "random_state", "source", "valid", "gates", "factors"):
             m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))
         for name in ("target_gates", "target_factors", "weights", "go"):
             m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))

@@ -31,12 +31,6 @@ PENDING = 8
 """Words that may be read and not yet written; a power of two."""
 
 
-def _written(config: FabricConfig) -> data.StructLayout:
-    """A word of weights that waits to be written."""
-    word = lanes(config.lanes, config.weight_bits)
-    return data.StructLayout({"address": index_bits(config.weight_words), "word": word})
-
-
 class State(enum.Enum):
     """What learn does."""
 
@@ -352,7 +346,8 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
-        m.submodules.writes = writes = Queue(_written(config), PENDING)
+        m.submodules.addresses = addresses = Queue(index_bits(config.weight_words), PENDING)
+        m.submodules.words = words = Queue(lanes(config.lanes, config.weight_bits), PENDING)
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)
@@ -367,7 +362,7 @@ class Learn(wiring.Component):
             waits, to_change = full | of_plane, reads & ~of_plane
         m.d.comb += [
             reads.eq(axons.hit & ~full),
-            written.eq(writes.valid & ~reads),
+            written.eq(words.valid & ~reads),
             following.eq(pending + to_change - written),
             axons.scans.eq(scans),
             axons.go.eq(~(axons.hit & waits)),
@@ -383,20 +378,21 @@ class Learn(wiring.Component):
             synapses.source.eq(axons.source),
             synapses.go.eq(axons.go),
             synapses.valid.eq(to_change),
-            synapses.address.eq(address),
             synapses.gates.eq(axons.gates),
             synapses.factors.eq(axons.factors),
             synapses.target_gates.eq(targets.gates),
             synapses.target_factors.eq(targets.factors),
             synapses.weights.eq(self.weights.weights),
-            writes.push.eq(synapses.changed_valid),
-            writes.item.address.eq(synapses.changed_address),
-            writes.item.word.eq(synapses.changed),
-            writes.pop.eq(written),
+            addresses.push.eq(to_change),
+            addresses.item.eq(address),
+            addresses.pop.eq(written),
+            words.push.eq(synapses.changed_valid),
+            words.item.eq(synapses.changed),
+            words.pop.eq(written),
             self.weights.active.eq(scans | (state == State.DRAIN)),
             self.weights.write.eq(written),
-            self.weights.address.eq(Mux(reads, address, writes.head.address)),
-            self.weights.data.eq(writes.head.word),
+            self.weights.address.eq(Mux(reads, address, addresses.head)),
+            self.weights.data.eq(words.head),
             self.weight_read.eq(reads),
             self.updates.eq(synapses.updates),
         ]

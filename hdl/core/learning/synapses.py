@@ -17,7 +17,6 @@ from spikeloom.golden.spec import (
     Factor,
     Rounding,
     count_bits,
-    index_bits,
 )
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import lanes, struct
@@ -31,13 +30,13 @@ class _Operands(NamedTuple):
     """What makes the operands of a term, in every lane.
 
     The first one is the factor of the target before one of the synapse, else `source`. The second
-    one is that of the synapse, else that of the target: `offset` and the weight, or its complement.
+    one is that of the target, or `offset` and the weight, or its complement if it `turns`.
     """
 
     of_target: Value
     source: Value
     of_synapse: Value
-    is_above: Value
+    turns: Value
     offset: Value
     is_between: Value
     is_eligibility: Value
@@ -82,8 +81,6 @@ class Synapses(wiring.Component):
         The factors change after this clock.
     valid : In(1)
         A word is being read.
-    address : In
-        Which one.
     gates : In
         Of the axon, of each term.
     factors : In
@@ -92,7 +89,7 @@ class Synapses(wiring.Component):
         Of each lane's neuron, of each term.
     weights : In
         The word read in the clock before; before that, with a plane, that of the plane.
-    changed_valid, changed_address, changed : Out
+    changed_valid, changed : Out
         A word to be written.
     updates : Out
         The lanes of the word being read to which a term applies; 0 without one.
@@ -102,7 +99,7 @@ class Synapses(wiring.Component):
         self.config = config
         terms = config.rule_terms
         word = lanes(config.lanes, config.weight_bits)
-        factor = signed(FACTOR_BITS + 1)
+        factor = signed(FACTOR_BITS)
         super().__init__(
             {
                 "row": In(struct(config.rule_row)),
@@ -112,7 +109,6 @@ class Synapses(wiring.Component):
                 "source": In(NUMBER_BITS),
                 "go": In(1),
                 "valid": In(1),
-                "address": In(index_bits(config.weight_words)),
                 "gates": In(terms),
                 "factors": In(data.ArrayLayout(signed(FACTOR_BITS), terms)),
                 "target_gates": In(data.ArrayLayout(terms, config.lanes)),
@@ -121,7 +117,6 @@ class Synapses(wiring.Component):
                 ),
                 "weights": In(word),
                 "changed_valid": Out(1),
-                "changed_address": Out(index_bits(config.weight_words)),
                 "changed": Out(word),
                 "updates": Out(count_bits(config.lanes)),
             }
@@ -144,26 +139,32 @@ class Synapses(wiring.Component):
             self._lane(m, lane, gates & self.target_gates[lane], operands, rounding)
         m.d.comb += [
             self.changed_valid.eq(delayed(m, self.valid, self.latency)),
-            self.changed_address.eq(delayed(m, self.address, self.latency)),
             self.updates.eq(Mux(self.valid, sum(updates, Const(0)), 0)),
         ]
         return m
 
     def _operands(self, m: Module, k: int) -> _Operands:
-        """What makes the operands of a term; all but `source` stays while a rule does."""
+        """What makes the operands of a term; all but `source` stays while a rule does.
+
+        highest - w is highest + 1 and the complement of w; w - lowest is -lowest and w. So the sign
+        of a term is that of its factor of the synapse, if it has one, else that of `source`.
+        """
         term, row = self.terms[k], self.row
         of_synapse = uses(term, *synapse_factors(self.config))
         of_target = uses(term, *TARGET_FACTORS) & of_synapse
         factor = self.factors[k]
-        turned = Mux(term.negative & ~of_target, -factor, factor)
-        is_above = uses(term, Factor.ABOVE)
-        offset = Mux(is_above, row.highest + 1, Mux(uses(term, Factor.BELOW), -row.lowest, 0))
+        source = Mux(term.negative & ~of_synapse, -factor, factor)
+        # To turn a number is to take its complement and 1.
+        turns = (uses(term, Factor.ABOVE) ^ term.negative) & of_synapse
+        above = Mux(uses(term, Factor.ABOVE), row.highest, 0)
+        offset = Mux(uses(term, Factor.BELOW), -row.lowest, above)
+        offset = Mux(term.negative, -offset, offset) + turns
         values = (
             of_target,
-            turned,
+            source,
             of_synapse,
-            is_above,
-            offset[:FACTOR_BITS].as_signed(),
+            turns,
+            Mux(of_synapse, offset[:FACTOR_BITS].as_signed(), 0),
             uses(term, Factor.BETWEEN),
             uses(term, Factor.ELIGIBILITY),
         )
@@ -175,30 +176,35 @@ class Synapses(wiring.Component):
         """A lane, from clock n + 1 on; `applies` and what makes operands are of clock n + 2."""
         config, row = self.config, self.row
         bits = config.weight_bits
+
+        def register(value: Value, clocks: int = 1) -> Value:
+            return delayed(m, value, clocks, reset_less=True)
+
         w1 = self.weights[lane]
-        w2 = delayed(m, w1, 1)
-        eligibility = delayed(m, w2, 1)  # its word came a clock before that of the weight
-        above, below = delayed(m, row.highest - w1, 1), delayed(m, w1 - row.lowest, 1)
-        # n + 2: highest - w is highest + 1 and the complement of w, w - lowest is -lowest and w.
+        w2 = register(w1)
+        eligibility = register(w2)  # its word came a clock before that of the weight
+        above, below = register(row.highest - w1), register(w1 - row.lowest)
+        # n + 2: the operands.
         products = []
         for k, operand in enumerate(operands):
             target = self.target_factors[lane][k]
-            of_weight: Value = w2.as_unsigned() ^ operand.is_above.replicate(bits)
-            of_weight = of_weight.as_signed()
+            of_synapse: Value = w2
             if config.eligibility:
-                of_weight = Mux(operand.is_eligibility, eligibility, of_weight)
-            second = Mux(operand.of_synapse, of_weight, target) + operand.offset
+                of_synapse = Mux(operand.is_eligibility, eligibility, of_synapse)
             if config.quadratic_bounds:
-                second = Mux(operand.is_between, (above * below) >> TRACE_BITS, second)
+                between = (above * below)[TRACE_BITS : 2 * TRACE_BITS]
+                of_synapse = Mux(operand.is_between, between[:bits].as_signed(), of_synapse)
+            turned = (of_synapse.as_unsigned() ^ operand.turns.replicate(bits)).as_signed()
+            second = Mux(operand.of_synapse, turned, target) + operand.offset
             first = Mux(operand.of_target, target, operand.source)
-            left = delayed(m, Mux(applies[k], first, 0), 1)
-            right = delayed(m, second[:FACTOR_BITS].as_signed(), 1)
+            left = register(Mux(applies[k], first, 0))
+            right = register(second[:FACTOR_BITS].as_signed())
             # n + 3: a product is 2**16 at most.
-            products.append(delayed(m, (left * right)[: 2 * FACTOR_BITS].as_signed(), 1))
+            products.append(register((left * right)[: 2 * FACTOR_BITS].as_signed()))
         # n + 4, n + 5.
         sum_bits = 2 * FACTOR_BITS + config.rule_terms - 1
-        both = delayed(m, sum(products, Const(0))[:sum_bits].as_signed(), 1)
-        total = delayed(m, (both + self._rounds(m, lane, rounding))[:sum_bits].as_signed(), 1)
+        both = register(sum(products, Const(0))[:sum_bits].as_signed())
+        total = register((both + self._rounds(m, lane, rounding))[:sum_bits].as_signed())
         # n + 6: the change, if it fits, and its bound.
         sign = total[-1]
         extended = Cat(total, sign.replicate(MAX_SHIFT))
@@ -212,10 +218,10 @@ class Synapses(wiring.Component):
                         change.eq(Cat(extended[shift : shift + bits], sign)),
                         rest.eq(above_it ^ sign.replicate(len(above_it))),
                     ]
-        falls = delayed(m, sign, 1)
-        large = delayed(m, rest.any(), 1)
-        bound = delayed(m, Mux(sign, row.lowest, row.highest), 1)
-        changed = delayed(m, delayed(m, w2, 4) + change, 1)
+        falls = register(sign)
+        large = register(rest.any())
+        bound = register(Mux(sign, row.lowest, row.highest))
+        changed = register(register(w2, 4) + change)
         # n + 7.
         passes = large | ((changed < bound) == falls)
         m.d.comb += self.changed[lane].eq(Mux(passes, bound, changed[:bits].as_signed()))

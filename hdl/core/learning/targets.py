@@ -16,10 +16,8 @@ from spikeloom.golden.spec import (
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.rules import (
-    TARGET_FACTORS,
     applies,
     decays,
-    synapse_factors,
     traced,
     uses,
 )
@@ -72,8 +70,7 @@ class Targets(wiring.Component):
     gates : Out
         Of each lane: a bit for each term, which applies to that neuron.
     factors : Out
-        Of each lane: a factor for each term, which is the opposite where only it can bring the
-        sign of the term.
+        Of each lane: a factor for each term.
     write : Out(MemoryWrite)
         Writes to TRACE.
     """
@@ -81,7 +78,7 @@ class Targets(wiring.Component):
     def __init__(self, config: FabricConfig) -> None:
         self.config = config
         terms = config.rule_terms
-        factor = signed(FACTOR_BITS + 1)
+        factor = signed(FACTOR_BITS)
         super().__init__(
             {
                 "row": In(struct(config.rule_row)),
@@ -187,7 +184,6 @@ class Targets(wiring.Component):
         limited = Mux(shifted < low, low, Mux(shifted > high, high, shifted))
         clipped = delayed(m, limited[:FACTOR_BITS].as_signed(), 1)
 
-        of_synapse = synapse_factors(config)
         for k, term in enumerate(self.terms):
             trace = Mux(term.post_now, level3, trace3)
             age = Mux(term.post_now & spiked3, 0, age3)
@@ -203,9 +199,8 @@ class Targets(wiring.Component):
                 m.d.comb += factor.eq(trace)
             with m.Elif(uses(term, Factor.POST_CURVE)):
                 m.d.comb += factor.eq(curves3[k])
-            turns = term.negative & uses(term, *TARGET_FACTORS) & uses(term, *of_synapse)
             moves = Mux(is_third, third_valid, valid3)
-            self._move_down(m, k, moves, Mux(turns, -factor, factor), valid3, gate & member3)
+            self._move_down(m, k, moves, factor, valid3, gate & member3)
         return m
 
     def _move_down(

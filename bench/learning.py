@@ -1,0 +1,95 @@
+"""What learning costs: cells of each level, the clock of a fabric that learns, and its rate.
+
+Cells are those of one `Tile`, as `bench.core` counts them, with one rule; the clock is that of a
+fabric of one tile in a `Harness`. The rate is that of LEARN alone, by the cycle-level model: clocks
+of a step in which nothing else happens, less those without learning.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import core
+from bench.figure import Figure
+from spikeloom.compiler import compile
+from spikeloom.devices.prediction import predict_clocks
+from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.learning import ALWAYS, Rule, Term, When
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import Factor, Gate
+from spikeloom.golden.step.run import check_inputs
+
+AXONS, NEURONS, LANES = 784, 32, 8
+CHANGED = {"few": (0.3, 7.0), "all": (1.0, 3.8)}
+"""The part of the scanned words that is changed, and the least plastic synapses per clock."""
+
+LEVELS: dict[str, dict[str, Any]] = {
+    "one_term": {"rule_terms": 1},
+    "two_terms": {"rule_terms": 2},
+    "quadratic_bounds": {"rule_terms": 2, "quadratic_bounds": True},
+    "eligibility": {"rule_terms": 2, "eligibility": True},
+}
+SMALL = {
+    "lanes": 4,
+    "neurons": 64,
+    "axons": 256,
+    "plastic_axons": 256,
+    "populations": 8,
+    "connections": 16,
+    "stamp_bits": 8,
+    "state_bits": 12,
+    "sum_bits": 14,
+    "rule_terms": 1,
+}
+"""A fabric that learns and fits UP5K, whose block RAM is the limit."""
+CLOCKS: dict[str, tuple[dict[str, Any], float]] = {
+    "ecp5_6": ({"rule_terms": 2}, 90.0),
+    "up5k": (SMALL, 32.0),
+}
+"""Fabrics whose clock is measured, and the goal in MHz."""
+RULE = {"plasticity": True, "rules": 1}
+
+
+def measure(_data: Path) -> Iterator[Figure]:
+    """Measure; needs no data."""
+    for part in CLOCKS:
+        for level, options in LEVELS.items():
+            # Yosys 0.70 ends without a word on a few netlists for ECP5.
+            with contextlib.suppress(SpikeloomError):
+                yield Figure(
+                    f"learning.{part}.{level}", core.tile_cells(part, **RULE, **options), "cells"
+                )
+    for part, (options, goal) in CLOCKS.items():
+        clock = core.fabric_clock(part, **RULE, **options)
+        yield Figure(f"learning.{part}.fabric.fmax_best", clock, "MHz", goal)
+
+
+def rates() -> Iterator[Figure]:
+    """Plastic synapses per clock of LEARN, with 8 lanes and one port."""
+    for name, (part, goal) in CHANGED.items():
+        yield Figure(f"counted.learning.synapses_per_clock.{name}", _rate(part), "of 8", goal)
+
+
+def _rate(part: float) -> float:
+    """Where all axons have spiked in the sample, and those changed are such a part of them."""
+    changed = round(part * AXONS)
+    spikes = np.zeros((1, 3, AXONS), np.uint8)
+    spikes[0, 0, changed:] = 1
+    spikes[0, 1, :changed] = 1
+    term = Term(Factor.CONSTANT, pre=When(Gate.AGE, 1, 1), post=ALWAYS, constant=1)
+    weights = np.zeros((AXONS, NEURONS), np.int64)
+    network = Network(
+        (Input("in", AXONS),),
+        (Population("out", NEURONS, np.zeros(NEURONS, np.int64), threshold=1000),),
+        (Connection("in", "out", weights, plasticity=Rule((term,), (-40, 40), shift=0)),),
+    )
+    program = compile(network, {"lanes": LANES, "plastic_axons": AXONS})
+    counts = check_inputs(network, spikes)
+    learning, idle = (
+        predict_clocks(image, counts, workers=1)[0, -1]
+        for image in (program.image.learning(), program.image)
+    )
+    return float(AXONS * NEURONS / (learning - idle))
