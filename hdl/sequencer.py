@@ -16,8 +16,9 @@ class Sequencer(wiring.Component):
 
     Timing, with D = `config.tree_depth`: a phase starts with one clock of START and ends D + 2
     clocks after its last event is added; a step adds WAIT (2 D + 2 clocks) and DONE. With several
-    fire lanes there is no START, and no DONE while the host is ready. While the fabric learns, a
-    step waits for events of later ones too, and adds LEARN and at least 2 D + 2 clocks.
+    fire lanes there is no START, and no DONE while the host is ready, but after LEARN. While the
+    fabric learns, a step waits for events of later ones too, and adds LEARN and at least 2 D + 2
+    clocks.
 
     Parameters
     ----------
@@ -166,7 +167,8 @@ class Sequencer(wiring.Component):
             with m.If(self.fire.valid):
                 m.d.sync += settle.eq(settling)
             waits = fsm.ongoing("WAIT")
-            complete |= fsm.ongoing("BUSY") & quiet & last
+            ends = fsm.ongoing("BUSY") & quiet & last
+            complete |= ends & ~learning if config.plasticity else ends
             m.d.comb += [
                 self.fire.p.restart.eq(waits),
                 self.fire.p.last.eq(phase + ~waits == control.last_phase),

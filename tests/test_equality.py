@@ -178,6 +178,8 @@ OPTIONS = {
         graded_bits=3,
         adaptive_threshold=True,
         refractory=True,
+        noise=True,
+        noise_tables=8,
         fire_lanes=2,
     ),
     "sparse matrices": dataclasses.replace(FABRICS["eight lanes"], sparse_words=300),
@@ -199,6 +201,8 @@ OPTIONS = {
         schedules=True,
         populations=32,
         refractory=True,
+        noise=True,
+        noise_tables=8,
         input_gain=True,
         bias_rows=192,
         fire_lanes=8,
@@ -219,7 +223,12 @@ OPTIONS = {
 
 FABRICS_OF_IMAGES = {
     "images": dataclasses.replace(
-        IMAGES, fire_lanes=2, neuron_parameters=True, synaptic_current=True
+        IMAGES,
+        fire_lanes=2,
+        neuron_parameters=True,
+        synaptic_current=True,
+        noise=True,
+        noise_tables=8,
     ),
     "images, one lane": dataclasses.replace(
         IMAGES,

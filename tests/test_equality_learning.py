@@ -51,6 +51,9 @@ FABRICS = {
         queue=16,
         counter_bits=20,
         readable=False,
+        fire_lanes=4,
+        noise=True,
+        noise_tables=8,
     ),
     "four lanes, kernels, other options": dataclasses.replace(
         EIGHT_LANES,

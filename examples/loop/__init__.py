@@ -96,10 +96,11 @@ def design(hidden: Integers, classes: Integers) -> Network:
     )
 
 
-def trained() -> Network:
-    """The design with the weights of the file."""
+def trained(number: int = 0) -> Network:
+    """A design of the file, 0..4."""
     with np.load(FILE) as file:
-        return design(file["hidden"].astype(np.int64), file["classes"].astype(np.int64))
+        hidden, classes = (file[name][number].astype(np.int64) for name in ("hidden", "classes"))
+    return design(hidden, classes)
 
 
 def program(network: Network, fabric: Mapping[str, Any] | FabricConfig = FABRIC) -> Program:

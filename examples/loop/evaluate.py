@@ -1,4 +1,4 @@
-"""What an instance loses and gets back in the loop; the loop with the RTL as its forward pass.
+"""What instances lose and get back in the loop; the loop with the RTL as its forward pass.
 
 python -m examples.loop.evaluate
 """
@@ -14,12 +14,13 @@ from spikeloom.golden.network import Network
 from spikeloom.mismatch import Mismatch
 from spikeloom.training import InTheLoop
 
-SEEDS = range(1, 6)
+DESIGNS, INSTANCES = 5, 4
+"""Designs, and instances of each."""
 DEVIATIONS = 0.1, 0.2
 ITERATIONS, BATCH, RATE = 50, 200, 1.0
 """Of a loop; the last two are the best of those that `validate.py` tried."""
 IN_HARDWARE = 4
-"""The instance whose loop runs in the RTL too."""
+"""The instance of the first design whose loop runs in the RTL too."""
 
 
 def instance(
@@ -41,25 +42,37 @@ def instance(
 
 
 def measure() -> Iterator[str]:
-    """A line for the design, for each deviation, and for the RTL."""
+    """A line for the designs, for each deviation, and for the RTL."""
     images, tests = digits()
-    network = trained()
-    with spikeloom.open(program(network)) as device:
-        designed = accuracy(InTheLoop(device, limit=LIMIT), tests)
-    yield f"design, weights of 6 bits: {designed:.2%} of {len(tests.labels)} test images"
+    networks = [trained(number) for number in range(DESIGNS)]
+    each = []
+    for network in networks:
+        with spikeloom.open(program(network)) as device:
+            each.append(accuracy(InTheLoop(device, limit=LIMIT), tests))
+    designed = np.mean(each)
+    yield (
+        f"{DESIGNS} designs, weights of 6 bits: {designed:.2%} of {len(tests.labels)} test images "
+        f"({min(each):.2%} to {max(each):.2%})"
+    )
     golden = {}
     for deviation in DEVIATIONS:
-        for seed in SEEDS:
-            mismatch = Mismatch(deviation, deviation, deviation, seed)
-            golden[deviation, seed] = instance(network, mismatch, images, tests)
-        before, after = np.array([golden[deviation, seed][:2] for seed in SEEDS]).T
-        share = (after - before).mean() / (designed - before.mean())
+        for number in range(DESIGNS * INSTANCES):
+            mismatch = Mismatch(deviation, deviation, deviation, number + 1)
+            design = networks[number // INSTANCES]
+            golden[deviation, number + 1] = instance(design, mismatch, images, tests)
+        before, after = np.array([golden[deviation, n + 1][:2] for n in range(number + 1)]).T
+        lost = designed - before.mean()
+        # Deviations of a design's four instances are not independent: of means over designs.
+        left = (np.repeat(each, INSTANCES) - after).reshape(DESIGNS, INSTANCES).mean(axis=1)
+        error = left.std(ddof=1) / np.sqrt(DESIGNS)
         yield (
-            f"{len(SEEDS)} instances, {deviation:.0%} mismatch: {before.mean():.2%} (worst "
+            f"{len(before)} instances, {deviation:.0%} mismatch: {before.mean():.2%} (worst "
             f"{before.min():.2%}); after {ITERATIONS} iterations of {BATCH} images in the loop "
-            f"{after.mean():.2%} (worst {after.min():.2%}), {share:.0%} of what was lost"
+            f"{after.mean():.2%} (worst {after.min():.2%}), {1 - left.mean() / lost:.0%} of what "
+            f"was lost (standard error {error / lost:.0%})"
         )
     deviation = DEVIATIONS[-1]
+    network = networks[0]
     expected = golden[deviation, IN_HARDWARE]
     mismatch = Mismatch(deviation, deviation, deviation, IN_HARDWARE)
     before, after, losses, weights = instance(network, mismatch, images, tests, "verilator")

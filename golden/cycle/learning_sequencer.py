@@ -31,6 +31,11 @@ class LearningSequencer(Sequencer):
         else:
             super().write(target, row)
 
+    @property
+    def reports(self) -> bool:
+        """As in `Sequencer.reports`; after the last phase LEARN comes first."""
+        return super().reports and not (self.learning and self.state == BUSY)
+
     def clock(self, busy: bool, reported: bool) -> Command | None:
         """Advance the fire side by one clock, as in `Sequencer.clock`."""
         state, done = self.state, not self.settle and not self.busy

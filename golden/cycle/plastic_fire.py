@@ -2,6 +2,7 @@
 
 from spikeloom.golden.cycle.fire import Result
 from spikeloom.golden.cycle.full_fire import FullFire
+from spikeloom.golden.cycle.quick_fire import QuickFire
 from spikeloom.golden.cycle.selecting_fire import SelectingFire
 from spikeloom.golden.cycle.switches.plasticity import Plasticity
 
@@ -18,6 +19,12 @@ class PlasticFire(FullFire):
                 if stage.touches(kept["plasticity_spiked"], kept["plasticity_recent"]):
                     self.touched |= 1 << address // self.lanes
         return super()._result(address, u, spiked, current, negative)
+
+
+class PlasticQuickFire(PlasticFire, QuickFire):
+    """The same with several fire lanes."""
+
+    __slots__ = ()
 
 
 class PlasticSelectingFire(PlasticFire, SelectingFire):

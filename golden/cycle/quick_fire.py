@@ -10,11 +10,12 @@ from spikeloom.golden.spec import FabricConfig
 class QuickFire(FullFire):
     """Fire as in "Sooner, with several fire lanes" of `docs/hardware.md`."""
 
-    __slots__ = ("before", "last")
+    __slots__ = ("before", "last", "learns")
 
     def __init__(self, config: FabricConfig) -> None:
         super().__init__(config)
         self.last = False  # of the command
+        self.learns = config.plasticity
         self.before = False, 0  # `enough` and `credits` at the start of the clock
 
     @property
@@ -23,7 +24,7 @@ class QuickFire(FullFire):
         if self.waiting is not None:
             return False
         row = self.population
-        mute = not (row.spiking or row.trace or row.more) and self.ahead != 0
+        mute = not (row.spiking or row.trace or row.more or self.learns) and self.ahead != 0
         return self.state == IDLE or (self.state == DRAIN and not self.entering and mute)
 
     def rest(self) -> None:

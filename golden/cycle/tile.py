@@ -13,7 +13,11 @@ from spikeloom.golden.cycle.full_fire import FullFire
 from spikeloom.golden.cycle.image_integrate import CoordinateRow, ImageIntegrate
 from spikeloom.golden.cycle.integrate import ConnectionRow, Integrate
 from spikeloom.golden.cycle.packing import offsets
-from spikeloom.golden.cycle.plastic_fire import PlasticFire, PlasticSelectingFire
+from spikeloom.golden.cycle.plastic_fire import (
+    PlasticFire,
+    PlasticQuickFire,
+    PlasticSelectingFire,
+)
 from spikeloom.golden.cycle.plastic_integrate import PlasticIntegrate
 from spikeloom.golden.cycle.quick_fire import QuickFire
 from spikeloom.golden.cycle.selecting_fire import SelectingFire
@@ -230,7 +234,7 @@ class Tile:
 
 def _fire(config: FabricConfig) -> Fire:
     if config.fire_lanes > 1:
-        return QuickFire(config)
+        return PlasticQuickFire(config) if config.plasticity else QuickFire(config)
     if config.plasticity:
         return PlasticSelectingFire(config) if config.selection else PlasticFire(config)
     if config.selection:

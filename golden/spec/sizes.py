@@ -293,11 +293,10 @@ class Sizes(PlainIntegers):
                 f"FabricConfig.fire_lanes must be 1, 2, 4 or 8 and divide lanes ({self.lanes}), "
                 f"not {self.fire_lanes}"
             )
-        for name in ("selection", "noise", "plasticity"):
-            if self.fire_lanes > 1 and getattr(self, name):
-                raise SpikeloomError(
-                    f"FabricConfig.{name} cannot be built with several fire lanes: use fire_lanes=1"
-                )
+        if self.fire_lanes > 1 and self.selection:
+            raise SpikeloomError(
+                "FabricConfig.selection cannot be built with several fire lanes: use fire_lanes=1"
+            )
         if self.neurons < self.fire_lanes:
             raise SpikeloomError(
                 f"FabricConfig.neurons must be at least fire_lanes ({self.fire_lanes}), "

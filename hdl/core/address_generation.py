@@ -1,5 +1,7 @@
 """Address generation: from an event to the memory rows of its synapses."""
 
+from typing import NamedTuple
+
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import ReadPort
@@ -47,6 +49,19 @@ def segments(config: FabricConfig) -> data.StructLayout:
     if config.one_to_one:
         fields |= {"single": 1, "lane": index_bits(config.lanes)}
     return data.StructLayout(fields)
+
+
+class _StageD(NamedTuple):
+    """Stage D: an event, if `valid`, and the row of its connection.
+
+    `free`: another event may enter. `exists`: connection and axon do.
+    """
+
+    valid: Signal
+    free: Signal
+    event: data.View
+    row: data.View
+    exists: Signal
 
 
 class AddressGeneration(wiring.Component):
@@ -177,8 +192,9 @@ class AddressGeneration(wiring.Component):
                 segment.rows.eq(1),
                 segment.columns.eq(1),
             ]
+        stage = _StageD(d_valid, d_free, d_event, row, exists)
         if config.one_to_one:
-            self._select_lane(m, d_event, row, exists)
+            self._select_lane(m, stage)
         if config.images or config.sparse_words:
             m.submodules.coordinates = coordinates = memory(
                 struct(config.coordinate_row),
@@ -188,9 +204,9 @@ class AddressGeneration(wiring.Component):
             connect_load(m, self.load, LoadTarget.COORDINATE, coordinates)
             coordinate_read = coordinates.read_port()
             if config.images:
-                self._look_up(m, coordinate_read, d_valid, d_free, d_event, row, exists)
+                self._look_up(m, coordinate_read, stage)
             if config.sparse_words:
-                self._look_up_source(m, coordinate_read, d_valid, d_free, d_event, row, exists)
+                self._look_up_source(m, coordinate_read, stage)
             readable[ReadTarget.COORDINATE] = coordinate_read
         if config.plasticity:
             noted = row.plastic & self.notes.learning
@@ -216,21 +232,13 @@ class AddressGeneration(wiring.Component):
         with m.If(row.image):
             m.d.comb += self.notes.p.axon.eq(axon)
 
-    def _look_up(
-        self,
-        m: Module,
-        coordinate_read: ReadPort,
-        d_valid: Signal,
-        d_free: Signal,
-        event: data.View,
-        row: data.View,
-        exists: Signal,
-    ) -> None:
+    def _look_up(self, m: Module, coordinate_read: ReadPort, stage: _StageD) -> None:
         """For an event of a row with `image`, adds up the rows of its coordinates.
 
         `clock` counts the event's clocks in stage D. It is a counter and no `m.FSM`, because the
         look-ups follow each other without a branch, and each adds the row that the last one read.
         """
+        event, row = stage.event, stage.row
         segment = self.segments.p
         coordinate = coordinate_read.data
 
@@ -243,7 +251,7 @@ class AddressGeneration(wiring.Component):
         synapses = Signal.like(segment.synapses)
         complete = Signal()
         m.d.comb += complete.eq(~row.image | (clock == Mux(row.grouped, 4, 3)))
-        with m.If(d_free):
+        with m.If(stage.free):
             m.d.sync += clock.eq(0)
         with m.Elif(~complete):
             m.d.sync += clock.eq(clock + 1)
@@ -270,12 +278,12 @@ class AddressGeneration(wiring.Component):
                 with m.If(row.grouped):
                     m.d.sync += [groups.eq(coordinate.count), synapses.eq(coordinate.synapses)]
 
-        m.d.comb += self.segments.valid.eq(d_valid & complete)
+        m.d.comb += self.segments.valid.eq(stage.valid & complete)
         with m.If(row.image):
             inside = (event.y < row.height) & (event.x < row.width)
             m.d.comb += [
-                exists.eq((event.index < row.sources) & (row.groups != 0) & inside),
-                segment.has_targets.eq(exists & (rows != 0) & (columns != 0) & (groups != 0)),
+                stage.exists.eq((event.index < row.sources) & (row.groups != 0) & inside),
+                segment.has_targets.eq(stage.exists & (rows != 0) & (columns != 0) & (groups != 0)),
                 segment.weight.eq(weight),
                 segment.sum.eq(sum_),
                 segment.stride.eq(row.stride),
@@ -290,35 +298,28 @@ class AddressGeneration(wiring.Component):
                 segment.column_sums.eq(row.column_sums),
             ]
 
-    def _look_up_source(
-        self,
-        m: Module,
-        coordinate_read: ReadPort,
-        d_valid: Signal,
-        d_free: Signal,
-        event: data.View,
-        row: data.View,
-        exists: Signal,
-    ) -> None:
+    def _look_up_source(self, m: Module, coordinate_read: ReadPort, stage: _StageD) -> None:
         """For an event of a row with `sparse`, reads the words of its source."""
+        event, row = stage.event, stage.row
         segment = self.segments.p
         source = coordinate_read.data
         looked = Signal()  # `source` is that of the event
-        m.d.sync += looked.eq(d_valid & ~d_free)
+        m.d.sync += looked.eq(stage.valid & ~stage.free)
         with m.If(row.sparse):
             m.d.comb += [
                 coordinate_read.addr.eq(row.channel_coordinates + event.index),
-                self.segments.valid.eq(d_valid & looked),
+                self.segments.valid.eq(stage.valid & looked),
                 segment.sparse.eq(1),
-                segment.has_targets.eq(exists & (source.count != 0)),
+                segment.has_targets.eq(stage.exists & (source.count != 0)),
                 segment.weight.eq(source.weight),
                 segment.stride.eq(1),
                 segment.groups.eq(source.count),
                 segment.synapses.eq(source.synapses),
             ]
 
-    def _select_lane(self, m: Module, event: data.View, row: data.View, exists: Signal) -> None:
+    def _select_lane(self, m: Module, stage: _StageD) -> None:
         """For an event of a row with `one_to_one`, finds its word and its lane in that."""
+        event, row = stage.event, stage.row
         segment = self.segments.p
         lane_bits = index_bits(self.config.lanes) if self.config.lanes > 1 else 0
         word = event.index[lane_bits:]
@@ -327,7 +328,7 @@ class AddressGeneration(wiring.Component):
             m.d.comb += [
                 segment.single.eq(1),
                 segment.lane.eq(event.index[:lane_bits]),
-                segment.has_targets.eq(exists & in_tile),
+                segment.has_targets.eq(stage.exists & in_tile),
                 segment.weight.eq(row.weight_base + word),
                 segment.sum.eq(row.sum_base + event.slot + word * self.config.slots),
                 segment.groups.eq(1),

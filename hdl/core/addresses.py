@@ -61,7 +61,7 @@ class Addresses(NamedTuple):
     index
         Index of the neuron, of lane 0, in the last stage.
     number
-        With `noise`: the number in its population of the neuron to be read.
+        With `noise`: the number in its population of the neuron, of lane 0, to be read.
     """
 
     read: Value
@@ -113,7 +113,8 @@ def image_addresses(
         m.d.sync += [address.eq(address + 1), bias.eq(bias + 1), index.eq(index + step)]
     number = Signal(NUMBER_BITS)
     if config.noise:
-        m.d.sync += number.eq(Mux(walk.begins, images.number, number + population.plane))
+        following = number + (population.plane << low)
+        m.d.sync += number.eq(Mux(walk.begins, images.number, following))
     if select is not None:
         at_origin = (images.y == 0) & (images.x == 0)
         m.d.comb += select.walked(m, at_origin, index, **position)
@@ -165,5 +166,5 @@ def plain_addresses(
         current=counted(base, current_stage(config)),
         state=counted(base, config.fire_clocks),
         index=counted(population.index_base, config.fire_clocks, config.fire_lanes),
-        number=counted(population.index_base, 0) if config.noise else Const(0),
+        number=counted(population.index_base, 0, config.fire_lanes) if config.noise else Const(0),
     )

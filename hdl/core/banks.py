@@ -1,6 +1,7 @@
 """Memories with a row for each neuron, in a bank for each fire lane."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth import Cat, Module, Value
 from amaranth.hdl import ShapeLike
@@ -8,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory, ReadPort, WritePort
 
 from spikeloom.golden.spec import FabricConfig, LoadTarget, index_bits
+from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import connect_load
 from spikeloom.hdl.common.read import SplitRow
 from spikeloom.hdl.common.shapes import memory
@@ -70,6 +72,17 @@ class Banks:
         """Let the load port write the rows."""
         for lane, bank in enumerate(self._memories):
             connect_load(self._m, load, target, bank, lane, self._low)
+
+    def look_up(self, row: Value) -> list[Any]:
+        """Read a row, in place of what else is read in this clock."""
+        return [port.addr.eq(row[self._low :]) for port in self.reads]
+
+    def row(self, row: Value) -> Value:
+        """The row that was looked up in the clock before, packed."""
+        rows = Cat(Value.cast(port.data) for port in self.reads)
+        if not self._low:
+            return rows
+        return rows.word_select(delayed(self._m, row[: self._low], 1), len(rows) >> self._low)
 
     def readable(self, read: wiring.PureInterface) -> ReadPort | SplitRow:
         """What the read port reads."""

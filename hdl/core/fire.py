@@ -107,7 +107,7 @@ class Fire(wiring.Component):
     states : In(StatePort(config))
         With `plasticity` only: learn reads the state memory.
     touches : Out(1)
-        With `plasticity` only: the neuron of `state_write` makes its group learn.
+        With `plasticity` only: a neuron of `state_write` makes its group learn.
     random_state : Out(32)
         With `plasticity` only: what the random numbers of the step are made of.
     """
@@ -181,9 +181,9 @@ class Fire(wiring.Component):
 
         moving = Signal()  # a neuron is in the pipeline
         enough = Signal()  # credits for a group
-        self._select = Select(config) if config.selection else None
+        select = Select(config) if config.selection else None
         if config.fire_lanes == 1:
-            walk = self._walk(m, population_read, moving, enough)
+            walk = self._walk(m, population_read, moving, enough, select)
         else:
             walk = quick_walk(m, config, self, population_read, moving, enough)
 
@@ -195,21 +195,28 @@ class Fire(wiring.Component):
         m.d.comb += moving.eq(Cat(stages).any())
         done = occupied[config.fire_clocks]
         if config.images:
-            rows, position = image_addresses(m, config, walk, population, self._select)
+            rows, position = image_addresses(m, config, walk, population, select)
             m.d.comb += [self.spike[name].eq(value) for name, value in position.items()]
         else:
-            rows = plain_addresses(m, config, walk, population, occupied, self._select)
+            rows = plain_addresses(m, config, walk, population, occupied, select)
 
         sums = shifting(m, config, self.fetch)
         updates = [
             self._update(m, lane, population, memories, rows, walk.first, sums[lane], occupied)
             for lane in range(config.fire_lanes)
         ]
-        if self._select is not None:
-            m.submodules.select = self._select
+        state = self._random_state(m) if config.noise or config.plasticity else Const(0)
+        if config.noise:
+            noises = noise_of(m, config, state, self.load, population, rows.number)
+            m.d.comb += [update.noise.eq(n) for update, n in zip(updates, noises, strict=True)]
+        if config.plasticity:
+            m.d.comb += self.random_state.eq(state)
+            self._learn(m, population, memories.states, updates)
+        if select is not None:
+            m.submodules.select = select
             started = walk.setup, walk.begins, occupied[config.fire_clocks - 1]
-            m.d.comb += self._select.joined(population, updates[0], *started)
-        self._push(m, population, updates, done, rows.index)
+            m.d.comb += select.joined(population, updates[0], *started)
+        self._push(m, population, updates, done, rows.index, select)
         returns = reduce(or_, list(done)) & ~self.spike_valid
         lend(m, config, enough, walk.begins, walk.count_rows, returns, self.popped)
         if config.readable:
@@ -256,18 +263,6 @@ class Fire(wiring.Component):
             before = Mux(begins(first, population, name), 0, state_read.data[name])
             after = update.kept_next[name]
             m.d.comb += [update.kept[name].eq(before), state_write.data[name].eq(after)]
-        state = self._random_state(m) if config.noise or config.plasticity else Const(0)
-        if config.noise:
-            noise = noise_of(m, config, state, self.load, population, rows.number)
-            m.d.comb += update.noise.eq(noise)
-        if config.plasticity:
-            m.d.comb += [
-                self.random_state.eq(state),
-                self.touches.eq(touches(population, update.kept_next)),
-                self.states.row.eq(state_read.data),
-            ]
-            with m.If(self.states.active):
-                m.d.comb += state_read.addr.eq(self.states.address)
         if memories.currents:
             current_read = memories.currents.reads[lane]
             current_write = memories.currents.write_port(lane)
@@ -289,6 +284,23 @@ class Fire(wiring.Component):
         connect(m, flipped(self.load), random.load)
         return random.state
 
+    def _learn(
+        self, m: Module, population: data.View, states: Banks, updates: list[NeuronUpdate]
+    ) -> None:
+        """Says which neurons make their group learn, and lends the port of the states."""
+        written = self.state_write.valid
+        m.d.comb += [
+            self.touches.eq(
+                Cat(
+                    written[lane] & touches(population, update.kept_next)
+                    for lane, update in enumerate(updates)
+                ).any()
+            ),
+            self.states.row.eq(states.row(self.states.address)),
+        ]
+        with m.If(self.states.active):
+            m.d.comb += states.look_up(self.states.address)
+
     def _observe(
         self, m: Module, observed: wiring.PureInterface, lane: int, write: WritePort
     ) -> None:
@@ -300,7 +312,14 @@ class Fire(wiring.Component):
             observed.data.word_select(lane, data_bits).eq(write.data),
         ]
 
-    def _walk(self, m: Module, population_read: ReadPort, moving: Signal, enough: Signal) -> Walk:
+    def _walk(
+        self,
+        m: Module,
+        population_read: ReadPort,
+        moving: Signal,
+        enough: Signal,
+        select: Select | None,
+    ) -> Walk:
         """Reads the phase's populations one after the other and fetches their sums by group."""
         config = self.config
         population = population_read.data
@@ -312,7 +331,7 @@ class Fire(wiring.Component):
         entering = Signal.like(count)
         begins = Signal()
         begin = first_row(m, self.command, population) if config.schedules else Const(0)
-        fetches = begins if self._select is None else begins & ~self._select.settled
+        fetches = begins if select is None else begins & ~select.settled
         m.d.sync += self.fetch.valid.eq(fetches)
         with m.If(self.fetch.valid):
             m.d.sync += self.fetch.address.eq(self.fetch.address + config.slots)
@@ -350,13 +369,13 @@ class Fire(wiring.Component):
                         m.next = "LOOKUP"
                     with m.Else():
                         m.next = "IDLE"
-                    if self._select is not None:
-                        m.d.comb += self._select.ends.eq(1)
-                        with m.If(self._select.again):
+                    if select is not None:
+                        m.d.comb += select.ends.eq(1)
+                        with m.If(select.again):
                             m.next = "SETUP"
-        if self._select is not None:
-            m.d.comb += self._select.lookup.eq(fsm.ongoing("LOOKUP"))
-            first = first & ~self._select.settled
+        if select is not None:
+            m.d.comb += select.lookup.eq(fsm.ongoing("LOOKUP"))
+            first = first & ~select.settled
         walks = fsm.ongoing("WALK")
         m.d.comb += [
             self.idle.eq(fsm.ongoing("IDLE")),
@@ -374,6 +393,7 @@ class Fire(wiring.Component):
         updates: list[NeuronUpdate],
         done: Value,
         index: Value,
+        select: Select | None,
     ) -> None:
         """Pushes the row in the last stage to the spike queue if a neuron becomes a packet."""
         config = self.config
@@ -382,9 +402,9 @@ class Fire(wiring.Component):
         reads = population.readout & (self.ahead == 0)
         if config.traces:
             reads = reads | population.trace
-        if self._select is not None:
-            m.d.comb += self._select.reads.eq(reads)
-            reads = reads & (~population.selection | self._select.sends)
+        if select is not None:
+            m.d.comb += select.reads.eq(reads)
+            reads = reads & (~population.selection | select.sends)
         reads = delayed(m, reads, 1)
         short = delayed(m, population.fan_out == 1, 1)
         traced = config.traces and config.synaptic_current

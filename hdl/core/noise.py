@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value, signed
+from amaranth import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -77,10 +77,17 @@ class NoiseSource(wiring.Component):
 
 
 def noise_of(
-    m: Module, config: FabricConfig, state: Value, load: Any, row: Value, neuron: Value
-) -> Value:
-    """The output of a `NoiseSource` with these inputs."""
-    m.submodules.noise = noise = NoiseSource(config)
-    connect(m, flipped(load), noise.load)
-    m.d.comb += [noise.state.eq(state), noise.row.eq(row), noise.neuron.eq(neuron)]
-    return noise.value
+    m: Module, config: FabricConfig, state: Value, load: Any, row: Any, neuron: Value
+) -> list[Value]:
+    """The noise of a row of neurons, by lane; `neuron` is the number of that of lane 0."""
+    values: list[Value] = []
+    for lane in range(config.fire_lanes):
+        noise = NoiseSource(config)
+        m.submodules["noise" if config.fire_lanes == 1 else f"noise{lane}"] = noise
+        connect(m, flipped(load), noise.load)
+        further: Value = Const(lane)
+        if config.images and lane:
+            further = delayed(m, row.plane * lane, 1)  # the row has settled
+        m.d.comb += [noise.state.eq(state), noise.row.eq(row), noise.neuron.eq(neuron + further)]
+        values.append(noise.value)
+    return values

@@ -96,7 +96,11 @@ def quick_walk(
 
 
 def _mute(config: FabricConfig, fire: Any, population: Any) -> Value:
-    """Whether neurons of this row, the last one of its phase, send nothing in this step."""
+    """Whether neurons of this row, the last one of its phase, send nothing in this step, and nobody
+    learns from them.
+    """
+    if config.plasticity:
+        return Const(0, 1)
     mute = ~(population.spiking | population.more) & (fire.ahead != 0)
     return mute & ~population.trace if config.traces else mute
 

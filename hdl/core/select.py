@@ -134,7 +134,7 @@ class Select(wiring.Component):
         if config.images:
             by_position = Signal()
             single = (row.height == 1) & (row.width == 1)
-            m.d.comb += by_position.eq(row.selection_by_position & ~single)
+            m.d.sync += by_position.eq(row.selection_by_position & ~single)  # the row has settled
             starts, noted = self._places(m, by_position & ~self.settled, following)
             known = Mux(by_position & starts, noted, best)
             winner = Mux(by_position, noted, chosen)

@@ -11,6 +11,7 @@ from spikeloom.golden.spec import TRACE_BITS, FabricConfig, count_bits, index_bi
 from spikeloom.hdl.common.load import load_signature
 from spikeloom.hdl.common.read import ask, read_member
 from spikeloom.hdl.common.shapes import struct
+from spikeloom.hdl.core.banks import lane_bits
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
@@ -166,8 +167,8 @@ class Tile(wiring.Component):
         connect(m, learn.axon_write, flipped(self.axon_write))
         connect(m, learn.trace_write, flipped(self.trace_write))
         m.d.comb += [
-            learn.touches.eq(fire.touches & fire.state_write.valid),
-            learn.written.eq(fire.state_write.address),
+            learn.touches.eq(fire.touches),
+            learn.written.eq(fire.state_write.address << lane_bits(self.config)),
             learn.random_state.eq(fire.random_state),
             self.updates.eq(learn.updates),
             self.weight_read.eq(learn.weight_read),

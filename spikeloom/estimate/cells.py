@@ -122,7 +122,8 @@ def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -
     Parameters
     ----------
     costs
-        Cells of each option in a tile of the default sizes, for each family; of `TOGETHER`, cells
+        Cells of each option in a tile of the default sizes, for each family (those of switches
+        count for each fire lane); of `TOGETHER`, cells
         for each unit of `delayed_bits`.
     """
 
@@ -130,11 +131,14 @@ def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -
         known = costs.get(name, {})
         return float(known.get(board.family.name, max(known.values(), default=0)))
 
-    total = cost(TOGETHER) * delayed_bits(config)
+    total = cost(TOGETHER) * delayed_bits(config) * config.fire_lanes
     for name in _built(config):
         width = MEASURED[name]
-        total += cost(name) * (
-            getattr(config, width) / getattr(FabricConfig(), width) if width else 1
+        updates = config.fire_lanes if name in ("doubling", *SWITCHES) else 1
+        total += (
+            cost(name)
+            * updates
+            * (getattr(config, width) / getattr(FabricConfig(), width) if width else 1)
         )
     return total * config.tiles
 

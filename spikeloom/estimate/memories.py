@@ -99,10 +99,11 @@ def memories(config: FabricConfig, link: LinkConfig) -> Iterator[Memory]:
         tables = target != LoadTarget.WEIGHT
         depth = 1 << index_bits(rows) if tables else max(2, rows)
         width = row.width
+        copies = tiles * (config.fire_lanes if target == LoadTarget.NOISE else 1)
         if target == LoadTarget.WEIGHT and config.sparse_words:
             width = config.lanes * config.weight_bits
             yield Memory("group", row.width - width, max(2, config.sparse_words), tiles)
-        yield Memory(target.name.lower(), width, depth, tiles)
+        yield Memory(target.name.lower(), width, depth, copies)
     banks = config.sum_banks
     yield Memory("sum", config.sum_row.width // banks, max(2, config.sum_words), tiles * banks)
     yield _of_neurons("state", config.state_row.width, config, config.neurons)

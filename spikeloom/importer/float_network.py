@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
@@ -23,6 +24,9 @@ from spikeloom.importer.switches.switch import FloatSwitch
 
 PerNeuron = float | Floats
 """A number that all neurons of a population share, or one for each, shape (size,)."""
+
+LARGEST = 1e100
+"""Of weights and biases, in size: squares and their sums are still numbers."""
 
 PER_NEURON = ("decay", "synaptic_decay", "threshold", "v_reset", "v_init")
 """Parameters of a population that may differ between its neurons."""
@@ -284,8 +288,10 @@ def _check_connection(
     nodes: Mapping[str, FloatInput | FloatPopulation],
 ) -> None:
     source, target = nodes[connection.source], nodes[connection.target]
-    if not np.isfinite(connection.weights).all():
-        raise SpikeloomError(f"{where}: weights must be finite; rescale the layers")
+    if not _is_moderate(connection.weights).all():
+        raise SpikeloomError(
+            f"{where}: weights must be finite, and of at most {LARGEST:g}; rescale the layers"
+        )
     if not 0 <= connection.delay <= MAX_DELAY:
         raise SpikeloomError(
             f"{where}: delay must be 0..{MAX_DELAY} steps, not {connection.delay}; "
@@ -304,6 +310,12 @@ def _check_connection(
         )
 
 
+def _is_moderate(values: Floats) -> NDArray[np.bool_]:
+    """Whether sums of squares of such numbers do not overflow."""
+    moderate: NDArray[np.bool_] = np.abs(values) <= LARGEST  # NaN is not
+    return moderate
+
+
 def _check_population(population: FloatPopulation) -> None:
     where = f"population {population.name!r}"
     arrays = {"bias": population.bias}
@@ -318,11 +330,11 @@ def _check_population(population: FloatPopulation) -> None:
             raise SpikeloomError(
                 f"{where}: {name} must have shape ({population.size},), not {values.shape}"
             )
-        if not np.isfinite(values).all():
-            neuron = int(np.argmin(np.isfinite(values)))
+        if not _is_moderate(values).all():
+            neuron = int(np.argmin(_is_moderate(values)))
             raise SpikeloomError(
-                f"{where}: {name} must be finite; that of neuron {neuron} is {values[neuron]:g}; "
-                "rescale the layers"
+                f"{where}: {name} must be finite, and of at most {LARGEST:g}; that of neuron "
+                f"{neuron} is {values[neuron]:g}; rescale the layers"
             )
     for name in (*PER_NEURON, "v_min"):
         value = getattr(population, name)

@@ -10,7 +10,8 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream, wiring
 
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.sim.formal import fixed
+from spikeloom.hdl.core.neuron import NeuronUpdate
+from spikeloom.sim.formal import fixed, free
 
 
 def tiny(**sizes: int) -> FabricConfig:
@@ -61,6 +62,27 @@ def _variant(component: type, text: str, names: dict[str, Any]) -> Any:
         raise ValueError(f"no {', '.join(sorted(unknown))} in {component.__module__}")
     scope.update(names)
     return scope[component.__name__]
+
+
+class AnyUpdate(NeuronUpdate):
+    """Replaces the neuron update: any neuron of a population that spikes may spike."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.spiked.eq(Mux(self.row.spiking, free(m, self.spiked.shape(), "any_spike"), 0)),
+            self.v_next.eq(free(m, self.v_next.shape(), "any_state")),
+        ]
+        if self.config.synaptic_current:
+            m.d.comb += self.i_next.eq(free(m, self.i_next.shape(), "any_current"))
+        if self.config.kept_row.fields:
+            m.d.comb += self.kept_next.eq(free(m, self.kept_next.shape(), "any_kept"))
+        if self.config.selection:
+            m.d.comb += [
+                self.remains.eq(free(m, 1, "any_candidate")),
+                self.potential.eq(free(m, self.potential.shape(), "any_potential")),
+            ]
+        return m
 
 
 def transfer(port: stream.Interface) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from amaranth import Const, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import data
-from specs import altered, holds, opened, tiny, transfer
+from specs import AnyUpdate, altered, holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import SWITCHES, FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
@@ -19,33 +19,11 @@ from spikeloom.hdl.core.credits import lend
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
-from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.mesh.collector import CollectorNode
 from spikeloom.hdl.sequencer import Sequencer
 from spikeloom.sim.formal import SMT, Mode, fixed, free, reaches, verify
 
 Fault = tuple[str, str]
-
-
-class AnyUpdate(NeuronUpdate):
-    """Replaces the neuron update: any neuron may spike."""
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        m.d.comb += [
-            self.spiked.eq(free(m, self.spiked.shape(), "any_spike")),
-            self.v_next.eq(free(m, self.v_next.shape(), "any_state")),
-        ]
-        if self.config.synaptic_current:
-            m.d.comb += self.i_next.eq(free(m, self.i_next.shape(), "any_current"))
-        if self.config.kept_row.fields:
-            m.d.comb += self.kept_next.eq(free(m, self.kept_next.shape(), "any_kept"))
-        if self.config.selection:
-            m.d.comb += [
-                self.remains.eq(free(m, 1, "any_candidate")),
-                self.potential.eq(free(m, self.potential.shape(), "any_potential")),
-            ]
-        return m
 
 
 def with_current(spike: data.View) -> Value:

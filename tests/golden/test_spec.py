@@ -227,7 +227,6 @@ def test_queue_holds_at_least_a_group() -> None:
         ({"fire_lanes": 9}, r"fire_lanes must be 1\.\.8, not 9"),
         ({"fire_lanes": 4, "neurons": 3}, r"neurons must be at least fire_lanes \(4\), not 3"),
         ({"fire_lanes": 4, "queue": 1}, r"queue must be at least lanes / fire_lanes \(2\), not 1"),
-        ({"fire_lanes": 2, "noise": True}, "noise cannot be built with several fire lanes"),
         ({"fire_lanes": 2, "selection": True}, "selection cannot be built with several fire lanes"),
     ],
 )
@@ -272,9 +271,7 @@ def test_options_that_need_lanes_that_are_a_power_of_two(name: str) -> None:
     assert str(error.value) == f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with {name}, not 6"
 
 
-def test_what_learning_needs_and_what_needs_learning() -> None:
-    with pytest.raises(SpikeloomError, match="plasticity cannot be built with several fire lanes"):
-        FabricConfig(plasticity=True, fire_lanes=2)
+def test_what_needs_learning() -> None:
     with pytest.raises(SpikeloomError, match="eligibility needs plasticity=True"):
         FabricConfig(eligibility=True)
     with pytest.raises(SpikeloomError, match="plastic_kernels needs plasticity=True"):

@@ -46,16 +46,8 @@ EVERYTHING = FabricConfig(
     **dict.fromkeys(SWITCHES, True),
 )
 
-FIRE_LANES = dataclasses.replace(
-    EVERYTHING,
-    fire_lanes=2,
-    noise=False,
-    selection=False,
-    plasticity=False,
-    eligibility=False,
-    plastic_kernels=False,
-)
-"""Several fire lanes have none of them."""
+FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, selection=False)
+"""Several fire lanes have no selection."""
 
 
 def component_classes() -> set[type]:

@@ -60,6 +60,13 @@ class FloatInputGain(FloatSwitch):
                 raise SpikeloomError(
                     f"{where}: input_gain must have {expected} values in each step, not {len(row)}"
                 )
+        low, high = signed_range(GAIN_BITS)
+        for gain in (gain for row in self.gains for gain in row):
+            if not low <= round(gain * DECAY_ONE) <= high:
+                raise SpikeloomError(
+                    f"{where}: input_gain {gain:g} is not above -8 and below 8; "
+                    "divide the gains by a power of two, and multiply the weights by it"
+                )
 
     @property
     def versions(self) -> int:
@@ -82,14 +89,7 @@ class FloatInputGain(FloatSwitch):
         return scaled
 
     def integer(self, rounded: Rounded) -> InputGain:
-        low, high = signed_range(GAIN_BITS)
         gains = [round(gain * DECAY_ONE) for gain in self.gains[0]]
-        if not all(low <= gain <= high for gain in gains):
-            largest = max(self.gains[0], key=abs)
-            raise SpikeloomError(
-                f"input_gain: {largest:g} is not above -8 and below 8; "
-                "divide the gains by a power of two, and multiply the weights by it"
-            )
         offsets = [rounded(offset, "input_gain") for offset in self.offsets[0]]
         return InputGain(*(tuple(row) if len(row) > 1 else row[0] for row in (gains, offsets)))
 

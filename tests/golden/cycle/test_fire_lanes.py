@@ -85,3 +85,22 @@ def test_credits_of_a_tile_that_rested_since_the_reset() -> None:
     # A command arrives `tree_depth` clocks later; the first group begins, and is fetched then.
     begins = [clock + config.tree_depth for clock in clocks_of(probes, "fire.valid")]
     assert clocks_of(probes, "0.fetch.valid") == [clock + 1 for clock in begins]
+
+
+def test_no_row_is_mute_where_learn_reads_potentials() -> None:
+    """The same rows in a fabric with `plasticity`: the step waits until all of them are written."""
+    config = dataclasses.replace(WIDE, plasticity=True, plastic_axons=4)
+    loaded = image(
+        config, biases=[7, 8, 9], populations=[{"neurons": 3, "retain": DECAY_ONE}], window=1
+    )
+    probes = play(loaded, [mark(config, first=1, ahead=1), mark(config)], 26)
+
+    # 2   the command of the first step; rows enter in 3 and 4
+    # 10  neuron 2 in the last stage: DRAIN ends
+    # 11  IDLE: fire.idle
+    # 12  busy (of clock 11) is 0: the STEP packet is transferred
+    # 14  the command of the second step; rows enter in 15 and 16
+    # 24  the STEP packet is transferred
+    assert clocks_of(probes, "fire.valid") == [2, 14]
+    assert clocks_of(probes, "0.state.write") == [9, 10, 21, 22]
+    assert clocks_of(probes, "host_out.valid") == [12, 24]

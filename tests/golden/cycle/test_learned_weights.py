@@ -1,6 +1,6 @@
 """Weights that the cycle-level model learns are those of the step-level model.
 
-Whatever the tiles, the lanes, and the order in which events arrive.
+Whatever the tiles, the lanes of both kinds, and the order in which events arrive.
 """
 
 import dataclasses
@@ -35,8 +35,8 @@ SMALL = FabricConfig(
 )
 """What networks are drawn for."""
 
-SHAPES = {(1, 1): (4, 8, 16), (2, 1): (8,), (2, 2): (4, 16)}
-"""The lanes with which columns and rows are tried."""
+SHAPES = {(1, 1): ((4, 1), (8, 1), (8, 2), (16, 8)), (2, 1): ((8, 1),), (2, 2): ((4, 4), (16, 1))}
+"""The lanes and fire lanes with which columns and rows are tried."""
 
 FABRICS = [
     dataclasses.replace(
@@ -44,12 +44,13 @@ FABRICS = [
         columns=columns,
         rows=rows,
         lanes=lanes,
+        fire_lanes=fire_lanes,
         neurons=96,
         weight_words=1024,
         connections=32,
     )
     for (columns, rows), several in SHAPES.items()
-    for lanes in several
+    for lanes, fire_lanes in several
 ]
 
 

@@ -230,8 +230,8 @@ def test_gains_of_each_step_go_through_the_compiler() -> None:
     assert_golden_is_float(net, program, steps=20)
     with pytest.raises(SpikeloomError, match="input_gain: in a pipelined schedule a layer"):
         spikeloom.compile(net, fabric=None, schedule="pipelined")
-    with pytest.raises(SpikeloomError, match="input_gain: 9 is not above -8 and"):
-        spikeloom.compile(load(input_gain=(9, 0)), fabric=None)
+    with pytest.raises(SpikeloomError, match="'b': input_gain 9 is not above -8 and"):
+        load(input_gain={"b": ([[1], [9]], 0)})
 
 
 def test_noise_goes_through_the_compiler() -> None:

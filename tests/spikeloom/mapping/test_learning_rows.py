@@ -160,7 +160,6 @@ REFUSED: dict[str, tuple[Network, dict[str, Any], str]] = {
         "no hardware has rules above 8: use more tiles (columns, rows) or a smaller network",
     ),
     "lanes": (layers(1), {"lanes": 6}, "FabricConfig.lanes must be 1, 2, 4, 8 or 16"),
-    "fire lanes": (layers(1), {"fire_lanes": 2}, "cannot be built with several fire lanes"),
 }
 
 

@@ -517,6 +517,8 @@ def test_float_delays_and_named_inputs() -> None:
         ({"connections": (FloatConnection("in", "b", np.ones((1, 1))),)}, "no population"),
         ({"connections": (FloatConnection("in", "a", np.ones((2, 1))),)}, "weights must have"),
         ({"connections": (FloatConnection("in", "a", np.array([[np.inf]])),)}, "be finite"),
+        ({"connections": (FloatConnection("in", "a", np.array([[1e300]])),)}, "at most 1e"),
+        ({"populations": (population(bias=np.array([-1e300])),)}, "neuron 0 is -1e"),
         ({"connections": (FloatConnection("in", "a", np.ones((1, 1)), -1),)}, "delay must"),
         ({"connections": (FloatConnection("a", "a", np.ones((1, 1))),)}, "cycle without delay"),
     ],
