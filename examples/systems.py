@@ -11,6 +11,7 @@ from examples.hybrid import evaluate as hybrid
 from examples.interspike import evaluate as interspike
 from examples.localised import evaluate as localised
 from examples.loop import evaluate as loop
+from examples.lowpass import evaluate as lowpass
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
@@ -42,6 +43,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("recurrent", "1601.04187"): lambda _data: recurrent.measure(),
     ("memristors", "2004.14942"): lambda data: memristors.measure(data / "mnist.npz"),
     ("localised", "1905.04101"): lambda data: localised.measure(data / "mnist.npz"),
+    ("lowpass", "1905.10692"): lambda _data: lowpass.measure(),
     ("loop", "2006.07239"): lambda _data: loop.measure(),
     ("interspike", "2103.14441"): lambda data: interspike.measure(data / "mnist.npz"),
     ("snn_rnn", "2005.02183"): lambda data: snn_rnn.measure(data / "nmnist_1000.npz"),
