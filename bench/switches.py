@@ -31,12 +31,15 @@ _EVERYTHING: dict[str, Any] = {
 _FLOOR = 85.0
 _SPARSE = {"sparse_words": 256}
 
-_EVENTS: dict[str, tuple[dict[str, Any], str, int]] = {
+_OPTIONS: dict[str, tuple[dict[str, Any], str, int]] = {
     "`signed_spikes`": ({"signed_spikes": True}, "spikes and events with a sign", 1),
     "`graded_bits=4`": ({"graded_bits": 4}, "events that carry a number, 4 bits", 0),
     "`graded_bits=8`": ({"graded_bits": 8}, "events that carry a number, 8 bits", 0),
+    "`fire_lanes=2`": ({"fire_lanes": 2}, "2 neurons updated a clock", 0),
+    "`fire_lanes=4`": ({"fire_lanes": 4}, "4 neurons updated a clock", 0),
+    "`fire_lanes=8`": ({"fire_lanes": 8}, "8 neurons updated a clock", 0),
 }
-"""Options of events: fields of the fabric, what it has more, and the clocks of a population."""
+"""Other options: fields of the fabric, what it has more, and the clocks of a population."""
 
 Record = Mapping[str, Mapping[str, Any]]
 
@@ -52,14 +55,18 @@ def measure(_data: Path) -> Iterator[Figure]:
             # Yosys 0.70 ends without a word on a few netlists for ECP5.
             with contextlib.suppress(SpikeloomError):
                 yield Figure(f"switches.{part}.{name}", core.tile_cells(part, **options), "cells")
-        for options, _, _ in _EVENTS.values():
+        for options, _, _ in _OPTIONS.values():
             with contextlib.suppress(SpikeloomError):
-                yield Figure(_events(part, options), core.tile_cells(part, **options), "cells")
+                yield Figure(_option(part, options), core.tile_cells(part, **options), "cells")
+    for options, _, _ in _OPTIONS.values():
+        if "fire_lanes" in options:
+            best = core.fabric_clock("ecp5_6", **options)
+            yield Figure(f"{_option('ecp5_6', options)}.fmax", best, "MHz")
     best = core.fabric_clock("ecp5_6", **_EVERYTHING)
     yield Figure("switches.ecp5_6.fullest_fabric", best, "MHz", _FLOOR)
 
 
-def _events(part: str, options: Mapping[str, Any]) -> str:
+def _option(part: str, options: Mapping[str, Any]) -> str:
     """The name of the figure of an option of events."""
     return f"switches.{part}." + "_".join(f"{name}_{int(n)}" for name, n in options.items())
 
@@ -88,9 +95,9 @@ def table(figures: Record) -> str:
     clocks = sum(layout.clocks for layout in SWITCHES.values())
     costs = " | ".join([str(clocks), *(more(part, "all") for part in _PARTS)])
     lines.append(f"| all of them | | | | {costs} |")
-    for title, (options, has, own) in _EVENTS.items():
+    for title, (options, has, own) in _OPTIONS.items():
         extra = [
-            more(part, _events(part, options).removeprefix(f"switches.{part}.")) for part in _PARTS
+            more(part, _option(part, options).removeprefix(f"switches.{part}.")) for part in _PARTS
         ]
         lines.append(f"| {title} | {has} | | | {own} | {' | '.join(extra)} |")
     return "\n".join(lines) + "\n"

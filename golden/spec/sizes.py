@@ -149,7 +149,7 @@ class Sizes(PlainIntegers):
     selection
         Of the neurons of a competition that would spike, only the best can be let through.
     plasticity
-        Connections can learn. Needs `lanes` to be a power of two, and one fire lane.
+        Connections can learn. Needs `lanes` to be a power of two.
     rules
         Plastic connections of a tile, 1..8; unused, as the next four, without `plasticity`.
     rule_terms
