@@ -107,6 +107,8 @@ class Weights:
                 OneToOne("f", "y", np.ones(HIDDEN, np.int64)),
                 Connection("y", "classes", self.outward),
             ),
+            state_bits=20,
+            sum_bits=20,
         )
 
 

@@ -15,8 +15,9 @@ class Select(wiring.Component):
     """Remembers the best candidate of a walk, or of each position, and finds it in the next walk.
 
     Timing: neurons pass one per clock. With F = `fire_clocks`, a neuron that enters fire's pipeline
-    in clock m has its position and index at `y`, `x`, `index` in clock m + F - 2, and `remains`
-    and `u` in clock m + F - 1, where `won`, `is_winner` and `blocked` are about it.
+    in clock m has its position at `y`, `x` in clock m + F - 3, its index at `index` in clock
+    m + F - 2, and `remains` and `u` in clock m + F - 1, where `won`, `is_winner` and `blocked` are
+    about it.
 
     Parameters
     ----------
@@ -92,11 +93,11 @@ class Select(wiring.Component):
 
     def walked(self, m: Module, at_origin: Value, index: Value, **position: Value) -> list[Any]:
         """Joins it to an image: whether a group at the origin begins; of neurons that enter."""
-        stages = self.config.fire_clocks - 2
-        travels = {"index": index, **position}
+        stages = self.config.fire_clocks - 3
         return [
             self.at_origin.eq(at_origin),
-            *(getattr(self, name).eq(delayed(m, v, stages)) for name, v in travels.items()),
+            self.index.eq(delayed(m, index, stages + 1)),
+            *(getattr(self, name).eq(delayed(m, v, stages)) for name, v in position.items()),
         ]
 
     def elaborate(self, platform: object) -> Module:
@@ -128,24 +129,24 @@ class Select(wiring.Component):
         with m.If(self.ends & self.again):
             m.d.sync += [self.settled.eq(1), choosing.eq(pending), chosen.eq(best)]
 
-        # The best of the neuron's competition before it, the one to win, and whether it is near.
-        known, winner, near = best, chosen, Const(1, 1)
-        at_winner: Value = Const(1, 1)
+        # The best of the neuron's competition before it, and whether it is the one to win, or near.
+        # What follows from `chosen`, which holds during a walk, is compared a clock before.
+        known, there, near = best, chosen.valid, Const(0, 1)
+        same_index = delayed(m, ~self.index == chosen.before, 1)
+        is_winner: Value = same_index
         if config.images:
             by_position = Signal()
             single = (row.height == 1) & (row.width == 1)
             m.d.sync += by_position.eq(row.selection_by_position & ~single)  # the row has settled
             starts, noted = self._places(m, by_position & ~self.settled, following)
-            known = Mux(by_position & starts, noted, best)
-            winner = Mux(by_position, noted, chosen)
-            known, winner = (data.View(neuron, value) for value in (known, winner))
+            known = data.View(neuron, Mux(by_position & starts, noted, best))
+            there = Mux(by_position, noted.valid, chosen.valid)
             same, near = self._distance(m, better)
-            at_winner = by_position | same
-        blocks = (before == chosen.before) | ((row.selection_radius != 0) & near)
+            is_winner = Mux(by_position, before == noted.before, same_index & same)
         m.d.comb += [
-            self.won.eq(self.settled & choosing & winner.valid),
-            self.is_winner.eq((before == winner.before) & at_winner),
-            self.blocked.eq(row.selection_blocks & blocks),
+            self.won.eq(self.settled & choosing & there),
+            self.is_winner.eq(is_winner),
+            self.blocked.eq(row.selection_blocks & (same_index | near)),
             # One comparison: of equal potentials the lower index is better.
             better.eq(
                 self.remains
@@ -167,7 +168,9 @@ class Select(wiring.Component):
         return m
 
     def _distance(self, m: Module, better: Value) -> tuple[Value, Value]:
-        """Whether the neuron is at the position of the one to win, and whether it is near it."""
+        """Whether the neuron is at the position of the one to win, and whether it is in its radius,
+        if there is one.
+        """
         place = data.StructLayout({name: unsigned(width) for name, width in self.config.position})
         passing, best, chosen = (
             Signal(place, name=name) for name in ("passing_at", "best_at", "chosen_at")
@@ -178,10 +181,11 @@ class Select(wiring.Component):
             m.d.sync += chosen.eq(best)
         radius = self.population.selection_radius
         positions = {name: getattr(self, name) for name in place.members}
-        m.d.sync += [passing[name].eq(value) for name, value in positions.items()]
-        distances = [value - chosen[name] for name, value in positions.items()]
-        near = Cat((d <= radius) & (-d <= radius) for d in distances).all()
-        return passing == chosen, delayed(m, near, 1)
+        m.d.sync += [passing[name].eq(delayed(m, value, 1)) for name, value in positions.items()]
+        distances = [delayed(m, value - chosen[name], 1) for name, value in positions.items()]
+        near = Cat((d <= radius) & (-d <= radius) for d in distances).all() & (radius != 0)
+        same = Cat(d == 0 for d in distances).all()
+        return delayed(m, same, 1), delayed(m, near, 1)
 
     def _places(self, m: Module, writes: Value, following: Signal) -> tuple[Value, data.View]:
         """A memory of the best of each position.

@@ -94,7 +94,8 @@ def decide(
         loses.eq(
             on & won & ~wins & (is_candidate | is_open) & (pipe.get("selection_fills") | blocked)
         ),
-        remains.eq(competes & ~wins & ~loses),
+        # Who competes stands as a candidate, or is open: neither wins nor loses.
+        remains.eq(competes & ~(won & (is_winner | pipe.get("selection_fills") | blocked))),
     ]
     status = Mux(loses, Status.LOST, stands)
     status = Mux(wins | (loses & (row.selection_then == Then.FREE)), Status.FREE, status)
