@@ -6,7 +6,7 @@ of a step in which nothing else happens, less those without learning.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,21 @@ LEVELS: dict[str, dict[str, Any]] = {
     "quadratic_bounds": {"rule_terms": 2, "quadratic_bounds": True},
     "eligibility": {"rule_terms": 2, "eligibility": True},
 }
+_TITLES = {
+    "plain": "that does not learn",
+    "one_term": "a rule of one term",
+    "two_terms": "a rule of two terms",
+    "quadratic_bounds": "two terms, `quadratic_bounds`",
+    "eligibility": "two terms, `eligibility`",
+}
 SMALL = {
     "lanes": 4,
     "neurons": 64,
     "axons": 256,
     "plastic_axons": 256,
-    "populations": 8,
-    "connections": 16,
+    "populations": 4,
+    "connections": 8,
     "stamp_bits": 8,
-    "state_bits": 12,
-    "sum_bits": 14,
     "rule_terms": 1,
 }
 """A fabric that learns and fits UP5K, whose block RAM is the limit."""
@@ -51,6 +56,7 @@ CLOCKS: dict[str, tuple[dict[str, Any], float]] = {
 }
 """Fabrics whose clock is measured, and the goal in MHz."""
 RULE = {"plasticity": True, "rules": 1}
+PAGE = Path(__file__).parents[1] / "docs" / "learning.md"
 
 
 def measure(_data: Path) -> Iterator[Figure]:
@@ -67,6 +73,30 @@ def measure(_data: Path) -> Iterator[Figure]:
         yield Figure(f"learning.{part}.fabric.fmax_best", clock, "MHz", goal)
 
 
+def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """The rows of docs/learning.md, from the record of figures."""
+
+    def value(name: str, number: str = ",.0f") -> str:
+        return format(figures[name]["value"], number) if name in figures else "not measured"
+
+    lines = ["| a tile of 8 lanes, 256 neurons | UP5K | ECP5 |", "|---|---|---|"]
+    rows = {"plain": "switches.{}.plain"} | {level: f"learning.{{}}.{level}" for level in LEVELS}
+    for level, name in rows.items():
+        cells = " | ".join(value(name.format(part)) for part in ("up5k", "ecp5_6"))
+        lines.append(f"| {_TITLES[level]} | {cells} |")
+    clocks = (value(f"learning.{part}.fabric.fmax_best", ".1f") for part in ("up5k", "ecp5_6"))
+    lines.append(f"| the clock of a fabric that learns, MHz | {' | '.join(clocks)} |")
+    lines += [
+        "",
+        "| words of a scan that change | plastic synapses per clock, 8 lanes |",
+        "|---|---|",
+    ]
+    for name, (part, _) in CHANGED.items():
+        rate = value(f"counted.learning.synapses_per_clock.{name}", ".2f")
+        lines.append(f"| {part:.0%} | {rate} |")
+    return "\n".join(lines) + "\n"
+
+
 def rates() -> Iterator[Figure]:
     """Plastic synapses per clock of LEARN, with 8 lanes and one port."""
     for name, (part, goal) in CHANGED.items():
@@ -74,11 +104,11 @@ def rates() -> Iterator[Figure]:
 
 
 def _rate(part: float) -> float:
-    """Where all axons have spiked in the sample, and those changed are such a part of them."""
-    changed = round(part * AXONS)
+    """Where all axons spiked in the sample, and such a part of them changes, here and there."""
+    rng = np.random.default_rng(1)
     spikes = np.zeros((1, 3, AXONS), np.uint8)
-    spikes[0, 0, changed:] = 1
-    spikes[0, 1, :changed] = 1
+    spikes[0, 0] = 1
+    spikes[0, 1, rng.choice(AXONS, round(part * AXONS), replace=False)] = 1
     term = Term(Factor.CONSTANT, pre=When(Gate.AGE, 1, 1), post=ALWAYS, constant=1)
     weights = np.zeros((AXONS, NEURONS), np.int64)
     network = Network(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import switches
+from bench import learning, switches
 from bench.boards import built
 from bench.figure import Figure
 from bench.rows import ROWS, Row
@@ -123,9 +123,12 @@ def pages(record: Record) -> dict[Path, str]:
     """The text of each page that shows figures."""
     return {
         README: between_marks(README.read_text(encoding="utf-8"), results(record)),
-        switches.PAGE: between_marks(
-            switches.PAGE.read_text(encoding="utf-8"), switches.table(record)
-        ),
+        **{
+            module.PAGE: between_marks(
+                module.PAGE.read_text(encoding="utf-8"), module.table(record)
+            )
+            for module in (switches, learning)
+        },
         PAGE: page(record),
     }
 
