@@ -245,7 +245,7 @@ CASES: dict[str, Case] = {
     "two fire lanes": _fabric(FABRICS["traces, synaptic current"], 30, 5),
     "images, graded": _fabric(FABRICS["images, one lane"], 20, 5),
     **{
-        f"learning, {name}": _learning(config, 30)
+        f"learning, {name}": _learning(config, 12)
         for name, config in test_equality_learning.FABRICS.items()
     },
     "mesh of tiles": _mesh_of_tiles(),
