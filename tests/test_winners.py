@@ -87,6 +87,42 @@ def cases(config: FabricConfig, count: int) -> list[tuple[Program, Counts]]:
     return result
 
 
+AROUND = [(0, 3, 3), (1, 0, 3), (2, 3, 0), (3, 3, 6), (4, 6, 3), (5, 4, 2), (6, 3, 3)]
+"""Candidates, the best first: the winner, four out of its reach, one within, one at its place."""
+
+
+def around(radius: int) -> tuple[Program, Counts]:
+    """Candidates `AROUND` a winner that blocks others: channel, row and column of each."""
+    image = (7, 7, 7)
+    bias = np.zeros(image, np.int64)
+    for potential, place in zip(range(20, 0, -1), AROUND, strict=False):
+        bias[place] = potential
+    selection = Selection(winners=15, radius=radius)
+    population = Population(
+        "p", bias.size, bias.ravel(), threshold=9, image=image, switches=(selection,)
+    )
+    silent = Convolution("in", "p", np.zeros((7, 1, 1, 1), np.int64))
+    network = Network(
+        (Input("in", 49, image=(1, 7, 7)),),
+        (population,),
+        (silent,),
+        IMAGES.weight_bits,
+        IMAGES.state_bits,
+        IMAGES.sum_bits,
+    )
+    every = frozenset("p")
+    return Program(network, IMAGES, every, every), {"in": np.zeros((1, 2, 49), np.uint8)}
+
+
+@pytest.mark.parametrize(("radius", "blocked"), [(0, set()), (1, {5, 6}), (2, {5, 6})])
+def test_a_winner_blocks_those_around_it(radius: int, blocked: set[int]) -> None:
+    """In every direction, and with a radius of 0 no other channel."""
+    heard = assert_equal(*around(radius))
+    spikes = heard.spikes["p"][0, 0].reshape(7, 7, 7)
+    winners = [tuple(place) for place in np.argwhere(spikes).tolist()]
+    assert winners == [place for place in AROUND if place[0] not in blocked]
+
+
 @pytest.mark.parametrize("config", [FLAT, IMAGES], ids=["flat", "images"])
 def test_equal_candidates(config: FabricConfig) -> None:
     """RTL, cycle-level and step-level model choose the same ones."""

@@ -130,7 +130,7 @@ def prove(results: Results) -> None:
 
 def verdict(component: str, mutant: str) -> str:
     """That of `miter.py`."""
-    command = [sys.executable, str(HERE / "miter.py"), component, mutant]
+    command = [sys.executable, "-W", "ignore", str(HERE / "miter.py"), component, mutant]
     path = {"PYTHONPATH": os.pathsep.join([str(HERE), *PATHS]), "PYTHONSAFEPATH": ""}
     try:
         return str(json.loads(toolchain.run(command, path, minutes=MINUTES))[1])

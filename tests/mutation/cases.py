@@ -69,12 +69,19 @@ def _fabric(config: FabricConfig, networks: int, words: int, winners: int = 0) -
         return [
             *recordings.of_fabric(config, *ports, networks),
             *recordings.of_random_words(config, *ports, words),
-            *recordings.of_programs(test_winners.cases(config, winners), *ports),
+            *recordings.of_programs(_winners(config, winners), *ports),
             *([] if config.images else recordings.of_crowd(config, *ports)),
             *(recordings.of_programs(_noisy(config), *ports) if config.images else ()),
         ]
 
     return Case("fabric", config, record)
+
+
+def _winners(config: FabricConfig, count: int) -> Iterator[tuple[Program, Counts]]:
+    """Those of the tests of selections."""
+    yield from test_winners.cases(config, count)
+    if config == test_winners.IMAGES:
+        yield from map(test_winners.around, (0, 1))
 
 
 def _noisy(config: FabricConfig) -> Iterator[tuple[Program, Counts]]:
