@@ -13,7 +13,7 @@ import numpy as np
 
 from examples.spyketorch import STEPS, WEIGHT_MAX, Wave
 from examples.spyketorch.equations import Winner
-from examples.spyketorch_learning import RADII, SHRINK, THRESHOLDS, WINNERS
+from examples.spyketorch_learning import RADII, SHRINK, THRESHOLDS, WINNERS, Floats
 from examples.spyketorch_learning.equations import Change, Learning
 from spikeloom.golden.fixed import Integers
 
@@ -46,13 +46,14 @@ class Library:
         kernels[:] = np.rint(convolution.weight.numpy()).astype(np.int64)
         return result
 
-    def exactly(self, kernels: Integers, layer: int, seen: Wave, rate: float) -> np.ndarray:
+    def exactly(self, kernels: Integers, layer: int, seen: Wave, rate: float) -> Floats:
         """The kernels after its own step in floats from these."""
         convolution, wave, level, after, won = self._winners(kernels, layer, seen)
         rates = rate / WEIGHT_MAX, -SHRINK * rate / WEIGHT_MAX
         stdp = self._snn.STDP(convolution, rates, True, 0, WEIGHT_MAX).double()
         stdp(wave, level, after, won)
-        return np.array(convolution.weight)
+        weights: Floats = convolution.weight.numpy().copy()
+        return weights
 
     def _winners(self, kernels: Integers, layer: int, seen: Wave) -> tuple[Any, ...]:
         features, channels, size, _ = kernels.shape
