@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from examples.bntt import evaluate as bntt
+from examples.braille_learning import evaluate as braille_learning
 from examples.federated import evaluate as federated
 from examples.gupta import evaluate as gupta
 from examples.hybrid import evaluate as hybrid
@@ -33,7 +34,7 @@ HEAD = """\
 For anyone who knows one of these papers: networks of others, rebuilt from the switches of the
 neuron update. Each has a folder in [examples/](../examples/) that says what the paper did, what we
 do, and where we differ. `make systems DATA=folder` runs them and writes this page; the folder has
-`mnist.npz` and `nmnist_1000.npz`.
+`mnist.npz`, `nmnist_1000.npz` and `braille_1350.npz`.
 """
 
 SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
@@ -58,6 +59,9 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("supervised", "1612.05596"): lambda data: supervised.measure(data / "mnist.npz"),
     ("spyketorch_learning", "1903.12272"): lambda data: spyketorch_learning.measure(
         data / "mnist.npz"
+    ),
+    ("braille_learning", "10.1038/s41467-020-17236-y"): lambda data: braille_learning.measure(
+        data / "braille_1350.npz"
     ),
     ("gupta", "2010.01200"): lambda data: gupta.measure(data / "mnist.npz"),
     ("federated", "1910.09594"): lambda data: federated.measure(data / "mnist.npz"),
