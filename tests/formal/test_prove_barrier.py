@@ -266,6 +266,19 @@ def test_barrier_of_learning(size: tuple[int, int]) -> None:
     assert verify(BarrierSpec(plastic(*size)), Mode.PROVE).status == "PASS"
 
 
+QUICK = dataclasses.replace(plastic(1, 1), lanes=2, fire_lanes=2)
+"""Several fire lanes, whose sequencer reports a step in BUSY where it does not learn."""
+
+
+def test_barrier_of_learning_and_several_fire_lanes() -> None:
+    assert verify(BarrierSpec(QUICK), Mode.PROVE).status == "PASS"
+
+
+def test_a_step_that_is_reported_before_it_was_learned() -> None:
+    fault = "complete |= ends & ~learning if config.plasticity else ends", "complete |= ends"
+    assert verify(BarrierSpec(QUICK, fault), Mode.PROVE).status == "FAIL"
+
+
 def test_barrier_of_learning_opens() -> None:
     config = dataclasses.replace(plastic(2, 1), populations=1)
     assert verify(BarrierSpec(config), Mode.COVER, depth=45).status == "PASS"
