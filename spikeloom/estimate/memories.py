@@ -163,7 +163,7 @@ def _route_tables(config: FabricConfig) -> Counter[int]:
 
 _NAMES = {"sum": "sums", "state": "states", "bias": "biases"}
 """Memories under the names of `Board.in_luts`."""
-_IN_BLOCKS = "decay", "curve"
+_IN_BLOCKS = ("curve",)
 """Memories that are never made of LUTs."""
 
 

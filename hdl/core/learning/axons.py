@@ -31,7 +31,7 @@ class Axons(wiring.Component):
 
     Timing: entry e of a scan is in stage 0 in clock n, and in stage `latency` in clock n +
     `latency` if the scan goes all the while. An axon that is looked up in clock n has its age in
-    clock n + 1, and its trace in clock n + 3.
+    clock n + 2, and its trace in clock n + 3.
 
     Parameters
     ----------
@@ -178,67 +178,62 @@ class Axons(wiring.Component):
         # Stage 2: what is known of it has come.
         state = axon_read.data
         spiked = Signal()
-        since = Signal(AGE_BITS)
-        before = Signal(AGE_BITS)
         # Comparisons beside the subtraction, as the row comes late in its clock.
         is_late = delayed(m, self.t > MAX_AGE, 1)
         earliest = delayed(m, self.t - MAX_AGE, 1)
         unknown = ~state.valid | (is_late & (state.stamp < earliest))
         m.d.comb += [
             spiked.eq(state.valid & (self.t == state.stamp)),
-            since.eq((self.t - state.stamp)[:AGE_BITS] | unknown.replicate(AGE_BITS)),
-            before.eq(Mux(spiked, state.before, since)),
-            self.age.eq(since),
             self.known.eq(spiked),
         ]
         valid_state3 = Signal()
         spiked3 = Signal()
-        age3 = Signal(AGE_BITS)
+        unknown3 = Signal()
+        since3, before3 = (Signal(AGE_BITS, name=name) for name in ("since3", "before3"))
         trace3 = Signal(TRACE_BITS)
         level3 = Signal(TRACE_BITS)
         with m.If(self.go):
             m.d.sync += [
                 valid_state3.eq(state.valid),
                 spiked3.eq(spiked),
-                age3.eq(before),
+                unknown3.eq(unknown),
+                since3.eq(self.t - state.stamp),
+                before3.eq(state.before),
                 trace3.eq(state.trace),
                 level3.eq(traced(state.trace, row.pre_amount, row.nearest_pre)),
             ]
-        for k, term in enumerate(self.terms):
-            present = Mux(term.pre_now, 0, state.before)
-            m.d.comb += self.curve_ages[k].eq(Mux(spiked, present, since))
 
-        # Stage 3: its decay and its curves have come.
+        # Stage 3: its ages; its decay and its curves are read.
+        last_age = since3 | unknown3.replicate(AGE_BITS)
+        age3 = Mux(spiked3, before3, last_age)
+        m.d.comb += self.age.eq(last_age)
         trace4 = Signal(TRACE_BITS)
         level4 = Signal(TRACE_BITS)
-        decay4 = Signal.like(self.decay.pre_decay)
         valid_state4 = Signal()
         spiked4 = Signal()
         age4 = Signal(AGE_BITS)
-        curves4 = Signal.like(self.curves)
         hits = Signal(config.rule_terms)
         exists = self._kernel(m, place1, state.valid) if config.plastic_kernels else Const(1)
         for k, term in enumerate(self.terms):
             age = Mux(term.pre_now & spiked3, 0, age3)
             gate = applies(term.pre_gate, spiked3, age, term.pre_first, term.pre_last)
-            m.d.comb += hits[k].eq(gate)
+            m.d.comb += [hits[k].eq(gate), self.curve_ages[k].eq(age)]
         with m.If(self.go):
             m.d.sync += [
                 trace4.eq(trace3),
                 level4.eq(level3),
-                decay4.eq(self.decay.pre_decay),
                 valid_state4.eq(valid_state3),
                 spiked4.eq(spiked3),
                 age4.eq(age3),
-                curves4.eq(self.curves),
                 self.gates.eq(hits),
                 self.hit.eq(valid3 & exists & (hits & self.group_learns).any()),
             ]
 
         # Stage 4: its trace.
-        decayed = Mux(valid_state4, (level4 * decay4)[TRACE_BITS : 2 * TRACE_BITS], 0)
+        product = level4 * self.decay.pre_decay
+        decayed = Mux(valid_state4, product[TRACE_BITS : 2 * TRACE_BITS], 0)
         trace = Mux(spiked4, trace4, decayed)
-        self._factors(m, *(delayed(m, value, 1) for value in (trace, spiked4, curves4)))
+        self._factors(m, *(delayed(m, value, 1) for value in (trace, spiked4, self.curves)))
         self._note(m, axons.write_port(), age4, trace)
         self._append(m, active.write_port(), count, self.noted & ~valid_state3)
         with m.If(self.forget):
