@@ -108,7 +108,9 @@ class Rules(wiring.Component):
             tables[f"curve{k}"] = curve
         at = 0
         for name, (shape, age, value) in tables.items():
-            m.submodules[name] = table = memory(shape, AGES * config.rules, in_blocks=name != "decays")
+            m.submodules[name] = table = memory(
+                shape, AGES * config.rules, in_blocks=name != "decays"
+            )
             write, read = table.write_port(), table.read_port()
             width = len(Value.cast(write.data))
             m.d.comb += [
