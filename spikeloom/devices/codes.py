@@ -63,8 +63,9 @@ def _by_amount(config: FabricConfig, events: EventCounts) -> list[tuple[bytes, l
     two, and so on.
     """
     parts = []
+    wide = events.astype(np.int32)  # has the negative of every number
     for negative in range(1 + config.signed_spikes):
-        row = -events if negative else events
+        row = -wide if negative else wide
         sign = bytes([negative]) if config.signed_spikes else b""
         if config.graded_bits:
             amounts = [(sign + bytes([n]), row == n) for n in np.unique(row[row > 0])]

@@ -46,6 +46,24 @@ def test_steps_and_entries_and_several_events_of_an_axon() -> None:
     )
 
 
+@pytest.mark.parametrize("graded_bits", [0, 3])
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16])
+def test_events_without_a_minus_are_sent_with_a_plus(kind: type, graded_bits: int) -> None:
+    """Where other inputs have signs, whatever the type of these."""
+    config = dataclasses.replace(SMALL, signed_spikes=True, graded_bits=graded_bits)
+    made = image(config, Entry("in", 0, 0, 0))
+    counts = {"in": np.array([[row(10, 1, 2, 9)]], kind)}
+    plus = "00 01" if graded_bits else "00"
+    assert event_codes(made, counts, 0).hex(" ") == f"03 00 00 00 00 00 {plus} 86 42 30"
+
+
+def test_the_greatest_minus_is_sent() -> None:
+    config = dataclasses.replace(SMALL, signed_spikes=True)
+    made = image(config, Entry("in", 0, 0, 0))
+    said = event_codes(made, {"in": np.full((1, 1, 1), -128, np.int8)}, 0)
+    assert said.hex(" ") == "03 00 00 00 00 00 01 40" + 127 * " 04 40" + " 30"
+
+
 def test_long_ways_are_skipped() -> None:
     assert codes(SMALL, [row(70, 63)], Entry("in", 0, 0, 0))[18:] == "7f 30"
     assert codes(SMALL, [row(70, 64)], Entry("in", 0, 0, 0))[18:] == "02 3f 40 30"
