@@ -38,6 +38,8 @@ from examples.braille_learning.train import in_order, learn, program, told
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.step.run import simulate
 
+pytestmark = pytest.mark.filterwarnings("ignore:events of 'label':spikeloom.SpikeloomWarning")
+
 DATA = Path(os.environ.get("DATA", "data")) / "braille_1350.npz"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import spikeloom
 from examples.braille_learning import RATES, Result, events, first_weights, load_data
 from examples.braille_learning.train import in_order, learn, program, told
-from examples.evaluation import print_lines
+from examples.evaluation import print_lines, samples_come_first
 
 MHZ = 50
 """The clock at which recordings are counted."""
@@ -19,6 +19,7 @@ MHZ = 50
 
 def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` recordings of the last epoch, and held-out ones, or all, show."""
+    samples_come_first("label")
     recordings, held_out = load_data(data)
     epoch = len(RATES)
     shown, result = in_order(recordings, epoch)[:count], Result.load()

@@ -25,6 +25,7 @@ from examples.braille_learning import (
     load_data,
     network,
 )
+from examples.evaluation import samples_come_first
 from spikeloom.devices.device import Run
 from spikeloom.program import Program
 
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--backend", default="golden", help="golden or verilator")
     arguments = parser.parse_args()
+    samples_come_first("label")
     recordings, _held_out = load_data(arguments.data)
     before = after = first_weights()
     for epoch in range(1, len(RATES) + 1):
