@@ -26,19 +26,14 @@ AXONS, NEURONS, LANES = 784, 32, 8
 CHANGED = {"few": (0.3, 7.0), "all": (1.0, 3.8)}
 """The part of the scanned words that is changed, and the least plastic synapses per clock."""
 
-LEVELS: dict[str, dict[str, Any]] = {
-    "one_term": {"rule_terms": 1},
-    "two_terms": {"rule_terms": 2},
-    "quadratic_bounds": {"rule_terms": 2, "quadratic_bounds": True},
-    "eligibility": {"rule_terms": 2, "eligibility": True},
+_LEVELS = {
+    "switches.{}.plain": "that does not learn",
+    "learning.{}.one_term": "a rule of one term",
+    "switches.{}.plasticity": "a rule of two terms",
+    "switches.{}.quadratic_bounds": "two terms, `quadratic_bounds`",
+    "switches.{}.eligibility": "two terms, `eligibility`",
 }
-_TITLES = {
-    "plain": "that does not learn",
-    "one_term": "a rule of one term",
-    "two_terms": "a rule of two terms",
-    "quadratic_bounds": "two terms, `quadratic_bounds`",
-    "eligibility": "two terms, `eligibility`",
-}
+"""Figures of tiles; `bench.switches` measures those that `spikeloom info --estimate` needs."""
 SMALL = {
     "lanes": 4,
     "neurons": 64,
@@ -62,12 +57,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "learning.md"
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
     for part in CLOCKS:
-        for level, options in LEVELS.items():
-            # Yosys 0.70 ends without a word on a few netlists for ECP5.
-            with contextlib.suppress(SpikeloomError):
-                yield Figure(
-                    f"learning.{part}.{level}", core.tile_cells(part, **RULE, **options), "cells"
-                )
+        # Yosys 0.70 ends without a word on a few netlists for ECP5.
+        with contextlib.suppress(SpikeloomError):
+            cells = core.tile_cells(part, **RULE, rule_terms=1)
+            yield Figure(f"learning.{part}.one_term", cells, "cells")
     for part, (options, goal) in CLOCKS.items():
         clock = core.fabric_clock(part, **RULE, **options)
         yield Figure(f"learning.{part}.fabric.fmax_best", clock, "MHz", goal)
@@ -80,10 +73,9 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
         return format(figures[name]["value"], number) if name in figures else "not measured"
 
     lines = ["| a tile of 8 lanes, 256 neurons | UP5K | ECP5 |", "|---|---|---|"]
-    rows = {"plain": "switches.{}.plain"} | {level: f"learning.{{}}.{level}" for level in LEVELS}
-    for level, name in rows.items():
+    for name, title in _LEVELS.items():
         cells = " | ".join(value(name.format(part)) for part in ("up5k", "ecp5_6"))
-        lines.append(f"| {_TITLES[level]} | {cells} |")
+        lines.append(f"| {title} | {cells} |")
     clocks = (value(f"learning.{part}.fabric.fmax_best", ".1f") for part in ("up5k", "ecp5_6"))
     lines.append(f"| the clock of a fabric that learns, MHz | {' | '.join(clocks)} |")
     lines += [
