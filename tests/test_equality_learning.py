@@ -39,7 +39,13 @@ EIGHT_LANES = FabricConfig(
 )
 FABRICS = {
     "eight lanes, eligibilities": dataclasses.replace(
-        EIGHT_LANES, eligibility=True, rules=8, weight_words=800
+        EIGHT_LANES,
+        fire_lanes=2,
+        noise=True,
+        noise_tables=8,
+        eligibility=True,
+        rules=8,
+        weight_words=800,
     ),
     "four tiles, sixteen lanes": dataclasses.replace(
         EIGHT_LANES,
@@ -51,9 +57,6 @@ FABRICS = {
         queue=16,
         counter_bits=20,
         readable=False,
-        fire_lanes=4,
-        noise=True,
-        noise_tables=8,
     ),
     "four lanes, kernels, other options": dataclasses.replace(
         EIGHT_LANES,
