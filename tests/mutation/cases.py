@@ -9,6 +9,7 @@ from itertools import chain
 from types import ModuleType
 
 import axi_recordings
+import learn_bench
 import link_recordings
 import numpy as np
 import recordings
@@ -18,6 +19,8 @@ import test_axi_counters
 import test_emit
 import test_equality
 import test_equality_learning
+import test_learn
+import test_learn_planes
 import test_link_board
 import test_link_read
 import test_mesh
@@ -27,7 +30,7 @@ import test_read
 import test_traffic
 import test_winners
 from designs import Design
-from link_parts import PARTS, Part
+from link_parts import PARTS, Part, tests_of
 from random_networks import Counts, noisy_image
 from recordings import Recording
 
@@ -35,6 +38,7 @@ from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.step.run import check_inputs
 from spikeloom.hdl.core.emit import Emit
+from spikeloom.hdl.core.learning.learn import Learn
 from spikeloom.program import Program
 from spikeloom.sim.cosim.check import Scenario
 
@@ -204,6 +208,35 @@ def _watched(
     return Case("status", config, record)
 
 
+def _learn(module: ModuleType, config: FabricConfig) -> Case:
+    """The tests of learn alone. What its outputs say about memories counts in accesses."""
+    part = Part("learn", Learn, learn_bench, tests_of(module), {"config": config})
+
+    def compared(seen: dict[str, int]) -> dict[str, int]:
+        accesses = {
+            "axon_write__": seen["axon_write__valid"],
+            "trace_write__": seen["trace_write__valid"],
+            "weights__address": seen["weight_read"] | seen["weights__write"],
+            "weights__data": seen["weights__write"],
+            "states__address": seen["states__active"],
+        }
+        return {
+            name: value
+            for name, value in seen.items()
+            if name.endswith("valid")
+            or all(accesses[start] for start in accesses if name.startswith(start))
+        }
+
+    def record(design: Design) -> list[Recording]:
+        ports = design.inputs, design.outputs
+        return [
+            Recording.of(*ports, [(driven, compared(seen)) for driven, seen in rows])
+            for rows in part.played(*ports)
+        ]
+
+    return Case("learn", config, record, ("core.learning", "common.fall_through_queue"))
+
+
 def _registers() -> Case:
     return Case(
         "registers",
@@ -294,6 +327,8 @@ CASES: dict[str, Case] = {
         test_read.test_words_behind_the_sparse_ones_lead_to_no_group,
         "read__data",
     ),
+    "learn": _learn(test_learn, learn_bench.CONFIG),
+    "learn, planes": _learn(test_learn_planes, test_learn_planes.PLANES),
     "registers": _registers(),
     "AXI, busy": _busy(test_axi_busy.mesh(1)),
     "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),

@@ -27,6 +27,7 @@ from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.axi.registers import FabricRegisters
 from spikeloom.hdl.core.emit import Emit
+from spikeloom.hdl.core.learning.learn import Learn
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.hdl.fabric_with_link import FabricWithLink
@@ -156,6 +157,7 @@ KINDS: dict[str, Callable[[FabricConfig], tuple[Module, Value, Ports, Ports]]] =
     "link": lambda config: _component(FabricWithLink(config, LINK)),
     "axi": lambda config: _component(AxiFabric(config)),
     "emit": lambda config: _component(Emit(config)),
+    "learn": lambda config: _component(Learn(config)),
     "neuron": lambda config: _component(NeuronUpdate(config)),
     "registers": lambda config: _component(FabricRegisters(config)),
     "uart receiver": lambda config: _component(Receiver(LINK.clocks_per_bit)),

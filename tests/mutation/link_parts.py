@@ -15,7 +15,7 @@ import test_link_frames as frames
 import test_link_replies as replies
 import test_link_uart as uart
 from designs import LINK, RING, Port
-from recordings import Recording
+from recordings import Recording, Values
 
 from spikeloom.hdl.link.event_codes import EventCodes
 from spikeloom.hdl.link.executor import Executor
@@ -26,6 +26,12 @@ from spikeloom.hdl.link.result_codes import ResultCodes
 from spikeloom.hdl.link.uart import Receiver, Transmitter
 
 Test = Callable[..., Any]
+Rows = list[tuple[Values, Values]]
+
+
+def tests_of(module: ModuleType) -> tuple[Test, ...]:
+    """All tests of a module."""
+    return tuple(test for name, test in vars(module).items() if name.startswith("test_"))
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,18 @@ class Part:
 
     def record(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> list[Recording]:
         """What the tests drive at the ports of the component, and see there."""
-        return [
-            Recording.of(inputs, outputs, rows)
-            for test in self.tests
-            for call in _calls(test, self.sizes | self.arguments)
-            for dut, rows in axi_recordings.simulations(self.module, call, inputs, outputs)
-            if isinstance(dut, self.component)
-            and all(getattr(dut, name) == size for name, size in self.sizes.items())
-        ]
+        return [Recording.of(inputs, outputs, rows) for rows in self.played(inputs, outputs)]
+
+    def played(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> Iterator[Rows]:
+        """The same, clock by clock."""
+        for test in self.tests:
+            for call in _calls(test, self.sizes | self.arguments):
+                simulations = axi_recordings.simulations(self.module, call, inputs, outputs)
+                for dut, rows in simulations:
+                    if isinstance(dut, self.component) and all(
+                        getattr(dut, name) == size for name, size in self.sizes.items()
+                    ):
+                        yield rows
 
 
 def _calls(test: Test, fixed: dict[str, Any]) -> Iterator[Test]:

@@ -104,3 +104,13 @@ def test_no_row_is_mute_where_learn_reads_potentials() -> None:
     assert clocks_of(probes, "fire.valid") == [2, 14]
     assert clocks_of(probes, "0.state.write") == [9, 10, 21, 22]
     assert clocks_of(probes, "host_out.valid") == [12, 24]
+
+
+def test_a_full_row_takes_one_credit() -> None:
+    """Which comes back: credits never run out, whatever the number of steps."""
+    loaded = image(
+        WIDE, biases=[7, 8], populations=[{"neurons": 2, "threshold": 5} | PLAIN], targets=[TO_HOST]
+    )
+    steps = 2 * WIDE.queue + 2
+    probes = play(loaded, [mark(WIDE, first=1), *[mark(WIDE)] * (steps - 1)], 30 * steps)
+    assert len(clocks_of(probes, "0.fetch.valid")) == steps
