@@ -24,7 +24,9 @@ from examples.federated.evaluate import boards, differences
 from examples.supervised import CLASSES, events, first_weights
 from spikeloom.demo import digits
 
-pytestmark = pytest.mark.filterwarnings("ignore:events of 'image':spikeloom.SpikeloomWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:events of '(image|label)':spikeloom.SpikeloomWarning"
+)
 
 FABRIC = {"lanes": 4, "neurons": 64, "weight_words": 256}
 """That of other boards that learn, so that it is built once."""
