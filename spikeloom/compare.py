@@ -261,8 +261,8 @@ def _wrong_weights(learned: Program, device: Device) -> tuple[list[tuple[Mismatc
             compared += expected.size
             different = np.argwhere(expected != got)
             if len(different):
-                source, target = at = tuple(different[0].tolist())
-                where = f"{key}[{source}, {target}]"
+                at = tuple(different[0].tolist())
+                where = f"{key}[{', '.join(map(str, at))}]"
                 mismatch = Mismatch(None, None, "weight", where, int(expected[at]), int(got[at]))
                 wrong.append((mismatch, len(different)))
     return wrong, compared
