@@ -46,9 +46,10 @@ def netlist(config: FabricConfig) -> str:
 
 
 def _cells() -> str:
-    """The models of the cells, without Verilator's warnings about their widths."""
+    """The models of the cells, without Verilator's warnings about widths and unused inputs."""
     models = toolchain.cell_models() / "ice40" / "cells_sim.v"
-    return "/* verilator lint_off WIDTH */\n" + models.read_text(encoding="utf-8")
+    waived = "".join(f"/* verilator lint_off {name} */\n" for name in ("WIDTH", "PINMISSING"))
+    return waived + models.read_text(encoding="utf-8")
 
 
 def _synthesise(config: FabricConfig, yosys: str) -> str:

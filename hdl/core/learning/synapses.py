@@ -199,8 +199,10 @@ class Synapses(wiring.Component):
             first = Mux(operand.of_target, target, operand.source)
             left = register(Mux(applies[k], first, 0))
             right = register(second[:FACTOR_BITS].as_signed())
-            # n + 3: a product is 2**16 at most.
-            products.append(register((left * right)[: 2 * FACTOR_BITS].as_signed()))
+            # n + 3: a product is 2**16 at most. Its register has a reset, because Yosys puts one
+            # without into SB_MAC16 as the register of a sum, whose other operand nothing drives.
+            product = (left * right)[: 2 * FACTOR_BITS].as_signed()
+            products.append(delayed(m, product, 1))
         # n + 4, n + 5.
         sum_bits = 2 * FACTOR_BITS + config.rule_terms - 1
         both = register(sum(products, Const(0))[:sum_bits].as_signed())
