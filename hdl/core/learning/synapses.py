@@ -199,8 +199,8 @@ class Synapses(wiring.Component):
             first = Mux(operand.of_target, target, operand.source)
             left = register(Mux(applies[k], first, 0))
             right = register(second[:FACTOR_BITS].as_signed())
-            # n + 3: a product is 2**16 at most. Its register has a reset, because Yosys puts one
-            # without into SB_MAC16 as the register of a sum, whose other operand nothing drives.
+            # n + 3: a product is 2**16 at most. Its register has a reset: one without is taken
+            # into SB_MAC16 by Yosys, and that netlist learns nothing (test_netlist_learning).
             product = (left * right)[: 2 * FACTOR_BITS].as_signed()
             products.append(delayed(m, product, 1))
         # n + 4, n + 5.
