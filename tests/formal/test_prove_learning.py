@@ -204,6 +204,7 @@ KERNEL_FAULTS: dict[str, tuple[type, str, str]] = {
 }
 
 
+@pytest.mark.soak
 def test_words_of_kernels_are_written_once_at_a_position() -> None:
     spec = LearnSpec(TWO_POSITIONS)
     assert verify(spec, Mode.PROVE).status == "PASS"
@@ -216,6 +217,7 @@ def test_broken_kernels(fault: str) -> None:
     assert verify(spec, Mode.PROVE).status == "FAIL"
 
 
+@pytest.mark.soak
 def test_words_are_written_once() -> None:
     assert verify(LearnSpec(), Mode.PROVE).status == "PASS"
     assert verify(LearnSpec(), Mode.COVER, depth=50).status == "PASS"

@@ -45,6 +45,7 @@ def test_every_memory_reads_as_the_model_has_it(name: str) -> None:
     assert report.reads == 1000
 
 
+@pytest.mark.soak
 def test_a_wrong_byte_is_found() -> None:
     config = FABRICS["narrow"]
     text = emit(config, probe=True)
