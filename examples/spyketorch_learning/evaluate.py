@@ -30,7 +30,7 @@ from examples.spyketorch_learning import (
     program,
 )
 from examples.spyketorch_learning.equations import Learning, rounded, spikes_of, wave_into
-from examples.spyketorch_learning.library import spyketorch
+from examples.spyketorch_learning.original import spyketorch
 from spikeloom.boards.registry import board
 from spikeloom.compare import compare
 from spikeloom.golden.fixed import Integers

@@ -8,7 +8,7 @@ from examples.spyketorch_learning import encode
 from examples.spyketorch_learning.equations import exactly, wave_into
 from examples.spyketorch_learning.equations import learn as by_equations
 from examples.spyketorch_learning.evaluate import before, beside
-from examples.spyketorch_learning.library import Library
+from examples.spyketorch_learning.original import Library
 from spikeloom.demo import digits
 
 need("torch", "PyTorch")
