@@ -10,6 +10,7 @@ from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import stream, wiring
 
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.common.shapes import struct
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.sim.formal import fixed, free
 
@@ -96,6 +97,23 @@ def holds(m: Module, port: stream.Interface) -> Any:
     before = Signal(len(port.p.as_value()))
     m.d.sync += [waiting.eq(port.valid & ~port.ready), before.eq(port.p)]
     return ~waiting | (port.valid & (port.p.as_value() == before))
+
+
+def beside_fire(m: Module, dut: Any, config: FabricConfig) -> Signal:
+    """Give `Fire` any commands, sums and load words, and a queue; returns the entries in it."""
+    inside = Signal(range(config.queue + 2))
+    popped = Signal()
+    m.d.comb += [
+        popped.eq(free(m, 1, "pop") & (inside != 0)),
+        dut.popped.eq(popped),
+        dut.command.valid.eq(free(m, 1, "start") & dut.idle),
+        dut.command.p.eq(free(m, struct(config.fire), "command")),
+        dut.fetch.sums.eq(free(m, config.lanes * config.sum_bits, "sums")),
+        dut.load.valid.eq(free(m, 1, "load_valid")),
+        dut.load.word.eq(free(m, struct(config.load), "load")),
+    ]
+    m.d.sync += inside.eq(inside + dut.spike_valid - popped)
+    return inside
 
 
 def in_turn(m: Module, requests: Value, grant: Value, weights: Sequence[int]) -> None:

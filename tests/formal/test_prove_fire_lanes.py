@@ -3,7 +3,7 @@
 import pytest
 from amaranth import Cat, Elaboratable, Module, Mux, Signal
 from amaranth.hdl import Assert, Assume, Cover
-from specs import AnyUpdate, altered, holds, opened, tiny, transfer
+from specs import AnyUpdate, altered, beside_fire, holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.hdl.common.shapes import struct
@@ -52,18 +52,7 @@ class FireLanesSpec(Elaboratable):
         config = self.config
         m = Module()
         m.submodules.dut = dut = self.dut
-        inside = Signal(range(config.queue + 2))
-        popped = Signal()
-        m.d.comb += [
-            popped.eq(free(m, 1, "pop") & (inside != 0)),
-            dut.popped.eq(popped),
-            dut.command.valid.eq(free(m, 1, "start") & dut.idle),
-            dut.command.p.eq(free(m, struct(config.fire), "command")),
-            dut.fetch.sums.eq(free(m, config.lanes * config.sum_bits, "sums")),
-            dut.load.valid.eq(free(m, 1, "load_valid")),
-            dut.load.word.eq(free(m, struct(config.load), "load")),
-        ]
-        m.d.sync += inside.eq(inside + dut.spike_valid - popped)
+        inside = beside_fire(m, dut, config)
         sent = dut.spike
         lanes = range(config.fire_lanes)
         spiked = [(sent[f"spiked{lane}"] != 0) & (sent.fan_out != 0) for lane in lanes]

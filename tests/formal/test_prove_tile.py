@@ -8,7 +8,7 @@ import pytest
 from amaranth import Const, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import data
-from specs import AnyUpdate, altered, holds, opened, tiny, transfer
+from specs import AnyUpdate, altered, beside_fire, holds, opened, tiny, transfer
 
 from spikeloom.golden.spec import SWITCHES, FabricConfig, PacketKind
 from spikeloom.hdl.common.queue import Queue
@@ -66,18 +66,7 @@ class FireSpec(Elaboratable):
         config = self.config
         m = Module()
         m.submodules.dut = dut = self.dut
-        inside = Signal(range(config.queue + 2))
-        popped = Signal()
-        m.d.comb += [
-            popped.eq(free(m, 1, "pop") & (inside != 0)),
-            dut.popped.eq(popped),
-            dut.command.valid.eq(free(m, 1, "start") & dut.idle),
-            dut.command.p.eq(free(m, struct(config.fire), "command")),
-            dut.fetch.sums.eq(free(m, config.lanes * config.sum_bits, "sums")),
-            dut.load.valid.eq(free(m, 1, "load_valid")),
-            dut.load.word.eq(free(m, struct(config.load), "load")),
-        ]
-        m.d.sync += inside.eq(inside + dut.spike_valid - popped)
+        inside = beside_fire(m, dut, config)
         sent = dut.spike
         m.d.comb += [
             Assert(~dut.spike_valid | (inside < config.queue), "room for every spike"),
