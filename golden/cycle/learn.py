@@ -190,13 +190,13 @@ class Learn:
         valid = bool(axons.valid[axon])
         if self.state == NOTE1:
             self.age = axons.age(axon, self.t)
-            self.state = REST if valid and axons.stamp[axon] == self.t else NOTE2
+            self.state = NOTE2
         elif self.state == NOTE2:
             raised = min(255, int(axons.trace[axon]) + rule.pre_amount)
             amount = rule.pre_amount if rule.nearest_pre else raised
             decay = int(self.memories.pre_decay[number * AGES + self.age])
             self.x = amount * decay >> 8 if valid else 0
-            self.state = NOTE3
+            self.state = REST if valid and axons.stamp[axon] == self.t else NOTE3
         else:
             self.axon_written = axon, axons.write(axon, 1, self.t, self.age, self.x)
             if not valid:

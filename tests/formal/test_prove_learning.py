@@ -77,7 +77,7 @@ class LearnSpec(Elaboratable):
         hooks: dict[type, dict[str, str]] = {
             Axons: {
                 "(hits & self.group_learns).any()": "self.any_hit & self.group_learns.any()",
-                "self.known.eq(spiked)": "self.known.eq(state.valid & self.any_known)",
+                "self.known.eq(spiked3)": "self.known.eq(valid_state3 & self.any_known)",
                 "axon_bits = index_bits": (
                     "self.any_hit = Signal()\n        self.any_known = Signal()\n"
                     "        axon_bits = index_bits"

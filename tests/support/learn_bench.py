@@ -165,7 +165,7 @@ class Bench:
     @property
     def _quiet(self) -> bool:
         """Nothing has been written for longer than notes take."""
-        return self._still > 8
+        return self._still > 10
 
     async def _clock(self, ctx: Any, dut: Learn) -> None:
         """Look at a clock, let it pass, and answer what was asked in it."""

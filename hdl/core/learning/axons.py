@@ -55,7 +55,7 @@ class Axons(wiring.Component):
     noted : In(1)
         The axon's row is written, as after a spike in this step.
     known : Out(1)
-        The axon looked up in the clock before has spiked in this step already.
+        The axon looked up two clocks before has spiked in this step already.
     begin : In(1)
         A scan begins in the next clock.
     scans : In(1)
@@ -182,10 +182,7 @@ class Axons(wiring.Component):
         is_late = delayed(m, self.t > MAX_AGE, 1)
         earliest = delayed(m, self.t - MAX_AGE, 1)
         unknown = ~state.valid | (is_late & (state.stamp < earliest))
-        m.d.comb += [
-            spiked.eq(state.valid & (self.t == state.stamp)),
-            self.known.eq(spiked),
-        ]
+        m.d.comb += spiked.eq(state.valid & (self.t == state.stamp))
         valid_state3 = Signal()
         spiked3 = Signal()
         unknown3 = Signal()
@@ -206,7 +203,7 @@ class Axons(wiring.Component):
         # Stage 3: its ages; its decay and its curves are read.
         last_age = since3 | unknown3.replicate(AGE_BITS)
         age3 = Mux(spiked3, before3, last_age)
-        m.d.comb += self.age.eq(last_age)
+        m.d.comb += [self.age.eq(last_age), self.known.eq(spiked3)]
         trace4 = Signal(TRACE_BITS)
         level4 = Signal(TRACE_BITS)
         valid_state4 = Signal()
@@ -229,12 +226,14 @@ class Axons(wiring.Component):
                 self.hit.eq(valid3 & exists & (hits & self.group_learns).any()),
             ]
 
-        # Stage 4: its trace.
+        # Stage 4: its trace. An axon of which a note is written has not spiked in this step.
         product = level4 * self.decay.pre_decay
-        decayed = Mux(valid_state4, product[TRACE_BITS : 2 * TRACE_BITS], 0)
+        remains = product[TRACE_BITS : 2 * TRACE_BITS]
+        decayed = Mux(valid_state4, remains, 0)
         trace = Mux(spiked4, trace4, decayed)
         self._factors(m, *(delayed(m, value, 1) for value in (trace, spiked4, self.curves)))
-        self._note(m, axons.write_port(), age4, trace)
+        kept = Mux(valid_state4 & ~self.clear, remains, 0)
+        self._note(m, axons.write_port(), age4, kept)
         self._append(m, active.write_port(), count, self.noted & ~valid_state3)
         with m.If(self.forget):
             m.d.sync += [each.eq(0) for each in counts]
@@ -280,15 +279,14 @@ class Axons(wiring.Component):
                 m.d.comb += self.factors[k].eq(1)
 
     def _note(self, m: Module, write: WritePort, age: Value, trace: Value) -> None:
-        """Writes what is known of an axon after a spike, or that nothing is."""
+        """Writes what is known of an axon after a spike, or that nothing is: `trace` is 0 then."""
         noted = Signal(struct(self.config.axon_row))
+        with m.If(~self.clear):
+            m.d.comb += [noted.valid.eq(1), noted.stamp.eq(self.t), noted.before.eq(age)]
         m.d.comb += [
-            noted.valid.eq(1),
-            noted.stamp.eq(self.t),
-            noted.before.eq(age),
             noted.trace.eq(trace),
             write.addr.eq(Mux(self.clear, self.clear_row, self.axon)),
-            write.data.eq(Mux(self.clear, 0, noted.as_value())),
+            write.data.eq(noted),
             write.en.eq(self.clear | self.noted),
             self.write.valid.eq(write.en),
             self.write.address.eq(write.addr),

@@ -89,7 +89,7 @@ class Learn(wiring.Component):
     through the axons that spiked in the sample, and reads, changes and writes the words of weights
     to which a term applies.
 
-    Timing: a note takes 4 clocks, or 2 for an axon that spiked in this step before. A step that
+    Timing: a note takes 4 clocks, or 3 for an axon that spiked in this step before. A step that
     touched no group takes 2, if it is not the last of its sample. Else a rule takes 3
     clocks and one for each of its groups, a group that was touched `Targets.latency` more, and one
     in which a term applies to a neuron 6 and one for each axon more, plus those in which writes,
@@ -212,9 +212,9 @@ class Learn(wiring.Component):
                 with m.Elif(notes.valid):
                     m.d.sync += state.eq(State.NOTE1)
             with m.Case(State.NOTE1):
-                m.d.sync += state.eq(Mux(axons.known, State.REST, State.NOTE2))
+                m.d.sync += state.eq(State.NOTE2)
             with m.Case(State.NOTE2):
-                m.d.sync += state.eq(State.NOTE3)
+                m.d.sync += state.eq(Mux(axons.known, State.REST, State.NOTE3))
             with m.Case(State.NOTE3):
                 m.d.sync += state.eq(State.REST)
             with m.Case(State.CLEAR):

@@ -145,8 +145,8 @@ def test_a_note_takes_four_clocks() -> None:
     """In D a clock after the event, in the queue, its head two clocks later; NOTE1 to NOTE3."""
     probes = run(loaded(), [2, 1, 2, 2, 3])
     assert clocks_of(probes, "0.event.valid")[0] == 0
-    # 2 and 1 take REST and three clocks; the second and third 2 REST and NOTE1.
-    assert clocks_of(probes, "0.axon.write") == [6, 10, 18]
+    # 2 and 1 take REST and three clocks; the second and third 2 REST, NOTE1 and NOTE2.
+    assert clocks_of(probes, "0.axon.write") == [6, 10, 20]
     assert writes(probes, "axon") == [(axon, axon_row(1, 0, MAX_AGE, 0)) for axon in (2, 1, 3)]
 
 

@@ -70,8 +70,8 @@ def test_clocks_of_notes() -> None:
     bench.rule(groups=0)
     bench.run(notes(5, 7, 5, 5, 8))
     first = built(NoteQueue(CONFIG)).latency + 3
-    # 5, 7; then two notes of 5 of two clocks each, and 8.
-    assert bench.axon_clocks == [first, first + 4, first + 4 + 2 + 2 + 4]
+    # 5, 7; then two notes of 5 of three clocks each, and 8.
+    assert bench.axon_clocks == [first, first + 4, first + 4 + 3 + 3 + 4]
 
 
 def test_sixteen_notes_wait() -> None:
