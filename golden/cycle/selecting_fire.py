@@ -36,12 +36,13 @@ class SelectingFire(FullFire):
         "found",
         "group_in_buffer",
         "places",
+        "seeking",
         "settled",
     )
 
     def __init__(self, config: FabricConfig) -> None:
         super().__init__(config)
-        self.settled = self.choosing = self.found = False
+        self.settled = self.choosing = self.seeking = self.found = False
         self.best: Candidate | None = None
         self.chosen: Candidate | None = None
         self.places: dict[tuple[int, int], Candidate | None] = {}
@@ -51,7 +52,7 @@ class SelectingFire(FullFire):
     def start(self, command: Command) -> None:
         """Latch `command`."""
         super().start(command)
-        self.settled = False
+        self.settled = self.choosing = False
 
     def clock(self, fetched: int) -> list[Spike]:
         """Advance by one clock in a state other than IDLE, as in `Fire.clock`."""
@@ -60,7 +61,7 @@ class SelectingFire(FullFire):
             self.begun = self.begun_unseen
         entry = super().clock(fetched)
         if state == LOOKUP:
-            self.settled = False
+            self.settled = self.choosing = False
         elif state == SETUP:
             self.best, self.found = None, False
         if self.settled:
@@ -69,12 +70,14 @@ class SelectingFire(FullFire):
 
     def end_walk(self) -> None:
         """Leave DRAIN, or walk the same row again."""
-        unread = super()._reads() and not (self.settled and not self.choosing)
+        unread = super()._reads() and not self._reads()
         if self._selection is None or not (self.found or unread):
             super().end_walk()
             return
         self.state = SETUP
-        self.settled, self.choosing, self.chosen = True, self.found, self.best
+        self.seeking = self.found and self.choosing and self._by_position
+        self.choosing = self.found and not self.seeking
+        self.settled, self.chosen = True, self.best
         self.begun_unseen = 0
 
     @property
@@ -95,14 +98,14 @@ class SelectingFire(FullFire):
         group, y, x, _ = self.origins[0]
         self.group_in_buffer = group, y, x
         super()._arrive()
-        if self._by_position and not self.settled and not group:
+        if self._by_position and not self.choosing and not group:
             self.places[y, x] = None
 
     def _reads(self) -> bool:
         reads = super()._reads()
         if self._selection is None:
             return reads
-        return reads and self.settled and not self.choosing
+        return reads and self.settled and not self.choosing and not self.seeking
 
     def _candidate(self, u: int) -> Candidate:
         """The neuron in the last stage but one."""
@@ -113,7 +116,7 @@ class SelectingFire(FullFire):
     def _note(self, candidate: Candidate) -> None:
         """Remember the best of its competition."""
         self.found = True
-        if self._by_position and not self.settled:
+        if self._by_position and not self.choosing:
             place = candidate.y, candidate.x
             if candidate.beats(self.places[place]):
                 self.places[place] = candidate

@@ -36,8 +36,7 @@ class Selection(Switch):
     Parameters
     ----------
     winners
-        1..15, in each step, or in a sample where `then` is not "again". 1 where `each` is
-        "position".
+        1..15 of each competition, in each step, or in a sample where `then` is not "again".
     each
         What competes: the "population", or the channels at each "position" of its image.
     radius
@@ -80,10 +79,10 @@ class Selection(Switch):
                 f"{where}: {what} is for an image; give the population its image=(channels, "
                 "height, width)"
             )
-        if self.each == "position" and (self.winners > 1 or self.radius is not None):
+        if self.each == "position" and self.radius is not None:
             raise SpikeloomError(
-                f"{where}: each position has one winner, which blocks the position; leave out "
-                "winners and radius"
+                f"{where}: winners of a position block nobody at another one; leave out radius, or "
+                "each='position'"
             )
         if self.radius is not None and self.then == "free":
             raise SpikeloomError(

@@ -112,6 +112,8 @@ class Select(wiring.Component):
             }
         )
         choosing = Signal()  # the walk has winners to let through
+        seeking = Signal()  # it finds the next ones, of all positions
+        by_position = Signal()
         pending = Signal()  # a candidate is left
         better = Signal()
         best = Signal(neuron)
@@ -121,13 +123,16 @@ class Select(wiring.Component):
 
         # The walks over a row.
         m.d.comb += [
-            self.sends.eq(self.settled & ~choosing),
+            self.sends.eq(self.settled & ~choosing & ~seeking),
             self.again.eq(row.selection & (pending | (self.reads & ~self.sends))),
         ]
         with m.If(self.lookup):
-            m.d.sync += self.settled.eq(0)
+            m.d.sync += [self.settled.eq(0), choosing.eq(0)]
         with m.If(self.ends & self.again):
-            m.d.sync += [self.settled.eq(1), choosing.eq(pending), chosen.eq(best)]
+            m.d.sync += [self.settled.eq(1), chosen.eq(best)]
+            # A walk that lets winners of positions through does not note the best of the others.
+            m.d.sync += seeking.eq(pending & by_position & choosing)
+            m.d.sync += choosing.eq(pending & ~(by_position & choosing))
 
         # The best of the neuron's competition before it, and whether it is the one to win, or near.
         # What follows from `chosen`, which holds during a walk, is compared a clock before.
@@ -135,16 +140,15 @@ class Select(wiring.Component):
         same_index = delayed(m, ~self.index == chosen.before, 1)
         is_winner: Value = same_index
         if config.images:
-            by_position = Signal()
             single = (row.height == 1) & (row.width == 1)
             m.d.sync += by_position.eq(row.selection_by_position & ~single)  # the row has settled
-            starts, noted = self._places(m, by_position & ~self.settled, following)
+            starts, noted = self._places(m, by_position, choosing, following)
             known = data.View(neuron, Mux(by_position & starts, noted, best))
             there = Mux(by_position, noted.valid, chosen.valid)
             same, near = self._distance(m, better)
             is_winner = Mux(by_position, before == noted.before, same_index & same)
         m.d.comb += [
-            self.won.eq(self.settled & choosing & there),
+            self.won.eq(choosing & there),
             self.is_winner.eq(is_winner),
             self.blocked.eq(row.selection_blocks & (same_index | near)),
             # One comparison: of equal potentials the lower index is better.
@@ -187,7 +191,9 @@ class Select(wiring.Component):
         same = Cat(d == 0 for d in distances).all()
         return delayed(m, same, 1), delayed(m, near, 1)
 
-    def _places(self, m: Module, writes: Value, following: Signal) -> tuple[Value, data.View]:
+    def _places(
+        self, m: Module, by_position: Value, choosing: Value, following: Signal
+    ) -> tuple[Value, data.View]:
         """A memory of the best of each position.
 
         Returns whether the neuron is the first of its group, and what is known of its position,
@@ -210,11 +216,11 @@ class Select(wiring.Component):
             read.addr.eq(delayed(m, number, clocks - 2)),
             write.addr.eq(delayed(m, read.addr, 1)),
             write.data.eq(following),
-            write.en.eq(writes & self.population.selection),
+            write.en.eq(by_position & ~choosing & self.population.selection),
         ]
         noted = Signal(following.shape())
         m.d.comb += [
             noted.eq(read.data),
-            noted.valid.eq(read.data.valid & (self.settled | ~delayed(m, opens, clocks - 1))),
+            noted.valid.eq(read.data.valid & (choosing | ~delayed(m, opens, clocks - 1))),
         ]
         return delayed(m, self.begins, clocks), noted

@@ -1,4 +1,7 @@
-"""Proofs about selections: one winner, the best; nobody else spikes; nobody stays undecided."""
+"""Proofs about selections: one winner, the best; nobody else spikes; nobody stays undecided.
+
+And of winners of positions: they are found before they are let through.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +20,7 @@ from spikeloom.hdl.core.switches.selection import Selection
 from spikeloom.sim.formal import Mode, fixed, free, verify
 
 CONFIG = tiny(selection=True, neurons=8)
+IMAGES = tiny(selection=True, neurons=4, extent=2, coordinates=2)
 
 
 class BestSpec(Elaboratable):
@@ -85,11 +89,66 @@ def test_of_equal_candidates_exactly_one_wins() -> None:
     [
         ("before = delayed(m, ~self.index, 1)", "before = delayed(m, self.index, 1)"),
         ("~known.valid\n", "known.valid\n"),
-        ("choosing.eq(pending), chosen.eq(best)", "choosing.eq(pending)"),
+        ("self.settled.eq(1), chosen.eq(best)", "self.settled.eq(1)"),
     ],
 )
 def test_a_worse_winner_is_found(fault: tuple[str, str]) -> None:
     assert verify(BestSpec(fault), Mode.BMC, depth=10).status == "FAIL"
+
+
+class WalksSpec(Elaboratable):
+    """Where positions compete, a walk finds the next winners between two that let them through."""
+
+    def __init__(self, fault: tuple[str, str] | None = None) -> None:
+        hooks = {
+            f"{name} = Signal()": f"{name} = self.{name} = Signal()"
+            for name in ("choosing", "seeking", "by_position")
+        }
+        if fault:
+            hooks[fault[0]] = fault[1]
+        self.dut = opened(Select, hooks)(IMAGES)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        m.d.comb += dut.population.eq(fixed(m, struct(IMAGES.population_row), "row"))
+        for name in (
+            *("lookup", "setup", "ends", "begins", "reads", "at_origin", "remains"),
+            *("u", "index", *(name for name, _ in IMAGES.position)),
+        ):
+            port = getattr(dut, name)
+            m.d.comb += port.eq(free(m, port.shape(), name))
+        goes_on = dut.ends & dut.again
+        let, sought = Signal(), Signal()  # the walk before let winners through, or found them
+        with m.If(goes_on):
+            m.d.sync += [let.eq(dut.choosing & dut.by_position), sought.eq(dut.seeking)]
+        with m.If(dut.lookup):
+            m.d.sync += [let.eq(0), sought.eq(0)]
+        walks = dut.settled
+        m.d.comb += [
+            Assert(~dut.seeking | (~dut.won & ~dut.sends), "nobody is let through meanwhile"),
+            Assert(~(walks & let & dut.choosing), "winners are found first"),
+            Assert(~(walks & sought & dut.seeking), "who was found is let through"),
+            Assert(~dut.won | dut.settled, "a first walk lets nobody through"),
+            Cover(walks & sought & dut.choosing & dut.won, "the second winners"),
+        ]
+        return m
+
+
+def test_winners_of_positions_are_found_before_they_are_let_through() -> None:
+    assert verify(WalksSpec(), Mode.PROVE).status == "PASS"
+    assert verify(WalksSpec(), Mode.COVER, depth=30).status == "PASS"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("choosing.eq(pending & ~(by_position & choosing))", "choosing.eq(pending)"),
+        ("self.settled & ~choosing & ~seeking", "self.settled & ~choosing"),
+    ],
+)
+def test_a_walk_too_few_is_found(fault: tuple[str, str]) -> None:
+    assert verify(WalksSpec(fault), Mode.BMC, depth=10).status == "FAIL"
 
 
 class DecisionSpec(Elaboratable):

@@ -137,6 +137,22 @@ def test_each_position_has_a_winner() -> None:
     assert potentials == [[5, 0, 0, 6, 5, 1], [12, 0, 0, 14, 12, 4]]
 
 
+def test_each_position_has_two_winners() -> None:
+    # Of channels (7, 3), (9, 5), (8, 8), (7, 9): 9 and 8 of the first position, 9 and 8 of the
+    # second; then of (13, 5), (9, 9), (8, 8), (13, 9) both 13, and both 9.
+    selection = Selection(2, each="position", losers="subtract", amount=1)
+    spikes, potentials = run(selection, [7, 3, 9, 5, 8, 8, 7, 9], 2, image=(4, 1, 2))
+    assert spikes == ["..1.11.1", "1..1..11"]
+    assert potentials == [[6, 2, 0, 4, 0, 0, 6, 0], [0, 4, 8, 0, 7, 7, 0, 0]]
+
+
+def test_positions_with_fewer_candidates_than_winners() -> None:
+    # The second position has one candidate and so no loser yet; then 5 + 5 is its second winner.
+    selection = Selection(2, each="position", then="silence")
+    spikes, _ = run(selection, [7, 1, 9, 8, 8, 5], 3, image=(3, 1, 2))
+    assert spikes == ["..111.", "..1111", "..111."]
+
+
 def test_a_winner_blocks_its_channel() -> None:
     # Channels (9, 8, 8), (7, 7, 3): 9, and then the first 7, as the first channel is blocked.
     selection = Selection(3, radius=0, then="silence")
@@ -172,8 +188,7 @@ REFUSED: list[tuple[Selection, dict[str, Any], str]] = [
     (Selection(radius=-1), IMAGE, "radius must be 0..15, not -1"),
     (Selection(radius=1), {}, "radius=1 is for an image; give the population its image="),
     (Selection(each="position"), {}, "each='position' is for an image"),
-    (Selection(2, each="position"), IMAGE, "each position has one winner"),
-    (Selection(each="position", radius=1), IMAGE, "each position has one winner"),
+    (Selection(each="position", radius=1), IMAGE, "winners of a position block nobody at another"),
     (Selection(radius=1, then="free"), IMAGE, "whom a winner blocks is not free"),
     (Selection(losers="reset"), {"reset": Reset.SUBTRACT}, "losers='reset' sets them to v_reset"),
     (Selection(), {"signed": True, "reset": Reset.SUBTRACT}, "it is not for signed spikes"),

@@ -57,7 +57,7 @@ def _selection(rng: Rng, bits: int) -> Selection:
     blocks = not by_position and bool(rng.integers(2))
     losers = str(rng.choice(LOSERS))
     return Selection(
-        winners=1 if by_position else int(rng.choice([1, 1, 2, 3, 15])),
+        winners=int(rng.choice([1, 1, 2, 3, 15])),
         each=COMPETITIONS[by_position],
         radius=int(rng.choice([0, 1, 2, 15])) if blocks else None,
         losers=losers,

@@ -76,7 +76,11 @@ def by_position() -> int:
     return images(Selection(each="position"))
 
 
-@pytest.mark.parametrize("case", [flat, near, by_position])
+def two_by_position() -> int:
+    return images(Selection(2, each="position", losers="subtract", amount=1))
+
+
+@pytest.mark.parametrize("case", [flat, near, by_position, two_by_position])
 def test_no_fault_is_no_difference(case: Callable[[], int]) -> None:
     assert case() == -1
 
@@ -101,9 +105,14 @@ def _all_near(self: Select, m: Any, better: Value) -> tuple[Value, Value]:
     return DISTANCE(self, m, better)[0], Const(1)
 
 
-def _old_places(self: Select, m: Any, writes: Value, following: Any) -> tuple[Value, Any]:
+def _old_places(self: Select, m: Any, *rest: Any) -> tuple[Value, Any]:
     """As if nothing were known of a position before the next channels."""
-    return Const(0), PLACES(self, m, writes, following)[1]
+    return Const(0), PLACES(self, m, *rest)[1]
+
+
+def _stale_places(self: Select, m: Any, by_position: Value, *rest: Any) -> tuple[Value, Any]:
+    """As if only the first walk noted the best of a position."""
+    return PLACES(self, m, by_position & ~self.settled, *rest)
 
 
 FAULTS: dict[str, tuple[Callable[[], int], Any, str, Callable[..., Any]]] = {
@@ -112,6 +121,7 @@ FAULTS: dict[str, tuple[Callable[[], int], Any, str, Callable[..., Any]]] = {
     "nobody loses": (flat, neuron, "decide", _nobody_loses),
     "every position is near": (near, Select, "_distance", _all_near),
     "positions are not kept apart": (by_position, Select, "_places", _old_places),
+    "the next of a position are not found": (two_by_position, Select, "_places", _stale_places),
 }
 
 
