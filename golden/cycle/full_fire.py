@@ -182,7 +182,7 @@ class FullFire(Fire):
         if self.images:
             before = self.neuron * population.plane + y * population.width + x
             self.number = population.first_number + before
-        if not (self.images or self.config.input_gain):
+        if not (self.images or self.config.bias_blocks):
             self.bias_address = self.neuron_address
         elif population.shared:
             self.bias_address = population.bias_base + group * self.lanes

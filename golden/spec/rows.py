@@ -86,9 +86,10 @@ class Rows(LearningRows):
 
         With images a row holds `channels` channels, from `index_base` on, at each position of a
         `height` x `width` image: channels in groups of `lanes`, and in each group the positions row
-        by row. Biases start at `bias_base`; with `shared` each channel has one. With `input_gain` a
-        row has `bias_base` without images, too. With `noise` also `first_number`, the first
-        neuron's number in its population, and `plane`, `height` * `width`; both modulo 2**16.
+        by row. Biases start at `bias_base`; with `shared` each channel has one. A row has
+        `bias_base` without images, too, where the fabric has `bias_blocks`. With `noise` also
+        `first_number`, the first neuron's number in its population, and `plane`, `height` *
+        `width`; both modulo 2**16.
 
         `synaptic`: the neurons have a synaptic current, of which a step retains
         `retain_synaptic` / 4096. `delayed`: a spike resets one step late. `v_min`: lower limit of
@@ -115,7 +116,7 @@ class Rows(LearningRows):
         currents = [("currents", 1)] if self.synaptic_current else []
         schedule = [("repeat", REPEAT_BITS), ("next", index_bits(self.populations))]
         return layout(
-            *(images if self.images else [bias_base] if self.input_gain else []),
+            *(images if self.images else [bias_base] if self.bias_blocks else []),
             *(synaptic if self.synaptic_current else []),
             *([("delayed", 1)] if self.delayed_reset else []),
             *([("v_min", self.state_bits, True)] if self.lower_clamp else []),

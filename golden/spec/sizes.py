@@ -126,8 +126,9 @@ class Sizes(PlainIntegers):
     input_gain
         Inputs can be scaled, by a gain of each neuron or channel.
     bias_rows
-        With `input_gain`, rows of the bias memory, 1..65536: one for each neuron or channel, times
-        the different gains that it has from step to step. 0: `neurons`. Unused without.
+        With `input_gain`, or `neuron_parameters` and `schedules`, rows of the bias memory,
+        1..65536: one for each neuron or channel, times the different gains and parameters that it
+        has from step to step. 0: `neurons`. Unused without.
     doubling
         A decay can be negative, down to -4096/4096, so that a potential grows, up to twice a step.
     constant_leak
@@ -319,9 +320,14 @@ class Sizes(PlainIntegers):
         return max(self.sum_bits, self.state_bits) if self.fraction_bits else self.sum_bits
 
     @property
+    def bias_blocks(self) -> bool:
+        """Whether the bias memory can hold other rows of a neuron for other steps."""
+        return self.input_gain or (self.neuron_parameters and self.schedules)
+
+    @property
     def bias_depth(self) -> int:
         """Rows of the bias memory: whole rows of its banks."""
-        rows = (self.input_gain and self.bias_rows) or self.neurons
+        rows = (self.bias_blocks and self.bias_rows) or self.neurons
         return -(-rows // self.fire_lanes) * self.fire_lanes
 
     @property

@@ -157,7 +157,7 @@ def plain_addresses(
 
     base = population.neuron_base[lane_bits(config) :]
     read = counted(base, 0)
-    bias = counted(population.bias_base[lane_bits(config) :], 0) if config.input_gain else read
+    bias = counted(population.bias_base[lane_bits(config) :], 0) if config.bias_blocks else read
     if select is not None:
         m.d.comb += select.index.eq(counted(population.index_base, config.fire_clocks - 2))
     return Addresses(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, FabricConfig, Reset
@@ -54,18 +53,14 @@ def constants(
     variants
         Those that the schedule uses.
     """
-    if not config.input_gain:
-        blocks, numbers = [_columns(population, config)], dict.fromkeys(variants, 0)
-        if config.neuron_parameters:
-            _check_variants(population, config)
-    else:
-        blocks, numbers = [], {}
-        for variant in sorted(set(variants)):
-            columns = _columns(population.at(variant), config)
-            same = (n for n, block in enumerate(blocks) if _equal(block, columns))
-            numbers[variant] = number = next(same, len(blocks))
-            if number == len(blocks):
-                blocks.append(columns)
+    blocks: list[dict[str, Integers]] = []
+    numbers = {}
+    for variant in sorted(set(variants)):
+        columns = _columns(population.at(variant), config)
+        same = (n for n, block in enumerate(blocks) if _equal(block, columns))
+        numbers[variant] = number = next(same, len(blocks))
+        if number == len(blocks):
+            blocks.append(columns)
     alike = (_per_channel(channels, values) for block in blocks for values in block.values())
     return Constants(tuple(blocks), numbers, config.images and all(alike), config.fire_lanes)
 
@@ -100,19 +95,6 @@ def parameters(population: Population, config: FabricConfig) -> dict[str, Parame
     if config.synaptic_current and population.synaptic_decay is not None:
         values["retain_synaptic"] = DECAY_ONE - population.synaptic_decay
     return values
-
-
-def _check_variants(population: Population, config: FabricConfig) -> None:
-    """Refuse variants that change what lies in the bias memory, the same in every step."""
-    own = parameters(population, config)
-    for variant, version in enumerate(population.versions):
-        for name, value in parameters(version, config).items():
-            if not np.array_equal(value, own[name]):
-                raise SpikeloomError(
-                    f"population {population.name!r}: variant {variant} has another {name}, which "
-                    "a fabric with neuron_parameters keeps for each neuron and not for each step; "
-                    "use a fabric without neuron_parameters, or with input_gain"
-                )
 
 
 def _columns(population: Population, config: FabricConfig) -> dict[str, Integers]:

@@ -78,7 +78,7 @@ def firing_rows(
         own = constants(population, tile_part.image[0], {v for v, _ in sets}, config)
         if config.images:
             row |= _image_fields(tile_part, own.shared, config)
-        elif not config.input_gain:
+        elif not config.bias_blocks:
             # Biases have the addresses of their neurons.
             biases += [0] * (row["neuron_base"] - len(biases))
         bases = []
@@ -137,7 +137,7 @@ def _scheduled(
                 row |= _update(population.at(variant), config)
                 if (noise := noise_of(population.at(variant))) is not None:
                     row["noise_table"] = tables.index(noise)
-                if config.images or config.input_gain:
+                if config.images or config.bias_blocks:
                     row["bias_base"] = bases[variant]
             if config.schedules and not n:
                 row["repeat"] = steps - 1

@@ -292,7 +292,7 @@ def _demands(
                 -(-words // config.weight_words),
             ),
             lanes,
-            constants(population, image[0], variants, config) if config.input_gain else None,
+            constants(population, image[0], variants, config) if config.bias_blocks else None,
             bool(selections(population)),
             **of_target(network, population.name),
         )

@@ -137,18 +137,9 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
         yield Need(where, "sparse_words", max(1, sparse_words))
     elif sparse:
         yield Need("sparse_words", "sparse_words", sparse_words)
-    variants = {variant for variant, _ in row_sets(network.schedule)}
-    versions = [version for population in order for version in population.versions]
-    if config.input_gain or any(s.name == "input_gain" for v in versions for s in v.switches):
-        scaling = dataclasses.replace(config, input_gain=True)
-        biases = sum(
-            constants(p, image[0], variants, scaling).rows(
-                Part(p.name, 0, 0, image[0], positions(image)), lanes
-            )
-            for p, image in zip(order, images, strict=True)
-        )
-        if config.bias_rows or biases > config.tiles * config.bias_depth:
-            yield Need("bias_rows", "bias_rows", biases)
+    biases = _bias_rows(network, config)
+    if biases and (config.bias_rows or biases > config.tiles * config.bias_depth):
+        yield Need("bias_rows", "bias_rows", biases)
     for node in network.inputs if config.graded_bits else ():
         what = f"input {node.name!r}: {node.max_count} events in one"
         yield Need(what, "graded_bits", count_bits(node.max_count))
@@ -162,6 +153,29 @@ def size_needs(network: Network, config: FabricConfig, record: frozenset[str]) -
     coordinates = sum(coordinate_rows(g) for _, g in tables) + sum(s.sources for s in sparse)
     if coordinates:
         yield Need("coordinates", "coordinates", coordinates)
+
+
+def _bias_rows(network: Network, config: FabricConfig) -> int:
+    """Rows of the bias memory, where it has blocks; else 0."""
+    variants = {variant for variant, _ in row_sets(network.schedule)}
+    versions = [version for p in network.populations for version in p.versions]
+    gains = any(switch.name == "input_gain" for v in versions for switch in v.switches)
+    built = dataclasses.replace(
+        config,
+        input_gain=config.input_gain or gains,
+        schedules=config.schedules or len(variants) > 1,
+    )
+    if not built.bias_blocks:
+        return 0
+    nodes = shapes(network)
+    parts = (
+        (p, Part(p.name, 0, 0, nodes[p.name][0], positions(nodes[p.name])))
+        for p in network.populations
+    )
+    return sum(
+        constants(population, part.size, variants, built).rows(part, config.lanes)
+        for population, part in parts
+    )
 
 
 def choose_fabric(

@@ -153,13 +153,27 @@ def test_gains_of_each_step_on_tiles() -> None:
     assert comparison.golden.spikes["a"].any()
 
 
-def test_neuron_parameters_do_not_change() -> None:
-    net = network((0, 1), Variant(threshold=5))
-    config = FabricConfig(neuron_parameters=True, schedules=True)
-    with pytest.raises(SpikeloomError, match="'p': variant 1 has another threshold, which"):
-        map_network(net, config, frozenset("p"), frozenset())
-    silent = network((0, 1), Variant(spiking=False))
-    assert map_network(silent, config, frozenset("p"), frozenset()).tiles[0].populations
+def test_parameters_of_neurons_change_from_step_to_step() -> None:
+    """Thresholds that differ between neurons, and others in some steps; golden and RTL."""
+    rng = np.random.default_rng(6)
+    variants = (Variant(threshold=5), Variant(decay=2048, v_reset=-4), Variant(spiking=False))
+    a = Population("a", 6, rng.integers(-3, 3, 6), threshold=rng.integers(4, 30, 6))
+    net = Network(
+        (Input("in", 4),),
+        (dataclasses.replace(a, variants=variants),),
+        (Connection("in", "a", rng.integers(-3, 9, (4, 6))),),
+        schedule=(1, 2, 0, 3, 2),
+    )
+    program = compile(net, {"lanes": 4})
+    assert (program.fabric.neuron_parameters, program.fabric.schedules) == (True, True)
+    # Who only integrates has the parameters of variant 0: three blocks of six rows.
+    assert len(program.image.tiles[0].biases) == 18
+    comparison = compare(program, rng.random((3, 8, 4)) < 0.5)
+    assert comparison.mismatches == 0
+    assert comparison.golden.spikes["a"].any()
+    small = dataclasses.replace(program.fabric, bias_rows=12)
+    with pytest.raises(SpikeloomError, match="bias_rows 18 of 12 .*; use dataclasses.replace"):
+        dataclasses.replace(program, fabric=small)
 
 
 def test_on_tiles_and_in_the_rtl() -> None:

@@ -122,14 +122,11 @@ def _variant(rng: Rng, population: Population, config: FabricConfig) -> Variant:
         "switches": with_switches(
             rng, dataclasses.replace(population, switches=()), config
         ).switches,
+        "threshold": _minimum(rng, bits),
+        "decay": _decay(rng),
+        "reset": Reset(int(rng.integers(3))),
+        "v_reset": _minimum(rng, bits),
     }
-    if not config.neuron_parameters:
-        fields |= {
-            "threshold": _minimum(rng, bits),
-            "decay": _decay(rng),
-            "reset": Reset(int(rng.integers(3))),
-            "v_reset": _minimum(rng, bits),
-        }
     variant = Variant()
     for name, value in fields.items():
         more = dataclasses.replace(variant, **{name: value})

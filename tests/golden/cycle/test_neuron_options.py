@@ -119,6 +119,24 @@ def test_a_gain_of_a_synaptic_current() -> None:
 # Parameters of neurons.
 
 
+def test_other_parameters_of_their_own_in_the_next_step() -> None:
+    config = dataclasses.replace(OWN, schedules=True, bias_rows=5)
+    # The rows of step 0 begin at 3, those of all others at 1.
+    own = {"retain": DECAY_ONE, "threshold": 99}
+    biases = [{}, {"bias": 1, **own}, {"bias": 2, **own}, {"bias": 30, **own}, {"bias": 40, **own}]
+    row = {"neurons": 2, "spiking": 1, "next": 1}
+    loaded = image(
+        config, biases=biases, populations=[row | {"bias_base": 3}, row | {"bias_base": 1}]
+    )
+    probes = play(loaded, [mark(config, first=t == 0) for t in range(3)], 70)
+    writes = written(config, probes, "state")
+    assert [value for _, address, value in writes if address == 0] == [30, 31, 32]
+    assert [value for _, address, value in writes if address == 1] == [40, 42, 44]
+    # No clock more.
+    starts = clocks_of(probes, "0.fetch.valid")
+    assert [clock for clock, *_ in writes] == [clock + 6 + n for clock in starts for n in range(2)]
+
+
 def test_neurons_have_decays_thresholds_and_reset_values_of_their_own() -> None:
     biases = [
         {"bias": 6, "retain": DECAY_ONE, "threshold": 10, "v_reset": -3},
