@@ -129,7 +129,8 @@ def _of_learning(config: FabricConfig) -> Iterator[Memory]:
     yield Memory("axon", config.axon_row.width, axons, tiles)
     yield Memory("active", index_bits(config.plastic_axons), axons, tiles)
     yield Memory("trace", TRACE_BITS, max(2, config.neurons), tiles)
-    yield Memory("decay", 2 * (TRACE_BITS + 1), ages, tiles)
+    yield Memory("pre_decay", TRACE_BITS + 1, ages, tiles)
+    yield Memory("post_decay", TRACE_BITS + 1, ages, tiles)
     yield Memory("curve", FACTOR_BITS, ages, tiles * terms)
     if config.rules > 1:
         yield Memory("rule", config.rule_row.width, config.rules, tiles)
@@ -163,7 +164,7 @@ def _route_tables(config: FabricConfig) -> Counter[int]:
 
 _NAMES = {"sum": "sums", "state": "states", "bias": "biases"}
 """Memories under the names of `Board.in_luts`."""
-_IN_BLOCKS = ("curve",)
+_IN_BLOCKS = ("post_decay", "curve")
 """Memories that are never made of LUTs."""
 
 

@@ -263,7 +263,8 @@ class Learn(wiring.Component):
         m.d.comb += [
             rules.rule.eq(rule),
             rules.read_age.eq(axons.go),
-            rules.age.eq(Mux(loading, targets.age, axons.age)),
+            rules.pre_age.eq(axons.age),
+            rules.post_age.eq(targets.age),
             axons.rule.eq(rule),
             axons.group_learns.eq(targets.learns),
         ]

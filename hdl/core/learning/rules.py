@@ -60,8 +60,8 @@ class Rules(wiring.Component):
         The rule whose decays and curves are read.
     read_age : In(1)
         Reads them.
-    age : In(6)
-        Of the decays.
+    pre_age, post_age : In(6)
+        Of the decay of each end.
     curve_ages : In
         Of the curve of each term.
     decay : Out(decays())
@@ -81,7 +81,8 @@ class Rules(wiring.Component):
                 "terms": Out(data.ArrayLayout(struct(config.term_row), terms)),
                 "rule": In(number),
                 "read_age": In(1),
-                "age": In(AGE_BITS),
+                "pre_age": In(AGE_BITS),
+                "post_age": In(AGE_BITS),
                 "curve_ages": In(data.ArrayLayout(AGE_BITS, terms)),
                 "decay": Out(decays()),
                 "curves": Out(data.ArrayLayout(signed(FACTOR_BITS), terms)),
@@ -102,14 +103,19 @@ class Rules(wiring.Component):
         for k in range(config.rule_terms):
             row = self._table(m, f"terms{k}", term, LoadTarget.TERM, k, low)
             m.d.comb += self.terms[k].eq(row)
-        tables = {"decays": (decays(), self.age, self.decay)}
+        pre, post = self.decay.pre_decay, self.decay.post_decay
+        tables = {
+            "pre_decays": (pre.shape(), self.pre_age, pre),
+            "post_decays": (post.shape(), self.post_age, post),
+        }
         for k in range(config.rule_terms):
             curve = signed(FACTOR_BITS), self.curve_ages[k], self.curves[k]
             tables[f"curve{k}"] = curve
         at = 0
         for name, (shape, age, value) in tables.items():
+            # A block RAM is late before a multiplier; the others have a register between.
             m.submodules[name] = table = memory(
-                shape, AGES * config.rules, in_blocks=name != "decays"
+                shape, AGES * config.rules, in_blocks=name != "pre_decays"
             )
             write, read = table.write_port(), table.read_port()
             width = len(Value.cast(write.data))
