@@ -290,7 +290,7 @@ def test_a_network_that_learns_needs_what_learning_needs() -> None:
     built = {memory.name: memory for memory in memories(fabric, nominal_link(known))}
     assert built["axon"].depth == fabric.plastic_axons >= 22
     assert built["curve"].copies == 2
-    assert built["decay"].depth == 64 * fabric.rules
+    assert built["pre_decay"].depth == built["post_decay"].depth == 64 * fabric.rules
     assert not {"learn", "random", "rule"} & {
         memory.name for memory in memories(known.fabric, nominal_link(known))
     }
