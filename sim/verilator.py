@@ -28,6 +28,8 @@ _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 
 # -O3 and -march=native gain nothing here.
 _COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-w"]
+_ONCE = '#pragma GCC optimize ("O0")\n'
+"""Before the code that sets a model up, which runs once. Other compilers than GCC pass over it."""
 _LARGE = 1 << 19
 """Bytes of per-clock C++ from which a model is compiled with -O1. For a model that large, a mesh of
 four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
@@ -67,11 +69,15 @@ _PORTS = {
 
 @dataclass(frozen=True)
 class _Model:
-    """A compilation: sources by name, Verilator flags, the C++ around the model, and its link."""
+    """A compilation: sources by name, Verilator flags, the C++ around the model, and its link.
+
+    `level` is how far the model is optimised.
+    """
 
     sources: dict[str, str]
     verilator: Sequence[str]
     around: str
+    level: str
     runtime: Sequence[str]
     compiler: Sequence[str]
     link: Sequence[str]
@@ -158,6 +164,7 @@ def build_library(
         {"fabric.v": verilog},
         ["--prefix", "Vfabric", "--top-module", top, *(["--savable"] if copies else []), *waivers],
         _text("model.cpp") + driver,
+        "-O2",
         ["verilated", "verilated_threads", *(["verilated_save"] if copies else [])],
         ["-fvisibility=hidden"],
         ["-shared", "-pthread"],
@@ -194,6 +201,7 @@ def build_bench(verilog: str, top: str = TOP, *, trace: bool = False) -> Path:
         {"ports.vlt": "".join(["`verilator_config\n", *ports]), "fabric.v": verilog},
         ["--vpi", "--prefix", "Vtop", "--top-module", top],
         main.read_text(encoding="utf-8"),
+        "-O0",  # the golden model beside it takes nine tenths of the time
         ["verilated", "verilated_threads", "verilated_vpi"],
         [],
         [
@@ -225,18 +233,16 @@ def _built(kind: str, model: _Model, what: str) -> Path:
         said = toolchain.verilator(*flags, "--Mdir", ".", *model.sources, directory=work)
         (directory / LOG).write_text(said, encoding="utf-8")
         step.done(1)
-        # One unit for the code of every clock, so that it can be inlined, and one for the rest.
+        # One unit, because reading the headers takes longer than compiling a model of one tile.
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]
         fast = [path for path in parts if path not in slow]
-        units = {
-            "fast": (model.around + _include(fast), ["-O1"] if _size(fast) >= _LARGE else []),
-            "slow": (_include(slow), ["-O0"]),  # set-up code runs once
-        }
+        text = model.around + _include(fast) + _ONCE + _include(slow)
+        large = model.level == "-O2" and _size(fast) >= _LARGE
         with ThreadPoolExecutor() as pool:
             runtime = pool.submit(_runtime_objects, model, work)
-            objects = list(pool.map(lambda name: _compile(work, name, *units[name], model), units))
-        objects += runtime.result()
+            compiled = _compile(work, "model", text, ["-O1" if large else model.level], model)
+        objects = [compiled, *runtime.result()]
         step.done(2)
         output = str(directory / model.output)
         toolchain.run([*toolchain.compiler(), "-o", output, *map(str, objects), *model.link])
