@@ -16,6 +16,7 @@ from examples.lowpass import evaluate as lowpass
 from examples.memristors import evaluate as memristors
 from examples.radix import evaluate as radix
 from examples.recurrent import evaluate as recurrent
+from examples.rounding import evaluate as rounding
 from examples.sampler import evaluate as sampler
 from examples.snn_rnn import evaluate as snn_rnn
 from examples.spyketorch import evaluate as spyketorch
@@ -66,6 +67,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("gupta", "2010.01200"): lambda data: gupta.measure(data / "mnist.npz"),
     ("federated", "1910.09594"): lambda data: federated.measure(data / "mnist.npz"),
     ("superspike", "1705.11146"): lambda _data: superspike.measure(),
+    ("rounding", "1611.01421"): lambda data: rounding.measure(data / "mnist.npz"),
 }
 """What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
 

@@ -158,13 +158,13 @@ class Digits:
             seed=seed,
         )
 
-    def after(self, won: Integers, course: Course) -> "Digits":
-        """With thresholds that have risen in a run, whose `winners` these are.
+    def after(self, won: Integers, increment: int) -> "Digits":
+        """With thresholds that have risen by `increment` for each win, of a run's `winners`.
 
         On average thresholds stay what they are.
         """
         wins = np.bincount(won[won >= 0], minlength=len(self.thresholds))
-        rise = course.increment * wins - course.increment * len(won) // len(wins)
+        rise = increment * wins - increment * len(won) // len(wins)
         return replace(self, thresholds=self.thresholds + rise)
 
     def labelled(self, won: Integers, classes: Integers) -> "Digits":

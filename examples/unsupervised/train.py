@@ -45,7 +45,7 @@ def main(data: Path, output: Path, seed: int, backend: str) -> None:
         with spikeloom.open(learning, backend=backend) as device:
             for part in np.split(shuffled[done : done + course.images], course.images // RUN):
                 run = device.run(encode(images[part]), learn=True)
-                digits = digits.after(winners(run.spikes["digits"]), course)
+                digits = digits.after(winners(run.spikes["digits"]), course.increment)
                 device.set_threshold("digits", digits.thresholds)
                 done += len(part)
                 print(f"{done:6,} images, {time.monotonic() - started:4.0f} s", flush=True)
