@@ -24,6 +24,7 @@ from bench import (
     prediction,
     router,
     runner,
+    stdp,
     switches,
     table,
 )
@@ -36,6 +37,7 @@ BENCHMARKS = {
         runner,
         cosim,
         golden,
+        stdp,
         examples,
         importing,
         mapping,

@@ -21,6 +21,7 @@ def golden_beside(
     what: str,
     rounds: tuple[int, int],
     goal: float | None = None,
+    learn: bool = False,
 ) -> Iterator[Figure]:
     """Samples per second of the step-level golden model, and its speed over a framework's.
 
@@ -41,12 +42,16 @@ def golden_beside(
         Rounds to warm up, and rounds that count.
     goal
         Of the ratio.
+    learn
+        Whether the golden model learns.
     """
     warm, counted = rounds
     with threadpool_limits(1):
         pairs = [
             (
-                seconds(lambda: simulate(network, events, workers=1), time.process_time),
+                seconds(
+                    lambda: simulate(network, events, workers=1, learn=learn), time.process_time
+                ),
                 seconds(theirs, time.process_time),
             )
             for _ in range(warm + counted)
