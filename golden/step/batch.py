@@ -1,9 +1,9 @@
 """The loop over steps, for samples that run together."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +12,14 @@ import numpy as np
 from spikeloom.golden.convolution import ConvolutionSums
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
-from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words, random_states
+from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words
 from spikeloom.golden.sparse import SparseSums
 from spikeloom.golden.step.learner import Learner
 from spikeloom.golden.step.neuron import (
+    Neurons,
     Spikes,
     State,
     initial_state,
-    update,
     update_type,
 )
 from spikeloom.golden.step.plastic_sums import PlasticSums
@@ -37,15 +37,17 @@ def firing_order(network: Network) -> list[Population]:
     return sorted(network.populations, key=lambda population: population.phase)
 
 
-def firing_groups(network: Network) -> list[list[Population]]:
+def firing_groups(network: Network, joined: Collection[str] = ()) -> list[list[Population]]:
     """The populations, grouped: those of a loop together, each of the others by itself.
 
     A group follows all groups that drive it, so it can run through all its steps at once. Within a
-    group, populations are in firing order.
+    group, populations are in firing order. Those that are `joined`, by name, are in one group.
     """
     populations = firing_order(network)
     number = {population.name: n for n, population in enumerate(populations)}
     drives = np.eye(len(populations), dtype=np.bool_)
+    for name in joined:
+        drives[number[name], [number[other] for other in joined]] = True
     for connection in network.connections:
         if connection.source in number:
             drives[number[connection.source], number[connection.target]] = True
@@ -56,6 +58,16 @@ def firing_groups(network: Network) -> list[list[Population]]:
     for n in np.argsort(drives.sum(axis=0), kind="stable"):
         groups.setdefault((drives[n] & drives[:, n]).tobytes(), []).append(populations[n])
     return list(groups.values())
+
+
+def update_types(network: Network) -> dict[str, type[Any]]:
+    """In which type each population is computed."""
+    widest = (np.float32, np.int32, np.int64).index
+    widths = network.state_bits, network.input_bits
+    return {
+        p.name: max((update_type(version, *widths) for version in p.versions), key=widest)
+        for p in network.populations
+    }
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,16 @@ class Batch:
         populations.
     traces
         Of populations that are traced; `run` writes them.
-    first
-        Number of the first sample in the run.
-    learner
-        The connections that learn; if there are any, there is one sample, and one firing group.
+    types
+        In which type each population is computed.
+    neurons
+        The versions of each population.
+    numbers
+        What the random numbers of each step are made of, (steps, samples).
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
+    learner
+        The connections that learn; if there are any, there is one sample.
     before
         The state of each population after the sample before, where samples run one by one.
     """
@@ -116,11 +132,43 @@ class Batch:
     sums: Mapping[int, Sums]
     events: Mapping[str, Spikes]
     traces: Mapping[str, Trace]
-    first: int
-    learner: Learner
+    types: Mapping[str, type[Any]]
+    neurons: Mapping[str, Sequence[Neurons]]
+    numbers: Words
     executor: Executor | None = None
     workers: int = 1
+    learner: Learner | None = None
     before: Mapping[str, State] = field(default_factory=dict)
+
+    def run_in_turn(
+        self, group: Sequence[Population], learner: Learner, states: dict[str, State]
+    ) -> Iterator[dict[str, State]]:
+        """Run a firing group sample by sample, each from what the one before has left.
+
+        Parameters
+        ----------
+        states
+            Of all populations after the sample before; they become those after the last one.
+
+        Yields
+        ------
+        dict
+            As `run` returns it, for each sample.
+        """
+        for n in range(self.numbers.shape[1]):
+            sample = replace(self.part(slice(n, n + 1)), learner=learner, before=states)
+            after = sample.run(group)
+            states.update(after)
+            yield after
+
+    def part(self, samples: slice) -> "Batch":
+        """Some of its samples."""
+        return replace(
+            self,
+            events={name: array[:, samples] for name, array in self.events.items()},
+            traces={name: trace.part(samples) for name, trace in self.traces.items()},
+            numbers=self.numbers[:, samples],
+        )
 
     def run(self, group: Sequence[Population]) -> dict[str, State]:
         """Run a firing group from the first step to the last.
@@ -134,22 +182,23 @@ class Batch:
         names = {population.name for population in group}
         inside: dict[str, list[AnyConnection]] = {name: [] for name in names}
         outside: dict[str, list[AnyConnection]] = {name: [] for name in names}
-        learner, changing = self.learner, self.learner.sums
+        learner = self.learner
+        changing = {} if learner is None else learner.sums
         for connection in self.network.connections:
             if connection.target in names and connection.source in self.events:
                 now = connection.source in names or id(connection) in changing
                 where = inside if now else outside
                 where[connection.target].append(connection)
-        if changing:
-            learner.begin(self._random_states)
+        compared = {} if learner is None else learner.potentials
+        if learner is not None:
+            learner.begin(self.numbers, self.events, names)
         schedule = self.network.schedule or (0,)
         states = {
             p.name: initial_state(
-                p, samples, self._types[p.name], schedule[0], self.before.get(p.name)
+                p, samples, self.types[p.name], schedule[0], self.before.get(p.name)
             )
             for p in group
         }
-        versions = {p.name: p.versions for p in group}
         sizes = [array.shape[2] for array in self.events.values()]
         largest = max(*sizes, *(population.size for population in group))
         length = max(1, ELEMENTS // (samples * largest))
@@ -162,43 +211,21 @@ class Batch:
                     now = x[name][t - stretch.start]
                     for connection in inside[name]:
                         self._add(now[np.newaxis], connection, t)
-                    present = versions[name]
-                    spikes, states[name] = update(
-                        present[variant if variant < len(present) else 0],
+                    present = self.neurons[name]
+                    neurons = present[variant if variant < len(present) else 0]
+                    spikes, states[name] = neurons.update(
                         states[name],
                         now,
-                        self.network.state_bits,
                         self._numbers(name, t),
-                        learner.potentials.get(name),
+                        compared.get(name),
                     )
                     if population.spiking:
                         self.events[name][t] = spikes
                     if name in self.traces:
                         self.traces[name].write(t, states[name])
-                learner.step(t, self.events)
+                if learner is not None:
+                    learner.step()
         return states
-
-    @cached_property
-    def _types(self) -> dict[str, type[Any]]:
-        """In which type each population is computed."""
-        network = self.network
-        widest = (np.float32, np.int32, np.int64).index
-        return {
-            p.name: max(
-                (
-                    update_type(version, network.state_bits, network.input_bits)
-                    for version in p.versions
-                ),
-                key=widest,
-            )
-            for p in network.populations
-        }
-
-    @cached_property
-    def _random_states(self) -> Words:
-        """What the random numbers of each step are made of, (steps, samples)."""
-        steps, samples = next(iter(self.events.values())).shape[:2]
-        return random_states(self.network.seed or 0, self.first, samples, steps)
 
     @cached_property
     def _firing_order(self) -> dict[str, int]:
@@ -209,7 +236,7 @@ class Batch:
         """The random numbers of a population in a step; without a seed it draws none."""
         if self.network.seed is None:
             return NO_NUMBERS
-        return NeuronNumbers(self._random_states[step], self._firing_order[name])
+        return NeuronNumbers(self.numbers[step], self._firing_order[name])
 
     def _inputs(
         self,
@@ -238,7 +265,7 @@ class Batch:
     ) -> tuple[Signed, Iterator[None]]:
         """Bias plus the sums of `connections`, (steps, samples, size), filled by the iterator."""
         samples = next(iter(self.events.values())).shape[1]
-        dtype = self._types[population.name]
+        dtype = self.types[population.name]
         x = np.empty((len(stretch), samples, population.size), dtype)
         bias = population.bias.astype(dtype)
 

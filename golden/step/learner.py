@@ -1,6 +1,6 @@
 """The plastic connections of a network, sample after sample."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -29,11 +29,18 @@ class Learner:
             _plastic(network, connection, number) for number, connection in enumerate(plastic)
         ]
         self._states: list[int] = []
-        seen = {c.connection.target for c in self._connections}
-        rules = [update.rule for c in self._connections for update in c.updates]
-        seen |= {rule.third for rule in rules if rule.third is not None}
+        seen = set()
+        for c in self._connections:
+            for rule in (update.rule for update in c.updates):
+                if any(term.window is not None for term in rule.terms):
+                    seen.add(c.connection.target)
+                if rule.third is not None:
+                    seen.add(rule.third)
         self.potentials = {name: np.zeros((1, network.size(name)), np.int64) for name in seen}
-        """Of targets and third populations in this step, as compared; the batch writes them."""
+        """Of populations whose potentials a rule reads, as compared in this step.
+
+        The batch writes them.
+        """
         order = {id(connection): n for n, connection in enumerate(network.connections)}
         self._order = [order[id(c.connection)] for c in self._connections]
 
@@ -59,32 +66,37 @@ class Learner:
         """Synapses to which a term applied, over all steps."""
         return sum(c.count for c in self._connections)
 
-    def begin(self, states: Words) -> None:
-        """Begin a sample; `states`, (steps, 1), are what its random numbers are made of."""
-        for connection in self._connections:
-            connection.begin()
-        self._states = states[:, 0].tolist()
+    @property
+    def populations(self) -> set[str]:
+        """Those that go sample by sample, because what is learned is seen in them or of them."""
+        return {*self.potentials, *(c.connection.target for c in self._connections)}
 
-    def step(self, t: int, events: Mapping[str, Events]) -> None:
-        """Learn from step `t` of a sample.
+    def begin(self, states: Words, events: Mapping[str, Events], names: Container[str]) -> None:
+        """Begin a sample.
 
         Parameters
         ----------
+        states
+            What its random numbers are made of, (steps, 1).
         events
             Of each input and spiking population, (steps, 1, size).
+        names
+            The populations whose events are there when the step is; those of others are there now.
         """
-        potentials = {name: values[0] for name, values in self.potentials.items()}
+        self._states = states[:, 0].tolist()
+        self._step = 0
+        of_sample = {name: values[:, 0] for name, values in events.items()}
         for connection in self._connections:
             source, target = connection.connection.source, connection.connection.target
-            emitted = events[source][:, 0] if source in events else None
-            spikes = events[target][t, 0] if target in events else None
-            connection.step(
-                None if emitted is None else emitted[t],
-                spikes,
-                potentials,
-                self._states[t],
-                len(self._states) - 1 - t,
-            )
+            connection.begin(of_sample.get(source), of_sample.get(target), source not in names)
+
+    def step(self) -> None:
+        """Learn from the next step of a sample."""
+        potentials = {name: values[0] for name, values in self.potentials.items()}
+        state = self._states[self._step]
+        self._step += 1
+        for connection in self._connections:
+            connection.step(potentials, state, self._step == len(self._states))
 
 
 def _plastic(network: Network, connection: Learnable, number: int) -> PlasticConnection:

@@ -1,6 +1,6 @@
 """The neuron update, on arrays of neurons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,128 +64,162 @@ def initial_state(
     return State(np.full(shape, population.v_init, dtype), i, kept)
 
 
-def update(
-    population: Population,
-    state: State,
-    x: Signed,
-    state_bits: int,
-    numbers: NeuronNumbers = NO_NUMBERS,
-    compared: Signed | None = None,
-) -> tuple[Spikes, State]:
-    """One step of the neurons of `population`.
+LINES = (
+    "scale",
+    "leak",
+    "integrate",
+    "limit",
+    "raised",
+    "noise",
+    "eligible",
+    "select",
+    "after",
+)
+"""The methods of a switch that are lines of the update."""
 
-        x = scale(x)
-        i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
-        r = v > threshold                   with a delayed reset; else 0
-        u = sat(leak(decay(v, k_mem)) + i + b_mem - r * subtrahend)
-        u = v_reset                         where r, and the reset is to a value
-        u = limit(max(integrate(u), v_min))
-        s = greatest n <= max_spikes with u + noise > n * threshold + raised, where eligible
-        s, u = select(s, u)
-        v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
 
-    Comparisons are >= where the population is `inclusive`. Where it is `signed`, |u| is compared,
-    and s has the sign of u. A restoring reset has r like a delayed one, and ends with
-    v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `noise`, `raised`,
-    `eligible` and `select` are what the population's switches do there, in their order.
+class Neurons:
+    """The neurons of a population, and their update.
 
     Parameters
     ----------
-    state
-        Before the step.
-    x
-        Exact input: scaled weights of the events due now, plus bias; same shape and type.
+    population
+        The population.
     state_bits
         Width to which potential and current saturate.
-    numbers
-        The neurons' random numbers.
-    compared
-        Where the potentials u are written that are compared, if given; same shape.
-
-    Returns
-    -------
-    tuple
-        Spikes, and the state after the step. The other arguments are not changed.
     """
-    v, i, kept = state
-    switches = [s for name in SWITCHES for s in population.switches if s.name == name]
-    for switch in switches:
-        x = switch.scale(x)
-    drive = x
-    if population.synaptic_decay is not None:
-        i = decay(i, population.synaptic_decay)
-        i += x
-        drive = saturate(i, state_bits, out=i)
-        if population.leak is not None:
-            drive = drive + population.leak.astype(x.dtype)
-    before = None
-    if population.spiking and (population.delayed_reset or population.reset is Reset.RESTORE):
-        before = _reaches(population, v, 1)
-    if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
-        drive = drive - before * _typed(population.subtracted, x.dtype)
-    u = decay(v, population.decay)
-    for switch in switches:
-        u = switch.leak(u)
-    u += drive
-    saturate(u, state_bits, out=u)
-    if before is not None and population.reset is Reset.VALUE:
-        _assign(u, before, population.v_reset)
-    for switch in switches:
-        u = switch.integrate(u, v, population, kept[switch.name])
-    if population.v_min is not None:
-        np.maximum(u, population.v_min, out=u)
-    for switch in switches:
-        u = switch.limit(u, population)
-    if compared is not None:
-        np.copyto(compared, u, casting="unsafe")
-    spikes = _spikes(population, u, switches, kept, numbers)
-    spikes, u, kept = _select(population, u, spikes, switches, kept, state_bits)
-    kept = _after(spikes != 0, switches, kept, state_bits)
-    if population.spiking and not population.delayed_reset:
-        _reset(population, u, spikes, before, state_bits)
-    return spikes, State(u, i, kept)
 
+    def __init__(self, population: Population, state_bits: int) -> None:
+        self._population = population
+        self._state_bits = state_bits
+        late = population.delayed_reset or population.reset is Reset.RESTORE
+        self._late = population.spiking and late
+        switches = [s for name in SWITCHES for s in population.switches if s.name == name]
+        self._having = {
+            line: [s for s in switches if getattr(type(s), line) is not getattr(Switch, line)]
+            for line in LINES
+        }
+        comparing = self._having["raised"] + self._having["noise"]
+        self._comparing = [s for s in switches if s in comparing]
 
-def _after(
-    spiked: NDArray[np.bool_],
-    switches: Sequence[Switch],
-    kept: Mapping[str, Mapping[str, Signed]],
-    state_bits: int,
-) -> dict[str, Mapping[str, Signed]]:
-    """What switches keep; it is lost where the population does not have one in this step."""
-    after = {s.name: s.after(spiked, kept[s.name], state_bits) for s in switches}
-    return {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
+    def update(
+        self,
+        state: State,
+        x: Signed,
+        numbers: NeuronNumbers = NO_NUMBERS,
+        compared: Signed | None = None,
+    ) -> tuple[Spikes, State]:
+        """One step.
+
+            x = scale(x)
+            i = sat(decay(i, k_syn) + x)        with a synaptic current; else i = x
+            r = v > threshold                   with a delayed reset; else 0
+            u = sat(leak(decay(v, k_mem)) + i + b_mem - r * subtrahend)
+            u = v_reset                         where r, and the reset is to a value
+            u = limit(max(integrate(u), v_min))
+            s = greatest n <= max_spikes with u + noise > n * threshold + raised, where eligible
+            s, u = select(s, u)
+            v = v_reset, or sat(u - s * subtrahend), where s and the reset is not delayed; else u
+
+        Comparisons are >= where the population is `inclusive`. Where it is `signed`, |u| is
+        compared, and s has the sign of u. A restoring reset has r like a delayed one, and ends with
+        v = sat(u - (s - r) * subtrahend). `scale`, `leak`, `integrate`, `limit`, `noise`, `raised`,
+        `eligible` and `select` are what the population's switches do there, in their order.
+
+        Parameters
+        ----------
+        state
+            Before the step.
+        x
+            Exact input: scaled weights of the events due now, plus bias; same shape and type.
+        numbers
+            The neurons' random numbers.
+        compared
+            Where the potentials u are written that are compared, if given; same shape.
+
+        Returns
+        -------
+        tuple
+            Spikes, and the state after the step. The arguments but `compared` are not changed.
+        """
+        population, having, (v, i, kept) = self._population, self._having, state
+        for switch in having["scale"]:
+            x = switch.scale(x)
+        drive = x
+        if population.synaptic_decay is not None:
+            i = decay(i, population.synaptic_decay)
+            i += x
+            drive = saturate(i, self._state_bits, out=i)
+            if population.leak is not None:
+                drive = drive + population.leak.astype(x.dtype)
+        before = _reaches(population, v, 1) if self._late else None
+        if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
+            drive = drive - before * _typed(population.subtracted, x.dtype)
+        u = decay(v, population.decay)
+        for switch in having["leak"]:
+            u = switch.leak(u)
+        u += drive
+        saturate(u, self._state_bits, out=u)
+        if before is not None and population.reset is Reset.VALUE:
+            _assign(u, before, population.v_reset)
+        for switch in having["integrate"]:
+            u = switch.integrate(u, v, population, kept[switch.name])
+        if population.v_min is not None:
+            np.maximum(u, population.v_min, out=u)
+        for switch in having["limit"]:
+            u = switch.limit(u, population)
+        if compared is not None:
+            np.copyto(compared, u, casting="unsafe")
+        spikes = self._spikes(u, kept, numbers)
+        for switch in having["select"]:
+            able = spikes.astype(np.bool_, copy=False)
+            before_it = kept[switch.name]
+            spikes, u, after = switch.select(able, u, population, before_it, self._state_bits)
+            kept = {**kept, switch.name: after}
+        kept = self._after(spikes, kept)
+        if population.spiking and not population.delayed_reset:
+            _reset(population, u, spikes, before, self._state_bits)
+        return spikes, State(u, i, kept)
+
+    def _spikes(
+        self, u: Signed, kept: Mapping[str, Mapping[str, Signed]], numbers: NeuronNumbers
+    ) -> Spikes:
+        """How often each neuron spikes at potential `u`."""
+        population = self._population
+        if not population.spiking:
+            return np.zeros(u.shape, spike_type(population))
+        potential = u
+        if population.signed:
+            u = np.abs(u)
+        for switch in self._comparing:
+            u = u + switch.noise(numbers, u) - switch.raised(kept[switch.name])
+        spikes: Spikes = _reaches(population, u, 1)
+        for count in range(2, population.max_spikes + 1):
+            spikes = spikes.astype(np.uint8, copy=False)
+            spikes += _reaches(population, u, count)
+        eligible = self._having["eligible"] if spikes.any() else ()
+        for switch in eligible:
+            if (may := switch.eligible(kept[switch.name])) is not None:
+                spikes = spikes * may
+        if population.signed:
+            return spikes.astype(np.int8) * np.sign(potential).astype(np.int8)
+        return spikes
+
+    def _after(
+        self, spikes: Spikes, kept: Mapping[str, Mapping[str, Signed]]
+    ) -> Mapping[str, Mapping[str, Signed]]:
+        """What switches keep; it is lost where the population does not have one in this step."""
+        if not kept:
+            return kept
+        spiked = spikes.astype(np.bool_, copy=False)
+        after = {
+            s.name: s.after(spiked, kept[s.name], self._state_bits) for s in self._having["after"]
+        }
+        return {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
 
 
 def _zeros(fields: Mapping[str, Signed]) -> dict[str, Signed]:
     return {field: np.zeros_like(values) for field, values in fields.items()}
-
-
-def _spikes(
-    population: Population,
-    u: Signed,
-    switches: Sequence[Switch],
-    kept: Mapping[str, Mapping[str, Signed]],
-    numbers: NeuronNumbers,
-) -> Spikes:
-    """How often each neuron spikes at potential `u`."""
-    if not population.spiking:
-        return np.zeros(u.shape, spike_type(population))
-    potential = u
-    if population.signed:
-        u = np.abs(u)
-    for switch in switches:
-        u = u + switch.noise(numbers, u) - switch.raised(kept[switch.name])
-    spikes: Spikes = _reaches(population, u, 1)
-    for count in range(2, population.max_spikes + 1):
-        spikes = spikes.astype(np.uint8, copy=False)
-        spikes += _reaches(population, u, count)
-    for switch in switches:
-        if (eligible := switch.eligible(kept[switch.name])) is not None:
-            spikes = spikes * eligible
-    if population.signed:
-        return spikes.astype(np.int8) * np.sign(potential).astype(np.int8)
-    return spikes
 
 
 def spike_type(population: Population) -> type[Any]:
@@ -193,24 +227,6 @@ def spike_type(population: Population) -> type[Any]:
     if population.signed:
         return np.int8
     return np.bool_ if population.max_spikes == 1 else np.uint8
-
-
-def _select(
-    population: Population,
-    u: Signed,
-    spikes: Spikes,
-    switches: Sequence[Switch],
-    kept: Mapping[str, Mapping[str, Signed]],
-    state_bits: int,
-) -> tuple[Spikes, Signed, Mapping[str, Mapping[str, Signed]]]:
-    """Which neurons spike, the potentials, and what is kept, where a switch selects."""
-    for switch in switches:
-        if switch.selects:
-            spikes, u, selected = switch.select(
-                spikes.astype(np.bool_), u, population, kept[switch.name], state_bits
-            )
-            kept = {**kept, switch.name: selected}
-    return spikes, u, kept
 
 
 def _reset(
@@ -221,6 +237,8 @@ def _reset(
     state_bits: int,
 ) -> None:
     """What this step's spikes do to the potentials `u`, at once; `before` is r of `update`."""
+    if population.reset is Reset.NONE:
+        return
     subtrahend = _typed(population.subtracted, u.dtype)
     match population.reset:
         case Reset.VALUE:
@@ -233,8 +251,6 @@ def _reset(
             u -= spikes * subtrahend
             u += before * subtrahend
             saturate(u, state_bits, out=u)
-        case Reset.NONE:
-            pass
 
 
 def _reaches(population: Population, u: Signed, count: int) -> NDArray[np.bool_]:
@@ -259,7 +275,7 @@ def _typed(value: Parameter, dtype: np.dtype[Any]) -> Any:
 def update_type(
     population: Population, state_bits: int, input_bits: int
 ) -> type[np.float32] | type[np.int32] | type[np.int64]:
-    """The fastest type in which every intermediate result of `update` is an exact integer.
+    """The fastest type in which every intermediate result of the update is an exact integer.
 
     Float32 holds integers up to 2**24. Times what a decay keeps of it, (4096 - k) / 4096, a
     potential has few enough digits there where 4096 - k has: a power of two in it costs none.

@@ -1,6 +1,6 @@
 """The connections that learn: matrices, and kernels of convolutions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.check import MAX_RULES
 from spikeloom.golden.learning.rule import Rule
 from spikeloom.golden.network import Connection, Learnable
-from spikeloom.golden.step.learn import End, Mask, Part, Update, target_gates
+from spikeloom.golden.step.learn import Block, End, Mask, Update
 from spikeloom.golden.step.plastic_sums import KernelSums, PlasticSums
 
 
@@ -47,45 +47,45 @@ class PlasticConnection:
         """Synapses to which a term applied, over all steps."""
         return sum(update.count for update in self.updates)
 
-    def begin(self) -> None:
-        """Begin a sample."""
-        for part in (*self.ends, self.sums):
-            part.begin()
-
-    def step(
-        self,
-        events: Events | None,
-        spikes: Events | None,
-        potentials: Mapping[str, Signed],
-        state: int,
-        left: int,
-    ) -> None:
-        """Learn from a step.
+    def begin(self, events: Events | None, spikes: Events | None, known: bool) -> None:
+        """Begin a sample.
 
         Parameters
         ----------
         events
-            Of the source; None if it never spikes.
+            Of the source in each step, (steps, sources), there when the step is; None if it never
+            spikes.
         spikes
             Of the target, likewise.
-        potentials
-            Of the target, as compared with its thresholds, and of third populations.
-        state
-            What random numbers of the step are made of.
-        left
-            Steps that follow in the sample.
+        known
+            The events of all steps are there.
         """
         pre, post = self.ends
-        if events is not None:
-            self.sums.emit(events)
-        sent = left >= self.connection.delay
-        pre.step(events != 0 if sent and events is not None else None)
-        post.step(None if spikes is None else spikes != 0)
+        self.sums.begin(events, known)
+        pre.begin(None if events is None else events[: max(len(events) - self.connection.delay, 0)])
+        post.begin(spikes)
+
+    def step(self, potentials: Mapping[str, Signed], state: int, last: bool) -> None:
+        """Learn from the next step.
+
+        Parameters
+        ----------
+        potentials
+            Those that rules read: of the target, as compared with its thresholds, and of third
+            populations.
+        state
+            What random numbers of the step are made of.
+        last
+            It is the last one of the sample.
+        """
+        self.sums.emit()
+        for end in self.ends:
+            end.step()
         for update in self.updates:
             rule = update.rule
-            if not (rule.at_end and left):
+            if last or not rule.at_end:
                 third = None if rule.third is None else potentials[rule.third]
-                update(potentials[self.connection.target], third, state)
+                update(potentials.get(self.connection.target), third, state)
 
 
 def plastic_matrix(connection: Connection, number: int, scale: int) -> PlasticConnection:
@@ -153,7 +153,7 @@ def _taps(connection: Convolution, image: ImageShape) -> tuple[Integers, Mask]:
 
 
 class KernelUpdate(Update):
-    """What a rule does to the weights of a kernel, position by position.
+    """What a rule does to the weights of a kernel, of all channels at once.
 
     Parameters
     ----------
@@ -176,20 +176,24 @@ class KernelUpdate(Update):
         axons: Integers,
         inside: Mask,
     ) -> None:
-        self._whole = ends[1]
-        self._parts = Part(ends[0]), Part(ends[1])
-        super().__init__(rule, number, self._parts, matrix)
+        super().__init__(rule, number, ends, matrix)
         self._axons, self._inside = axons, inside
-        self._neurons = np.arange(matrix.shape[1]) * len(axons)  # of each channel at the first one
-        self._present = np.ones(matrix.shape[1], np.bool_)
+        self._taps = np.arange(len(matrix))
 
-    def __call__(self, potentials: Signed, third: Signed | None, state: int) -> None:
-        """Update after a step, with the potentials of the target."""
-        gates = target_gates(self.rule, self._whole, potentials)
-        channels = [gate.reshape(-1, len(self._axons)) for gate in gates]
-        positions = np.logical_or.reduce(channels).any(axis=0).nonzero()[0]
-        pre, post = self._parts
-        for position in positions.tolist():
-            pre.move(self._axons[position], self._inside[position])
-            post.move(self._neurons + position, self._present)
-            self.learn([mask[:, position] for mask in channels], third, state)
+    def _learn(self, targets: Sequence[Mask], third: Signed | None, state: int) -> None:
+        """Update at the first position of each channel at which a term applies, then the next."""
+        neurons = np.logical_or.reduce(targets).nonzero()[0]
+        channels, positions = np.divmod(neurons, len(self._axons))
+        turns = np.arange(len(neurons)) - np.searchsorted(channels, channels)
+        for turn in range(turns.max() + 1):
+            now = turns == turn
+            axons = self._axons[positions[now]].T
+            learning = self._inside[positions[now]].T
+            if not self._silent:
+                learning = learning & self._pre.heard(axons)
+            gates = [
+                (number, learning & self._pre.applies(term.pre, axons), target[neurons[now]])
+                for number, (term, target) in enumerate(zip(self.rule.terms, targets, strict=True))
+            ]
+            self.count += int(np.logical_or.reduce([by & of for _, by, of in gates]).sum())
+            self._change(Block(self._taps, channels[now], axons, neurons[now], gates), third, state)

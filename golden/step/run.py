@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,10 +21,11 @@ from spikeloom.golden.event_shape import with_samples
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Connection, Network
 from spikeloom.golden.progress import task
+from spikeloom.golden.random_numbers import random_states
 from spikeloom.golden.sparse import SparseSums
-from spikeloom.golden.step.batch import Batch, Sums, Trace, firing_groups, firing_order
+from spikeloom.golden.step.batch import Batch, Sums, Trace, firing_groups, update_types
 from spikeloom.golden.step.learner import Learner
-from spikeloom.golden.step.neuron import Spikes, State, spike_type
+from spikeloom.golden.step.neuron import Neurons, Spikes, State, spike_type
 from spikeloom.golden.step.sums import WeightSums
 
 NEURONS = 1 << 15, 1 << 17
@@ -177,56 +178,64 @@ def simulate(
     """
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
-    batches, workers = _batches(network, samples, steps, workers, learn or _sequential(network))
+    learner = Learner(network, network.plastic if learn else ())
+    in_turn = learner.populations | _carrying(network)
+    batches, workers = _batches(network, samples, steps, 1 if in_turn else workers)
     by_batch = len(batches) >= workers
     events = _event_arrays(network, counts)
     kept = _new_traces(network, traces or {}, steps, samples)
-    learner = Learner(network, network.plastic if learn else ())
     sums: dict[int, Sums] = {id(c): connection_sums(network, c) for c in network.connections}
     sums.update(learner.sums)
     fan_outs = {
         id(c): network.fan_out(c) for c in network.connections if not isinstance(c, Connection)
     }
-    groups = [firing_order(network)] if learn else firing_groups(network)
-    synops, states = np.empty(samples, np.int64), list[dict[str, State]]()
+    numbers = random_states(network.seed or 0, first, samples, steps)
+    types, neurons = update_types(network), _neurons(network)
+    whole = Batch(network, sums, events, kept, types, neurons, numbers)
+    groups = firing_groups(network, in_turn)
+    synops, before = np.empty(samples, np.int64), dict[str, State]()
 
-    def run(part: slice, executor: Executor | None) -> dict[str, State]:
-        batch = Batch(
-            network,
-            sums,
-            {name: array[:, part] for name, array in events.items()},
-            {name: trace.part(part) for name, trace in kept.items()},
-            first + part.start,
-            learner,
-            executor,
-            workers,
-            states[-1] if states else {},
-        )
-        after = {name: state for group in groups for name, state in batch.run(group).items()}
+    def run(part: slice, executor: Executor | None) -> list[dict[str, State]]:
+        batch = replace(whole.part(part), executor=executor, workers=workers)
+        after = list[dict[str, State]]()
+        for group in groups:
+            if in_turn.isdisjoint(p.name for p in group):
+                after.append(batch.run(group))
+            else:
+                after.extend(batch.run_in_turn(group, learner, before))
         synops[part] = _synaptic_operations(network, batch.events, fan_outs, graded)
         return after
 
+    states: dict[str, list[State]] = {p.name: [] for p in network.populations}
     with task("running the golden model", samples) as step, contextlib.ExitStack() as stack:
         pool = None if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
         if pool is not None and by_batch:
             results = pool.map(lambda part: run(part, None), batches)
         else:
             results = (run(part, pool) for part in batches)
-        for part, state in zip(batches, results, strict=True):
-            states.append(state)
-            step.done(min(part.stop, samples))
+        for part, after in zip(batches, results, strict=True):
+            for some in after:
+                for name, state in some.items():
+                    states[name].append(state)
+            step.done(part.stop)
     with_currents = [p.name for p in network.populations if p.synaptic_decay is not None]
     return Run(
         {p.name: events[p.name].swapaxes(0, 1) for p in network.populations if p.spiking},
-        {p.name: _joined([part[p.name].v for part in states]) for p in network.populations},
+        {name: _joined([state.v for state in parts]) for name, parts in states.items()},
         synops,
-        {name: _joined([part[name].i for part in states]) for name in with_currents},
+        {name: _joined([state.i for state in states[name]]) for name in with_currents},
         {name: trace.v.swapaxes(0, 1) for name, trace in kept.items()},
         {name: trace.i.swapaxes(0, 1) for name, trace in kept.items() if trace.i is not None},
         learner.weights,
         learner.updates,
         learner.planes,
     )
+
+
+def _neurons(network: Network) -> dict[str, list[Neurons]]:
+    """The versions of each population."""
+    bits = network.state_bits
+    return {p.name: [Neurons(version, bits) for version in p.versions] for p in network.populations}
 
 
 def _event_arrays(network: Network, counts: Mapping[str, EventCounts]) -> dict[str, Spikes]:
@@ -242,30 +251,31 @@ def _event_arrays(network: Network, counts: Mapping[str, EventCounts]) -> dict[s
     return events
 
 
-def _sequential(network: Network) -> bool:
-    """Whether each sample goes on from the one before."""
-    versions = (version for p in network.populations for version in p.versions)
-    return any(switch.carries for version in versions for switch in version.switches)
+def _carrying(network: Network) -> set[str]:
+    """The populations in which each sample goes on from the one before."""
+    return {
+        p.name
+        for p in network.populations
+        if any(switch.carries for version in p.versions for switch in version.switches)
+    }
 
 
 def _batches(
-    network: Network, samples: int, steps: int, workers: int | None, one_by_one: bool
+    network: Network, samples: int, steps: int, workers: int | None
 ) -> tuple[list[slice], int]:
     """The samples that run together, and how many threads pay.
 
     They share the batches or, where there are fewer batches than threads, the sums in one.
     """
     neurons = samples * sum(population.size for population in network.populations)
-    if neurons * steps < THREADED or one_by_one:
+    if neurons * steps < THREADED:
         workers = 1
     workers = workers or os.cpu_count() or 1
     largest = max(population.size for population in network.populations)
     fewest, most = (max(1, number // largest) for number in NEURONS)
     size = min(max(fewest, samples // workers), most)
     size = -(-samples // -(-samples // size))  # equal ones
-    if one_by_one:
-        size = 1
-    batches = [slice(start, start + size) for start in range(0, samples, size)]
+    batches = [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
     if len(batches) < workers and (neurons < SHARED[0] or neurons * steps < SHARED[1]):
         workers = 1
     return batches, workers

@@ -17,6 +17,9 @@ THENS = {then.name.lower(): then for then in Then}
 LOSERS = ("keep", "subtract", "reset")
 COMPETITIONS = ("population", "position")
 
+COMPETES, LOST, FREE = int(Status.COMPETES), int(Status.LOST), int(Status.FREE)
+"""As plain numbers, which NumPy compares several times as fast."""
+
 Flags = NDArray[np.bool_]
 
 
@@ -62,7 +65,6 @@ class Selection(Switch):
     name = "selection"
     title = "a selection of winners"
     hides_spikes = True
-    selects = True
 
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         check_integer(f"{where}: winners", self.winners, 1, 15)
@@ -117,7 +119,7 @@ class Selection(Switch):
         }
 
     def eligible(self, kept: Mapping[str, Signed]) -> Flags | None:
-        return None if self.then == "again" else kept["status"] != Status.LOST
+        return None if self.then == "again" else kept["status"] != LOST
 
     def select(
         self,
@@ -127,59 +129,77 @@ class Selection(Switch):
         kept: Mapping[str, Signed],
         state_bits: int,
     ) -> tuple[Flags, Signed, Mapping[str, Signed]]:
-        status, count = kept["status"].copy(), kept["count"].copy()
         if self.then == "again":
-            status[:] = count[:] = 0
-        competes = status == Status.COMPETES
+            kept = {name: np.zeros_like(values) for name, values in kept.items()}
+        if not spikes.any():
+            return spikes, u, kept
+        status, count = kept["status"].copy(), kept["count"].copy()
+        competes = status == COMPETES
         candidates = spikes & competes
         won, lost = np.zeros_like(spikes), np.zeros_like(spikes)
-        while candidates.any():
-            best, somewhere = self._best(candidates, u, neurons)
-            won |= best
-            count += somewhere
-            lost |= somewhere & (count >= self.winners)
-            if self.radius is not None:
-                lost |= self._blocked(best, neurons)
-            lost &= competes & ~won
-            candidates &= ~won & ~lost
+        lowest = u.min() - 1
+        levels = np.where(candidates, u, lowest)
+        if self.each == "position":
+            self._choose_by_position(candidates, levels, neurons, won, lost)
+            count += lost
+        else:
+            for n in np.flatnonzero(candidates.any(axis=1)):
+                self._choose(levels[n], lowest, neurons, won[n], lost[n], count[n])
         if won.any():
-            level: Any = neurons.v_reset
-            if self.losers != "reset":
-                level = saturate(u - u.dtype.type(self.amount), state_bits)
-            u = np.where(lost, np.asarray(level, u.dtype), u)
-            status[won] = Status.FREE
-            status[lost] = Status.FREE if self.then == "free" else Status.LOST
+            lost &= competes & ~won
+            if self.losers != "keep":
+                level: Any = neurons.v_reset
+                if self.losers == "subtract":
+                    level = saturate(u - u.dtype.type(self.amount), state_bits)
+                u = np.where(lost, np.asarray(level, u.dtype), u)
+            status[won] = FREE
+            status[lost] = FREE if self.then == "free" else LOST
         return spikes & (won | ~competes), u, {"status": status, "count": count}
 
-    def _best(self, candidates: Flags, u: Signed, neurons: Neurons) -> tuple[Flags, Flags]:
-        """The best candidate of each competition, and whether a neuron's competition has one."""
-        channels = candidates.shape[1]
-        if self.each == "position":
-            assert neurons.image is not None
-            channels = neurons.image[0]
-        by_place = (len(candidates), channels, -1)
-        best = np.where(candidates, u, u.min() - 1).reshape(by_place).argmax(axis=1, keepdims=True)
-        some = candidates.reshape(by_place).any(axis=1, keepdims=True)
-        flags = np.zeros((len(candidates), channels, some.shape[2]), np.bool_)
-        np.put_along_axis(flags, best, some, axis=1)
-        return (
-            flags.reshape(candidates.shape),
-            np.broadcast_to(some, flags.shape).reshape(candidates.shape),
-        )
-
-    def _blocked(self, best: Flags, neurons: Neurons) -> Flags:
-        """Whom the best of each sample blocks."""
+    def _choose_by_position(
+        self, candidates: Flags, levels: Signed, neurons: Neurons, won: Flags, lost: Flags
+    ) -> None:
+        """Write who wins at each position, and who is there with it."""
         assert neurons.image is not None
-        assert self.radius is not None
-        image = best.reshape(-1, *neurons.image)
-        blocked = np.zeros_like(image)
-        for sample, channel, y, x in np.argwhere(image):
-            blocked[sample, channel] = True
-            if self.radius:
-                rows = slice(max(y - self.radius, 0), y + self.radius + 1)
-                columns = slice(max(x - self.radius, 0), x + self.radius + 1)
-                blocked[sample, :, rows, columns] = True
-        return blocked.reshape(best.shape)
+        by_place = len(candidates), neurons.image[0], -1
+        best = levels.reshape(by_place).argmax(axis=1, keepdims=True)
+        some = candidates.reshape(by_place).any(axis=1, keepdims=True)
+        np.put_along_axis(won.reshape(by_place), best, some, axis=1)
+        lost.reshape(by_place)[:] = some
+
+    def _choose(
+        self,
+        levels: Signed,
+        lowest: Signed,
+        neurons: Neurons,
+        won: Flags,
+        lost: Flags,
+        count: Signed,
+    ) -> None:
+        """Write who wins in a sample, whom these make lose, and how many have won.
+
+        Parameters
+        ----------
+        levels
+            The potentials of candidates; those of others, and in the end of all, are `lowest`.
+        """
+        while levels[best := int(levels.argmax())] > lowest:
+            won[best] = True
+            levels[best] = lowest
+            count += 1
+            if count[0] >= self.winners:
+                lost[:] = True
+                return
+            if self.radius is not None:
+                assert neurons.image is not None
+                channel, y, x = np.unravel_index(best, neurons.image)
+                rows = slice(max(int(y) - self.radius, 0), int(y) + self.radius + 1)
+                columns = slice(max(int(x) - self.radius, 0), int(x) + self.radius + 1)
+                for flags, value in ((lost, True), (levels, lowest)):
+                    image = flags.reshape(neurons.image)
+                    image[channel] = value
+                    if self.radius:
+                        image[:, rows, columns] = value
 
     def after(
         self, spikes: Flags, kept: Mapping[str, Signed], state_bits: int

@@ -36,7 +36,7 @@ class SpikeOnce(Switch):
     def after(
         self, spikes: NDArray[np.bool_], kept: Mapping[str, Signed], state_bits: int
     ) -> dict[str, Signed]:
-        return {"latch": np.maximum(kept["latch"], spikes)}
+        return {"latch": np.maximum(kept["latch"], spikes)} if spikes.any() else dict(kept)
 
 
 SWITCH = SpikeOnce

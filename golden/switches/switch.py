@@ -42,9 +42,9 @@ class Neurons(Protocol):
 class Switch(PlainIntegers):
     """A switch of one population: its parameters, its check, and its lines of the update.
 
-    Each method is one line of the update in `golden.step.neuron`, on arrays of neurons, and does
-    nothing by default. `kept` is what the switch keeps of each neuron, by the names of `SWITCHES`;
-    a method reads it, and `after` returns what it is after the step.
+    Each method is one line of the update in `golden.step.neuron`, on arrays of neurons, which does
+    nothing by default and is then left out. `kept` is what the switch keeps of each neuron, by the
+    names of `SWITCHES`; a method reads it, and `after` returns what it is after the step.
     """
 
     name: ClassVar[str]
@@ -52,9 +52,6 @@ class Switch(PlainIntegers):
 
     title: ClassVar[str]
     """What a population has that has it: a noun."""
-
-    selects: ClassVar[bool] = False
-    """Whether `select` does anything."""
 
     hides_spikes: ClassVar[bool] = False
     """Whether potential and threshold no longer tell which neurons spiked in the step before.
@@ -125,10 +122,7 @@ class Switch(PlainIntegers):
         kept: Mapping[str, Signed],
         state_bits: int,
     ) -> tuple[NDArray[np.bool_], Signed, Mapping[str, Signed]]:
-        """Which of the neurons that would spike do, the potentials, and what is kept.
-
-        It acts where `selects` is true.
-        """
+        """Which of the neurons that would spike do, the potentials, and what is kept."""
         return spikes, u, kept
 
     def after(

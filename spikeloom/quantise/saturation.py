@@ -10,7 +10,7 @@ from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Signed, signed_range
 from spikeloom.golden.network import Network, Population
 from spikeloom.golden.spec import Reset
-from spikeloom.golden.step.neuron import Spikes, initial_state, update
+from spikeloom.golden.step.neuron import Neurons, Spikes, initial_state
 from spikeloom.golden.step.run import check_inputs, connection_sums, simulate
 
 LOOKED_AT = 16
@@ -61,12 +61,13 @@ def _saturations(network: Network, population: Population, events: Mapping[str, 
         max_spikes=1,
     )
     state = initial_state(population, len(x), np.int64)
+    exactly, clamped = Neurons(unclamped, WIDE), Neurons(population, network.state_bits)
     count = 0
     for t in range(x.shape[1]):
-        _, exact = update(unclamped, state, x[:, t], WIDE)
+        _, exact = exactly.update(state, x[:, t])
         outside = [(values < low) | (values > high) for values in (exact.v, exact.i)]
         count += int(np.logical_or(*outside).sum())
-        _, state = update(population, state, x[:, t], network.state_bits)
+        _, state = clamped.update(state, x[:, t])
     return count
 
 

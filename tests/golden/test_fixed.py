@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spikeloom.golden.fixed import decay, saturate
 from spikeloom.golden.network import Population
 from spikeloom.golden.spec import Reset
-from spikeloom.golden.step.neuron import State, update, update_type
+from spikeloom.golden.step.neuron import Neurons, State, update_type
 
 
 def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tuple[int, int, int]:
@@ -20,7 +20,7 @@ def update_all(v: int, x: int, i: int = 0, bits: int = 8, **changed: Any) -> tup
         values["leak"] = np.array([values["leak"]])
     population = Population("a", 1, np.zeros(1, np.int64), **values)
     state = State(np.array([v]), np.array([i]), {})
-    spikes, after = update(population, state, np.array([x]), bits)
+    spikes, after = Neurons(population, bits).update(state, np.array([x]))
     assert spikes.shape == after.v.shape == after.i.shape == (1,)
     assert spikes.dtype == (np.bool_ if population.max_spikes == 1 else np.uint8)
     return int(spikes[0]), int(after.v[0]), int(after.i[0])

@@ -15,7 +15,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.random_numbers import NeuronNumbers, later, mixed, random_states, start
 from spikeloom.golden.schedule import Variant
 from spikeloom.golden.spec import DECAY_ONE, Reset
-from spikeloom.golden.step.neuron import initial_state, update
+from spikeloom.golden.step.neuron import Neurons, initial_state
 from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.noise import Noise, noise_table
 
@@ -60,7 +60,7 @@ def test_noise_acts_on_the_comparison_alone() -> None:
     )
     numbers: Any = lambda size: np.array([127, 128, 255 + 256, 256])  # noqa: E731
     state = initial_state(neurons, 1, np.int64)
-    spikes, after = update(neurons, state, np.full((1, 4), 3), 16, numbers)
+    spikes, after = Neurons(neurons, 16).update(state, np.full((1, 4), 3), numbers)
     assert spikes.tolist() == [[False, True, True, False]]
     assert after.v.tolist() == [[3, -3, -3, 3]]
 

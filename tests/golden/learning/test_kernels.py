@@ -15,6 +15,7 @@ from spikeloom.golden.learning import Rule, Term, first_spike_stdp
 from spikeloom.golden.network import Connection, Input, Learnable, Network, Population
 from spikeloom.golden.spec import FabricConfig, Factor
 from spikeloom.golden.step import plastic
+from spikeloom.golden.step.learn import ALL, Block, End
 from spikeloom.golden.step.run import simulate
 
 FABRIC = FabricConfig(**WITH_LEARNING, state_bits=12)
@@ -115,7 +116,7 @@ def test_kernels_are_those_of_plain_loops() -> None:
 
 @pytest.mark.parametrize("fault", ["order", "outside", "silent", "channel"])
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    taps, move = plastic._taps, plastic.Part.move
+    taps, heard, change = plastic._taps, End.heard, plastic.KernelUpdate._change
 
     def other(*arguments: Any) -> Any:
         axons, inside = taps(*arguments)
@@ -123,13 +124,17 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
             return axons[::-1], inside[::-1]
         return axons, np.ones_like(inside)
 
-    def moved(part: plastic.Part, which: Integers, inside: Any) -> None:
-        if fault == "silent":
-            part._end.heard[:] = True
-        move(part, np.sort(which)[::-1] if fault == "channel" else which, inside)
+    def hears_all(end: End, which: Any = ALL) -> Any:
+        return np.ones_like(heard(end, which))
+
+    def backwards(update: plastic.KernelUpdate, block: Block, *arguments: Any) -> None:
+        change(update, block._replace(columns=block.columns[::-1]), *arguments)
 
     monkeypatch.setattr(plastic, "_taps", other if fault in ("order", "outside") else taps)
-    monkeypatch.setattr(plastic.Part, "move", moved)
+    if fault == "silent":
+        monkeypatch.setattr(End, "heard", hears_all)
+    if fault == "channel":
+        monkeypatch.setattr(plastic.KernelUpdate, "_change", backwards)
     with pytest.raises(AssertionError):
         tuple(map(compare, SEEDS))
 
