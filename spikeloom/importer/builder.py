@@ -143,7 +143,15 @@ class NetworkBuilder:
         return name
 
     def projection(
-        self, pre: str, post: str, weights: Any, delay: float = 0.0, *, one_to_one: bool = False
+        self,
+        pre: str,
+        post: str,
+        weights: Any,
+        delay: Any = 0.0,
+        *,
+        one_to_one: bool = False,
+        i: Any = None,
+        j: Any = None,
     ) -> None:
         """Add synapses from `pre` to `post`.
 
@@ -155,9 +163,12 @@ class NetworkBuilder:
             (neuron of pre, neuron of post, weight) or (..., weight, delay).
         delay
             In ms, whole steps: a spike of step t acts in step t + delay / dt. 0 is for projections
-            that close no loop.
+            that close no loop. With `i` and `j` also an array, of a delay for each synapse.
         one_to_one
             Neuron n of `pre` reaches neuron n of `post` alone; `weights` is a number or an array.
+        i, j
+            As Brian2's `Synapses` have them: synapse n leads from neuron i[n] of `pre` to neuron
+            j[n] of `post`. `weights` is a number, or an array with one for each synapse.
         """
         where = f"projection {pre!r} -> {post!r}"
         sizes = self._sizes
@@ -165,12 +176,22 @@ class NetworkBuilder:
             if not isinstance(name, str) or name not in known:
                 raise SpikeloomError(f"{where}: add a population {name!r} before")
         shape = sizes[pre], sizes[post]
+        if i is not None or j is not None:
+            if one_to_one:
+                raise SpikeloomError(f"{where}: leave out one_to_one, or i and j")
+            synapses = _synapses(where, i, j, weights, delay)
+            self._connect(pre, post, self._listed(where, synapses, shape, 0))
+            return
         steps = self._steps(f"{where}: delay", delay)
         listed = isinstance(weights, (list, tuple)) and isinstance([*weights, 0][0], tuple)
         if listed and not one_to_one:
             parts = self._listed(where, weights, shape, steps)
         else:
             parts = {steps: _matrix(where, weights, shape, one_to_one)}
+        self._connect(pre, post, parts)
+
+    def _connect(self, pre: str, post: str, parts: dict[int, Floats]) -> None:
+        """Add a connection for each delay."""
         for steps, matrix in parts.items():
             scaled = matrix * self._gains[post]
             self._connections.append(FloatConnection(pre, post, scaled, steps))
@@ -256,7 +277,7 @@ class NetworkBuilder:
 
     @staticmethod
     def _number(where: str, value: Any, size: int) -> Any:
-        number = _floats(value)
+        number = _floats(where, value)
         if number is None:
             raise SpikeloomError(f"{where} must be a number or an array, not {_short(value)}")
         if number.shape not in ((), (size,)) or np.isnan(number).any():
@@ -276,8 +297,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-def _floats(value: Any) -> Floats | None:
+def _floats(where: str, value: Any) -> Floats | None:
     """An array of numbers; None if there is something else in it."""
+    if not getattr(value, "is_dimensionless", True):  # a quantity of Brian2
+        raise SpikeloomError(f"{where}: {_short(value)} has a unit; divide by it, as in x / mV")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -291,7 +314,8 @@ def _short(value: Any) -> str:
 
 
 def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) -> Floats:
-    array = _floats(weights.toarray() if hasattr(weights, "toarray") else weights)
+    weights = weights.toarray() if hasattr(weights, "toarray") else weights
+    array = _floats(f"{where}: weights", weights)
     if array is None:
         raise SpikeloomError(f"{where}: weights must be numbers, not {_short(weights)}")
     if one_to_one:
@@ -304,3 +328,24 @@ def _matrix(where: str, weights: Any, shape: tuple[int, int], one_to_one: bool) 
     if array.shape not in ((), shape):
         raise SpikeloomError(f"{where}: weights must have shape {shape}, not {array.shape}")
     return np.broadcast_to(array, shape).copy()
+
+
+def _synapses(where: str, i: Any, j: Any, weights: Any, delay: Any) -> list[tuple[Any, ...]]:
+    """Synapses given by arrays, as tuples."""
+    given = {"i": i, "j": j, "weights": weights, "delay": delay}
+    arrays = {}
+    for name, value in given.items():
+        array = None if value is None else _floats(f"{where}: {name}", value)
+        if array is None:
+            raise SpikeloomError(f"{where}: {name} must be numbers, not {_short(value)}")
+        arrays[name] = array
+    count = arrays["i"].shape
+    for name, array in arrays.items():
+        shapes = (count, ()) if name in ("weights", "delay") else (count,)
+        if len(count) != 1 or array.shape not in shapes:
+            raise SpikeloomError(
+                f"{where}: i, j, weights and delay have a value for each synapse, the last two "
+                f"or one for all; i has shape {count}, {name} {array.shape}"
+            )
+    columns = (np.broadcast_to(array, count).tolist() for array in arrays.values())
+    return list(zip(*columns, strict=True))

@@ -17,6 +17,12 @@ DT = 0.5
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
+class Volts(np.ndarray[Any, np.dtype[np.float64]]):
+    """Numbers with a unit, as those of Brian2."""
+
+    is_dimensionless = False
+
+
 def step_of(tau_m: float, tau_syn: float, cm: float, v_rest: float, i_offset: float) -> Floats:
     """What a step makes of (v, i, 1), by the exponential of the equations' matrix."""
     matrix = np.zeros((3, 3))
@@ -95,6 +101,45 @@ def test_projections_of_every_kind_are_matrices() -> None:
     ]
 
 
+def test_synapses_by_arrays_of_neurons() -> None:
+    build = NetworkBuilder(0.5)
+    build.source("in", 3)
+    build.population("p", 2, "IF_curr_delta")
+    i, j = np.array([2, 0, 2, 2]), [1, 0, 0, 1]
+    build.projection("in", "p", [1, 2, 3, 4.5], i=i, j=j, delay=[0, 1.5, 0, 0])
+    build.projection("in", "p", 0.25, i=i, j=j, delay=0.5)
+    build.projection("in", "p", 7, i=[], j=[])
+    assert [(c.weights.tolist(), c.delay) for c in build.network().connections] == [
+        ([[0, 0], [0, 0], [3, 5.5]], 0),
+        ([[2, 0], [0, 0], [0, 0]], 3),
+        ([[0.25, 0], [0, 0], [0.25, 0.5]], 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "message"),
+    [
+        ([1, 2], {"i": [0, 1], "j": [0]}, "i, j, weights and delay have a value for each synapse"),
+        ([1], {"i": [0, 1], "j": [0, 1]}, "i, j, weights and delay have a value for each synapse"),
+        (1, {"i": 0, "j": 0}, "i, j, weights and delay have a value for each synapse, the last"),
+        (1, {"i": [0]}, "j must be numbers, not None"),
+        (1, {"i": [0], "j": ["a"]}, "j must be numbers, not ['a']"),
+        (1, {"i": [3], "j": [0]}, "(3.0, 0.0, 1.0, 0.0) is no synapse (neuron of 3, neuron of 4"),
+        (1, {"i": [0], "j": [0.5]}, "(0.0, 0.5, 1.0, 0.0) is no synapse"),
+        (1, {"i": [0], "j": [0], "delay": [0.4]}, "delay must be whole steps of dt=1 ms, not 0.4"),
+        (1, {"i": [0], "j": [0], "one_to_one": True}, "leave out one_to_one, or i and j"),
+        (np.ones((3, 4)).view(Volts), {}, "weights: Volts([[1., 1., 1., 1.], [1., 1., 1., 1.]"),
+    ],
+)
+def test_synapses_without_meaning_are_refused(
+    weights: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpikeloomError) as error:
+        projected("in", "p", weights, **options)
+    assert str(error.value).startswith(f"projection 'in' -> 'p': {message}")
+    assert "\n" not in str(error.value)
+
+
 def test_outputs_switches_and_readout() -> None:
     build = NetworkBuilder(2.0)
     build.source("in", 1)
@@ -132,6 +177,7 @@ def projected(*arguments: Any, **options: Any) -> None:
         ({"tau_m": 0}, "population 'p': tau_m must be positive, not 0"),
         ({"tau_m": [1, 2]}, "population 'p': tau_m must be a number or have shape (4,), not (2,)"),
         ({"tau_m": "20 ms"}, "population 'p': tau_m must be a number or an array, not '20 ms'"),
+        ({"tau_m": np.ones(4).view(Volts)}, "population 'p': tau_m: Volts([1., 1., 1., 1.]) has a"),
         ({"tau_m": "20"}, "population 'p': tau_m must be a number or an array, not '20'"),
         ({"tau_m": np.inf}, "population 'p': tau_m must be finite, not inf"),
         ({"tau_refrac": np.nan}, "population 'p': tau_refrac must be a number or have shape"),
