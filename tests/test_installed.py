@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import nir
@@ -185,38 +185,50 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def commands(folder: Path, path: Path, script: Path, tools: Sequence[str]) -> None:
-    """Run the commands of the install in `path`, with `folder` as current directory."""
-    environment = {
+@pytest.fixture
+def environment(hostile: Path) -> dict[str, str]:
+    """Of commands that are typed in the user's folder."""
+    return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"},
-        "PYTHONPATH": str(path),
-        "SPIKELOOM_CACHE": str(folder / "cache"),
-        "CXX": str(folder / "compiler"),
+        "SPIKELOOM_CACHE": str(hostile / "cache"),
+        "CXX": str(hostile / "compiler"),
     }
 
+
+def test_commands_work_in_any_folder(
+    hostile: Path, installed: Path, environment: dict[str, str]
+) -> None:
+    environment["PYTHONPATH"] = str(installed)
+
     def spikeloom(*arguments: str) -> str:
-        return call(sys.executable, str(script), *arguments, cwd=folder, env=environment)
+        script = str(installed / "bin" / "spikeloom")
+        return call(sys.executable, script, *arguments, cwd=hostile, env=environment)
 
-    sizes = [f"--set={name}={value}" for name, value in SIZES.items()]
-    spikeloom("compile", "model.nir", "--dt", "1e-3", *sizes)
-    assert "clocks per sample" in spikeloom("info", "model.loom", "--events", "many.npy")
-    spikeloom("verilog", "model.loom", "-o", "fabric.v")
-    for backend in ("golden", "verilator"):
-        spikeloom("sim", "model.loom", "few.npy", "--backend", backend)
-    compared = spikeloom("compare", "model.loom", "few.npy", "--clocked", "1")
-    assert "mismatches                  0" in compared
-    assert "first difference" not in compared
-    spikeloom("run", "model.loom", "few.npy", "--board", "icebreaker", "--baud", "4000000")
-    elsewhere = folder.parent / "elsewhere.py"
-    elsewhere.write_text(SCRIPT)
-    call(sys.executable, str(elsewhere), str(path), *tools, cwd=folder, env=environment)
-
-
-def test_commands_work_in_any_folder(hostile: Path, installed: Path) -> None:
     with one_at_a_time("installed"):
-        commands(hostile, installed, installed / "bin" / "spikeloom", BOARD_TOOLS)
-        # The Verilog is the same, so it is written again, but compiled models are used again.
-        for kind in ("verilog", "design"):
-            shutil.rmtree(hostile / "cache" / kind)
-        script = Path(sysconfig.get_path("scripts")) / "spikeloom"
-        commands(hostile, ROOT, script, ())
+        sizes = [f"--set={name}={value}" for name, value in SIZES.items()]
+        spikeloom("compile", "model.nir", "--dt", "1e-3", *sizes)
+        assert "clocks per sample" in spikeloom("info", "model.loom", "--events", "many.npy")
+        spikeloom("verilog", "model.loom", "-o", "fabric.v")
+        for backend in ("golden", "verilator"):
+            spikeloom("sim", "model.loom", "few.npy", "--backend", backend)
+        compared = spikeloom("compare", "model.loom", "few.npy", "--clocked", "1")
+        assert "mismatches                  0" in compared
+        assert "first difference" not in compared
+        spikeloom("run", "model.loom", "few.npy", "--board", "icebreaker", "--baud", "4000000")
+        elsewhere = hostile.parent / "elsewhere.py"
+        elsewhere.write_text(SCRIPT)
+        arguments = (str(installed), *BOARD_TOOLS)
+        call(sys.executable, str(elsewhere), *arguments, cwd=hostile, env=environment)
+
+
+def test_the_commands_of_a_checkout_work_in_any_folder(
+    hostile: Path, environment: dict[str, str]
+) -> None:
+    """Only what starts them differs, so two do, which import most of the package."""
+    script = str(Path(sysconfig.get_path("scripts")) / "spikeloom")
+    environment["PYTHONPATH"] = str(ROOT)
+    for arguments in (
+        ("compile", "model.nir", "--dt", "1e-3", "-o", "checkout.loom"),
+        ("verilog", "checkout.loom", "-o", "checkout.v"),
+    ):
+        call(sys.executable, script, *arguments, cwd=hostile, env=environment)
