@@ -64,19 +64,17 @@ class FallThroughQueue(wiring.Component):
         written, taken = (Signal(range(self.depth), name=name) for name in ("written", "taken"))
         stored = Signal(range(self.depth + 1))  # items of the memory that are not the head
         some = Signal()  # stored != 0
-        leaves = Signal()
         keeps = Signal()
         after = Signal.like(stored)
         m.d.comb += [
             self.head.eq(Mux(held, Mux(in_memory, read.data, first), self.item)),
             self.valid.eq(held | self.push),
-            leaves.eq(held & self.pop),
             keeps.eq(self.push & (held | ~self.pop)),  # what is pushed stays
             write.addr.eq(written),
             write.data.eq(self.item),
-            write.en.eq(keeps & held & ~(leaves & ~some)),
+            write.en.eq(keeps & held & ~(self.pop & ~some)),
             read.addr.eq(taken),
-            read.en.eq(leaves & some),
+            read.en.eq(self.pop & some),
             after.eq(stored + write.en - read.en),
         ]
         m.d.sync += [
@@ -84,10 +82,10 @@ class FallThroughQueue(wiring.Component):
             taken.eq(taken + read.en),
             stored.eq(after),
             some.eq(after != 0),
-            held.eq((held & ~leaves) | some | keeps),
+            held.eq((held & ~self.pop) | some | keeps),
         ]
         with m.If(read.en):
             m.d.sync += in_memory.eq(1)
-        with m.Elif(leaves | ~held):
+        with m.Elif(self.pop | ~held):
             m.d.sync += [in_memory.eq(0), first.eq(self.item)]
         return m

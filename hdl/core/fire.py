@@ -374,7 +374,6 @@ class Fire(wiring.Component):
                         with m.If(select.again):
                             m.next = "SETUP"
         if select is not None:
-            m.d.comb += select.lookup.eq(fsm.ongoing("LOOKUP"))
             first = first & ~select.settled
         walks = fsm.ongoing("WALK")
         m.d.comb += [

@@ -28,9 +28,9 @@ class Select(wiring.Component):
     -------
     population : In(config.population_row)
         Must hold from `setup` on.
-    lookup, setup, ends, begins : In(1)
-        A row is looked up; a walk starts in the next clock; the last neuron of a walk has left the
-        pipeline; a group begins.
+    setup, ends, begins : In(1)
+        A walk starts in the next clock; the last neuron of a walk has left the pipeline; a group
+        begins.
     at_origin : In(1)
         With images: the group that begins is at position (0, 0).
     reads : In(1)
@@ -56,7 +56,6 @@ class Select(wiring.Component):
         super().__init__(
             {
                 "population": In(struct(config.population_row)),
-                "lookup": In(1),
                 "setup": In(1),
                 "ends": In(1),
                 "begins": In(1),
@@ -126,13 +125,14 @@ class Select(wiring.Component):
             self.sends.eq(self.settled & ~choosing & ~seeking),
             self.again.eq(row.selection & (pending | (self.reads & ~self.sends))),
         ]
-        with m.If(self.lookup):
-            m.d.sync += [self.settled.eq(0), choosing.eq(0)]
-        with m.If(self.ends & self.again):
-            m.d.sync += [self.settled.eq(1), chosen.eq(best)]
+        with m.If(self.ends):
             # A walk that lets winners of positions through does not note the best of the others.
-            m.d.sync += seeking.eq(pending & by_position & choosing)
-            m.d.sync += choosing.eq(pending & ~(by_position & choosing))
+            m.d.sync += [
+                self.settled.eq(self.again),
+                chosen.eq(best),
+                seeking.eq(pending & by_position & choosing),
+                choosing.eq(pending & ~(by_position & choosing)),
+            ]
 
         # The best of the neuron's competition before it, and whether it is the one to win, or near.
         # What follows from `chosen`, which holds during a walk, is compared a clock before.
@@ -142,7 +142,7 @@ class Select(wiring.Component):
         if config.images:
             single = (row.height == 1) & (row.width == 1)
             m.d.sync += by_position.eq(row.selection_by_position & ~single)  # the row has settled
-            starts, noted = self._places(m, by_position, choosing, following)
+            starts, noted = self._places(m, choosing, following)
             known = data.View(neuron, Mux(by_position & starts, noted, best))
             there = Mux(by_position, noted.valid, chosen.valid)
             same, near = self._distance(m, better)
@@ -181,7 +181,7 @@ class Select(wiring.Component):
         )
         with m.If(better):
             m.d.sync += best.eq(passing)
-        with m.If(self.ends & self.again):
+        with m.If(self.ends):
             m.d.sync += chosen.eq(best)
         radius = self.population.selection_radius
         positions = {name: getattr(self, name) for name in place.members}
@@ -191,9 +191,7 @@ class Select(wiring.Component):
         same = Cat(d == 0 for d in distances).all()
         return delayed(m, same, 1), delayed(m, near, 1)
 
-    def _places(
-        self, m: Module, by_position: Value, choosing: Value, following: Signal
-    ) -> tuple[Value, data.View]:
+    def _places(self, m: Module, choosing: Value, following: Signal) -> tuple[Value, data.View]:
         """A memory of the best of each position.
 
         Returns whether the neuron is the first of its group, and what is known of its position,
@@ -216,7 +214,7 @@ class Select(wiring.Component):
             read.addr.eq(delayed(m, number, clocks - 2)),
             write.addr.eq(delayed(m, read.addr, 1)),
             write.data.eq(following),
-            write.en.eq(by_position & ~choosing & self.population.selection),
+            write.en.eq(~choosing),
         ]
         noted = Signal(following.shape())
         m.d.comb += [

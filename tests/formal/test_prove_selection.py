@@ -45,7 +45,7 @@ class BestSpec(Elaboratable):
         row = fixed(m, struct(CONFIG.population_row), "row")
         index, u = free(m, dut.index.shape(), "index"), free(m, dut.u.shape(), "u")
         m.d.comb += [dut.population.eq(row), dut.index.eq(index), dut.u.eq(u)]
-        for name in ("lookup", "setup", "ends", "begins", "reads"):
+        for name in ("setup", "ends", "begins", "reads"):
             m.d.comb += getattr(dut, name).eq(free(m, 1, name))
         began = delayed(m, Const(1, 1), 1)  # before, no neuron has its index yet
         m.d.comb += dut.remains.eq(free(m, 1, "remains") & began)
@@ -60,7 +60,7 @@ class BestSpec(Elaboratable):
             m.d.sync += [seen.eq(1), level.eq(u)]
         with m.If(dut.setup):
             m.d.sync += seen.eq(0)
-        with m.If(dut.ends & dut.again):
+        with m.If(dut.ends):
             m.d.sync += [was_seen.eq(seen), was_level.eq(level)]
 
         def as_good(one: Any, potential: Value) -> Value:

@@ -20,6 +20,7 @@ import test_emit
 import test_equality
 import test_equality_learning
 import test_learn
+import test_learn_kernels
 import test_learn_planes
 import test_link_board
 import test_link_read
@@ -97,7 +98,11 @@ def _noisy(config: FabricConfig) -> Iterator[tuple[Program, Counts]]:
 
 def _learning(config: FabricConfig, networks: int) -> Case:
     def record(design: Design) -> list[Recording]:
-        return [*recordings.of_learning(config, design.inputs, design.outputs, networks)]
+        ports = design.inputs, design.outputs
+        return [
+            *recordings.of_learning(config, *ports, networks),
+            *recordings.of_ages(config, *ports),
+        ]
 
     return Case("fabric", config, record)
 
@@ -329,6 +334,7 @@ CASES: dict[str, Case] = {
     ),
     "learn": _learn(test_learn, learn_bench.CONFIG),
     "learn, planes": _learn(test_learn_planes, test_learn_planes.PLANES),
+    "learn, kernels": _learn(test_learn_kernels, test_learn_kernels.KERNELS),
     "registers": _registers(),
     "AXI, busy": _busy(test_axi_busy.mesh(1)),
     "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),

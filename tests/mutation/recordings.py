@@ -1,5 +1,7 @@
 """What the benches send, and what the golden model answers, clock by clock."""
 
+import dataclasses
+import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ from random_networks import (
 )
 
 from spikeloom.golden.host import host_words
+from spikeloom.golden.learning import SPIKED, Rule, Term, When
 from spikeloom.golden.memory_image import MemoryImage
-from spikeloom.golden.spec import FabricConfig, LoadTarget
+from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.spec import FabricConfig, Factor, Gate, LoadTarget
 from spikeloom.mapping.plan import map_network
 from spikeloom.program import Program
 from spikeloom.sim.cosim.bench import Bench
@@ -36,6 +40,7 @@ from spikeloom.sim.traffic.stimuli import Stimuli
 
 Words = NDArray[np.uint32]
 Values = dict[str, int]
+Rng = np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,13 +214,75 @@ def of_crowd(
 def of_learning(
     config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
 ) -> Iterator[Recording]:
-    """Recordings of random networks that learn by random rules, each with other pauses."""
+    """Recordings of random networks that learn by random rules, each with other pauses.
+
+    One in four runs without learning, and one has events that no host sends.
+    """
     drawn = examples(st.tuples(learning_programs(config), seeds()), count)
     for number, (program, seed) in enumerate(drawn):
-        _, words = random_run(program, seed)
+        words = random_run(program, seed)[1].tolist()
+        image = program.image if number % 4 == 3 else program.image.learning()
+        if number % 4 == 2:
+            words = _with_odd_events(np.random.default_rng(seed), config, words)
         pauses = PAUSES[number % len(PAUSES)]
-        scenario = Scenario(words.tolist(), seed=number, reads=100, **pauses)
-        yield record(program.image.learning(), scenario, inputs, outputs)
+        scenario = Scenario(words, seed=number, reads=100, **pauses)
+        yield record(image, scenario, inputs, outputs)
+
+
+def _with_odd_events(rng: Rng, config: FabricConfig, words: list[int]) -> list[int]:
+    """Among the words, events of axons and connections that may not exist."""
+    result = []
+    for word in words:
+        if rng.random() < 0.3:
+            fields = {f.name: int(rng.integers(1 << f.width)) for f in config.host_in.fields}
+            fields |= {"step": 0, "route": config.host_in.unpack(word)["route"]}
+            fields["ahead"] %= config.slots
+            fields["connection"] %= config.connections
+            fields["index"] %= config.axons
+            result.append(config.host_in.pack(fields))
+        result.append(word)
+    return result
+
+
+def of_ages(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Iterator[Recording]:
+    """Recordings of rules that look at neurons whose last spike has one age, or at these and those
+    that spike. Rows without a rule have what would touch groups, if they had one.
+    """
+    rng = np.random.default_rng(3)
+    for age, also in itertools.product((1, 2, 3), (False, True)):
+        at_age = Term(Factor.CONSTANT, post=When(Gate.AGE, age, age, now=True), constant=1)
+        terms = (at_age, *([Term(Factor.CONSTANT, post=SPIKED, constant=-1)] if also else []))
+        rule = Rule(terms, (0, 7), 0, "floor")
+        plastic = Connection("in", "p", rng.integers(0, 6, (4, 5)), plasticity=rule)
+        network = Network(
+            (Input("in", 4),),
+            tuple(Population(name, 5, np.zeros(5, np.int64), threshold=6) for name in "pq"),
+            (plastic, Connection("in", "q", rng.integers(0, 6, (4, 5)))),
+            config.weight_bits,
+            config.state_bits,
+            config.sum_bits,
+        )
+        image = Program(network, config, frozenset("pq"), frozenset()).image.learning()
+        counts = {"in": (rng.random((2, 12, 4)) < 0.3).astype(np.uint8)}
+        words = np.concatenate(host_words(image, counts)).tolist()
+        yield record(_touching(image), Scenario(words, seed=age, reads=10), inputs, outputs)
+
+
+def _touching(image: MemoryImage) -> MemoryImage:
+    layout = image.config.population_row
+    would = {"plasticity_always": 1, "plasticity_on_spike": 1, "plasticity_at_age": 63}
+
+    def population(row: int) -> int:
+        fields = layout.unpack(row)
+        return row if fields["plasticity"] else layout.pack(fields | would)
+
+    tiles = (
+        dataclasses.replace(tile, populations=tuple(map(population, tile.populations)))
+        for tile in image.tiles
+    )
+    return dataclasses.replace(image, tiles=tuple(tiles))
 
 
 def of_random_words(

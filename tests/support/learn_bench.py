@@ -20,7 +20,7 @@ CONFIG = FabricConfig(
     queue=8,
     plasticity=True,
     rules=2,
-    plastic_axons=32,
+    plastic_axons=40,
     stamp_bits=8,
     quadratic_bounds=True,
 )
@@ -59,6 +59,10 @@ class Bench:
         Of all clocks.
     notes_taken
         Clock of each note, counted from the first one.
+    cleared
+        Rows of AXON that became 0.
+    late
+        A note that comes with each command.
     """
 
     config: FabricConfig = CONFIG
@@ -75,6 +79,8 @@ class Bench:
     idle_after: int = 0
     updates: int = 0
     notes_taken: list[int] = field(default_factory=list)
+    cleared: list[int] = field(default_factory=list)
+    late: tuple[int, int] | None = None
 
     def rule(self, at: int = 0, *terms: Row, **fields: int) -> None:
         """Load a rule and its terms; one that is not given is closed."""
@@ -110,7 +116,13 @@ class Bench:
             await self._learn(ctx, dut, ends and number == len(steps) - 1)
 
     async def _load(self, ctx: Any, dut: Learn) -> None:
+        """After a group was touched, which LEARN forgets; LEARN again while it clears; then a word
+        that is not valid.
+        """
         layout = self.config.load
+        ctx.set(dut.touches, 1)
+        await self._clock(ctx, dut)
+        ctx.set(dut.touches, 0)
         ctx.set(dut.random_state, self.random_state)
         learn = {(LoadTarget.LEARN, 0): {"learning": 1}}
         for (target, address), fields in (self.rows | learn).items():
@@ -119,7 +131,12 @@ class Bench:
             ctx.set(dut.load.word.as_value(), layout.pack(word))
             ctx.set(dut.load.valid, 1)
             await self._clock(ctx, dut)
+        for again in (0, 0, 0, 1):
+            ctx.set(dut.load.valid, again)
+            await self._clock(ctx, dut)
         ctx.set(dut.load.valid, 0)
+        word = {"target": LoadTarget.CURVE, "address": 1, "data": (1 << 24) - 1}
+        ctx.set(dut.load.word.as_value(), layout.pack(word))
         for _ in range(self.config.plastic_axons):
             await self._clock(ctx, dut)
 
@@ -153,11 +170,19 @@ class Bench:
         self._since = 0
         ctx.set(dut.command.valid, 1)
         ctx.set(dut.command.ends, ends)
+        if self.late is not None:
+            ctx.set(dut.notes.valid, 1)
+            ctx.set(dut.notes.p.rule, self.late[0])
+            ctx.set(dut.notes.p.axon, self.late[1])
         await self._clock(ctx, dut)
         ctx.set(dut.command.valid, 0)
+        ctx.set(dut.notes.valid, 0)
         while not ctx.get(dut.idle):
             await self._clock(ctx, dut)
         self.idle_after = self._since
+        if ends:
+            for _ in range(self.config.plastic_axons):
+                await self._clock(ctx, dut)
 
     _since = 0
     _still = 0
@@ -191,6 +216,8 @@ class Bench:
                 if memory is self.traces or ctx.get(write.data):
                     memory.append((ctx.get(write.address), ctx.get(write.data)))
                     clocks.append(self._since)
+        if ctx.get(dut.axon_write.valid) and not ctx.get(dut.axon_write.data):
+            self.cleared.append(ctx.get(dut.axon_write.address))
         self.updates += ctx.get(dut.updates)
         await ctx.tick()
         self._since += 1

@@ -13,6 +13,7 @@ from spikeloom.golden.spec import (
     count_bits,
     index_bits,
 )
+from spikeloom.hdl.common.arithmetic import saturate
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.rules import (
@@ -131,20 +132,17 @@ class Targets(wiring.Component):
         second_walk = Signal()
         m.d.comb += [
             first_walk.eq(works & (clock < lanes)),
-            second_walk.eq(works & row.third & (clock >= lanes) & (clock < 2 * lanes)),
+            second_walk.eq((clock >= lanes) & (clock < 2 * lanes)),
             self.done.eq(clock == Mux(row.third, self.third_latency, self.latency)),
             self.states.active.eq(works),
             self.states.address.eq(Mux(second_walk, third, Cat(lane, self.group))),
             trace_read.addr.eq(Cat(lane, self.group)),
         ]
-        m.d.sync += clock.eq(Mux(works & ~(self.loads & self.done), clock + 1, 0))
+        m.d.sync += clock.eq(Mux(works & ~self.done, clock + 1, 0))
         with m.If(self.begin):
             m.d.sync += [left.eq(row.neurons), third_group.eq(row.third_base)]
         with m.Elif(self.advance):
-            m.d.sync += [
-                left.eq(Mux(left < lanes, 0, left - lanes)),
-                third_group.eq(third_group + lanes),
-            ]
+            m.d.sync += [left.eq(left - lanes), third_group.eq(third_group + lanes)]
         m.d.sync += third.eq(Mux(second_walk, third + 1, third_group))
 
         # Stage 1: its state is there.
@@ -179,10 +177,7 @@ class Targets(wiring.Component):
         # The second walk: clocks for the row, the shift and the limits.
         third_valid = delayed(m, second_walk, 3)
         potential = delayed(m, state.plasticity_potential, 1).as_signed()
-        shifted = potential >> row.third_shift
-        low, high = -(1 << FACTOR_BITS - 1), (1 << FACTOR_BITS - 1) - 1
-        limited = Mux(shifted < low, low, Mux(shifted > high, high, shifted))
-        clipped = delayed(m, limited[:FACTOR_BITS].as_signed(), 1)
+        clipped = delayed(m, saturate(potential >> row.third_shift, FACTOR_BITS), 1)
 
         for k, term in enumerate(self.terms):
             trace = Mux(term.post_now, level3, trace3)

@@ -30,8 +30,8 @@ class Plasticity(Stage):
 
 def touches(population: data.View, kept: data.View) -> Value:
     """Whether a neuron whose `kept` fields are written makes its group learn."""
-    aged = population.plasticity_at_age == ~kept.plasticity_recent
-    by_age = (population.plasticity_at_age != 0) & ~kept.plasticity_spiked & aged
+    # `at_age` is 0 where no age counts, which none is: `recent` is `MAX_AGE` - 1 at most.
+    by_age = (population.plasticity_at_age == ~kept.plasticity_recent) & ~kept.plasticity_spiked
     by_spike = population.plasticity_on_spike & kept.plasticity_spiked
     return population.plasticity & (population.plasticity_always | by_spike | by_age)
 

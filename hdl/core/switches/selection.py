@@ -90,7 +90,7 @@ def decide(
     is_open = stands == Status.COMPETES
     m.d.comb += [
         competes.eq(on & Mux(settled, is_candidate, spiked & is_open)),
-        wins.eq(won & competes & is_winner),
+        wins.eq(won & is_winner),  # it was a candidate, so it competes
         loses.eq(
             on & won & ~wins & (is_candidate | is_open) & (pipe.get("selection_fills") | blocked)
         ),

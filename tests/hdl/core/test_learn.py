@@ -64,6 +64,33 @@ def test_what_notes_write() -> None:
     ]
 
 
+def test_ages_are_63_at_most() -> None:
+    """Of spikes 62, 63, 64 and 65 steps ago; and of one 4 steps ago, after all these."""
+    bench = Bench()
+    bench.rule(groups=0, pre_amount=100)
+    bench.curve({4: {"pre_decay": 16}, 62: {"pre_decay": 128}, MAX_AGE: {"pre_decay": 64}})
+    steps = [notes(1, 2, 3, 4), *[notes()] * 61, *(notes(axon) for axon in (1, 2, 3, 4)), notes(1)]
+    bench.run(*steps, groups=())
+    first = [(axon, axon_row(0)) for axon in (1, 2, 3, 4)]
+    assert bench.axons == [
+        *first,
+        (1, axon_row(62, before=62, trace=50)),
+        (2, axon_row(63, trace=25)),
+        (3, axon_row(64, trace=25)),
+        (4, axon_row(65, trace=25)),
+        (1, axon_row(66, before=4, trace=150 * 16 >> 8)),
+    ]
+
+
+def test_a_learn_word_clears_anew() -> None:
+    """Every row of AXON from the first one on, also after four of them; and so does an end."""
+    bench = Bench()
+    bench.rule(groups=0)
+    bench.run([], ends=True)
+    rows = [*range(CONFIG.plastic_axons)]
+    assert bench.cleared == [*range(4), *rows, *rows]
+
+
 def test_clocks_of_notes() -> None:
     """The head is there 2 clocks after the note; NOTE1 to NOTE3; then REST again."""
     bench = Bench()
@@ -101,6 +128,15 @@ def test_a_scan() -> None:
     assert bench.updates == 4 * (2 + 3)
     # Of DRAIN the last write and a clock; GROUP, NEXT; the other rule; END.
     assert bench.idle_after == SCAN + 15 + 1 + 1 + 2 + OTHER_RULE + 1
+
+
+def test_a_note_that_comes_with_the_command() -> None:
+    """It is of that step."""
+    bench = Bench(weights=words(20), late=(0, 3))
+    bench.rule()
+    bench.run([])
+    assert bench.axons == [(3, axon_row(0))]
+    assert [word for _, word in bench.reads] == [3]
 
 
 def test_a_scan_of_nothing() -> None:
@@ -157,6 +193,17 @@ def test_entries_that_wait_are_not_lost() -> None:
     assert [word for _, word in bench.writes] == axons
 
 
+def test_traces_of_entries_that_wait() -> None:
+    """Of axons of all ages, while words wait: 60 * 128 / 256, 60 * 64 / 256, ... are added."""
+    bench = Bench(weights=[[0] * 4 for _ in range(20)])
+    bench.rule(0, {"left": Factor.PRE_TRACE, "right": Factor.ONE}, pre_amount=60)
+    kept = {1: 128, 2: 64, 3: 32}
+    bench.curve({age: {"pre_decay": part} for age, part in kept.items()})
+    bench.run(*(notes(*range(step, 20, 4)) for step in range(4)))
+    added = {age: sum(60 * kept[n] >> 8 for n in range(1, age + 1)) for age in range(4)}
+    assert bench.weights == [[added[3 - axon % 4]] * 4 for axon in range(20)]
+
+
 def test_traces_of_targets() -> None:
     """y = trace * decay of the age; Y, with the spike of this step, is written for those."""
     bench = Bench(weights=words(20))
@@ -203,6 +250,25 @@ def test_gates_of_targets() -> None:
     run_all(benches, notes(0))
     for bench, (gates, expected) in zip(benches, cases, strict=True):
         assert bench.weights == [expected], gates
+
+
+def test_neurons_beyond_the_rule_have_no_traces() -> None:
+    bench = Bench(states={n: {"plasticity_spiked": 1} for n in (2, 3)})
+    bench.rule(neurons=3, traces=1, post_amount=40)
+    bench.run(notes())
+    assert bench.traces == [(2, 40)]
+
+
+def test_curves_of_targets() -> None:
+    """Neurons 0 and 1 had a spike 5 steps ago; neuron 0 has one now, which `post_now` counts."""
+    aged = {"plasticity_recent": MAX_AGE - 5}
+    states = {0: {"plasticity_spiked": 1, **aged}, 1: aged}
+    benches = [Bench(weights=[[0] * 4], states=dict(states)) for _ in range(2)]
+    for now, bench in enumerate(benches):
+        bench.rule(0, {"left": Factor.ONE, "right": Factor.POST_CURVE, "post_now": now})
+        bench.curve({0: {"curve0": 7}, 5: {"curve0": 9}, MAX_AGE: {"curve0": -3}})
+    run_all(benches, notes(0))
+    assert [bench.weights for bench in benches] == [[[9, 9, -3, -3]], [[7, 9, -3, -3]]]
 
 
 def test_factors() -> None:

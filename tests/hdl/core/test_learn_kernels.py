@@ -15,7 +15,7 @@ from spikeloom.golden.spec import Factor, LoadTarget, Rounding
 from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
 
-KERNELS = dataclasses.replace(CONFIG, extent=4, neurons=64, plastic_kernels=True)
+KERNELS = dataclasses.replace(CONFIG, extent=4, neurons=64, plastic_axons=32, plastic_kernels=True)
 
 SMALL = {
     "kernel": 1,
