@@ -17,6 +17,7 @@ from spikeloom.golden.host import decode_packets, host_words
 from spikeloom.golden.network import Connection, Convolution, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, PacketKind, Reset
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.golden.switches.selection import Selection
 from spikeloom.program import Program
 
@@ -121,6 +122,42 @@ def test_a_winner_blocks_those_around_it(radius: int, blocked: set[int]) -> None
     spikes = heard.spikes["p"][0, 0].reshape(7, 7, 7)
     winners = [tuple(place) for place in np.argwhere(spikes).tolist()]
     assert winners == [place for place in AROUND if place[0] not in blocked]
+
+
+def with_biases(config: FabricConfig, biases: list[int], **options: Any) -> tuple[Program, Counts]:
+    """A population of neurons that read nothing but their biases; the threshold is 9."""
+    size = len(biases)
+    population = Population("p", size, np.array(biases), threshold=9, **options)
+    sizes = config.weight_bits, config.state_bits, config.sum_bits
+    silent = Connection("in", "p", np.zeros((1, size), np.int64))
+    network = Network((Input("in", 1),), (population,), (silent,), *sizes)
+    every = frozenset("p")
+    return Program(network, config, every, every), {"in": np.zeros((1, 6, 1), np.uint8)}
+
+
+def best_of_a_group() -> tuple[Program, Counts]:
+    """An image of one position, where the last channel of the first group is the best."""
+    lanes = IMAGES.lanes
+    biases = [10] * (lanes - 1) + [20] + [11] * lanes
+    options = {"image": (2 * lanes, 1, 1), "switches": (Selection(each="position"),)}
+    return with_biases(IMAGES, biases, **options)
+
+
+def waits_for_the_second() -> tuple[Program, Counts]:
+    """Candidates whose thresholds adapt; two of three win, one in each of two walks."""
+    switches = (AdaptiveThreshold(7, 1024), Selection(winners=2))
+    return with_biases(FLAT, [20, 25, 30], switches=switches, reset=Reset.VALUE)
+
+
+def test_the_best_of_a_group_is_the_best_of_its_position() -> None:
+    spikes = assert_equal(*best_of_a_group()).spikes["p"][0]
+    assert np.flatnonzero(spikes[0]).tolist() == [IMAGES.lanes - 1]
+
+
+def test_a_candidate_that_waits_adapts_once() -> None:
+    spikes = assert_equal(*waits_for_the_second()).spikes["p"][0]
+    assert spikes.sum(axis=1).max() == 2
+    assert spikes.any(axis=0).all()
 
 
 @pytest.mark.parametrize("config", [FLAT, IMAGES], ids=["flat", "images"])

@@ -76,6 +76,7 @@ def _fabric(config: FabricConfig, networks: int, words: int, winners: int = 0) -
             *recordings.of_random_words(config, *ports, words),
             *recordings.of_programs(_winners(config, winners), *ports),
             *([] if config.images else recordings.of_crowd(config, *ports)),
+            *(recordings.of_silent_ends(config, *ports) if config.fire_lanes > 1 else ()),
             *(recordings.of_programs(_noisy(config), *ports) if config.images else ()),
         ]
 
@@ -85,8 +86,11 @@ def _fabric(config: FabricConfig, networks: int, words: int, winners: int = 0) -
 def _winners(config: FabricConfig, count: int) -> Iterator[tuple[Program, Counts]]:
     """Those of the tests of selections."""
     yield from test_winners.cases(config, count)
+    if config == test_winners.FLAT:
+        yield test_winners.waits_for_the_second()
     if config == test_winners.IMAGES:
         yield from map(test_winners.around, (0, 1))
+        yield test_winners.best_of_a_group()
 
 
 def _noisy(config: FabricConfig) -> Iterator[tuple[Program, Counts]]:

@@ -211,6 +211,34 @@ def of_crowd(
             yield record(image, Scenario(words, seed=1, reads=10, **pauses), inputs, outputs)
 
 
+def of_silent_ends(
+    config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> Iterator[Recording]:
+    """Recordings of steps whose last neurons send nothing, or their potentials only; while they are
+    fired the next step may begin.
+    """
+    rng = np.random.default_rng(4)
+    for size in (1, config.lanes, 2 * config.lanes - 1):
+        silent = Population("q", size, np.zeros(size, np.int64), phase=1, spiking=False)
+        network = Network(
+            (Input("in", 4),),
+            (Population("p", 3, np.zeros(3, np.int64), threshold=1), silent),
+            tuple(
+                Connection("in", target, rng.integers(0, 2, (4, n)))
+                for target, n in (("p", 3), ("q", size))
+            ),
+            config.weight_bits,
+            config.state_bits,
+            config.sum_bits,
+        )
+        counts = {"in": (rng.random((2, 9, 4)) < 0.3).astype(np.uint8)}
+        image = map_network(network, config, frozenset("p"), frozenset("q"))
+        words = np.concatenate(host_words(image, counts)).tolist()
+        for traced in (set(), set("q")) if config.traces else (set(),):
+            scenario = Scenario(words, seed=size, reads=10)
+            yield record(image.with_traces(traced), scenario, inputs, outputs)
+
+
 def of_learning(
     config: FabricConfig, inputs: Sequence[Port], outputs: Sequence[Port], count: int
 ) -> Iterator[Recording]:
