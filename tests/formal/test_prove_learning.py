@@ -55,7 +55,7 @@ class AnyTargets(Targets):
         with m.If(self.loads):
             m.d.sync += self.learns.eq(free(m, self.learns.shape(), "any_learns"))
         m.d.comb += [
-            self.done.eq(free(m, 1, "any_done")),
+            self.done.eq(self.loads & free(m, 1, "any_done")),
             self.states.active.eq(self.loads),
         ]
         return m

@@ -243,7 +243,7 @@ def _learn(module: ModuleType, config: FabricConfig) -> Case:
             for rows in part.played(*ports)
         ]
 
-    return Case("learn", config, record, ("core.learning", "common.fall_through_queue"))
+    return Case("learn", config, record, ("core.learning", "common"))
 
 
 def _registers() -> Case:

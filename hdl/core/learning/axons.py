@@ -50,8 +50,8 @@ class Axons(wiring.Component):
         Row `clear_row` of AXON becomes 0.
     forget : In(1)
         No rule has active axons any more.
-    look_up, axon : In
-        A note: row `axon` of AXON is read.
+    axon : In
+        That of a note; its row of AXON is read while no scan goes on.
     noted : In(1)
         The axon's row is written, as after a spike in this step.
     known : Out(1)
@@ -97,7 +97,6 @@ class Axons(wiring.Component):
                 "clear": In(1),
                 "clear_row": In(axon),
                 "forget": In(1),
-                "look_up": In(1),
                 "axon": In(axon),
                 "noted": In(1),
                 "known": Out(1),
@@ -144,12 +143,12 @@ class Axons(wiring.Component):
         by_number = row.silent | row.kernel if config.plastic_kernels else row.silent
         with m.If(self.begin):
             m.d.sync += [place.eq(row.axon_base), left.eq(Mux(by_number, row.sources, count))]
-        with m.Elif(self.scans & self.go & (left != 0)):
+        with m.Elif(self.go & (left != 0)):
             m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
         valid1, valid2, valid3 = (Signal(name=f"valid{stage}") for stage in range(1, 4))
         m.d.comb += [
             active_read.addr.eq(place),
-            active_read.en.eq(self.scans & self.go),
+            active_read.en.eq(self.go),
             self.last.eq((left == 0) & ~(valid1 | valid2 | valid3)),
         ]
         with m.If(self.go):
@@ -166,7 +165,7 @@ class Axons(wiring.Component):
         m.d.comb += [
             axon1.eq(Mux(by_number, place1, active_read.data)),
             axon_read.addr.eq(Mux(self.scans, axon1, self.axon)),
-            axon_read.en.eq(Mux(self.scans, self.go, self.look_up)),
+            axon_read.en.eq(self.go),
         ]
         with m.If(self.go):
             m.d.sync += [
@@ -178,10 +177,9 @@ class Axons(wiring.Component):
         # Stage 2: what is known of it has come.
         state = axon_read.data
         spiked = Signal()
-        # Comparisons beside the subtraction, as the row comes late in its clock.
-        is_late = delayed(m, self.t > MAX_AGE, 1)
-        earliest = delayed(m, self.t - MAX_AGE, 1)
-        unknown = ~state.valid | (is_late & (state.stamp < earliest))
+        # A comparison beside the subtraction, as the row comes late in its clock.
+        earliest = delayed(m, self.t - MAX_AGE, 1)  # may be negative
+        unknown = ~state.valid | (state.stamp < earliest)
         m.d.comb += spiked.eq(state.valid & (self.t == state.stamp))
         valid_state3 = Signal()
         spiked3 = Signal()

@@ -168,28 +168,25 @@ class Learn(wiring.Component):
         clear_row = Signal.like(axon)
         starts = due & notes.empty
         at_rest = state == State.REST
-        pops = at_rest & ~starts & notes.valid
-        forgets = (state == State.CLEAR) & (clear_row == 0)
-        group = self._groups(m, state, forgets, rules.row)
+        learn_word = loads(self.load, LoadTarget.LEARN)
+        forgets = learn_word | ((state == State.END) & ends)
+        group = self._groups(m, state, learn_word | (state == State.END), rules.row)
         if config.plastic_kernels:
             self._kernels(m, state, group, rules.row, axons)
         pending = self._weights(m, state, group, rules, axons, targets)
-        decides = (state == State.LOAD) & targets.done
         drained = (state == State.DRAIN) & (pending == 0)
-        skips = (state == State.GROUP) & ~group.over & ~group.touched
         m.d.comb += [
-            group.advance.eq(skips | (decides & ~targets.learns.any()) | drained),
-            notes.pop.eq(pops),
+            # Where no group is, it may advance, too: SETUP begins anew.
+            group.advance.eq(~group.touched | (targets.done & ~targets.learns.any()) | drained),
+            notes.pop.eq(at_rest),
             rules.number.eq(Mux(at_rest, notes.head.rule, rule)),
-            rules.read.eq(pops | (state == State.RULE)),
             axons.t.eq(t),
             axons.clear.eq(state == State.CLEAR),
             axons.clear_row.eq(clear_row),
             axons.forget.eq(forgets),
-            axons.look_up.eq(pops),
             axons.axon.eq(Mux(at_rest, notes.head.axon, axon)),
             axons.noted.eq(state == State.NOTE3),
-            axons.begin.eq(decides),
+            axons.begin.eq(targets.done),
             targets.begin.eq(state == State.SETUP),
             targets.advance.eq(group.advance & group.turns),
             targets.group.eq(group.number),
@@ -247,7 +244,7 @@ class Learn(wiring.Component):
                 m.d.sync += [t.eq(t + 1), state.eq(Mux(ends, State.CLEAR, State.REST))]
         with m.If(forgets):
             m.d.sync += t.eq(0)
-        with m.If(loads(self.load, LoadTarget.LEARN)):
+        with m.If(learn_word):
             m.d.sync += [
                 notes.learning.eq(self.load.word.data[0]),
                 state.eq(State.CLEAR),
@@ -280,7 +277,9 @@ class Learn(wiring.Component):
             m.d.comb += rules.curve_ages[k].eq(Mux(loading, *ages))
 
     def _groups(self, m: Module, state: Signal, forgets: Value, row: data.View) -> _Group:
-        """The groups of a rule, one after the other; which of them a spike touched."""
+        """The groups of a rule, one after the other; which of them a spike touched, until this
+        `forgets`.
+        """
         config = self.config
         lane_bits = index_bits(config.lanes) if config.lanes > 1 else 0
         number = Signal(index_bits(config.groups), name="group")
@@ -292,7 +291,7 @@ class Learn(wiring.Component):
         touched = Signal(config.groups)
         any_touched = Signal()
         turns = Signal(init=1)
-        with m.If((state == State.END) | forgets):
+        with m.If(forgets):
             m.d.sync += [touched.eq(0), any_touched.eq(0)]
         touches = delayed(m, self.touches, 1)
         written = delayed(m, self.written[lane_bits:], 1) if config.groups > 1 else Const(0)
@@ -359,7 +358,7 @@ class Learn(wiring.Component):
         waits: Value = full
         to_change: Value = reads
         if config.eligibility:
-            of_plane = self._planes(m, state, rules.row, reads, address)
+            of_plane = self._planes(m, rules.row, reads, address)
             waits, to_change = full | of_plane, reads & ~of_plane
         m.d.comb += [
             reads.eq(axons.hit & ~full),
@@ -399,17 +398,14 @@ class Learn(wiring.Component):
         ]
         return pending
 
-    def _planes(
-        self, m: Module, state: Signal, row: data.View, reads: Value, address: Signal
-    ) -> Value:
+    def _planes(self, m: Module, row: data.View, reads: Value, address: Signal) -> Value:
         """Whether the address is that of a word of the plane; it becomes that of the weights."""
         half = Signal()
         of_plane = Signal()
         to_weights = Signal.like(address, name="to_weights")
         m.d.comb += of_plane.eq(row.plane & ~half)
-        m.d.sync += half.eq(reads & of_plane)
-        with m.If(state == State.SETUP):
-            m.d.sync += to_weights.eq(row.weight_base - row.plane_base)
-        with m.If(reads & of_plane):
+        reads_plane = reads & of_plane
+        m.d.sync += [half.eq(reads_plane), to_weights.eq(row.weight_base - row.plane_base)]
+        with m.If(reads_plane):
             m.d.sync += address.eq(address + to_weights)
         return of_plane

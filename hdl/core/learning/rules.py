@@ -39,7 +39,7 @@ def decays() -> data.StructLayout:
 class Rules(wiring.Component):
     """RULE, TERM, DECAY and CURVE. A single rule lies in registers.
 
-    Timing: a row follows its address by one clock, and stays while nothing is read.
+    Timing: a row follows its address by one clock. Decays and curves stay while none is read.
 
     Parameters
     ----------
@@ -50,9 +50,7 @@ class Rules(wiring.Component):
     -------
     load : In(load_signature(config))
     number : In
-        The rule to be read.
-    read : In(1)
-        Reads it.
+        The rule that is read, in every clock.
     row : Out(config.rule_row)
     terms : Out
         Its terms, each as `config.term_row`.
@@ -76,7 +74,6 @@ class Rules(wiring.Component):
             {
                 "load": In(load_signature(config)),
                 "number": In(number),
-                "read": In(1),
                 "row": Out(struct(config.rule_row)),
                 "terms": Out(data.ArrayLayout(struct(config.term_row), terms)),
                 "rule": In(number),
@@ -138,7 +135,7 @@ class Rules(wiring.Component):
             m.submodules[name] = table = memory(shape, self.config.rules)
             connect_load(m, self.load, target, table, bank, low)
             read = table.read_port()
-            m.d.comb += [read.addr.eq(self.number), read.en.eq(self.read)]
+            m.d.comb += read.addr.eq(self.number)
             return read.data
         row = Signal(shape, name=name)
         with m.If(loads(self.load, target) & (self.load.word.address[:low] == bank)):
