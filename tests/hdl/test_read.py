@@ -11,6 +11,7 @@ from random_networks import random_events
 from readable_fabrics import FABRICS, ODD, network
 
 from spikeloom.golden.host import host_words
+from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, LoadTarget, ReadTarget
 from spikeloom.hdl.fabric import Fabric
 from spikeloom.mapping.plan import map_network
@@ -111,6 +112,41 @@ def test_words_behind_the_sparse_ones_lead_to_no_group() -> None:
             ctx.set(dut.read.word, {"target": ReadTarget.WEIGHT, "address": address, "byte": 2})
             await ctx.tick().repeat(SPARSE.read_clocks)
             assert ctx.get(dut.read.data) == (groups if address < 4 else 0)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_a_sum_is_shown_while_it_is_asked_for() -> None:
+    """The sum of an event of a step that is not over; and nothing when `active` is 0 again."""
+    weight = 5
+    net = Network(
+        (Input("in", 1),),
+        (Population("p", 16, np.zeros(16, np.int64)),),
+        (Connection("in", "p", np.full((1, 16), weight)),),
+    )
+    image = map_network(net, SPARSE, frozenset("p"), frozenset())
+    words = np.concatenate(host_words(image, {"in": np.ones((1, 1, 1), np.uint8)})).tolist()
+    dut = Fabric(SPARSE)
+
+    async def bench(ctx: Any) -> None:
+        for word in image.load_words():
+            ctx.set(dut.load.payload.as_value(), word)
+            ctx.set(dut.load.valid, 1)
+            await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+        ctx.set(dut.host_in.payload.as_value(), words[0])
+        ctx.set(dut.host_in.valid, 1)
+        await ctx.tick().until(dut.host_in.ready)
+        ctx.set(dut.host_in.valid, 0)
+        await ctx.tick().repeat(20)
+        ctx.set(dut.read.word, {"target": ReadTarget.SUM, "address": 0, "byte": 0})
+        for active in (1, 0):
+            ctx.set(dut.read.active, active)
+            await ctx.tick().repeat(SPARSE.read_clocks)
+            assert ctx.get(dut.read.data) == active * weight
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)

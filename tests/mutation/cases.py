@@ -336,6 +336,12 @@ CASES: dict[str, Case] = {
         test_read.test_words_behind_the_sparse_ones_lead_to_no_group,
         "read__data",
     ),
+    "read, sums": _watched(
+        test_read.SPARSE,
+        test_read,
+        test_read.test_a_sum_is_shown_while_it_is_asked_for,
+        "read__data",
+    ),
     "learn": _learn(test_learn, learn_bench.CONFIG),
     "learn, planes": _learn(test_learn_planes, test_learn_planes.PLANES),
     "learn, kernels": _learn(test_learn_kernels, test_learn_kernels.KERNELS),
