@@ -59,6 +59,7 @@ PROVED_IN = {
     "core.select": ("select", "select_images"),
     "core.spike_rows": ("spike_rows",),
     "core.sums": FIRE,
+    "core.switches.selection": ("selecting",),
     "core.walk": ("walk",),
     "link.answers": ("answers",),
     "link.checksum": ("checksum",),
@@ -79,7 +80,7 @@ PROVED_IN = {
     "mesh.router": ("router",),
     "sequencer": ("sequencer", "quick_sequencer"),
 }
-"""The components of `miter.py` that have a module; those of a switch are `NEURON`."""
+"""The components of `miter.py` that have a module; those of other switches are `NEURON`."""
 
 Results = dict[str, str | None]
 """For each mutant the case that kills it, EQUIVALENT, or None."""
@@ -121,7 +122,7 @@ def prove(results: Results) -> None:
     for mutant in [mutant for mutant, case in results.items() if case is None]:
         place = mutant.partition(" in ")[2] if " in core." in mutant else mutant
         module = place.partition(":")[0]
-        components = NEURON if module.startswith("core.switches.") else PROVED_IN.get(module, ())
+        components = PROVED_IN.get(module, NEURON if module.startswith("core.switches.") else ())
         verdicts = {component: verdict(component, mutant) for component in components}
         if "PASS" in verdicts.values() and set(verdicts.values()) <= {"PASS", "absent"}:
             results[mutant] = EQUIVALENT

@@ -141,12 +141,6 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
-WITH = {
-    Fire: {name: "spike_valid" for name in ("spike", "routed", "single", "short")},
-    Select: {name: "won" for name in ("is_winner", "blocked")},
-}
-"""Outputs that mean something only while another is 1, other than payloads."""
-
 APART = {CobsDecoder: 2, FrameReceiver: 12}
 """Clocks from a byte of the line to the next one, at least."""
 
@@ -162,12 +156,6 @@ def assume(m: Module, component: Any) -> None:
         decides = component.settled & component.row.selection
         m.d.sync += clocks.eq(Mux(decides, Mux(clocks < component.latency, clocks + 1, clocks), 0))
         m.d.comb += Assume(~component.won | (decides & (clocks == component.latency)))
-    if isinstance(component, Fire) and component.config.fire_lanes > 1:
-        # The sequencer says that a step begins while it waits for one, which is after a last phase.
-        over = Signal(init=1)
-        with m.If(component.command.valid):
-            m.d.sync += over.eq(component.command.p.last)
-        m.d.comb += Assume(~component.command.p.restart | over)
     reads = component.read.active if hasattr(component, "read") else Const(0)
     if hasattr(component, "load"):
         m.d.comb += Assume(~(component.load.valid & reads))
@@ -222,8 +210,7 @@ class Miter(Elaboratable):
                 both = free(m, len(value), "_".join(map(str, path)))
                 m.d.comb += [value.eq(both), other.eq(both)]
                 continue
-            needed = WITH.get(type(written), {}).get(path[0], "valid")
-            valid = ports[0].get((*path[:-1], needed), ("In", None))
+            valid = ports[0].get((*path[:-1], "valid"), ("In", None))
             equal = value == other
             if valid[0] == "Out" and path[-1] not in ("valid", "ready"):
                 equal = equal | ~valid[1].any()

@@ -110,9 +110,9 @@ def _old_places(self: Select, m: Any, *rest: Any) -> tuple[Value, Any]:
     return Const(0), PLACES(self, m, *rest)[1]
 
 
-def _stale_places(self: Select, m: Any, by_position: Value, *rest: Any) -> tuple[Value, Any]:
+def _stale_places(self: Select, m: Any, choosing: Value, *rest: Any) -> tuple[Value, Any]:
     """As if only the first walk noted the best of a position."""
-    return PLACES(self, m, by_position & ~self.settled, *rest)
+    return PLACES(self, m, choosing | self.settled, *rest)
 
 
 FAULTS: dict[str, tuple[Callable[[], int], Any, str, Callable[..., Any]]] = {
