@@ -51,6 +51,7 @@ PROVED_IN = {
     "core.fire": FIRE,
     "core.accumulate": ("integrate", "amount"),
     "core.integrate": ("integrate", "amount"),
+    "core.learning.synapses": ("synapses",),
     "core.neuron": NEURON,
     "core.noise": ("noise",),
     "core.quick_walk": ("fire_lanes",),

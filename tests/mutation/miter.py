@@ -41,6 +41,7 @@ from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.noise import NoiseSource
 from spikeloom.hdl.core.select import Select
@@ -115,6 +116,7 @@ COMPONENTS: dict[str, Any] = {
     "noise": lambda: NoiseSource(tiny(noise=True)),
     "select": lambda: Select(tiny(selection=True, neurons=4)),
     "select_images": lambda: Select(tiny(selection=True, **IMAGES)),
+    "synapses": lambda: Synapses(tiny(plasticity=True, rules=1, rule_terms=1, plastic_axons=2)),
     "spike_rows": lambda: SpikeRows(tiny(**LANES)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),

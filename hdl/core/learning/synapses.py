@@ -164,7 +164,7 @@ class Synapses(wiring.Component):
             source,
             of_synapse,
             turns,
-            Mux(of_synapse, offset[:FACTOR_BITS].as_signed(), 0),
+            offset[:FACTOR_BITS].as_signed(),
             uses(term, Factor.BETWEEN),
             uses(term, Factor.ELIGIBILITY),
         )

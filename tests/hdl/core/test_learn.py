@@ -83,10 +83,13 @@ def test_ages_are_63_at_most() -> None:
 
 
 def test_a_learn_word_clears_anew() -> None:
-    """Every row of AXON from the first one on, also after four of them; and so does an end."""
+    """Every row of AXON from the first one on, also after four of them; and so does an end, after
+    which nothing is left of the trace of axon 5.
+    """
     bench = Bench()
-    bench.rule(groups=0)
-    bench.run([], ends=True)
+    bench.rule(groups=0, pre_amount=100)
+    bench.curve({age: {"pre_decay": 256} for age in (0, 1, MAX_AGE)})
+    bench.run(notes(5), ends=True)
     rows = [*range(CONFIG.plastic_axons)]
     assert bench.cleared == [*range(4), *rows, *rows]
 
@@ -366,6 +369,16 @@ def test_silent_axons_learn() -> None:
     bench.rule(0, never, silent=1, axon_base=3, weight_base=3, sources=5)
     bench.run(notes(5, 4), notes(4))
     assert [word for _, word in bench.reads] == [3, 6, 7]
+
+
+def test_silent_axons_have_no_traces() -> None:
+    """Whatever would be left after 63 steps: axon 1 is added 60, and the others nothing."""
+    bench = Bench(weights=[[0] * 4 for _ in range(3)])
+    factors = {"left": Factor.PRE_TRACE, "right": Factor.ONE}
+    bench.rule(0, factors, silent=1, sources=3, pre_amount=60)
+    bench.curve({age: {"pre_decay": 256} for age in (1, MAX_AGE)})
+    bench.run(notes(1), notes())
+    assert bench.weights == [[0] * 4, [60] * 4, [0] * 4]
 
 
 def test_two_rules() -> None:
