@@ -158,11 +158,23 @@ def assume(m: Module, component: Any) -> None:
         decides = component.settled & component.row.selection
         m.d.sync += clocks.eq(Mux(decides, Mux(clocks < component.latency, clocks + 1, clocks), 0))
         m.d.comb += Assume(~component.won | (decides & (clocks == component.latency)))
+    quick = isinstance(component, Fire) and component.config.fire_lanes > 1
+    if quick:
+        # The sequencer goes on to another slot when the phase is over.
+        slot = Signal.like(component.command.p.slot)
+        with m.If(component.command.valid):
+            m.d.sync += slot.eq(component.command.p.slot)
+        m.d.comb += Assume(component.idle | (component.command.p.slot == slot))
     reads = component.read.active if hasattr(component, "read") else Const(0)
     if hasattr(component, "load"):
         m.d.comb += Assume(~(component.load.valid & reads))
     if hasattr(component, "idle") or hasattr(component, "occupied"):
         works = ~component.idle if hasattr(component, "idle") else component.occupied
+        if quick:  # the last neurons may still be in the pipeline
+            clocks = component.config.fire_clocks
+            rested = Signal(range(clocks + 1), init=clocks)
+            m.d.sync += rested.eq(Mux(works, 0, Mux(rested < clocks, rested + 1, rested)))
+            works = works | (rested < clocks)
         m.d.comb += Assume(~works | ~(component.load.valid | reads))
     if hasattr(component, "command"):
         m.d.comb += Assume(~component.command.valid | (component.idle & ~component.load.valid))
