@@ -5,11 +5,13 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloom.boards.circles import in_circles
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.sim import toolchain
 from spikeloom.sim.jobs.arrays import pack, unpack
@@ -70,16 +72,19 @@ class Tools:
         *arguments: str,
         directory: Path | None = None,
         minutes: float | None = None,
+        log: str | None = None,
     ) -> str:
         """Run `tool` in `directory`; tools of wheels may not see files outside it.
 
         Returns its output. Raises `SpikeloomError` if it is missing or fails, `OutOfTime` if it
-        takes more than `minutes`.
+        takes more than `minutes`, or if a placer's `log`, a file in `directory`, says that it goes
+        in circles.
         """
         if self.scheduler is not None and directory is not None and tool in PLACERS:
-            return self._run_there(self.scheduler, tool, arguments, directory, minutes)
+            return self._run_there(self.scheduler, tool, arguments, directory, minutes, log)
         command = [self.program(tool), *arguments]
-        return toolchain.run(command, directory=directory, minutes=minutes)
+        endless = None if directory is None or log is None else partial(in_circles, directory / log)
+        return toolchain.run(command, directory=directory, minutes=minutes, endless=endless)
 
     def program(self, tool: str) -> str:
         """Path of `tool`."""
@@ -103,6 +108,7 @@ class Tools:
         arguments: tuple[str, ...],
         directory: Path,
         minutes: float | None,
+        log: str | None,
     ) -> str:
         """Run `tool` on a worker, which gets the files of `directory` and gives back its own."""
         order = {
@@ -110,14 +116,15 @@ class Tools:
             "version": self.version(tool),
             "arguments": arguments,
             "minutes": minutes,
+            "log": log,
         }
         job = pack(
             _files(directory) | {_ORDER: np.frombuffer(json.dumps(order).encode(), np.uint8)}
         )
         ((_, data),) = run_jobs(run_tool, b"", {tool: job}, scheduler=scheduler)
         files = unpack(data)
-        if not files:
-            raise OutOfTime(f"{tool} did not end within {minutes:g} minutes")
+        if list(files) == [_LATE]:
+            raise OutOfTime(files[_LATE].tobytes().decode())
         output = files.pop(_ORDER).tobytes().decode()
         for name, content in files.items():
             (directory / name).write_bytes(content.tobytes())
@@ -127,11 +134,14 @@ class Tools:
 _ORDER = ""
 """Among the files of a job what to do; among those of its result what the tool printed."""
 
+_LATE = "\n"
+"""Instead of all files, why a tool was ended."""
+
 
 def run_tool(_: bytes, own: bytes) -> bytes:
     """Run a tool in a directory with some files; for `spikeloom.sim.jobs`.
 
-    Gives the files that are there afterwards, or none if the tool ran out of time.
+    Gives the files that are there afterwards, or the reason alone if the tool ran out of time.
     """
     files = unpack(own)
     order = json.loads(files.pop(_ORDER).tobytes())
@@ -144,11 +154,11 @@ def run_tool(_: bytes, own: bytes) -> bytes:
         directory = Path(name)
         for file, content in files.items():
             (directory / file).write_bytes(content.tobytes())
-        arguments, minutes = order["arguments"], order["minutes"]
+        limits = {"minutes": order["minutes"], "log": order["log"]}
         try:
-            output = WHEELS.run(tool, *arguments, directory=directory, minutes=minutes)
-        except OutOfTime:
-            return pack({})
+            output = WHEELS.run(tool, *order["arguments"], directory=directory, **limits)
+        except OutOfTime as late:
+            return pack({_LATE: np.frombuffer(str(late).encode(), np.uint8)})
         printed = np.frombuffer(output.encode(), np.uint8)
         return pack(_files(directory) | {_ORDER: printed})
 

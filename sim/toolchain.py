@@ -8,13 +8,15 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from spikeloom.golden.errors import SpikeloomError
@@ -22,7 +24,11 @@ from spikeloom.sim import cache
 
 
 class OutOfTime(SpikeloomError):
-    """A program exceeded its time limit."""
+    """A program exceeded its time limit, or would never end."""
+
+
+_SECONDS = 2.0
+"""Between two questions whether a program would never end."""
 
 
 REMEDY = "pip install 'spikeloom[boards]'"
@@ -116,13 +122,15 @@ def run(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
     minutes: float | None = None,
+    endless: Callable[[], bool] | None = None,
 ) -> str:
     """Runs `command`; returns its output. The parameters are those of `execute`.
 
     Raises `SpikeloomError` if the command fails, with the first line that reports an error and the
-    file in the cache that keeps its log, and `OutOfTime` if it exceeds the time limit.
+    file in the cache that keeps its log, and `OutOfTime` if it exceeds the time limit or is
+    endless.
     """
-    done = execute(command, environment, directory, minutes)
+    done = execute(command, environment, directory, minutes, endless)
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         reports = [line for line in lines if "error" in line.lower() or line.startswith("%")]
@@ -161,10 +169,11 @@ def execute(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
     minutes: float | None = None,
+    endless: Callable[[], bool] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs `command`, which may fail; `stdout` of the result has all its output.
 
-    Raises `OutOfTime` if the command exceeds the time limit and is ended.
+    Raises `OutOfTime` if the command exceeds the time limit or is endless, and is ended.
 
     Parameters
     ----------
@@ -176,19 +185,41 @@ def execute(
         Working directory; default: the current one.
     minutes
         Time limit; default: none.
+    endless
+        Asked every few seconds whether the command would never end; default: not asked.
     """
-    try:
-        return subprocess.run(
-            command,
-            cwd=directory,
-            env={**os.environ, **_SAFE_PATH, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=None if minutes is None else 60 * minutes,
-        )
-    except subprocess.TimeoutExpired:
-        raise OutOfTime(f"{Path(command[0]).name} did not end within {minutes:g} minutes") from None
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env={**os.environ, **_SAFE_PATH, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            output = _output(process, Path(command[0]).name, minutes, endless)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output)
+
+
+def _output(
+    process: subprocess.Popen[str],
+    name: str,
+    minutes: float | None,
+    endless: Callable[[], bool] | None,
+) -> str:
+    """What a process prints until it ends; `OutOfTime` if it is to be ended."""
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    while True:
+        wait = max(0.0, min(end - time.monotonic(), math.inf if endless is None else _SECONDS))
+        try:
+            return process.communicate(timeout=None if math.isinf(wait) else wait)[0]
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise OutOfTime(f"{name} did not end within {minutes:g} minutes") from None
+            if endless is not None and endless():
+                raise OutOfTime(f"{name} makes no progress") from None

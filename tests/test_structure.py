@@ -58,7 +58,8 @@ ROOMS = {
         ("waves",),
     ),
     "boards": (
-        ("tools", "family", "pll"),
+        ("circles", "family", "pll"),
+        ("tools",),
         ("board", "clocking"),
         ("board_file", "catalogue", "top", "flash"),
         ("registry", "flow"),

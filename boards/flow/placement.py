@@ -110,7 +110,7 @@ def place(
     SpikeloomError
         nextpnr is missing or fails.
     OutOfTime
-        The limit was reached.
+        The limit was reached, or the router goes in circles.
     """
     family = design.board.family
     arguments = [
@@ -122,8 +122,8 @@ def place(
     def make(directory: Path) -> None:
         _write_inputs(directory, design, synthesised)
         try:
-            log = ("--log", LOG)
-            tools.run(family.placer, *arguments, *log, directory=directory, minutes=minutes)
+            logged = (*arguments, "--log", LOG)
+            tools.run(family.placer, *logged, directory=directory, minutes=minutes, log=LOG)
         except OutOfTime:
             raise
         except SpikeloomError as error:
@@ -213,8 +213,8 @@ def place_all(
 ) -> list[Placed]:
     """One placement per seed, two at a time; on a cluster, all at once.
 
-    nextpnr's router sometimes never terminates. A placement that exceeds the time limit is ended
-    and left out, with a warning in the log.
+    nextpnr's router sometimes never terminates. A placement in which it goes in circles, or that
+    exceeds the time limit, is ended and left out, with a warning in the log.
 
     Parameters
     ----------
@@ -238,13 +238,13 @@ def place_all(
         cells = len(json.loads(synthesised)["modules"]["top"]["cells"])
         minutes = max(_MIN_MINUTES, cells / _CELLS_PER_MINUTE)
 
-    def place_seed(seed: int) -> Placed | None:
+    def place_seed(seed: int) -> Placed | OutOfTime:
         with task(f"placing and routing, seed {seed}") as step:
             try:
                 placed = place(design, synthesised, seed, tools, minutes)
-            except OutOfTime:
-                step.say("out of time")
-                return None
+            except OutOfTime as late:
+                step.say("never ends")
+                return late
             step.log = placed.directory / LOG
             step.say(f"{placed.fmax_mhz:.2f} MHz")
             return placed
@@ -253,21 +253,17 @@ def place_all(
         # A context for each thread, so that whoever watches sees its placements.
         jobs = [pool.submit(copy_context().run, place_seed, seed) for seed in seeds]
         ended = {seed: job.result() for seed, job in zip(seeds, jobs, strict=True)}
-    placements = [placed for placed in ended.values() if placed is not None]
-    late = ", ".join(str(seed) for seed, placed in ended.items() if placed is None)
+    placements = [placed for placed in ended.values() if isinstance(placed, Placed)]
+    late = {seed: str(error) for seed, error in ended.items() if isinstance(error, OutOfTime)}
+    reasons = "; ".join(f"seed {seed}: {reason}" for seed, reason in late.items())
     if not placements:
         raise SpikeloomError(
-            f"{design.board.name}: no placement ended within {minutes:g} minutes (seeds {late}): "
-            "give them more --minutes, try more --seeds, or make it smaller, such as with "
+            f"{design.board.name}: no placement ended ({reasons}): try more --seeds, give them "
+            "more --minutes, or make it smaller, such as with "
             f"--set lanes={max(design.fabric.lanes // 2, 1)}"
         )
     if late:
-        _log.warning(
-            "%s: left out, as it did not end within %g minutes: the placement of seed %s",
-            design.board.name,
-            minutes,
-            late,
-        )
+        _log.warning("%s: placements left out: %s", design.board.name, reasons)
     return placements
 
 

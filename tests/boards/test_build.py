@@ -319,19 +319,36 @@ def test_a_placement_without_end_is_left_out(
     assert built.placed.seed == 3
     (record,) = caplog.records
     assert record.getMessage() == (
-        "icebreaker: left out, as it did not end within 0.2 minutes: the placement of seed 2"
+        "icebreaker: placements left out: seed 2: nextpnr-ice40 did not end within 0.2 minutes"
     )
     # Nothing of it is cached: when it ends next time, it counts.
     tool.write_text(before)
     assert build(icebreaker, TINY, clock_mhz=24, tools=NATIVE).placed.seed == 2
 
 
+@pytest.mark.parametrize(("remain", "ends"), [("9341", True), ("{batch}", False)])
+def test_a_router_that_goes_in_circles_is_ended(
+    remain: str, ends: bool, icebreaker: Board, speeds: Path, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "nextpnr-ice40"
+    rows = f"| {{batch}}990  3006 | 1000     0 |  {remain}|  1.8  9.0|"
+    table = f"''.join(f'Info: {{batch}}000 {rows}\\n' for batch in range(120))"
+    waits = f"    if after['--seed'] == '2': open(after['--log'], 'w').write({table})\n"
+    waits += f"    __import__('time').sleep({600 if ends else 5} * (after['--seed'] == '2'))\n"
+    places = "    speeds = json"
+    tool.write_text(tool.read_text().replace(places, waits + places))
+    start = time.monotonic()
+    built = build(icebreaker, TINY, clock_mhz=24, tools=NATIVE)
+    assert time.monotonic() - start < 60
+    assert set(built.report["fmax_mhz"]["seeds"]) == ({"1", "3"} if ends else {"1", "2", "3"})
+
+
 def test_placements_without_end_alone_fail(icebreaker: Board, speeds: Path, tmp_path: Path) -> None:
     sleep(tmp_path, [1, 2])
     message = (
-        r"^icebreaker: no placement ended within 0.02 minutes \(seeds 1, 2\): "
-        r"give them more --minutes, try more --seeds, or make it smaller, such as with --set "
-        r"lanes=1$"
+        r"^icebreaker: no placement ended \(seed 1: nextpnr-ice40 did not end within 0.02 minutes; "
+        r"seed 2: nextpnr-ice40 did not end within 0.02 minutes\): try more --seeds, give them "
+        r"more --minutes, or make it smaller, such as with --set lanes=1$"
     )
     with pytest.raises(SpikeloomError, match=message):
         build(icebreaker, TINY, clock_mhz=24, seeds=[1, 2], minutes=0.02, tools=NATIVE)

@@ -65,9 +65,19 @@ def test_files_go_there_and_come_back(directory: Path) -> None:
 
 
 def test_out_of_time(directory: Path) -> None:
-    with pytest.raises(OutOfTime, match=r"nextpnr-ice40 did not end within 0\.001 minutes"):
+    with pytest.raises(OutOfTime, match=r"^placer did not end within 0\.001 minutes$"):
         THERE.run("nextpnr-ice40", *ORDER, "5", directory=directory, minutes=0.001)
     assert [path.name for path in directory.iterdir()] == ["netlist"]
+
+
+def test_a_router_in_circles(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "_SECONDS", 0.1)
+    row = "Info: 438000 |   432990       3006 | 1000     0 |      9341|       1.78    1267.45|\n"
+    (directory / "log").write_text(row * 100)
+    with pytest.raises(OutOfTime, match="^placer makes no progress$"):
+        THERE.run("nextpnr-ice40", *ORDER, "60", directory=directory, log="log")
+    (directory / "log").write_text(row.replace("9341", "9342") + row * 99)
+    THERE.run("nextpnr-ice40", *ORDER, "1", directory=directory, log="log")
 
 
 def test_a_tool_that_fails(directory: Path) -> None:
