@@ -17,11 +17,12 @@ _BITS = 0xFFFFFFFF
 _BETWEEN_SAMPLES = 0x9E3779B9
 _TAPS = 0x80200003
 _TOP = 1 << 31
+_BY = np.arange(32, dtype=np.uint32)
 
 
 def mixed(x: Words) -> Words:
     """32 bits that depend on all bits of `x`, one to one; the lowest are the best."""
-    by = np.arange(32, dtype=np.uint32)
+    by = _BY
     x = x + (x << by[7])
     x = x ^ (x >> by[9])
     x = x + (x << by[10])

@@ -216,7 +216,7 @@ class Batch:
                     spikes, states[name] = neurons.update(
                         states[name],
                         now,
-                        self._numbers(name, t),
+                        self._numbers(name, t) if neurons.draws else NO_NUMBERS,
                         compared.get(name),
                     )
                     if population.spiking:
@@ -233,9 +233,7 @@ class Batch:
         return {p.name: number for number, p in enumerate(firing_order(self.network))}
 
     def _numbers(self, name: str, step: int) -> NeuronNumbers:
-        """The random numbers of a population in a step; without a seed it draws none."""
-        if self.network.seed is None:
-            return NO_NUMBERS
+        """The random numbers of a population in a step."""
         return NeuronNumbers(self.numbers[step], self._firing_order[name])
 
     def _inputs(

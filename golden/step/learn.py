@@ -218,10 +218,13 @@ class Update:
         self._curves = [np.array(term.curve or (), np.int32) for term in rule.terms]
         self._targets = np.arange(weights.shape[1])
         ends_of_terms = {(term.post, term.window, term.trace_window) for term in rule.terms}
+        self._on_spikes = all(term.post.gate is Gate.SPIKED for term in rule.terms)
         self._same_targets = len(ends_of_terms) == 1
 
     def __call__(self, potentials: Signed | None, third: Signed | None, state: int) -> None:
         """Update after a step, with the potentials of targets and of the third population."""
+        if self._on_spikes and not self._post.spiked.any():
+            return
         targets = target_gates(self.rule, self._post, potentials)
         if any(mask.any() for mask in targets):
             if third is not None:

@@ -99,6 +99,8 @@ class Neurons:
             line: [s for s in switches if getattr(type(s), line) is not getattr(Switch, line)]
             for line in LINES
         }
+        self.draws = bool(self._having["noise"])
+        """Whether they need random numbers."""
         comparing = self._having["raised"] + self._having["noise"]
         self._comparing = [s for s in switches if s in comparing]
 
