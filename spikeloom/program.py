@@ -9,6 +9,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,10 @@ class Program(Summarised):
         except Exception:
             # On arbitrary bytes the readers of zip, NumPy arrays and JSON raise almost anything:
             # zlib.error, struct.error, NotImplementedError, MemoryError, RecursionError.
+            if _is_hdf5(path):
+                raise SpikeloomError(
+                    f"{path} is a NIR file, not a program: give what `spikeloom compile` made of it"
+                ) from None
             raise SpikeloomError(
                 f"{path} is not a complete Spikeloom program; compile it again"
             ) from None
@@ -320,6 +325,11 @@ def _digest(header: dict[str, Any], arrays: dict[str, NDArray[np.int64]]) -> str
         total.update(f"{name}{array.shape}".encode())
         total.update(array.reshape(-1).data)
     return total.hexdigest()
+
+
+def _is_hdf5(path: str | os.PathLike[str]) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
 
 
 def _parse(path: str | os.PathLike[str]) -> Program:

@@ -189,13 +189,19 @@ def run_float(
 
     Raises `SpikeloomError` where it is another network.
     """
+    check_origin(net, network)
+    low = [connection for connection in network.connections if not connection.high]
+    return simulate_float(with_delays(net, [c.delay for c in low]), counts, traced)
+
+
+def check_origin(net: FloatNetwork, network: Network) -> None:
+    """Raise `SpikeloomError` if `network` was plainly made of another float network."""
     low = [connection for connection in network.connections if not connection.high]
     if _shape(net, net.connections) != _shape(network, low):
         raise SpikeloomError(
             "the float network has other populations or connections than the program: give the "
             "file and the options that it was compiled from"
         )
-    return simulate_float(with_delays(net, [c.delay for c in low]), counts, traced)
 
 
 def _shape(net: FloatNetwork | Network, connections: Any) -> object:

@@ -279,4 +279,7 @@ def read_events(path: Path) -> Events:
         raise
     except Exception:
         # As in `Program.load`, the readers may raise almost anything.
-        raise SpikeloomError(f"{path} is not a complete .npy or .npz file of numbers") from None
+        raise SpikeloomError(
+            f"{path} is not a complete .npy or .npz file of numbers: write it with numpy.save, a "
+            "tensor as tensor.numpy()"
+        ) from None

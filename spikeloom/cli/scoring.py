@@ -17,7 +17,7 @@ from spikeloom.importer.dialect import Dialect
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
-from spikeloom.scores import Layer, Scores, check_available, usual_decoding
+from spikeloom.scores import Layer, Scores, check_available, check_origin, usual_decoding
 
 
 def labels_and_decoding(
@@ -56,7 +56,9 @@ def trained_network(
     The dialect is that of the program, with the options that are given; or the one named.
     """
     with as_import_options():
-        return load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
+        net = load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
+    check_origin(net, program.network)
+    return net
 
 
 def _dialect(program: Program) -> Dialect:

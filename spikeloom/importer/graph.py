@@ -1,6 +1,7 @@
 """Reading a NIR graph: its nodes and the sources of each by name, nested graphs flattened."""
 
 import os
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ def read(source: "str | os.PathLike[str] | nir.NIRGraph") -> nir.NIRGraph:
     except SpikeloomError:
         raise
     except Exception as error:  # whatever h5py and nir stumble over
+        if zipfile.is_zipfile(path):
+            raise SpikeloomError(
+                f"{where} is an archive, such as a compiled program; give the .nir file"
+            ) from None
         cause = " ".join(str(error).split()) or type(error).__name__
         raise SpikeloomError(
             f"{where} is not a valid NIR graph ({cause}); export it again"

@@ -28,7 +28,7 @@ from spikeloom.importer.dialects import DIALECTS
 from spikeloom.importer.float_network import FloatPopulation
 from spikeloom.importer.linear_maps import Floats, same
 from spikeloom.importer.node import SPREAD, Node, Shape
-from spikeloom.importer.origins import check_origin, wrote
+from spikeloom.importer.origins import check_origin, require_time_step, wrote
 from spikeloom.importer.switches.switch import FloatSwitch, float_switch
 
 
@@ -68,6 +68,7 @@ def _leaky(node: Node, shape: Shape) -> Neurons:
 
 def _is_written(node: Node, tau: str, shape: Shape) -> bool:
     """Whether the dialect's framework wrote the node with the dialect's time step."""
+    require_time_step(node.in_file(), tau, shape)
     return wrote(node.dialect.name, node.in_file(), tau, shape, node.time_step())
 
 

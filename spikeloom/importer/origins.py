@@ -38,6 +38,19 @@ def wrote(dialect: str, node: Node, tau: str, shape: Shape, dt: float | None = N
     return bool(finite.any()) and same(r[finite], expected)
 
 
+def require_time_step(node: Node, tau: str, shape: Shape) -> None:
+    """Refuse a dialect without a time step; where r shows who wrote the file, name its dialect."""
+    if node.option("dt") is None:
+        for name, (framework, dt, _) in GAINS.items():
+            if wrote(name, node, tau, shape):
+                remedy = f'dialect="{name}"' + (f" dt={dt:g}" if name == "rockpool" else "")
+                node.refuse(
+                    "its meaning depends on the time step, which NIR does not store; r is what "
+                    f"{framework} writes for this {tau}, so pass {remedy}"
+                )
+    node.time_step()
+
+
 def check_origin(node: Node, tau: str, shape: Shape) -> None:
     """Warn of a file that a framework plainly wrote, read under NIR or with another dt."""
     dialect = node.dialect

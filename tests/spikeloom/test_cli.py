@@ -600,6 +600,8 @@ BAD = {
     f"{COMPILE} -o no/model.loom": "cannot write no/model.loom: No such file or directory",
     "info missing.loom": "cannot read missing.loom: No such file or directory",
     "info folder": "cannot read folder: Is a directory",
+    "info model.nir": "model.nir is a NIR file, not a program: give what `spikeloom compile` made",
+    "compile small.loom": "file 'small.loom' is an archive, such as a compiled program; give the",
     "info empty": "empty is not a complete Spikeloom program; compile it again",
     "info text": "text is not a complete Spikeloom program; compile it again",
     "info cut.loom": "cut.loom is not a complete Spikeloom program; compile it again",
@@ -614,7 +616,8 @@ BAD = {
     "sim small.loom missing.npy": "cannot read missing.npy: No such file or directory",
     "sim small.loom folder": "cannot read folder: Is a directory",
     **{
-        f"sim small.loom {name}": f"{name} is not a complete .npy or .npz file of numbers"
+        f"sim small.loom {name}": f"{name} is not a complete .npy or .npz file of numbers: write "
+        "it with numpy.save"
         for name in (
             *("empty", "text", "cut.npy", "cut.npz", "flipped.npz"),
             *("pickle.npy", "objects.npy", "objects.npz"),

@@ -122,10 +122,12 @@ def test_the_float_network_must_be_that_of_the_program(trained: Commands) -> Non
     command = ["compare", "small.loom", "events.npy", "--float=model.nir"]
     assert "does not say under which dialect" in trained(*command).error()
     message = trained(*command, "--dialect=nir", "--dt=1e-3").error()
-    assert message.startswith("the program does not say at which scale population 'first' was")
+    assert message.startswith("the float network has other populations or connections than the pro")
     events = np.zeros((1, 2, 4), np.uint8)
     program, net = Program.load("model.loom"), load_nir("model.nir", dt=1e-3)
     other = Program.load("small.loom")
+    with pytest.raises(SpikeloomError, match="does not say at which scale population 'first' was"):
+        units_of(other)
     with pytest.raises(SpikeloomError, match="other populations or connections"):
         score(other, {"in": np.zeros((1, 2, 6), np.uint8)}, Question(net=net))
     assert len(score(program, {"in": events}, Question(net=net)).layers) == 1

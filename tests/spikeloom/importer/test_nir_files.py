@@ -288,6 +288,8 @@ def test_a_file_of_snntorch_under_another_dialect_is_a_warning() -> None:
     tau = np.float32(1e-4) / (1 - np.float32([0.95, 0.96]))
     source = chain(make(nir.LIF, 2, tau=tau, r=tau / np.float32(1e-4)), size=2, out=2)
     for dt in (1e-3, 1e-4):  # the gains of the second are right, the reset is not
+        with pytest.raises(SpikeloomError, match='writes for this .*, so pass dialect="snntorch"$'):
+            load_nir(source)
         with pytest.warns(SpikeloomWarning, match='pass dialect="snntorch"'):
             load_nir(source, dt=dt)
     assert not load_nir(source, "snntorch").warnings
@@ -305,6 +307,8 @@ def test_a_file_of_spyx_or_rockpool_under_nir_is_a_warning() -> None:
     tau = np.float32([0.02, 0.05])
     gains = {"tau_mem": tau, "tau_syn": tau, "r": tau * np.exp(-1e-3 / tau) / 1e-3}
     source = chain(make(nir.CubaLIF, 2, **gains), size=2, out=2)
+    with pytest.raises(SpikeloomError, match='so pass dialect="rockpool" dt=0.001$'):
+        load_nir(source)
     with pytest.warns(SpikeloomWarning, match='pass dialect="rockpool" .* dt=0.001'):
         load_nir(source, dt=1e-3)
     assert not load_nir(source, "rockpool", dt=1e-3).warnings
