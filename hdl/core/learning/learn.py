@@ -329,7 +329,7 @@ class Learn(wiring.Component):
             kernels.begin.eq(state == State.SETUP),
             kernels.advance.eq(group.advance),
             kernels.start.eq(axons.begin),
-            kernels.go.eq(axons.scans & axons.go),
+            kernels.go.eq(axons.go),
             group.turns.eq(kernels.turns),
             axons.kernel.eq(kernels.entry),
         ]

@@ -1,6 +1,7 @@
 """Learn alone: clocks, weights and traces by hand, from the section Learning of the page."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -196,15 +197,19 @@ def test_entries_that_wait_are_not_lost() -> None:
     assert [word for _, word in bench.writes] == axons
 
 
-def test_traces_of_entries_that_wait() -> None:
-    """Of axons of all ages, while words wait: 60 * 128 / 256, 60 * 64 / 256, ... are added."""
+@pytest.mark.parametrize("now", [0, 1])
+def test_traces_of_entries_that_wait(now: int) -> None:
+    """Of axons of all ages, while words wait; half of them spike again in the last step."""
     bench = Bench(weights=[[0] * 4 for _ in range(20)])
-    bench.rule(0, {"left": Factor.PRE_TRACE, "right": Factor.ONE}, pre_amount=60)
-    kept = {1: 128, 2: 64, 3: 32}
+    term = {"left": Factor.PRE_TRACE, "right": Factor.ONE, "pre_now": now}
+    bench.rule(0, term, pre_amount=20)
+    kept = {1: 128, 2: 64, 3: 32, 4: 16}
     bench.curve({age: {"pre_decay": part} for age, part in kept.items()})
-    bench.run(*(notes(*range(step, 20, 4)) for step in range(4)))
-    added = {age: sum(60 * kept[n] >> 8 for n in range(1, age + 1)) for age in range(4)}
-    assert bench.weights == [[added[3 - axon % 4]] * 4 for axon in range(20)]
+    bench.run(*(notes(*range(step, 20, 4)) for step in range(4)), notes(*range(10)))
+    for axon in range(20):
+        before = [20 * kept[age] >> 8 for age in range(1, 5 - axon % 4)]
+        spikes = 20 * now * (1 + (axon < 10))
+        assert bench.weights[axon] == [sum(before) + spikes] * 4
 
 
 def test_traces_of_targets() -> None:
@@ -246,10 +251,14 @@ def test_gates_of_targets() -> None:
         ({"lower": 0, "upper": 100}, [1, 1, 0, 1]),
         ({"post_gate": Gate.NEVER}, [0, 0, 0, 0]),
         ({"trace_lowest": 1}, [0, 0, 0, 0]),
+        ({"trace_lowest": 40, "post_now": 1}, [1, 0, 0, 0]),
+        ({"trace_highest": 39, "post_now": 1}, [0, 1, 1, 1]),
+        ({"trace_highest": 40, "post_now": 1}, [1, 1, 1, 1]),
+        ({"trace_highest": 0}, [1, 1, 1, 1]),
     ]
     benches = [Bench(weights=[[0] * 4], states=dict(states)) for _ in cases]
     for bench, (gates, _) in zip(benches, cases, strict=True):
-        bench.rule(0, gates)
+        bench.rule(0, gates, post_amount=40)
     run_all(benches, notes(0))
     for bench, (gates, expected) in zip(benches, cases, strict=True):
         assert bench.weights == [expected], gates
@@ -324,9 +333,9 @@ def test_rounding(shift: int) -> None:
     """Half of 2**F up, down, and by the random number of the synapse, negative ones alike."""
     bits = 4 * shift
     change = -37
-    state, number, axon, index = 0x1234_5678, 5, 6, 20
-    key = axon | (index // 16) << 16 | number << 26
-    random = int(mixed(np.array([state ^ key], np.uint32))[0])
+    state, number, axons, index = 0x1234_5678, 5, range(18), 20
+    keys = [axon | (index // 16) << 16 | number << 26 for axon in axons]
+    random = mixed(state ^ np.array(keys, np.uint32)).tolist()
     benches = [Bench(weights=[[0] * 4 for _ in range(20)], random_state=state) for _ in Rounding]
     for rounding, bench in zip(Rounding, benches, strict=True):
         bench.rule(
@@ -339,17 +348,15 @@ def test_rounding(shift: int) -> None:
             axon_base=2,
             weight_base=2,
         )
-    run_all(benches, notes(2 + axon))
+    run_all(benches, notes(*(2 + axon for axon in axons)))
     for rounding, bench in zip(Rounding, benches, strict=True):
-        expected = []
-        for lane in range(4):
+        for axon, lane in itertools.product(axons, range(4)):
             r = 0
             if bits and rounding is Rounding.NEAREST:
                 r = 1 << bits - 1
             if bits and rounding is Rounding.STOCHASTIC:
-                r = (random + ((index + lane) % 16 << bits - 4)) % (1 << bits)
-            expected.append((change + r) >> bits)
-        assert bench.weights[2 + axon] == expected, rounding
+                r = (random[axon] + ((index + lane) % 16 << bits - 4)) % (1 << bits)
+            assert bench.weights[2 + axon][lane] == (change + r) >> bits, rounding
 
 
 def test_a_sample_ends() -> None:
