@@ -132,13 +132,13 @@ def test_random_numbers_are_those_of_word_and_channel() -> None:
 
 
 def test_eight_words_wait() -> None:
-    """4 channels of 2 x 2 places that all learn: as many words as a matrix has in its scan."""
-    shape = {"channels": 4, "axon_column": 2, "sources": 16, "row_padding": 0, "column_padding": 0}
-    bench = kernel_bench(silent=1, **shape)
-    bench.run(notes(), groups=(0,))
-    read = [*range(8), *range(10, 25, 2)]
+    """5 channels of 2 x 2 places that all learn; a column has room for 8 axons, a row for 2."""
+    shape = {"channels": 5, "axon_column": 3, "axon_row": 4, "sources": 20}
+    bench = kernel_bench(**shape, row_padding=0, column_padding=0)
+    bench.run(notes(*(8 * place + d for place in range(4) for d in range(5))), groups=(0,))
+    read = [*range(8), *range(10, 33, 2)]
     assert [clock - SCAN - 4 for clock, _ in bench.reads] == read
-    assert [word for _, word in bench.reads] == [*range(16)]
+    assert [word for _, word in bench.reads] == [*range(20)]
 
 
 def test_a_matrix_in_the_same_fabric() -> None:
