@@ -14,7 +14,7 @@ from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.network import Population
 from spikeloom.golden.spec import DECAY_ONE, NOISE_ROWS, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.spec.switches import STATE
-from spikeloom.golden.step.neuron import State, update
+from spikeloom.golden.step.neuron import Neurons, State
 from spikeloom.golden.switches.input_gain import InputGain
 from spikeloom.golden.switches.noise import Noise
 from spikeloom.hdl.core.neuron import NeuronUpdate
@@ -311,7 +311,8 @@ def check(built: FabricConfig) -> None:
                 spiked.append(ctx.get(dut.spiked) * (-1 if negative else 1))
                 v_next.append(ctx.get(dut.v_next))
                 await ctx.tick()
-            spikes, expected = update(p, state, x, STATE_BITS, lambda size, of=random_numbers: of)
+            neurons = Neurons(p, STATE_BITS)
+            spikes, expected = neurons.update(state, x, lambda size, of=random_numbers: of)
             there = slice(latency, latency + NEURONS)
             np.testing.assert_array_equal(spiked[there], spikes, str(p))
             np.testing.assert_array_equal(v_next[there], expected.v, str(p))
