@@ -32,6 +32,8 @@ _LEVELS = {
     "switches.{}.plasticity": "a rule of two terms",
     "switches.{}.quadratic_bounds": "two terms, `quadratic_bounds`",
     "switches.{}.eligibility": "two terms, `eligibility`",
+    "switches.{}.plastic_images": "two terms, images of up to 16 x 16",
+    "switches.{}.plastic_kernels": "the same, `plastic_kernels`",
 }
 """Figures of tiles; `bench.switches` measures those that `spikeloom info --estimate` needs."""
 SMALL = {
