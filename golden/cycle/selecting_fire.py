@@ -29,11 +29,11 @@ class SelectingFire(FullFire):
     """
 
     __slots__ = (
+        "any_remains",
         "begun_unseen",
         "best",
         "choosing",
         "chosen",
-        "found",
         "group_in_buffer",
         "places",
         "seeking",
@@ -42,7 +42,7 @@ class SelectingFire(FullFire):
 
     def __init__(self, config: FabricConfig) -> None:
         super().__init__(config)
-        self.settled = self.choosing = self.seeking = self.found = False
+        self.settled = self.choosing = self.seeking = self.any_remains = False
         self.best: Candidate | None = None
         self.chosen: Candidate | None = None
         self.places: dict[tuple[int, int], Candidate | None] = {}
@@ -63,7 +63,7 @@ class SelectingFire(FullFire):
         if state == LOOKUP:
             self.settled = self.choosing = False
         elif state == SETUP:
-            self.best, self.found = None, False
+            self.best, self.any_remains = None, False
         if self.settled:
             self.begun_unseen, self.begun = self.begun, 0
         return entry
@@ -71,12 +71,12 @@ class SelectingFire(FullFire):
     def end_walk(self) -> None:
         """Leave DRAIN, or walk the same row again."""
         unread = super()._reads() and not self._reads()
-        if self._selection is None or not (self.found or unread):
+        if self._selection is None or not (self.any_remains or unread):
             super().end_walk()
             return
         self.state = SETUP
-        self.seeking = self.found and self.choosing and self._by_position
-        self.choosing = self.found and not self.seeking
+        self.seeking = self.any_remains and self.choosing and self._by_position
+        self.choosing = self.any_remains and not self.seeking
         self.settled, self.chosen = True, self.best
         self.begun_unseen = 0
 
@@ -115,7 +115,7 @@ class SelectingFire(FullFire):
 
     def _note(self, candidate: Candidate) -> None:
         """Remember the best of its competition."""
-        self.found = True
+        self.any_remains = True
         if self._by_position and not self.choosing:
             place = candidate.y, candidate.x
             if candidate.beats(self.places[place]):

@@ -95,8 +95,8 @@ def simulate_float(
         return _simulate(network, emitted, traces, {})[0]
     runs, switches = [], dict[str, _Switches]()
     for sample in range(len(next(iter(emitted.values())))):
-        one = {name: values[sample : sample + 1] for name, values in emitted.items()}
-        run, switches = _simulate(network, one, traces, switches)
+        alone = {name: values[sample : sample + 1] for name, values in emitted.items()}
+        run, switches = _simulate(network, alone, traces, switches)
         runs.append(run)
     return _joined(runs)
 

@@ -277,7 +277,7 @@ class RouterDelivery(Delivery):
         return Cat(row[port] if port in turns else 0 for port in self.outs)
 
     def places(self, m: Module, packet: Any) -> list[Place]:
-        found = []
+        listed = []
         for entry, unit in enumerate(self.dut.units.values()):
 
             def wanted(wants: Value, unit: Any = unit) -> Value:
@@ -285,7 +285,7 @@ class RouterDelivery(Delivery):
                 return Cat(bits.get(port, 0) for port in self.outs)
 
             last = self.config.buffer + 1
-            found.append(
+            listed.append(
                 Place(
                     unit.l_valid,
                     unit.l_packet,
@@ -295,7 +295,7 @@ class RouterDelivery(Delivery):
                 )
             )
             for number, place in enumerate(unit.queue):
-                found.append(
+                listed.append(
                     Place(
                         place.wants.any(),
                         place.packet,
@@ -311,8 +311,8 @@ class RouterDelivery(Delivery):
                 if self.outs[number] in unit.turns
             ]
             reach = Cat(int(other == number) for other in range(len(self.exits)))
-            found.append(Place(port.valid, port.p, reach, [0] * len(self.exits), feeding))
-        return found
+            listed.append(Place(port.valid, port.p, reach, [0] * len(self.exits), feeding))
+        return listed
 
     def lemmas(self) -> list[Value]:
         return [
@@ -348,11 +348,11 @@ class MeshDelivery(Delivery):
 
     def beyond(self, m: Module, route: Value) -> dict[tuple[int, Port], Value]:
         """For each output of each router the exits that packets of `route` reach through it."""
-        found: dict[tuple[int, Port], Value] = {}
+        listed: dict[tuple[int, Port], Value] = {}
 
         def visit(tile: int, port: Port) -> Value:
-            if (tile, port) not in found:
-                found[tile, port] = reach = Signal(self.config.tiles, name=f"beyond{tile}")
+            if (tile, port) not in listed:
+                listed[tile, port] = reach = Signal(self.config.tiles, name=f"beyond{tile}")
                 if port is Port.LOCAL:
                     m.d.comb += reach.eq(1 << tile)
                 else:
@@ -361,12 +361,12 @@ class MeshDelivery(Delivery):
                     row = self.row(other, route)
                     ways = [Mux(row[turn], visit(other, turn), 0) for turn in turns]
                     m.d.comb += reach.eq(reduce(or_, ways))
-            return found[tile, port]
+            return listed[tile, port]
 
         for tile, router in enumerate(self.dut.routers):
             for port in router.sinks:
                 visit(tile, port)
-        return found
+        return listed
 
     def destinations(self, m: Module, entry: int, packet: Any) -> Value:
         tile, port = self.ways[entry]
@@ -392,7 +392,7 @@ class MeshDelivery(Delivery):
         return abs(row - other_row) + abs(column - other_column)
 
     def places(self, m: Module, packet: Any) -> list[Place]:
-        found = []
+        listed = []
         beyond = self.beyond(m, packet.route)
         length = self.config.buffer + 2
         for tile, router in enumerate(self.dut.routers):
@@ -407,23 +407,23 @@ class MeshDelivery(Delivery):
                     ways = (Mux(want, beyond[tile, port], 0) for port, want in wants.items())
                     reach = reduce(or_, ways)
                     ranks = [hop * length + number for hop in hops]
-                    found.append(Place(occupied, held, reach, ranks, entries))
+                    listed.append(Place(occupied, held, reach, ranks, entries))
             for port in router.sinks:
                 entries = [entry for entry, way in ports.items() if port in router.units[way].turns]
                 output = router.outputs[port]
                 reach = beyond[tile, port]
                 ranks = [hop * length for hop in hops]
-                found.append(Place(output.valid, output.p, reach, ranks, entries))
-        return found
+                listed.append(Place(output.valid, output.p, reach, ranks, entries))
+        return listed
 
     def lemmas(self) -> list[Value]:
-        found = []
+        listed = []
         for tile, router in enumerate(self.dut.routers):
             for unit in router.units.values():
-                found += input_lemmas(unit, self.row(tile, unit.l_packet.route))
+                listed += input_lemmas(unit, self.row(tile, unit.l_packet.route))
             for sink in router.sinks.values():
-                found += turn_lemmas(sink)
-        return found
+                listed += turn_lemmas(sink)
+        return listed
 
 
 class CollectorDelivery(Delivery):
@@ -461,7 +461,7 @@ class CollectorDelivery(Delivery):
         return Const(1, 1)
 
     def places(self, m: Module, packet: Any) -> list[Place]:
-        found = []
+        listed = []
         for tile, node in self.dut.nodes.items():
             row, column = divmod(tile, self.config.columns)
             # Those to the east; in column 0 also everything to the south.
@@ -473,8 +473,8 @@ class CollectorDelivery(Delivery):
             ]
             for number, held in enumerate(node.queue):
                 rank = (row + column) * len(node.queue) + number
-                found.append(Place(node.level > number, held, Const(1, 1), [rank], entries))
-        return found
+                listed.append(Place(node.level > number, held, Const(1, 1), [rank], entries))
+        return listed
 
     def lemmas(self) -> list[Value]:
         full = [node.level <= len(node.queue) for node in self.dut.nodes.values()]
