@@ -5,6 +5,7 @@ The driver `spikeloom_axi.py` is written by `spikeloom verilog --axi --driver`, 
 folder with these files, builds and runs it with Verilator.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ async def spikes_equal_the_golden_models(dut: Any) -> None:
     bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), *clocked)
     source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_events"), *clocked)
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_packets"), *clocked)
+    for quiet in (bus.write_if, bus.read_if, source, sink):
+        quiet.log.setLevel(logging.WARNING)  # else a line for each transfer
     dut.aresetn.value = 0
     await ClockCycles(dut.aclk, 3)
     dut.aresetn.value = 1

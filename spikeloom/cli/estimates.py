@@ -74,9 +74,8 @@ def print_estimates(values: Mapping[str, Any]) -> None:
     for line in estimate_lines(values):
         say(line)
     say("")
-    for result in results:
-        if text := _remedy(result):
-            say(f"{result['board']}: {text}")
+    for line in _remedies(results):
+        say(line)
     say("")
     names = list(dict.fromkeys(name for result in results for name in result["rows"]))
     print_columns(
@@ -142,9 +141,24 @@ def _row(result: Mapping[str, Any], given: bool) -> Sequence[Any]:
     )
 
 
-def _remedy(result: Mapping[str, Any]) -> str:
-    """What is short, and what to type; nothing where `fits` says it all."""
-    board, changes = result["board"], result["changes"]
+def _remedies(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each remedy, and the boards that share it."""
+    sharing: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        sharing.setdefault(_remedy(result, "NAME"), []).append(result)
+    lines = []
+    for text, group in sharing.items():
+        names = ", ".join(result["board"] for result in group)
+        if text and len(group) == 1:
+            lines.append(f"{names}: {_remedy(group[0], names)}")
+        elif text:
+            lines.append(f"{'every board' if len(group) == len(results) else names}: {text}")
+    return lines
+
+
+def _remedy(result: Mapping[str, Any], board: str) -> str:
+    """What is short, and what to type for `board`; nothing where `fits` says it all."""
+    changes = result["changes"]
     if result["fits"] and not changes:
         return ""
     short = ", ".join(f"{name} {_pair(pair)}" for name, pair in result["short"].items())

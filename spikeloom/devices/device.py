@@ -120,7 +120,7 @@ class Run(Summarised):
                 f"trace: {population!r} was not traced; run with traces=[{population!r}]"
             )
         potentials, of = self.traces[population], self.traced[population]
-        return trace(population, potentials, of, neurons, sample, ax)
+        return trace(population, potentials, of, neurons, sample, self.spikes.get(population), ax)
 
 
 def _total(spikes: Spikes) -> int:

@@ -48,7 +48,7 @@ def raster(spikes: Mapping[str, NDArray[Any]], sample: int = 0, ax: Axes | None 
             markersize=max(2.0, min(8.0, 120 / size)),
             color=COLOURS[n % len(COLOURS)],
         )
-        ticks.append((base + (size - 1) / 2, f"{name}\n{size}"))
+        ticks.append((base + (size - 1) / 2, f"{name}\n{size} neurons"))
         base += size + gap
     axes.set_yticks([place for place, _ in ticks], [label for _, label in ticks])
     axes.set_ylim(-1, base - gap)
@@ -65,9 +65,10 @@ def trace(
     neurons: NDArray[np.int64],
     chosen: Sequence[int] | None = None,
     sample: int = 0,
+    spikes: NDArray[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Membrane potentials after each step, a line for each neuron.
+    """Membrane potentials after each step, a line for each neuron and a dot for each spike.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def trace(
         (samples, steps, neurons), and the numbers of these neurons.
     chosen
         Neurons to draw; all if None.
+    spikes
+        (samples, steps, neurons) of the whole population; None draws none.
 
     Raises
     ------
@@ -93,20 +96,24 @@ def trace(
     values = _sample(potentials, sample)
     axes = axes_of(ax)
     for n, neuron in enumerate(wanted):
-        style = "-" if n < len(COLOURS) else "--"
+        fired = [] if spikes is None else np.flatnonzero(spikes[sample, :, neuron])
         axes.plot(
             values[:, columns[neuron]],
-            style,
-            label=f"{name}[{neuron}]",
+            "-" if n < len(COLOURS) else "--",
+            label=f"neuron {neuron}",
             color=COLOURS[n % len(COLOURS)],
             linewidth=1.5,
+            marker="o",
+            markersize=5,
+            markevery=list(fired),
         )
     if len(wanted) <= 2 * len(COLOURS):
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.xaxis.set_major_locator(_integers())
     axes.set_xlabel("step")
     axes.set_ylabel("potential, integer units")
-    axes.set_title(f"{name}, sample {sample}", loc="left")
+    dots = "" if spikes is None else "; dots are spikes"
+    axes.set_title(f"Potentials of {name}, sample {sample}{dots}", loc="left")
     return axes
 
 

@@ -40,7 +40,7 @@ SECTIONS = {
 MEANINGS = {
     "integrate": "adds synapses",
     "stall": "synapses wait for neurons that are read",
-    "fire": "updates neurons and sends spikes",
+    "fire": "updates neurons and sends spikes while no synapse is added",
     "barrier": "waits: for events, other tiles or the host",
 }
 

@@ -134,6 +134,13 @@ def test_what_was_never_synthesised_is_named(
     result = CliRunner().invoke(cli, ["info", str(tmp_path / "p.loom"), "--estimate"])
     assert result.exit_code == 0, result.output
     assert "never synthesised: refractory" in " ".join(result.output.split())
+    # What several boards need is said once, and what one needs with its name, to be typed.
+    remedies = [line for line in result.output.splitlines() if "; compile --board " in line]
+    shared, alone = sorted(remedies)
+    assert "icebreaker, orangecrab, " in shared
+    assert "compile --board NAME --set refractory=true, and build --board NAME with" in shared
+    assert alone.startswith("hx8k_evn: ")
+    assert "compile --board hx8k_evn --set" in alone
 
 
 @pytest.mark.parametrize("name", boards())

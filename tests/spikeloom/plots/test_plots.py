@@ -59,6 +59,8 @@ def test_a_trace_has_the_potentials_of_the_neuron(run: spikeloom.Run) -> None:
     drawn(axes)
     (line,) = axes.lines
     assert line.get_ydata().tolist() == run.traces["hidden"][1, :, 1].tolist()
+    assert line.get_markevery() == np.flatnonzero(run.spikes["hidden"][1, :, 17]).tolist()
+    assert len(line.get_markevery()) > 0
     assert len(run.plot_trace("hidden").lines) == 2
 
 
