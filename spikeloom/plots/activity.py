@@ -96,7 +96,7 @@ def trace(
     values = _sample(potentials, sample)
     axes = axes_of(ax)
     for n, neuron in enumerate(wanted):
-        fired = [] if spikes is None else np.flatnonzero(spikes[sample, :, neuron])
+        fired = () if spikes is None else np.flatnonzero(spikes[sample, :, neuron])
         axes.plot(
             values[:, columns[neuron]],
             "-" if n < len(COLOURS) else "--",
