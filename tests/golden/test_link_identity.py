@@ -23,6 +23,10 @@ def test_identity_is_said_and_understood() -> None:
     assert len(body) <= 254 - 4 - 5
 
 
+def test_a_baud_rate_is_rounded() -> None:
+    assert dataclasses.replace(LINK, clock_hz=25_000_000, clocks_per_bit=217).baud == 115_207
+
+
 def test_another_version_of_the_protocol_is_refused() -> None:
     with pytest.raises(SpikeloomError, match="version 7 of the link, this Spikeloom version 6"):
         parse_identity(b"\x07" + identity(LINK, FABRIC)[1:])

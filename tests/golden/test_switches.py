@@ -116,6 +116,7 @@ def test_requantise() -> None:
     assert run("+++", Requantise(1, 7), threshold=99)[1] == [2, 3, 3]
     # (3 + 2) / 4; then -4 is below 0.
     assert run("+-", Requantise(2, 9))[1] == [1, 0]
+    assert run(".", Requantise(2, 9), v_init=29, threshold=99)[1] == [7]
     assert run(".", Requantise(2, 9), v_init=30, threshold=99)[1] == [8]
     assert run(".", Requantise(2, 9), v_init=60, threshold=99)[1] == [9]
     assert run("+", Requantise(0, 2))[1] == [2]

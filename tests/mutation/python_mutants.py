@@ -1,16 +1,21 @@
 """`make mutate-python`: mutants of the golden model and the importer, drawn at random.
 
-    python tests/mutation/python_mutants.py [--mutants N] [--seed N] [--jobs N] [--output FILE]
+    python tests/mutation/python_mutants.py [--mutants N] [--seed N] [--jobs N] [--output FOLDER]
 
 The tests run once to learn which of them execute which lines. Then the tests that execute the
 lines of a mutant run, the quickest first, up to the first that fails. Cosmic Ray writes the text of
-each mutant, which is imported in place of the file; no file changes. Each run is a fork of a
-process that has imported the libraries, and has a copy of the cache, as what it builds is wrong.
+each mutant; no file changes. Each run is a fork, with a copy of the cache, as what it builds is
+wrong: of a process that has collected the tests, where the mutant is in a function that no import
+executes, whose code it replaces; else of one that has imported the libraries alone, and imports the
+text of the mutant in place of the file.
+
+A run that was stopped continues: outcomes stay as long as neither the mutated files nor the tests
+change.
 """
 
 import argparse
-import ast
 import difflib
+import hashlib
 import importlib
 import json
 import math
@@ -23,9 +28,11 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.machinery import SourceFileLoader
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType
 
@@ -35,13 +42,12 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
-from coverage import Coverage
+from covering import MUTATED, ROOT, Covering, Recorder, write
 from hypothesis import HealthCheck, Phase, settings
+from swap import swap
 
-ROOT = Path(__file__).resolve().parents[2]
-MUTATED = ("golden", "spikeloom/importer")
-TESTS = ("tests/golden", "tests/spikeloom/importer", "tests/spikeloom/mapping")
-LEFT_OUT = "tests/spikeloom/importer/frameworks"
+TESTED = ("tests/golden", "tests/spikeloom/importer", "tests/spikeloom/mapping")
+TESTS = (*TESTED, "--ignore", "tests/spikeloom/importer/frameworks")
 OPTIONS = (
     *("-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-profile", "mutants"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of Hypothesis, imported before
@@ -54,36 +60,20 @@ mutant."""
 BYTES = 8 << 30
 """Limit of the memory of a fork."""
 CACHE = "SPIKELOOM_CACHE"
+VERDICTS = {
+    pytest.ExitCode.OK: "survived",
+    pytest.ExitCode.TESTS_FAILED: "killed",
+    pytest.ExitCode.INTERRUPTED: "killed",  # by an error of a file of tests
+    pytest.ExitCode.INTERNAL_ERROR: "killed",
+    pytest.ExitCode.USAGE_ERROR: "killed",  # by an error of a conftest.py
+    -signal.SIGXCPU: "timeout",
+}
+"""What the exit status of a fork says."""
+IMPORTED, BROKEN = 70, 71
+"""Exit status of a fork that cannot play the mutant, and of one that failed itself."""
 
-
-class Recorder:
-    """A plugin of pytest: the tests that execute each line, and the seconds that each takes.
-
-    Lines executed by an import have the test "".
-    """
-
-    def __init__(self) -> None:
-        self.coverage = Coverage(data_file=None, source=[str(ROOT / path) for path in MUTATED])
-        self.seconds: dict[str, float] = {}
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Run one test, with its fixtures."""
-        self.coverage.switch_context(item.nodeid)
-        start = time.process_time()
-        try:
-            return (yield)
-        finally:
-            self.seconds[item.nodeid] = time.process_time() - start
-
-    def save(self, output: Path) -> None:
-        """Write `Covering`'s two dictionaries."""
-        data = self.coverage.get_data()
-        lines = {
-            str(Path(file).relative_to(ROOT)): data.contexts_by_lineno(file)
-            for file in data.measured_files()
-        }
-        output.write_text(json.dumps([lines, self.seconds]), encoding="utf-8")
+Play = Callable[[MutationSpec, dict[str, float]], int]
+"""Runs the tests of a mutant in a fork: gives its exit status."""
 
 
 class Chosen:
@@ -104,70 +94,62 @@ class Chosen:
         limit(self.seconds[item.nodeid])
 
 
-class Covering:
-    """Which tests execute which lines of which file, and the seconds of each test."""
-
-    def __init__(self, output: Path) -> None:
-        self.lines, self.seconds = json.loads(output.read_text(encoding="utf-8"))
-
-    def tests(self, mutant: MutationSpec) -> dict[str, float]:
-        """Tests of a mutant and their seconds, the quickest first.
-
-        Those that execute its statement; those of its whole file if an import executes it, or none.
-        """
-        lines: dict[str, list[str]] = self.lines.get(str(mutant.module_path), {})
-        text = (ROOT / mutant.module_path).read_text(encoding="utf-8")
-        line = mutant.start_pos[0]
-        starts = [
-            node.lineno
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
+def drawn(count: int, seed: int, folder: Path) -> list[MutationSpec]:
+    """So many mutants, every one as likely; a file in the folder keeps them."""
+    output = folder / f"mutants-{count}-{seed}.json"
+    if not output.exists():
+        files = sorted(path for part in MUTATED for path in Path(part).rglob("*.py"))
+        with (
+            tempfile.TemporaryDirectory() as temporary,
+            use_db(str(Path(temporary) / "mutants.sqlite"), WorkDB.Mode.create) as database,
+        ):
+            init(files, database, {})
+            mutants = [mutation for item in database.work_items for mutation in item.mutations]
+        mutants.sort(key=lambda m: (str(m.module_path), m.operator_name, m.occurrence))
+        sample = random.Random(seed).sample(mutants, count)
+        fields = [
+            (str(m.module_path), m.operator_name, m.occurrence, m.start_pos, m.end_pos)
+            for m in sample
         ]
-        first = max(starts, default=line)  # a decorator is in no statement
-        statement = [lines.get(str(number), []) for number in range(first, mutant.end_pos[0] + 1)]
-        tests = set().union(*statement)
-        if not tests or "" in tests:
-            tests = set().union(*lines.values())
-        tests.discard("")
-        quickest = sorted(tests or self.seconds, key=lambda test: self.seconds[test])
-        return {test: self.seconds[test] for test in quickest}
+        write(output, json.dumps(fields))
+    return [MutationSpec(*fields) for fields in json.loads(output.read_text(encoding="utf-8"))]
 
 
-def drawn(count: int, seed: int) -> list[MutationSpec]:
-    """So many mutants, every one as likely."""
-    files = sorted(path for folder in MUTATED for path in Path(folder).rglob("*.py"))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        use_db(str(Path(folder) / "mutants.sqlite"), WorkDB.Mode.create) as database,
-    ):
-        init(files, database, {})
-        mutants = [mutation for item in database.work_items for mutation in item.mutations]
-    mutants.sort(key=lambda m: (str(m.module_path), m.operator_name, m.occurrence))
-    return random.Random(seed).sample(mutants, count)
+def digest() -> str:
+    """That of the mutated files and the tests."""
+    files = sorted(path for folder in (*MUTATED, *TESTED) for path in Path(folder).rglob("*.py"))
+    parts = (f"{path}\n".encode() + path.read_bytes() for path in files)
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def mutated(mutant: MutationSpec) -> str:
     """The text of a mutant's file."""
     text = (ROOT / mutant.module_path).read_text(encoding="utf-8")
-    operator = get_operator(mutant.operator_name)(**mutant.operator_args)
+    operator = get_operator(mutant.operator_name)()
     result: str | None = mutate_code(text, operator, mutant.occurrence)
     assert result is not None
     return result
 
 
-def fork(run: Callable[[], int]) -> int:
-    """Start `run` in a process, which ends with its result; gives the process's number."""
+def fork(run: Callable[[], int], cache: Path) -> int:
+    """Start `run` in a process with a cache, which ends with its result; gives its number."""
     child = os.fork()
     if child == 0:
-        status = 1
+        status = BROKEN
         try:
             resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+            os.environ[CACHE] = str(cache)
             status = run()
         except Exception:
             traceback.print_exc()
         finally:
             os._exit(status)
     return child
+
+
+def wait(child: int) -> int:
+    """The exit status of a fork."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def record(output: Path) -> int:
@@ -178,9 +160,10 @@ def record(output: Path) -> int:
         for path in sorted((ROOT / "spikeloom" / Path(folder).name).rglob("*.py")):
             name = path.relative_to(ROOT).with_suffix("").parts
             importlib.import_module(".".join(name).removesuffix(".__init__"))
-    status = pytest.main([*OPTIONS, "--ignore", LEFT_OUT, *TESTS], [recorder])
+    status = pytest.main([*OPTIONS, *TESTS], [recorder])
     recorder.coverage.stop()
-    recorder.save(output)
+    if status == pytest.ExitCode.OK:
+        recorder.save(output)
     return int(status)
 
 
@@ -190,12 +173,33 @@ def limit(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (end, resource.RLIM_INFINITY))
 
 
-def play(place: Path, text: str, tests: dict[str, float], own_cache: Path) -> int:
-    """Run tests with a text in place of a file, and say nothing: 0 if all pass."""
-    os.environ[CACHE] = str(own_cache)
+def file_of(test: str) -> str:
+    """That of a test."""
+    return test.partition("::")[0]
+
+
+def stages(tests: dict[str, float]) -> list[dict[str, float]]:
+    """The quick ones of the file that has most, then the others, which take long to collect."""
+    count = Counter(map(file_of, tests))
+    most = max(count, key=lambda file: count[file])
+    first = {
+        test: seconds for test, seconds in tests.items() if file_of(test) == most and seconds < 1
+    }
+    rest = {test: seconds for test, seconds in tests.items() if test not in first}
+    return [stage for stage in (first, rest) if stage]
+
+
+def silence() -> None:
+    """Say nothing more."""
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
+
+
+def play_imported(mutant: MutationSpec, tests: dict[str, float]) -> int:
+    """Run tests with a mutant imported in place of its file: pytest's exit status."""
+    silence()
+    place, text = ROOT / mutant.module_path, mutated(mutant)
     original = SourceFileLoader.get_code
 
     def code(loader: SourceFileLoader, name: str) -> CodeType | None:
@@ -204,31 +208,69 @@ def play(place: Path, text: str, tests: dict[str, float], own_cache: Path) -> in
         return compile(text, loader.path, "exec")
 
     SourceFileLoader.get_code = code  # type: ignore[method-assign]
-    files = sorted({test.partition("::")[0] for test in tests})
-    return int(pytest.main([*OPTIONS, *files], [Chosen(tests)]))
+    for stage in stages(tests):
+        status = pytest.main([*OPTIONS, *sorted(set(map(file_of, stage)))], [Chosen(stage)])
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return int(status)
+    return pytest.ExitCode.OK
+
+
+def play_swapped(session: pytest.Session, mutant: MutationSpec, tests: dict[str, float]) -> int:
+    """Run collected tests with a mutant swapped in, if it can be: pytest's exit status."""
+    if not swap(ROOT / mutant.module_path, mutated(mutant)):
+        return IMPORTED
+    silence()
+    collected = {item.nodeid: item for item in session.items}
+    items = [collected[test] for test in tests]
+    for item, following in zip_longest(items, items[1:]):
+        limit(tests[item.nodeid])
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.OK
+
+
+class Collected:
+    """A plugin of pytest: when the tests are collected, do something else than run them."""
+
+    def __init__(self, run: Callable[[pytest.Session], object]) -> None:
+        self.run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Do that."""
+        self.run(session)
+        return True
 
 
 def outcomes(
-    mutants: list[MutationSpec], covering: Covering, cache: Path, jobs: int
+    mutants: list[MutationSpec], play: Play, covering: Covering, cache: Path, jobs: int
 ) -> Iterator[tuple[MutationSpec, str, float]]:
-    """Play mutants: each with `killed`, `survived` or `timeout`, and its seconds."""
+    """Play mutants: each that can be played so with its outcome, and its seconds."""
     waiting = list(reversed(mutants))
     running: dict[int, tuple[MutationSpec, Path, float]] = {}
     while waiting or running:
         if waiting and len(running) < jobs:
             mutant = waiting.pop()
-            place = ROOT / mutant.module_path
             own_cache = cache.with_name(f"{len(waiting)}")
+            shutil.rmtree(own_cache, ignore_errors=True)  # of a run that was stopped
             shutil.copytree(cache, own_cache, copy_function=os.link)
-            run = partial(play, place, mutated(mutant), covering.tests(mutant), own_cache)
-            running[fork(run)] = mutant, own_cache, time.monotonic()
+            run = partial(play, mutant, covering.tests(mutant))
+            running[fork(run, own_cache)] = mutant, own_cache, time.monotonic()
             continue
         child, status = os.wait()
         mutant, own_cache, start = running.pop(child)
         shutil.rmtree(own_cache)
         code = os.waitstatus_to_exitcode(status)
-        verdict = {0: "survived", -signal.SIGXCPU: "timeout"}.get(code, "killed")
-        yield mutant, verdict, time.monotonic() - start
+        if code == BROKEN:
+            sys.exit(f"cannot play {name(mutant)}")
+        if code != IMPORTED:
+            yield mutant, VERDICTS.get(code, f"killed by signal {-code}"), time.monotonic() - start
+
+
+def name(mutant: MutationSpec) -> str:
+    """One for each mutant of a text."""
+    return f"{mutant.module_path} {mutant.operator_name} {mutant.occurrence}"
 
 
 def described(mutant: MutationSpec, verdict: str, seconds: float) -> dict[str, str]:
@@ -244,16 +286,71 @@ def described(mutant: MutationSpec, verdict: str, seconds: float) -> dict[str, s
     }
 
 
+class Campaign:
+    """The mutants, and a folder with what is known of them."""
+
+    def __init__(self, mutants: list[MutationSpec], folder: Path, jobs: int) -> None:
+        self.mutants, self.jobs = mutants, jobs
+        self.recording, self.cache = folder / "covering.json", folder / "cache"
+        self.output = folder / "results.json"
+
+    @property
+    def results(self) -> dict[str, dict[str, str]]:
+        """The outcome of each mutant that was played."""
+        if not self.output.exists():
+            return {}
+        results: dict[str, dict[str, str]] = json.loads(self.output.read_text(encoding="utf-8"))
+        return results
+
+    def run(self) -> None:
+        """Do what is left to do."""
+        if not self.recording.exists():
+            start = time.monotonic()
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self.cache.mkdir()
+            if wait(fork(partial(record, self.recording), self.cache)):
+                sys.exit("a test fails without a mutant, too")
+            print(f"the tests took {time.monotonic() - start:.0f} s", flush=True)
+        if wait(fork(self.swapped, self.cache)):
+            sys.exit("the mutants of functions could not be played")
+        self.play(play_imported, Covering(self.recording), lambda mutant: True)
+
+    def swapped(self) -> int:
+        """Play the mutants that are in functions that no import executes."""
+        covering = Covering(self.recording)
+
+        def play(session: pytest.Session) -> None:
+            self.play(
+                partial(play_swapped, session),
+                covering,
+                lambda mutant: "" not in covering.statement(mutant),
+            )
+
+        return int(pytest.main([*OPTIONS, "-s", *TESTS], [Collected(play)]))
+
+    def play(self, play: Play, covering: Covering, chosen: Callable[[MutationSpec], bool]) -> None:
+        """Play the chosen ones of those that are left."""
+        results, start = self.results, time.monotonic()
+        unplayed = [mutant for mutant in self.mutants if name(mutant) not in results]
+        left = list(filter(chosen, unplayed))
+        print(f"{len(left)} of {len(unplayed)} mutants that are left", flush=True)
+        played = outcomes(left, play, covering, self.cache, self.jobs)
+        for number, (mutant, verdict, seconds) in enumerate(played, 1):
+            result = results[name(mutant)] = described(mutant, verdict, seconds)
+            write(self.output, json.dumps(results, indent=1))
+            minutes = (time.monotonic() - start) / number * (len(left) - number) / 60
+            print(f"{number}/{len(left)}, {minutes:.0f} min left:", *result.values(), flush=True)
+
+
 def main() -> None:
     """Play the mutants."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "python-mutants.json")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "python-mutants")
     arguments = parser.parse_args()
     output = arguments.output.resolve()
-    output.parent.mkdir(parents=True, exist_ok=True)
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     # A failing example is as good as the smallest that fails.
@@ -263,23 +360,16 @@ def main() -> None:
         settings(derandomize=True, deadline=None, phases=phases),
         suppress_health_check=list(HealthCheck),
     )
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    results = []
-    mutants = drawn(arguments.mutants, arguments.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        recording, cache = Path(folder) / "covering.json", Path(folder) / "cache"
-        cache.mkdir()
-        os.environ[CACHE] = str(cache)
-        _, status = os.waitpid(fork(partial(record, recording)), 0)
-        if status:
-            sys.exit("a test fails without a mutant, too")
-        for result in outcomes(mutants, Covering(recording), cache, arguments.jobs):
-            results.append(described(*result))
-            print(*results[-1].values(), flush=True)
-            output.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    survived = [result for result in results if result["outcome"] == "survived"]
-    print(f"{len(results)} mutants, {len(survived)} survived")
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    start = time.monotonic()
+    folder = output / digest()
+    folder.mkdir(parents=True, exist_ok=True)
+    mutants = drawn(arguments.mutants, arguments.seed, folder)
+    campaign = Campaign(mutants, folder, arguments.jobs)
+    campaign.run()
+    counts = Counter(campaign.results[name(mutant)]["outcome"] for mutant in mutants)
+    print(f"{dict(counts)}; {(time.monotonic() - start) / 60:.0f} min")
 
 
 if __name__ == "__main__":

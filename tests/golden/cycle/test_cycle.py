@@ -226,6 +226,15 @@ def test_a_step_does_not_wait_for_events_of_later_steps() -> None:
     assert clocks_of(probes, "fire.valid") == [6]
 
 
+def test_the_last_slot_does_not_wait_for_events_of_the_first() -> None:
+    config, loaded = three_groups()
+    words = [*[mark(config)] * 2, *[event(config, ahead=1)] * 10, mark(config)]
+    probes = play(loaded, words, 60)
+    # When the mark of step 2 is taken, all that W, D and X hold is for slot 0: as above.
+    taken = [n for n, p in enumerate(probes) if p["host_in.valid"] and p["host_in.ready"]]
+    assert clocks_of(probes, "fire.valid")[2] == taken[-1] + 3
+
+
 def test_a_step_waits_for_its_event_behind_those_of_later_steps() -> None:
     config, loaded = three_groups()
     probes = play(loaded, [event(config, ahead=1)] * 2 + [event(config), mark(config)], 24)

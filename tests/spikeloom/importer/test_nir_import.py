@@ -160,8 +160,9 @@ def test_neurons_of_more_dimensions_and_flatten_after_them() -> None:
 
 
 def test_flatten_of_some_dimensions() -> None:
-    network = chain(nir.Flatten(None, 1, 2), lif((2, 12)), size=(2, 3, 4), out=(2, 12))
-    assert load_nir(network, dt=1.0).populations[0].size == 24
+    for first, flat in (0, (6, 4)), (1, (2, 12)):
+        network = chain(nir.Flatten(None, first, first + 1), lif(flat), size=(2, 3, 4), out=flat)
+        assert load_nir(network, dt=1.0).populations[0].size == 24
     assert "dimensions 1..-1 do not exist" in refusal(
         chain(nir.Flatten(None, 1, -1), lif(()), size=(), out=()), dt=1.0
     )
