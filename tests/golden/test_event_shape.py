@@ -48,7 +48,12 @@ def test_another_order_is_refused_with_what_to_type(
     assert sorted(fixed.ravel()) == sorted(events.ravel())
 
 
-@pytest.mark.parametrize("shape", [(5,), (5, 6, 7), (5, 0, 24), (1, 1, 5, 6, 24), ()])
+def test_channels_that_are_last_are_moved() -> None:
+    with pytest.raises(SpikeloomError, match=r"use np\.moveaxis\(events, -1, -3\)$"):
+        with_samples("in", numbered(5, 6, 3, 4, 2), 24, IMAGE)
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (5, 6, 7), (5, 0, 24), (1, 1, 5, 6, 24), ()])
 def test_what_no_order_explains_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(SpikeloomError) as caught:
         with_samples("in", np.zeros(shape), 24, IMAGE)

@@ -20,6 +20,7 @@ from spikeloom.importer.float_network import (
     Floats,
 )
 from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.importer.graph import wiring
 from spikeloom.importer.load import load_nir
 from spikeloom.quantise import quantise
 
@@ -467,6 +468,18 @@ def test_nested_graphs_are_flattened() -> None:
     loop = next(c for c in network.connections if c.delay)
     assert loop.weights.tolist() == weight.T.tolist()
     assert network.outputs == (("output", "n0.n0.lif"),)
+
+
+def test_an_output_of_a_nested_graph_is_no_entry_of_a_loop() -> None:
+    nodes = {
+        "in": nir.Input(np.array([2])),
+        "inner": chain(nir.Linear(np.eye(2)), size=2, out=2),
+        "w": nir.Linear(np.ones((2, 2))),
+        "lif": make(nir.LIF, 2),
+        "out": nir.Output(np.array([2])),
+    }
+    edges = [("in", "inner"), ("inner", "w"), ("lif", "w"), ("w", "lif"), ("lif", "out")]
+    assert wiring(graph(nodes, edges)).used == ()
 
 
 def test_nested_graphs_that_make_no_sense() -> None:
