@@ -4,7 +4,7 @@ import dataclasses
 
 from by_hand import PLAIN, SMALL, TO_HOST, clocks_of, image, mark, play
 
-from spikeloom.golden.spec import DECAY_ONE
+from spikeloom.golden.spec import DECAY_ONE, FabricConfig
 
 WIDE = dataclasses.replace(SMALL, fire_lanes=2)
 
@@ -51,6 +51,14 @@ def test_a_row_of_two_and_a_row_of_one() -> None:
     packets = [WIDE.host_out.unpack(probes[clock]["host_out.payload"]) for clock in (13, 14, 15)]
     assert [packet["index"] for packet in packets] == [0, 1, 2]
     assert [probe["counters.spikes.0"] for probe in probes] == [0] * 10 + [2] + [3] * 8
+
+
+def test_a_group_begins_in_every_clock_while_there_are_credits() -> None:
+    config = FabricConfig(lanes=2, fire_lanes=2, neurons=6, slots=2, queue=2)
+    probes = play(image(config, populations=[{"neurons": 6}]), [mark(config)], 20)
+    # In 2 there are 2 credits, and in 3 there is 1: a group begins in each. The first is in the
+    # last stage in 9: its credit is there in 11, and `enough` in 12, in which the third begins.
+    assert clocks_of(probes, "0.fetch.valid") == [3, 4, 13]
 
 
 def test_a_command_waits_for_neurons_that_send_nothing() -> None:

@@ -147,6 +147,10 @@ REFUSED: list[tuple[Rule, str]] = [
         "term 0: pre must be ALWAYS in a rule with an eligibility, not SPIKED; give that gate to a",
     ),
     (
+        reading(PLAIN, pre=When(Gate.AGE, 5, 9, now=True)),
+        r"must be ALWAYS in a rule with an eligibility, not AGE 5\.\.9 now; give",
+    ),
+    (
         dataclasses.replace(reading(PLAIN, right=Factor.PRE_TRACE), pre=TRACE),
         "PRE_TRACE is no factor of a rule with an eligibility; use it in a term of the eligib",
     ),

@@ -396,11 +396,12 @@ def test_fraction_bits_make_the_potential_finer_than_the_weights() -> None:
 
 
 def test_high_weights_of_a_finer_potential() -> None:
-    # ((3 << 8) + 5) << 2.
-    net = chain(5, fraction_bits=2, threshold=4000)
+    # ((3 << 8) + 5) << 2, and (3 << 16) + (5 << 8), which saturates.
     high = Connection("in", "a", np.array([[3]]), high=True)
-    net = dataclasses.replace(net, connections=(*net.connections, high))
-    assert states(simulate(net, events(1))) == [3092]
+    for fraction_bits, expected in (2, 3092), (8, (1 << 15) - 1):
+        net = chain(5, fraction_bits=fraction_bits, threshold=(1 << 15) - 1)
+        net = dataclasses.replace(net, connections=(*net.connections, high))
+        assert states(simulate(net, events(1))) == [expected]
 
 
 def test_loops_have_the_fraction_bits_of_their_target() -> None:

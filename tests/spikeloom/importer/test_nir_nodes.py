@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nir_graphs import chain, conv1d, conv2d, graph, make, pool
 from nir_interpreter import apply
 
+from spikeloom.golden.checks import MAX_SIZE
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import Reset
 from spikeloom.importer.float_network import (
@@ -137,6 +138,15 @@ def test_pooling(kind: type, size: Any, stride: Any, padding: Any) -> None:
         dt=1.0,
     )
     np.testing.assert_allclose(arriving(network, x), expected.reshape(-1))
+
+
+def test_a_pool_is_as_large_as_the_largest_image_at_most() -> None:
+    def pooled(taps: int, columns: int) -> nir.NIRGraph:
+        sizes = {"size": (1, 1, columns), "out": (1, 1, 1)}
+        return chain(pool(nir.SumPool2d, (1, taps)), make(nir.IF, (1, 1, 1)), **sizes)
+
+    assert load_nir(pooled(MAX_SIZE, MAX_SIZE), dt=1.0).populations[0].size == 1
+    assert "beyond any image; make it smaller" in refusal(pooled(MAX_SIZE + 1, 4))
 
 
 def check_map(node: Any, size: tuple[int, ...]) -> None:
