@@ -308,7 +308,6 @@ def compose(first: Kernel, second: Kernel) -> Kernel | None:
             return None
         pool = first.pool[0] * second.pool[0], first.pool[1] * second.pool[1]
         first = dataclasses.replace(first, pool=pool)
-        second = dataclasses.replace(second, image=first.output, pool=(1, 1))
     join, groups = _joining(first, second)
     # Row k of the second sees rows k * step + l * dilation of what the first sees, for its row l.
     step = second.dilation[0] * first.stride[0], second.dilation[1] * first.stride[1]

@@ -722,7 +722,7 @@ def test_the_host_waits_until_load_words_have_arrived(
 ) -> None:
     """An event offered in the clock after the last word, or later, finds its route; so do marks."""
     config = dataclasses.replace(SMALL, columns=columns, rows=rows)
-    assert config.tree_depth == depth
+    assert (config.tree_depth, config.read_clocks) == (depth, 2 * depth + 3)
     route = {"target": LoadTarget.ROUTE, "data": config.route_row.pack({"local": 1})}
     control = {"target": LoadTarget.CONTROL, "data": config.control_row.pack({"window": 1})}
     connection = config.connection_row.pack({"sources": 1, "groups": 1, "synapses": 2})

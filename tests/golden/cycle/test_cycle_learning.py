@@ -252,6 +252,16 @@ def test_a_group_is_touched_in_the_step_of_the_spike() -> None:
     assert clocks == [without[0] + nothing, without[1] + 2 * nothing]
 
 
+@pytest.mark.parametrize("age", [0, 1, 2])
+def test_a_group_is_touched_when_its_last_spike_has_an_age(age: int) -> None:
+    """Age 0 stands for none."""
+    neurons = {**NEURONS, "plasticity_always": 0, "plasticity_at_age": age, "threshold": 5}
+    probes = run(loaded(populations=[neurons], weights=[[9, 0, 0, 0]]), [0], [], [], [])
+    steps = clocks_of(probes, "host_out.valid")
+    reads = clocks_of(probes, "0.weight_read.valid")
+    assert [sum(step < read for step in steps) for read in reads] == ([age] if age else [])
+
+
 def test_learn_waits_for_every_event() -> None:
     """An event of 16 groups that is due in the next step is in X for 16 clocks."""
     config = dataclasses.replace(CONFIG, neurons=64, weight_words=512)
