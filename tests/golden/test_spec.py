@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import (
+    SWITCHES,
     FabricConfig,
     Field,
     Layout,
@@ -278,6 +279,23 @@ def test_what_needs_learning() -> None:
         FabricConfig(plastic_kernels=True, extent=4)
     with pytest.raises(SpikeloomError, match="plastic_kernels needs images: an extent above 1"):
         FabricConfig(plastic_kernels=True, plasticity=True)
+
+
+def test_what_neurons_keep_and_events_count_has_no_bit_too_many_or_few() -> None:
+    options = dict.fromkeys(SWITCHES, True) | {"neuron_parameters": True, "plasticity": True}
+    kept = FabricConfig(signed_spikes=True, state_bits=16, **options).kept_row
+    assert {field.name: field.width for field in kept.fields} == {
+        "refractory_count": 6,  # 0..63
+        "adaptive_threshold_adaptation": 16,
+        "spike_once_latch": 1,
+        "selection_status": 2,
+        "selection_count": 4,
+        "plasticity_spiked": 1,
+        "plasticity_recent": 6,
+        "plasticity_potential": 16,
+    }
+    plain, signed = (FabricConfig(signed_spikes=signs).event.width for signs in (False, True))
+    assert signed == plain + 1
 
 
 def test_weight_pairs_need_room_in_a_sum() -> None:

@@ -434,7 +434,7 @@ def test_learned_weights_are_added_and_read() -> None:
     model = CycleModel(CONFIG)
     model.load(base)
     model.run([event(CONFIG), mark(CONFIG, 1, 1), event(CONFIG), mark(CONFIG)])
-    assert lanes(model.row(ReadTarget.WEIGHT, 0, 0)) == [3, 4, 5, 6]
+    assert model.row(ReadTarget.WEIGHT, 0, 0) == 0x06_05_04_03
     assert model.counters["updates.0"] == 8
     states = [model.tiles[0].fire.states[n] for n in range(4)]
     assert states == [2, 3, 4, 5]  # nothing is left of the step before
