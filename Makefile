@@ -79,7 +79,8 @@ mutate: .venv/test
 	rm -f build/mutants.json
 	$(BIN)/python tests/mutation/campaign.py --document
 
-# Mutants of the golden model and the importer. Takes hours.
+# Mutants of the golden model and the importer. Says how long it takes, and goes on where it was
+# stopped: build/python-mutants.
 mutate-python: .venv/mutate
 	$(BIN)/python tests/mutation/python_mutants.py
 
