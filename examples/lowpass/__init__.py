@@ -7,7 +7,6 @@ units, 0 to `TOP`; neurons that decay add these up, and send the upper bits of w
 no spike lessens.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +32,10 @@ STEADY = round((1 << FRACTION) * DECAY_ONE / DECAY)
 """What a unit of y is in its potential: where f is constant, y is f."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Weights of 8 bits.
+class Weights(recurrent.Weights):
+    """Weights of 8 bits."""
 
-    Parameters
-    ----------
-    inward, recurrent, outward
-        Shape (inputs, HIDDEN), (HIDDEN, HIDDEN) and (HIDDEN, classes).
-    """
-
-    inward: Integers
-    recurrent: Integers
-    outward: Integers
-
-    @classmethod
-    def load(cls) -> "Weights":
-        """The trained ones."""
-        with np.load(FILE) as file:
-            names = ("inward", "recurrent", "outward")
-            return cls(*(file[name].astype(np.int64) for name in names))
+    file = FILE
 
     def scores(self, values: Integers) -> Integers:
         """Scores after the last step, (n, classes), for values (n, steps, inputs), in integers."""

@@ -8,6 +8,7 @@ and send in the next; what they send to each other takes a delay of one more win
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +39,16 @@ class Weights:
         Shape (INPUTS, HIDDEN), (HIDDEN, HIDDEN) and (HIDDEN, classes).
     """
 
+    file: ClassVar[Path] = FILE
+
     inward: Integers
     recurrent: Integers
     outward: Integers
 
     @classmethod
-    def load(cls) -> "Weights":
+    def load(cls) -> Self:
         """The trained ones."""
-        with np.load(FILE) as file:
+        with np.load(cls.file) as file:
             names = ("inward", "recurrent", "outward")
             return cls(*(file[name].astype(np.int64) for name in names))
 
