@@ -1,6 +1,5 @@
 """The boards by name, collected from `spikeloom.boards.catalogue`."""
 
-import difflib
 import functools
 import importlib
 import pkgutil
@@ -10,7 +9,7 @@ from pathlib import Path
 from spikeloom.boards import catalogue
 from spikeloom.boards.board import Board
 from spikeloom.boards.board_file import load_board
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, meant
 
 
 @functools.cache
@@ -32,9 +31,7 @@ def board(name: str) -> Board:
         return load_board(Path(name), boards().values())
     if name in boards():
         return boards()[name]
-    close = difflib.get_close_matches(name, boards(), 1)
-    hint = f", did you mean {close[0]}?" if close else ""
     raise SpikeloomError(
-        f"there is no board {name!r}{hint}; there are {', '.join(boards())}, "
+        f"there is no board {name!r}{meant(name, boards())}; there are {', '.join(boards())}, "
         "and boards of your own by the path of their file"
     )

@@ -1,5 +1,8 @@
 """The exceptions for errors that a user can cause and for faulty devices, and a warning."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class SpikeloomError(ValueError):
     """Input from the user cannot be used.
@@ -18,3 +21,10 @@ class SpikeloomWarning(UserWarning):
 
 class FaultyDevice(RuntimeError):
     """A device sent impossible packets: it is broken, or built for another image."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question, ", did you mean X?", if a name resembles a known one, whatever its case."""
+    lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), lower, 1, 0.75)
+    return f", did you mean {lower[close[0]]}?" if close else ""

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from spikeloom.boards.registry import board
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, meant
 from spikeloom.golden.network import Network
 from spikeloom.golden.plain import plain
 from spikeloom.golden.progress import task
@@ -169,9 +169,9 @@ def _pinned(
             if kind not in given and asked[kind] is not None:
                 fields[kind] = asked[kind]
     known = {field.name for field in dataclasses.fields(FabricConfig)}
-    if unknown := set(fields) - known:
+    if unknown := sorted(map(str, set(fields) - known)):
         raise SpikeloomError(
-            f"fabric: FabricConfig has no {', '.join(sorted(map(str, unknown)))}; "
+            f"fabric: FabricConfig has no {', '.join(unknown)}{meant(unknown[0], known)}; "
             f"it has {', '.join(sorted(known))}"
         )
     for name, width in asked.items():

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -12,7 +12,7 @@ from typing import Any
 
 from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.sizes import RANGES
@@ -49,8 +49,6 @@ _SMALLER = {
     "dsp": "multipliers",
 }
 """The field of the fabric that takes most of a resource: half of it, or without it."""
-
-_log = logging.getLogger(__name__)
 
 
 class TooLarge(SpikeloomError):
@@ -214,7 +212,7 @@ def place_all(
     """One placement per seed, two at a time; on a cluster, all at once.
 
     nextpnr's router sometimes never terminates. A placement in which it goes in circles, or that
-    exceeds the time limit, is ended and left out, with a warning in the log.
+    exceeds the time limit, is ended and left out, with a `SpikeloomWarning`.
 
     Parameters
     ----------
@@ -263,7 +261,9 @@ def place_all(
             f"--set lanes={max(design.fabric.lanes // 2, 1)}"
         )
     if late:
-        _log.warning("%s: placements left out: %s", design.board.name, reasons)
+        warnings.warn(
+            f"{design.board.name}: placements left out: {reasons}", SpikeloomWarning, stacklevel=2
+        )
     return placements
 
 

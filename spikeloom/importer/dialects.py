@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, meant
 from spikeloom.golden.spec import SWITCHES
 from spikeloom.importer.dialect import NIR, OF_NODES, Dialect, either
 
@@ -193,7 +193,10 @@ def resolve(dialect: str | Dialect, **options: Any) -> Dialect:
     """
     if not isinstance(dialect, Dialect):
         if not isinstance(dialect, str) or dialect not in DIALECTS:
-            raise SpikeloomError(f"dialect must be {either(tuple(DIALECTS))}, not {dialect!r}")
+            hint = meant(dialect, DIALECTS) if isinstance(dialect, str) else ""
+            raise SpikeloomError(
+                f"dialect must be {either(tuple(DIALECTS))}, not {dialect!r}{hint}"
+            )
         dialect = DIALECTS[dialect]
     check_options(options)
     given = {option: value for option, value in options.items() if value is not None}
@@ -222,5 +225,6 @@ def check_options(options: Iterable[str]) -> None:
     for option in options:
         if option not in known:
             raise SpikeloomError(
-                f"{option}: no such option of a dialect; there are {', '.join(sorted(known))}"
+                f"{option}: no such option of a dialect{meant(option, known)}; there are "
+                f"{', '.join(sorted(known))}"
             )

@@ -410,6 +410,8 @@ def test_a_name_that_is_no_board_is_refused() -> None:
 
 
 def test_unknown_fields_of_a_fabric_are_named() -> None:
+    with pytest.raises(SpikeloomError, match="no lnaes, did you mean lanes[?]; it has "):
+        spikeloom.compile(net(), {"lnaes": 4})
     with pytest.raises(SpikeloomError, match=r"^fabric: FabricConfig has no colour; it has "):
         spikeloom.compile(net(), {"colour": 1})
 

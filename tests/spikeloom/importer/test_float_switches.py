@@ -253,7 +253,7 @@ def test_noise_goes_through_the_compiler() -> None:
         ({"refractory": 1.5e-3}, "node 'a' (LIF): refractory=0.0015 is 1.5 steps of dt=0.001"),
         ({"refractory": {"read": 1e-3}}, "refractory: node 'read' has no v_threshold"),
         ({"refractory": 1e-3, "reset_delay": True}, "population 'a': a refractory period hides"),
-        ({"refractroy": 1e-3}, "refractroy: no such option of a dialect; there are adaptive_thres"),
+        ({"refractroy": 1e-3}, "refractroy: no such option of a dialect, did you mean refractory"),
         ({"noise": ("coin", 1.0)}, "population 'a': noise needs a seed; pass one, such as seed=1"),
         ({"noise": ("coin", 1.0), "seed": -1}, "seed must be 0..4294967295, not -1"),
         (

@@ -91,6 +91,8 @@ def test_an_unknown_name_is_refused() -> None:
 
 @pytest.mark.parametrize("dialect", [["snntorch"], None, 1, {"reset": "zero"}, np.str_("x")])
 def test_a_dialect_of_the_wrong_type(dialect: Any) -> None:
+    with pytest.raises(SpikeloomError, match="not 'snnTorch', did you mean snntorch[?]$"):
+        load_nir(two_layers(), "snnTorch")
     with pytest.raises(SpikeloomError, match="dialect must be 'nir' or"):
         load_nir(two_layers(), dialect)
 
