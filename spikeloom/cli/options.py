@@ -13,7 +13,7 @@ from spikeloom.cli.output import STANDARD_OUTPUT, Terminal
 from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
 from spikeloom.files import check_writable
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, meant
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
@@ -225,7 +225,8 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
         name, _, value = size.partition("=")
         if name not in defaults:
             raise SpikeloomError(
-                f"--set {size}: no such size; choose from {', '.join(sorted(defaults))}"
+                f"--set {size}: no such size{meant(name, defaults)}; choose from "
+                f"{', '.join(sorted(defaults))}"
             )
         if isinstance(defaults[name], bool):
             if value not in ("true", "false"):

@@ -590,6 +590,7 @@ BAD = {
     f"{COMPILE} --max-count 0": "max_count must be 1..255, not 0",
     f"{COMPILE} --set lanes": "--set lanes: '' is not an integer",
     f"{COMPILE} --set lanes=x": "--set lanes=x: 'x' is not an integer",
+    f"{COMPILE} --set lnaes=4": "--set lnaes=4: no such size, did you mean lanes?; choose from ad",
     f"{COMPILE} --set colour=1": "--set colour=1: no such size; choose from adaptive_thres",
     f"{COMPILE} --set lanes=17": "FabricConfig.lanes must be 1..16, not 17",
     f"{COMPILE} --set delayed_reset=1": "--set delayed_reset=1: '1' is neither true nor false",
