@@ -7,6 +7,7 @@ operations.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from random_networks import (
     IMAGES,
     Counts,
     all_events,
+    competing_image,
     events,
     image_programs,
     noisy_image,
@@ -39,6 +41,7 @@ from spikeloom.golden.memory_image import MemoryImage
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import DECAY_ONE, SWITCHES, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.selection import LOSERS, THENS, Selection
 from spikeloom.program import Program
 from spikeloom.sim import cache
 from spikeloom.sim.runner import Simulation
@@ -433,6 +436,20 @@ def test_noise_of_an_image() -> None:
     spikes = heard.spikes["b"][0]
     assert 0.2 < spikes.mean() < 0.8
     assert len(np.unique(spikes, axis=1).T) > 90
+
+
+def test_winners_of_positions() -> None:
+    """Up to as many at each position as a selection lets through; many candidates are equal."""
+    config = EVERY["images, all options"]
+    for n, (winners, then) in enumerate(itertools.product((1, 2, 3), THENS)):
+        losers = LOSERS[(n + winners) % 3]
+        selection = Selection(winners, "position", losers=losers, then=then)
+        network, counts = competing_image(config, selection)
+        heard = assert_equal(Program(network, config, frozenset("b"), frozenset("b")), counts)
+        at_positions = heard.spikes["b"].reshape(2, 8, -1, 6).sum(axis=2)
+        assert (at_positions == winners).any()
+        if then == "again":
+            assert at_positions.max() == winners
 
 
 @pytest.mark.parametrize("name", FABRICS)

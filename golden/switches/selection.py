@@ -140,8 +140,7 @@ class Selection(Switch):
         lowest = u.min() - 1
         levels = np.where(candidates, u, lowest)
         if self.each == "position":
-            self._choose_by_position(candidates, levels, neurons, won, lost)
-            count += lost
+            self._choose_by_position(candidates, levels, lowest, neurons, won, lost, count)
         else:
             for n in np.flatnonzero(candidates.any(axis=1)):
                 self._choose(levels[n], lowest, neurons, won[n], lost[n], count[n])
@@ -157,15 +156,29 @@ class Selection(Switch):
         return spikes & (won | ~competes), u, {"status": status, "count": count}
 
     def _choose_by_position(
-        self, candidates: Flags, levels: Signed, neurons: Neurons, won: Flags, lost: Flags
+        self,
+        candidates: Flags,
+        levels: Signed,
+        lowest: Signed,
+        neurons: Neurons,
+        won: Flags,
+        lost: Flags,
+        count: Signed,
     ) -> None:
-        """Write who wins at each position, and who is there with it."""
+        """Write the same as `_choose`, of each position; in the end nobody is a candidate."""
         assert neurons.image is not None
         by_place = len(candidates), neurons.image[0], -1
-        best = levels.reshape(by_place).argmax(axis=1, keepdims=True)
-        some = candidates.reshape(by_place).any(axis=1, keepdims=True)
-        np.put_along_axis(won.reshape(by_place), best, some, axis=1)
-        lost.reshape(by_place)[:] = some
+        candidates, won, lost = (flags.reshape(by_place) for flags in (candidates, won, lost))
+        levels, count = levels.reshape(by_place), count.reshape(by_place)
+        while (some := candidates.any(axis=1, keepdims=True)).any():
+            best = np.zeros_like(won)
+            np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
+            won |= best
+            count += some
+            full = some & (count >= self.winners)
+            lost |= full
+            candidates &= ~(best | full)
+            levels[~candidates] = lowest
 
     def _choose(
         self,

@@ -26,6 +26,7 @@ from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import DECAY_ONE, SPIKES_PER_STEP, FabricConfig, Layout, Reset
 from spikeloom.golden.switches.noise import Noise
+from spikeloom.golden.switches.selection import Selection
 from spikeloom.mapping.sparse import SparseSize
 from spikeloom.program import Program
 
@@ -545,6 +546,20 @@ def noisy_image(config: FabricConfig) -> tuple[Network, Counts]:
         seed=5,
     )
     return network, all_events(network, 1, 16)
+
+
+def competing_image(config: FabricConfig, selection: Selection) -> tuple[Network, Counts]:
+    """The same image without noise; its channels compete, with weights of few values."""
+    rng = np.random.default_rng(selection.winners)
+    image = (2 * config.lanes + 1, 3, 2)
+    total = math.prod(image)
+    neurons = Population(
+        "b", total, np.zeros(total, np.int64), threshold=5, image=image, switches=(selection,)
+    )
+    kernel = Convolution("in", "b", rng.integers(-1, 4, (image[0], 1, 1, 1)))
+    widths = config.weight_bits, config.state_bits, config.sum_bits
+    network = Network((Input("in", 6, image=(1, 3, 2)),), (neurons,), (kernel,), *widths)
+    return network, random_events(rng, network, 2, 8, 0.6)
 
 
 def all_events(network: Network, samples: int, steps: int) -> Counts:

@@ -138,10 +138,19 @@ def _variant(rng: Rng, population: Population, config: FabricConfig) -> Variant:
 
 
 def with_switches(rng: Rng, population: Population, config: FabricConfig) -> Population:
-    """The same with random switches of those that the fabric has, as far as they suit it."""
-    switches = [name for name in config.switches if name in RANDOM]
-    for name in rng.permutation(switches):  # some exclude each other
-        if rng.random() < 0.3:
+    """The same with random switches of those that the fabric has, as far as they suit it.
+
+    With `selection` some have one whatever they had that does not go with it.
+    """
+    order = rng.permutation([name for name in config.switches if name in RANDOM]).tolist()
+    selects = config.selection and rng.integers(3) == 0
+    if selects:
+        order.sort(key=lambda name: name != "selection")
+        reset = Reset.VALUE if population.reset is Reset.RESTORE else population.reset
+        changes = {"signed": False, "delayed_reset": False, "reset": reset}
+        population = dataclasses.replace(population, max_spikes=1, **changes)
+    for name in order:  # some exclude each other
+        if rng.random() < 0.3 and not (selects and name == "selection"):
             continue
         switch = RANDOM[name](rng, config.state_bits)
         if isinstance(switch, InputGain) and rng.integers(2):
