@@ -12,6 +12,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.importer.builder import DEFAULTS, NetworkBuilder
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.refractory import FloatRefractory
 
 DT = 0.5
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -30,6 +31,16 @@ def step_of(tau_m: float, tau_syn: float, cm: float, v_rest: float, i_offset: fl
     matrix[1, 1] = -1 / tau_syn
     result: Floats = expm(DT * matrix)
     return result
+
+
+def test_what_is_not_given_is_as_in_pynn() -> None:
+    build = NetworkBuilder(0.1)
+    build.population("p", 2)
+    [p] = build.network().populations
+    # Potentials count from v_rest: v_reset is there, v_thresh 15 mV above. Refractory for 0.1 ms.
+    assert (p.v_init, p.v_reset, p.threshold) == (0.0, 0.0, 15.0)
+    assert (p.decay, p.synaptic_decay) == pytest.approx((1 - np.exp(-0.1 / 20), 1 - np.exp(-0.02)))
+    assert p.switches == (FloatRefractory(1, "clamp"),)
 
 
 @pytest.mark.parametrize("model", ["IF_curr_exp", "IF_curr_delta"])
