@@ -298,6 +298,11 @@ def test_what_neurons_keep_and_events_count_has_no_bit_too_many_or_few() -> None
     assert signed == plain + 1
 
 
+def test_memories_of_the_default_fabric_have_a_row_for_every_address() -> None:
+    for memory in FabricConfig().memories.values():
+        assert memory.depth.bit_count() <= 1  # none where it is absent
+
+
 def test_weight_pairs_need_room_in_a_sum() -> None:
     FabricConfig(weight_pairs=True, weight_bits=8, sum_bits=16)
     FabricConfig(weight_pairs=True, weight_bits=4, sum_bits=8)

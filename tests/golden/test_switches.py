@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikeloom.golden.cycle.switches.requantise import STAGE
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import SWITCHES, FabricConfig, Reset
@@ -120,6 +121,13 @@ def test_requantise() -> None:
     assert run(".", Requantise(2, 9), v_init=30, threshold=99)[1] == [8]
     assert run(".", Requantise(2, 9), v_init=60, threshold=99)[1] == [9]
     assert run("+", Requantise(0, 2))[1] == [2]
+
+
+def test_requantise_at_the_cycle_level() -> None:
+    config = FabricConfig(requantise=True)
+    for shift, u, expected in (0, 5, 5), (1, 5, 3), (2, 29, 7), (2, 30, 8), (2, -9, 0), (2, 99, 9):
+        stage = STAGE({"requantise_shift": shift, "requantise_top": 9}, config)
+        assert stage.before_comparison(u, 0) == expected
 
 
 def test_adaptive_threshold() -> None:
