@@ -60,6 +60,7 @@ PROVED_IN = {
     "core.select": ("select", "select_images"),
     "core.spike_rows": ("spike_rows",),
     "core.sums": FIRE,
+    "core.switches.plasticity": ("plastic",),
     "core.switches.selection": ("selecting",),
     "core.walk": ("walk",),
     "link.answers": ("answers",),

@@ -113,6 +113,9 @@ COMPONENTS: dict[str, Any] = {
         tiny(multipliers=False, **dict.fromkeys(SWITCHES, True), delayed_reset=True)
     ),
     "signed": lambda: NeuronUpdate(tiny(signed_spikes=True, max_spikes=3, delayed_reset=True)),
+    "plastic": lambda: NeuronUpdate(
+        tiny(multipliers=False, plasticity=True, rules=1, rule_terms=1, plastic_axons=2)
+    ),
     "noise": lambda: NoiseSource(tiny(noise=True)),
     "select": lambda: Select(tiny(selection=True, neurons=4)),
     "select_images": lambda: Select(tiny(selection=True, **IMAGES)),
@@ -158,6 +161,17 @@ def assume(m: Module, component: Any) -> None:
         decides = component.settled & component.row.selection
         m.d.sync += clocks.eq(Mux(decides, Mux(clocks < component.latency, clocks + 1, clocks), 0))
         m.d.comb += Assume(~component.won | (decides & (clocks == component.latency)))
+    if isinstance(component, NeuronUpdate) and component.config.plasticity:
+        # A row keeps its bit while its neurons are in the pipeline, and what it wrote.
+        on, kept = component.row.plasticity, component.kept
+        before = Signal(init=1)
+        m.d.sync += before.eq(0)
+        was_on = Signal()
+        m.d.sync += was_on.eq(on)
+        m.d.comb += [
+            Assume(before | (on == was_on)),
+            Assume(on | ((kept.plasticity_recent == 0) & ~kept.plasticity_spiked)),
+        ]
     quick = isinstance(component, Fire) and component.config.fire_lanes > 1
     if quick:
         # The sequencer goes on to another slot when the phase is over.

@@ -132,14 +132,33 @@ def test_random_numbers_are_those_of_word_and_channel() -> None:
 
 
 def test_eight_words_wait() -> None:
-    """3 channels of 2 x 3 places that all learn; a column has room for 4 axons, a row for 4."""
+    """3 channels of 2 x 3 places that all learn; a column has room for 4 axons, a row for 4.
+
+    Every second place spiked a step before, so that 10 of its trace of 20 are left.
+    """
     shape = {"channels": 3, "kernel_columns": 3, "axon_column": 2, "axon_row": 4, "sources": 18}
-    bench = kernel_bench(**shape, row_padding=0, column_padding=0)
-    places = itertools.product(range(2), range(3), range(3))
-    bench.run(notes(*(16 * row + 4 * column + d for row, column, d in places)), groups=(0,))
+    shape |= {"row_padding": 0, "column_padding": 0, "pre_amount": 20}
+    bench = kernel_bench({"left": Factor.PRE_TRACE, "right": Factor.ONE, "pre_now": 1}, **shape)
+    bench.curve({1: {"pre_decay": 128}})
+    bench.weights = [[0] * 4 for _ in range(18)]
+    odd = [(row + column) % 2 for row in range(2) for column in range(3)]
+    axons = [16 * row + 4 * column for row in range(2) for column in range(3)]
+    steps = [
+        notes(
+            *(
+                axon + d
+                for axon, is_odd in zip(axons, odd, strict=True)
+                for d in range(3)
+                if is_odd == step
+            )
+        )
+        for step in range(2)
+    ]
+    bench.run(*steps, groups=(0,))
     read = [*range(8), *range(10, 29, 2)]
     assert [clock - SCAN - 4 for clock, _ in bench.reads] == read
     assert [word for _, word in bench.reads] == [*range(18)]
+    assert bench.weights == [[20 if odd[word // 3] else 30] * 4 for word in range(18)]
 
 
 def test_a_matrix_in_the_same_fabric() -> None:
