@@ -100,6 +100,16 @@ def _noisy(config: FabricConfig) -> Iterator[tuple[Program, Counts]]:
         yield Program(network, config, frozenset("b"), frozenset("b")), counts
 
 
+def _noise_in_lanes() -> Case:
+    """Neurons of an image in four fire lanes, whose numbers are two planes apart and more."""
+    config = dataclasses.replace(FABRICS["images"], lanes=8, fire_lanes=4)
+
+    def record(design: Design) -> list[Recording]:
+        return [*recordings.of_programs(_noisy(config), design.inputs, design.outputs)]
+
+    return Case("fabric", config, record, ("core.noise",))
+
+
 def _learning(config: FabricConfig, networks: int) -> Case:
     def record(design: Design) -> list[Recording]:
         ports = design.inputs, design.outputs
@@ -292,6 +302,7 @@ CASES: dict[str, Case] = {
     "selection": _fabric(FABRICS["switches"], 20, 5, 60),
     "fire lanes": _fabric(FABRICS["one to one, sparse matrices"], 30, 10),
     "two fire lanes": _fabric(FABRICS["traces, synaptic current"], 30, 5),
+    "images, noise in four fire lanes": _noise_in_lanes(),
     "images, graded": _fabric(FABRICS["images, one lane"], 20, 5),
     **{
         f"learning, {name}": _learning(config, 12)
