@@ -64,9 +64,10 @@ fuzz: .venv/test
 
 # What `make test` leaves out. A million packets through the mesh: RTL and golden model in every clock,
 # and a scoreboard. A network in the RTL of the other shapes and numbers of lanes. Ten thousand faults
-# on the line of a virtual board. Netlists of boards, baked ones too. The longest proof. New examples of
-# every property, where `make test` draws the same ones each time. The line that make prints, with its
-# seed, does the same again. `python -m bench.soak` spreads the same tests over a Dask cluster.
+# on the line of a virtual board. Most of the broken NIR graphs and files. Netlists of boards, baked
+# ones too. The longest proof. New examples of every property, where `make test` draws the same ones
+# each time. The line that make prints, with its seed, does the same again. `python -m bench.soak`
+# spreads the same tests over a Dask cluster.
 soak: SEED := $(or $(SEED),$(shell date +%s))
 soak: .venv/test
 	SPIKELOOM_PACKETS=$(or $(PACKETS),1000000) SPIKELOOM_SEED=$(SEED) \

@@ -21,6 +21,12 @@ from spikeloom.importer.load import load_nir
 
 GRAPHS, PARTS = 2000, 20
 
+
+def parts(count: int, quick: int) -> list[Any]:
+    """Numbers of parts, those from `quick` on for `make soak` alone."""
+    return [pytest.param(n, marks=() if n < quick else pytest.mark.soak) for n in range(count)]
+
+
 VALUES = [
     np.nan, np.inf, -np.inf, 0.0, -1.0, 1e308, 5e-324, None, "x", b"x", [], {}, object(), 1j,
     True, np.zeros(0), np.ones(2), np.ones((2, 2)), np.ones((1, 1, 1)), np.array("x"),
@@ -177,7 +183,7 @@ def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | str:
     return message
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", parts(PARTS, quick=5))
 @pytest.mark.filterwarnings("error", "ignore::spikeloom.SpikeloomWarning")
 def test_mutated_graphs_are_imported_or_refused(part: int) -> None:
     outcomes = {"refused": 0, "imported": 0, "compared": 0}
@@ -208,7 +214,7 @@ def test_the_graph_that_is_mutated_is_a_good_one() -> None:
     assert all(spikes.any() for spikes in simulate_float(loaded, events).spikes.values())
 
 
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("part", parts(10, quick=3))
 def test_mutated_files_are_imported_or_refused(part: int, tmp_path: Path) -> None:
     good, path = tmp_path / "good.nir", tmp_path / "mutated.nir"
     nir.write(good, whole_graph())
