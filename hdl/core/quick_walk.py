@@ -23,9 +23,9 @@ def quick_walk(
 ) -> Walk:
     """Reads the phase's populations one after the other and fetches their sums by group.
 
-    The population table is read in every clock, so that the row is there when a command comes, and
-    without images the first group begins in that clock. A command can come while the last neurons
-    are in the pipeline, if they send nothing; then it waits.
+    The population table is read while nothing is to do, so that the row is there when a command
+    comes, and without images the first group begins in that clock. A command can come while the
+    last neurons are in the pipeline, if they send nothing; then it waits.
 
     Parameters
     ----------
@@ -89,6 +89,7 @@ def quick_walk(
     m.d.comb += [
         fire.idle.eq(~waiting & (idle | (fsm.ongoing("DRAIN") & drained & mute))),
         population_read.addr.eq(next_row),
+        population_read.en.eq(ends | idle | fsm.ongoing("LOOKUP")),
         walk.begins.eq(begins & ~walk.entering[1:].any() & enough),
     ]
     return walk

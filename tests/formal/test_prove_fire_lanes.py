@@ -80,6 +80,7 @@ class FireLanesSpec(Elaboratable):
                 Assert(dut.walk.entering <= config.group_rows),
                 Assert(~dut.enough | (dut.credits >= config.group_rows)),
                 Assert(~(walks | drains) | (dut.some == (dut.walk.left != 0))),
+                Assert(walks | ~dut.some),
             ]
         return m
 
