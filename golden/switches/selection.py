@@ -137,7 +137,7 @@ class Selection(Switch):
         competes = status == COMPETES
         candidates = spikes & competes
         won, lost = np.zeros_like(spikes), np.zeros_like(spikes)
-        lowest = u.min() - 1
+        lowest = int(u.min()) - 1
         levels = np.where(candidates, u, lowest)
         if self.each == "position":
             self._choose_by_position(candidates, levels, lowest, neurons, won, lost, count)
@@ -159,7 +159,7 @@ class Selection(Switch):
         self,
         candidates: Flags,
         levels: Signed,
-        lowest: Signed,
+        lowest: int,
         neurons: Neurons,
         won: Flags,
         lost: Flags,
@@ -183,7 +183,7 @@ class Selection(Switch):
     def _choose(
         self,
         levels: Signed,
-        lowest: Signed,
+        lowest: int,
         neurons: Neurons,
         won: Flags,
         lost: Flags,
