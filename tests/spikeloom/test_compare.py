@@ -14,8 +14,10 @@ from spikeloom import compare as comparing
 from spikeloom.compare import check_cycles, compare, compare_device
 from spikeloom.devices import chunks, device, prediction, simulated
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.network import Population
 from spikeloom.golden.progress import Journal, watched
-from spikeloom.golden.step import batch
+from spikeloom.golden.step import run as stepping
+from spikeloom.golden.step.neuron import Neurons
 from spikeloom.golden.step.run import Run, simulate
 from spikeloom.program import Program
 from spikeloom.sim.verilog import emit
@@ -143,10 +145,8 @@ def test_the_error_counter_counts(
 def test_a_wrong_comparison_in_the_model_is_found(
     small: Program, small_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = batch.update
-
-    def at_threshold(population: Any, *arguments: Any) -> Any:
-        return update(dataclasses.replace(population, inclusive=True), *arguments)
+    def at_threshold(population: Population, state_bits: int) -> Neurons:
+        return Neurons(dataclasses.replace(population, inclusive=True), state_bits)
 
     # A threshold that potentials often meet exactly.
     populations = tuple(
@@ -158,7 +158,7 @@ def test_a_wrong_comparison_in_the_model_is_found(
     )
     quiet = small_events * 0
     assert compare(program, quiet).mismatches == 0
-    monkeypatch.setattr(batch, "update", at_threshold)
+    monkeypatch.setattr(stepping, "Neurons", at_threshold)
     result = compare(program, quiet)
     # Nothing arrives in the first step, so every neuron is at its threshold of 0.
     assert str(result.first) == "sample 0, step 0: spike of first[0] is 0, expected 1"
