@@ -4,7 +4,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,9 @@ from locking import one_at_a_time
 from spikeloom import cli, demo
 from spikeloom import compare as comparing
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.step import batch
+from spikeloom.golden.network import Population
+from spikeloom.golden.step import run as stepping
+from spikeloom.golden.step.neuron import Neurons
 from spikeloom.program import Program
 from spikeloom.sim.runner import Simulation
 from spikeloom.sim.verilog import emit
@@ -72,12 +73,10 @@ def test_demo_end_to_end(
 def test_a_planted_fault_has_mismatches_and_exit_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    update = batch.update
+    def forgetful(population: Population, state_bits: int) -> Neurons:
+        return Neurons(dataclasses.replace(population, v_reset=1), state_bits)
 
-    def forgetful(population: Any, *arguments: Any) -> Any:
-        return update(dataclasses.replace(population, v_reset=1), *arguments)
-
-    monkeypatch.setattr(batch, "update", forgetful)
+    monkeypatch.setattr(stepping, "Neurons", forgetful)
     # Waveforms have tests of their own, and would take another build.
     monkeypatch.setattr(comparing, "_show", lambda *_: None)
     with one_at_a_time("default fabric with probe"):
