@@ -783,8 +783,8 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
         ),
         (
             spikeloom.golden.step.neuron,
-            "    u += drive\n    saturate(u, state_bits, out=u)",
-            "    u += drive",
+            "        u += drive\n        saturate(u, self._state_bits, out=u)",
+            "        u += drive",
             # 60, 120, 180: over the threshold, which is the upper rail.
             LEAK,
             Mismatch(0, 2, "spike", "p[2]", expected=1, got=0),
@@ -815,7 +815,7 @@ def test_fault_in_the_step_level_model(
     elif module is spikeloom.golden.step.batch:
         monkeypatch.setattr(spikeloom.golden.step.run, "Batch", bad.Batch)
     elif module is spikeloom.golden.step.neuron:
-        monkeypatch.setattr(spikeloom.golden.step.batch, "update", bad.update)
+        monkeypatch.setattr(spikeloom.golden.step.run, "Neurons", bad.Neurons)
     else:
         monkeypatch.setattr(spikeloom.golden.step.neuron, "decay", bad.decay)
     with one_at_a_time("faults-fast"):

@@ -10,7 +10,7 @@ from amaranth import Const, Mux, Value
 from test_neuron_update import check, config
 
 from spikeloom.golden.spec import SWITCHES
-from spikeloom.golden.step import neuron
+from spikeloom.golden.step.neuron import Neurons
 from spikeloom.golden.switches.records import record
 from spikeloom.hdl.core import neuron as rtl_neuron
 from spikeloom.hdl.core.pipeline import Pipeline
@@ -84,11 +84,11 @@ def test_a_fault_is_a_difference(name: str, side: str, monkeypatch: pytest.Monke
         check(config(False, False, False, 1, **{name: True}))
 
 
-def _without_sign(population: Any, u: Any, *rest: Any) -> Any:
-    return abs(COUNT(population, u, *rest))
+COUNT = Neurons._spikes
 
 
-COUNT = neuron._spikes
+def _without_sign(self: Any, *arguments: Any) -> Any:
+    return abs(COUNT(self, *arguments))
 
 
 @pytest.mark.parametrize("side", ["golden", "RTL"])
@@ -96,7 +96,7 @@ def test_a_fault_of_signed_spikes_is_a_difference(
     side: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if side == "golden":
-        monkeypatch.setattr(neuron, "_spikes", _without_sign)
+        monkeypatch.setattr(Neurons, "_spikes", _without_sign)
     else:  # a residual that is off by one
         monkeypatch.setattr(rtl_neuron, "add_carry", lambda one, other, carry: one + other)
     with pytest.raises(AssertionError):
