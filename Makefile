@@ -97,9 +97,10 @@ lint: .venv/test
 bench: .venv/train
 	$(BIN)/python -m bench --data $(or $(DATA),data) --output build/bench.json $(ONLY)
 
-# Networks of other papers, in golden and RTL: docs/systems.md.
+# Networks of other papers, in golden and RTL: docs/systems.md. Takes hours; ONLY="gupta radix" runs
+# some. Each section is written when it is there.
 systems: .venv/train
-	$(BIN)/python -m examples.systems $(or $(DATA),data)
+	$(BIN)/python -m examples.systems $(or $(DATA),data) $(ONLY)
 
 # Every board built with five seeds: build/boards.json, and the table in the README. Takes hours.
 boards: .venv/boards

@@ -77,18 +77,38 @@ def link(paper: str) -> str:
     return f"https://{'doi.org' if '/' in paper else 'arxiv.org/abs'}/{paper}"
 
 
-def main(data: Path) -> None:
-    """Run every system, and write the page."""
-    sections = [
-        f"## {folder}, [{paper}]({link(paper)})\n\n"
-        f"[examples/{folder}](../examples/{folder}/README.md)\n\n"
-        + "".join(f"- {line}\n" for line in measure(data))
-        for (folder, paper), measure in SYSTEMS.items()
-    ]
-    PAGE.write_text("\n".join([HEAD, *sections]), encoding="utf-8")
+def title(folder: str, paper: str) -> str:
+    """The heading of a system's section."""
+    return f"{folder}, [{paper}]({link(paper)})"
+
+
+def sections() -> dict[str, str]:
+    """What is below each heading of the page."""
+    parts = PAGE.read_text(encoding="utf-8").rstrip().split("\n\n## ")[1:]
+    return dict(part.split("\n", 1) for part in parts)
+
+
+def main(data: Path, folders: list[str]) -> None:
+    """Run the systems of `folders`, or all; write the section of each when it is there."""
+    for (folder, paper), measure in SYSTEMS.items():
+        if folders and folder not in folders:
+            continue
+        lines = "\n".join(f"- {line}" for line in measure(data))
+        page = sections()
+        page[title(folder, paper)] = (
+            f"\n[examples/{folder}](../examples/{folder}/README.md)\n\n{lines}"
+        )
+        headings = [heading for system in SYSTEMS if (heading := title(*system)) in page]
+        parts = [HEAD, *(f"## {heading}\n{page[heading]}\n" for heading in headings)]
+        PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with the data sets")
-    main(parser.parse_args().data)
+    parser.add_argument("folders", nargs="*", metavar="folder", help="of the systems to run")
+    arguments = parser.parse_args()
+    unknown = set(arguments.folders) - {folder for folder, _ in SYSTEMS}
+    if unknown:
+        parser.error(f"no such system: {', '.join(sorted(unknown))}")
+    main(arguments.data, arguments.folders)
