@@ -1,5 +1,7 @@
 """Checks of a network's values; each raises `SpikeloomError` with `where` in front."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from spikeloom.golden.errors import SpikeloomError
@@ -21,6 +23,26 @@ def check_flag(where: str, value: bool) -> None:
     """True or False."""
     if not isinstance(value, bool):
         raise SpikeloomError(f"{where} must be True or False, not {value!r}")
+
+
+def check_word(where: str, value: str, words: Iterable[str]) -> None:
+    """One of some words."""
+    if not isinstance(value, str) or value not in words:
+        raise SpikeloomError(f"{where} must be {' or '.join(words)}, not {value!r}")
+
+
+def check_number(where: str, value: float, low: float, high: float) -> None:
+    """A number in `low`..`high`."""
+    plain = isinstance(value, (int, float, np.integer, np.floating))
+    if isinstance(value, bool) or not plain or not low <= value <= high:
+        raise SpikeloomError(f"{where} must be {low:g}..{high:g}, not {value!r}")
+
+
+def check_tau(where: str, value: float) -> None:
+    """A time constant in steps, above 0."""
+    check_number(where, value, 0, float("inf"))
+    if not value:
+        raise SpikeloomError(f"{where} must be a time constant above 0, not 0")
 
 
 def check_pair(where: str, pair: tuple[int, int], minimum: int) -> None:

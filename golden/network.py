@@ -261,10 +261,10 @@ class Network(PlainIntegers, Summarised):
             where = f"population {population.name!r}: fraction_bits"
             check_integer(where, population.fraction_bits, 0, MAX_FRACTION_BITS)
         check_schedule(self.schedule, self.populations)
-        check_seed(self.seed, self.populations)
         for population in self.populations:
             for version in population.versions:
                 check_population(version, self.state_bits, self.bias_bits)
+        check_seed(self.seed, self.populations)
         phases = sorted({population.phase for population in self.populations})
         if phases != list(range(len(phases))):
             raise SpikeloomError(

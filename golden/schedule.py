@@ -59,6 +59,13 @@ class Scheduled(Protocol):
 
 def check_schedule(schedule: Sequence[int], populations: Sequence[Scheduled]) -> None:
     """Raise `SpikeloomError` if a schedule names a variant that no population has."""
+    for population in populations:
+        variants = population.variants
+        if not isinstance(variants, tuple) or not all(isinstance(v, Variant) for v in variants):
+            raise SpikeloomError(
+                f"population {population.name!r}: variants must be a tuple of Variant, "
+                f"not {variants!r}"
+            )
     where = "network: schedule"
     most = max(len(population.variants) for population in populations)
     if not isinstance(schedule, tuple) or len(schedule) > MAX_STEPS:
@@ -67,8 +74,6 @@ def check_schedule(schedule: Sequence[int], populations: Sequence[Scheduled]) ->
         check_integer(f"{where}: step {step}", variant, 0, most)
     for population in populations:
         where = f"population {population.name!r}: variants"
-        if not all(isinstance(variant, Variant) for variant in population.variants):
-            raise SpikeloomError(f"{where} must be a tuple of Variant, not {population.variants!r}")
         if not population.spiking and any(v.spiking for v in population.variants):
             raise SpikeloomError(
                 f"{where}: a population that never spikes cannot spike in some steps; make it "

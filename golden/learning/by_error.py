@@ -2,6 +2,7 @@
 
 import math
 
+from spikeloom.golden.checks import check_integer, check_tau
 from spikeloom.golden.learning.rule import SPIKED, Rule, Term, Trace
 from spikeloom.golden.learning.scaling import MOST, ONCE, SUMMED, flat, scaled, while_left
 from spikeloom.golden.spec import Factor
@@ -195,6 +196,8 @@ def _filtered(
     most: int,
 ) -> Rule:
     """The rule `name`, whose trace is filtered in a plane."""
+    check_tau(f"{name}: tau of the filter", tau_filter)
+    check_integer(f"{name}: most", most, 1, MOST)
     share = -math.expm1(-1 / tau_filter)
     filter_shift, (leak,) = scaled(name, {"1 - exp(-1 / tau of the filter)": share}, MOST)
     # A spike adds amount * gain / leak to what the eligibility goes to: the finest amount, and as

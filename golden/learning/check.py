@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from spikeloom.golden.checks import check_flag, check_integer
+from spikeloom.golden.checks import check_flag, check_integer, check_word
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, signed_range
 from spikeloom.golden.learning.rule import (
@@ -161,11 +161,9 @@ def _check_rule(
     if not 1 <= len(terms) <= 2:
         raise SpikeloomError(f"{where}: terms must be one or two, not {len(terms)}")
     _check_range(f"{where}: bounds", rule.bounds, weights)
-    if isinstance(rule.shift, bool) or rule.shift not in RULE_SHIFTS:
+    if type(rule.shift) is not int or rule.shift not in RULE_SHIFTS:
         raise SpikeloomError(f"{where}: shift must be 0, 4, 8 or 12, not {rule.shift!r}")
-    if rule.rounding not in ROUNDINGS:
-        names = " or ".join(f'"{name}"' for name in ROUNDINGS)
-        raise SpikeloomError(f"{where}: rounding must be {names}, not {rule.rounding!r}")
+    check_word(f"{where}: rounding", rule.rounding, ROUNDINGS)
     check_flag(f"{where}: at_end", rule.at_end)
     check_integer(f"{where}: third_shift", rule.third_shift, 0, MAX_THIRD_SHIFT)
     for name in ("pre", "post"):

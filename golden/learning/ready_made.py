@@ -3,15 +3,21 @@
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
+from spikeloom.golden.checks import check_integer
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import SPIKED, Rule, Table, Term, Trace, When
 from spikeloom.golden.learning.scaling import MOST, ONCE, SUMMED, flat, scaled, while_left
-from spikeloom.golden.spec import MAX_AGE, TRACE_BITS, Factor, Gate
+from spikeloom.golden.spec import MAX_AGE, TRACE_BITS, WEIGHT_BITS, Factor, Gate
 
 HEARD = When(Gate.AGE, 0, MAX_AGE - 1, now=True)
 """It has spiked in the sample, fewer than 63 steps ago."""
 UNHEARD = When(Gate.AGE, MAX_AGE, MAX_AGE, now=True)
 """It has not."""
+LEAST_SPREAD = 2 << (TRACE_BITS // 2)
+"""How far bounds are apart if BETWEEN is to be 1 in the middle."""
 
 
 def pair_stdp(
@@ -103,6 +109,7 @@ def table_stdp(
     rounding
         As in `Rule`; the paper's hardware rounds down.
     """
+    check_integer("table_stdp: after", after, 1, MAX_AGE - 1)
     up = gupta_potentiation() if potentiation is None else potentiation
     down = gupta_depression() if depression is None else depression
     late = When(Gate.AGE, after, after, now=True)
@@ -156,7 +163,10 @@ def sdsp(
     state_bits
         Those of the network.
     """
+    check_integer("sdsp: state_bits", state_bits, 8, 24)
     lowest, highest = signed_range(state_bits)
+    check_integer("sdsp: threshold", threshold, lowest + 1, highest)
+    check_integer("sdsp: change", change, 1, ONCE)
     above, below = (threshold, highest), (lowest, threshold - 1)
     terms = (
         Term(Factor.CONSTANT, pre=SPIKED, constant=change, window=above, trace_window=up),
@@ -202,8 +212,9 @@ def first_spike_stdp(
     SpikeloomError
         A rate is too large for the factors of a rule, or so small that it would be 0.
     """
+    _check_between("first_spike_stdp", bounds)
     rates = {"potentiation": potentiation, "depression": depression}
-    unit = (1 << TRACE_BITS) / max(bounds[1] - bounds[0], 1)
+    unit = (1 << TRACE_BITS) / (bounds[1] - bounds[0])
     shift, (up, down) = scaled("first_spike_stdp", rates, MOST, unit)
     terms = (
         Term(Factor.CONSTANT, Factor.BETWEEN, HEARD, SPIKED, constant=up),
@@ -244,11 +255,25 @@ def reward_stdp(
     rounding
         As in `Rule`.
     """
+    _check_between("reward_stdp", bounds)
     terms = (
         Term(Factor.THIRD, Factor.BETWEEN, HEARD, SPIKED),
         Term(Factor.THIRD, Factor.BETWEEN, UNHEARD, SPIKED, negative=True),
     )
     return Rule(terms, bounds, shift, rounding, third=reward, third_shift=reward_shift)
+
+
+def _check_between(rule: str, bounds: tuple[int, int]) -> None:
+    """Check that BETWEEN is not 0 for every weight within the bounds."""
+    if not isinstance(bounds, tuple) or len(bounds) != 2:
+        raise SpikeloomError(f"{rule}: bounds must be a pair (lowest, highest), not {bounds!r}")
+    for bound in bounds:
+        check_integer(f"{rule}: bounds", bound, *signed_range(WEIGHT_BITS[-1]))
+    if bounds[1] - bounds[0] < LEAST_SPREAD:
+        raise SpikeloomError(
+            f"{rule}: bounds must be at least {LEAST_SPREAD} apart, not {bounds}: between nearer "
+            "ones the rule changes no weight; use weights of 8 bits"
+        )
 
 
 def _gupta(values: Iterable[int]) -> tuple[int, ...]:
@@ -259,5 +284,12 @@ def _gupta(values: Iterable[int]) -> tuple[int, ...]:
 
 def _where(table: Table) -> When:
     """The ages at which a table is not 0."""
+    if not isinstance(table, (tuple, np.ndarray)) or len(table) != MAX_AGE + 1 or table[MAX_AGE]:
+        raise SpikeloomError(
+            f"table_stdp: a table must have {MAX_AGE + 1} integers 0..{ONCE}, one for each age, "
+            "the last one 0"
+        )
+    for value in table:
+        check_integer("table_stdp: a value of a table", value, 0, ONCE)
     ages = [age for age, value in enumerate(table) if value]
     return When(Gate.AGE, min(ages, default=0), max(ages, default=0), now=True)

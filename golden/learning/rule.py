@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spikeloom.golden.checks import check_tau
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.plain import PlainIntegers
 from spikeloom.golden.spec import MAX_AGE, Factor, Gate, Rounding
@@ -97,7 +98,11 @@ class Trace(Tables):
 
     @classmethod
     def exponential(cls, tau: float, amount: int, nearest: bool = False) -> "Trace":
-        """The trace that decays by exp(-1 / `tau`) in each step."""
+        """The trace that decays by exp(-1 / `tau`) in each step, and ends 63 steps after a spike.
+
+        `tau` is a time constant in steps, above 0.
+        """
+        check_tau("Trace.exponential: tau", tau)
         return cls(exponential(256, tau), amount, nearest)
 
 

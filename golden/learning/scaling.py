@@ -1,6 +1,9 @@
 """What the ready-made rules share: rates as integers, and tables."""
 
-from spikeloom.golden.errors import SpikeloomError
+import warnings
+
+from spikeloom.golden.checks import check_number
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import Trace, When
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, RULE_SHIFTS, TRACE_BITS, Gate
@@ -13,6 +16,10 @@ SUMMED = 1 << (TRACE_BITS - 2)
 
 MOST = signed_range(FACTOR_BITS)[1]
 """Greatest constant, and greatest value of a curve."""
+
+
+COARSE = 0.1
+"""How far the integer that stands for a rate may be from it, as a share of it, without a word."""
 
 
 def flat(value: int) -> tuple[int, ...]:
@@ -32,12 +39,10 @@ def scaled(
 ) -> tuple[int, list[int]]:
     """The greatest shift at which all values times `unit` are at most `most`, and these.
 
-    So they are as exact as can be.
+    So they are as exact as can be. Warns (`SpikeloomWarning`) of one that is `COARSE` nevertheless.
     """
     for name, value in values.items():
-        limit = most / unit
-        if not 0 <= value <= limit:
-            raise SpikeloomError(f"{rule}: {name} must be 0..{limit:g}, not {value}")
+        check_number(f"{rule}: {name}", value, 0, most / unit)
     for shift in reversed(RULE_SHIFTS):
         numbers = [round(value * unit * (1 << shift)) for value in values.values()]
         if max(numbers) <= most:
@@ -47,5 +52,14 @@ def scaled(
             least = 0.5 / unit / (1 << shift)
             raise SpikeloomError(
                 f"{rule}: {name} must be 0 or at least {least:.2g} beside the others, not {value}"
+            )
+        held = number / unit / (1 << shift)
+        if abs(held - value) > COARSE * value:
+            warnings.warn(
+                f"{rule}: {name} {value:g} is held as {held:g}, the nearest of the steps of "
+                f"{1 / unit / (1 << shift):.2g} that fit beside the others; give it as that if you "
+                "mean it",
+                SpikeloomWarning,
+                stacklevel=3,
             )
     return shift, numbers

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_integer, check_word
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers, Signed, signed_range
 from spikeloom.golden.random_numbers import MAX_SEED, NeuronNumbers
@@ -77,8 +77,7 @@ class Noise(Switch):
     hides_spikes = True
 
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
-        if self.kind not in KINDS:
-            raise SpikeloomError(f"{where}: kind must be {' or '.join(KINDS)}, not {self.kind!r}")
+        check_word(f"{where}: kind", self.kind, KINDS)
         highest = signed_range(state_bits)[1]
         if self.kind == "logistic":
             highest = int(highest / math.log(2 * NOISE_ROWS - 1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_integer, check_word
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Signed
 from spikeloom.golden.spec import RefractoryMode, Reset
@@ -40,8 +40,7 @@ class Refractory(Switch):
 
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         check_integer(f"{where}: steps", self.steps, 1, 63)
-        if self.mode not in MODES:
-            raise SpikeloomError(f"{where}: mode must be {' or '.join(MODES)}, not {self.mode!r}")
+        check_word(f"{where}: mode", self.mode, MODES)
         if self.mode == "clamp" and neurons.reset in (Reset.SUBTRACT, Reset.RESTORE):
             raise SpikeloomError(
                 f"{where}: clamp keeps the potential at v_reset, which a reset that subtracts does "

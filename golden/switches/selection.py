@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_integer, check_word
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Signed, saturate, signed_range
 from spikeloom.golden.spec import Reset, Status, Then
@@ -70,9 +70,7 @@ class Selection(Switch):
         check_integer(f"{where}: winners", self.winners, 1, 15)
         check_integer(f"{where}: amount", self.amount, 0, signed_range(state_bits)[1])
         for name, words in (("each", COMPETITIONS), ("losers", LOSERS), ("then", THENS)):
-            value = getattr(self, name)
-            if value not in words:
-                raise SpikeloomError(f"{where}: {name} must be {' or '.join(words)}, not {value!r}")
+            check_word(f"{where}: {name}", getattr(self, name), words)
         if self.radius is not None:
             check_integer(f"{where}: radius", self.radius, 0, 15)
         if self.at_positions and neurons.image is None:

@@ -136,6 +136,11 @@ def check_switches(
     where: str, switches: Sequence[Switch], neurons: Neurons, state_bits: int
 ) -> None:
     """Raise `SpikeloomError`, with `where` in front, if these do not suit their population."""
+    if not isinstance(switches, tuple) or not all(isinstance(s, Switch) for s in switches):
+        raise SpikeloomError(
+            f"{where}: switches must be a tuple of switches, such as (SpikeOnce(),), "
+            f"not {switches!r}"
+        )
     names = [switch.name for switch in switches]
     if {"noise", "selection"} <= {*names}:
         raise SpikeloomError(f"{where}: noise with a selection is not built; leave out one of them")

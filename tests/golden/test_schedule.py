@@ -218,3 +218,9 @@ def test_what_has_no_meaning_is_refused(
     with pytest.raises(SpikeloomError) as error:
         network(schedule, *variants, **options)
     assert str(error.value).startswith(message)
+
+
+def test_a_variant_that_stands_alone_is_refused() -> None:
+    alone: Any = Variant()
+    with pytest.raises(SpikeloomError, match="population 'p': variants must be a tuple of Variant"):
+        Network((), (Population("p", 1, np.zeros(1, int), variants=alone),), (), schedule=(1,))

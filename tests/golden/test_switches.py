@@ -8,6 +8,7 @@ import pytest
 from spikeloom.golden.cycle.switches.requantise import STAGE
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.schedule import Variant
 from spikeloom.golden.spec import SWITCHES, FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
 from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
@@ -208,6 +209,7 @@ REFUSED: list[tuple[Switch, dict[str, Any], str]] = [
     (Refractory(64), {}, "refractory: steps must be 1..63, not 64"),
     (Refractory(1.5), {}, "refractory: steps must be an integer, not 1.5"),
     (Refractory(1, "sleep"), {}, "refractory: mode must be hold or clamp or mute, not 'sleep'"),
+    (Refractory(1, ["hold"]), {}, "refractory: mode must be hold or clamp or mute, not ['hold']"),
     (Refractory(1, "clamp"), SUBTRACT, "refractory: clamp keeps the potential at v_reset"),
     (Refractory(1), DELAYED, "a refractory period hides which neurons spiked"),
     (Refractory(1), {"reset": Reset.RESTORE}, "a refractory period hides which neurons spiked"),
@@ -222,6 +224,7 @@ REFUSED: list[tuple[Switch, dict[str, Any], str]] = [
     (AdaptiveThreshold(1, 0), {"max_spikes": 3}, "adaptive_threshold: with several spikes"),
     (AdaptiveThreshold(1, 0), DELAYED, "an adaptive threshold hides which neurons spiked"),
     (Noise("white", 1), {}, "noise: kind must be uniform or coin or logistic, not 'white'"),
+    (Noise(["coin"], 1), {}, "noise: kind must be uniform or coin or logistic, not ['coin']"),
     (Noise("uniform", 0), {}, "noise: amplitude must be 1..32767, not 0"),
     (Noise("logistic", 5255), {}, "noise: amplitude must be 1..5254, not 5255"),
     (Noise("coin", 1), {"max_spikes": 3}, "noise: with several spikes"),
@@ -240,6 +243,14 @@ def test_what_has_no_meaning_is_refused(
         network(switch, **options)
     assert str(error.value).startswith(f"population 'p': {message}")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("switches", [SpikeOnce(), [SpikeOnce()], ("spike_once",), 3])
+def test_what_is_no_tuple_of_switches_is_refused(switches: Any) -> None:
+    for fields in ({"switches": switches}, {"variants": (Variant(switches=switches),)}):
+        neurons = Population("p", 1, np.zeros(1, int), **fields)
+        with pytest.raises(SpikeloomError, match="'p': switches must be a tuple of switches, such"):
+            Network((), (neurons,), (), schedule=(1,) if neurons.variants else ())
 
 
 def test_a_switch_is_there_once() -> None:

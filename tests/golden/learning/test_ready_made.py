@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.learning import (
     SPIKED,
@@ -22,12 +22,14 @@ from spikeloom.golden.learning import (
     random_backprop,
     reward_stdp,
     sdsp,
+    super_spike,
     table_stdp,
 )
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Factor
 from spikeloom.golden.step.run import Run, simulate
 
+TRACE = Trace.exponential(5, 100)
 W = 40
 STEPS = 60
 
@@ -176,7 +178,19 @@ def test_e_prop_adds_the_trace_of_each_step(tau: float) -> None:
             "pair_stdp: depression must be 0..16320, not -1",
         ),
         (lambda: pair_stdp(math.nan, 1, 5, 5, (0, 9)), "potentiation must be .* not nan"),
-        (lambda: first_spike_stdp((0, 9), 1e-9), "must be 0 or at least .*, not 1e-09"),
+        (lambda: pair_stdp(1, 1, 0, 5, (0, 9)), "tau must be a time constant above 0, not 0"),
+        (lambda: pair_stdp(1, "1", 5, 5, (0, 9)), "depression must be 0..16320, not '1'"),
+        (lambda: first_spike_stdp((0, 99), 1e-9), "must be 0 or at least .*, not 1e-09"),
+        (lambda: first_spike_stdp((0, 31)), "bounds must be at least 32 apart, not .0, 31."),
+        (lambda: first_spike_stdp(127), "bounds must be a pair .lowest, highest., not 127"),
+        (lambda: reward_stdp("e", (-8, 7)), "bounds must be at least 32 apart, not .-8, 7."),
+        (lambda: table_stdp((0, 9), after=63), "table_stdp: after must be 1..62, not 63"),
+        (lambda: table_stdp((0, 9), (1,) * 64), "a table must have 64 integers .* the last one 0"),
+        (lambda: table_stdp((0, 9), (-1,) * 63 + (0,)), "a value of a table must be 0..255, not -"),
+        (lambda: sdsp(3, (0, 9), (0, 9), TRACE, (0, 9), 0), "sdsp: change must be 1..255, not 0"),
+        (lambda: sdsp(1.5, (0, 9), (0, 9), TRACE, (0, 9)), "threshold must be an integer, not 1.5"),
+        (lambda: super_spike("e", None, (0, 9), 1, 5, 0), "tau of the filter must be a time cons"),
+        (lambda: super_spike("e", None, (0, 9), 1, 5, 5, most=0), "most must be 1..255, not 0"),
         (lambda: random_backprop("e", None, (0, 9), 256), "rate must be 0..255, not 256"),
         (lambda: e_prop("e", None, (0, 9), 1e-5, 9), "rate must be 0 or at least 0.000"),
     ],
@@ -184,6 +198,13 @@ def test_e_prop_adds_the_trace_of_each_step(tau: float) -> None:
 def test_what_the_factors_cannot_hold_is_refused(make: Any, message: str) -> None:
     with pytest.raises(SpikeloomError, match=message):
         make()
+
+
+def test_a_rate_that_is_held_as_another_is_said() -> None:
+    message = "pair_stdp: depression 3 is held as 4, the nearest of the steps of 4 that fit beside"
+    with pytest.warns(SpikeloomWarning, match=message):
+        pair_stdp(256, 3, 5, 5, (0, 99))
+    pair_stdp(256, 4, 5, 5, (0, 99))
 
 
 # The engine itself, by hand.
