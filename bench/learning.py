@@ -23,8 +23,14 @@ from spikeloom.golden.spec import Factor, Gate
 from spikeloom.golden.step.run import check_inputs
 
 AXONS, NEURONS, LANES = 784, 32, 8
-CHANGED = {"few": (0.3, 7.0), "all": (1.0, 3.8)}
-"""The part of the scanned words that is changed, and the least plastic synapses per clock."""
+CHANGED: dict[str, tuple[float, dict[str, Any], float]] = {
+    "few": (0.3, {}, 7.0),
+    "all": (1.0, {}, 3.8),
+    "two_ports": (1.0, {"plasticity": True, "two_ports": True}, 7.5),
+}
+"""The part of the scanned words that is changed, options of the fabric, and the least plastic
+synapses per clock.
+"""
 
 _LEVELS = {
     "switches.{}.plain": "that does not learn",
@@ -32,6 +38,7 @@ _LEVELS = {
     "switches.{}.plasticity": "a rule of two terms",
     "switches.{}.quadratic_bounds": "two terms, `quadratic_bounds`",
     "switches.{}.eligibility": "two terms, `eligibility`",
+    "switches.{}.two_ports": "two terms, `two_ports`",
     "switches.{}.plastic_images": "two terms, images of up to 16 x 16",
     "switches.{}.plastic_kernels": "the same, `plastic_kernels`",
 }
@@ -85,19 +92,20 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
         "| words of a scan that change | plastic synapses per clock, 8 lanes |",
         "|---|---|",
     ]
-    for name, (part, _) in CHANGED.items():
+    for name, (part, options, _) in CHANGED.items():
         rate = value(f"counted.learning.synapses_per_clock.{name}", ".2f")
-        lines.append(f"| {part:.0%} | {rate} |")
+        lines.append(f"| {', '.join((f'{part:.0%}', *list(options)[1:]))} | {rate} |")
     return "\n".join(lines) + "\n"
 
 
 def rates() -> Iterator[Figure]:
-    """Plastic synapses per clock of LEARN, with 8 lanes and one port."""
-    for name, (part, goal) in CHANGED.items():
-        yield Figure(f"counted.learning.synapses_per_clock.{name}", _rate(part), "of 8", goal)
+    """Plastic synapses per clock of LEARN, with 8 lanes."""
+    for name, (part, options, goal) in CHANGED.items():
+        rate = _rate(part, **options)
+        yield Figure(f"counted.learning.synapses_per_clock.{name}", rate, "of 8", goal)
 
 
-def _rate(part: float) -> float:
+def _rate(part: float, **options: Any) -> float:
     """Where all axons spiked in the sample, and such a part of them changes, here and there."""
     rng = np.random.default_rng(1)
     spikes = np.zeros((1, 3, AXONS), np.uint8)
@@ -110,7 +118,7 @@ def _rate(part: float) -> float:
         (Population("out", NEURONS, np.zeros(NEURONS, np.int64), threshold=1000),),
         (Connection("in", "out", weights, plasticity=Rule((term,), (-40, 40), shift=0)),),
     )
-    program = compile(network, {"lanes": LANES, "plastic_axons": AXONS})
+    program = compile(network, {"lanes": LANES, "plastic_axons": AXONS} | options)
     counts = check_inputs(network, spikes)
     learning, idle = (
         predict_clocks(image, counts, workers=1)[0, -1]

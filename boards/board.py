@@ -65,6 +65,15 @@ class Board:
     in_luts: tuple[str, ...] = ()
     source: str = ""
 
+    def check_ports(self, two_ports: bool) -> None:
+        """Raise `SpikeloomError` if the part has no memory of `two_ports` for the weights."""
+        if two_ports and "spram" in self.family.sites:
+            raise SpikeloomError(
+                f"{self.name}: two_ports: the part holds weights in large RAM, which has one port: "
+                "leave it out, on the command line --set two_ports=false, or take a board of "
+                "another family"
+            )
+
     def make_platform(self) -> Any:
         """The Amaranth platform, extended by `resources`.
 

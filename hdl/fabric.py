@@ -221,7 +221,7 @@ class Fabric(wiring.Component):
             for write in writes:
                 parts += _event(write.valid, write.address, written(write))
             if self.config.plasticity:
-                parts += _event(tile.weight_read, tile.weight_write.address)
+                parts += _event(tile.weight_read, tile.weight_read_address)
                 for write in (tile.weight_write, tile.axon_write, tile.trace_write):
                     parts += _event(write.valid, write.address, write.data)
         parts += [self.counters.as_value()]

@@ -164,7 +164,9 @@ def _pinned(
     if "board" in fields:
         # Other widths than those of a board are a choice, and others than those given a mistake.
         given = {name for name in fields if name != "board"}
-        fields = dataclasses.asdict(board(fields.pop("board")).fabric) | fields
+        named = board(fields.pop("board"))
+        fields = dataclasses.asdict(named.fabric) | fields
+        named.check_ports(bool(fields["two_ports"]))
         for kind in ("state_bits", "sum_bits"):
             if kind not in given and asked[kind] is not None:
                 fields[kind] = asked[kind]

@@ -39,7 +39,7 @@ EIGHT_LANES = FabricConfig(
     **WITH_LEARNING,
 )
 FABRICS = {
-    "eight lanes, eligibilities": dataclasses.replace(
+    "eight lanes, eligibilities, two ports": dataclasses.replace(
         EIGHT_LANES,
         fire_lanes=2,
         noise=True,
@@ -49,6 +49,7 @@ FABRICS = {
         weight_words=800,
         extent=4,
         plastic_kernels=True,
+        two_ports=True,
     ),
     "four tiles, sixteen lanes": dataclasses.replace(
         EIGHT_LANES,
@@ -65,6 +66,8 @@ FABRICS = {
     "four lanes, kernels, other options": dataclasses.replace(
         EIGHT_LANES,
         lanes=4,
+        eligibility=True,
+        rules=8,
         weight_bits=4,
         state_bits=14,
         sum_bits=24,

@@ -86,10 +86,12 @@ def elaborate(
     Raises
     ------
     SpikeloomError
-        The PLL cannot make the clock, the clock is too slow for the baud rate, the image is for
-        other sizes or the part can hold none of it, or the package amaranth-boards is missing.
+        The PLL cannot make the clock, the clock is too slow for the baud rate, the part has no
+        memory of two ports, the image is for other sizes or the part can hold none of it, or the
+        package amaranth-boards is missing.
     """
     fabric = fabric or board.fabric
+    board.check_ports(fabric.two_ports)
     contents = NOTHING if image is None else _contents(board, fabric, image)
     amaranth_platform = board.make_platform()
     oscillator = board.oscillator or amaranth_platform.default_clk

@@ -23,6 +23,8 @@ WRITES = 8
 """Entries of the queue of writes."""
 CHANGE = 9
 """Clocks from a word being read until it is the head of the queue of writes, if that is empty."""
+CHANGE_OF_TWO_PORTS = 8
+"""Clocks from a word being read to its write, through a port that nothing else uses."""
 
 
 class Word(NamedTuple):
@@ -32,7 +34,7 @@ class Word(NamedTuple):
     weights: Numbers
     synapses: int
     queued: int
-    """The clock of SCAN and DRAIN from which on it can be written."""
+    """The clock of SCAN and DRAIN from which on it can be written; in which, with two ports."""
 
 
 class Learn:
@@ -50,6 +52,7 @@ class Learn:
         "age",
         "axon_written",
         "axons",
+        "change_clocks",
         "changing",
         "counter_mask",
         "due",
@@ -74,6 +77,7 @@ class Learn:
         "t",
         "targets",
         "trace_written",
+        "two_ports",
         "updates",
         "weight_bits",
         "weights",
@@ -94,6 +98,8 @@ class Learn:
         self.word_mask = (1 << index_bits(config.weight_words)) - 1
         self.step_mask = (1 << config.stamp_bits) - 1
         self.counter_mask = (1 << config.counter_bits) - 1
+        self.two_ports = config.two_ports
+        self.change_clocks = CHANGE_OF_TWO_PORTS if config.two_ports else CHANGE
         self.state = REST
         self.t = self.r = 0
         self.due = self.ends = False
@@ -305,20 +311,21 @@ class Learn:
         )
         counts = synapses[hits].sum(axis=1)
         for address, word, count in zip(addresses.tolist(), weights, counts.tolist(), strict=True):
-            yield Word(address, word, count, self.elapsed + CHANGE)
+            yield Word(address, word, count, self.elapsed + self.change_clocks)
 
     def _scan(self) -> None:
         """SCAN."""
         entries = len(self.hits)
         hit = 0 <= self.position < entries and self.hits[self.position]
-        go = not hit or len(self.changing) + len(self.queue) < WRITES
-        if hit and go and self.row.plane and not self.half:
-            self.half = True
+        go = not hit or self.two_ports or len(self.changing) + len(self.queue) < WRITES
+        of_plane = hit and go and bool(self.row.plane) and not self.half
+        if of_plane:
             self._read_plane()
-            return
+        elif hit and go:
+            self._read_word()
         self._advance_words(hit and go)
-        if go:
-            self.half = False
+        self.half = of_plane
+        if go and not of_plane:
             self.position += 1
             if not entries or self.position == entries:
                 self.state = DRAIN
@@ -331,28 +338,23 @@ class Learn:
             self._next_group()
 
     def _read_plane(self) -> None:
-        """A clock in which the plane's word of a hit is read."""
+        """The plane's word of a hit is read."""
         assert self.sources is not None  # it is scanned
         source = int(self.sources.numbers[self.position])
         self.read = self.group.plane_word + source & self.word_mask
-        self._queue_word()
-        self.elapsed += 1
 
-    def _queue_word(self) -> None:
-        """A word that has been changed comes to the end of the queue of writes."""
-        if self.changing and self.changing[0].queued == self.elapsed:
-            word = self.changing.popleft()
-            self.queue.append(word)
+    def _read_word(self) -> None:
+        """The word of a hit is read."""
+        word = next(self.words)
+        self.read = word.address
+        self.updates = self.updates + word.synapses & self.counter_mask
+        self.changing.append(word)
 
     def _advance_words(self, reads: bool) -> None:
-        """A clock of the words that are being changed, in which another one is read if `reads`."""
-        self._queue_word()
-        if reads:
-            word = next(self.words)
-            self.read = word.address
-            self.updates = self.updates + word.synapses & self.counter_mask
-            self.changing.append(word)
-        elif self.queue:
+        """A clock of the words that are being changed; one that `reads` takes the only port."""
+        if self.changing and self.changing[0].queued == self.elapsed:
+            self.queue.append(self.changing.popleft())
+        if self.queue and (self.two_ports or not reads):
             word = self.queue.popleft()
             self.weights[word.address] = word.weights
             self.written = word.address, self.packed(word.address)

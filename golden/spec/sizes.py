@@ -166,6 +166,10 @@ class Sizes(PlainIntegers):
         A learning rule can have a plane of eligibilities; needs `plasticity`.
     plastic_kernels
         Convolutions can learn; needs `plasticity`, and `extent` above 1.
+    two_ports
+        The memory of weights has a port to write beside that to read, so that learning writes words
+        while it reads others; needs `plasticity`. Block RAM has one, large RAM of iCE40 UltraPlus
+        has not.
     readable
         The fabric has a read port for its memories.
     multipliers
@@ -232,6 +236,7 @@ class Sizes(PlainIntegers):
     quadratic_bounds: bool = False
     eligibility: bool = False
     plastic_kernels: bool = False
+    two_ports: bool = False
     readable: bool = False
     multipliers: bool = True
 
@@ -259,6 +264,7 @@ class Sizes(PlainIntegers):
             ("initial_potentials", "neuron_parameters"),
             ("eligibility", "plasticity"),
             ("plastic_kernels", "plasticity"),
+            ("two_ports", "plasticity"),
         ):
             if getattr(self, name) and not getattr(self, needed):
                 raise SpikeloomError(f"FabricConfig.{name} needs {needed}=True")

@@ -159,11 +159,15 @@ class Integrate(wiring.Component):
         x = self._issue(m, generation)
 
         # An issue or a fetch presents its addresses. The weights have one port, which loading
-        # takes.
+        # takes, or one to read and one to write.
         weight_address = Signal.like(weight_read.addr)
+        loaded = self.load.word.address
+        two_ports = config.two_ports
         m.d.comb += [
-            weight_address.eq(Mux(weight_write.en, self.load.word.address, x.weight_address)),
-            weight_write.addr.eq(weight_address),
+            weight_address.eq(
+                x.weight_address if two_ports else Mux(weight_write.en, loaded, x.weight_address)
+            ),
+            weight_write.addr.eq(loaded if two_ports else weight_address),
             weight_write.data.eq(self.load.word.data),
             weight_write.en.eq(loads(self.load, LoadTarget.WEIGHT)),
             weight_read.addr.eq(weight_address),
@@ -176,6 +180,8 @@ class Integrate(wiring.Component):
                     weight_write.data.eq(self.learn.data),
                     weight_write.en.eq(self.learn.write),
                 ]
+                if two_ports:
+                    m.d.comb += weight_write.addr.eq(self.learn.write_address)
             m.d.comb += self.learn.weights.eq(weight_read.data)
         rows: list[Value] = [x.sum_address]
         if config.sparse_words:
@@ -206,8 +212,9 @@ class Integrate(wiring.Component):
                 groups = Mux(below, Cat(group_read.data), 0)
                 word = SplitRow([weight_read, group_read], Cat(weight_read.data, groups))
             byte = connect_read(m, self.read, {ReadTarget.WEIGHT: word})
-            with m.If(self.read.active):  # the weights have one address
-                m.d.comb += weight_write.addr.eq(self.read.word.address)
+            if not two_ports:
+                with m.If(self.read.active):  # the weights have one address
+                    m.d.comb += weight_write.addr.eq(self.read.word.address)
             others = [generation.read, accumulate.read]
             other_byte = ask(m, others, self.read.active, self.read.word)
             m.d.comb += self.read.data.eq(byte | other_byte)

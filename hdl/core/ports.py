@@ -94,19 +94,23 @@ class WeightPort(wiring.Signature):
     write : Out(1)
         Write `data` to word `address`; if not, the word is read.
     address, data : Out
+    write_address : Out
+        With `two_ports` only: the word that is written, while that at `address` is read.
     weights : In
         The word read in the clock before.
     """
 
     def __init__(self, config: FabricConfig) -> None:
         row = lanes(config.lanes, config.weight_bits)
+        address = Out(index_bits(config.weight_words))
         super().__init__(
             {
                 "active": Out(1),
                 "write": Out(1),
-                "address": Out(index_bits(config.weight_words)),
+                "address": address,
                 "data": Out(row),
                 "weights": In(row),
+                **({"write_address": address} if config.two_ports else {}),
             }
         )
 

@@ -55,7 +55,9 @@ class Tile(wiring.Component):
     fetch_valid, fetch_address, spike_valid, spike, sum_write, state_write, current_write : Out
         Internal ports, for a bench to observe; `current_write` with `synaptic_current` only.
     weight_read, weight_write, axon_write, trace_write : Out
-        Those of learn, with `plasticity` only. The address of a read is that of `weight_write`.
+        Those of learn, with `plasticity` only.
+    weight_read_address : Out
+        The word that is read by `weight_read`.
     """
 
     def __init__(self, config: FabricConfig, contents: Rows = NO_ROWS) -> None:
@@ -102,6 +104,7 @@ class Tile(wiring.Component):
             "learn": In(LearnCommand()),
             "updates": Out(count_bits(config.lanes)),
             "weight_read": Out(1),
+            "weight_read_address": Out(word),
             "weight_write": Out(MemoryWrite(word, config.lanes * config.weight_bits)),
             "axon_write": Out(MemoryWrite(axon, config.axon_row.width)),
             "trace_write": Out(MemoryWrite(neuron, TRACE_BITS)),
@@ -159,6 +162,7 @@ class Tile(wiring.Component):
         Returns whether it is idle.
         """
         m.submodules.learn = learn = Learn(self.config)
+        port, two_ports = learn.weights, self.config.two_ports
         connect(m, flipped(self.learn), learn.command)
         connect(m, flipped(self.load), learn.load)
         connect(m, integrate.notes, learn.notes)
@@ -172,8 +176,9 @@ class Tile(wiring.Component):
             learn.random_state.eq(fire.random_state),
             self.updates.eq(learn.updates),
             self.weight_read.eq(learn.weight_read),
-            self.weight_write.valid.eq(learn.weights.write),
-            self.weight_write.address.eq(learn.weights.address),
-            self.weight_write.data.eq(learn.weights.data),
+            self.weight_read_address.eq(port.address),
+            self.weight_write.valid.eq(port.write),
+            self.weight_write.address.eq(port.write_address if two_ports else port.address),
+            self.weight_write.data.eq(port.data),
         ]
         return learn.idle

@@ -32,6 +32,7 @@ OPTIONS = (
     "quadratic_bounds",
     "eligibility",
     "plastic_kernels",
+    "two_ports",
 )
 """Options that cost logic where no network needs them."""
 

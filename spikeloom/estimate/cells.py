@@ -21,13 +21,15 @@ MEASURED: dict[str, str | None] = {
     "schedules": None,
     "one_to_one": "lanes",
     "sparse_words": "lanes",
-    **dict.fromkeys(("plasticity", "quadratic_bounds", "eligibility"), "lanes"),
+    **dict.fromkeys(("plasticity", "quadratic_bounds", "eligibility", "two_ports"), "lanes"),
     "plastic_kernels": None,
 }
 """Options whose cells were measured one by one, and the size that these are in proportion to."""
 
 BESIDE: dict[str, tuple[str, dict[str, Any]]] = {
-    **dict.fromkeys(("quadratic_bounds", "eligibility"), ("plasticity", {"plasticity": True})),
+    **dict.fromkeys(
+        ("quadratic_bounds", "eligibility", "two_ports"), ("plasticity", {"plasticity": True})
+    ),
     "plastic_kernels": ("plastic_images", {"plasticity": True, "extent": 16}),
 }
 """Those of them that need others: beside what they were measured, and its fields."""

@@ -94,7 +94,8 @@ def configs(draw: st.DrawFn) -> FabricConfig:
     switches["initial_potentials"] &= switches["neuron_parameters"]
     for name in ("one_to_one", "plasticity"):
         switches[name] &= values["lanes"] in (1, 2, 4, 8, 16)
-    switches["eligibility"] &= switches["plasticity"]
+    for name in ("eligibility", "two_ports"):
+        switches[name] &= switches["plasticity"]
     switches["plastic_kernels"] &= switches["plasticity"] and values["extent"] > 1
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
@@ -275,6 +276,8 @@ def test_options_that_need_lanes_that_are_a_power_of_two(name: str) -> None:
 def test_what_needs_learning() -> None:
     with pytest.raises(SpikeloomError, match="eligibility needs plasticity=True"):
         FabricConfig(eligibility=True)
+    with pytest.raises(SpikeloomError, match="two_ports needs plasticity=True"):
+        FabricConfig(two_ports=True)
     with pytest.raises(SpikeloomError, match="plastic_kernels needs plasticity=True"):
         FabricConfig(plastic_kernels=True, extent=4)
     with pytest.raises(SpikeloomError, match="plastic_kernels needs images: an extent above 1"):

@@ -41,6 +41,7 @@ EVERYTHING = FabricConfig(
     quadratic_bounds=True,
     eligibility=True,
     plastic_kernels=True,
+    two_ports=True,
     readable=True,
     multipliers=False,
     **dict.fromkeys(SWITCHES, True),

@@ -31,6 +31,7 @@ OPTIONS = {
     "quadratic_bounds": True,
     "eligibility": True,
     "plastic_kernels": True,
+    "two_ports": True,
 }
 LEARNING = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 1}
 LEAST = {

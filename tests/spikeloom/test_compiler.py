@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import spikeloom
+from spikeloom.boards.flow.design import elaborate
+from spikeloom.boards.registry import board
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -445,6 +447,18 @@ def test_a_board_with_changed_fields() -> None:
     )
     wider = spikeloom.compile(net(), "icebreaker", state_bits=20).fabric
     assert wider == dataclasses.replace(small, state_bits=20)
+
+
+def test_a_board_whose_weights_have_one_port() -> None:
+    """Also where a fabric was compiled for another board."""
+    fabric = FabricConfig(plasticity=True, two_ports=True)
+    remedy = "large RAM, which has one port: leave it out, on the command line --set two_ports=fal"
+    two_ports = {"plasticity": True, "two_ports": True}
+    with pytest.raises(SpikeloomError, match=f"icebreaker: two_ports: .*{remedy}"):
+        spikeloom.compile(net(), {"board": "icebreaker", **two_ports})
+    with pytest.raises(SpikeloomError, match=f"icebreaker: two_ports: .*{remedy}"):
+        elaborate(board("icebreaker"), fabric)
+    assert spikeloom.compile(net(), {"board": "ulx3s_12f", **two_ports}).fabric.two_ports
 
 
 def test_signed_spikes_and_graded_events_that_a_fabric_lacks() -> None:

@@ -197,14 +197,17 @@ class Bench:
         port = dut.weights
         address, state = ctx.get(port.address), ctx.get(dut.states.address)
         word = self.weights[address] if address < len(self.weights) else [0] * self.config.lanes
-        assert not (ctx.get(dut.weight_read) and ctx.get(port.write))
+        to_write = ctx.get(port.write_address) if self.config.two_ports else address
+        if ctx.get(dut.weight_read) and ctx.get(port.write):
+            assert self.config.two_ports
+            assert to_write != address
         if ctx.get(dut.weight_read):
             assert ctx.get(port.active)
             self.reads.append((self._since, address))
         written = None
         if ctx.get(port.write):
             assert ctx.get(port.active)
-            self.writes.append((self._since, address))
+            self.writes.append((self._since, to_write))
             written = [ctx.get(port.data[lane]) for lane in range(self.config.lanes)]
         self._still += 1
         for write, memory, clocks in (
@@ -222,7 +225,7 @@ class Bench:
         await ctx.tick()
         self._since += 1
         if written is not None:
-            self.weights[address] = written
+            self.weights[to_write] = written
         for lane, weight in enumerate(word):
             ctx.set(port.weights[lane], weight)
         row = self.config.state_row.pack(self.states.get(state, {}))

@@ -346,8 +346,6 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
-        m.submodules.addresses = addresses = Queue(index_bits(config.weight_words), PENDING)
-        m.submodules.words = words = Queue(lanes(config.lanes, config.weight_bits), PENDING)
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)
@@ -362,12 +360,16 @@ class Learn(wiring.Component):
             waits, to_change = full | of_plane, reads & ~of_plane
         m.d.comb += [
             reads.eq(axons.hit & ~full),
-            written.eq(words.valid & ~reads),
             following.eq(pending + to_change - written),
             axons.scans.eq(scans),
             axons.go.eq(~(axons.hit & waits)),
         ]
-        m.d.sync += [pending.eq(following), full.eq(following == PENDING)]
+        m.d.sync += pending.eq(following)
+        if config.two_ports:
+            self._write_meanwhile(m, synapses, to_change, address, written)
+        else:
+            m.d.sync += full.eq(following == PENDING)
+            self._write_between(m, synapses, to_change, address, reads, written)
         with m.If(axons.go):
             m.d.sync += address.eq(group.word + axons.source)
         m.d.comb += [
@@ -383,20 +385,49 @@ class Learn(wiring.Component):
             synapses.target_gates.eq(targets.gates),
             synapses.target_factors.eq(targets.factors),
             synapses.weights.eq(self.weights.weights),
+            self.weights.active.eq(scans | (state == State.DRAIN)),
+            self.weights.write.eq(written),
+            self.weight_read.eq(reads),
+            self.updates.eq(synapses.updates),
+        ]
+        return pending
+
+    def _write_between(
+        self,
+        m: Module,
+        synapses: Synapses,
+        to_change: Value,
+        address: Value,
+        reads: Value,
+        written: Signal,
+    ) -> None:
+        """One port: changed words wait in a queue for a clock in which none `reads`."""
+        config = self.config
+        m.submodules.addresses = addresses = Queue(index_bits(config.weight_words), PENDING)
+        m.submodules.words = words = Queue(lanes(config.lanes, config.weight_bits), PENDING)
+        m.d.comb += [
+            written.eq(words.valid & ~reads),
             addresses.push.eq(to_change),
             addresses.item.eq(address),
             addresses.pop.eq(written),
             words.push.eq(synapses.changed_valid),
             words.item.eq(synapses.changed),
             words.pop.eq(written),
-            self.weights.active.eq(scans | (state == State.DRAIN)),
-            self.weights.write.eq(written),
             self.weights.address.eq(Mux(reads, address, addresses.head)),
             self.weights.data.eq(words.head),
-            self.weight_read.eq(reads),
-            self.updates.eq(synapses.updates),
         ]
-        return pending
+
+    def _write_meanwhile(
+        self, m: Module, synapses: Synapses, to_change: Value, address: Value, written: Signal
+    ) -> None:
+        """Two ports: a changed word is written in the clock after it is there."""
+        latency = synapses.latency + 1
+        m.d.comb += [
+            written.eq(delayed(m, synapses.changed_valid, 1)),
+            self.weights.address.eq(address),
+            self.weights.write_address.eq(delayed(m, address, latency, reset_less=True)),
+            self.weights.data.eq(delayed(m, synapses.changed, 1, reset_less=True)),
+        ]
 
     def _planes(self, m: Module, row: data.View, reads: Value, address: Signal) -> Value:
         """Whether the address is that of a word of the plane; it becomes that of the weights."""

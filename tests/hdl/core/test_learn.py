@@ -187,6 +187,18 @@ def test_eight_words_wait() -> None:
     assert [word for _, word in bench.reads] == [word for _, word in bench.writes] == [*range(16)]
 
 
+def test_no_word_waits_where_the_memory_has_two_ports() -> None:
+    """A word is read in every clock, and written 8 clocks after that."""
+    bench = Bench(dataclasses.replace(CONFIG, two_ports=True), weights=words(20))
+    bench.rule()
+    bench.run(notes(*range(16)))
+    assert bench.reads == [(SCAN + 4 + n, n) for n in range(16)]
+    assert bench.writes == [(SCAN + 12 + n, n) for n in range(16)]
+    assert bench.weights == [[w + (n < 16) for w in word] for n, word in enumerate(words(20))]
+    drained = 12 + 16 + 1
+    assert bench.idle_after == SCAN + drained + 2 + OTHER_RULE + 1
+
+
 def test_entries_that_wait_are_not_lost() -> None:
     """Every third axon did not spike in this step, and passes while others wait."""
     bench = Bench(weights=words(30))

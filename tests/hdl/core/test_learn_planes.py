@@ -58,6 +58,17 @@ def test_eight_weights_wait() -> None:
     assert bench.weights == added(memory(), *range(10))
 
 
+def test_no_weight_waits_where_the_memory_has_two_ports() -> None:
+    """Pairs are read without a pause; a weight is written 8 clocks after it was read."""
+    bench = Bench(dataclasses.replace(PLANES, two_ports=True), weights=memory())
+    bench.rule(0, ADDS, plane=1, plane_base=PLANE)
+    bench.run(notes(*range(10)))
+    words = [word for axon in range(10) for word in (PLANE + axon, axon)]
+    assert bench.reads == [(SCAN + 4 + n, word) for n, word in enumerate(words)]
+    assert bench.writes == [(SCAN + 13 + 2 * axon, axon) for axon in range(10)]
+    assert bench.weights == added(memory(), *range(10))
+
+
 def test_a_rule_without_a_plane_reads_one_word() -> None:
     """In a fabric that has planes too."""
     bench = Bench(PLANES, weights=memory())
