@@ -23,11 +23,44 @@ from spikeloom.importer.dialects import DIALECTS, EVERY_OTHER, check_options
 from spikeloom.program import Program
 
 
-def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: whether it can be, before any work."""
+def readable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of what names a file to read: that it is not one that the command writes."""
+    _check_apart(context, parameter, path, "read")
+    return path
+
+
+def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of an option that names a file to write: whether it can be, before any work.
+
+    A file that the command reads or writes already cannot be, but for PROGRAM with --learn.
+    """
     if path is not None:
         check_writable(path)
+    _check_apart(context, parameter, path, "written")
     return path
+
+
+def _check_apart(
+    context: click.Context, parameter: click.Parameter, path: Path | None, use: str
+) -> None:
+    """Check that of a command's options none writes the file of another one."""
+    if path is None or (path.exists() and not path.is_file()):
+        return  # such as /dev/null
+    given = context.meta.setdefault(f"{__name__}.files", {})
+    for name, (other, other_use) in given.items():
+        learned_on = {name, parameter.name} == {"program", "learned"}
+        if other == path.resolve() and {use, other_use} != {"read"} and not learned_on:
+            raise SpikeloomError(
+                f"{path} is given twice, as {_shown(context, name)} and as "
+                f"{_shown(context, parameter.name)}: write to another file"
+            )
+    given[parameter.name] = path.resolve(), use
+
+
+def _shown(context: click.Context, name: str | None) -> str:
+    """A parameter as the user gives it."""
+    parameter = next(each for each in context.command.params if each.name == name)
+    return parameter.opts[-1] if isinstance(parameter, click.Option) else str(name).upper()
 
 
 def json_target(
@@ -40,8 +73,8 @@ def json_target(
     return writable(context, parameter, path)
 
 
-PROGRAM = click.argument("program", type=click.Path(path_type=Path))
-EVENTS = click.argument("events", type=click.Path(path_type=Path))
+PROGRAM = click.argument("program", type=click.Path(path_type=Path), callback=readable)
+EVENTS = click.argument("events", type=click.Path(path_type=Path), callback=readable)
 JSON = click.option(
     "--json",
     "json_path",
@@ -75,6 +108,7 @@ LABELS = click.option(
     "--labels",
     "labels_path",
     type=click.Path(path_type=Path),
+    callback=readable,
     metavar="FILE",
     help="The right answers, a .npy or .npz file with an integer for each sample: also print the "
     "accuracy.",

@@ -19,6 +19,7 @@ from spikeloom.cli.options import (
     fabric_sizes,
     float_options,
     read_events,
+    readable,
     writable,
 )
 from spikeloom.cli.output import print_table, say, write_json
@@ -38,7 +39,7 @@ from spikeloom.program import Program, kind_of
 
 
 @click.command("compile")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), callback=readable)
 @click.option(
     "-o",
     "--output",

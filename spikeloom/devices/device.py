@@ -190,7 +190,7 @@ class Device(Protocol):
             `weights` have them. While it runs, `program` has those of the samples of which
             `progress` was told, and keeps them if the run ends early. The samples of all such runs
             are numbered on, and with them their random numbers: two runs of 5 are one run of 10,
-            but for eligibilities, which are 0 when a run begins.
+            but for eligibilities and adaptations that are kept, which are 0 when a run begins.
 
         Raises
         ------

@@ -52,6 +52,22 @@ def test_sim_writes_what_was_learned(learn: Commands) -> None:
     assert json.loads(again.out)["learned_from"] == 8
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--learn spikes.npy", "spikes.npy is given twice, as --learn and as EVENTS: write to"),
+        ("-o plastic.loom", "plastic.loom is given twice, as --output and as PROGRAM: write"),
+        ("-o ./new --learn new", "is given twice, as --"),
+        ("--json new --learn new", "new is given twice, as --"),
+        ("--labels new.npy --json new.npy", "new.npy is given twice, as --"),
+    ],
+)
+def test_no_file_is_written_over_another(learn: Commands, options: str, message: str) -> None:
+    before = {name: Path(name).read_bytes() for name in sorted(learn.files())}
+    assert message in learn(*SIM[:5], *options.split()).error()
+    assert {name: Path(name).read_bytes() for name in sorted(learn.files())} == before
+
+
 def test_info_says_the_rules(learn: Commands) -> None:
     result = learn("info", "plastic.loom")
     rule = "PRE_TRACE * ABOVE if pre ALWAYS, post SPIKED; -POST_TRACE * BELOW if pre SPIKED"
