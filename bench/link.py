@@ -111,9 +111,9 @@ def _digits() -> Iterator[Figure]:
         clocks, taken, given = pins.clocks, pins.taken, pins.given
         result = compare_device(program, encode(pictures), device)
         clocks, taken, given = pins.clocks - clocks, pins.taken - taken, pins.given - given
-        made = device.board
+        used = device.board
     yield Figure("link.mnist.mismatches", result.mismatches, "spikes, states", 0, at_most=True)
     yield Figure("link.mnist.bytes_to_board", taken / IMAGES, "bytes per image")
     yield Figure("link.mnist.bytes_to_host", given / IMAGES, "bytes per image")
-    seconds = clocks / made.clock_hz / IMAGES
-    yield Figure("link.mnist.images_per_second", 1 / seconds, f"at {made.baud} baud")
+    seconds = clocks / used.clock_hz / IMAGES
+    yield Figure("link.mnist.images_per_second", 1 / seconds, f"at {used.baud} baud")

@@ -36,27 +36,29 @@ def largest_difference(layers: Layers, events: NDArray[np.bool_]) -> float:
     return float(np.abs(run.traces["hidden"] - potentials).max())
 
 
-def sums(made: Program, hidden: NDArray[np.bool_]) -> Integers:
+def sums(compiled: Program, hidden: NDArray[np.bool_]) -> Integers:
     """Potentials of the classes after each step: the weights of all spikes so far."""
-    (connection,) = made.network.into("classes")
+    (connection,) = compiled.network.into("classes")
     weights = connection.weights
     assert weights.ndim == 2
     arriving: Integers = hidden.astype(np.int64) @ weights
     return arriving.cumsum(axis=1)
 
 
-def accuracies(made: Program, hidden: NDArray[np.bool_], labels: Integers) -> NDArray[np.float64]:
+def accuracies(
+    compiled: Program, hidden: NDArray[np.bool_], labels: Integers
+) -> NDArray[np.float64]:
     """The accuracy after each step."""
-    rates: NDArray[np.float64] = (sums(made, hidden).argmax(2) == labels[:, np.newaxis]).mean(0)
+    rates: NDArray[np.float64] = (sums(compiled, hidden).argmax(2) == labels[:, np.newaxis]).mean(0)
     return rates
 
 
-def exit_step(made: Program, data: Path) -> int:
+def exit_step(compiled: Program, data: Path) -> int:
     """The first step after which `CHOOSING` training images are told with `LOSS` at most."""
     images, labels = mnist(data, CHOOSING, "train")
-    with spikeloom.open(made, backend="golden") as device:
+    with spikeloom.open(compiled, backend="golden") as device:
         hidden = device.run(encode(images)).spikes["hidden"]
-    after = accuracies(made, hidden, labels)
+    after = accuracies(compiled, hidden, labels)
     return int(np.argmax(after >= after[-1] - LOSS)) + 1
 
 
@@ -64,17 +66,17 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images show, or all."""
     images, labels = mnist(data, count)
     layers, events = Layers.load(), encode(images)
-    made = program(layers)
+    compiled = program(layers)
     yield (
         f"folded into a gain and an offset of each step, potentials of {IN_FLOAT} images differ by "
         f"{largest_difference(layers, events[:IN_FLOAT]):.0e} at most, in float"
     )
     spikes, _ = layers.unfolded(events)
     trained = ((spikes.sum(1) @ layers.output).argmax(1) == labels).mean()
-    with spikeloom.open(made, backend="golden") as device:
+    with spikeloom.open(compiled, backend="golden") as device:
         run = device.run(events)
-    after = accuracies(made, run.spikes["hidden"], labels)
-    with spikeloom.open(made, backend="verilator") as device:
+    after = accuracies(compiled, run.spikes["hidden"], labels)
+    with spikeloom.open(compiled, backend="verilator") as device:
         rtl = device.run(events[:IN_RTL])
     different = sum(
         int((results[name] != expected[name][:IN_RTL]).any(axis=tuple(range(1, ndim))).sum())
@@ -87,8 +89,8 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
         f"float; {rtl.cycles.mean():,.0f} clocks an image; of {IN_RTL} images {different} differ "
         f"between golden and RTL"
     )
-    step = exit_step(made, data)
-    with spikeloom.open(made, backend="verilator") as device:
+    step = exit_step(compiled, data)
+    with spikeloom.open(compiled, backend="verilator") as device:
         early = device.run(events[:IN_RTL, :step])
     assert early.cycles is not None
     yield (

@@ -145,9 +145,9 @@ def network(weights: Weights, rate: float, seed: int) -> Network:
     spike. 3: what errors add up to for each output and, through the feedback, for each hidden
     neuron: potentials that the rules read. An error counts `rate`; `seed` is that of the rounding.
     """
-    one = np.eye(LETTERS, dtype=np.int64)
-    straight, back = np.rint(16 * rate) * one, np.rint(rate * feedback())
-    taught = (MARGIN_OF_OTHERS - UNTAUGHT) * (1 - one), (MARGIN - UNTAUGHT) * one
+    identity = np.eye(LETTERS, dtype=np.int64)
+    straight, back = np.rint(16 * rate) * identity, np.rint(rate * feedback())
+    taught = (MARGIN_OF_OTHERS - UNTAUGHT) * (1 - identity), (MARGIN - UNTAUGHT) * identity
     membrane = -1 / math.log1p(-DECAY / 4096)
 
     def errors(weights: NDArray[np.float64]) -> Integers:
@@ -209,7 +209,7 @@ def network(weights: Weights, rate: float, seed: int) -> Network:
                 weights.output,
                 plasticity=rule("output_error", 8, math.inf, None),
             ),
-            Connection("output", "errors", np.hstack([one, -one])),
+            Connection("output", "errors", np.hstack([identity, -identity])),
             Connection("label", "errors", np.hstack(taught)),
             Connection("errors", "output_error", errors(straight)),
             Connection("errors", "hidden_error", errors(back)),

@@ -96,10 +96,10 @@ def measure_rates(data: Path, count: int | None = None) -> Iterator[str]:
     checked = pixels[:CHECKED]
     clocks = []
     for graded in (False, True):
-        made = program(hybrid, graded)
-        with spikeloom.open(made, backend="golden") as device:
+        compiled = program(hybrid, graded)
+        with spikeloom.open(compiled, backend="golden") as device:
             golden = device.run(shown(checked, STEPS))
-        with spikeloom.open(made, backend="verilator") as device:
+        with spikeloom.open(compiled, backend="verilator") as device:
             rtl = device.run(shown(checked, STEPS))
         assert _same(golden, rtl)
         assert rtl.cycles is not None

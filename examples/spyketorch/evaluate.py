@@ -37,8 +37,8 @@ def measure(data: Path, count: int = 1000, rtl: int = 20) -> Iterator[str]:
     images, _ = mnist(data, count)
     events = encode(images)
     features = Features.load()
-    made = program(features)
-    with spikeloom.open(made, backend="golden") as device:
+    compiled = program(features)
+    with spikeloom.open(compiled, backend="golden") as device:
         spikes = device.run(events).spikes
     most = max(int(array.sum(axis=1).max()) for array in spikes.values())
     total = int(spikes["first"].sum()), int(spikes["second"].sum())
@@ -52,7 +52,7 @@ def measure(data: Path, count: int = 1000, rtl: int = 20) -> Iterator[str]:
             f"images whose spike times or winners differ from {name}: {different}; most spikes of "
             f"a neuron: {most}"
         )
-    result = compare(made, events[:rtl])
+    result = compare(compiled, events[:rtl])
     yield (
         f"golden = RTL on {rtl} images, {result.rtl.cycles.mean():,.0f} clocks each; "
         f"differences: {result.mismatches}"

@@ -16,12 +16,12 @@ def saturate(value: Value, bits: int) -> Value:
     return Mux(fits, value, clipped)[:bits].as_signed()
 
 
-def add_carry(one: Value, other: Value, carry: Value) -> Value:
-    """`one` + `other` (signed) + `carry`, on a single carry chain."""
-    return (Cat(carry, one).as_signed() + Cat(carry, other).as_signed()) >> 1
+def add_carry(a: Value, b: Value, carry: Value) -> Value:
+    """`a` + `b` (signed) + `carry`, on a single carry chain."""
+    return (Cat(carry, a).as_signed() + Cat(carry, b).as_signed()) >> 1
 
 
-def add_modulo(one: Value, other: Value, modulus: int) -> Value:
-    """(one + other) mod `modulus`, for one + other < 2 * `modulus`."""
-    total = one + other
+def add_modulo(a: Value, b: Value, modulus: int) -> Value:
+    """(a + b) mod `modulus`, for a + b < 2 * `modulus`."""
+    total = a + b
     return Mux(total >= modulus, total - modulus, total)

@@ -89,7 +89,7 @@ def load_lava_net(
         for _, group in groups[:skip_layers]:
             if "shape" in group:
                 shape = _shape(group)
-        source, made = "input", []
+        source, populated = "input", []
         first: tuple[int, ...] | None = None
         for n, group in groups[skip_layers:]:
             kind = group.text("type")
@@ -103,11 +103,11 @@ def load_lava_net(
             shape = _input_of(group, kind) if shape is None else shape
             first = shape if first is None else first
             layer = _layer(group, f"layer{n}", kind, source, shape)
-            made.append(layer)
+            populated.append(layer)
             source, shape = layer.population.name, layer.shape
-        if not made or first is None:
+        if not populated or first is None:
             layers.refuse("no layer of neurons is left; check skip_layers and num_layers")
-        return _network(root, made, first, max_count)
+        return _network(root, populated, first, max_count)
 
 
 def _network(root: Group, layers: list[_Layer], shape: tuple[int, ...], max_count: int) -> Network:

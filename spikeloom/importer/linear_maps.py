@@ -338,18 +338,18 @@ def _joining(first: Kernel, second: Kernel) -> tuple[Callable[[Floats, Floats], 
     """How the channels of two kernels make those of one, and its groups."""
     if first.is_depthwise:
         # Channel c of the first's result is gain[c] times channel c of the source.
-        def scaled(one: Floats, other: Floats) -> Floats:
-            inner = other.shape[1]
-            parts = np.repeat(np.arange(second.groups), len(other) // second.groups)
-            gains: Floats = one[:, 0][parts[:, np.newaxis] * inner + np.arange(inner)]
-            return other * gains
+        def scaled(inner: Floats, outer: Floats) -> Floats:
+            width = outer.shape[1]
+            parts = np.repeat(np.arange(second.groups), len(outer) // second.groups)
+            gains: Floats = inner[:, 0][parts[:, np.newaxis] * width + np.arange(width)]
+            return outer * gains
 
         return scaled, second.groups
     if second.is_depthwise:
-        return lambda one, other: other * one, first.groups
+        return lambda inner, outer: outer * inner, first.groups
 
-    def full(one: Floats, other: Floats) -> Floats:
-        return _ungrouped(other, second.groups) @ _ungrouped(one, first.groups)
+    def full(inner: Floats, outer: Floats) -> Floats:
+        return _ungrouped(outer, second.groups) @ _ungrouped(inner, first.groups)
 
     return full, 1
 
@@ -389,8 +389,8 @@ def add(maps: tuple[Map, ...], others: tuple[Map, ...]) -> tuple[Map, ...]:
     """The sum of maps: terms of the same structure become one."""
     total = list(maps)
     for other in others:
-        for place, one in enumerate(total):
-            joined = _sum(one, other)
+        for place, term in enumerate(total):
+            joined = _sum(term, other)
             if joined is not None:
                 total[place] = joined
                 break
@@ -399,12 +399,12 @@ def add(maps: tuple[Map, ...], others: tuple[Map, ...]) -> tuple[Map, ...]:
     return tuple(total)
 
 
-def _sum(one: Map, other: Map) -> Map | None:
-    match one, other:
+def _sum(left: Map, right: Map) -> Map | None:
+    match left, right:
         case Diagonal(), Diagonal():
-            return Diagonal(one.gains + other.gains)
-        case Kernel(), Kernel() if one.geometry == other.geometry:
-            return dataclasses.replace(one, weights=one.weights + other.weights)
+            return Diagonal(left.gains + right.gains)
+        case Kernel(), Kernel() if left.geometry == right.geometry:
+            return dataclasses.replace(left, weights=left.weights + right.weights)
         case (Matrix(), Matrix() | Diagonal()) | (Diagonal(), Matrix()):
-            return Matrix(one.matrix() + other.matrix())
+            return Matrix(left.matrix() + right.matrix())
     return None

@@ -404,11 +404,11 @@ class _Importer:
             return maps
         image = shape[0], shape[1], shape[2]
 
-        def imaged(one: Map) -> Map:
-            gains = by_channel(one.gains, image) if isinstance(one, Diagonal) else None
-            return one if gains is None else Kernel.pointwise(image, gains)
+        def imaged(term: Map) -> Map:
+            gains = by_channel(term.gains, image) if isinstance(term, Diagonal) else None
+            return term if gains is None else Kernel.pointwise(image, gains)
 
-        return tuple(imaged(one) for one in maps)
+        return tuple(imaged(term) for term in maps)
 
     def _check_delay(self, link: Link) -> Link:
         if link.delay > MAX_DELAY:

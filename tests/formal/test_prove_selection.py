@@ -63,9 +63,11 @@ class BestSpec(Elaboratable):
         with m.If(dut.ends):
             m.d.sync += [was_seen.eq(seen), was_level.eq(level)]
 
-        def as_good(one: Any, potential: Value) -> Value:
-            number = ~one.before
-            return one.valid & ((one.u > potential) | ((one.u == potential) & (number <= followed)))
+        def as_good(neuron: Any, potential: Value) -> Value:
+            number = ~neuron.before
+            return neuron.valid & (
+                (neuron.u > potential) | ((neuron.u == potential) & (number <= followed))
+            )
 
         # When a walk begins, which is a clock after the one before has ended, no neuron is there.
         begun = delayed(m, dut.ends & dut.again, 1)
