@@ -16,7 +16,10 @@ from spikeloom.program import Program
 
 
 def check_memory(board: Board, fabric: FabricConfig) -> None:
-    """Raise `TooLarge` if the RAM of the part does not suffice, before anything is built."""
+    """Raise `TooLarge` if the RAM of the part does not suffice, before anything is built, or
+    `SpikeloomError` if it has too few ports.
+    """
+    board.check_ports(fabric.two_ports)
     pairs = sites(fabric, board)
     # The rest is an estimate, or takes other forms in logic.
     check_fits(

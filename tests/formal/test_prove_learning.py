@@ -244,6 +244,7 @@ def test_broken_learn(fault: str) -> None:
     assert verify(LearnSpec(fault=LEARN_FAULTS[fault]), Mode.PROVE).status == "FAIL"
 
 
+@pytest.mark.soak
 def test_a_word_written_a_clock_early_is_another() -> None:
     fault = Learn, "latency = synapses.latency + 1", "latency = synapses.latency"
     assert verify(LearnSpec(TWO_PORTS, fault), Mode.PROVE).status == "FAIL"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import spikeloom
 from spikeloom.boards.flow.design import elaborate
 from spikeloom.boards.registry import board
+from spikeloom.cli.fitting import check_memory
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
@@ -458,6 +459,8 @@ def test_a_board_whose_weights_have_one_port() -> None:
         spikeloom.compile(net(), {"board": "icebreaker", **two_ports})
     with pytest.raises(SpikeloomError, match=f"icebreaker: two_ports: .*{remedy}"):
         elaborate(board("icebreaker"), fabric)
+    with pytest.raises(SpikeloomError, match=f"icebreaker: two_ports: .*{remedy}"):
+        check_memory(board("icebreaker"), fabric)
     assert spikeloom.compile(net(), {"board": "ulx3s_12f", **two_ports}).fabric.two_ports
 
 
