@@ -27,6 +27,7 @@ from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.estimate.cells import (
     BESIDE,
+    HALF,
     MEASURED,
     TOGETHER,
     delayed_bits,
@@ -188,7 +189,7 @@ def option_costs() -> dict[str, dict[str, float]]:
     """The costs that `option_cells` takes, from the record of `bench.switches`."""
     record = read()
     costs: dict[str, dict[str, float]] = {}
-    for name in MEASURED:
+    for name in (*MEASURED, HALF):
         for family, part in TILES.items():
             without, _ = BESIDE.get(name, ("plain", {}))
             plain, built = (record.get(f"switches.{part}.{n}") for n in (without, name))

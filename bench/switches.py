@@ -14,9 +14,9 @@ from typing import Any
 
 from bench import core
 from bench.figure import Figure
-from spikeloom.estimate.cells import BESIDE, MEASURED
+from spikeloom.estimate.cells import BESIDE, HALF, MEASURED
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.spec import SWITCHES
+from spikeloom.golden.spec import SWITCHES, FabricConfig
 from spikeloom.golden.switches.records import record
 
 PAGE = Path(__file__).parents[1] / "docs" / "switches.md"
@@ -50,6 +50,7 @@ def measure(_data: Path) -> Iterator[Figure]:
         whole = {"plain": {}, "all": dict.fromkeys(SWITCHES, True), "sparse_words": _SPARSE}
         for name, (base, beside) in BESIDE.items():
             whole |= {base: beside, name: {name: True, **beside}}
+        whole[HALF] = {"plasticity": True, HALF: FabricConfig().lanes // 2}
         for name in dict.fromkeys(("plain", *MEASURED, *whole)):
             options = whole.get(name, {name: True})
             # Yosys 0.70 ends without a word on a few netlists for ECP5.

@@ -72,6 +72,10 @@ FABRICS = {
         state_bits=14,
         sum_bits=24,
         neurons=96,
+        learn_lanes=2,
+        eligibility=True,
+        rules=8,
+        weight_words=800,
         extent=4,
         plastic_kernels=True,
         synaptic_current=True,
@@ -88,7 +92,11 @@ FABRICS = {
     ),
 }
 FABRICS["four tiles, kernels, one fire lane"] = dataclasses.replace(
-    FABRICS["four tiles, sixteen lanes"], fire_lanes=1, extent=4, plastic_kernels=True
+    FABRICS["four tiles, sixteen lanes"],
+    fire_lanes=1,
+    learn_lanes=4,
+    extent=4,
+    plastic_kernels=True,
 )
 SOAKED = {"four tiles, kernels, one fire lane"}
 PAUSES = ({}, {"gap": 0.3, "backpressure": 0.5}, {"gap": 0.9, "load_gap": 0.1})

@@ -23,8 +23,8 @@ WRITES = 8
 """Entries of the queue of writes."""
 CHANGE = 9
 """Clocks from a word being read until it is the head of the queue of writes, if that is empty."""
-CHANGE_OF_TWO_PORTS = 8
-"""Clocks from a word being read to its write, through a port that nothing else uses."""
+CHANGE_WITHOUT_QUEUE = 7
+"""The same where the word waits in no queue, and a clock more for each of its passes."""
 
 
 class Word(NamedTuple):
@@ -45,7 +45,7 @@ class Learn:
     and the group that was loaded last, `hits` says of each entry of SCAN whether its word is read,
     and `words` has these words in order; `half`: that of the plane was read in the clock before.
     `position` is the entry in stage 4, less than 0 while there is none. `elapsed` counts clocks
-    since LOAD, SCAN or CLEAR began.
+    since LOAD, SCAN or CLEAR began; no word is read before it is `next_read`.
     """
 
     __slots__ = (
@@ -65,7 +65,9 @@ class Learn:
         "integrate",
         "memories",
         "neurons",
+        "next_read",
         "note",
+        "passes",
         "position",
         "queue",
         "r",
@@ -99,13 +101,15 @@ class Learn:
         self.step_mask = (1 << config.stamp_bits) - 1
         self.counter_mask = (1 << config.counter_bits) - 1
         self.two_ports = config.two_ports
-        self.change_clocks = CHANGE_OF_TWO_PORTS if config.two_ports else CHANGE
+        self.passes = config.learn_passes
+        queued = self.passes == 1 and not config.two_ports
+        self.change_clocks = CHANGE if queued else CHANGE_WITHOUT_QUEUE + self.passes
         self.state = REST
         self.t = self.r = 0
         self.due = self.ends = False
         self.note = Note(0, 0)
         self.age = self.x = 0  # of its axon
-        self.elapsed = 0
+        self.elapsed = self.next_read = 0
         self.row = RuleRow()  # of RULE, as read last in RULE
         self.group = Group(self.row)
         self.targets = NO_TARGETS
@@ -278,7 +282,7 @@ class Learn:
         self.hits = hit.tolist()
         self.words = self._changes(sources, targets, applying, synapses, np.flatnonzero(hit))
         self.position = -4
-        self.elapsed = 0
+        self.elapsed = self.next_read = 0
         self.state = SCAN
 
     def _changes(
@@ -317,7 +321,8 @@ class Learn:
         """SCAN."""
         entries = len(self.hits)
         hit = 0 <= self.position < entries and self.hits[self.position]
-        go = not hit or self.two_ports or len(self.changing) + len(self.queue) < WRITES
+        room = self.two_ports or len(self.changing) + len(self.queue) < WRITES
+        go = not hit or (room and self.elapsed >= self.next_read)
         of_plane = hit and go and bool(self.row.plane) and not self.half
         if of_plane:
             self._read_plane()
@@ -349,6 +354,7 @@ class Learn:
         self.read = word.address
         self.updates = self.updates + word.synapses & self.counter_mask
         self.changing.append(word)
+        self.next_read = self.elapsed + self.passes
 
     def _advance_words(self, reads: bool) -> None:
         """A clock of the words that are being changed; one that `reads` takes the only port."""

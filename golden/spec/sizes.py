@@ -38,6 +38,7 @@ RANGES = {
     "bias_rows": (0, 1 << 16),
     "graded_bits": (0, 8),
     "noise_tables": (1, 16),
+    "learn_lanes": (0, 16),
     "rules": (1, 8),
     "rule_terms": (1, 2),
     "plastic_axons": (1, 1 << 16),
@@ -151,6 +152,9 @@ class Sizes(PlainIntegers):
         Of the neurons of a competition that would spike, only the best can be let through.
     plasticity
         Connections can learn. Needs `lanes` to be a power of two.
+    learn_lanes
+        Synapses that learn at a time, a divisor of `lanes`; needs `plasticity`. A word of weights
+        takes `lanes` / `learn_lanes` clocks. 0: `lanes`.
     rules
         Plastic connections of a tile, 1..8; unused, as the next four, without `plasticity`.
     rule_terms
@@ -229,6 +233,7 @@ class Sizes(PlainIntegers):
     spike_once: bool = False
     selection: bool = False
     plasticity: bool = False
+    learn_lanes: int = 0
     rules: int = 1
     rule_terms: int = 2
     plastic_axons: int = 1024
@@ -262,6 +267,7 @@ class Sizes(PlainIntegers):
             )
         for name, needed in (
             ("initial_potentials", "neuron_parameters"),
+            ("learn_lanes", "plasticity"),
             ("eligibility", "plasticity"),
             ("plastic_kernels", "plasticity"),
             ("two_ports", "plasticity"),
@@ -299,6 +305,11 @@ class Sizes(PlainIntegers):
             raise SpikeloomError(
                 f"FabricConfig.fire_lanes must be 1, 2, 4 or 8 and divide lanes ({self.lanes}), "
                 f"not {self.fire_lanes}"
+            )
+        if self.learn_lanes and self.lanes % self.learn_lanes:
+            raise SpikeloomError(
+                f"FabricConfig.learn_lanes must be 0 or divide lanes ({self.lanes}), "
+                f"not {self.learn_lanes}"
             )
         if self.fire_lanes > 1 and self.selection:
             raise SpikeloomError(
@@ -350,6 +361,16 @@ class Sizes(PlainIntegers):
     def bank_rows(self) -> int:
         """Rows of each bank of a memory with a row per neuron; there are `fire_lanes` banks."""
         return -(-self.neurons // self.fire_lanes)
+
+    @property
+    def synapses_learned(self) -> int:
+        """Synapses that learn at a time."""
+        return self.learn_lanes or self.lanes
+
+    @property
+    def learn_passes(self) -> int:
+        """Clocks that a word of weights takes to learn: one for each such part of its lanes."""
+        return self.lanes // self.synapses_learned
 
     @property
     def sum_words(self) -> int:

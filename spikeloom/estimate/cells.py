@@ -21,7 +21,8 @@ MEASURED: dict[str, str | None] = {
     "schedules": None,
     "one_to_one": "lanes",
     "sparse_words": "lanes",
-    **dict.fromkeys(("plasticity", "quadratic_bounds", "eligibility", "two_ports"), "lanes"),
+    **dict.fromkeys(("plasticity", "two_ports"), "lanes"),
+    **dict.fromkeys(("quadratic_bounds", "eligibility"), "synapses_learned"),
     "plastic_kernels": None,
 }
 """Options whose cells were measured one by one, and the size that these are in proportion to."""
@@ -36,6 +37,9 @@ BESIDE: dict[str, tuple[str, dict[str, Any]]] = {
 
 TOGETHER = "switches together"
 """What all switches take beyond the sum of each."""
+
+HALF = "learn_lanes"
+"""What learning with half of the lanes takes beyond learning with all, which is less than 0."""
 
 
 @functools.cache
@@ -126,7 +130,7 @@ def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -
     costs
         Cells of each option in a tile of the default sizes, for each family (those of switches
         count for each fire lane); of `TOGETHER`, cells
-        for each unit of `delayed_bits`.
+        for each unit of `delayed_bits`, and of `HALF`, for half of the default lanes.
     """
 
     def cost(name: str) -> float:
@@ -134,6 +138,7 @@ def option_cells(config: FabricConfig, board: Board, costs: Mapping[str, Any]) -
         return float(known.get(board.family.name, max(known.values(), default=0)))
 
     total = cost(TOGETHER) * delayed_bits(config) * config.fire_lanes
+    total += cost(HALF) * 2 * (config.lanes - config.synapses_learned) / FabricConfig().lanes
     for name in _built(config):
         width = MEASURED[name]
         updates = config.fire_lanes if name in ("doubling", *SWITCHES) else 1
@@ -178,7 +183,7 @@ def unmeasured(config: FabricConfig, board: Board) -> tuple[str, ...]:
 
 def multipliers(config: FabricConfig, board: Board) -> int:
     """Multipliers of the part: one or more for each decay, and for a gain of the input; to learn,
-    one for each term in each lane, and for the decays of both traces.
+    one for each term and synapse of a clock, and for the decays of both traces.
     """
     if not config.multipliers or "dsp" not in board.family.sites:
         return 0
@@ -186,5 +191,5 @@ def multipliers(config: FabricConfig, board: Board) -> int:
     gains = config.input_gain * -(-config.sum_bits // MULTIPLIER_BITS[board.family.name])
     each = config.fire_lanes * ((1 + config.synaptic_current) * pieces + gains)
     in_lane = config.rule_terms + config.quadratic_bounds
-    learning = config.plasticity * (2 + config.lanes * in_lane)
+    learning = config.plasticity * (2 + config.synapses_learned * in_lane)
     return config.tiles * (each + learning)

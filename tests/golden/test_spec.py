@@ -96,6 +96,7 @@ def configs(draw: st.DrawFn) -> FabricConfig:
         switches[name] &= values["lanes"] in (1, 2, 4, 8, 16)
     for name in ("eligibility", "two_ports"):
         switches[name] &= switches["plasticity"]
+    values["learn_lanes"] = values["lanes"] >> draw(st.integers(0, 4)) if switches["plasticity"] else 0
     switches["plastic_kernels"] &= switches["plasticity"] and values["extent"] > 1
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)
@@ -273,7 +274,21 @@ def test_options_that_need_lanes_that_are_a_power_of_two(name: str) -> None:
     assert str(error.value) == f"FabricConfig.lanes must be 1, 2, 4, 8 or 16 with {name}, not 6"
 
 
+def test_lanes_that_learn_divide_the_lanes() -> None:
+    assert FabricConfig(lanes=8, plasticity=True).learn_passes == 1
+    for lanes, passes in ((8, 1), (4, 2), (2, 4), (1, 8)):
+        config = FabricConfig(lanes=8, plasticity=True, learn_lanes=lanes)
+        assert config.learn_passes == passes
+    for lanes in (3, 16):
+        with pytest.raises(SpikeloomError, match=r"must be 0 or divide lanes \(8\), not"):
+            FabricConfig(lanes=8, plasticity=True, learn_lanes=lanes)
+    with pytest.raises(SpikeloomError, match=r"learn_lanes must be 0\.\.16, not 17"):
+        FabricConfig(lanes=16, plasticity=True, learn_lanes=17)
+
+
 def test_what_needs_learning() -> None:
+    with pytest.raises(SpikeloomError, match="learn_lanes needs plasticity=True"):
+        FabricConfig(learn_lanes=4)
     with pytest.raises(SpikeloomError, match="eligibility needs plasticity=True"):
         FabricConfig(eligibility=True)
     with pytest.raises(SpikeloomError, match="two_ports needs plasticity=True"):

@@ -47,7 +47,7 @@ EVERYTHING = FabricConfig(
     **dict.fromkeys(SWITCHES, True),
 )
 
-FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, selection=False)
+FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, selection=False, learn_lanes=1)
 """Several fire lanes have no selection."""
 
 

@@ -44,7 +44,9 @@ FABRICS = {
     "least that learns": FabricConfig(**LEAST, **LEARNING),
     "all options": FabricConfig(**SMALL, **OPTIONS),
     "mesh": FabricConfig(columns=2, rows=2, routes=4, **SMALL),
-    "mesh with options": FabricConfig(columns=2, rows=2, routes=4, **SMALL, **OPTIONS),
+    "mesh with options": FabricConfig(
+        columns=2, rows=2, routes=4, learn_lanes=1, **SMALL, **OPTIONS
+    ),
 }
 
 

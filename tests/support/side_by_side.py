@@ -13,7 +13,7 @@ from spikeloom.program import Program
 
 def first_difference(program: Program, counts: dict[str, np.ndarray], clocks: int) -> int:
     """The first clock in which the probes differ, or -1; all words are taken in these clocks."""
-    image = program.image
+    image = program.image.learning() if program.network.plastic else program.image
     config = program.fabric
     words = [int(word) for word in np.concatenate(host_words(image, counts))]
     model = CycleModel(config, trace=True)
@@ -28,6 +28,9 @@ def first_difference(program: Program, counts: dict[str, np.ndarray], clocks: in
             ctx.set(dut.load.p.as_value(), word)
             await ctx.tick()
         ctx.set(dut.load.valid, 0)
+        for _ in range(config.plastic_axons if image is not program.image else 0):
+            model.clock()  # learn clears
+            await ctx.tick()
         ctx.set(dut.host_out.ready, 1)
         waiting = list(words)
         for clock in range(clocks):

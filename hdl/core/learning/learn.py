@@ -19,6 +19,7 @@ from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.load import load_signature, loads
 from spikeloom.hdl.common.queue import Queue
 from spikeloom.hdl.common.shapes import lanes
+from spikeloom.hdl.common.single_item import SingleItem
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
 from spikeloom.hdl.core.learning.notes import NoteQueue
@@ -346,10 +347,11 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
+        passes = config.learn_passes
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)
-        full = Signal()  # pending == PENDING
+        full = Signal()  # pending == PENDING, or passes go on
         reads = Signal()
         written = Signal()
         address = Signal(index_bits(config.weight_words))
@@ -365,10 +367,16 @@ class Learn(wiring.Component):
             axons.go.eq(~(axons.hit & waits)),
         ]
         m.d.sync += pending.eq(following)
+        if passes > 1:
+            left = Signal(range(passes))
+            m.d.sync += [left.eq(left - full), full.eq(left > 1)]
+            with m.If(to_change):
+                m.d.sync += [left.eq(passes - 1), full.eq(1)]
+        elif not config.two_ports:
+            m.d.sync += full.eq(following == PENDING)
         if config.two_ports:
             self._write_meanwhile(m, synapses, to_change, address, written)
         else:
-            m.d.sync += full.eq(following == PENDING)
             self._write_between(m, synapses, to_change, address, reads, written)
         with m.If(axons.go):
             m.d.sync += address.eq(group.word + axons.source)
@@ -404,7 +412,9 @@ class Learn(wiring.Component):
         """One port: changed words wait in a queue for a clock in which none `reads`."""
         config = self.config
         m.submodules.addresses = addresses = Queue(index_bits(config.weight_words), PENDING)
-        m.submodules.words = words = Queue(lanes(config.lanes, config.weight_bits), PENDING)
+        word = lanes(config.lanes, config.weight_bits)
+        several = config.learn_passes > 1
+        m.submodules.words = words = SingleItem(word) if several else Queue(word, PENDING)
         m.d.comb += [
             written.eq(words.valid & ~reads),
             addresses.push.eq(to_change),

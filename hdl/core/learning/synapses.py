@@ -20,6 +20,7 @@ from spikeloom.golden.spec import (
 )
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import lanes, struct
+from spikeloom.hdl.core.learning.passes import Passes
 from spikeloom.hdl.core.learning.rules import TARGET_FACTORS, synapse_factors, uses
 from spikeloom.hdl.core.random_numbers import mixed
 
@@ -54,13 +55,14 @@ class _Rounding(NamedTuple):
 
 
 class Synapses(wiring.Component):
-    """Applies a rule to a word of weights, in every clock.
+    """Applies a rule to a word of weights, in every clock or every `learn_passes` clocks.
 
         w' = w + ((term 0 + term 1 + r) >> shift), or a bound that it would pass
         term = left * right, or 0 where a gate does not hold
 
     Timing: with the axon's number in clock n - 1, its gates in clock n, its factors and its word in
-    clock n + 1, the new word is there in clock n + `latency`.
+    clock n + 1, the new word is there in clock n + `latency`. Another one can be read in clock n +
+    `learn_passes`.
 
     Parameters
     ----------
@@ -125,25 +127,28 @@ class Synapses(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks from the read of a word to the new one."""
-        return 7
+        return 6 + self.config.learn_passes
 
     def elaborate(self, platform: object) -> Module:
         config = self.config
         m = Module()
-        gates = delayed(m, delayed(m, self.gates, 1), 1)
-        operands = [self._operands(m, k) for k in range(config.rule_terms)]
-        rounding = self._rounding(m)
-        updates: list[Value] = []
-        for lane in range(config.lanes):
-            updates.append((self.gates & self.target_gates[lane]).any())
-            self._lane(m, lane, gates & self.target_gates[lane], operands, rounding)
+        passes = Passes(m, config, self.valid, self.weights)
+        gates = passes.hold(m, delayed(m, self.gates, 1))
+        operands = [self._operands(m, passes, k) for k in range(config.rule_terms)]
+        rounding = self._rounding(m, passes)
+        changed = passes.gathered(m, self.changed)
+        for lane in range(passes.lanes):
+            applies = gates & passes.turn([*self.target_gates], lane)
+            new = self._lane(m, passes, lane, applies, operands, rounding)
+            m.d.comb += changed[lane].eq(new)
+        updates = ((self.gates & gates).any() for gates in self.target_gates)
         m.d.comb += [
             self.changed_valid.eq(delayed(m, self.valid, self.latency)),
             self.updates.eq(Mux(self.valid, sum(updates, Const(0)), 0)),
         ]
         return m
 
-    def _operands(self, m: Module, k: int) -> _Operands:
+    def _operands(self, m: Module, passes: Passes, k: int) -> _Operands:
         """What makes the operands of a term; all but `source` stays while a rule does.
 
         highest - w is highest + 1 and the complement of w; w - lowest is -lowest and w. So the sign
@@ -168,26 +173,33 @@ class Synapses(wiring.Component):
             uses(term, Factor.BETWEEN),
             uses(term, Factor.ELIGIBILITY),
         )
-        return _Operands(*(delayed(m, value, 1) for value in values))
+        return _Operands(*(passes.hold(m, value) for value in values))
 
     def _lane(
-        self, m: Module, lane: int, applies: Value, operands: list[_Operands], rounding: _Rounding
-    ) -> None:
-        """A lane, from clock n + 1 on; `applies` and what makes operands are of clock n + 2."""
+        self,
+        m: Module,
+        passes: Passes,
+        lane: int,
+        applies: Value,
+        operands: list[_Operands],
+        rounding: _Rounding,
+    ) -> Value:
+        """What a lane makes of its weight, from clock n + 1 on, in the first pass.
+
+        `applies` and what makes operands are of clock n + 2.
+        """
         config, row = self.config, self.row
         bits = config.weight_bits
 
         def register(value: Value, clocks: int = 1) -> Value:
             return delayed(m, value, clocks, reset_less=True)
 
-        w1 = self.weights[lane]
-        w2 = register(w1)
-        eligibility = register(w2)  # its word came a clock before that of the weight
+        w1, w2, eligibility = passes.weight(m, lane)
         above, below = register(row.highest - w1), register(w1 - row.lowest)
         # n + 2: the operands.
         products = []
         for k, operand in enumerate(operands):
-            target = self.target_factors[lane][k]
+            target = passes.turn([factors[k] for factors in self.target_factors], lane)
             of_synapse: Value = w2
             if config.eligibility:
                 of_synapse = Mux(operand.is_eligibility, eligibility, of_synapse)
@@ -225,10 +237,10 @@ class Synapses(wiring.Component):
         bound = register(Mux(sign, row.lowest, row.highest))
         changed = register(register(w2, 4) + change)
         # n + 7.
-        passes = large | ((changed < bound) == falls)
-        m.d.comb += self.changed[lane].eq(Mux(passes, bound, changed[:bits].as_signed()))
+        beyond = large | ((changed < bound) == falls)
+        return Mux(beyond, bound, changed[:bits].as_signed())
 
-    def _rounding(self, m: Module) -> _Rounding:
+    def _rounding(self, m: Module, passes: Passes) -> _Rounding:
         """What the sums of a word are rounded with, in clock n + 4."""
         row = self.row
         key = Signal(RANDOM_BITS)
@@ -244,7 +256,9 @@ class Synapses(wiring.Component):
         is_random = row.rounding == Rounding.STOCHASTIC
         fraction = Signal(MAX_SHIFT)
         high = Signal(4)
-        with m.Switch(row.shift):
+        if passes.count > 1:
+            m.d.sync += high.eq(high + passes.lanes)  # of the next pass
+        with passes.after(m, 3), m.Switch(row.shift):
             for number, shift in enumerate(RULE_SHIFTS[1:], 1):
                 with m.Case(number):
                     m.d.sync += high.eq(random[shift - 4 : shift] + self.index[:4])

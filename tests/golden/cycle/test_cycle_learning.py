@@ -296,6 +296,35 @@ def test_all_words_changed_through_two_ports() -> None:
     assert words_written(probes) == {axon: [1] * 4 for axon in range(16)}
 
 
+@pytest.mark.parametrize("lanes", [2, 1])
+def test_words_that_take_passes(lanes: int) -> None:
+    """A word in as many clocks as it has passes, and its write 7 after the last one began."""
+    config = dataclasses.replace(CONFIG, learn_lanes=lanes)
+    probes = run(loaded(config), [*range(16)])
+    scan, passes = 13, 4 // lanes
+    read = [scan + 4 + passes * word for word in range(16)]
+    assert after(probes, "0.weight_read.valid") == read
+    assert after(probes, "0.weight_write.write") == [clock + 7 + passes for clock in read]
+    assert words_written(probes) == dict.fromkeys(range(16), [1] * 4)
+    assert after(probes, "host_out.valid") == [read[-1] + 7 + passes + 1 + 2 + 3 + 1 + 3]
+
+
+def test_words_of_planes_that_take_passes() -> None:
+    """A plane's word and then the weight's every 3 clocks; a write waits while they are read."""
+    config = dataclasses.replace(CONFIG, learn_lanes=2, eligibility=True)
+    adds = {**ALWAYS, "left": Factor.ELIGIBILITY, "right": Factor.ONE}
+    rule = {**RULE, "plane": 1, "plane_base": 32}
+    weights = [[1, 2, 3, n] for n in range(52)]
+    probes = run(loaded(config, rules=[rule], terms=[adds], weights=weights), [*range(5)])
+    scan = 13
+    pairs = [scan + 4 + 3 * word + half for word in range(5) for half in range(2)]
+    assert after(probes, "0.weight_read.valid") == pairs
+    # The first word is there with the read of the fourth weight, the second with that of the fifth.
+    written = [11, 14, 16, 19, 22]
+    assert after(probes, "0.weight_write.write") == [scan + 4 + clock for clock in written]
+    assert words_written(probes) == {n: [2, 4, 6, 2 * n + 32] for n in range(5)}
+
+
 def test_few_words_changed() -> None:
     """3 of 10 entries have a word: no entry waits."""
     ages = {"pre_gate": Gate.AGE, "pre_first": 1, "pre_last": 1, "pre_now": 1}

@@ -1,6 +1,6 @@
 """Weights that the cycle-level model learns are those of the step-level model.
 
-Whatever the tiles, the lanes of both kinds, and the order in which events arrive.
+Whatever the tiles, the lanes of all kinds, and the order in which events arrive.
 """
 
 import dataclasses
@@ -35,8 +35,12 @@ SMALL = FabricConfig(
 )
 """What networks are drawn for."""
 
-SHAPES = {(1, 1): ((4, 1), (8, 1), (8, 2), (16, 8)), (2, 1): ((8, 1),), (2, 2): ((4, 4), (16, 1))}
-"""The lanes and fire lanes with which columns and rows are tried."""
+SHAPES = {
+    (1, 1): ((4, 1, 0), (8, 1, 1), (8, 2, 4), (16, 8, 0)),
+    (2, 1): ((8, 1, 2),),
+    (2, 2): ((4, 4, 0), (16, 1, 4)),
+}
+"""The lanes, fire lanes and lanes that learn with which columns and rows are tried."""
 
 FABRICS = [
     dataclasses.replace(
@@ -45,12 +49,13 @@ FABRICS = [
         rows=rows,
         lanes=lanes,
         fire_lanes=fire_lanes,
+        learn_lanes=learn_lanes,
         neurons=96,
         weight_words=1024,
         connections=32,
     )
     for (columns, rows), several in SHAPES.items()
-    for lanes, fire_lanes in several
+    for lanes, fire_lanes, learn_lanes in several
 ]
 
 
@@ -129,9 +134,9 @@ def test_kernels_learn_the_same_everywhere() -> None:
             return
         counts = random_events(np.random.default_rng(seed), program.network, 2, 6, 0.4)
         for number, config in enumerate(FABRICS):
-            fabric = dataclasses.replace(
-                KERNELS, columns=config.columns, rows=config.rows, lanes=config.lanes, **ROOM
-            )
+            sizes = {name: getattr(config, name) for name in ("columns", "rows", "lanes")}
+            sizes["learn_lanes"] = config.learn_lanes
+            fabric = dataclasses.replace(KERNELS, **sizes, **ROOM)
             other = dataclasses.replace(program, fabric=fabric)
             updates.append(check(other, counts, seed + number if number % 3 else None))
 
