@@ -294,6 +294,7 @@ def _print_info(values: dict[str, Any]) -> None:
             **{f"{c['source']} -> {c['target']} learns": c["rule"] for c in values["plastic"]},
             "learned from": f"{values['learned']:,} samples" if values["learned"] else None,
             "lanes": fabric["lanes"],
+            "lanes that learn": fabric["learn_lanes"] or None,
             **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }

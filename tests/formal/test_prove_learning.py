@@ -32,6 +32,7 @@ PLASTIC = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 2, 
 CONFIG = tiny(**PLASTIC, neurons=1, weight_words=2)
 TWO_PORTS = dataclasses.replace(CONFIG, two_ports=True)
 TWO_GROUPS = tiny(**PLASTIC, neurons=2, weight_words=4)
+TWO_PASSES = tiny(**PLASTIC, lanes=2, learn_lanes=1, neurons=2, queue=2, weight_words=2)
 IMAGES = tiny(**PLASTIC, extent=2, coordinates=2, plastic_kernels=True)
 TWO_POSITIONS = tiny(**PLASTIC, neurons=2, weight_words=4, extent=2, plastic_kernels=True)
 
@@ -92,6 +93,8 @@ class LearnSpec(Elaboratable):
                 "m.submodules.rules = rules": "m.submodules.rules = self.rules = rules",
                 "m.submodules.axons = axons": "m.submodules.axons = self.axons = axons",
                 "group = self._groups(": "group = self.group = self._groups(",
+                "m.submodules.words = words": "m.submodules.words = self.words = words",
+                "m.submodules.synapses = s": "m.submodules.synapses = self.synapses = s",
             },
         }
         if fault:
@@ -149,6 +152,12 @@ class LearnSpec(Elaboratable):
                 Assume((row.channels != 0) & (row.kernel_columns != 0)),
                 Assume(row.target_height * row.target_width == 2),
             ]
+        if self.config.learn_passes > 1:
+            goes_on = delayed(m, dut.synapses.valid, 1)  # of two passes
+            m.d.comb += [
+                Assert(~(goes_on & dut.weight_read), WHOLE),
+                Assert(~(dut.words.push & dut.words.valid & ~dut.words.pop), "none is overwritten"),
+            ]
         reads, writes = dut.weight_read, dut.weights.write
         over = dut.group.advance
         with m.If(command | over if kernels else command):
@@ -182,6 +191,7 @@ class LearnSpec(Elaboratable):
 
 
 ONCE = "a word is written once"
+WHOLE = "nothing is read before the last pass"
 UNTOUCHED = "without a command nothing is touched"
 NO_RULE = "nor without a rule"
 
@@ -234,9 +244,16 @@ def test_words_are_written_once(config: FabricConfig) -> None:
 
 
 @pytest.mark.soak
-def test_words_of_two_groups_are_written_once() -> None:
-    assert verify(LearnSpec(TWO_GROUPS), Mode.PROVE).status == "PASS"
-    assert verify(LearnSpec(TWO_GROUPS), Mode.COVER, depth=70).status == "PASS"
+@pytest.mark.parametrize("config", [TWO_GROUPS, TWO_PASSES], ids=["two groups", "two passes"])
+def test_words_of_more_are_written_once(config: FabricConfig) -> None:
+    assert verify(LearnSpec(config), Mode.PROVE).status == "PASS"
+    assert verify(LearnSpec(config), Mode.COVER, depth=70).status == "PASS"
+
+
+def test_broken_passes() -> None:
+    """One that is read before the last pass of another."""
+    fault = Learn, "[left.eq(passes - 1), full.eq(1)]", "left.eq(passes - 1)"
+    assert verify(LearnSpec(TWO_PASSES, fault), Mode.PROVE).status == "FAIL"
 
 
 @pytest.mark.parametrize("fault", LEARN_FAULTS)
@@ -253,11 +270,12 @@ def test_a_word_written_a_clock_early_is_another() -> None:
 class BoundsSpec(Elaboratable):
     """Whatever the factors, sum and rounding: a weight within bounds stays within them.
 
-    A lane to which no term applies keeps it.
+    A lane to which no term applies keeps it. The lane is the last one of the word.
     """
 
-    def __init__(self, fault: Fault | None = None) -> None:
-        self.dut = opened(Synapses, dict([fault] if fault else []))(CONFIG)
+    def __init__(self, fault: Fault | None = None, config: FabricConfig = CONFIG) -> None:
+        self.config = config
+        self.dut = opened(Synapses, dict([fault] if fault else []))(config)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -270,11 +288,15 @@ class BoundsSpec(Elaboratable):
             m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))
         for name in ("target_gates", "target_factors", "weights", "go"):
             m.d.comb += getattr(dut, name).eq(free(m, getattr(dut, name).shape(), name))
-        new = dut.changed[0]
-        old = delayed(m, dut.weights[0], dut.latency - 1)
-        applies = delayed(m, dut.gates, 2) & dut.target_gates[0]
-        applied = delayed(m, applies.any(), dut.latency - 2)
-        counted = dut.valid & (dut.gates & dut.target_gates[0]).any()
+        lane, passes = self.config.lanes - 1, self.config.learn_passes
+        if passes > 1:
+            began = dut.changed_valid
+            m.d.comb += Assume(~(dut.valid & delayed(m, dut.valid, 1)))  # of two passes
+        new = dut.changed[lane]
+        old = delayed(m, dut.weights[lane], dut.latency - 1)
+        applies = delayed(m, dut.gates, 1 + passes) & dut.target_gates[lane]
+        applied = delayed(m, applies.any(), dut.latency - 1 - passes)
+        counted = Mux(dut.valid, sum((dut.gates & gates).any() for gates in dut.target_gates), 0)
         fits = (old >= row.lowest) & (old <= row.highest)
         m.d.comb += [
             Assert(~began | ~fits | ((new >= row.lowest) & (new <= row.highest)), "within bounds"),
@@ -285,9 +307,11 @@ class BoundsSpec(Elaboratable):
         return m
 
 
-def test_bounds() -> None:
-    assert verify(BoundsSpec(), Mode.BMC, depth=9).status == "PASS"
-    assert verify(BoundsSpec(), Mode.COVER, depth=9).status == "PASS"
+@pytest.mark.parametrize("config", [CONFIG, TWO_PASSES], ids=["one pass", "two passes"])
+def test_bounds(config: FabricConfig) -> None:
+    depth = 8 + config.learn_passes
+    assert verify(BoundsSpec(config=config), Mode.BMC, depth=depth).status == "PASS"
+    assert verify(BoundsSpec(config=config), Mode.COVER, depth=depth).status == "PASS"
 
 
 BOUNDS_FAULTS = {
