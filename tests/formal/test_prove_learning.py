@@ -252,7 +252,7 @@ def test_words_of_more_are_written_once(config: FabricConfig) -> None:
 
 def test_broken_passes() -> None:
     """One that is read before the last pass of another."""
-    fault = Learn, "[left.eq(passes - 1), full.eq(1)]", "left.eq(passes - 1)"
+    fault = Learn, "m.d.comb += full.eq(goes_on(m, config, to_change))", "pass"
     assert verify(LearnSpec(TWO_PASSES, fault), Mode.PROVE).status == "FAIL"
 
 

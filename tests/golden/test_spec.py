@@ -96,7 +96,9 @@ def configs(draw: st.DrawFn) -> FabricConfig:
         switches[name] &= values["lanes"] in (1, 2, 4, 8, 16)
     for name in ("eligibility", "two_ports"):
         switches[name] &= switches["plasticity"]
-    values["learn_lanes"] = values["lanes"] >> draw(st.integers(0, 4)) if switches["plasticity"] else 0
+    values["learn_lanes"] = (
+        values["lanes"] >> draw(st.integers(0, 4)) if switches["plasticity"] else 0
+    )
     switches["plastic_kernels"] &= switches["plasticity"] and values["extent"] > 1
     if switches["weight_pairs"]:
         values["sum_bits"] = max(values["sum_bits"], 2 * weight_bits)

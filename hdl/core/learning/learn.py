@@ -23,6 +23,7 @@ from spikeloom.hdl.common.single_item import SingleItem
 from spikeloom.hdl.core.learning.axons import Axons
 from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
 from spikeloom.hdl.core.learning.notes import NoteQueue
+from spikeloom.hdl.core.learning.passes import goes_on
 from spikeloom.hdl.core.learning.rules import Rules
 from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.learning.targets import Targets
@@ -347,11 +348,10 @@ class Learn(wiring.Component):
         """Reads and writes words of weights; returns how many are read and not yet written."""
         config = self.config
         m.submodules.synapses = synapses = Synapses(config)
-        passes = config.learn_passes
         scans = state == State.SCAN
         pending = Signal(count_bits(PENDING))
         following = Signal.like(pending)
-        full = Signal()  # pending == PENDING, or passes go on
+        full = Signal()  # pending == PENDING, or a word has passes to come
         reads = Signal()
         written = Signal()
         address = Signal(index_bits(config.weight_words))
@@ -367,11 +367,8 @@ class Learn(wiring.Component):
             axons.go.eq(~(axons.hit & waits)),
         ]
         m.d.sync += pending.eq(following)
-        if passes > 1:
-            left = Signal(range(passes))
-            m.d.sync += [left.eq(left - full), full.eq(left > 1)]
-            with m.If(to_change):
-                m.d.sync += [left.eq(passes - 1), full.eq(1)]
+        if config.learn_passes > 1:
+            m.d.comb += full.eq(goes_on(m, config, to_change))
         elif not config.two_ports:
             m.d.sync += full.eq(following == PENDING)
         if config.two_ports:

@@ -103,3 +103,13 @@ class Passes:
         m.d.sync += earlier.eq(whole[size:])
         m.d.comb += word.eq(whole)
         return new
+
+
+def goes_on(m: Module, config: FabricConfig, valid: Value) -> Signal:
+    """Whether a word that was read, when `valid` was 1, has passes to come: no other is read."""
+    left = Signal(range(config.learn_passes), name="passes_left")
+    some = Signal(name="passes_go_on")  # left != 0
+    m.d.sync += [left.eq(left - some), some.eq(left > 1)]
+    with m.If(valid):
+        m.d.sync += [left.eq(config.learn_passes - 1), some.eq(1)]
+    return some

@@ -296,10 +296,10 @@ def test_all_words_changed_through_two_ports() -> None:
     assert words_written(probes) == {axon: [1] * 4 for axon in range(16)}
 
 
-@pytest.mark.parametrize("lanes", [2, 1])
-def test_words_that_take_passes(lanes: int) -> None:
-    """A word in as many clocks as it has passes, and its write 7 after the last one began."""
-    config = dataclasses.replace(CONFIG, learn_lanes=lanes)
+@pytest.mark.parametrize(("lanes", "two_ports"), [(2, False), (1, False), (2, True)])
+def test_words_that_take_passes(lanes: int, two_ports: bool) -> None:
+    """A word in as many clocks as it has passes, and its write 8 after the last one's clock."""
+    config = dataclasses.replace(CONFIG, learn_lanes=lanes, two_ports=two_ports)
     probes = run(loaded(config), [*range(16)])
     scan, passes = 13, 4 // lanes
     read = [scan + 4 + passes * word for word in range(16)]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import spikeloom
 from amaranth import Value
 from plastic_network import AXONS, network_with_plane
 from side_by_side import first_difference
 
+import spikeloom
 from spikeloom.golden.cycle import learn
 from spikeloom.hdl.core.learning.passes import Passes
 
@@ -27,7 +27,7 @@ def test_no_fault_is_no_difference() -> None:
 
 def test_a_fault_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The change of a word takes a clock less."""
-    monkeypatch.setattr(learn, "CHANGE_IN_PASSES", 6)
+    monkeypatch.setattr(learn, "CHANGE_WITHOUT_QUEUE", 6)
     assert compare() >= 0
 
 
