@@ -150,11 +150,14 @@ def _netlist(part: str, design: Tile | Harness | Loop) -> str:
     return synthesise(_PARTS[part][0], text)
 
 
-def tile_cells(part: str, **options: Any) -> int:
-    """Logic cells of a tile on one of the parts, as packed; `options` are those of its fabric."""
+def tile_cells(part: str, kind: str = "", **options: Any) -> int:
+    """Cells of a tile on one of the parts, as packed: of a kind, or those of its logic.
+
+    `options` are those of its fabric.
+    """
     target = _PARTS[part][0]
     packed = nextpnr(target, _netlist(part, Tile(_config(part, **options))), "--pack-only")
-    used: int = packed["utilization"][target.cells[0]]["used"]
+    used: int = packed["utilization"][kind or target.cells[0]]["used"]
     return used
 
 

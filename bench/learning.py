@@ -26,7 +26,9 @@ AXONS, NEURONS, LANES = 784, 32, 8
 CHANGED: dict[str, tuple[float, dict[str, Any], float]] = {
     "few": (0.3, {}, 7.0),
     "all": (1.0, {}, 3.8),
-    "two_ports": (1.0, {"plasticity": True, "two_ports": True}, 7.5),
+    "two_ports": (1.0, {"two_ports": True}, 7.5),
+    "few.learn_lanes_4": (0.3, {"learn_lanes": 4}, 7.0),
+    "all.learn_lanes_4": (1.0, {"learn_lanes": 4}, 3.8),
 }
 """The part of the scanned words that is changed, options of the fabric, and the least plastic
 synapses per clock.
@@ -35,7 +37,10 @@ synapses per clock.
 _LEVELS = {
     "switches.{}.plain": "that does not learn",
     "learning.{}.one_term": "a rule of one term",
+    "learning.{}.one_term.learn_lanes_4": "one term, `learn_lanes=4`",
     "switches.{}.plasticity": "a rule of two terms",
+    "switches.{}.learn_lanes": "two terms, `learn_lanes=4`",
+    "learning.{}.learn_lanes_2": "two terms, `learn_lanes=2`",
     "switches.{}.quadratic_bounds": "two terms, `quadratic_bounds`",
     "switches.{}.eligibility": "two terms, `eligibility`",
     "switches.{}.two_ports": "two terms, `two_ports`",
@@ -60,6 +65,14 @@ CLOCKS: dict[str, tuple[dict[str, Any], float]] = {
 }
 """Fabrics whose clock is measured, and the goal in MHz."""
 RULE = {"plasticity": True, "rules": 1}
+TILES = {
+    "one_term": {"rule_terms": 1},
+    "one_term.learn_lanes_4": {"rule_terms": 1, "learn_lanes": 4},
+    "learn_lanes_2": {"learn_lanes": 2},
+}
+"""Tiles whose cells are measured here."""
+MULTIPLIERS = (8, 4, 2)
+"""The `learn_lanes` with which the multipliers of a tile are counted."""
 PAGE = Path(__file__).parents[1] / "docs" / "learning.md"
 
 
@@ -68,8 +81,12 @@ def measure(_data: Path) -> Iterator[Figure]:
     for part in CLOCKS:
         # Yosys 0.70 ends without a word on a few netlists for ECP5.
         with contextlib.suppress(SpikeloomError):
-            cells = core.tile_cells(part, **RULE, rule_terms=1)
-            yield Figure(f"learning.{part}.one_term", cells, "cells")
+            for name, sizes in TILES.items():
+                cells = core.tile_cells(part, **RULE, **sizes)
+                yield Figure(f"learning.{part}.{name}", cells, "cells")
+    for number in MULTIPLIERS:
+        cells = core.tile_cells("ecp5_6", "MULT18X18D", **RULE, learn_lanes=number)
+        yield Figure(f"learning.ecp5_6.multipliers.learn_lanes_{number}", cells, "multipliers")
     for part, (options, goal) in CLOCKS.items():
         clock = core.fabric_clock(part, **RULE, **options)
         yield Figure(f"learning.{part}.fabric.fmax_best", clock, "MHz", goal)
@@ -85,6 +102,9 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     for name, title in _LEVELS.items():
         cells = " | ".join(value(name.format(part)) for part in ("up5k", "ecp5_6"))
         lines.append(f"| {title} | {cells} |")
+    for number in MULTIPLIERS:
+        used = value(f"learning.ecp5_6.multipliers.learn_lanes_{number}")
+        lines.append(f"| multipliers of two terms, `learn_lanes={number}` | | {used} |")
     clocks = (value(f"learning.{part}.fabric.fmax_best", ".1f") for part in ("up5k", "ecp5_6"))
     lines.append(f"| the clock of a fabric that learns, MHz | {' | '.join(clocks)} |")
     lines += [
@@ -94,7 +114,8 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     for name, (part, options, _) in CHANGED.items():
         rate = value(f"counted.learning.synapses_per_clock.{name}", ".2f")
-        lines.append(f"| {', '.join((f'{part:.0%}', *list(options)[1:]))} | {rate} |")
+        built = (f"`{field}`" if n is True else f"`{field}={n}`" for field, n in options.items())
+        lines.append(f"| {', '.join((f'{part:.0%}', *built))} | {rate} |")
     return "\n".join(lines) + "\n"
 
 
@@ -118,7 +139,8 @@ def _rate(part: float, **options: Any) -> float:
         (Population("out", NEURONS, np.zeros(NEURONS, np.int64), threshold=1000),),
         (Connection("in", "out", weights, plasticity=Rule((term,), (-40, 40), shift=0)),),
     )
-    program = compile(network, {"lanes": LANES, "plastic_axons": AXONS} | options)
+    sizes = {"lanes": LANES, "plastic_axons": AXONS, "plasticity": True}
+    program = compile(network, sizes | options)
     counts = check_inputs(network, spikes)
     learning, idle = (
         predict_clocks(image, counts, workers=1)[0, -1]
