@@ -47,8 +47,10 @@ EVERYTHING = FabricConfig(
     **dict.fromkeys(SWITCHES, True),
 )
 
-FIRE_LANES = dataclasses.replace(EVERYTHING, fire_lanes=2, selection=False, learn_lanes=1)
-"""Several fire lanes have no selection."""
+FIRE_LANES = dataclasses.replace(
+    EVERYTHING, fire_lanes=2, selection=False, learn_lanes=1, two_ports=False
+)
+"""Several fire lanes have no selection, and words of two passes wait where there is one port."""
 
 
 def component_classes() -> set[type]:
