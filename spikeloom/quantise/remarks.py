@@ -4,8 +4,14 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
+from spikeloom.golden.network import Population
 from spikeloom.golden.spec import DECAY_ONE, MAX_FRACTION_BITS
-from spikeloom.quantise.leak import SLOW, time_constant
+from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
+from spikeloom.golden.switches.constant_leak import ConstantLeak
+from spikeloom.importer.float_network import FloatPopulation
+from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.constant_leak import FloatConstantLeak
+from spikeloom.quantise.leak import SLOW, integer_time_constant, time_constant
 from spikeloom.quantise.ranges import MAX_STATE_BITS, MAX_SUM_BITS, Widths
 from spikeloom.quantise.records import PopulationReport
 
@@ -20,6 +26,9 @@ SAFE = 1.25
 
 SHORT_TAU = 2.0
 """Steps up to which the decay itself is judged: truncation adds little to it."""
+
+FOR_EVER = 1e6
+"""Steps from which on a time constant means that nothing decays: a sample has 65,536 at most."""
 
 WEIGHT_LIMIT = 0.5
 """Fraction of their range that weights use below which the report warns."""
@@ -67,6 +76,46 @@ def warnings(report: PopulationReport, widths: Widths) -> Iterator[str]:
         finer = _finer(report, widths, report.synaptic_decay, *taus)
         yield from _decay_warnings(report, "synaptic ", *decays, *taus, finer)
     yield from _range_warnings(where, report, widths)
+
+
+def switch_warnings(
+    population: FloatPopulation, integer: Population, unit: float, widths: Widths
+) -> Iterator[str]:
+    """Of switches whose numbers are lost in integers, of which `unit` are a potential of 1."""
+    where = f"population {population.name!r}"
+    widest = widths.weight_pairs and widths.state_bits == MAX_STATE_BITS
+    finer = "" if widest else f"use weight_bits=16 and state_bits={MAX_STATE_BITS}, or "
+    for switch, whole in zip(population.switches, integer.switches, strict=True):
+        match switch, whole:
+            case FloatAdaptiveThreshold(), AdaptiveThreshold():
+                yield from _fading(f"{where}: {switch.name}", switch.decay, whole, finer)
+                name, level, steps = "increment", switch.increment, whole.increment
+            case FloatConstantLeak(), ConstantLeak():
+                name, level, steps = "leak", switch.amount, whole.amount
+            case _:
+                continue
+        if abs(relative(steps / unit, level)) > TAU_TOLERANCE:
+            yield (
+                f"{where}: {switch.name}: {name} {level:g} became {steps}, which is "
+                f"{steps / unit:.3g}; {finer}change it to that"
+            )
+
+
+def _fading(where: str, decay: float, whole: AdaptiveThreshold, finer: str) -> Iterator[str]:
+    """Of an adaptation that decays in another time."""
+    tau = time_constant(decay)
+    if tau is None or tau >= FOR_EVER:
+        return
+    became = f"{where}: a time constant of {tau:.4g} steps became"
+    effective = integer_time_constant(whole.decay, whole.increment) if whole.increment else None
+    if not whole.decay:
+        yield f"{became} none, so it never decays; use one below {2 * DECAY_ONE} steps"
+    elif effective is not None and abs(relative(effective, tau)) > TAU_TOLERANCE:
+        yield (
+            f"{became} {effective:.4g}, as {whole.decay}/{DECAY_ONE} and truncation make it of an "
+            f"increment of {whole.increment}; {finer}raise the increment or shorten the time "
+            "constant"
+        )
 
 
 def _range_warnings(where: str, report: PopulationReport, widths: Widths) -> Iterator[str]:

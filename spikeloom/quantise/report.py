@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,7 +25,7 @@ from spikeloom.quantise.records import (
     QuantisationReport,
     WeightError,
 )
-from spikeloom.quantise.remarks import excess, notes, relative, warnings
+from spikeloom.quantise.remarks import excess, notes, relative, switch_warnings, warnings
 from spikeloom.quantise.scales import Scale
 
 SIMPLE = 1 << 20
@@ -107,8 +107,17 @@ def make_report(
         tuple(populations),
         connections,
         tuple(line for population in populations for line in notes(population)),
-        tuple(line for population in populations for line in warnings(population, widths)),
+        tuple(_warnings(net, network, populations, widths)),
     )
+
+
+def _warnings(
+    net: FloatNetwork, network: Network, reports: Sequence[PopulationReport], widths: Widths
+) -> Iterator[str]:
+    for population, report in zip(net.populations, reports, strict=True):
+        yield from warnings(report, widths)
+        integer = network.population(population.name)
+        yield from switch_warnings(population, integer, report.state_scale, widths)
 
 
 def _whole_weights(network: Network, pairs: bool) -> list[Integers]:

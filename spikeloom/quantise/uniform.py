@@ -25,7 +25,8 @@ def with_uniform_thresholds(net: FloatNetwork) -> tuple[FloatNetwork, dict[str, 
     """The same network with shared thresholds, and the gains of the populations that changed.
 
     Unchanged are populations that could not share all parameters even so: where time constants
-    differ, reset, initial or minimum potentials would, or a kernel would differ between positions.
+    differ, reset, initial or minimum potentials would, or a kernel would differ between positions,
+    or a switch names a potential or compares those of neurons.
     """
     gains = {}
     for population in net.populations:
@@ -46,8 +47,10 @@ def _can_share(net: FloatNetwork, population: FloatPopulation, gain: Floats) -> 
     decays = population.decay, population.synaptic_decay
     if any(isinstance(decay, np.ndarray) for decay in decays):
         return False
+    if not all(switch.scales for switch in population.switches):
+        return False
     potentials: list[PerNeuron] = [population.v_init, population.v_min or 0.0]
-    if population.reset is Reset.VALUE:
+    if population.reset is Reset.VALUE or population.switches:
         potentials.append(population.v_reset)
     if not all(same(scaled, scaled[:1]) for scaled in (value * gain for value in potentials)):
         return False

@@ -61,6 +61,10 @@ class FloatSelection(FloatSwitch):
     def levels(self) -> tuple[float, ...]:
         return (self.amount,) if self.amount else ()
 
+    @property
+    def scales(self) -> bool:
+        return False  # it compares the potentials of neurons
+
     def eligible(self, kept: Mapping[str, Floats]) -> Any:
         eligible = self._whole.eligible(kept)
         return True if eligible is None else eligible

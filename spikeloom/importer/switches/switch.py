@@ -74,6 +74,11 @@ class FloatSwitch:
         """The potentials that it names."""
         return ()
 
+    @property
+    def scales(self) -> bool:
+        """Whether it does the same where all potentials of a neuron are multiplied by a factor."""
+        return not any(self.levels)
+
     def scale(self, x: Floats, step: int) -> Floats:
         """The input."""
         return x

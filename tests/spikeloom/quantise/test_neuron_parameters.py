@@ -18,6 +18,9 @@ from spikeloom.importer.float_network import (
 )
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.linear_maps import Kernel
+from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.refractory import FloatRefractory
+from spikeloom.importer.switches.selection import FloatSelection
 from spikeloom.quantise import quantise
 from spikeloom.quantise.fidelity import compare_float
 from spikeloom.quantise.saturation import saturations
@@ -201,6 +204,15 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
     assert not program.fabric.neuron_parameters
 
 
+def test_a_switch_that_names_no_potential_leaves_thresholds_uniform() -> None:
+    net = dense_network(switches=(FloatRefractory(3),))
+    network, report = quantise(net, neuron_parameters=False, state_bits=20, max_fraction_bits=4)
+    assert report.populations[0].gains is not None
+    events = np.random.default_rng(5).random((10, 50, 10)) < 0.3
+    [comparison] = compare_float(net, network, report, events).populations
+    assert comparison.spikes.fraction > 0.98
+
+
 @pytest.mark.parametrize(
     ("net", "names"),
     [
@@ -211,6 +223,8 @@ def test_thresholds_are_made_uniform_where_a_fabric_needs_it(net: FloatNetwork) 
         (dense_network(v_init=0.25), "threshold"),
         (dense_network(v_min=-0.5), "threshold"),
         (image_network(np.linspace(0.5, 1, 18)), "threshold and subtrahend"),
+        (dense_network(switches=(FloatAdaptiveThreshold(0.4, 0.5),)), "threshold"),
+        (dense_network(switches=(FloatSelection(),)), "threshold"),
     ],
 )
 def test_differences_that_no_scaling_removes(net: FloatNetwork, names: str) -> None:
@@ -218,6 +232,7 @@ def test_differences_that_no_scaling_removes(net: FloatNetwork, names: str) -> N
     assert row.per_neuron
     assert row.gains is None
     options = {"synaptic_current": True, "lower_clamp": True, "extent": 4, "coordinates": 256}
+    options |= {switch.name: True for switch in net.populations[0].switches}
     fixed = spikeloom.FabricConfig(fraction_bits=12, **options)
     with pytest.raises(SpikeloomError) as error:
         spikeloom.compile(net, fixed)

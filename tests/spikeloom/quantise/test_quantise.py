@@ -22,6 +22,9 @@ from spikeloom.importer.float_network import (
     FloatPopulation,
 )
 from spikeloom.importer.float_simulation import simulate_float
+from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.constant_leak import FloatConstantLeak
+from spikeloom.importer.switches.switch import FloatSwitch
 from spikeloom.quantise import quantise
 from spikeloom.quantise.fidelity import compare_float
 from spikeloom.quantise.integers import Schedule
@@ -387,6 +390,23 @@ def test_warnings(changed: dict[str, float], part: str) -> None:
     [line] = report.warnings
     assert "'a'" in line
     assert part in line
+
+
+@pytest.mark.parametrize(
+    ("switch", "part"),
+    [
+        (FloatAdaptiveThreshold(0.2, 1e-3), "time constant of 999.5 steps became 1"),
+        (FloatAdaptiveThreshold(0.2, 1e-4), "time constant of 9999 steps became none, so it nev"),
+        (FloatAdaptiveThreshold(1e-4, 0.25), "increment 0.0001 became 0, which is 0; use weight"),
+        (FloatConstantLeak(1e-4), "constant_leak: leak 0.0001 became 0, which is 0; use weight"),
+    ],
+)
+def test_a_switch_that_integers_lose_is_a_warning(switch: FloatSwitch, part: str) -> None:
+    _, report = quantise(off_grid(1.0, switches=(switch,)))
+    [line] = report.warnings
+    assert part in line
+    for held in (FloatAdaptiveThreshold(4.0, 0.1), FloatAdaptiveThreshold(0.2, 1e-9)):
+        assert quantise(off_grid(1.0, switches=(held,)))[1].warnings == ()
 
 
 def test_no_warning_without_cause() -> None:
