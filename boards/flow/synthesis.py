@@ -6,6 +6,7 @@ from spikeloom.boards.flow.design import Design
 from spikeloom.boards.tools import Tools
 from spikeloom.golden.progress import task
 from spikeloom.sim import cache
+from spikeloom.sim.toolchain import synthesis
 from spikeloom.sim.verilog import blank
 
 LOG = "yosys.log"
@@ -22,7 +23,7 @@ def synthesise(design: Design, tools: Tools) -> str:
     )
     script = (
         f"read_rtlil top.il; {blank(design.contents)}; {_COLLISIONS}; {in_luts}"
-        f"{design.board.family.synthesis} -top top; write_json netlist.json"
+        f"{synthesis(f'{design.board.family.synthesis} -top top')}; write_json netlist.json"
     )
 
     def make(directory: Path) -> None:

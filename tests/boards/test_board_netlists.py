@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cobs import cobs
 
+from bench import core
 from spikeloom.boards.clocking import HOLD_US
 from spikeloom.boards.flow.bitstream import Build, build
 from spikeloom.boards.flow.netlist import simulated
@@ -163,6 +164,13 @@ def test_a_board_is_built_and_answers_as_the_design_does(name: str, tmp_path: Pa
     assert clocks > 30_000
     assert falls > 500, "the board never spoke"
     assert differences == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("option", ["input_gain", "refractory"])
+def test_every_tile_is_synthesised(option: str) -> None:
+    """ABC9 once joined two bits of the weights of the first tile, and crashed on the other one."""
+    assert core.tile_cells("ecp5_6", **{option: True}) > 1900
 
 
 def cell(kind: str, **connections: list[int]) -> str:
