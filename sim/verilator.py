@@ -71,7 +71,7 @@ _PORTS = {
 class _Model:
     """A compilation: sources by name, Verilator flags, the C++ around the model, and its link.
 
-    `level` is how far the model is optimised.
+    `level` is how far the model and Verilator's runtime are optimised.
     """
 
     sources: dict[str, str]
@@ -270,11 +270,13 @@ def _runtime(model: _Model, names: list[str]) -> Path:
     def make(directory: Path) -> None:
         with ThreadPoolExecutor() as pool:
             texts = {name: _include([Path(f"{name}.cpp")]) for name in names}
+            flags = [model.level]
             list(
-                pool.map(lambda name: _compile(directory, name, texts[name], [], model), names),
+                pool.map(lambda name: _compile(directory, name, texts[name], flags, model), names),
             )
 
-    key = cache.digest(*names, *_COMPILER_FLAGS, *model.compiler, *_versions(), str(model.trace))
+    flags = [*_COMPILER_FLAGS, *model.compiler, model.level]
+    key = cache.digest(*names, *flags, *_versions(), str(model.trace))
     return cache.cached("runtime", key, make)
 
 
