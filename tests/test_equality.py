@@ -365,7 +365,7 @@ def test_random_networks(name: str) -> None:
     compared: list[int] = []
 
     @given(data=st.data(), program=networks(config), order=st.none() | seeds())
-    @settings(PROPERTY, max_examples=25 if config.images else 50)
+    @settings(PROPERTY, max_examples=13 if config.images else 25)
     def check(data: st.DataObject, program: Program, order: int | None) -> None:
         counts = data.draw(events(program.network, 2 * config.slots + 2))
         names = st.sampled_from([p.name for p in program.network.populations])
@@ -401,7 +401,7 @@ def test_random_words(name: str) -> None:
     errors: list[int] = []
 
     @given(program=networks(config), seed=seeds())
-    @settings(PROPERTY, max_examples=30)
+    @settings(PROPERTY, max_examples=15)
     def check(program: Program, seed: int) -> None:
         rng = np.random.default_rng(seed)
         limits = [1 << field.width for field in config.host_in.fields]
@@ -458,7 +458,7 @@ def test_samples_leave_nothing_behind(name: str) -> None:
     simulation(FABRICS[name])
 
     @given(data=st.data(), program=programs(FABRICS[name]), seed=seeds())
-    @settings(PROPERTY, max_examples=15)
+    @settings(PROPERTY, max_examples=8)
     def check(data: st.DataObject, program: Program, seed: int) -> None:
         rate = data.draw(st.sampled_from((0.2, 1.0)))
         steps = data.draw(st.integers(1, STEPS))
@@ -483,7 +483,7 @@ def test_weights_replaced_between_runs(name: str) -> None:
     replaced: list[bool] = []
 
     @given(program=networks(config), seed=seeds())
-    @settings(PROPERTY, max_examples=25)
+    @settings(PROPERTY, max_examples=12)
     def check(program: Program, seed: int) -> None:
         rng = np.random.default_rng(seed)
         counts = random_events(rng, program.network, 2, STEPS, 0.5)

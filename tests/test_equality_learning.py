@@ -110,7 +110,7 @@ def test_every_clock_agrees(name: str) -> None:
 
     @given(program=learning_programs(config), seed=seeds())
     @settings(
-        max_examples=5 if config.tiles == 1 else 2,
+        max_examples=len(PAUSES) if config.tiles == 1 else 2,
         phases=[Phase.generate],
         suppress_health_check=[*HealthCheck],
     )

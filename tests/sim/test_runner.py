@@ -19,7 +19,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.mapping.plan import map_network
-from spikeloom.sim import runner, toolchain, verilator
+from spikeloom.sim import cache, runner, toolchain, verilator
 from spikeloom.sim.runner import FabricStuck, Result, Simulation, Words, run_batch, waveform
 from spikeloom.sim.verilator import build
 from spikeloom.sim.verilog import emit
@@ -315,6 +315,8 @@ def test_waveform_errors(tmp_path: Path) -> None:
 
 
 def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cache.directory() / "runtime").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "runtime").symlink_to(cache.directory() / "runtime")  # not built again
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
     syntax_error = r"^verilator_bin failed: %Error.*syntax error"
     with pytest.raises(SpikeloomError, match=syntax_error) as error:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import distributed
 import pytest
 import trial_jobs
@@ -32,9 +33,13 @@ def importable() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def cluster(importable: None) -> Iterator[distributed.LocalCluster]:
     """Two workers, each a process that is started again when it dies."""
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0
-    ) as started:
+    with (
+        # A worker waits this long for one that was killed; 30 s by default.
+        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0
+        ) as started,
+    ):
         yield started
 
 
