@@ -79,8 +79,11 @@ class Rules:
             if detector not in self.detector:
                 continue
             for feedback in self.feedbacks:
+                fed_back = detector * feedback
+                if fed_back not in (self.frequency if self.loop else self.oscillator):
+                    continue
                 for output in self.outputs:
-                    oscillator = detector * feedback * (output if self.loop else 1)
+                    oscillator = fed_back * (output if self.loop else 1)
                     frequency = oscillator / output
                     if oscillator in self.oscillator and frequency in self.frequency:
                         yield Setting(reference, feedback, output, frequency, oscillator, detector)

@@ -108,7 +108,7 @@ folder = re.search(r"write_cex -a (\\S+)/", commands[-1])[1]
 script, design, status = (pathlib.Path(folder, name) for name in ("abc", "abc.v", "status"))
 script.write_text("\\n".join([*commands[:-1], f"write_status {{status}}", commands[-1], ""]))
 design.write_text("module top(input a, input b, output c); assign c = a & b; endmodule")
-run = f"read_verilog {{design}}; synth -run coarse:; abc -script {{script}}"
+run = f"read_verilog {{design}}; simplemap; abc -script {{script}}"
 run_yosys(["-q", "-p", run])  # fails where there is no trace to write
 verdict, frame = status.read_text().replace("-", "").split()[:2]  # -1: without a register
 if verdict == "snl_UNSAT":
