@@ -137,9 +137,10 @@ def _of_learning(config: FabricConfig) -> Iterator[Memory]:
         yield Memory("term", config.term_row.width, config.rules, tiles * terms)
     note = index_bits(config.rules) + index_bits(config.plastic_axons)
     yield Memory("notes", note, NOTES, tiles)
-    yield Memory("addresses", index_bits(config.weight_words), WRITES, tiles)
-    if config.learn_passes == 1:
-        yield Memory("words", config.lanes * config.weight_bits, WRITES, tiles)
+    if not config.two_ports:
+        yield Memory("addresses", index_bits(config.weight_words), WRITES, tiles)
+        if config.learn_passes == 1:
+            yield Memory("words", config.lanes * config.weight_bits, WRITES, tiles)
 
 
 def _of_neurons(name: str, width: int, config: FabricConfig, rows: int) -> Memory:

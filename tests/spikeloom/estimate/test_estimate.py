@@ -301,6 +301,9 @@ def test_a_network_that_learns_needs_what_learning_needs() -> None:
     assert not {"learn", "random", "rule"} & {
         memory.name for memory in memories(known.fabric, nominal_link(known))
     }
+    two_ports = dataclasses.replace(fabric, two_ports=True)
+    queues = {memory.name for memory in memories(two_ports, nominal_link(known))} ^ built.keys()
+    assert queues == {"addresses", "words"}
     lanes = fabric.lanes
     assert multipliers(fabric, known) - multipliers(known.fabric, known) == fabric.tiles * (
         2 + 2 * lanes
