@@ -35,6 +35,7 @@ from spikeloom.golden.population_check import PARAMETERS
 from spikeloom.golden.schedule import Variant
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.golden.spec import FabricConfig, Reset
+from spikeloom.golden.step.run import MAX_FIRST
 from spikeloom.golden.summary import Summarised, Summary
 from spikeloom.golden.switches.records import record
 from spikeloom.golden.switches.switch import Switch
@@ -47,9 +48,6 @@ from spikeloom.saved_rules import restored_rule, saved_rule
 FORMAT = "spikeloom program"
 VERSION = 5
 """Version of the file; it changes with every field."""
-
-MAX_LEARNED = 1 << 62
-"""Maximum number of samples from which weights were learned."""
 
 MAX_HEADER = 1 << 23
 """Maximum size of a file's header in bytes; as Python objects it takes up to 25 times that."""
@@ -98,7 +96,7 @@ class Program(Summarised):
             if unknown := sorted(names - populations):
                 listed = ", ".join(name if name.isprintable() else repr(name) for name in unknown)
                 raise SpikeloomError(f"{option}: no population is called {listed}")
-        check_integer("learned", self.learned, 0, MAX_LEARNED)
+        check_integer("learned", self.learned, 0, MAX_FIRST)
         self.image  # noqa: B018 - maps the network, which raises if it does not fit
 
     @functools.cached_property
@@ -190,8 +188,12 @@ class Program(Summarised):
         Raises
         ------
         SpikeloomError
-            It differs in something else.
+            It differs in something else, or is no Program.
         """
+        if not isinstance(other, Program):
+            raise SpikeloomError(
+                f"weights of a Program, such as Program.load('learned.loom'), not {other!r}"
+            )
         (ours, arrays), (theirs, others) = self._contents(), other._contents()
         different = [name for name in ours if name != "learned" and ours[name] != theirs[name]]
         nothing = np.zeros(0, np.int64)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeloom.golden.checks import check_integer
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts, magnitudes
@@ -36,6 +37,9 @@ With fewer, threads would wait for the interpreter; more would not stay in the c
 
 THREADED = 1 << 20
 """Neuron updates in a run below which threads cost more than they save."""
+
+MAX_FIRST = 1 << 62
+"""Highest number of the first sample of a run."""
 
 SHARED = 1 << 15, 1 << 23
 """Neuron updates in a step, and in a run, below which threads do not pay that share its steps."""
@@ -176,6 +180,7 @@ def simulate(
         Weights of plastic connections change: the samples run one after the other, each with the
         weights that the one before left.
     """
+    check_integer("simulate: first", first, 0, MAX_FIRST)
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     learner = Learner(network, network.plastic if learn else ())

@@ -83,7 +83,8 @@ class NetworkBuilder:
         values
             Any of `DEFAULTS`, as a number or an array of shape (size,); `v_init`, which is `v_rest`
             where it is left out; an infinite `v_thresh` for neurons that never spike and are read
-            out; and switches by name, with the values that `load_nir` takes.
+            out; and switches by name, with the values that `load_nir` takes, in ms and mV. A
+            `constant_leak` moves towards `v_rest`; `floor_reset` is a potential like `v_thresh`.
 
         Raises
         ------
@@ -115,6 +116,7 @@ class NetworkBuilder:
         except SpikeloomError as error:
             raise SpikeloomError(f"{where}: {error}") from None
         rest, spiking = own["v_rest"], bool(np.min(own["v_thresh"]) < np.inf)
+        switches = [_from_rest(where, switch, rest) for switch in switches]
         steps = self._refractory(where, own["tau_refrac"])
         if spiking and steps and "refractory" not in stated:
             switches.append(FloatRefractory(steps, "clamp"))
@@ -285,6 +287,17 @@ class NetworkBuilder:
                 f"{where} must be a number or have shape ({size},), not {number.shape}"
             )
         return number if number.ndim else float(number)
+
+
+def _from_rest(where: str, switch: FloatSwitch, rest: PerNeuron) -> FloatSwitch:
+    """The switch where potentials are counted from that of rest."""
+    counted = switch.from_rest(float(np.min(rest)))
+    if counted != switch.from_rest(float(np.max(rest))):
+        raise SpikeloomError(
+            f"{where}: {switch.name} is one potential for all neurons, counted from their v_rest; "
+            "give them the same v_rest"
+        )
+    return counted
 
 
 def _plain(value: Any) -> PerNeuron:

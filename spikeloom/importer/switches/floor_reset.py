@@ -34,6 +34,9 @@ class FloatFloorReset(FloatSwitch):
     def levels(self) -> tuple[float, ...]:
         return (self.minimum,)
 
+    def from_rest(self, rest: float) -> "FloatFloorReset":
+        return FloatFloorReset(self.minimum - rest)
+
     def limit(self, u: Floats, neurons: FloatNeurons) -> Floats:
         return np.where(u < self.minimum, neurons.v_reset, u)
 

@@ -74,6 +74,10 @@ class FloatSwitch:
         """The potentials that it names."""
         return ()
 
+    def from_rest(self, rest: float) -> "FloatSwitch":
+        """The switch where potentials are counted from `rest` on."""
+        return self
+
     @property
     def scales(self) -> bool:
         """Whether it does the same where all potentials of a neuron are multiplied by a factor."""

@@ -280,6 +280,10 @@ def test_the_seed_and_the_number_of_the_sample_change_what_is_rounded() -> None:
     later = simulate(chain(STDP), events(2), first=1, learn=True)
     assert not np.array_equal(weights_after(one), weights_after(other))
     assert not np.array_equal(weights_after(one), weights_after(later))
+    wrong: Any
+    for wrong in (-1, 1.5):
+        with pytest.raises(SpikeloomError, match="simulate: first must be"):
+            simulate(chain(STDP), events(2), first=wrong, learn=True)
 
 
 def test_axons_and_neurons_can_be_numbered_in_any_order() -> None:

@@ -213,6 +213,12 @@ def test_weights_of_another_program_are_refused(program: Program) -> None:
         pytest.raises(SpikeloomError, match="^weights of another Program, which differs in seed: "),
     ):
         device.hold(other)
+    path: Any = "learned.loom"
+    with (
+        spikeloom.open(program) as device,
+        pytest.raises(SpikeloomError, match=r"such as Program.load\(.*, not 'learned.loom'"),
+    ):
+        device.hold(path)
 
 
 def test_assigned_weights_stay_within_the_bounds_of_the_rule(program: Program) -> None:

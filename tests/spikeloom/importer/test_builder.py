@@ -12,6 +12,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.importer.builder import DEFAULTS, NetworkBuilder
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.switches.adaptive_threshold import FloatAdaptiveThreshold
+from spikeloom.importer.switches.floor_reset import FloatFloorReset
 from spikeloom.importer.switches.refractory import FloatRefractory
 
 DT = 0.5
@@ -166,6 +167,20 @@ def test_outputs_switches_and_readout() -> None:
     program = spikeloom.compile(net)
     with spikeloom.open(program, backend="golden") as device:
         assert device.run(np.ones((1, 50, 1), bool)).states["sum"].any()
+
+
+def test_a_floor_is_a_potential_like_the_threshold() -> None:
+    """Of mV, not of mV above rest."""
+    build = NetworkBuilder(1.0)
+    build.source("in", 1)
+    build.population("p", 1, "IF_curr_delta", tau_refrac=0, v_reset=-60, floor_reset=-70)
+    build.projection("in", "p", -4.0)
+    net = build.network()
+    assert net.population("p").switches == (FloatFloorReset(-5.0),)
+    traces = simulate_float(net, np.ones((1, 2, 1)), ["p"]).traces["p"]
+    np.testing.assert_allclose(traces[0, :, 0], [-4, 5], err_msg="-69 and -60, from -65 on")
+    with pytest.raises(SpikeloomError, match="'p': floor_reset is one potential for all neurons"):
+        built(v_rest=np.array([-65, -64, -65, -65]), floor_reset=-70)
 
 
 def built(**values: Any) -> None:
