@@ -1,6 +1,7 @@
 """The emitted Verilog of a fabric."""
 
 import dataclasses
+import importlib.util
 import os
 import re
 import shutil
@@ -10,6 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from amaranth import Module, signed
+from amaranth.back import rtlil
+from amaranth.lib.memory import Memory
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
@@ -65,6 +69,24 @@ def _emit_elsewhere(checkout: Path, work: Path, seed: str, python: str = sys.exe
         check=True,
         stdout=subprocess.PIPE,
     ).stdout
+
+
+def test_initial_contents_are_those_that_amaranth_writes() -> None:
+    spec = importlib.util.spec_from_file_location("amaranth.back.unchanged", rtlil.__file__)
+    assert spec
+    assert spec.loader
+    unchanged = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(unchanged)
+    for shape, contents in ((5, [1, 30, 0]), (signed(3), [-4, 3, -1, 2]), (1, [1])):
+        texts = []
+        for module in (rtlil, unchanged):
+            memory = Memory(shape=shape, depth=7, init=contents)
+            memory.read_port()
+            top = Module()
+            top.submodules.memory = memory
+            texts.append(module.convert(top, name="top", ports=[], emit_src=False))
+        assert texts[0] == texts[1]
+        assert "$meminit_v2" in texts[0]
 
 
 def test_same_bytes_anywhere(tmp_path: Path) -> None:
