@@ -39,6 +39,8 @@ def decay(x: Signed, k: int | Integers) -> Signed:
         -4096..4096; an array has the shape of the last axis of `x`.
     """
     kept: Signed
+    if not isinstance(k, np.ndarray) and k == 0:
+        return x.copy()
     if x.dtype.kind == "f":
         share: Any = (DECAY_ONE - k) / DECAY_ONE
         kept = x * (share.astype(x.dtype) if isinstance(k, np.ndarray) else share)

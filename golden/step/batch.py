@@ -3,9 +3,9 @@
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,10 @@ Sums = WeightSums | ConvolutionSums | SparseSums | PlasticSums
 
 ELEMENTS = 1 << 17
 """Axons or neurons, times samples and steps, summed at once; it bounds the memory used."""
+
+
+FLOAT32_BITS = 24
+"""Bits of the magnitudes that are exact in a float32."""
 
 
 def firing_order(network: Network) -> list[Population]:
@@ -99,6 +103,32 @@ class Trace:
             self.i[step] = state.i[:, self.neurons]
 
 
+class _Group(NamedTuple):
+    """A firing group, and what drives it.
+
+    Parameters
+    ----------
+    populations
+        In firing order.
+    inside
+        The connections into each population whose sums are added step by step: those from within
+        the group, and those that learn.
+    outside
+        The others into each.
+    learner
+        The connections that learn; if there are any, there is one sample.
+    adds_up
+        Nothing but the learner's connections leads to its only population, and steps in which that
+        does not spike only raise its potentials, by inputs whose sum over all steps is exact.
+    """
+
+    populations: Sequence[Population]
+    inside: Mapping[str, Sequence[AnyConnection]]
+    outside: Mapping[str, Sequence[AnyConnection]]
+    learner: Learner | None
+    adds_up: bool
+
+
 @dataclass(frozen=True)
 class Batch:
     """Samples that run together.
@@ -122,10 +152,6 @@ class Batch:
         What the random numbers of each step are made of, (steps, samples).
     executor, workers
         Threads that share the sums of a group's input, and their number; None for no threads.
-    learner
-        The connections that learn; if there are any, there is one sample.
-    before
-        The state of each population after the sample before, where samples run one by one.
     """
 
     network: Network
@@ -137,8 +163,6 @@ class Batch:
     numbers: Words
     executor: Executor | None = None
     workers: int = 1
-    learner: Learner | None = None
-    before: Mapping[str, State] = field(default_factory=dict)
 
     def run_in_turn(
         self, group: Sequence[Population], learner: Learner, states: dict[str, State]
@@ -155,9 +179,9 @@ class Batch:
         dict
             As `run` returns it, for each sample.
         """
+        prepared = self._prepared(group, learner)
         for n in range(self.numbers.shape[1]):
-            sample = replace(self.part(slice(n, n + 1)), learner=learner, before=states)
-            after = sample.run(group)
+            after = self.part(slice(n, n + 1))._run(prepared, states)
             states.update(after)
             yield after
 
@@ -178,38 +202,59 @@ class Batch:
         dict
             The state of its populations after the last step, (samples, size).
         """
-        steps, samples = next(iter(self.events.values())).shape[:2]
+        return self._run(self._prepared(group), {})
+
+    def _prepared(self, group: Sequence[Population], learner: Learner | None = None) -> _Group:
+        """A firing group, of which there is one sample where there is a `learner`."""
         names = {population.name for population in group}
         inside: dict[str, list[AnyConnection]] = {name: [] for name in names}
         outside: dict[str, list[AnyConnection]] = {name: [] for name in names}
-        learner = self.learner
         changing = {} if learner is None else learner.sums
         for connection in self.network.connections:
             if connection.target in names and connection.source in self.events:
                 now = connection.source in names or id(connection) in changing
                 where = inside if now else outside
                 where[connection.target].append(connection)
+        steps = next(iter(self.events.values())).shape[0]
+        sum_bits = self.network.input_bits - 1 + steps.bit_length()
+        adds_up = (
+            learner is not None
+            and learner.adds_up
+            and len(group) == 1
+            and len(inside[group[0].name]) == len(changing)
+            and not outside[group[0].name]
+            and group[0].bias.min() >= 0
+            and names.isdisjoint(self.traces)
+            and sum_bits <= FLOAT32_BITS
+            and len(self.network.schedule or ()) <= 1
+        )
+        return _Group(group, inside, outside, learner, adds_up)
+
+    def _run(self, group: _Group, before: Mapping[str, State]) -> dict[str, State]:
+        """Run a group; `before` are states after the sample before, if there is one."""
+        steps, samples = next(iter(self.events.values())).shape[:2]
+        learner = group.learner
         compared = {} if learner is None else learner.potentials
         if learner is not None:
-            learner.begin(self.numbers, self.events, names)
+            learner.begin(self.numbers, self.events)
         schedule = self.network.schedule or (0,)
         states = {
-            p.name: initial_state(
-                p, samples, self.types[p.name], schedule[0], self.before.get(p.name)
-            )
-            for p in group
+            p.name: initial_state(p, samples, self.types[p.name], schedule[0], before.get(p.name))
+            for p in group.populations
         }
         sizes = [array.shape[2] for array in self.events.values()]
-        largest = max(*sizes, *(population.size for population in group))
+        largest = max(*sizes, *(population.size for population in group.populations))
         length = max(1, ELEMENTS // (samples * largest))
         stretches = [range(t, min(t + length, steps)) for t in range(0, steps, length)]
-        for stretch, x in self._inputs(group, outside, stretches):
+        for stretch, x in self._inputs(group, stretches):
             for t in stretch:
                 variant = schedule[min(t, len(schedule) - 1)]
-                for population in group:
+                for population in group.populations:
                     name = population.name
                     now = x[name][t - stretch.start]
-                    for connection in inside[name]:
+                    if not now.flags.writeable and group.inside[name]:
+                        now = now.copy()
+                    for connection in group.inside[name]:
                         self._add(now[np.newaxis], connection, t)
                     present = self.neurons[name]
                     neurons = present[variant if variant < len(present) else 0]
@@ -225,7 +270,36 @@ class Batch:
                         self.traces[name].write(t, states[name])
                 if learner is not None:
                     learner.step()
+                    if group.adds_up and np.count_nonzero(spikes):
+                        after = self._rest(group, states, steps - t - 1)
+                        if after is not None:
+                            return after
         return states
+
+    def _rest(
+        self, group: _Group, states: Mapping[str, State], left: int
+    ) -> dict[str, State] | None:
+        """The state after the last step, if no neuron can spike any more and none saturates.
+
+        Parameters
+        ----------
+        left
+            How many steps are left.
+        """
+        assert group.learner is not None
+        (population,) = group.populations
+        name = population.name
+        neurons, state = self.neurons[name][0], states[name]
+        if not left or not neurons.over(state):
+            return None
+        x = population.bias.astype(state.v.dtype)[np.newaxis] * state.v.dtype.type(left)
+        for sums in group.learner.sums.values():
+            sums.rest(x)
+        after = neurons.rest(state, x)
+        if after is None:
+            return None
+        self.events[name][-left:] = 0
+        return {name: after}
 
     @cached_property
     def _firing_order(self) -> dict[str, int]:
@@ -237,21 +311,21 @@ class Batch:
         return NeuronNumbers(self.numbers[step], self._firing_order[name])
 
     def _inputs(
-        self,
-        group: Sequence[Population],
-        connections: Mapping[str, Sequence[AnyConnection]],
-        stretches: Sequence[range],
-    ) -> Iterator[tuple[range, dict[str, Signed]]]:
+        self, group: _Group, stretches: Sequence[range]
+    ) -> Iterator[tuple[range, dict[str, Sequence[Signed]]]]:
         """Each stretch of steps, and the input of the populations in it but for the group's own.
 
         With threads, the next stretch is summed while the caller works on one.
         """
         ahead = 0 if self.executor is None else 1
-        begun: deque[dict[str, tuple[Signed, Iterator[None]]]] = deque()
+        begun: deque[dict[str, tuple[Sequence[Signed], Iterator[None]]]] = deque()
         for number, stretch in enumerate(stretches):
             for following in stretches[number + len(begun) : number + ahead + 1]:
                 begun.append(
-                    {p.name: self._input(p, connections[p.name], following) for p in group}
+                    {
+                        p.name: self._input(p, group.outside[p.name], following)
+                        for p in group.populations
+                    }
                 )
             inputs = begun.popleft()
             for _, filling in inputs.values():
@@ -260,12 +334,19 @@ class Batch:
 
     def _input(
         self, population: Population, connections: Sequence[AnyConnection], stretch: range
-    ) -> tuple[Signed, Iterator[None]]:
-        """Bias plus the sums of `connections`, (steps, samples, size), filled by the iterator."""
+    ) -> tuple[Sequence[Signed], Iterator[None]]:
+        """Bias plus the sums of `connections` in each step, (samples, size).
+
+        The iterator fills them; without any connection they are read-only.
+        """
         samples = next(iter(self.events.values())).shape[1]
         dtype = self.types[population.name]
-        x = np.empty((len(stretch), samples, population.size), dtype)
         bias = population.bias.astype(dtype)
+        if not connections:
+            step = np.tile(bias, (samples, 1))
+            step.flags.writeable = False
+            return [step] * len(stretch), iter(())
+        x = np.empty((len(stretch), samples, population.size), dtype)
 
         def fill(part: slice) -> None:
             x[part] = bias
@@ -273,10 +354,10 @@ class Batch:
                 self._add(x[part], connection, stretch.start + part.start)
 
         if self.executor is None:
-            return x, map(fill, [slice(0, len(x))])
+            return list(x), map(fill, [slice(0, len(x))])
         size = -(-len(x) // self.workers)
         parts = [slice(first, first + size) for first in range(0, len(x), size)]
-        return x, self.executor.map(fill, parts)
+        return list(x), self.executor.map(fill, parts)
 
     def _add(self, x: Signed, connection: AnyConnection, start: int) -> None:
         """Add the sums of a connection to `x`, its target's input of steps start, start + 1, ..."""

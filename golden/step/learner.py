@@ -1,6 +1,6 @@
 """The plastic connections of a network, sample after sample."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,10 +25,10 @@ class Learner:
     """
 
     def __init__(self, network: Network, plastic: Sequence[Learnable]) -> None:
+        self._network = network
         self._connections = [
             _plastic(network, connection, number) for number, connection in enumerate(plastic)
         ]
-        self._states: list[int] = []
         seen = set()
         for c in self._connections:
             for rule in (update.rule for update in c.updates):
@@ -62,6 +62,20 @@ class Learner:
         return {n: c.plane.astype(np.int64) for n, c in learned if c.plane is not None}
 
     @property
+    def adds_up(self) -> bool:
+        """Whether without spikes of a target all weights stay, and none of them is below 0.
+
+        And events have no sign and arrive at once, so they only raise potentials.
+        """
+        return all(
+            not connection.delay
+            and not self._network.has_signs(connection.source)
+            and all(update.on_spikes and update.rule.bounds[0] >= 0 for update in c.updates)
+            for c in self._connections
+            for connection in [c.connection]
+        )
+
+    @property
     def updates(self) -> int:
         """Synapses to which a term applied, over all steps."""
         return sum(c.count for c in self._connections)
@@ -71,7 +85,7 @@ class Learner:
         """Those that go sample by sample, because what is learned is seen in them or of them."""
         return {*self.potentials, *(c.connection.target for c in self._connections)}
 
-    def begin(self, states: Words, events: Mapping[str, Events], names: Container[str]) -> None:
+    def begin(self, states: Words, events: Mapping[str, Events]) -> None:
         """Begin a sample.
 
         Parameters
@@ -79,24 +93,21 @@ class Learner:
         states
             What its random numbers are made of, (steps, 1).
         events
-            Of each input and spiking population, (steps, 1, size).
-        names
-            The populations whose events are there when the step is; those of others are there now.
+            Of each input and spiking population, (steps, 1, size), there when the step is.
         """
-        self._states = states[:, 0].tolist()
+        self._steps = len(states)
         self._step = 0
         of_sample = {name: values[:, 0] for name, values in events.items()}
         for connection in self._connections:
             source, target = connection.connection.source, connection.connection.target
-            connection.begin(of_sample.get(source), of_sample.get(target), source not in names)
+            connection.begin(of_sample.get(source), of_sample.get(target), states[:, 0])
 
     def step(self) -> None:
         """Learn from the next step of a sample."""
         potentials = {name: values[0] for name, values in self.potentials.items()}
-        state = self._states[self._step]
-        self._step += 1
         for connection in self._connections:
-            connection.step(potentials, state, self._step == len(self._states))
+            connection.step(potentials, self._step, self._step == self._steps - 1)
+        self._step += 1
 
 
 def _plastic(network: Network, connection: Learnable, number: int) -> PlasticConnection:

@@ -1,5 +1,6 @@
 """The neuron update, on arrays of neurons."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.event_counts import Events
-from spikeloom.golden.fixed import Signed, decay, saturate
+from spikeloom.golden.fixed import Signed, decay, saturate, signed_range
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
@@ -101,6 +102,12 @@ class Neurons:
         }
         self.draws = bool(self._having["noise"])
         """Whether they need random numbers."""
+        self._adds_up = (
+            all(switch.stays for switch in switches)
+            and population.synaptic_decay is None
+            and population.v_min is None
+            and not (self._late or np.any(population.decay))
+        )
         comparing = self._having["raised"] + self._having["noise"]
         self._comparing = [s for s in switches if s in comparing]
 
@@ -183,6 +190,26 @@ class Neurons:
             _reset(population, u, spikes, before, self._state_bits)
         return spikes, State(u, i, kept)
 
+    def over(self, state: State) -> bool:
+        """Whether no neuron spikes any more in the sample, and potentials only sum their input."""
+        if not self._adds_up:
+            return False
+        masks = [switch.eligible(state.kept[switch.name]) for switch in self._having["eligible"]]
+        eligible = [mask for mask in masks if mask is not None]
+        return bool(eligible) and not np.count_nonzero(functools.reduce(np.logical_and, eligible))
+
+    def rest(self, state: State, x: Signed) -> State | None:
+        """The state after all steps that are left once it is `over`, or None where one saturates.
+
+        Parameters
+        ----------
+        x
+            The input of these steps together, of which none is below 0: so potentials grow, and the
+            last ones are the highest.
+        """
+        v = state.v + x
+        return None if v.max() > signed_range(self._state_bits)[1] else state._replace(v=v)
+
     def _spikes(
         self, u: Signed, kept: Mapping[str, Mapping[str, Signed]], numbers: NeuronNumbers
     ) -> Spikes:
@@ -199,10 +226,10 @@ class Neurons:
         for count in range(2, population.max_spikes + 1):
             spikes = spikes.astype(np.uint8, copy=False)
             spikes += _reaches(population, u, count)
-        eligible = self._having["eligible"] if spikes.any() else ()
+        eligible = self._having["eligible"] if np.count_nonzero(spikes) else ()
         for switch in eligible:
             if (may := switch.eligible(kept[switch.name])) is not None:
-                spikes = spikes * may
+                spikes *= may
         if population.signed:
             return spikes.astype(np.int8) * np.sign(potential).astype(np.int8)
         return spikes

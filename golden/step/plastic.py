@@ -11,7 +11,10 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.check import MAX_RULES
 from spikeloom.golden.learning.rule import Rule
 from spikeloom.golden.network import Connection, Learnable
-from spikeloom.golden.step.learn import Block, End, Mask, Update
+from spikeloom.golden.random_numbers import Words
+from spikeloom.golden.spec import Gate
+from spikeloom.golden.step.ends import ALL, End, Mask, Seen, Which
+from spikeloom.golden.step.learn import Applies, Block, Update, any_of
 from spikeloom.golden.step.plastic_sums import KernelSums, PlasticSums
 
 
@@ -47,7 +50,7 @@ class PlasticConnection:
         """Synapses to which a term applied, over all steps."""
         return sum(update.count for update in self.updates)
 
-    def begin(self, events: Events | None, spikes: Events | None, known: bool) -> None:
+    def begin(self, events: Events | None, spikes: Events | None, states: Words) -> None:
         """Begin a sample.
 
         Parameters
@@ -57,24 +60,26 @@ class PlasticConnection:
             spikes.
         spikes
             Of the target, likewise.
-        known
-            The events of all steps are there.
+        states
+            What the random numbers of each step are made of.
         """
         pre, post = self.ends
-        self.sums.begin(events, known)
+        self.sums.begin(events)
         pre.begin(None if events is None else events[: max(len(events) - self.connection.delay, 0)])
         post.begin(spikes)
+        for update in self.updates:
+            update.begin(states)
 
-    def step(self, potentials: Mapping[str, Signed], state: int, last: bool) -> None:
-        """Learn from the next step.
+    def step(self, potentials: Mapping[str, Signed], step: int, last: bool) -> None:
+        """Learn from a step, one after the other.
 
         Parameters
         ----------
         potentials
             Those that rules read: of the target, as compared with its thresholds, and of third
             populations.
-        state
-            What random numbers of the step are made of.
+        step
+            Its number.
         last
             It is the last one of the sample.
         """
@@ -85,7 +90,7 @@ class PlasticConnection:
             rule = update.rule
             if last or not rule.at_end:
                 third = None if rule.third is None else potentials[rule.third]
-                update(potentials.get(self.connection.target), third, state)
+                update(potentials.get(self.connection.target), third, step)
 
 
 def plastic_matrix(connection: Connection, number: int, scale: int) -> PlasticConnection:
@@ -130,7 +135,7 @@ def plastic_kernel(
     axons, inside = _taps(connection, image)
     sources, positions = int(np.prod(image)), len(axons)
     ends = End(sources, rule.pre), End(len(connection.weights) * positions, rule.post)
-    sums = KernelSums(matrix, scale, connection.delay, np.where(inside, axons, sources), sum_bits)
+    sums = KernelSums(matrix, scale, connection, image, sum_bits)
     update = KernelUpdate(rule, number, ends, matrix, axons, inside)
     return PlasticConnection(connection, weights, None, sums, ends, (update,))
 
@@ -178,22 +183,28 @@ class KernelUpdate(Update):
     ) -> None:
         super().__init__(rule, number, ends, matrix)
         self._axons, self._inside = axons, inside
-        self._taps = np.arange(len(matrix))
 
-    def _learn(self, targets: Sequence[Mask], third: Signed | None, state: int) -> None:
+    def _learn(
+        self, neurons: Integers, targets: Sequence[Mask], third: Signed | None, step: int
+    ) -> None:
         """Update at the first position of each channel at which a term applies, then the next."""
-        neurons = np.logical_or.reduce(targets).nonzero()[0]
-        channels, positions = np.divmod(neurons, len(self._axons))
-        turns = np.arange(len(neurons)) - np.searchsorted(channels, channels)
-        for turn in range(turns.max() + 1):
-            now = turns == turn
-            axons = self._axons[positions[now]].T
-            learning = self._inside[positions[now]].T
+        channels, positions = neurons // len(self._axons), neurons % len(self._axons)
+        turns = np.arange(len(neurons)) - channels.searchsorted(channels)
+        parts: list[Which] = [ALL]
+        if np.count_nonzero(turns):
+            parts = [(turns == turn).nonzero()[0] for turn in range(turns.max() + 1)]
+        for now in parts:
+            pre = Seen(self._pre, self._axons.take(positions[now], axis=0).T)
+            post = Seen(self._post, neurons[now])
+            learning = self._inside.take(positions[now], axis=0).T
             if not self._silent:
-                learning = learning & self._pre.heard(axons)
-            gates = [
-                (number, learning & self._pre.applies(term.pre, axons), target[neurons[now]])
-                for number, (term, target) in enumerate(zip(self.rule.terms, targets, strict=True))
+                learning = learning & pre.heard
+            sources = [
+                learning if term.pre.gate is Gate.ALWAYS else learning & pre.applies(term.pre)
+                for term in self.rule.terms
             ]
-            self.count += int(np.logical_or.reduce([by & of for _, by, of in gates]).sum())
-            self._change(Block(self._taps, channels[now], axons, neurons[now], gates), third, state)
+            of_now = [target[now] for target in targets]
+            held = any_of([by & of for by, of in zip(sources, of_now, strict=True)])
+            self.count += int(np.count_nonzero(held))
+            gates = list(map(Applies, range(len(sources)), sources, of_now))
+            self._change(Block(self._sources, channels[now], pre, post, gates), third, step)

@@ -3,12 +3,11 @@
 from collections import deque
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
+from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.event_counts import Events
-from spikeloom.golden.fixed import Integers, Signed
-
-GATHERED = 1 << 18
-"""What the taps of a kernel see in so many steps, positions and taps is gathered at once."""
+from spikeloom.golden.fixed import Signed
 
 
 class PlasticSums:
@@ -32,36 +31,46 @@ class PlasticSums:
         self._delay = delay
         self._on_the_way: deque[Signed] = deque()
 
-    def begin(self, events: Events | None, known: bool) -> None:
+    def begin(self, events: Events | None) -> None:
         """Begin a sample.
 
         Parameters
         ----------
         events
             Of each step, (steps, sources), there when the step is; None: there are none.
-        known
-            Those of all steps are there.
         """
         self._events = events
-        self._known = known
         self._step = 0
         self._on_the_way.clear()
 
     def emit(self) -> None:
         """A step is over, and its weights change: note the sums of its events."""
         if self._delay and self._events is not None:
-            self._on_the_way.append(self._sum(self._step))
+            self._on_the_way.append(self._sum(self._events[self._step]))
         self._step += 1
 
     def __call__(self, _events: Events, total: Signed) -> Signed:
         """Add to `total`, (1, 1, targets), the sums of the events that are due in this step."""
-        due = self._on_the_way.popleft() if self._delay else self._sum(self._step)
-        total += due.astype(total.dtype) * total.dtype.type(self._scale)
+        assert self._events is not None
+        events = self._events
+        due = self._on_the_way.popleft() if self._delay else self._sum(events[self._step])
+        self._add(due, total)
         return total
 
-    def _sum(self, step: int) -> Signed:
+    def rest(self, total: Signed) -> None:
+        """Add the sums of this step and of all after it, with weights as they are, without a delay.
+
+        Together they must be exact in a float32.
+        """
         assert self._events is not None
-        events = self._events[step]
+        assert not self._delay
+        self._add(self._sum(self._events[self._step :].sum(axis=0, dtype=np.int32)), total)
+
+    def _add(self, sums: Signed, total: Signed) -> None:
+        sums = sums.astype(total.dtype, copy=False)
+        total += sums if self._scale == 1 else sums * total.dtype.type(self._scale)
+
+    def _sum(self, events: Events) -> Signed:
         axons = events.nonzero()[0]
         rows = self._weights.take(axons, axis=0)
         if events.dtype != np.bool_ and (counts := events[axons]).size and np.any(counts != 1):
@@ -73,42 +82,52 @@ class PlasticSums:
 class KernelSums(PlasticSums):
     """Those of a convolution.
 
+    What its taps see in a step is copied to the same memory as in the step before, which is still
+    in the cache: fresh memory for many steps takes several times as long.
+
     Parameters
     ----------
     weights
-        Shape (taps, channels), int32; they change.
-    scale, delay
+        Shape (taps, channels), int32; they change. A tap is a row, a column and a channel of the
+        source.
+    scale
         As of `PlasticSums`.
-    axons
-        The axon of each tap at each position, or the number of axons if there is none, (positions,
-        taps).
+    connection
+        With its delay and geometry.
+    image
+        Image shape of the source.
     sum_bits
         Width of an exact sum.
     """
 
     def __init__(
-        self, weights: Signed, scale: int, delay: int, axons: Integers, sum_bits: int
+        self,
+        weights: Signed,
+        scale: int,
+        connection: Convolution,
+        image: ImageShape,
+        sum_bits: int,
     ) -> None:
-        super().__init__(weights, scale, delay)
-        self._axons = axons
-        self._type = np.float32 if sum_bits <= 25 else np.float64  # in which a sum is exact
+        super().__init__(weights, scale, connection.delay)
+        dtype = np.float32 if sum_bits <= 25 else np.float64  # in which a sum is exact
+        (top, bottom), (left, right) = connection.padding
+        channels, height, width = image
+        padded = np.zeros((channels, top + height + bottom, left + width + right), dtype)
+        self._image = padded[:, top : top + height, left : left + width]
+        _, *output = connection.output(image)
+        spans = [(n - 1) * by + 1 for n, by in zip(output, connection.stride, strict=True)]
+        windows = sliding_window_view(padded, spans, axis=(1, 2))  # positions that each tap sees
+        _, _, *taps = connection.weights.shape
+        rows, columns = connection.stride
+        self._windows = windows.transpose(1, 2, 0, 3, 4)[: taps[0], : taps[1], :, ::rows, ::columns]
+        self._seen = np.empty(self._windows.shape, dtype)
 
-    def begin(self, events: Events | None, known: bool) -> None:
-        """Begin a sample."""
-        super().begin(events, known)
-        self._first = self._stop = 0
-
-    def _sum(self, step: int) -> Signed:
-        """Weights times what their taps see, which is gathered for many steps at once."""
-        assert self._events is not None
-        if not self._events[step].any():
-            return np.zeros(len(self._axons) * self._weights.shape[1], np.int32)
-        if step >= self._stop:
-            count = max(1, GATHERED // self._axons.size) if self._known else 1
-            self._first, self._stop = step, step + count
-            events = self._events[step : self._stop]
-            silent = np.zeros((len(events), 1), events.dtype)
-            self._seen = np.append(events, silent, axis=1).take(self._axons.T, axis=1)
-        seen = self._seen[step - self._first].astype(self._type)
-        total: Signed = (self._weights.T.astype(self._type) @ seen).reshape(-1)
-        return total
+    def _sum(self, events: Events) -> Signed:
+        """Weights times what their taps see."""
+        if not np.count_nonzero(events):
+            return np.zeros(self._seen[0, 0, 0].size * self._weights.shape[1], self._seen.dtype)
+        self._image[:] = events.reshape(self._image.shape)
+        np.copyto(self._seen, self._windows)
+        seen = self._seen.reshape(len(self._weights), -1)
+        total: Signed = self._weights.T.astype(seen.dtype) @ seen
+        return total.reshape(-1)

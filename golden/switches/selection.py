@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.checks import check_integer, check_word
+from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Signed, saturate, signed_range
 from spikeloom.golden.spec import Reset, Status, Then
@@ -65,6 +66,7 @@ class Selection(Switch):
     name = "selection"
     title = "a selection of winners"
     hides_spikes = True
+    stays = True
 
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         check_integer(f"{where}: winners", self.winners, 1, 15)
@@ -129,93 +131,104 @@ class Selection(Switch):
     ) -> tuple[Flags, Signed, Mapping[str, Signed]]:
         if self.then == "again":
             kept = {name: np.zeros_like(values) for name, values in kept.items()}
-        if not spikes.any():
+        if not np.count_nonzero(spikes):
+            return spikes, u, kept
+        competes = kept["status"] == COMPETES
+        candidates = spikes & competes
+        if not np.count_nonzero(candidates):
             return spikes, u, kept
         status, count = kept["status"].copy(), kept["count"].copy()
-        competes = status == COMPETES
-        candidates = spikes & competes
-        won, lost = np.zeros_like(spikes), np.zeros_like(spikes)
-        lowest = int(u.min()) - 1
-        levels = np.where(candidates, u, lowest)
+        competition = _Competition(candidates, u, count, neurons.image)
         if self.each == "position":
-            self._choose_by_position(candidates, levels, lowest, neurons, won, lost, count)
+            competition.choose_by_position(self.winners)
         else:
-            for n in np.flatnonzero(candidates.any(axis=1)):
-                self._choose(levels[n], lowest, neurons, won[n], lost[n], count[n])
-        if won.any():
-            lost &= competes & ~won
-            if self.losers != "keep":
-                level: Any = neurons.v_reset
-                if self.losers == "subtract":
-                    level = saturate(u - u.dtype.type(self.amount), state_bits)
-                u = np.where(lost, np.asarray(level, u.dtype), u)
-            status[won] = FREE
-            status[lost] = FREE if self.then == "free" else LOST
+            for n in candidates.any(axis=1).nonzero()[0]:
+                competition.choose(n, self.winners, self.radius)
+        won, lost = competition.won, competition.lost
+        lost &= competes
+        lost &= ~won
+        if self.losers != "keep":
+            level: Any = neurons.v_reset
+            if self.losers == "subtract":
+                level = saturate(u - u.dtype.type(self.amount), state_bits)
+            u = np.where(lost, np.asarray(level, u.dtype), u)
+        np.copyto(status, FREE, where=won)
+        np.copyto(status, FREE if self.then == "free" else LOST, where=lost)
         return spikes & (won | ~competes), u, {"status": status, "count": count}
-
-    def _choose_by_position(
-        self,
-        candidates: Flags,
-        levels: Signed,
-        lowest: int,
-        neurons: Neurons,
-        won: Flags,
-        lost: Flags,
-        count: Signed,
-    ) -> None:
-        """Write the same as `_choose`, of each position; in the end nobody is a candidate."""
-        assert neurons.image is not None
-        by_place = len(candidates), neurons.image[0], -1
-        candidates, won, lost = (flags.reshape(by_place) for flags in (candidates, won, lost))
-        levels, count = levels.reshape(by_place), count.reshape(by_place)
-        while (some := candidates.any(axis=1, keepdims=True)).any():
-            best = np.zeros_like(won)
-            np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
-            won |= best
-            count += some
-            full = some & (count >= self.winners)
-            lost |= full
-            candidates &= ~(best | full)
-            levels[~candidates] = lowest
-
-    def _choose(
-        self,
-        levels: Signed,
-        lowest: int,
-        neurons: Neurons,
-        won: Flags,
-        lost: Flags,
-        count: Signed,
-    ) -> None:
-        """Write who wins in a sample, whom these make lose, and how many have won.
-
-        Parameters
-        ----------
-        levels
-            The potentials of candidates; those of others, and in the end of all, are `lowest`.
-        """
-        while levels[best := int(levels.argmax())] > lowest:
-            won[best] = True
-            levels[best] = lowest
-            count += 1
-            if count[0] >= self.winners:
-                lost[:] = True
-                return
-            if self.radius is not None:
-                assert neurons.image is not None
-                channel, y, x = np.unravel_index(best, neurons.image)
-                rows = slice(max(int(y) - self.radius, 0), int(y) + self.radius + 1)
-                columns = slice(max(int(x) - self.radius, 0), int(x) + self.radius + 1)
-                for flags, value in ((lost, True), (levels, lowest)):
-                    image = flags.reshape(neurons.image)
-                    image[channel] = value
-                    if self.radius:
-                        image[:, rows, columns] = value
 
     def after(
         self, spikes: Flags, kept: Mapping[str, Signed], state_bits: int
     ) -> dict[str, Signed]:
         return dict(kept)
+
+
+class _Competition:
+    """The competitions of a step, in one sample or in several.
+
+    Parameters
+    ----------
+    candidates
+        Who can win.
+    u
+        The potentials, of the same shape.
+    count
+        How many have won in each competition, at each of its neurons: it is written.
+    image
+        Of the population.
+    """
+
+    def __init__(
+        self, candidates: Flags, u: Signed, count: Signed, image: ImageShape | None
+    ) -> None:
+        self._lowest = int(u.min()) - 1
+        self._levels = np.where(candidates, u, self._lowest)
+        self._count = count
+        self._image = image
+        self.won = np.zeros(u.shape, np.bool_)
+        """Who wins."""
+        self.lost = np.zeros(u.shape, np.bool_)
+        """Whom these make lose, themselves among them."""
+
+    def choose_by_position(self, winners: int) -> None:
+        """Choose up to so many winners of each position."""
+        assert self._image is not None
+        by_place = len(self._levels), self._image[0], -1
+        levels, count = self._levels.reshape(by_place), self._count.reshape(by_place)
+        won, lost = self.won.reshape(by_place), self.lost.reshape(by_place)
+        candidates = levels > self._lowest
+        while (some := candidates.any(axis=1, keepdims=True)).any():
+            best = np.zeros_like(won)
+            np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
+            won |= best
+            count += some
+            full = some & (count >= winners)
+            lost |= full
+            candidates &= ~(best | full)
+            levels[~candidates] = self._lowest
+
+    def choose(self, sample: int, winners: int, radius: int | None) -> None:
+        """Choose up to so many winners of a sample, each of whom blocks those within `radius`."""
+        levels, count = self._levels[sample], self._count[sample]
+        won, lost = self.won[sample], self.lost[sample]
+        while levels[best := int(levels.argmax())] > self._lowest:
+            won[best] = True
+            levels[best] = self._lowest
+            count += 1
+            if count[0] >= winners:
+                lost[:] = True
+                return
+            if radius is not None:
+                assert self._image is not None
+                _, height, width = self._image
+                channel, place = divmod(best, height * width)
+                y, x = divmod(place, width)
+                rows = slice(max(y - radius, 0), y + radius + 1)
+                columns = slice(max(x - radius, 0), x + radius + 1)
+                for values, value in ((lost, True), (levels, self._lowest)):
+                    image = values.reshape(self._image)
+                    image[channel] = value
+                    if radius:
+                        image[:, rows, columns] = value
 
 
 SWITCH = Selection

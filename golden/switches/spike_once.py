@@ -24,6 +24,7 @@ class SpikeOnce(Switch):
     name = "spike_once"
     title = "one spike per sample"
     hides_spikes = True
+    stays = True
 
     def check(self, where: str, neurons: Neurons, state_bits: int) -> None:
         if neurons.max_spikes > 1:
@@ -36,7 +37,9 @@ class SpikeOnce(Switch):
     def after(
         self, spikes: NDArray[np.bool_], kept: Mapping[str, Signed], state_bits: int
     ) -> dict[str, Signed]:
-        return {"latch": np.maximum(kept["latch"], spikes)} if spikes.any() else dict(kept)
+        if not np.count_nonzero(spikes):
+            return dict(kept)
+        return {"latch": np.maximum(kept["latch"], spikes)}
 
 
 SWITCH = SpikeOnce

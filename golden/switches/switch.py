@@ -59,6 +59,9 @@ class Switch(PlainIntegers):
     A delayed reset finds its spikes by them, so a population cannot have both.
     """
 
+    stays: ClassVar[bool] = False
+    """Whether a step without spikes leaves everything as it is, but for what `eligible` says."""
+
     @property
     def carries(self) -> bool:
         """Whether what it keeps goes on from sample to sample."""

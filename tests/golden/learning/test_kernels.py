@@ -15,7 +15,8 @@ from spikeloom.golden.learning import Rule, Term, first_spike_stdp
 from spikeloom.golden.network import Connection, Input, Learnable, Network, Population
 from spikeloom.golden.spec import FabricConfig, Factor
 from spikeloom.golden.step import plastic
-from spikeloom.golden.step.learn import ALL, Block, End
+from spikeloom.golden.step.ends import Seen
+from spikeloom.golden.step.learn import Block
 from spikeloom.golden.step.run import simulate
 
 FABRIC = FabricConfig(**WITH_LEARNING, state_bits=12)
@@ -116,7 +117,7 @@ def test_kernels_are_those_of_plain_loops() -> None:
 
 @pytest.mark.parametrize("fault", ["order", "outside", "silent", "channel"])
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    taps, heard, change = plastic._taps, End.heard, plastic.KernelUpdate._change
+    taps, change = plastic._taps, plastic.KernelUpdate._change
 
     def other(*arguments: Any) -> Any:
         axons, inside = taps(*arguments)
@@ -124,15 +125,12 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
             return axons[::-1], inside[::-1]
         return axons, np.ones_like(inside)
 
-    def hears_all(end: End, which: Any = ALL) -> Any:
-        return np.ones_like(heard(end, which))
-
     def backwards(update: plastic.KernelUpdate, block: Block, *arguments: Any) -> None:
         change(update, block._replace(columns=block.columns[::-1]), *arguments)
 
     monkeypatch.setattr(plastic, "_taps", other if fault in ("order", "outside") else taps)
     if fault == "silent":
-        monkeypatch.setattr(End, "heard", hears_all)
+        monkeypatch.setattr(Seen, "heard", property(lambda seen: np.ones_like(seen.spiked)))
     if fault == "channel":
         monkeypatch.setattr(plastic.KernelUpdate, "_change", backwards)
     with pytest.raises(AssertionError):

@@ -1,6 +1,7 @@
 """The step-level model learns as plain loops from the text of `docs/hardware.md` do."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import FabricConfig
-from spikeloom.golden.step import learn
+from spikeloom.golden.step import ends, learn
 from spikeloom.golden.step.run import simulate
 
 FABRIC = FabricConfig(**WITH_LEARNING, state_bits=12)
@@ -90,20 +91,20 @@ def test_eligibilities_are_those_of_plain_loops(seeds: range) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("module", "name", "value"),
     [
-        ("MAX_AGE", 62),
-        ("MAX_TRACE", 200),
-        ("NEVER", -1),
-        ("KEY_GROUP", 8),
-        ("THIRD_RANGE", (-100, 100)),
-        ("TRACE_BITS", 7),
+        (ends, "MAX_AGE", 62),
+        (ends, "MAX_TRACE", 200),
+        (ends, "NEVER", -1),
+        (learn, "KEY_GROUP", 8),
+        (learn, "THIRD_RANGE", (-100, 100)),
+        (ends, "TRACE_BITS", 7),
     ],
 )
 def test_a_planted_fault_is_found(
-    name: str, value: object, monkeypatch: pytest.MonkeyPatch
+    module: types.ModuleType, name: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learn, name, value)
+    monkeypatch.setattr(module, name, value)
     with pytest.raises((AssertionError, IndexError)):
         tuple(map(compare, range(60)))
 
