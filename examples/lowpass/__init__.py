@@ -4,9 +4,10 @@
 
 Two populations are a layer: neurons without a memory make f, which is as many spikes as the sum has
 units, 0 to `TOP`; neurons that decay add these up, and send the upper bits of what they have, which
-no spike lessens.
+no spike lessens. Or they send how it changes, by sigma-delta, and neurons of f decay alike.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,27 @@ class Weights(recurrent.Weights):
             ),
             state_bits=20,
             sum_bits=20,
+        )
+
+    def network_of_changes(self) -> Network:
+        """The same network whose y is sent by sigma-delta: a spike for each unit that it changes.
+
+        A neuron of f decodes, so it decays as y does: p[t] = a p[t - 1] + input. For y this is the
+        low-passed signal; x, which is not low-passed, comes again a step later, times -a, and so
+        leaves nothing behind. The classes decode, too.
+        """
+        network = self.network()
+        f, y, classes = network.populations
+        inward, recurrent, *others = network.connections
+        gone = np.rint(-self.inward * (1 - DECAY / DECAY_ONE)).astype(np.int64)
+        return dataclasses.replace(
+            network,
+            populations=(
+                dataclasses.replace(f, decay=DECAY, reset=Reset.NONE),
+                dataclasses.replace(y, reset=Reset.SUBTRACT, signed=True),
+                dataclasses.replace(classes, decay=DECAY),
+            ),
+            connections=(inward, Connection("rows", "f", gone, delay=1), recurrent, *others),
         )
 
 

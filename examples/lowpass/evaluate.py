@@ -10,6 +10,7 @@ import numpy as np
 import spikeloom
 from examples.lowpass import DECAY, DRIVE, FILE, FINE, SPIKE, TOP, Weights, sigma_delta
 from examples.recurrent import held_out, rows
+from spikeloom.compare import compare
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.spec import DECAY_ONE
 
@@ -61,6 +62,7 @@ def measure() -> Iterator[str]:
         f"{right[tests].mean():.2%} of {tests.sum()} held-out sequences are told, "
         f"{float_accuracy:.2%} in float; {run.cycles.mean():,.0f} clocks a sequence"
     )
+    yield from _changes(weights, values, labels, scores)
     walks = signals()
     program = spikeloom.compile(sigma_delta(ENCODERS), {"traces": True})
     traces = []
@@ -74,6 +76,23 @@ def measure() -> Iterator[str]:
         f"{ENCODERS} sigma-delta neurons, {STEPS} steps, {spikes:.2f} spikes a step and neuron: "
         f"what is decoded differs by {decoding_error(traces[0], walks):.2f} of a spike at most "
         f"from the low-passed signal; RTL differs from golden in {differences} potentials"
+    )
+
+
+def _changes(
+    weights: Weights, values: Integers, labels: Integers, scores: Integers
+) -> Iterator[str]:
+    """The network whose y is sent by sigma-delta; `scores` are those of the equations."""
+    program = spikeloom.compile(weights.network_of_changes(), FABRIC)
+    result = compare(program, values.astype(np.uint8))
+    states, spikes = result.golden.states["classes"], result.golden.spikes["y"]
+    tests = held_out(len(values))
+    classes = states.argmax(axis=1)
+    yield (
+        f"y by sigma-delta: {(classes == labels)[tests].mean():.2%} of the held-out sequences, the "
+        f"class of the equations for {(classes == scores.argmax(axis=1)).mean():.2%} of all; "
+        f"{np.abs(spikes).mean():.2f} spikes a step and neuron; RTL differs from golden in "
+        f"{result.mismatches} spikes, potentials and clocks"
     )
 
 
