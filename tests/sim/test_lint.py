@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from soaked import all_but
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
@@ -50,7 +51,12 @@ FABRICS = {
 }
 
 
-@pytest.fixture(params=[f"{name}{kind}" for name in FABRICS for kind in ("", ", AXI")])
+KINDS = [f"{name}{kind}" for name in FABRICS for kind in ("", ", AXI")]
+WITHIN = {"all options", "mesh with options"}
+"""Whose modules are all in the same with AXI."""
+
+
+@pytest.fixture(params=all_but({*KINDS} - WITHIN, KINDS))
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """A file of Verilog as the command line writes it, and the name of its top module."""
     name, axi, _ = request.param.partition(", AXI")
