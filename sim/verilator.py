@@ -257,26 +257,24 @@ def _runtime_objects(model: _Model, folder: Path) -> list[Path]:
     Copies, because another process may clear the cache before they are linked.
     """
     names = [*model.runtime, *(["verilated_vcd_c"] if model.trace else [])]
+
+    def copied(name: str) -> Path:
+        return Path(shutil.copy(_runtime(model, name) / f"{name}_unit.o", folder))
+
     for _ in range(3):
-        runtime = _runtime(model, names)
-        with contextlib.suppress(FileNotFoundError):
-            return [Path(shutil.copy(runtime / f"{name}_unit.o", folder)) for name in names]
+        with contextlib.suppress(FileNotFoundError), ThreadPoolExecutor() as pool:
+            return list(pool.map(copied, names))
     raise SpikeloomError("the cache is cleared again and again: run the command when that is over")
 
 
-def _runtime(model: _Model, names: list[str]) -> Path:
-    """A directory with the object `<name>_unit.o` of each of Verilator's sources called `names`."""
+def _runtime(model: _Model, name: str) -> Path:
+    """A directory with the object `<name>_unit.o` of Verilator's source of this name."""
 
     def make(directory: Path) -> None:
-        with ThreadPoolExecutor() as pool:
-            texts = {name: _include([Path(f"{name}.cpp")]) for name in names}
-            flags = [model.level]
-            list(
-                pool.map(lambda name: _compile(directory, name, texts[name], flags, model), names),
-            )
+        _compile(directory, name, _include([Path(f"{name}.cpp")]), [model.level], model)
 
     flags = [*_COMPILER_FLAGS, *model.compiler, model.level]
-    key = cache.digest(*names, *flags, *_versions(), str(model.trace))
+    key = cache.digest(name, *flags, *_versions(), str(model.trace))
     return cache.cached("runtime", key, make)
 
 

@@ -350,7 +350,7 @@ def test_a_runtime_that_vanishes_leaves_no_broken_library(
 
     monkeypatch.setattr(verilator, "_runtime", vanishing)
     assert build(SMALL, stand_in(SMALL)).is_file()
-    assert len(asked) == 2
+    assert len(asked) == 2 * len({*asked})
 
 
 @pytest.mark.soak

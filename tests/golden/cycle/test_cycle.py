@@ -1092,7 +1092,7 @@ def fabrics(draw: st.DrawFn, network: Network) -> FabricConfig:
 
 
 @given(data=st.data(), network=networks())
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_same_as_the_step_level(data: st.DataObject, network: Network) -> None:
     """Every spike and final potential of random networks, at full speed and with pauses."""
     config = data.draw(fabrics(network), "config")

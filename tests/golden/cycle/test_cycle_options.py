@@ -767,9 +767,7 @@ def assert_does_what_the_step_level_does(
     assert not any(model.tiles[0].integrate.sums)
 
 
-@settings(
-    max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=75, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data(), networks())
 def test_every_option_does_what_the_step_level_does(data: st.DataObject, network: Network) -> None:
     lanes = data.draw(st.integers(1, 5), "lanes")

@@ -81,7 +81,7 @@ def test_every_fabric_learns_the_same() -> None:
     updates: list[int] = []
 
     @given(program=learning_programs(SMALL), seed=seeds())
-    @settings(ONCE, max_examples=8)
+    @settings(ONCE, max_examples=5)
     def compare(program: Program, seed: int) -> None:
         counts = random_events(np.random.default_rng(seed), program.network, 2, 6, 0.4)
         for number, config in enumerate(FABRICS):
@@ -97,7 +97,7 @@ def test_planes_of_eligibilities_are_read_everywhere() -> None:
     config = dataclasses.replace(SMALL, eligibility=True, rules=8, weight_words=500)
 
     @given(program=learning_programs(config), seed=seeds())
-    @settings(ONCE, max_examples=6)
+    @settings(ONCE, max_examples=4)
     def compare(program: Program, seed: int) -> None:
         counts = random_events(np.random.default_rng(seed), program.network, 2, 6, 0.5)
         if not any(c.plasticity and c.plasticity.eligibility for c in program.network.plastic):
@@ -128,7 +128,7 @@ def test_kernels_learn_the_same_everywhere() -> None:
     updates: list[int] = []
 
     @given(program=learning_programs(KERNELS), seed=seeds())
-    @settings(ONCE, max_examples=7)
+    @settings(ONCE, max_examples=5)
     def compare(program: Program, seed: int) -> None:
         if not any(isinstance(c, Convolution) for c in program.network.plastic):
             return
@@ -166,7 +166,7 @@ def test_what_else_a_fabric_has_changes_nothing() -> None:
     updates: list[int] = []
 
     @given(program=learning_programs(OPTIONS), seed=seeds())
-    @settings(ONCE, max_examples=14)
+    @settings(ONCE, max_examples=8)
     def compare(program: Program, seed: int) -> None:
         rng = np.random.default_rng(seed)
         counts = random_events(rng, program.network, 2, 6, 0.5)

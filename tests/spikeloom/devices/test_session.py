@@ -605,7 +605,7 @@ def test_each_fault_at_each_place(served: Any, small: Program, kind: str, direct
 def test_a_campaign_of_faults(served: Any, small: Program) -> None:
     board = served()
     device = board.device(small)
-    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 150)
+    tally = campaign(board.line, device, some_events(8, 1, 2, 3), 75)
     print(tally)
     assert tally.wrong == []
     assert tally.reported == []

@@ -284,7 +284,7 @@ def spoil(small: Program, faults: int, kinds: Sequence[str] = KINDS) -> Tally:
 
 @pytest.mark.usefixtures("built")
 def test_faults_are_noticed_or_harmless(small: Program) -> None:
-    tally = spoil(small, 200)
+    tally = spoil(small, 100)
     assert tally.wrong == []
     assert tally.reported == []
 

@@ -183,7 +183,7 @@ def import_or_refuse(source: Any, **options: Any) -> FloatNetwork | str:
     return message
 
 
-@pytest.mark.parametrize("part", parts(PARTS, quick=5))
+@pytest.mark.parametrize("part", parts(PARTS, quick=3))
 @pytest.mark.filterwarnings("error", "ignore::spikeloom.SpikeloomWarning")
 def test_mutated_graphs_are_imported_or_refused(part: int) -> None:
     outcomes = {"refused": 0, "imported": 0, "compared": 0}
@@ -214,7 +214,7 @@ def test_the_graph_that_is_mutated_is_a_good_one() -> None:
     assert all(spikes.any() for spikes in simulate_float(loaded, events).spikes.values())
 
 
-@pytest.mark.parametrize("part", parts(10, quick=3))
+@pytest.mark.parametrize("part", parts(10, quick=2))
 def test_mutated_files_are_imported_or_refused(part: int, tmp_path: Path) -> None:
     good, path = tmp_path / "good.nir", tmp_path / "mutated.nir"
     nir.write(good, whole_graph())
