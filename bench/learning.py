@@ -35,61 +35,75 @@ synapses per clock.
 """
 
 _LEVELS = {
-    "switches.{}.plain": "that does not learn",
-    "learning.{}.one_term": "a rule of one term",
-    "learning.{}.one_term.learn_lanes_4": "one term, `learn_lanes=4`",
-    "switches.{}.plasticity": "a rule of two terms",
-    "switches.{}.learn_lanes": "two terms, `learn_lanes=4`",
-    "learning.{}.learn_lanes_2": "two terms, `learn_lanes=2`",
-    "switches.{}.quadratic_bounds": "two terms, `quadratic_bounds`",
-    "switches.{}.eligibility": "two terms, `eligibility`",
-    "switches.{}.two_ports": "two terms, `two_ports`",
-    "switches.{}.plastic_images": "two terms, images of up to 16 x 16",
-    "switches.{}.plastic_kernels": "the same, `plastic_kernels`",
+    "that does not learn": ("switches.ecp5_6.plain", "plain"),
+    "whose weights the host reads and loads, `readable`": ("learning.ecp5_6.bulk", "bulk"),
+    "with a rule of one term": ("learning.ecp5_6.one_term", "one_term"),
+    "one term, `learn_lanes=4`": ("learning.ecp5_6.one_term.learn_lanes_4", None),
+    "with a rule of two terms": ("switches.ecp5_6.plasticity", "two_terms"),
+    "two terms, `learn_lanes=4`": ("switches.ecp5_6.learn_lanes", None),
+    "two terms, `learn_lanes=2`": ("learning.ecp5_6.learn_lanes_2", None),
+    "two terms, `quadratic_bounds`": ("switches.ecp5_6.quadratic_bounds", None),
+    "two terms and winners, `selection`": ("learning.ecp5_6.winners", None),
+    "two terms, `eligibility`": ("switches.ecp5_6.eligibility", None),
+    "two terms, `two_ports`": ("switches.ecp5_6.two_ports", None),
+    "two terms, images of up to 16 x 16": ("switches.ecp5_6.plastic_images", None),
+    "the same, `plastic_kernels`": ("switches.ecp5_6.plastic_kernels", None),
 }
-"""Figures of tiles; `bench.switches` measures those that `spikeloom info --estimate` needs."""
-SMALL = {
-    "lanes": 2,
-    "neurons": 64,
-    "axons": 256,
-    "plastic_axons": 256,
-    "populations": 4,
-    "connections": 8,
-    "stamp_bits": 8,
-    "rule_terms": 1,
-}
+"""Figures of tiles, on ECP5 and on UP5K. `bench.switches` measures those that `spikeloom info
+--estimate` needs.
+"""
+_SIZES = {"lanes": 2, "neurons": 64, "axons": 256, "populations": 4, "connections": 8}
+SMALL = _SIZES | {"plastic_axons": 256, "stamp_bits": 8, "rule_terms": 1}
 """A fabric that learns and fits UP5K; with 4 lanes its logic does not."""
-CLOCKS: dict[str, tuple[dict[str, Any], float]] = {
-    "ecp5_6": ({"rule_terms": 2}, 90.0),
-    "up5k": (SMALL, 32.0),
-}
-"""Fabrics whose clock is measured, and the goal in MHz."""
 RULE = {"plasticity": True, "rules": 1}
-TILES = {
-    "one_term": {"rule_terms": 1},
-    "one_term.learn_lanes_4": {"rule_terms": 1, "learn_lanes": 4},
-    "learn_lanes_2": {"learn_lanes": 2},
+TILES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ecp5_6.bulk": ("ecp5_6", {"readable": True}),
+    "ecp5_6.one_term": ("ecp5_6", RULE | {"rule_terms": 1}),
+    "ecp5_6.one_term.learn_lanes_4": ("ecp5_6", RULE | {"rule_terms": 1, "learn_lanes": 4}),
+    "ecp5_6.learn_lanes_2": ("ecp5_6", RULE | {"learn_lanes": 2}),
+    "ecp5_6.winners": ("ecp5_6", RULE | {"selection": True}),
+    "up5k.plain": ("up5k", _SIZES),
+    "up5k.bulk": ("up5k", _SIZES | {"readable": True}),
+    "up5k.one_term": ("up5k", RULE | SMALL),
+    "up5k.two_terms": ("up5k", RULE | SMALL | {"rule_terms": 2}),
 }
-"""Tiles whose cells are measured here."""
+"""Tiles whose cells are measured here: the part, and its options."""
 MULTIPLIERS = (8, 4, 2)
 """The `learn_lanes` with which the multipliers of a tile are counted."""
+CLOCKS: dict[str, tuple[str, str, dict[str, Any], float | None]] = {
+    "ecp5_6.fabric": ("ECP5-6, two terms", "ecp5_6", {}, 90.0),
+    "ecp5_6.kernels": (
+        "ECP5-6, two terms, `plastic_kernels`",
+        "ecp5_6",
+        {"extent": 16, "plastic_kernels": True},
+        None,
+    ),
+    "up5k.fabric": ("UP5K, one term, 2 lanes", "up5k", SMALL, 32.0),
+}
+"""Fabrics whose clock is measured: the part, its options, and the goal in MHz."""
 PAGE = Path(__file__).parents[1] / "docs" / "learning.md"
 
 
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
-    for part in CLOCKS:
+    for name, (part, options) in TILES.items():
         # Yosys 0.70 ends without a word on a few netlists for ECP5.
         with contextlib.suppress(SpikeloomError):
-            for name, sizes in TILES.items():
-                cells = core.tile_cells(part, **RULE, **sizes)
-                yield Figure(f"learning.{part}.{name}", cells, "cells")
+            yield Figure(f"learning.{name}", core.tile_cells(part, **options), "cells")
     for number in MULTIPLIERS:
         cells = core.tile_cells("ecp5_6", "MULT18X18D", **RULE, learn_lanes=number)
         yield Figure(f"learning.ecp5_6.multipliers.learn_lanes_{number}", cells, "multipliers")
-    for part, (options, goal) in CLOCKS.items():
-        clock = max(core.fabric_clocks(part, **RULE, **options))
-        yield Figure(f"learning.{part}.fabric.fmax_best", clock, "MHz", goal)
+    for name in CLOCKS:
+        yield from clocks(name)
+
+
+def clocks(name: str) -> Iterator[Figure]:
+    """The clock of one of `CLOCKS`: the best and the worst placement, and how many there are."""
+    _, part, options, goal = CLOCKS[name]
+    reached = core.fabric_clocks(part, **RULE | options)
+    yield Figure(f"learning.{name}.placements", len(reached), "placed and routed")
+    yield Figure(f"learning.{name}.fmax_best", max(reached), "MHz", goal)
+    yield Figure(f"learning.{name}.fmax_worst", min(reached), "MHz", goal)
 
 
 def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
@@ -98,15 +112,21 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     def value(name: str, number: str = ",.0f") -> str:
         return format(figures[name]["value"], number) if name in figures else "not measured"
 
-    lines = ["| a tile of 8 lanes, 256 neurons | UP5K | ECP5 |", "|---|---|---|"]
-    for name, title in _LEVELS.items():
-        cells = " | ".join(value(name.format(part)) for part in ("up5k", "ecp5_6"))
-        lines.append(f"| {title} | {cells} |")
+    lines = [
+        "| a tile | ECP5, 8 lanes, 256 neurons | UP5K, 2 lanes, 64 neurons |",
+        "|---|---|---|",
+    ]
+    for title, (ecp5, up5k) in _LEVELS.items():
+        small = "" if up5k is None else value(f"learning.up5k.{up5k}") + " "
+        lines.append(f"| {title} | {value(ecp5)} | {small}|")
     for number in MULTIPLIERS:
         used = value(f"learning.ecp5_6.multipliers.learn_lanes_{number}")
-        lines.append(f"| multipliers of two terms, `learn_lanes={number}` | | {used} |")
-    clocks = (value(f"learning.{part}.fabric.fmax_best", ".1f") for part in ("up5k", "ecp5_6"))
-    lines.append(f"| the clock of a fabric that learns, MHz | {' | '.join(clocks)} |")
+        lines.append(f"| multipliers of two terms, `learn_lanes={number}` | {used} | |")
+    lines += ["", "| the clock of a fabric, MHz | best | worst | placements |", "|---|---|---|---|"]
+    for name, (title, *_) in CLOCKS.items():
+        best, worst = (value(f"learning.{name}.fmax_{which}", ".1f") for which in ("best", "worst"))
+        placements = value(f"learning.{name}.placements")
+        lines.append(f"| {title} | {best} | {worst} | {placements} |")
     lines += [
         "",
         "| words of a scan that change | plastic synapses per clock, 8 lanes |",

@@ -65,7 +65,6 @@ class FallThroughQueue(wiring.Component):
         stored = Signal(range(self.depth + 1))  # items of the memory that are not the head
         some = Signal()  # stored != 0
         keeps = Signal()
-        after = Signal.like(stored)
         m.d.comb += [
             self.head.eq(Mux(held, Mux(in_memory, read.data, first), self.item)),
             self.valid.eq(held | self.push),
@@ -75,13 +74,12 @@ class FallThroughQueue(wiring.Component):
             write.en.eq(keeps & held & ~(self.pop & ~some)),
             read.addr.eq(taken),
             read.en.eq(self.pop & some),
-            after.eq(stored + write.en - read.en),
         ]
         m.d.sync += [
             written.eq(written + write.en),
             taken.eq(taken + read.en),
-            stored.eq(after),
-            some.eq(after != 0),
+            stored.eq(stored + write.en - read.en),
+            some.eq(write.en | Mux(read.en, stored[1:].any(), some)),
             held.eq((held & ~self.pop) | some | keeps),
         ]
         with m.If(read.en):

@@ -1,6 +1,6 @@
 """What is known of plastic axons, and the walk over those that learn."""
 
-from amaranth import Array, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import WritePort
 from amaranth.lib.wiring import In, Out
@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.golden.spec import (
     AGE_BITS,
     FACTOR_BITS,
-    MAX_AGE,
     NUMBER_BITS,
     TRACE_BITS,
     FabricConfig,
@@ -174,32 +173,28 @@ class Axons(wiring.Component):
                 self.source.eq(axon2 - row.axon_base),
             ]
 
-        # Stage 2: what is known of it has come.
+        # Stage 2: what is known of it has come, late in its clock: what follows from it is split.
         state = axon_read.data
-        spiked = Signal()
-        # A comparison beside the subtraction, as the row comes late in its clock.
-        earliest = delayed(m, self.t - MAX_AGE, 1)  # may be negative
-        unknown = ~state.valid | (state.stamp < earliest)
-        m.d.comb += spiked.eq(state.valid & (self.t == state.stamp))
+        unequal = self.t ^ state.stamp
+        parts = Cat(unequal[at : at + 8].any() for at in range(0, config.stamp_bits, 8))
+        unequal3 = Signal.like(parts)
         valid_state3 = Signal()
-        spiked3 = Signal()
-        unknown3 = Signal()
-        since3, before3 = (Signal(AGE_BITS, name=name) for name in ("since3", "before3"))
+        since3 = Signal(config.stamp_bits)
+        before3 = Signal(AGE_BITS)
         trace3 = Signal(TRACE_BITS)
-        level3 = Signal(TRACE_BITS)
         with m.If(self.go):
             m.d.sync += [
+                unequal3.eq(parts),
                 valid_state3.eq(state.valid),
-                spiked3.eq(spiked),
-                unknown3.eq(unknown),
                 since3.eq(self.t - state.stamp),
                 before3.eq(state.before),
                 trace3.eq(state.trace),
-                level3.eq(traced(state.trace, row.pre_amount, row.nearest_pre)),
             ]
 
         # Stage 3: its ages; its decay and its curves are read.
-        last_age = since3 | unknown3.replicate(AGE_BITS)
+        spiked3 = valid_state3 & ~unequal3.any()
+        unknown3 = ~valid_state3 | since3[AGE_BITS:].any()
+        last_age = since3[:AGE_BITS] | unknown3.replicate(AGE_BITS)
         age3 = Mux(spiked3, before3, last_age)
         m.d.comb += [self.age.eq(last_age), self.known.eq(spiked3)]
         trace4 = Signal(TRACE_BITS)
@@ -216,7 +211,7 @@ class Axons(wiring.Component):
         with m.If(self.go):
             m.d.sync += [
                 trace4.eq(trace3),
-                level4.eq(level3),
+                level4.eq(traced(trace3, row.pre_amount, row.nearest_pre)),
                 valid_state4.eq(valid_state3),
                 spiked4.eq(spiked3),
                 age4.eq(age3),
@@ -229,7 +224,8 @@ class Axons(wiring.Component):
         remains = product[TRACE_BITS : 2 * TRACE_BITS]
         decayed = Mux(valid_state4, remains, 0)
         trace = Mux(spiked4, trace4, decayed)
-        self._factors(m, *(delayed(m, value, 1) for value in (trace, spiked4, self.curves)))
+        of_source = trace, level4, spiked4, self.curves
+        self._factors(m, *(delayed(m, value, 1) for value in of_source))
         kept = Mux(valid_state4 & ~self.clear, remains, 0)
         self._note(m, axons.write_port(), age4, kept)
         self._append(m, active.write_port(), count, self.noted & ~valid_state3)
@@ -262,11 +258,14 @@ class Axons(wiring.Component):
         with m.If(is_new):
             m.d.sync += count.eq(count + 1)
 
-    def _factors(self, m: Module, trace5: Value, spiked5: Value, curves5: data.View) -> None:
-        """The factors of the source, a clock after stage 4."""
-        spiked_trace = traced(trace5, self.row.pre_amount, self.row.nearest_pre)
+    def _factors(
+        self, m: Module, trace5: Value, level5: Value, spiked5: Value, curves5: data.View
+    ) -> None:
+        """The factors of the source, a clock after stage 4; of an axon that spiked in this step,
+        the trace after it is what decays from the next one on.
+        """
         for k, term in enumerate(self.terms):
-            trace = Mux(term.pre_now & spiked5, spiked_trace, trace5)
+            trace = Mux(term.pre_now & spiked5, level5, trace5)
             with m.If(uses(term, Factor.CONSTANT)):
                 m.d.comb += self.factors[k].eq(term.constant)
             with m.Elif(uses(term, Factor.PRE_TRACE)):

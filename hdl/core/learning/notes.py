@@ -1,6 +1,6 @@
 """Notes of the axons that spiked, in the order in which their events came."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,6 +71,6 @@ class NoteQueue(wiring.Component):
             self.head.eq(queue.head),
             self.empty.eq((level == 0) & ~arrived),
             self.notes.learning.eq(self.learning),
-            self.notes.full.eq(level + arrived == NOTES),
+            self.notes.full.eq(level == Mux(arrived, NOTES - 1, NOTES)),
         ]
         return m
