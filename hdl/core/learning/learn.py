@@ -162,6 +162,7 @@ class Learn(wiring.Component):
         connect(m, targets.write, flipped(self.trace_write))
 
         state = Signal(State)
+        active = Signal()  # SCAN or DRAIN, in a register, as all addresses of weights hang on it
         due = Signal()
         ends = Signal()
         t = Signal(config.stamp_bits)
@@ -180,6 +181,7 @@ class Learn(wiring.Component):
         m.d.comb += [
             # Where no group is, it may advance, too: SETUP begins anew.
             group.advance.eq(~group.touched | (targets.done & ~targets.learns.any()) | drained),
+            self.weights.active.eq(active),
             notes.pop.eq(at_rest),
             rules.number.eq(Mux(at_rest, notes.head.rule, rule)),
             axons.t.eq(t),
@@ -232,13 +234,14 @@ class Learn(wiring.Component):
                     m.d.sync += state.eq(State.LOAD)
             with m.Case(State.LOAD):
                 with m.If(targets.done):
-                    m.d.sync += state.eq(Mux(targets.learns.any(), State.SCAN, State.GROUP))
+                    learns = targets.learns.any()
+                    m.d.sync += [state.eq(Mux(learns, State.SCAN, State.GROUP)), active.eq(learns)]
             with m.Case(State.SCAN):
                 with m.If(axons.go & axons.last):
                     m.d.sync += state.eq(State.DRAIN)
             with m.Case(State.DRAIN):
                 with m.If(drained):
-                    m.d.sync += state.eq(State.GROUP)
+                    m.d.sync += [state.eq(State.GROUP), active.eq(0)]
             with m.Case(State.NEXT):
                 last = rule == config.rules - 1
                 m.d.sync += [rule.eq(rule + 1), state.eq(Mux(last, State.END, State.RULE))]
@@ -250,6 +253,7 @@ class Learn(wiring.Component):
             m.d.sync += [
                 notes.learning.eq(self.load.word.data[0]),
                 state.eq(State.CLEAR),
+                active.eq(0),
                 clear_row.eq(0),
             ]
         return m
@@ -390,7 +394,6 @@ class Learn(wiring.Component):
             synapses.target_gates.eq(targets.gates),
             synapses.target_factors.eq(targets.factors),
             synapses.weights.eq(self.weights.weights),
-            self.weights.active.eq(scans | (state == State.DRAIN)),
             self.weights.write.eq(written),
             self.weight_read.eq(reads),
             self.updates.eq(synapses.updates),
