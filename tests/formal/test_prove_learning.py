@@ -366,7 +366,7 @@ class QueueSpec(Elaboratable):
 QUEUE_FAULTS = {
     "a word that waits is lost": ("keeps.eq(self.push & (held | ~self.pop))", "keeps.eq(0)"),
     "one behind it is lost": ("(held & ~self.pop) | some | keeps", "(held & ~self.pop) | keeps"),
-    "written over": ("after.eq(stored + write.en - read.en)", "after.eq(write.en)"),
+    "written over": ("stored.eq(stored + write.en - read.en)", "stored.eq(write.en)"),
     "the wrong one is first": (
         "with m.Elif(self.pop | ~held):",
         "with m.Elif(self.pop | self.push):",
