@@ -95,7 +95,7 @@ class Mismatch(PlainIntegers):
         gains = self.gains(network)
         limits = signed_range(network.weight_bits)
         connections = []
-        for connection in network.connections:
+        for connection in network.connections if self.gain else ():
             where = f"connection {connection.source!r} -> {connection.target!r}"
             if not isinstance(connection, (Connection, OneToOne, SparseConnection)):
                 raise SpikeloomError(
@@ -110,9 +110,12 @@ class Mismatch(PlainIntegers):
             gain = gains[connection.target]
             if isinstance(connection, SparseConnection):
                 gain = gain[connection.targets]
-            weights = amplified(connection.weights, gain, limits)
+            rule = connection.plasticity if isinstance(connection, Connection) else None
+            bounds = limits if rule is None else rule.bounds
+            weights = amplified(connection.weights, gain, bounds)
             connections.append(dataclasses.replace(connection, weights=weights))
-        return dataclasses.replace(network, populations=populations, connections=tuple(connections))
+        changed = tuple(connections) or network.connections
+        return dataclasses.replace(network, populations=populations, connections=changed)
 
     def _factors(self, number: int, size: int) -> dict[str, NDArray[np.float64]]:
         """The factors of population `number`. All are drawn, so that none depends on another."""

@@ -8,6 +8,7 @@ import pytest
 
 from spikeloom.golden.convolution import Convolution
 from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.learning import random_backprop
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.sparse import OneToOne, SparseConnection
 from spikeloom.mismatch import Mismatch
@@ -117,6 +118,18 @@ def test_shared_weights_are_refused() -> None:
     with pytest.raises(SpikeloomError) as error:
         Mismatch(gain=0.1).planted(design)
     assert str(error.value).startswith("connection 'in' -> 'maps': neurons of a convolution share")
+    assert "use Mismatch(gain=0)" in str(error.value)
+    assert Mismatch(threshold=0.1).planted(design).connections == (kernels,)
+
+
+def test_weights_that_learn_stay_within_their_bounds() -> None:
+    design = network(50)
+    rule = random_backprop("p", None, (0, 61), rate=1)
+    learning = dataclasses.replace(design.connections[0], plasticity=rule)
+    learning = dataclasses.replace(learning, weights=learning.weights.clip(0, 61))
+    design = dataclasses.replace(design, connections=(learning,), seed=1)
+    planted = Mismatch(gain=0.3, seed=2).planted(design).connections[0]
+    assert planted.weights.max() == 61
 
 
 def test_halves_of_weights_are_refused() -> None:
