@@ -29,5 +29,7 @@ def simulate(build: Path, directory: Path, top: str, bench: str, *, waves: bool 
     """
     arguments = [str(build), str(directory), top, bench, *(["--waves"] if waves else [])]
     return toolchain.execute(
-        [*toolchain.PYTHON, "-m", "spikeloom.sim.cosim.child", *arguments]
+        [*toolchain.PYTHON, "-m", "spikeloom.sim.cosim.child", *arguments],
+        # Else cocotb imports pytest, which compiles every module again: half of a short run.
+        {"COCOTB_REWRITE_ASSERTION_FILES": ""},
     ).stdout

@@ -18,12 +18,12 @@ from spikeloom.program import Program
 from spikeloom.sim.netlist import netlist
 
 CONFIG = FabricConfig(
-    lanes=2,
+    lanes=1,
     weight_bits=4,
     state_bits=16,
     sum_bits=16,
     neurons=6,
-    weight_words=32,
+    weight_words=40,
     slots=2,
     axons=4,
     populations=2,
