@@ -10,6 +10,8 @@ from spikeloom.mapping.sizes import DIVIDED, OF_LEARNING, choose_fabric, size_ne
 from spikeloom.program import Program
 
 LANES = (16, 8, 4, 2, 1)
+DIVISORS = ("fire_lanes", "learn_lanes")
+"""Other lanes, which divide these."""
 
 OPTIONS = (
     "synaptic_current",
@@ -105,6 +107,8 @@ def _exact(program: Program, fabric: FabricConfig, *, options: bool, tables: boo
     for name in (*tables_of, "bias_rows", *OF_LEARNING):
         if name in least and (tables or _lacks(fabric, name, least[name])):
             changes[name] = least[name]
+    if not changes.get("plasticity", fabric.plasticity):
+        changes["learn_lanes"] = 0
     fabric = dataclasses.replace(
         fabric, **changes | {name: max(1, least[name]) for name in ("neurons", "weight_words")}
     )
@@ -125,6 +129,8 @@ def candidates(program: Program, start: FabricConfig) -> Iterator[FabricConfig]:
     for mesh in meshes:
         lanes = sorted(LANES, key=lambda n: (n != mesh.lanes, n > mesh.lanes, abs(n - mesh.lanes)))
         for number in lanes:
-            changed = dataclasses.replace(mesh, lanes=number, queue=max(number, mesh.queue))
+            fewer = {name: min(getattr(mesh, name), number) for name in DIVISORS}
+            queue = max(number, mesh.queue)
+            changed = dataclasses.replace(mesh, lanes=number, queue=queue, **fewer)
             for options, tables in ((False, False), (True, False), (True, True)):
                 yield _exact(program, changed, options=options, tables=tables)

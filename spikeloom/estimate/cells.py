@@ -63,7 +63,7 @@ def features(config: FabricConfig, board: Board, link: LinkConfig) -> dict[str, 
     of neurons counts once for each fire lane, which no synthesis of the table has several of. Those
     of `MEASURED`, with what they add to rows and memories, are left to `option_cells`.
     """
-    off = {name: type(getattr(config, name))(0) for name in MEASURED}
+    off = {name: type(getattr(config, name))(0) for name in (*MEASURED, HALF)}
     config = dataclasses.replace(config, **off)
     tiles, state = config.tiles, config.state_bits * config.fire_lanes
     synaptic = config.synaptic_current

@@ -47,7 +47,7 @@ class Passes:
         if self.count == 1:
             return
         self._comes = delayed(m, valid, 1)
-        self._number = Signal(range(self.count), init=self.count - 1, name="pass_number")
+        self._number = Signal(range(self.count), name="pass_number")
         self._is_last = self._number == self.count - 1
         with m.If(self._comes):
             m.d.sync += self._number.eq(0)

@@ -21,7 +21,7 @@ from spikeloom.boards.registry import board, boards
 from spikeloom.boards.tools import WHEELS
 from spikeloom.cli import cli
 from spikeloom.devices.prediction import predict_clocks
-from spikeloom.estimate.candidates import needs, on, suited
+from spikeloom.estimate.candidates import candidates, needs, on, suited
 from spikeloom.estimate.cells import (
     BESIDE,
     MEASURED,
@@ -304,7 +304,16 @@ def test_a_network_that_learns_needs_what_learning_needs() -> None:
     two_ports = dataclasses.replace(fabric, two_ports=True)
     queues = {memory.name for memory in memories(two_ports, nominal_link(known))} ^ built.keys()
     assert queues == {"addresses", "words"}
-    lanes = fabric.lanes
-    assert multipliers(fabric, known) - multipliers(known.fabric, known) == fabric.tiles * (
-        2 + 2 * lanes
-    )
+    half = dataclasses.replace(fabric, learn_lanes=fabric.lanes // 2)
+    for other, lanes in ((fabric, fabric.lanes), (half, fabric.lanes // 2)):
+        more = multipliers(other, known) - multipliers(known.fabric, known)
+        assert more == fabric.tiles * (2 + 2 * lanes)
+    of_half, of_all = (cells(other, known, nominal_link(known)) for other in (half, fabric))
+    assert of_half < of_all
+
+
+def test_other_lanes_divide_those_that_are_tried() -> None:
+    fabric = FabricConfig(neurons=1024, fire_lanes=8, plasticity=True, learn_lanes=4, lanes=8)
+    tried = [*candidates(spikeloom.compile(network(30, 40)), fabric)]
+    assert {1, 2, 4, 8, 16} == {config.lanes for config in tried}
+    assert {0, 1, 2, 4} == {config.learn_lanes for config in tried}
