@@ -29,11 +29,12 @@ MEASURED: dict[str, str | None] = {
 
 BESIDE: dict[str, tuple[str, dict[str, Any]]] = {
     **dict.fromkeys(
-        ("quadratic_bounds", "eligibility", "two_ports"), ("plasticity", {"plasticity": True})
+        ("quadratic_bounds", "eligibility", "two_ports", "learn_lanes"),
+        ("plasticity", {"plasticity": True}),
     ),
     "plastic_kernels": ("plastic_images", {"plasticity": True, "extent": 16}),
 }
-"""Those of them that need others: beside what they were measured, and its fields."""
+"""Those of them, and `HALF`, that need others: beside what they were measured, and its fields."""
 
 TOGETHER = "switches together"
 """What all switches take beyond the sum of each."""
