@@ -65,6 +65,12 @@ class Applies(NamedTuple):
     source: Mask | None
     target: Mask
 
+    def everywhere(self, rows: int) -> Mask:
+        """Where it applies in so many rows."""
+        if self.source is None:
+            return np.broadcast_to(self.target, (rows, len(self.target)))
+        return self.source & self.target
+
 
 class Block(NamedTuple):
     """Synapses that change at once: rows and columns of the weights.
@@ -141,6 +147,7 @@ class Update:
             self._keys = (keys & 0x7FFFFFFF).astype(np.uint32)
             parts = self._targets % KEY_GROUP << max(rule.shift - 4, 0)
             self._parts_of_groups = parts.astype(np.uint32)
+            self._fraction = np.uint32((1 << rule.shift) - 1)
 
     def begin(self, states: Words) -> None:
         """Begin a sample, in whose steps random numbers are made of these."""
@@ -318,6 +325,6 @@ class Update:
         else:
             drawn = mixed(self._keys[block.rows[:, np.newaxis], groups] ^ self._states[step])
         drawn += self._parts_of_groups[block.columns]
-        drawn &= np.uint32((1 << shift) - 1)
+        drawn &= self._fraction
         numbers: Signed = drawn.view(np.int32)
         return numbers

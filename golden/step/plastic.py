@@ -1,5 +1,6 @@
 """The connections that learn: matrices, and kernels of convolutions."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.check import MAX_RULES
-from spikeloom.golden.learning.rule import Rule
+from spikeloom.golden.learning.rule import Rule, Term
 from spikeloom.golden.network import Connection, Learnable
 from spikeloom.golden.random_numbers import Words
 from spikeloom.golden.spec import Gate
@@ -183,28 +184,38 @@ class KernelUpdate(Update):
     ) -> None:
         super().__init__(rule, number, ends, matrix)
         self._axons, self._inside = axons, inside
+        self._some_outside = not inside.all()
 
     def _learn(
         self, neurons: Integers, targets: Sequence[Mask], third: Signed | None, step: int
     ) -> None:
         """Update at the first position of each channel at which a term applies, then the next."""
         channels, positions = neurons // len(self._axons), neurons % len(self._axons)
-        turns = np.arange(len(neurons)) - channels.searchsorted(channels)
-        parts: list[Which] = [ALL]
-        if np.count_nonzero(turns):
-            parts = [(turns == turn).nonzero()[0] for turn in range(turns.max() + 1)]
-        for now in parts:
+        for now in _turns(channels):
             pre = Seen(self._pre, self._axons.take(positions[now], axis=0).T)
             post = Seen(self._post, neurons[now])
-            learning = self._inside.take(positions[now], axis=0).T
-            if not self._silent:
-                learning = learning & pre.heard
-            sources = [
-                learning if term.pre.gate is Gate.ALWAYS else learning & pre.applies(term.pre)
-                for term in self.rule.terms
+            sources = [self._learning(term, pre, positions[now]) for term in self.rule.terms]
+            gates = [
+                Applies(number, source, target[now])
+                for number, (source, target) in enumerate(zip(sources, targets, strict=True))
             ]
-            of_now = [target[now] for target in targets]
-            held = any_of([by & of for by, of in zip(sources, of_now, strict=True)])
+            held = any_of([gate.everywhere(len(self._sources)) for gate in gates])
             self.count += int(np.count_nonzero(held))
-            gates = list(map(Applies, range(len(sources)), sources, of_now))
             self._change(Block(self._sources, channels[now], pre, post, gates), third, step)
+
+    def _learning(self, term: Term, pre: Seen, positions: Integers) -> Mask | None:
+        """Where a term applies by the sources of these positions; None for everywhere."""
+        masks = [] if term.pre.gate is Gate.ALWAYS else [pre.applies(term.pre)]
+        if self._some_outside:
+            masks.append(self._inside.take(positions, axis=0).T)
+        if not self._silent:
+            masks.append(pre.heard)
+        return functools.reduce(np.logical_and, masks) if masks else None
+
+
+def _turns(channels: Integers) -> list[Which]:
+    """The first of each channel, the second of each, ..."""
+    turns = np.arange(len(channels)) - channels.searchsorted(channels)
+    if not np.count_nonzero(turns):
+        return [ALL]
+    return [(turns == turn).nonzero()[0] for turn in range(turns.max() + 1)]

@@ -138,11 +138,13 @@ class Selection(Switch):
         if not np.count_nonzero(candidates):
             return spikes, u, kept
         status, count = kept["status"].copy(), kept["count"].copy()
-        competition = _Competition(candidates, u, count, neurons.image)
+        lowest = signed_range(state_bits)[0] - 1
+        competition = _Competition(candidates, u, lowest, count, neurons.image)
         if self.each == "position":
             competition.choose_by_position(self.winners)
         else:
-            for n in candidates.any(axis=1).nonzero()[0]:
+            samples = candidates.any(axis=1).nonzero()[0] if len(candidates) > 1 else (0,)
+            for n in samples:
                 competition.choose(n, self.winners, self.radius)
         won, lost = competition.won, competition.lost
         lost &= competes
@@ -171,6 +173,8 @@ class _Competition:
         Who can win.
     u
         The potentials, of the same shape.
+    lowest
+        Below all of them.
     count
         How many have won in each competition, at each of its neurons: it is written.
     image
@@ -178,10 +182,10 @@ class _Competition:
     """
 
     def __init__(
-        self, candidates: Flags, u: Signed, count: Signed, image: ImageShape | None
+        self, candidates: Flags, u: Signed, lowest: int, count: Signed, image: ImageShape | None
     ) -> None:
-        self._lowest = int(u.min()) - 1
-        self._levels = np.where(candidates, u, self._lowest)
+        self._lowest = lowest
+        self._levels = np.where(candidates, u, lowest)
         self._count = count
         self._image = image
         self.won = np.zeros(u.shape, np.bool_)
