@@ -378,7 +378,7 @@ class Learn(wiring.Component):
         if config.two_ports:
             self._write_meanwhile(m, synapses, to_change, address, written)
         else:
-            self._write_between(m, synapses, to_change, address, reads, written)
+            self._write_between(m, synapses, to_change, address, written)
         with m.If(axons.go):
             m.d.sync += address.eq(group.word + axons.source)
         m.d.comb += [
@@ -401,29 +401,23 @@ class Learn(wiring.Component):
         return pending
 
     def _write_between(
-        self,
-        m: Module,
-        synapses: Synapses,
-        to_change: Value,
-        address: Value,
-        reads: Value,
-        written: Signal,
+        self, m: Module, synapses: Synapses, to_change: Value, address: Value, written: Signal
     ) -> None:
-        """One port: changed words wait in a queue for a clock in which none `reads`."""
+        """One port: changed words wait in a queue for a clock in which none is read."""
         config = self.config
         m.submodules.addresses = addresses = Queue(index_bits(config.weight_words), PENDING)
         word = lanes(config.lanes, config.weight_bits)
         several = config.learn_passes > 1
         m.submodules.words = words = SingleItem(word) if several else Queue(word, PENDING)
         m.d.comb += [
-            written.eq(words.valid & ~reads),
+            written.eq(words.valid & ~self.weight_read),
             addresses.push.eq(to_change),
             addresses.item.eq(address),
             addresses.pop.eq(written),
             words.push.eq(synapses.changed_valid),
             words.item.eq(synapses.changed),
             words.pop.eq(written),
-            self.weights.address.eq(Mux(reads, address, addresses.head)),
+            self.weights.address.eq(Mux(self.weight_read, address, addresses.head)),
             self.weights.data.eq(words.head),
         ]
 
