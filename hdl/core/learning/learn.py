@@ -87,16 +87,14 @@ class _Group(NamedTuple):
 class Learn(wiring.Component):
     """Notes the axons that spike, and applies the rules to the synapses when a step is over.
 
-    For each rule, and each group of its neurons that a spike touched: loads the neurons, then goes
-    through the axons that spiked in the sample, and reads, changes and writes the words of weights
-    to which a term applies.
+    For each rule, and each group of its neurons that a spike touched: loads these, then reads,
+    changes and writes the weights to which a term applies, of the axons that spiked in the sample.
 
     Timing: a note takes 4 clocks, or 3 for an axon that spiked in this step before. A step that
-    touched no group takes 2, if it is not the last of its sample. Else a rule takes 3
-    clocks and one for each of its groups, a group that was touched `Targets.latency` more, and one
-    in which a term applies to a neuron 6 and one for each axon more, plus those in which writes,
-    or reads of a plane, have the port. As many clocks as there are axons clear what is known of
-    them when a sample ends.
+    touched no group takes 2, if it is not the last of its sample. Else a rule takes 3 clocks and
+    one for each of its groups, a touched one `Targets.latency` more, and one in which a term
+    applies to a neuron 6 and one for each axon more, plus those in which writes, or reads of a
+    plane, have the port. At the end of a sample, one for each axon clears what is known of it.
 
     Parameters
     ----------
