@@ -107,7 +107,7 @@ class Passes:
 
 def goes_on(m: Module, config: FabricConfig, valid: Value) -> Signal:
     """Whether a word that was read, when `valid` was 1, has passes to come: no other is read."""
-    left = Signal(range(config.learn_passes), name="passes_left")
+    left = Signal(range(config.learn_passes + 1), name="passes_left")  # compared with 1
     some = Signal(name="passes_go_on")  # left != 0
     m.d.sync += [left.eq(left - some), some.eq(left > 1)]
     with m.If(valid):
