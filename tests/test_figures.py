@@ -19,7 +19,7 @@ def test_a_page_has_the_figures_of_the_record(path: Path) -> None:
     assert table.pages(table.read())[path] == text, "type: python -m bench.table"
 
 
-@pytest.mark.parametrize("part", all_but({"mesh", "cells"}, counted.PARTS))
+@pytest.mark.parametrize("part", all_but({"mesh"}, counted.PARTS))
 def test_counted_figures_are_what_the_code_counts(
     part: str, request: pytest.FixtureRequest
 ) -> None:

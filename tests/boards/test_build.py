@@ -32,6 +32,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.program import Program
+from spikeloom.sim import toolchain
 
 NATIVE = Tools(native=True)
 TINY = FabricConfig(
@@ -315,10 +316,10 @@ def test_a_placement_without_end_is_left_out(
     sleep(tmp_path, [2])
     start = time.monotonic()
     message = (
-        "icebreaker: placements left out: seed 2: nextpnr-ice40 did not end within 0.2 minutes"
+        "icebreaker: placements left out: seed 2: nextpnr-ice40 did not end within 0.1 minutes"
     )
     with pytest.warns(SpikeloomWarning, match=f"^{message}$"):
-        built = build(icebreaker, TINY, clock_mhz=24, minutes=0.2, tools=NATIVE)
+        built = build(icebreaker, TINY, clock_mhz=24, minutes=0.1, tools=NATIVE)
     assert time.monotonic() - start < 30
     assert built.report["fmax_mhz"]["seeds"] == {"1": 20.5, "3": 25.0}
     assert built.placed.seed == 3
@@ -329,13 +330,19 @@ def test_a_placement_without_end_is_left_out(
 
 @pytest.mark.parametrize(("remain", "ends"), [("9341", True), ("{batch}", False)])
 def test_a_router_that_goes_in_circles_is_ended(
-    remain: str, ends: bool, icebreaker: Board, speeds: Path, tmp_path: Path
+    remain: str,
+    ends: bool,
+    icebreaker: Board,
+    speeds: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(toolchain, "_SECONDS", 0.2)
     tool = tmp_path / "bin" / "nextpnr-ice40"
     rows = f"| {{batch}}990  3006 | 1000     0 |  {remain}|  1.8  9.0|"
     table = f"''.join(f'Info: {{batch}}000 {rows}\\n' for batch in range(120))"
     waits = f"    if after['--seed'] == '2': open(after['--log'], 'w').write({table})\n"
-    waits += f"    __import__('time').sleep({600 if ends else 5} * (after['--seed'] == '2'))\n"
+    waits += f"    __import__('time').sleep({600 if ends else 1} * (after['--seed'] == '2'))\n"
     places = "    speeds = json"
     tool.write_text(tool.read_text().replace(places, waits + places))
     start = time.monotonic()
