@@ -157,6 +157,10 @@ def uses(term: data.View, *factors: Factor) -> Value:
 
 def traced(trace: Value, amount: Value, nearest: Value) -> Value:
     """A trace after a spike: `amount` itself, or that much more, up to the limit."""
-    total = trace + amount
-    limited = Mux(total[TRACE_BITS], (1 << TRACE_BITS) - 1, total[:TRACE_BITS])
-    return Mux(nearest, amount, limited)
+    return limited(trace + amount, amount, nearest)
+
+
+def limited(total: Value, amount: Value, nearest: Value) -> Value:
+    """A trace after a spike, of which `total` is the sum."""
+    most = Mux(total[TRACE_BITS], (1 << TRACE_BITS) - 1, total[:TRACE_BITS])
+    return Mux(nearest, amount, most)

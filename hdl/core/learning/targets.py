@@ -19,7 +19,7 @@ from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.rules import (
     applies,
     decays,
-    traced,
+    limited,
     uses,
 )
 from spikeloom.hdl.core.ports import MemoryWrite, StatePort
@@ -154,7 +154,7 @@ class Targets(wiring.Component):
         for k, term in enumerate(self.terms):
             m.d.comb += self.curve_ages[k].eq(Mux(term.post_now & spiked1, 0, age1))
 
-        # Stage 2: its decay comes. Then a clock for the product, and the trace after a spike.
+        # Stage 2: its decay comes. Then a clock for the product, and its sum after a spike.
         product = delayed(m, trace_read.data, 2) * delayed(m, self.decay.post_decay, 1)
         decayed = product[TRACE_BITS : 2 * TRACE_BITS]
 
@@ -163,9 +163,8 @@ class Targets(wiring.Component):
             delayed(m, value, 3) for value in (valid1, spiked1, age1, one_of_rule)
         )
         potential3 = delayed(m, state.plasticity_potential, 3).as_signed()
-        raised = traced(decayed, row.post_amount, row.nearest_post)
-        level = Mux(delayed(m, spiked1, 2), raised, decayed)
-        trace3, level3 = delayed(m, decayed, 1), delayed(m, level, 1)
+        trace3, raised3 = delayed(m, decayed, 1), delayed(m, decayed + row.post_amount, 1)
+        level3 = Mux(spiked3, limited(raised3, row.post_amount, row.nearest_post), trace3)
         curves3 = delayed(m, self.curves, 2)
         address3 = Cat(delayed(m, lane, 4), self.group) if lane_bits else self.group
         m.d.comb += [
