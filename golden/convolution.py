@@ -2,7 +2,7 @@
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -225,6 +225,12 @@ class ConvolutionSums:
         scale: int = 1,
         signed: bool = False,
     ) -> None:
+        self._targets = math.prod(convolution.output(image))
+        kernels = convolution.weights
+        if convolution.groups == image[0] == len(kernels) and (kernels == kernels[0]).all():
+            # Each channel is as good as an image of its own: one product for all of them.
+            convolution = replace(convolution, weights=kernels[:1], groups=1)
+            image = (1, *image[1:])
         self._convolution = convolution
         self._image = image
         self._output = convolution.output(image)
@@ -249,7 +255,7 @@ class ConvolutionSums:
         groups = self._convolution.groups
         channels, height, width = self._output
         if total is None:
-            total = np.zeros((*events.shape[:-1], channels * height * width), np.int64)
+            total = np.zeros((*events.shape[:-1], self._targets), np.int64)
         flat = as_counts(events).reshape(-1, *self._image)
         result = total.reshape(len(flat), groups, channels // groups, height * width)
         blocks = max(1, -(-len(flat) // self._buffers.block))

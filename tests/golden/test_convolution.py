@@ -93,6 +93,24 @@ def test_a_convolution_is_the_matrix_of_its_formula(
         assert convolution.dense_weights(image).tolist() == matrix.tolist()
 
 
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("pool", [(1, 1), (2, 1)])
+def test_channels_by_themselves_are_the_matrix_of_their_formula(
+    alike: bool, pool: tuple[int, int]
+) -> None:
+    weights = kernel(3, 1, 2, 2) - 5
+    if alike:
+        weights[:] = weights[0]
+    geometry: Any = {"stride": (2, 1), "padding": ((1, 0), (0, 2)), "groups": 3, "pool": pool}
+    convolution, image = Convolution("in", "a", weights, **geometry), (3, 6, 5)
+    events = np.random.default_rng(2).integers(-2, 3, (4, 2, 90)).astype(np.int16)
+    sums = ConvolutionSums(convolution, image, 2, 8, signed=True)
+    expected = 8 * (events @ naive_matrix(convolution, image)[0])
+    assert np.array_equal(sums(events), expected)
+    total = np.ones(expected.shape, np.float32)
+    assert np.array_equal(sums(events, total), expected + 1)
+
+
 @pytest.mark.parametrize("count", [1, 255])
 def test_sums_beyond_2_to_the_24_are_exact(count: int) -> None:
     # 300 channels with a kernel of 21 x 21: 300 * 441 * 127 = 16.8 million, just above 2**24.
