@@ -319,6 +319,14 @@ class Network(PlainIntegers, Summarised):
         able = (c for c in self.connections if isinstance(c, Learnable))
         return tuple(c for c in able if c.plasticity is not None)
 
+    def check_learns(self) -> None:
+        """Raises `SpikeloomError` if no connection is plastic."""
+        if not self.plastic:
+            raise SpikeloomError(
+                "learn: no connection of this network is plastic; give one a rule, "
+                "Connection(..., plasticity=Rule(...)), or run without learning"
+            )
+
     @property
     def phases(self) -> int:
         """Number of phases of a step."""

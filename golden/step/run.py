@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_flag, check_integer
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts, magnitudes
@@ -181,6 +181,9 @@ def simulate(
         weights that the one before left.
     """
     check_integer("simulate: first", first, 0, MAX_FIRST)
+    check_flag("simulate: learn", learn)
+    if learn:
+        network.check_learns()
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     learner = Learner(network, network.plastic if learn else ())

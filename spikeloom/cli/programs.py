@@ -30,6 +30,7 @@ from spikeloom.events import event_counts
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.network import Network
 from spikeloom.golden.progress import Journal, task, watched
+from spikeloom.golden.summary import counted
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.graph import brief
 from spikeloom.importer.lava_net import load_lava_net
@@ -292,7 +293,7 @@ def _print_info(values: dict[str, Any]) -> None:
                 for c in values["stored"]
             },
             **{f"{c['source']} -> {c['target']} learns": c["rule"] for c in values["plastic"]},
-            "learned from": f"{values['learned']:,} samples" if values["learned"] else None,
+            "learned from": counted(values["learned"], "sample") if values["learned"] else None,
             "lanes": fabric["lanes"],
             "lanes that learn": fabric["learn_lanes"] or None,
             **mesh,

@@ -59,11 +59,7 @@ def learned_run(
 ) -> Run:
     """Run samples with learning on; see `Device.run`."""
     network, fabric = device.program.network, device.program.fabric
-    if not network.plastic:
-        raise SpikeloomError(
-            "learn: no connection of this network is plastic; give one a rule, "
-            "Connection(..., plasticity=Rule(...)), or run without learning"
-        )
+    network.check_learns()
     counts = event_counts(network, events)
     neurons = traced_neurons(network, traces)
     samples, steps = next(iter(counts.values())).shape[:2]

@@ -284,6 +284,10 @@ def test_the_seed_and_the_number_of_the_sample_change_what_is_rounded() -> None:
     for wrong in (-1, 1.5):
         with pytest.raises(SpikeloomError, match="simulate: first must be"):
             simulate(chain(STDP), events(2), first=wrong, learn=True)
+    with pytest.raises(SpikeloomError, match="simulate: learn must be True or False"):
+        simulate(chain(STDP), events(2), learn=wrong)
+    with pytest.raises(SpikeloomError, match="no connection of this network is plastic; give"):
+        simulate(chain(None), events(2), learn=True)
 
 
 def test_axons_and_neurons_can_be_numbered_in_any_order() -> None:
