@@ -181,12 +181,9 @@ def simulate(
         weights that the one before left.
     """
     check_integer("simulate: first", first, 0, MAX_FIRST)
-    check_flag("simulate: learn", learn)
-    if learn:
-        network.check_learns()
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
-    learner = Learner(network, network.plastic if learn else ())
+    learner = _learner(network, learn)
     in_turn = learner.populations | _carrying(network)
     batches, workers = _batches(network, samples, steps, 1 if in_turn else workers)
     by_batch = len(batches) >= workers
@@ -266,6 +263,14 @@ def _carrying(network: Network) -> set[str]:
         for p in network.populations
         if any(switch.carries for version in p.versions for switch in version.switches)
     }
+
+
+def _learner(network: Network, learn: bool) -> Learner:
+    """What learns in a run: the plastic connections, or nothing."""
+    check_flag("simulate: learn", learn)
+    if learn:
+        network.check_learns()
+    return Learner(network, network.plastic if learn else ())
 
 
 def _batches(
