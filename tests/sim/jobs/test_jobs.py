@@ -70,9 +70,10 @@ def test_a_worker_is_killed(address: str | None, tmp_path: Path) -> None:
     killed: list[int] = []
 
     def kill_one() -> None:
-        while not (begun := sorted(tmp_path.iterdir())):
+        # A file is there before what is written to it.
+        while not (begun := [w for f in tmp_path.iterdir() for w in f.read_text().split()]):
             time.sleep(0.01)
-        killed.append(int(begun[0].read_text().split()[0]))
+        killed.append(int(begun[0]))
         os.kill(killed[0], signal.SIGKILL)
 
     thread = threading.Thread(target=kill_one)
