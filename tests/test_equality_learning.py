@@ -106,11 +106,12 @@ PAUSES = ({}, {"gap": 0.3, "backpressure": 0.5}, {"gap": 0.9, "load_gap": 0.1})
 @pytest.mark.parametrize("name", all_but(FABRICS.keys() - SOAKED, FABRICS))
 def test_every_clock_agrees(name: str) -> None:
     config = FABRICS[name]
+    programs = 10 if name in SOAKED else len(PAUSES) if config.tiles == 1 else 2
     updates: list[int] = []
 
     @given(program=learning_programs(config), seed=seeds())
     @settings(
-        max_examples=len(PAUSES) if config.tiles == 1 else 2,
+        max_examples=programs,
         phases=[Phase.generate],
         suppress_health_check=[*HealthCheck],
     )
