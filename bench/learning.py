@@ -5,7 +5,6 @@ fabric of one tile in a `Harness`. The rate is that of LEARN alone, by the cycle
 of a step in which nothing else happens, less those without learning.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from bench import core
 from bench.figure import Figure
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
-from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.learning import ALWAYS, Rule, Term, When
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Factor, Gate
@@ -87,9 +85,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "learning.md"
 def measure(_data: Path) -> Iterator[Figure]:
     """Measure; needs no data."""
     for name, (part, options) in TILES.items():
-        # Yosys 0.70 ends without a word on a few netlists for ECP5.
-        with contextlib.suppress(SpikeloomError):
-            yield Figure(f"learning.{name}", core.tile_cells(part, **options), "cells")
+        yield Figure(f"learning.{name}", core.tile_cells(part, **options), "cells")
     for number in MULTIPLIERS:
         cells = core.tile_cells("ecp5_6", "MULT18X18D", **RULE, learn_lanes=number)
         yield Figure(f"learning.ecp5_6.multipliers.learn_lanes_{number}", cells, "multipliers")
