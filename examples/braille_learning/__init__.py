@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from examples.braille import HELD_OUT, SENSORS, STEPS, STRIDE
 from spikeloom.golden.fixed import Integers
-from spikeloom.golden.learning import Rule, e_prop
+from spikeloom.golden.learning import Rule, Trace, e_prop
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.golden.spec import Reset
 
@@ -131,10 +131,12 @@ def rule(error: str, amount: int, tau: float, window: tuple[int, int] | None) ->
 
         w = clip(w + ((-trace * error + r) >> 12)),   r random in 0..4095
 
-    for targets whose potential is in the `window`. A spike adds `amount` to the trace of its axon.
+    for targets whose potential is in the `window`. A spike adds `amount` to the trace of its axon,
+    of which what is left is rounded down.
     """
     each_step = e_prop(error, window, (-LIMIT, LIMIT), amount / 4096, tau)
-    return dataclasses.replace(each_step, at_end=True)
+    trace = Trace.exponential(tau, amount)
+    return dataclasses.replace(each_step, pre=trace, at_end=True)
 
 
 def network(weights: Weights, rate: float, seed: int) -> Network:

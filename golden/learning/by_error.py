@@ -3,8 +3,19 @@
 import math
 
 from spikeloom.golden.checks import check_integer, check_tau
-from spikeloom.golden.learning.rule import SPIKED, Rule, Term, Trace
-from spikeloom.golden.learning.scaling import MOST, ONCE, SUMMED, flat, scaled, while_left
+from spikeloom.golden.learning.check import MAX_THIRD_SHIFT
+from spikeloom.golden.learning.rule import SPIKED, Rule, Term
+from spikeloom.golden.learning.scaling import (
+    MOST,
+    ONCE,
+    SUMMED,
+    fading,
+    finer,
+    flat,
+    scaled,
+    shifted,
+    while_left,
+)
 from spikeloom.golden.spec import Factor
 
 MOST_ELIGIBLE = 127
@@ -78,10 +89,11 @@ def e_prop(
     L is the potential of the target's neuron of the population `error`, >> `error_shift`, clipped
     to -256..255; the window is the boxcar in place of the slope of a spike. A spike adds
     round(rate * 2**shift) to the trace, with the greatest shift at which that is at most 64: so the
-    trace is finest for rates just below 1/64, 1/4 or 4, and `error_shift` brings errors there. It
-    holds about four spikes at once; more saturate. This is the factored form, in which the window
-    is that of the step with the error. With `tau_readout` the synapse has an eligibility of its own
-    instead, which holds the windows of earlier steps, as in `super_spike`:
+    trace is finest for rates just below 1/64, 1/4 or 4, and `error_shift` brings errors there; it
+    warns (`SpikeloomWarning`) of a coarse one. The trace ends 63 steps after a spike, and holds
+    about four spikes at once; more saturate. This is the factored form, in which the window is that
+    of the step with the error. With `tau_readout` the synapse has an eligibility of its own, which
+    holds the windows of earlier steps, as in `super_spike`:
 
         each step:  w -= rate * L * e
                     e += (1 - exp(-1 / tau_readout)) * ((x if potential in window else 0) - e)
@@ -120,8 +132,10 @@ def e_prop(
         return _filtered(
             "e_prop", error, window, bounds, rate, tau, tau_filter, error_shift, rounding, most
         )
-    shift, (amount,) = scaled("e_prop", {"rate": rate}, SUMMED)
-    pre = Trace.exponential(tau, amount)
+    check_integer("e_prop: error_shift", error_shift, 0, MAX_THIRD_SHIFT)
+    shift, _ = shifted("e_prop", {"rate": rate}, SUMMED)
+    size = rate * (1 << shift)
+    pre = fading(f"e_prop: rate {rate:g}", size, tau, finer(rate, size, error_shift))
     heard = while_left(pre, now=True)
     term = Term(Factor.PRE_TRACE, Factor.THIRD, heard, window=window, negative=True)
     return Rule((term,), bounds, shift, rounding, pre=pre, third=error, third_shift=error_shift)
@@ -198,15 +212,16 @@ def _filtered(
     """The rule `name`, whose trace is filtered in a plane."""
     check_tau(f"{name}: tau of the filter", tau_filter)
     check_integer(f"{name}: most", most, 1, MOST)
+    check_integer(f"{name}: error_shift", error_shift, 0, MAX_THIRD_SHIFT)
     share = -math.expm1(-1 / tau_filter)
     filter_shift, (leak,) = scaled(name, {"1 - exp(-1 / tau of the filter)": share}, MOST)
     # A spike adds amount * gain / leak to what the eligibility goes to: the finest amount, and as
     # much gain as the greatest trace leaves room for.
     most_gain = math.ceil(leak * most / ONCE)
-    shift, (product,) = scaled(name, {"rate": rate}, SUMMED * most_gain, leak)
+    shift, (product,) = shifted(name, {"rate": rate}, SUMMED * most_gain, leak)
     gain = -(-product // SUMMED) or 1
-    amount = round(product / gain)
-    pre = Trace.exponential(tau, amount)
+    size = product / gain
+    pre = fading(f"{name}: rate {rate:g}", size, tau, finer(rate, size, error_shift))
     eligibility = Rule(
         (
             Term(

@@ -1,21 +1,35 @@
 """Learning rules of the literature, as terms of a `Rule`: by the times of spikes, and by reward."""
 
 import math
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
 
 from spikeloom.golden.checks import check_integer
-from spikeloom.golden.errors import SpikeloomError
+from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import SPIKED, Rule, Table, Term, Trace, When
-from spikeloom.golden.learning.scaling import MOST, ONCE, SUMMED, flat, scaled, while_left
+from spikeloom.golden.learning.scaling import (
+    COARSE,
+    MOST,
+    ONCE,
+    SUMMED,
+    between,
+    fading,
+    flat,
+    scaled,
+    shifted,
+    split,
+    while_left,
+)
 from spikeloom.golden.spec import MAX_AGE, TRACE_BITS, WEIGHT_BITS, Factor, Gate
 
 HEARD = When(Gate.AGE, 0, MAX_AGE - 1, now=True)
 """It has spiked in the sample, fewer than 63 steps ago."""
 UNHEARD = When(Gate.AGE, MAX_AGE, MAX_AGE, now=True)
 """It has not."""
+FINER = "use nearest=True, or hard bounds, whose traces are finer"
 LEAST_SPREAD = 2 << (TRACE_BITS // 2)
 """How far bounds are apart if BETWEEN is to be 1 in the middle."""
 
@@ -37,7 +51,8 @@ def pair_stdp(
 
     over all earlier spikes, or only the last one if `nearest`. A pair in one step counts as source
     before target. If `soft`, both are times the distance to the bound ahead. Traces hold about four
-    spikes at once; more saturate. Sources: Song, Miller and Abbott, Nature Neuroscience 3 (2000);
+    spikes at once; more saturate. Warns (`SpikeloomWarning`) of a rate that leaves a coarse trace.
+    Sources: Song, Miller and Abbott, Nature Neuroscience 3 (2000);
     Morrison, Diesmann and Gerstner, Biological Cybernetics 98 (2008).
 
     Parameters
@@ -61,12 +76,20 @@ def pair_stdp(
     SpikeloomError
         A change is too large for the factors of a rule, or so small that it would be 0.
     """
-    amount = ONCE if nearest else SUMMED
+    most = ONCE if nearest else SUMMED
     changes = {"potentiation": potentiation, "depression": depression}
-    most, unit = (amount, 1.0) if soft else (MOST, 1 / amount)
-    shift, (up, down) = scaled("pair_stdp", changes, most, unit)
-    pre = Trace.exponential(tau_pre, up if soft else amount, nearest)
-    post = Trace.exponential(tau_post, down if soft else amount, nearest)
+    shift, products = shifted("pair_stdp", changes, most if soft else most * MOST)
+    parts = [
+        (value * (1 << shift), 1) if soft else split(product, most)
+        for value, product in zip(changes.values(), products, strict=True)
+    ]
+    pre, post = (
+        fading(f"pair_stdp: {name} {value:g}", size, tau, FINER, nearest)
+        for (name, value), (size, _), tau in zip(
+            changes.items(), parts, (tau_pre, tau_post), strict=True
+        )
+    )
+    (_, up), (_, down) = parts
     before, after = while_left(pre, now=True), while_left(post, now=False)
     if soft:
         terms = (
@@ -195,15 +218,17 @@ def first_spike_stdp(
 
     where u = 0..1 is the weight between its bounds. It is meant for axons and neurons that spike
     once in a sample, of at most 63 steps, of which a selection picks those that learn. A source
-    that spikes after the target counts as one that has not. Sources: Kheradpisheh et al.,
-    arXiv:1611.01421; SpykeTorch, Mozafari et al., arXiv:1903.02440.
+    that spikes after the target counts as one that has not. What rounding down takes of u * (1 - u)
+    between near bounds, more than a twentieth below 127 apart, the rates make up for. Warns
+    (`SpikeloomWarning`) where changes are off by as much on average even so, below 104. Sources:
+    Kheradpisheh et al., arXiv:1611.01421; SpykeTorch, Mozafari et al., arXiv:1903.02440.
 
     Parameters
     ----------
     bounds
-        Lowest and highest weight.
+        Lowest and highest weight, at least 32 apart.
     potentiation, depression
-        Rates, > 0.
+        Rates, >= 0.
     rounding
         As in `Rule`.
 
@@ -212,9 +237,20 @@ def first_spike_stdp(
     SpikeloomError
         A rate is too large for the factors of a rule, or so small that it would be 0.
     """
-    _check_between("first_spike_stdp", bounds)
+    spread = _spread("first_spike_stdp", bounds)
     rates = {"potentiation": potentiation, "depression": depression}
-    unit = (1 << TRACE_BITS) / (bounds[1] - bounds[0])
+    left, off = between(spread)
+    if off > COARSE:
+        unmoved = next(w for w in range(spread) if w * (spread - w) >> TRACE_BITS) - 1
+        enough = 1 + max(n for n in range(spread, 1 << TRACE_BITS) if between(n)[1] > COARSE)
+        warnings.warn(
+            f"first_spike_stdp: between bounds {spread} apart changes are {off:.0%} off the "
+            f"equation on average, and none of the {unmoved} weights beside a bound changes; take "
+            f"bounds {enough} apart",
+            SpikeloomWarning,
+            stacklevel=2,
+        )
+    unit = (1 << TRACE_BITS) / spread / (left if 1 - left > COARSE else 1)
     shift, (up, down) = scaled("first_spike_stdp", rates, MOST, unit)
     terms = (
         Term(Factor.CONSTANT, Factor.BETWEEN, HEARD, SPIKED, constant=up),
@@ -239,8 +275,9 @@ def reward_stdp(
 
     R is the potential of the target's neuron of the population `reward`, >> `reward_shift`, clipped
     to -256..255: positive where the neuron is right to spike, negative where it is wrong, which
-    turns the rule around. Source: Mozafari et al., arXiv:1705.09132; with the same rate for
-    potentiation and depression.
+    turns the rule around. Warns (`SpikeloomWarning`) where rounding down takes more than a
+    twentieth of the changes, between bounds less than 127 apart. Source: Mozafari et al.,
+    arXiv:1705.09132; with the same rate for potentiation and depression.
 
     Parameters
     ----------
@@ -255,7 +292,16 @@ def reward_stdp(
     rounding
         As in `Rule`.
     """
-    _check_between("reward_stdp", bounds)
+    spread = _spread("reward_stdp", bounds)
+    left, _ = between(spread)
+    if 1 - left > COARSE:
+        enough = 1 + max(n for n in range(spread, 1 << TRACE_BITS) if 1 - between(n)[0] > COARSE)
+        warnings.warn(
+            f"reward_stdp: between bounds {spread} apart changes are {1 - left:.0%} too small on "
+            f"average, as they are rounded down; take bounds {enough} apart, or a higher reward",
+            SpikeloomWarning,
+            stacklevel=2,
+        )
     terms = (
         Term(Factor.THIRD, Factor.BETWEEN, HEARD, SPIKED),
         Term(Factor.THIRD, Factor.BETWEEN, UNHEARD, SPIKED, negative=True),
@@ -263,8 +309,8 @@ def reward_stdp(
     return Rule(terms, bounds, shift, rounding, third=reward, third_shift=reward_shift)
 
 
-def _check_between(rule: str, bounds: tuple[int, int]) -> None:
-    """Check that BETWEEN is not 0 for every weight within the bounds."""
+def _spread(rule: str, bounds: tuple[int, int]) -> int:
+    """How far the bounds are apart, if BETWEEN is not 0 for every weight within them."""
     if not isinstance(bounds, tuple) or len(bounds) != 2:
         raise SpikeloomError(f"{rule}: bounds must be a pair (lowest, highest), not {bounds!r}")
     for bound in bounds:
@@ -274,6 +320,7 @@ def _check_between(rule: str, bounds: tuple[int, int]) -> None:
             f"{rule}: bounds must be at least {LEAST_SPREAD} apart, not {bounds}: between nearer "
             "ones the rule changes no weight; use weights of 8 bits"
         )
+    return bounds[1] - bounds[0]
 
 
 def _gupta(values: Iterable[int]) -> tuple[int, ...]:

@@ -172,7 +172,7 @@ def test_e_prop_adds_the_trace_of_each_step(tau: float) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: pair_stdp(256, 1, 5, 5, (0, 9)), "depression must be 0 or at least 2 beside"),
+        (lambda: pair_stdp(2560, 0.3, 5, 5, (0, 9)), "depression must be 0 or at least 0.5 beside"),
         (
             lambda: pair_stdp(1, -1, 5, 5, (0, 9)),
             "pair_stdp: depression must be 0..16320, not -1",
@@ -201,10 +201,13 @@ def test_what_the_factors_cannot_hold_is_refused(make: Any, message: str) -> Non
 
 
 def test_a_rate_that_is_held_as_another_is_said() -> None:
-    message = "pair_stdp: depression 3 is held as 4, the nearest of the steps of 4 that fit beside"
+    message = (
+        "first_spike_stdp: depression 0.2 is held as 0.186768, the nearest of the steps of 0.062 "
+        "that fit beside"
+    )
     with pytest.warns(SpikeloomWarning, match=message):
-        pair_stdp(256, 3, 5, 5, (0, 99))
-    pair_stdp(256, 4, 5, 5, (0, 99))
+        first_spike_stdp((-128, 127), 15, 0.2)
+    first_spike_stdp((-128, 127), 15, 0.249)
 
 
 # The engine itself, by hand.
