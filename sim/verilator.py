@@ -30,6 +30,8 @@ _TRACE_FLAGS = ["--trace-vcd", "--trace-max-width", "1024"]
 _COMPILER_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-w"]
 _ONCE = '#pragma GCC optimize ("O0")\n'
 """Before the code that sets a model up, which runs once. Other compilers than GCC pass over it."""
+_HEADERS = "headers.h"
+"""Included first, by each unit."""
 _LARGE = 1 << 19
 """Bytes of per-clock C++ from which a model is compiled with -O1. For a model that large, a mesh of
 four tiles or more, -O2 gains nothing and takes up to three times as long to compile."""
@@ -237,11 +239,15 @@ def _built(kind: str, model: _Model, what: str) -> Path:
         parts = sorted(work.glob("V*.cpp"))
         slow = [path for path in parts if path.stem.endswith("__Slow")]
         fast = [path for path in parts if path not in slow]
-        text = model.around + _include(fast) + _ONCE + _include(slow)
+        traced = f"#define VM_TRACE {model.trace:d}\n#define VM_TRACE_VCD VM_TRACE\n"
+        text = traced + model.around + _include(fast) + _ONCE + _include(slow)
         large = model.level == "-O2" and _size(fast) >= _LARGE
+        # Kept headers bring their level of optimisation with them.
+        headers = work if large else _headers(model)
+        command = _command(model, "-O1" if large else model.level)
         with ThreadPoolExecutor() as pool:
-            runtime = pool.submit(_runtime_objects, model, work)
-            compiled = _compile(work, "model", text, ["-O1" if large else model.level], model)
+            runtime = pool.submit(_runtime_objects, model, headers, work)
+            compiled = _compile(work, "model", text, headers, command)
         objects = [compiled, *runtime.result()]
         step.done(2)
         output = str(directory / model.output)
@@ -251,7 +257,7 @@ def _built(kind: str, model: _Model, what: str) -> Path:
     return cache.cached(kind, key, make)
 
 
-def _runtime_objects(model: _Model, folder: Path) -> list[Path]:
+def _runtime_objects(model: _Model, headers: Path, folder: Path) -> list[Path]:
     """Copies in `folder` of the objects of Verilator's runtime, which all models share.
 
     Copies, because another process may clear the cache before they are linked.
@@ -259,7 +265,7 @@ def _runtime_objects(model: _Model, folder: Path) -> list[Path]:
     names = [*model.runtime, *(["verilated_vcd_c"] if model.trace else [])]
 
     def copied(name: str) -> Path:
-        return Path(shutil.copy(_runtime(model, name) / f"{name}_unit.o", folder))
+        return Path(shutil.copy(_runtime(model, headers, name) / f"{name}_unit.o", folder))
 
     for _ in range(3):
         with contextlib.suppress(FileNotFoundError), ThreadPoolExecutor() as pool:
@@ -267,34 +273,58 @@ def _runtime_objects(model: _Model, folder: Path) -> list[Path]:
     raise SpikeloomError("the cache is cleared again and again: run the command when that is over")
 
 
-def _runtime(model: _Model, name: str) -> Path:
+def _runtime(model: _Model, headers: Path, name: str) -> Path:
     """A directory with the object `<name>_unit.o` of Verilator's source of this name."""
 
     def make(directory: Path) -> None:
-        _compile(directory, name, _include([Path(f"{name}.cpp")]), [model.level], model)
+        source = _include([Path(f"{name}.cpp")])
+        _compile(directory, name, source, headers, _command(model, model.level))
 
     flags = [*_COMPILER_FLAGS, *model.compiler, model.level]
-    key = cache.digest(name, *flags, *_versions(), str(model.trace))
-    return cache.cached("runtime", key, make)
+    return cache.cached("runtime", cache.digest(name, *flags, *_versions()), make)
 
 
-def _compile(directory: Path, name: str, text: str, flags: Sequence[str], model: _Model) -> Path:
+def _headers(model: _Model) -> Path:
+    """A directory with Verilator's headers as GCC keeps what it has read, to be searched first.
+
+    To read them takes half of the time of a small model. Other compilers read them themselves, and
+    so does GCC where these are missing.
+    """
+    command = _command(model, model.level)
+
+    def make(directory: Path) -> None:
+        source = _write_headers(directory)
+        toolchain.run([*command, "-x", "c++-header", str(source), "-o", f"{source}.gch"])
+
+    return cache.cached("headers", cache.digest(*command, *_versions()), make)
+
+
+def _write_headers(directory: Path) -> Path:
+    path = directory / _HEADERS
+    path.write_text(_include([Path("verilated.h")]), encoding="utf-8")
+    return path
+
+
+def _compile(directory: Path, name: str, text: str, headers: Path, command: Sequence[str]) -> Path:
+    """The object of a unit, compiled in `directory`; `headers` is from `_headers`."""
     source = directory / f"{name}_unit.cpp"
     target = directory / f"{name}_unit.o"
-    source.write_text(text, encoding="utf-8")
-    include = toolchain.verilator_root() / "include"
-    toolchain.run(
-        [
-            *toolchain.compiler(),
-            *(*_COMPILER_FLAGS, *model.compiler, *flags),
-            *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"),
-            *("-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
-            *(f"-DVM_TRACE={model.trace:d}", f"-DVM_TRACE_VCD={model.trace:d}"),
-            *("-I", str(directory), "-I", str(include), "-I", str(include / "vltstd")),
-            *("-c", str(source), "-o", str(target)),
-        ]
-    )
+    source.write_text(f"#include <{_HEADERS}>\n{text}", encoding="utf-8")
+    _write_headers(directory)
+    search = ["-I", str(headers), "-I", str(directory)]
+    toolchain.run([*command, *search, "-c", str(source), "-o", str(target)])
     return target
+
+
+def _command(model: _Model, level: str) -> list[str]:
+    """The compiler with the flags of every unit."""
+    include = toolchain.verilator_root() / "include"
+    return [
+        *(*toolchain.compiler(), *_COMPILER_FLAGS, *model.compiler, level),
+        *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"),
+        *("-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
+        *("-I", str(include), "-I", str(include / "vltstd")),
+    ]
 
 
 def _include(paths: list[Path]) -> str:
