@@ -75,9 +75,11 @@ def test_a_selection_finds_the_largest_in_a_step() -> None:
             assert spikes[0, 0].nonzero()[0].tolist() == [potentials.argmax()]
 
 
-def test_a_sampler_is_near_its_distribution() -> None:
-    machine = Machine.random(5, 0)
-    spikes = simulate(machine.network(1), no_input(100, 300)).spikes
+@pytest.mark.parametrize(("tau", "together"), [(4, False), (8, True)])
+def test_a_sampler_is_near_its_distribution(tau: int, together: bool) -> None:
+    machine = Machine.random(5, 0, tau)
+    spikes = simulate(machine.network(1, together), no_input(100, 300)).spikes
     exact = machine.exact()
-    assert divergence(states(spikes)[:, 50:], exact) < 0.02
-    assert divergence(states(spikes)[:, 50:], exact[::-1]) > 0.2
+    sampled = states(spikes, tau)[:, 50:]
+    assert divergence(sampled, exact) < 0.02
+    assert divergence(sampled, exact[::-1]) > 0.2

@@ -1,6 +1,6 @@
 """Sampling by spikes: a Boltzmann machine of sigmoid neurons with a refractory period.
 
-A neuron stands for 1 in the TAU steps from each of its spikes on, and for 0 otherwise. Buesing et
+A neuron stands for 1 in the `tau` steps from each of its spikes on, and for 0 otherwise. Buesing et
 al. (2011) show which of these machines sample exactly; Petrovici et al. (arXiv:
 1703.04145) build them from neurons of hardware, and Jang et al. (arXiv:1812.03929) train them.
 """
@@ -18,9 +18,6 @@ from spikeloom.golden.spec import DECAY_ONE, Reset
 from spikeloom.golden.switches.noise import Noise
 from spikeloom.golden.switches.refractory import Refractory
 
-TAU = 4
-"""Steps in which a neuron stands for 1 after a spike."""
-
 UNIT = 24
 """Of potentials in one unit of energy; it is the amplitude of the logistic noise."""
 
@@ -37,17 +34,20 @@ class Machine:
         W, symmetric with zeros on its diagonal, at most 5 in magnitude.
     biases
         b.
+    tau
+        Steps in which a neuron stands for 1 after a spike.
     """
 
     weights: Floats
     biases: Floats
+    tau: int
 
     @classmethod
-    def random(cls, neurons: int, seed: int) -> "Machine":
+    def random(cls, neurons: int, seed: int, tau: int = 4) -> "Machine":
         """Weights and biases of standard deviation 1."""
         rng = np.random.default_rng(seed)
         upper = np.triu(rng.normal(size=(neurons, neurons)), 1)
-        return cls((upper + upper.T).clip(-5, 5), rng.normal(size=neurons))
+        return cls((upper + upper.T).clip(-5, 5), rng.normal(size=neurons), tau)
 
     def exact(self) -> Floats:
         """The probability of each state; neuron 0 is the highest bit of its number."""
@@ -59,19 +59,20 @@ class Machine:
     def network(self, seed: int, together: bool = False) -> Network:
         """Its spiking network: each neuron is a population, with a phase of its own.
 
-        A neuron that reads b + W z spikes with probability sigma(b + W z - ln TAU), except in the
-        TAU - 1 steps after a spike. In a step one neuron follows the other, so a neuron reads what
-        those before it have just done. Each weight has TAU connections, whose delays follow each
-        other: so a spike is read in TAU steps, as strong in each.
+        A neuron that reads b + W z spikes with probability sigma(b + W z - ln tau), except in the
+        tau - 1 steps after a spike. In a step one neuron follows the other, so a neuron reads what
+        those before it have just done. Each weight has tau connections, whose delays follow each
+        other: so a spike is read in tau steps, as strong in each.
 
         Parameters
         ----------
         together
-            All neurons in one phase: each reads what the others did in the step before.
+            All neurons in one phase: each reads what the others did in the step before, which is
+            near the distribution where tau is large.
         """
         neurons = range(len(self.biases))
-        threshold = round(UNIT * math.log(TAU))
-        refractory = () if TAU == 1 else (Refractory(TAU - 1, "mute"),)
+        threshold = round(UNIT * math.log(self.tau))
+        refractory = () if self.tau == 1 else (Refractory(self.tau - 1, "mute"),)
         populations = tuple(
             Population(
                 f"z{n}",
@@ -90,17 +91,17 @@ class Machine:
             for source, target in itertools.permutations(neurons, 2):
                 weight = np.array([[round(UNIT * self.weights[source, target])]])
                 first = 0 if source < target and not together else 1
-                for delay in range(first, first + TAU):
+                for delay in range(first, first + self.tau):
                     yield Connection(f"z{source}", f"z{target}", weight, delay)
 
         return Network((Input("steps", 1),), populations, tuple(connections()), seed=seed)
 
 
-def states(spikes: dict[str, NDArray[np.bool_]]) -> NDArray[np.int64]:
+def states(spikes: dict[str, NDArray[np.bool_]], tau: int) -> NDArray[np.int64]:
     """The number of the machine's state after each step, (samples, steps)."""
     each = np.concatenate([spikes[f"z{n}"] for n in range(len(spikes))], axis=2)
     ones = each.copy()
-    for delay in range(1, TAU):
+    for delay in range(1, tau):
         ones[:, delay:] |= each[:, :-delay]
     numbers: NDArray[np.int64] = ones @ (1 << np.arange(len(spikes))[::-1])
     return numbers
