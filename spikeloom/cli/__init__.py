@@ -59,7 +59,7 @@ def main() -> None:
             warnings.showwarning = _show_warning
             _refuse_empty(sys.argv[1:])
             shown = Terminal()
-            with watched(shown):
+            with watched(shown), shown.signs_of_life():
                 status = cli(standalone_mode=False, obj=shown)
             sys.stdout.flush()
     except click.ClickException as error:

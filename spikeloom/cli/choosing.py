@@ -6,8 +6,17 @@ from typing import Any
 
 import click
 
-from spikeloom.cli.options import DECODE, JSON, LABELS, dialect_options, float_options, read_events
+from spikeloom.cli.options import (
+    DECODE,
+    EVENTS,
+    JSON,
+    LABELS,
+    dialect_options,
+    float_options,
+    read_events,
+)
 from spikeloom.cli.output import percent, print_columns, print_table, say, size, write_json
+from spikeloom.cli.paths import FileRead
 from spikeloom.cli.remedies import as_import_options
 from spikeloom.evaluation.decoding import choose_decoding
 from spikeloom.evaluation.labels import read_labels
@@ -19,8 +28,8 @@ from spikeloom.quantise.fidelity import Fidelity
 
 
 @click.command("choose")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("events", type=click.Path(path_type=Path))
+@click.argument("model", type=FileRead())
+@EVENTS
 @click.option(
     "--max-loss",
     type=click.FloatRange(0, 1),

@@ -5,6 +5,7 @@ import importlib
 import click
 
 from spikeloom.cli.output import with_levels
+from spikeloom.golden.errors import meant
 from spikeloom.interrupts import ending_at_once
 
 COMMANDS = {
@@ -88,6 +89,18 @@ class Commands(click.Group):
             command.help = (command.help or "").replace(r"\b", "\b")
             self.add_command(command, cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group`; a name that is mistyped gets a question."""
+        if (
+            args[0] not in COMMANDS
+            and not ctx.resilient_parsing
+            and (near := meant(args[0], COMMANDS))
+        ):
+            ctx.fail(f"No such command '{args[0]}'{near}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """See `click.Group`."""

@@ -1,6 +1,5 @@
 """The command that compares hardware with the golden model, and both with floats and labels."""
 
-import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,22 +11,23 @@ from spikeloom.cli.fitting import board_backend
 from spikeloom.cli.options import (
     DECODE,
     EVENTS,
+    FLOAT,
     JSON,
     LABELS,
     PROGRAM,
     TRACE,
     board_options,
-    float_options,
     read_counts,
     traced,
 )
 from spikeloom.cli.output import print_table, write_json
-from spikeloom.cli.reporting import page_target, write_report
+from spikeloom.cli.paths import FileWritten, Page
+from spikeloom.cli.reporting import write_report
 from spikeloom.cli.scoring import (
     labels_and_decoding,
     print_scores,
     scores_json,
-    trained_network,
+    with_floats,
     with_output,
 )
 from spikeloom.cli.waving import WAVES, check_waves, save_waves
@@ -38,7 +38,7 @@ from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.program import Program
 from spikeloom.quantise.saturation import describe_saturations
-from spikeloom.scores import Question, score, units_of
+from spikeloom.scores import Question, score
 from spikeloom.sim.netlist import netlist
 
 
@@ -62,7 +62,7 @@ from spikeloom.sim.netlist import netlist
 @click.option("--seed", default=1, show_default=True, help="Seed of the gaps and the backpressure.")
 @click.option(
     "--waveform",
-    type=click.Path(path_type=Path),
+    type=FileWritten(maybe=True),
     default=Path("mismatch.vcd"),
     show_default=True,
     help="Waveform to write on a mismatch.",
@@ -79,20 +79,12 @@ from spikeloom.sim.netlist import netlist
 @TRACE
 @LABELS
 @DECODE
-@click.option(
-    "--float",
-    "float_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also run the NIR file that PROGRAM was compiled from, in floating point.",
-)
-@float_options("that of PROGRAM; for --float")
+@FLOAT
 @WAVES
 @click.option(
     "--html",
     "page",
-    type=click.Path(path_type=Path),
-    callback=page_target,
+    type=Page(),
     metavar="FILE",
     help="Also write a page that shows it all, and a JSON file beside it; as `report` does.",
 )
@@ -143,13 +135,9 @@ def compare_command(
     _check_choices(verify and board is None, learn and (labels_path or float_path or waves_path))
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
-    options = {"dt": dt, "reset": reset, "compare": compare_rule}
     question = Question(*labels_and_decoding(loaded, counts, labels_path, decode, backend))
-    if float_path is not None:
-        net = trained_network(loaded, float_path, dialect, options, more)
-        question = dataclasses.replace(question, net=net, units=units_of(loaded))
-    elif more or dialect or any(value is not None for value in options.values()):
-        raise SpikeloomError("options of a dialect are for --float: give the NIR file, too")
+    options = {"dt": dt, "reset": reset, "compare": compare_rule}
+    question = with_floats(question, loaded, float_path, dialect, options, more)
     chosen = with_output(traced(traces), question.decoding)
     how: dict[str, Any] = {"traces": chosen, "learn": learn}
     check_waves(waves_path, first, last, board or backend)

@@ -11,15 +11,16 @@ import click
 from spikeloom.boards.registry import board, boards
 from spikeloom.cli.options import (
     DECODE,
+    EVENTS,
     JSON,
     LABELS,
     SCHEDULER,
     dialect_options,
     float_options,
     read_counts,
-    writable,
 )
 from spikeloom.cli.output import duration, percent, print_columns, say, size, write_json
+from spikeloom.cli.paths import FileRead, FileWritten
 from spikeloom.cli.remedies import as_import_options
 from spikeloom.cli.scoring import labels_and_decoding
 from spikeloom.compiler import compile
@@ -38,8 +39,8 @@ _PLOTS = (".png", ".svg", ".pdf")
 
 
 @click.command("explore")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("events", type=click.Path(path_type=Path))
+@click.argument("model", type=FileRead())
+@EVENTS
 @LABELS
 @DECODE
 @click.option("--weight-bits", default="4,8", show_default=True, help="2, 4, 8, 16.")
@@ -63,8 +64,7 @@ _PLOTS = (".png", ".svg", ".pdf")
 @SCHEDULER
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path),
-    callback=writable,
+    type=FileWritten(),
     metavar="FILE",
     help="Draw accuracy against clocks into this .png, .svg or .pdf file.",
 )

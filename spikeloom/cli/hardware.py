@@ -16,8 +16,9 @@ from spikeloom.boards.registry import board as board_named
 from spikeloom.boards.registry import boards
 from spikeloom.boards.tools import Tools
 from spikeloom.cli.fitting import check_memory, for_program
-from spikeloom.cli.options import JSON, SCHEDULER, SIZES, fabric_sizes, writable
+from spikeloom.cli.options import JSON, SCHEDULER, SIZES, fabric_sizes
 from spikeloom.cli.output import duration, print_columns, print_table, say, write_json
+from spikeloom.cli.paths import FileRead, FileWritten
 from spikeloom.files import check_folder, write_bytes, write_files, write_text
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Journal, task, watched
@@ -30,13 +31,12 @@ from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 
 @click.command()
-@click.argument("program", type=click.Path(path_type=Path), required=False)
+@click.argument("program", type=FileRead(), required=False)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=FileWritten(),
     required=True,
-    callback=writable,
     help="File to write.",
 )
 @click.option(
@@ -120,7 +120,7 @@ def verilog(
     required=True,
     help=f"One of {', '.join(boards())}, or the file of your own (docs/your_board.md).",
 )
-@click.argument("program", type=click.Path(path_type=Path), required=False)
+@click.argument("program", type=FileRead(), required=False)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write."
 )

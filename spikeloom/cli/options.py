@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from spikeloom.bounded import read_arrays
-from spikeloom.cli.output import STANDARD_OUTPUT, Terminal
+from spikeloom.cli.paths import FileRead, FileWritten, JsonFile
 from spikeloom.devices.backends import STAGES
 from spikeloom.devices.device import Events
-from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError, meant
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.spec import FabricConfig
@@ -22,64 +21,12 @@ from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.importer.dialects import DIALECTS, EVERY_OTHER, check_options
 from spikeloom.program import Program
 
-
-def readable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of what names a file to read: that it is not one that the command writes."""
-    _check_apart(context, parameter, path, "read")
-    return path
-
-
-def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: whether it can be, before any work.
-
-    A file that the command reads or writes already cannot be, but for PROGRAM with --learn.
-    """
-    if path is not None:
-        check_writable(path)
-    _check_apart(context, parameter, path, "written")
-    return path
-
-
-def _check_apart(
-    context: click.Context, parameter: click.Parameter, path: Path | None, use: str
-) -> None:
-    """Check that of a command's options none writes the file of another one."""
-    if path is None or (path.exists() and not path.is_file()):
-        return  # such as /dev/null
-    given = context.meta.setdefault(f"{__name__}.files", {})
-    for name, (other, other_use) in given.items():
-        learned_on = {name, parameter.name} == {"program", "learned"}
-        if other == path.resolve() and {use, other_use} != {"read"} and not learned_on:
-            raise SpikeloomError(
-                f"{path} is given twice, as {_shown(context, name)} and as "
-                f"{_shown(context, parameter.name)}: write to another file"
-            )
-    given[parameter.name] = path.resolve(), use
-
-
-def _shown(context: click.Context, name: str | None) -> str:
-    """A parameter as the user gives it."""
-    parameter = next(each for each in context.command.params if each.name == name)
-    return parameter.opts[-1] if isinstance(parameter, click.Option) else str(name).upper()
-
-
-def json_target(
-    context: click.Context, parameter: click.Parameter, path: Path | None
-) -> Path | None:
-    """Callback of an option that names a file for JSON, or - for standard output."""
-    if path == STANDARD_OUTPUT:
-        context.ensure_object(Terminal).tables = False
-        return path
-    return writable(context, parameter, path)
-
-
-PROGRAM = click.argument("program", type=click.Path(path_type=Path), callback=readable)
-EVENTS = click.argument("events", type=click.Path(path_type=Path), callback=readable)
+PROGRAM = click.argument("program", type=FileRead())
+EVENTS = click.argument("events", type=FileRead())
 JSON = click.option(
     "--json",
     "json_path",
-    type=click.Path(path_type=Path),
-    callback=json_target,
+    type=JsonFile(),
     help="Also write the result to this file, as JSON; - prints it in place of the tables.",
 )
 BACKEND = click.option(
@@ -92,8 +39,7 @@ BACKEND = click.option(
 RESULT = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    callback=writable,
+    type=FileWritten(),
     help="Write spikes, states and traces to this .npz file.",
 )
 TRACE = click.option(
@@ -107,8 +53,7 @@ TRACE = click.option(
 LABELS = click.option(
     "--labels",
     "labels_path",
-    type=click.Path(path_type=Path),
-    callback=readable,
+    type=FileRead(),
     metavar="FILE",
     help="The right answers, a .npy or .npz file with an integer for each sample: also print the "
     "accuracy.",
@@ -123,8 +68,7 @@ DECODE = click.option(
 LEARN = click.option(
     "--learn",
     "learned",
-    type=click.Path(path_type=Path),
-    callback=writable,
+    type=FileWritten(),
     metavar="FILE",
     help="Learn from the samples, one after the other, and write PROGRAM with the learned weights "
     "to this file; also meanwhile, so that a run that ends early leaves what it has learned.",
@@ -214,6 +158,18 @@ def float_options(default: str) -> Callable[[Any], Any]:
         ),
     )
     return add_options(options)
+
+
+def FLOAT(command: Any) -> Any:
+    """The options with which the network in floats runs beside a PROGRAM."""
+    given = click.option(
+        "--float",
+        "float_path",
+        type=FileRead(),
+        metavar="FILE",
+        help="Also run the NIR file that PROGRAM was compiled from, in floating point.",
+    )
+    return add_options([given, float_options("that of PROGRAM; for --float")])(command)
 
 
 def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:

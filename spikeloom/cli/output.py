@@ -1,10 +1,11 @@
 """Output of the commands: tables, JSON, and what is done meanwhile.
 
 Results go to standard output: tables, or with `--json -` one JSON object in their place. Progress,
-warnings and errors go to standard error: bars that move on a terminal, nothing in a pipe; with
-`--verbose` a line for every step, with its time. `--quiet` leaves warnings and errors.
+warnings and errors go to standard error: bars that move on a terminal, in a pipe a line a minute;
+with `--verbose` a line for every step, with its time. `--quiet` leaves warnings and errors.
 """
 
+import contextlib
 import enum
 import functools
 import importlib
@@ -12,7 +13,7 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ STANDARD_OUTPUT = Path("-")
 
 _WIDTH = 10_000
 """Characters of a line that is not for a terminal: nothing is wrapped or cut."""
+
+PATIENCE = 60.0
+"""Seconds after which a command that is not on a terminal says what it is at."""
 
 
 class Level(enum.IntEnum):
@@ -62,18 +66,36 @@ class Terminal:
         self._lock = threading.Lock()
         self._bars: Progress | None = None
         self._shown: dict[Task, TaskID] = {}
-        self._running = 0
+        self._at_work: list[Task] = []
+
+    @contextlib.contextmanager
+    def signs_of_life(self) -> Iterator[None]:
+        """Says meanwhile what is being done, every `PATIENCE`, where there are no bars."""
+        over = threading.Event()
+
+        def say_it() -> None:
+            while not over.wait(PATIENCE):
+                with self._lock:
+                    doing = "; ".join(map(_state, self._at_work))
+                if doing and self.level != Level.QUIET and not sys.stderr.isatty():
+                    click.echo(plain(f"at work: {doing}"), err=True)
+
+        threading.Thread(target=say_it, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def begin(self, task: Task) -> None:
         """See `golden.progress.Watcher`."""
-        if self.level == Level.QUIET or not sys.stderr.isatty():
-            return
         with self._lock:
+            self._at_work.append(task)
+            if self.level == Level.QUIET or not sys.stderr.isatty():
+                return
             if self._bars is None:
                 # Imported late, because most commands end before they show a bar.
                 self._bars = importlib.import_module("spikeloom.cli.bars").bars()
                 self._bars.start()
-            self._running += 1
             self._shown[task] = self._bars.add_task(plain(task.label), total=task.total, note="")
 
     def update(self, task: Task) -> None:
@@ -86,6 +108,7 @@ class Terminal:
     def end(self, task: Task, seconds: float, failed: bool) -> None:
         """See `golden.progress.Watcher`."""
         with self._lock:
+            self._at_work.remove(task)
             if self._bars is not None and task in self._shown:
                 bar = self._shown.pop(task)
                 if not failed:
@@ -93,13 +116,18 @@ class Terminal:
                     self._bars.update(bar, total=total, completed=total, refresh=True)
                 if failed or not task.note:  # a note is a result, which stays until all is done
                     self._bars.remove_task(bar)
-                self._running -= 1
-                if not self._running:
+                if not self._shown:
                     self._bars.stop()
                     self._bars = None
         if self.level == Level.VERBOSE:
             end = "failed" if failed else task.note
             click.echo(plain(f"{task.label}: {duration(seconds)}  {end}").rstrip(), err=True)
+
+
+def _state(task: Task) -> str:
+    """What is being done, and how far."""
+    parts = "" if task.total is None else f", {task.count:,} of {task.total:,}"
+    return task.label + parts + (task.note and f", {task.note}")
 
 
 def terminal() -> Terminal:

@@ -19,10 +19,9 @@ from spikeloom.cli.options import (
     fabric_sizes,
     float_options,
     read_events,
-    readable,
-    writable,
 )
-from spikeloom.cli.output import print_table, say, write_json
+from spikeloom.cli.output import percent, print_columns, print_table, say, write_json
+from spikeloom.cli.paths import FileRead, FileWritten
 from spikeloom.cli.remedies import as_import_options, as_options, options_in
 from spikeloom.compiler import compile
 from spikeloom.devices.prediction import predict_clocks
@@ -40,12 +39,11 @@ from spikeloom.program import Program, kind_of
 
 
 @click.command("compile")
-@click.argument("model", type=click.Path(path_type=Path), callback=readable)
+@click.argument("model", type=FileRead())
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    callback=writable,
+    type=FileWritten(),
     help="File to write; default: MODEL with suffix .loom.",
 )
 @float_options("nir")
@@ -75,7 +73,7 @@ from spikeloom.program import Program, kind_of
 )
 @click.option(
     "--calibration",
-    type=click.Path(path_type=Path),
+    type=FileRead(),
     metavar="EVENTS",
     help="Sample events (as for `sim`) on which no state may saturate.",
 )
@@ -126,6 +124,9 @@ def compile_command(
         with as_import_options(), watched(journal), warnings.catch_warnings():
             warnings.simplefilter("ignore", SpikeloomWarning)  # the output of `info` has them
             net = load_nir(model, dialect or "nir", **options)
+    target = output or model.with_suffix(".loom")
+    if target == model:
+        raise SpikeloomError(f"{model} would be overwritten: name the file to write with -o")
     fabric = fabric_sizes(sizes)
     if board_name not in (None, "auto"):
         fabric["board"] = board_name
@@ -142,12 +143,14 @@ def compile_command(
             max_count=max_count,
             calibration=events,
         )
-    target = output or model.with_suffix(".loom")
     program.save(target)
     values = _info(program)
     write_json(json_path, values | {"seconds_by_step": journal.seconds})
-    _print_info(values)
-    say(f"wrote {target}")
+    _print_network(values)
+    _print_assumptions(values)
+    _print_errors(values)
+    _print_remarks(values)
+    say(f"wrote {target}; `spikeloom info {target}` shows all choices and every number")
 
 
 def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
@@ -170,7 +173,7 @@ def _scales(given: tuple[str, ...]) -> dict[str, Fraction]:
 @PROGRAM
 @click.option(
     "--events",
-    type=click.Path(path_type=Path),
+    type=FileRead(),
     help="Also predict the clocks for these events (as for `sim`).",
 )
 @click.option(
@@ -209,7 +212,11 @@ def info(
     if events is not None:
         values["predicted"] = _predicted(loaded, events)
     write_json(json_path, values)
-    _print_info(values)
+    _print_network(values)
+    _print_dialect(values)
+    _print_assumptions(values)
+    _print_quantisation(values)
+    _print_remarks(values)
     if events is not None:
         say("")
         say("predicted")
@@ -267,7 +274,16 @@ def _predicted(program: Program, events: Path) -> dict[str, Any]:
     }
 
 
-def _print_info(values: dict[str, Any]) -> None:
+def _learning(fabric: dict[str, Any]) -> dict[str, Any]:
+    """How a fabric that learns does it."""
+    return {
+        "lanes that learn": fabric["learn_lanes"] or fabric["lanes"],
+        "ports of the weights": "two, to read and to write" if fabric["two_ports"] else "one",
+    }
+
+
+def _print_network(values: dict[str, Any]) -> None:
+    """Print what the network is, and what it takes of the fabric."""
     used, fabric, mapping = values["used"], values["fabric"], values["mapping"]
     mesh = {}
     if links := mapping["links"]:
@@ -295,12 +311,18 @@ def _print_info(values: dict[str, Any]) -> None:
             **{f"{c['source']} -> {c['target']} learns": c["rule"] for c in values["plastic"]},
             "learned from": counted(values["learned"], "sample") if values["learned"] else None,
             "lanes": fabric["lanes"],
-            "lanes that learn": fabric["learn_lanes"] or None,
+            **(_learning(fabric) if fabric["plasticity"] else {}),
             **mesh,
             **{f"{name} used": f"{used[name]} of {fabric[name]}" for name in used},
         }
     )
-    # The rest comes from `about`, which may hold anything; unexpected entries are skipped.
+
+
+# What follows comes from `about`, which may hold anything; unexpected entries are skipped.
+
+
+def _print_dialect(values: dict[str, Any]) -> None:
+    """Print every choice of the dialect, and in what it differs."""
     dialect = _mapping(values.get("dialect"))
     if isinstance(name := dialect.get("name"), str):
         say("")
@@ -317,15 +339,62 @@ def _print_info(values: dict[str, Any]) -> None:
             say(f"  differs: {difference}")
         for feature in _each(dialect.get("unstated"), str):
             say(f"  not in a file: {feature}")
+
+
+def _print_assumptions(values: dict[str, Any]) -> None:
+    """Print what the file left open."""
     for assumption in _each(values.get("assumptions"), str):
         say(f"assumed: {assumption}")
+
+
+def _quantised(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """What became of each population, by the quantiser."""
+    rows = _each(_mapping(values.get("quantisation")).get("populations"), dict)
+    return [row for row in rows if isinstance(row.get("population"), str)]
+
+
+def _print_errors(values: dict[str, Any]) -> None:
+    """Print of each population what a `QuantisationReport` has in its summary."""
+    rows = _quantised(values)
+    if rows:
+        say("")
+    print_columns(
+        [
+            "quantised",
+            "scale",
+            "exact",
+            "threshold",
+            "weight error",
+            "decay error",
+            "headroom, bits",
+        ],
+        [
+            [
+                row["population"],
+                f"{row['scale']:.4g}",
+                row["exact"],
+                f"{row['threshold']:.4g} = {row['threshold_integer']}",
+                percent(row["weight_relative_error"]),
+                percent(row["decay_relative_error"]),
+                row["state_headroom_bits"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _print_quantisation(values: dict[str, Any]) -> None:
+    """Print every number of the quantisation."""
+    for row in _quantised(values):
+        say("")
+        say(f"quantised {row['population']}")
+        # Of gains, one per neuron, a note has the largest.
+        print_table({k: v for k, v in row.items() if k not in ("population", "gains")})
+
+
+def _print_remarks(values: dict[str, Any]) -> None:
+    """Print notes and warnings, with the options that are their remedies."""
     quantisation = _mapping(values.get("quantisation"))
-    for row in _each(quantisation.get("populations"), dict):
-        if isinstance(name := row.get("population"), str):
-            say("")
-            say(f"quantised {name}")
-            # Of gains, one per neuron, a note has the largest.
-            print_table({k: v for k, v in row.items() if k not in ("population", "gains")})
     for note in _each(quantisation.get("notes"), str):
         say(f"note: {note}")
     remarks = [values.get("warnings"), quantisation.get("warnings")]

@@ -12,6 +12,7 @@ from spikeloom.cli.options import (
     BACKEND,
     DECODE,
     EVENTS,
+    FLOAT,
     LABELS,
     PROGRAM,
     TRACE,
@@ -19,10 +20,10 @@ from spikeloom.cli.options import (
     traced,
 )
 from spikeloom.cli.output import say
-from spikeloom.cli.scoring import labels_and_decoding, with_output
+from spikeloom.cli.paths import Page
+from spikeloom.cli.scoring import labels_and_decoding, with_floats, with_output
 from spikeloom.compare import Comparison, compare
 from spikeloom.devices.simulated import GoldenDevice
-from spikeloom.files import check_writable
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import task
@@ -31,18 +32,6 @@ from spikeloom.report.builds import read_build
 from spikeloom.report.gather import gather
 from spikeloom.scores import Question
 from spikeloom.sim.netlist import netlist
-
-
-def page_target(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of the option that names a page: whether it and its JSON file can be written."""
-    if path is not None:
-        check_writable(path)
-        beside = path.with_suffix(".json")
-        if beside == path:
-            raise SpikeloomError(f"{path}: a page is no JSON file; call it {path.stem}.html")
-        check_writable(beside)
-    return path
-
 
 BUILD = click.option(
     "--build",
@@ -59,8 +48,7 @@ BUILD = click.option(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    callback=page_target,
+    type=Page(),
     default=Path("report.html"),
     show_default=True,
     help="Page to write; its figures go to a JSON file beside it.",
@@ -69,6 +57,7 @@ BUILD = click.option(
 @TRACE
 @LABELS
 @DECODE
+@FLOAT
 @BUILD
 @click.option(
     "--learn", is_flag=True, help="Learn from the samples, and show weights before and after."
@@ -81,6 +70,12 @@ def report_command(
     traces: tuple[str, ...],
     labels_path: Path | None,
     decode: str | None,
+    float_path: Path | None,
+    dialect: str | None,
+    dt: float | None,
+    reset: str | None,
+    compare_rule: str | None,
+    more: tuple[str, ...],
     build_folder: Path | None,
     learn: bool,
 ) -> None:
@@ -93,16 +88,26 @@ def report_command(
     \b
     Examples:
       spikeloom report model.loom events.npy --labels labels.npy
+      spikeloom report model.loom events.npy --float model.nir
       spikeloom report model.loom events.npy --backend golden -o golden.html
       spikeloom report model.loom events.npy --trace hidden:0,5 --build build/icebreaker
     """
-    if learn and labels_path is not None:
+    if learn and (labels_path is not None or float_path is not None):
         raise SpikeloomError(
-            "--labels is about a network that does not learn: run --learn FILE, then report FILE"
+            "--labels and --float are about a network that does not learn: run --learn FILE, then "
+            "report FILE"
+        )
+    if float_path is not None and labels_path is None:
+        raise SpikeloomError(
+            "--float adds the accuracy in floats to the page: give --labels, too; where golden and "
+            "float differ is what `compare --float` shows"
         )
     loaded = Program.load(program)
     counts = read_counts(loaded, events)
     labels, decoding = labels_and_decoding(loaded, counts, labels_path, decode, backend)
+    question = Question(labels, decoding)
+    options = {"dt": dt, "reset": reset, "compare": compare_rule}
+    question = with_floats(question, loaded, float_path, dialect, options, more)
     chosen = with_output(traced(traces), decoding)
     report = None if build_folder is None else read_build(build_folder, loaded)
     comparison = None
@@ -117,7 +122,6 @@ def report_command(
         with GoldenDevice(loaded) as device:
             device.run(counts, learn=True)
             learned = device.program
-    question = Question(labels, decoding)
     name = program.name
     write_report(
         output, loaded, counts, comparison, name, backend, question, chosen, report, learned

@@ -17,7 +17,15 @@ from spikeloom.importer.dialect import Dialect
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.importer.load import load_nir
 from spikeloom.program import Program
-from spikeloom.scores import Layer, Scores, check_available, check_origin, usual_decoding
+from spikeloom.scores import (
+    Layer,
+    Question,
+    Scores,
+    check_available,
+    check_origin,
+    units_of,
+    usual_decoding,
+)
 
 
 def labels_and_decoding(
@@ -59,6 +67,23 @@ def trained_network(
         net = load_nir(path, dialect or _dialect(program), **dialect_options(more, **options))
     check_origin(net, program.network)
     return net
+
+
+def with_floats(
+    question: Question,
+    program: Program,
+    path: Path | None,
+    dialect: str | None,
+    options: Mapping[str, Any],
+    more: tuple[str, ...],
+) -> Question:
+    """The question, also about the network in floats if its file is given."""
+    if path is not None:
+        net = trained_network(program, path, dialect, options, more)
+        return dataclasses.replace(question, net=net, units=units_of(program))
+    if more or dialect or any(value is not None for value in options.values()):
+        raise SpikeloomError("options of a dialect are for --float: give the NIR file, too")
+    return question
 
 
 def _dialect(program: Program) -> Dialect:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from spikeloom.cli.options import add_options, writable
+from spikeloom.cli.options import add_options
 from spikeloom.cli.output import say
+from spikeloom.cli.paths import FileWritten
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.progress import task
@@ -20,8 +21,7 @@ WAVES = add_options(
         click.option(
             "--waves",
             "waves_path",
-            type=click.Path(path_type=Path),
-            callback=writable,
+            type=FileWritten(),
             metavar="FILE",
             help="Also write a waveform of every signal, .fst or .vcd; with .fst come save files "
             "for GTKWave (.gtkw) and Surfer (.sucl).",

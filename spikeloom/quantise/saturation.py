@@ -1,6 +1,7 @@
 """The number of updates of an integer network that saturate."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -23,8 +24,9 @@ WIDE = 48
 def saturations(network: Network, inputs: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, int]:
     """For each population, the number of neuron updates that saturated on `inputs`.
 
-    An update counts where its potential or its synaptic current would have left the range. `inputs`
-    and errors are those of `spikeloom.golden.step.run.check_inputs`.
+    An update counts where its potential, its synaptic current or what a switch keeps, such as the
+    adaptation of a threshold, would have left the range. `inputs` and errors are those of
+    `spikeloom.golden.step.run.check_inputs`.
     """
     counts = check_inputs(network, inputs)
     events: dict[str, Spikes] = {**counts, **simulate(network, counts).spikes}
@@ -60,14 +62,19 @@ def _saturations(network: Network, population: Population, events: Mapping[str, 
         delayed_reset=delayed,
         max_spikes=1,
     )
-    state = initial_state(population, len(x), np.int64)
     exactly, clamped = Neurons(unclamped, WIDE), Neurons(population, network.state_bits)
     count = 0
-    for t in range(x.shape[1]):
-        _, exact = exactly.update(state, x[:, t])
-        outside = [(values < low) | (values > high) for values in (exact.v, exact.i)]
-        count += int(np.logical_or(*outside).sum())
-        _, state = clamped.update(state, x[:, t])
+    before = None
+    in_turn = any(switch.carries for switch in population.switches)
+    for part in x[:, np.newaxis] if in_turn else [x]:
+        state = initial_state(population, len(part), np.int64, before=before)
+        for t in range(part.shape[1]):
+            _, exact = exactly.update(state, part[:, t])
+            kept = [values for fields in exact.kept.values() for values in fields.values()]
+            outside = [(values < low) | (values > high) for values in (exact.v, exact.i, *kept)]
+            count += int(functools.reduce(np.logical_or, outside).sum())
+            _, state = clamped.update(state, part[:, t])
+        before = state
     return count
 
 

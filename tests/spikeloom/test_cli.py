@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ from spikeloom.cli.scoring import trained_network
 from spikeloom.compiler import compile
 from spikeloom.devices import simulated
 from spikeloom.devices.device import Run
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Connection, Input, Network, Population
+from spikeloom.golden.progress import task
 from spikeloom.golden.spec import FabricConfig, Reset
 from spikeloom.golden.step.run import simulate
+from spikeloom.golden.switches.adaptive_threshold import AdaptiveThreshold
 from spikeloom.program import Program
 from spikeloom.sim.field_names import with_field_names
 from spikeloom.sim.fusesoc import fusesoc_core
@@ -94,6 +98,11 @@ def test_wrong_usage(run: Commands, arguments: list[str]) -> None:
     assert "Error: " in outcome.err
 
 
+def test_a_mistyped_command_is_asked_about(run: Commands) -> None:
+    assert "Error: No such command 'comapre', did you mean compare?\n" in run("comapre", "x").err
+    assert "Error: No such command 'xyz'.\n" in run("xyz").err
+
+
 # compile, info, verilog.
 
 
@@ -101,8 +110,14 @@ def test_compile(run: Commands) -> None:
     before = run.files()
     outcome = run("compile", "model.nir", "--dt=1e-3", "--json=report.json")
     assert (outcome.status, outcome.err) == (0, "")
-    assert outcome.out.endswith("wrote model.loom\n")
-    assert "quantised neurons" in outcome.out
+    assert outcome.out.endswith(
+        "wrote model.loom; `spikeloom info model.loom` shows all choices and every number\n"
+    )
+    assert re.search(r"^  neurons +[\d.]+ +no  +1 = \d+ +\d\.\d\d % ", outcome.out, re.MULTILINE)
+    assert outcome.out.count("\n") <= 30
+    details = run("info", "model.loom").out
+    assert "quantised neurons" in details
+    assert details.count("\n") > 60
     assert run.files() - before == {"model.loom", "report.json"}
     program = Program.load("model.loom")
     assert program.fabric.neurons == 8
@@ -230,8 +245,9 @@ def test_an_option_of_one_node(run: Commands) -> None:
     compiled = ["compile", "model.nir", "--dt=1e-3", "--reset=zero"]
     outcome = run(*compiled, "--option=neurons:reset=subtract", "--option", "neurons:clamp=-1.0")
     assert outcome.status == 0
-    assert "  of node 'neurons': reset = 'subtract'" in outcome.out
-    assert "  of node 'neurons': clamp = -1.0" in outcome.out
+    details = run("info", "model.loom").out
+    assert "  of node 'neurons': reset = 'subtract'" in details
+    assert "  of node 'neurons': clamp = -1.0" in details
     [population] = Program.load(Path("model.loom")).network.populations
     assert population.reset is Reset.SUBTRACT
     assert "no neuron node 'weights'" in run(*compiled, "--option=weights:reset=zero").error()
@@ -244,7 +260,7 @@ def test_a_parameter_of_one_node(run: Commands) -> None:
     assert run(*compiled, "plain.loom").status == 0
     outcome = run(*compiled, "stated.loom", "--option=neurons:threshold=0.5")
     assert outcome.status == 0
-    assert "  of node 'neurons': threshold = 0.5" in outcome.out
+    assert "  of node 'neurons': threshold = 0.5" in run("info", "stated.loom").out
     plain, stated = (Program.load(Path(f"{name}.loom")) for name in ("plain", "stated"))
     rows = [program.about["quantisation"]["populations"][0] for program in (plain, stated)]
     assert rows[0]["threshold"] != rows[1]["threshold"] == 0.5
@@ -678,6 +694,26 @@ def test_states_that_saturate_are_said(run: Commands, bits: int) -> None:
     assert ("out 4 of 6 updates in the first 1 samples are cut off" in out) == (bits == 8)
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_thresholds_that_adapt_no_further_are_said(run: Commands, keep: bool) -> None:
+    """A spike in each of 3 steps, 50 each: 150 is more than 127. With `keep` 6 spikes add up."""
+    neurons = Population(
+        "out",
+        1,
+        bias=np.zeros(1, np.int64),
+        threshold=-100,
+        decay=4096,
+        switches=(AdaptiveThreshold(50 if not keep else 30, 0, keep=keep),),
+    )
+    connections = (Connection("in", "out", np.full((1, 1), 100)),)
+    network = Network((Input("in", 1),), (neurons,), connections, state_bits=8)
+    compile(network).save(run.folder / "tired.loom")
+    np.save(run.folder / "ones.npy", np.ones((2, 3, 1), np.uint8))
+    out = run("sim", "tired.loom", "ones.npy", "--backend=golden").out
+    # Of samples apart the third step of each; of one after the other the fifth and the sixth.
+    assert "out 2 of 6 updates in the first 2 samples are cut off" in out
+
+
 def test_arguments_in_messages_are_on_one_line(run: Commands) -> None:
     assert run("info", "--", "small.loom", "a\nb").err.splitlines()[-1] == (
         r"Error: Got unexpected extra argument (a\nb)"
@@ -878,6 +914,30 @@ def test_a_missing_compiler_is_named_with_the_remedy(
     assert remedy in outcome.error()
     assert not {"out.npz", "out.json"} & run.files()
     assert not (cache / "model").exists()
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_in_a_pipe_long_work_says_what_it_is_at(
+    run: Commands, monkeypatch: pytest.MonkeyPatch, quiet: bool
+) -> None:
+    """Here the work lasts until it has been said, or could have been."""
+    said = threading.Event()
+
+    def echo(line: str, **where: bool) -> None:
+        if line == "at work: comparing, 0 of 2; waiting, 7 of 1,000" and where["err"]:
+            said.set()
+
+    def work(*_: Any, **__: Any) -> None:
+        with task("comparing", 2), task("waiting", 1000) as step:
+            step.done(7)
+            assert said.wait(0.3 if quiet else 60) != quiet
+        raise SpikeloomError("enough")
+
+    monkeypatch.setattr("spikeloom.cli.output.PATIENCE", 0.01)
+    monkeypatch.setattr("spikeloom.cli.output.click.echo", echo)
+    monkeypatch.setattr("spikeloom.cli.comparing.compare", work)
+    run("compare", "small.loom", "events.npy", *["--quiet"][: int(quiet)])
+    assert said.is_set() != quiet
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")

@@ -30,6 +30,8 @@ class Commands:
 
     def __init__(self, folder: Path, capture: Any, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.capture, self.patch = folder, capture, patch
+        # However busy the machine is, a command has no time to say that it is at work.
+        patch.setattr("spikeloom.cli.output.PATIENCE", 1e5)
 
     def __call__(self, *arguments: str) -> Outcome:
         self.patch.setattr(sys, "argv", ["spikeloom", *arguments])

@@ -4,14 +4,17 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 from mesh_program import mesh_program
 
+import spikeloom
 from spikeloom import cli, files
 from spikeloom.golden.network import Connection, Input, Network, Population
 from spikeloom.program import Program
@@ -45,6 +48,34 @@ def test_a_page_of_the_golden_model(folder: Path, monkeypatch: pytest.MonkeyPatc
     values = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert values["backend"] is None
     assert 0 <= values["neurobench"]["classification_accuracy"] <= 1
+
+
+def test_a_page_has_the_accuracy_in_floats(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nir.write(
+        "model.nir",
+        nir.NIRGraph(
+            nodes={
+                "in": nir.Input(np.array([8])),
+                "weights": nir.Affine(np.random.default_rng(2).random((3, 8)), np.zeros(3)),
+                "out": nir.IF(r=np.ones(3), v_threshold=np.ones(3)),
+                "output": nir.Output(np.array([3])),
+            },
+            edges=[("in", "weights"), ("weights", "out"), ("out", "output")],
+        ),
+    )
+    spikeloom.compile(spikeloom.load_nir("model.nir", dt=1.0)).save("model.loom")
+    given = "model.loom", "events.npy", "--backend", "golden", "--float", "model.nir"
+    assert run(monkeypatch, *given) == 2
+    assert "give --labels, too" in one_line(capsys)
+    assert run(monkeypatch, *given, "--learn") == 2
+    assert "--float are about a network that does not learn" in one_line(capsys)
+    assert run(monkeypatch, *given, "--labels", "labels.npy") == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"<th scope=row>float</th><td class=\"number\">\d+\.\d\d%</td>", page)
+    assert run(monkeypatch, *given[:4], "--dt", "1") == 2
+    assert "options of a dialect are for --float" in one_line(capsys)
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
