@@ -10,6 +10,9 @@ from spikeloom.golden.fixed import Integers, signed_range
 MAX_SIZE = 1 << 16
 """Maximum axons of an input, or neurons of a population, that hardware can address."""
 
+MAX_WORKERS = 1 << 10
+"""Maximum number of threads."""
+
 
 def check_integer(where: str, value: int, low: int, high: int) -> None:
     """An integer, Python's or NumPy's, in `low`..`high`."""
@@ -17,6 +20,12 @@ def check_integer(where: str, value: int, low: int, high: int) -> None:
         raise SpikeloomError(f"{where} must be an integer, not {value!r}")
     if not low <= value <= high:
         raise SpikeloomError(f"{where} must be {low}..{high}, not {value}")
+
+
+def check_workers(workers: int | None) -> None:
+    """A number of threads, or None for one on each core."""
+    if workers is not None:
+        check_integer("workers", workers, 1, MAX_WORKERS)
 
 
 def check_flag(where: str, value: bool) -> None:

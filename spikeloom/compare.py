@@ -19,6 +19,7 @@ from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.devices.weights import matrices
+from spikeloom.golden.checks import check_flag
 from spikeloom.golden.errors import FaultyDevice, SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
@@ -200,6 +201,7 @@ def compare_device(
     FaultyDevice
         A table differs from what was loaded.
     """
+    check_flag("compare_device: verify", verify)
     counts = check_inputs(program.network, events)
     neurons = traced_neurons(program.network, traces)
     if not (neurons or verify or learn):
@@ -331,6 +333,7 @@ def check_cycles(
     not accept a packet. `traces`: populations whose traces are sent meanwhile. `learn`: weights
     change, each read and write of which is compared.
     """
+    check_flag("check_cycles: learn", learn)
     counts = check_inputs(program.network, events)
     image = program.image.with_traces(traced_neurons(program.network, traces))
     if learn:

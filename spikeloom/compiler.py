@@ -14,6 +14,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.plain import plain
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
+from spikeloom.golden.spec.sizes import NEEDED
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import Shortage, choose_fabric
 from spikeloom.mapping.storage import stored
@@ -46,9 +47,9 @@ def compile(
         The result of `load_nir`; or an integer network, which is mapped as it is. Its weights may
         have up to 16 bits: those wider than the fabric's are split into pairs.
     fabric
-        The hardware: a `FabricConfig`, or the name of a board for the one that is built for it.
-        "auto", the default, chooses the smallest that the network fits. A mapping gives some fields
-        of `FabricConfig` and leaves the others to this choice, or, with "board", to a board's.
+        The hardware: a `FabricConfig`, or the name of a board for its own. "auto", the default,
+        chooses the smallest that the network fits. A mapping gives some fields, which bring along
+        what they need, and leaves the others to this choice or, with "board", to a board's.
     weight_bits, state_bits
         Widths to quantise to: 2, 4, 8 or 16; 8..24. They default to those of the fabric, or 8 and
         16, or as many more for states as weights and slow leaks need. A weight of twice the
@@ -160,10 +161,10 @@ def _pinned(
 ) -> dict[str, Any]:
     """The fields of the fabric that are not left to choice."""
     fields = _fields(fabric)
+    given = {name for name in fields if name != "board"}
     asked = {"weight_bits": weight_bits, "state_bits": state_bits, "sum_bits": sum_bits}
     if "board" in fields:
         # Other widths than those of a board are a choice, and others than those given a mistake.
-        given = {name for name in fields if name != "board"}
         named = board(fields.pop("board"))
         fields = dataclasses.asdict(named.fabric) | fields
         named.check_ports(bool(fields["two_ports"]))
@@ -187,7 +188,8 @@ def _pinned(
                 f"{name}: {width} was asked for, the fabric has {fields[name]}; "
                 "leave it out, or use a fabric that has it"
             )
-    return fields
+    implied = [part_of for part, part_of in NEEDED.items() if fields.get(part)]
+    return fields | {name: True for name in implied if name not in given}
 
 
 def _fields(fabric: FabricConfig | Mapping[str, Any] | str | None) -> dict[str, Any]:

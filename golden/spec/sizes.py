@@ -47,6 +47,13 @@ RANGES = {
 """Minimum and maximum of the sizes that are a range."""
 
 
+NEEDED = {
+    "initial_potentials": "neuron_parameters",
+    **dict.fromkeys(("learn_lanes", "eligibility", "plastic_kernels", "two_ports"), "plasticity"),
+}
+"""Options, and the one that each is a part of."""
+
+
 @dataclass(frozen=True)
 class Sizes(PlainIntegers):
     """Sizes and options of a fabric, fixed when the hardware is built.
@@ -265,13 +272,7 @@ class Sizes(PlainIntegers):
                 f"FabricConfig.sum_bits must be at least {2 * self.weight_bits} with weight_pairs, "
                 f"not {self.sum_bits}"
             )
-        for name, needed in (
-            ("initial_potentials", "neuron_parameters"),
-            ("learn_lanes", "plasticity"),
-            ("eligibility", "plasticity"),
-            ("plastic_kernels", "plasticity"),
-            ("two_ports", "plasticity"),
-        ):
+        for name, needed in NEEDED.items():
             if getattr(self, name) and not getattr(self, needed):
                 raise SpikeloomError(f"FabricConfig.{name} needs {needed}=True")
         if self.plastic_kernels and not self.images:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.golden.checks import check_flag, check_integer
+from spikeloom.golden.checks import check_flag, check_integer, check_workers
 from spikeloom.golden.convolution import Convolution, ConvolutionSums
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts, magnitudes
@@ -180,7 +180,7 @@ def simulate(
         Weights of plastic connections change: the samples run one after the other, each with the
         weights that the one before left.
     """
-    check_integer("simulate: first", first, 0, MAX_FIRST)
+    _check_options(workers, traces, graded, first)
     counts = check_inputs(network, inputs)
     samples, steps = next(iter(counts.values())).shape[:2]
     learner = _learner(network, learn)
@@ -235,6 +235,17 @@ def simulate(
         learner.updates,
         learner.planes,
     )
+
+
+def _check_options(workers: int | None, traces: object, graded: bool, first: int) -> None:
+    """Check the options of a run but `learn`."""
+    check_integer("simulate: first", first, 0, MAX_FIRST)
+    check_flag("simulate: graded", graded)
+    check_workers(workers)
+    if traces is not None and not isinstance(traces, Mapping):
+        raise SpikeloomError(
+            f"simulate: traces must be a mapping from populations to their neurons, not {traces!r}"
+        )
 
 
 def _neurons(network: Network) -> dict[str, list[Neurons]]:

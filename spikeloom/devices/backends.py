@@ -13,6 +13,7 @@ from spikeloom.devices.device import Device
 from spikeloom.devices.distributed import DistributedDevice
 from spikeloom.devices.serial_device import BAUD, SerialDevice
 from spikeloom.devices.simulated import GoldenDevice, NetlistDevice, VerilatorDevice
+from spikeloom.golden.checks import check_flag
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.program import Program
 from spikeloom.sim.virtual_board import VirtualBoard
@@ -104,6 +105,7 @@ def open_board(
     SpikeloomError
         There is no such board, or the port has another one.
     """
+    check_flag("open_board: bake", bake)
     if port is None:
         return VirtualDevice(program, name, stage, baud, bake)
     if bake:

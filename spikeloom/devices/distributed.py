@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spikeloom.devices.chunks import CHUNK
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_runs
+from spikeloom.devices.learning import learns
 from spikeloom.devices.simulated import VerilatorDevice
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
@@ -64,7 +65,7 @@ class DistributedDevice(ProgramDevice):
         learn: bool = False,
     ) -> Run:
         """See `Device.run`."""
-        if learn:
+        if learns(learn):
             raise SpikeloomError(
                 "learning goes from each sample to the next, so a cluster cannot share them; leave "
                 "out the scheduler"

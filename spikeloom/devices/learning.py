@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from spikeloom.devices.device import Events, Progress, Run, joined_runs
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.events import event_counts
+from spikeloom.golden.checks import check_flag
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
@@ -52,6 +53,12 @@ def plastic_numbers(network: Network) -> list[int]:
         for number, connection in enumerate(network.connections)
         if isinstance(connection, Learnable) and connection.plasticity is not None
     ]
+
+
+def learns(learn: bool) -> bool:
+    """Whether a run learns; raises `SpikeloomError` where its option says neither."""
+    check_flag("run: learn", learn)
+    return learn
 
 
 def learned_run(

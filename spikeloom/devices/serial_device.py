@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spikeloom.devices.batches import Batch, counted, run_of
 from spikeloom.devices.codes import InvalidCode, ResultCodes, event_codes
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run
-from spikeloom.devices.learning import Lesson, learned_run, plastic_numbers
+from spikeloom.devices.learning import Lesson, learned_run, learns, plastic_numbers
 from spikeloom.devices.readback import neuron_addresses
 from spikeloom.devices.requests import (
     control_body,
@@ -124,7 +124,7 @@ class SerialDevice(ProgramDevice):
         learn: bool = False,
     ) -> Run:
         """See `Device.run`."""
-        if learn:
+        if learns(learn):
             return learned_run(self, events, progress, traces)
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)

@@ -6,10 +6,11 @@ import numpy as np
 
 from spikeloom.devices.chunks import chunk_sizes, chunk_words, chunks, sample_clocks
 from spikeloom.devices.device import Events, ProgramDevice, Progress, Run, joined_run
-from spikeloom.devices.learning import Lesson, learned_run, plastic_numbers
+from spikeloom.devices.learning import Lesson, learned_run, learns, plastic_numbers
 from spikeloom.devices.traces import Traces, traced_neurons
 from spikeloom.devices.weights import memory_weights
 from spikeloom.events import event_counts
+from spikeloom.golden.checks import check_workers
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.fixed import Integers
 from spikeloom.golden.host import decode_packets, host_words
@@ -33,7 +34,7 @@ class GoldenDevice(ProgramDevice):
         learn: bool = False,
     ) -> Run:
         """See `Device.run`."""
-        if learn:
+        if learns(learn):
             return learned_run(self, events, progress, traces)
         counts = event_counts(self.program.network, events)
         neurons = traced_neurons(self.program.network, traces)
@@ -103,6 +104,7 @@ class VerilatorDevice(ProgramDevice):
     def __init__(
         self, program: Program, workers: int | None = None, verilog: str | None = None
     ) -> None:
+        check_workers(workers)
         super().__init__(program)
         self.workers = workers
         self._fabric = runner.Simulation(program.fabric, verilog=verilog)
@@ -137,7 +139,7 @@ class VerilatorDevice(ProgramDevice):
         first: int = 0,
     ) -> Run:
         """See `Device.run`; `first` is the number of the first sample in its run."""
-        if learn:
+        if learns(learn):
             return learned_run(self, events, progress, traces)
         neurons = traced_neurons(self.program.network, traces)
         image = self.program.image.with_traces(neurons)

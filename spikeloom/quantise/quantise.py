@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from numpy.typing import ArrayLike
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_flag, check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Network
 from spikeloom.golden.plain import plain
@@ -92,8 +92,7 @@ def quantise(
         A number does not fit its width, a sum could overflow, or an argument is out of range.
     """
     widths = _widths(weight_bits, state_bits, sum_bits, weight_pairs, max_fraction_bits)
-    check_integer("max_count", max_count, 1, 255)
-    _check_schedule(schedule)
+    _check_options(schedule, max_count, neuron_parameters)
     net, gains = (net, {}) if neuron_parameters else with_uniform_thresholds(net)
     peaks = None if calibration is None else _peaks(net, schedule, calibration)
     chosen_for = None
@@ -133,6 +132,7 @@ def _widths(
 ) -> Widths:
     """The widths as given, checked; of states the default where None is given."""
     check_weight_bits(plain(weight_bits))
+    check_flag("weight_pairs", weight_pairs)
     widths = Widths(
         min(plain(weight_bits), WEIGHT_BITS[-1]),
         DEFAULT_STATE_BITS if state_bits is None else plain(state_bits),
@@ -147,6 +147,8 @@ def _widths(
     return widths
 
 
-def _check_schedule(schedule: str) -> None:
+def _check_options(schedule: str, max_count: int, neuron_parameters: bool) -> None:
+    check_integer("max_count", max_count, 1, 255)
+    check_flag("neuron_parameters", neuron_parameters)
     if schedule not in ("layered", "pipelined"):
         raise SpikeloomError(f"schedule must be 'layered' or 'pipelined', not {schedule!r}")

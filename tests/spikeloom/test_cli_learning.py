@@ -1,6 +1,7 @@
 """The command line, where a network learns."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,19 @@ def test_info_says_the_rules(learn: Commands) -> None:
     assert values["used"]["rules"] == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "lanes", "ports"),
+    [({}, 8, "one"), ({"two_ports": True, "learn_lanes": 4}, 4, "two, to read and to write")],
+)
+def test_info_says_how_a_fabric_learns(
+    learn: Commands, options: dict[str, int], lanes: int, ports: str
+) -> None:
+    spikeloom.compile(plastic_network(), options).save("other.loom")
+    result = learn("info", "other.loom")
+    assert re.search(rf"^  lanes that learn +{lanes}$", result.out, re.MULTILINE)
+    assert re.search(rf"^  ports of the weights +{ports}$", result.out, re.MULTILINE)
+
+
 def test_a_run_that_is_interrupted_leaves_its_file(
     learn: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +129,7 @@ def test_a_run_that_is_interrupted_leaves_its_file(
         ),
         (
             "report plastic.loom spikes.npy --learn --labels labels.npy",
-            "--labels is about a network that does not learn",
+            "--labels and --float are about a network that does not learn",
         ),
         ("sim plastic.loom spikes.npy --learn nowhere/out.loom", "cannot write nowhere/out.loom"),
         (

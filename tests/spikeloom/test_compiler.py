@@ -464,6 +464,26 @@ def test_a_board_whose_weights_have_one_port() -> None:
     assert spikeloom.compile(net(), {"board": "ulx3s_12f", **two_ports}).fabric.two_ports
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ({"two_ports": True}, "plasticity"),
+        ({"learn_lanes": 2}, "plasticity"),
+        ({"eligibility": True}, "plasticity"),
+        ({"initial_potentials": True}, "neuron_parameters"),
+    ],
+)
+@pytest.mark.parametrize("given", [{}, {"board": "ulx3s_12f"}])
+def test_a_part_of_an_option_brings_it_along(
+    part: dict[str, Any], whole: str, given: dict[str, Any]
+) -> None:
+    assert spikeloom.compile(net(), given | part).fabric == (
+        spikeloom.compile(net(), given | part | {whole: True}).fabric
+    )
+    with pytest.raises(SpikeloomError, match=f"needs {whole}=True"):
+        spikeloom.compile(net(), given | part | {whole: False})
+
+
 def test_signed_spikes_and_graded_events_that_a_fabric_lacks() -> None:
     several = {"max_spikes": 7, "threshold": 5, "reset": Reset.SUBTRACT}
     neurons = Population("p", 1, np.zeros(1, np.int64), signed=True, **several)

@@ -12,9 +12,13 @@ from plastic_network import STEPS, network_with_kernel, network_with_plane, plas
 
 import spikeloom
 from spikeloom import Program, SpikeloomError
+from spikeloom.compare import check_cycles, compare_device
+from spikeloom.devices.backends import open_board
 from spikeloom.devices.chunks import chunk_words
 from spikeloom.devices.device import Device
 from spikeloom.devices.distributed import DistributedDevice
+from spikeloom.devices.serial_device import SerialDevice
+from spikeloom.devices.simulated import GoldenDevice, VerilatorDevice
 from spikeloom.devices.weights import memory_weights
 from spikeloom.golden.cycle.model import CycleModel
 from spikeloom.golden.fixed import Integers
@@ -22,7 +26,14 @@ from spikeloom.golden.host import host_words
 from spikeloom.golden.spec import ReadTarget
 from spikeloom.golden.step import run as step
 from spikeloom.golden.step.run import simulate
+from spikeloom.importer.float_network import (
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+)
 from spikeloom.program import _digest
+from spikeloom.quantise.quantise import quantise
 
 KEYS = ["in->hidden", "hidden->out", "hidden->error"]
 
@@ -195,6 +206,58 @@ def test_a_cluster_cannot_learn(program: Program) -> None:
     device = DistributedDevice(program, "tcp://nobody:1")
     with pytest.raises(SpikeloomError, match="learning goes from each sample to the next"):
         device.run(spikes(1), learn=True)
+
+
+WRONG: Any = ["x", "", 0, 1, None, np.True_, []]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("kind", [GoldenDevice, VerilatorDevice, DistributedDevice, SerialDevice])
+def test_learn_is_true_or_false(program: Program, kind: type[Device], wrong: Any) -> None:
+    """What is neither is refused before anything else is looked at."""
+    device = kind.__new__(kind)
+    device.program = program  # type: ignore[attr-defined]
+    with pytest.raises(SpikeloomError, match="^run: learn must be True or False, not "):
+        device.run(spikes(1), learn=wrong)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_every_other_choice_is_true_or_false(program: Program, wrong: Any) -> None:
+    network, events = program.network, spikes(1)
+    net = FloatNetwork(
+        (FloatInput("in", 1),),
+        (FloatPopulation("out", 1, bias=np.zeros(1), decay=0.0),),
+        (FloatConnection("in", "out", np.ones((1, 1))),),
+    )
+    with spikeloom.open(program) as device:
+        choices: dict[str, Callable[[], object]] = {
+            "simulate: graded": lambda: simulate(network, events, graded=wrong),
+            "run: learn": lambda: compare_device(program, events, device, learn=wrong),
+            "compare_device: verify": lambda: compare_device(program, events, device, verify=wrong),
+            "check_cycles: learn": lambda: check_cycles(program, events, seed=1, learn=wrong),
+            "open_board: bake": lambda: open_board(program, "icebreaker", None, bake=wrong),
+            "weight_pairs": lambda: quantise(net, weight_pairs=wrong),
+            "neuron_parameters": lambda: quantise(net, neuron_parameters=wrong),
+        }
+        for name, choice in choices.items():
+            with pytest.raises(SpikeloomError, match=f"^{name} must be True or False, not "):
+                choice()
+
+
+@pytest.mark.parametrize("wrong", ["2", 0, -1, 1.5, True])
+def test_workers_are_a_number(program: Program, wrong: Any) -> None:
+    for run in (
+        lambda: simulate(program.network, spikes(1), workers=wrong),
+        lambda: VerilatorDevice(program, workers=wrong),
+    ):
+        with pytest.raises(SpikeloomError, match="^workers must be "):
+            run()
+
+
+def test_traces_are_of_populations(program: Program) -> None:
+    wrong: Any = "hidden"
+    with pytest.raises(SpikeloomError, match="^simulate: traces must be a mapping from"):
+        simulate(program.network, spikes(1), traces=wrong)
 
 
 def test_weights_of_another_program_are_refused(program: Program) -> None:
