@@ -19,12 +19,22 @@ from numpy.typing import NDArray
 
 from spikeloom import cli
 from spikeloom.cli.commands import COMMANDS
+from spikeloom.compiler import compile
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.step.run import simulate
+from spikeloom.golden.step.run import check_inputs, simulate
+from spikeloom.importer.dialect import Dialect
+from spikeloom.importer.float_network import (
+    FloatConnection,
+    FloatInput,
+    FloatNetwork,
+    FloatPopulation,
+)
 from spikeloom.importer.float_simulation import simulate_float
 from spikeloom.importer.load import load_nir
+from spikeloom.importer.switches.noise import FloatNoise
 from spikeloom.program import Program
-from spikeloom.scores import Question, score, units_of
+from spikeloom.quantise.integers import Schedule
+from spikeloom.scores import Question, run_float, score, units_of
 
 
 def read_json(name: str) -> dict[str, Any]:
@@ -44,6 +54,32 @@ def trained(run: Commands) -> Commands:
     assert report["synapses"] == 12
     assert list(report["seconds_by_step"])[:2] == ["importing", "quantising"]
     return run
+
+
+@pytest.mark.parametrize("schedule", ["layered", "pipelined"])
+def test_floats_draw_the_noise_of_the_integers(schedule: Schedule) -> None:
+    """Late layers of a pipeline draw in later steps, and so do those of its float network."""
+    rng = np.random.default_rng(4)
+    noise = (FloatNoise("uniform", 0.75),)
+    connections = tuple(
+        FloatConnection(source, target, rng.integers(-40, 60, (12, 12)) / 64)
+        for source, target in (("in", "a"), ("a", "b"))
+    )
+
+    def network(seed: int) -> FloatNetwork:
+        populations = tuple(
+            FloatPopulation(name, 12, np.zeros(12), decay=0.125, switches=noise) for name in "ab"
+        )
+        dialect = Dialect("of the test", seed=seed)
+        return FloatNetwork((FloatInput("in", 12),), populations, connections, dialect=dialect)
+
+    integers = compile(network(3), schedule=schedule).network
+    counts = check_inputs(integers, rng.random((10, 40, 12)) < 0.3)
+    golden = simulate(integers, counts)
+    for name, spikes in run_float(network(3), integers, counts).spikes.items():
+        assert (spikes != golden.spikes[name]).mean() < 0.01
+    for name, spikes in run_float(network(4), integers, counts).spikes.items():
+        assert (spikes != golden.spikes[name]).mean() > 0.1, "the noise has no effect"
 
 
 def labels_of(events: NDArray[np.uint8], program: Program) -> NDArray[np.int64]:
