@@ -2,21 +2,23 @@
 
 import math
 
-from spikeloom.golden.checks import check_integer, check_tau
+from spikeloom.golden.checks import check_integer, check_number, check_tau
 from spikeloom.golden.learning.check import MAX_THIRD_SHIFT
-from spikeloom.golden.learning.rule import SPIKED, Rule, Term
+from spikeloom.golden.learning.rule import SPIKED, Rule, Term, Trace
 from spikeloom.golden.learning.scaling import (
     MOST,
     ONCE,
     SUMMED,
     fading,
-    finer,
     flat,
     scaled,
     shifted,
     while_left,
 )
 from spikeloom.golden.spec import Factor
+
+LONGEST = 8191
+"""The longest time constant of a filter, of which a step has 1/8192."""
 
 MOST_ELIGIBLE = 127
 """The greatest eligibility with weights of 8 bits."""
@@ -132,10 +134,10 @@ def e_prop(
         return _filtered(
             "e_prop", error, window, bounds, rate, tau, tau_filter, error_shift, rounding, most
         )
+    check_tau("e_prop: tau", tau)
     check_integer("e_prop: error_shift", error_shift, 0, MAX_THIRD_SHIFT)
     shift, _ = shifted("e_prop", {"rate": rate}, SUMMED)
-    size = rate * (1 << shift)
-    pre = fading(f"e_prop: rate {rate:g}", size, tau, finer(rate, size, error_shift))
+    pre = _trace("e_prop", rate, float(rate) * (1 << shift), tau, error_shift)
     heard = while_left(pre, now=True)
     term = Term(Factor.PRE_TRACE, Factor.THIRD, heard, window=window, negative=True)
     return Rule((term,), bounds, shift, rounding, pre=pre, third=error, third_shift=error_shift)
@@ -197,6 +199,17 @@ def super_spike(
     )
 
 
+def _trace(name: str, rate: float, size: float, tau: float, error_shift: int) -> Trace:
+    """The trace to which a spike adds `size`, of the rule `name`."""
+    doublings = math.floor(math.log2(SUMMED / size)) if size else 0
+    doublings = min(doublings, MAX_THIRD_SHIFT - error_shift)
+    remedy = (
+        f"use error_shift={error_shift + doublings} and a rate of {rate * 2**doublings:g}, with "
+        "errors as large as that takes"
+    )
+    return fading(f"{name}: rate {rate:g}", size, tau, remedy)
+
+
 def _filtered(
     name: str,
     error: str,
@@ -210,7 +223,9 @@ def _filtered(
     most: int,
 ) -> Rule:
     """The rule `name`, whose trace is filtered in a plane."""
+    check_tau(f"{name}: tau", tau)
     check_tau(f"{name}: tau of the filter", tau_filter)
+    check_number(f"{name}: tau of the filter", tau_filter, 0, LONGEST)
     check_integer(f"{name}: most", most, 1, MOST)
     check_integer(f"{name}: error_shift", error_shift, 0, MAX_THIRD_SHIFT)
     share = -math.expm1(-1 / tau_filter)
@@ -220,8 +235,7 @@ def _filtered(
     most_gain = math.ceil(leak * most / ONCE)
     shift, (product,) = shifted(name, {"rate": rate}, SUMMED * most_gain, leak)
     gain = -(-product // SUMMED) or 1
-    size = product / gain
-    pre = fading(f"{name}: rate {rate:g}", size, tau, finer(rate, size, error_shift))
+    pre = _trace(name, rate, product / gain, tau, error_shift)
     eligibility = Rule(
         (
             Term(

@@ -143,7 +143,7 @@ def _check_eligibility(where: str, rule: object) -> None:
 
 
 def _check_third(where: str, third: str, sizes: dict[str, int], target: str) -> None:
-    if third not in sizes:
+    if not isinstance(third, str) or third not in sizes:
         raise SpikeloomError(f"{where}: the network has no population {third!r}; name one as third")
     if sizes[third] != sizes[target]:
         raise SpikeloomError(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from spikeloom.golden.checks import check_integer
+from spikeloom.golden.checks import check_flag, check_integer, check_tau
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import SPIKED, Rule, Table, Term, Trace, When
@@ -76,11 +76,15 @@ def pair_stdp(
     SpikeloomError
         A change is too large for the factors of a rule, or so small that it would be 0.
     """
+    check_tau("pair_stdp: tau_pre", tau_pre)
+    check_tau("pair_stdp: tau_post", tau_post)
+    check_flag("pair_stdp: nearest", nearest)
+    check_flag("pair_stdp: soft", soft)
     most = ONCE if nearest else SUMMED
     changes = {"potentiation": potentiation, "depression": depression}
     shift, products = shifted("pair_stdp", changes, most if soft else most * MOST)
     parts = [
-        (value * (1 << shift), 1) if soft else split(product, most)
+        (float(value) * (1 << shift), 1) if soft else split(product, most)
         for value, product in zip(changes.values(), products, strict=True)
     ]
     pre, post = (
@@ -315,12 +319,13 @@ def _spread(rule: str, bounds: tuple[int, int]) -> int:
         raise SpikeloomError(f"{rule}: bounds must be a pair (lowest, highest), not {bounds!r}")
     for bound in bounds:
         check_integer(f"{rule}: bounds", bound, *signed_range(WEIGHT_BITS[-1]))
-    if bounds[1] - bounds[0] < LEAST_SPREAD:
+    spread = int(bounds[1]) - int(bounds[0])
+    if spread < LEAST_SPREAD:
         raise SpikeloomError(
             f"{rule}: bounds must be at least {LEAST_SPREAD} apart, not {bounds}: between nearer "
             "ones the rule changes no weight; use weights of 8 bits"
         )
-    return bounds[1] - bounds[0]
+    return spread
 
 
 def _gupta(values: Iterable[int]) -> tuple[int, ...]:

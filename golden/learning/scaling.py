@@ -6,7 +6,6 @@ import warnings
 from spikeloom.golden.checks import check_number
 from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
 from spikeloom.golden.fixed import signed_range
-from spikeloom.golden.learning.check import MAX_THIRD_SHIFT
 from spikeloom.golden.learning.rule import Trace, When
 from spikeloom.golden.spec import FACTOR_BITS, MAX_AGE, RULE_SHIFTS, TRACE_BITS, Gate
 
@@ -81,15 +80,6 @@ def fading(rule: str, size: float, tau: float, remedy: str, nearest: bool = Fals
     return Trace((*decay, 0), amount, nearest)
 
 
-def finer(rate: float, size: float, error_shift: int) -> str:
-    """The remedy of a rule by an error whose trace has `size` units: the same with a finer one."""
-    doublings = min(math.floor(math.log2(SUMMED / size)), MAX_THIRD_SHIFT - error_shift)
-    return (
-        f"use error_shift={error_shift + doublings} and a rate of {rate * 2**doublings:g}, with "
-        "errors as large as that takes"
-    )
-
-
 def split(product: int, most: int) -> tuple[int, int]:
     """A trace of at most `most` and a constant whose product is nearest to this; a large trace."""
     constant = round(product / most)
@@ -111,7 +101,7 @@ def shifted(
     for name, value in values.items():
         check_number(f"{rule}: {name}", value, 0, most / unit)
     for shift in reversed(RULE_SHIFTS):
-        numbers = [round(value * unit * (1 << shift)) for value in values.values()]
+        numbers = [round(float(value) * unit * (1 << shift)) for value in values.values()]
         if max(numbers) <= most:
             break
     for (name, value), number in zip(values.items(), numbers, strict=True):

@@ -178,7 +178,17 @@ def test_e_prop_adds_the_trace_of_each_step(tau: float) -> None:
             "pair_stdp: depression must be 0..16320, not -1",
         ),
         (lambda: pair_stdp(math.nan, 1, 5, 5, (0, 9)), "potentiation must be .* not nan"),
-        (lambda: pair_stdp(1, 1, 0, 5, (0, 9)), "tau must be a time constant above 0, not 0"),
+        (lambda: pair_stdp(1, 1, 0, 5, (0, 9)), "pair_stdp: tau_pre must be a time constant above"),
+        (lambda: pair_stdp(1, 1, 5, "5", (0, 9)), "pair_stdp: tau_post must be 0..inf, not '5'"),
+        (lambda: pair_stdp(1, 1, 5, 5, (0, 9), soft="no"), "soft must be True or False, not 'no'"),
+        (lambda: pair_stdp(1, 1, 5, 5, (0, 9), nearest=1), "nearest must be True or False, not 1"),
+        (lambda: e_prop("e", None, (0, 9), 0.01, 0), "e_prop: tau must be a time constant above 0"),
+        (
+            lambda: e_prop("e", None, (0, 9), 0.01, 5, "3"),
+            "error_shift must be an integer, not '3'",
+        ),
+        (lambda: super_spike("e", None, (0, 9), 1, 5, math.inf), "filter must be 0..8191, not inf"),
+        (lambda: super_spike("e", None, (0, 9), 1, None, 5), "tau must be 0..inf, not None"),
         (lambda: pair_stdp(1, "1", 5, 5, (0, 9)), "depression must be 0..16320, not '1'"),
         (lambda: first_spike_stdp((0, 99), 1e-9), "must be 0 or at least .*, not 1e-09"),
         (lambda: first_spike_stdp((0, 31)), "bounds must be at least 32 apart, not .0, 31."),
@@ -198,6 +208,35 @@ def test_e_prop_adds_the_trace_of_each_step(tau: float) -> None:
 def test_what_the_factors_cannot_hold_is_refused(make: Any, message: str) -> None:
     with pytest.raises(SpikeloomError, match=message):
         make()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    small = np.int8
+    bounds = small(-100), small(100)
+    assert pair_stdp(small(1), np.float32(0.5), small(5), np.float64(5), bounds) == (
+        pair_stdp(1, 0.5, 5, 5, (-100, 100))
+    )
+    assert first_spike_stdp(bounds, np.float32(0.25), small(1)) == (
+        first_spike_stdp((-100, 100), 0.25, 1)
+    )
+    assert e_prop("e", None, bounds, np.float32(0.25), small(9), small(2)) == (
+        e_prop("e", None, (-100, 100), 0.25, 9, 2)
+    )
+    assert super_spike("e", None, bounds, np.float16(0.5), small(9), small(9), small(2)) == (
+        super_spike("e", None, (-100, 100), 0.5, 9, 9, 2)
+    )
+
+
+def test_rates_of_nothing_change_nothing() -> None:
+    for rule in (
+        pair_stdp(0, 0, 5, 5, (-60, 60)),
+        first_spike_stdp((-60, 60), 0, 0),
+        random_backprop("e", None, (-60, 60), 0),
+        e_prop("e", None, (-60, 60), 0, 5),
+        e_prop("e", None, (-60, 60), 0, 5, tau_readout=9),
+        super_spike("e", None, (-60, 60), 0, 5, 9),
+    ):
+        assert learned(rule, [2, 5], [9], third=90) == W
 
 
 def test_a_rate_that_is_held_as_another_is_said() -> None:
