@@ -14,7 +14,7 @@ from spikeloom.golden.network import Network
 from spikeloom.golden.plain import plain
 from spikeloom.golden.progress import task
 from spikeloom.golden.spec import MAX_FRACTION_BITS, WEIGHT_BITS, FabricConfig
-from spikeloom.golden.spec.sizes import NEEDED
+from spikeloom.golden.spec.sizes import wholes
 from spikeloom.importer.float_network import FloatNetwork
 from spikeloom.mapping.sizes import Shortage, choose_fabric
 from spikeloom.mapping.storage import stored
@@ -161,10 +161,11 @@ def _pinned(
 ) -> dict[str, Any]:
     """The fields of the fabric that are not left to choice."""
     fields = _fields(fabric)
-    given = {name for name in fields if name != "board"}
+    fields |= wholes(fields)
     asked = {"weight_bits": weight_bits, "state_bits": state_bits, "sum_bits": sum_bits}
     if "board" in fields:
         # Other widths than those of a board are a choice, and others than those given a mistake.
+        given = {name for name in fields if name != "board"}
         named = board(fields.pop("board"))
         fields = dataclasses.asdict(named.fabric) | fields
         named.check_ports(bool(fields["two_ports"]))
@@ -188,8 +189,7 @@ def _pinned(
                 f"{name}: {width} was asked for, the fabric has {fields[name]}; "
                 "leave it out, or use a fabric that has it"
             )
-    implied = [part_of for part, part_of in NEEDED.items() if fields.get(part)]
-    return fields | {name: True for name in implied if name not in given}
+    return fields
 
 
 def _fields(fabric: FabricConfig | Mapping[str, Any] | str | None) -> dict[str, Any]:

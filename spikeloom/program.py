@@ -149,8 +149,10 @@ class Program(Summarised):
         SpikeloomError
             The weights have a wrong shape or type, are out of range, or could overflow a sum.
         """
+        check_integer("learned", learned, 0, MAX_FIRST - self.learned)
         connections = list(self.network.connections)
         for number, array in weights.items():
+            check_integer("number of a connection", number, 0, len(connections) - 1)
             connections[number] = dataclasses.replace(connections[number], weights=array)
         network = dataclasses.replace(self.network, connections=tuple(connections))
         program = copy.copy(self)

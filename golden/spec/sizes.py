@@ -1,7 +1,9 @@
 """Sizes and options that a fabric is built with, their ranges, and the sizes that follow."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.plain import PlainIntegers
@@ -52,6 +54,12 @@ NEEDED = {
     **dict.fromkeys(("learn_lanes", "eligibility", "plastic_kernels", "two_ports"), "plasticity"),
 }
 """Options, and the one that each is a part of."""
+
+
+def wholes(fields: Mapping[str, Any]) -> dict[str, bool]:
+    """The options of which some of these fields are a part, unless they are given, too."""
+    parts = (whole for part, whole in NEEDED.items() if fields.get(part))
+    return {whole: True for whole in parts if whole not in fields}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from spikeloom.golden.errors import SpikeloomError, meant
 from spikeloom.golden.event_counts import EventCounts
 from spikeloom.golden.spec import FabricConfig
 from spikeloom.golden.spec.numbers import SPIKES_PER_STEP, WEIGHT_BITS
-from spikeloom.golden.spec.sizes import RANGES
+from spikeloom.golden.spec.sizes import RANGES, wholes
 from spikeloom.golden.step.run import check_inputs, simulate
 from spikeloom.importer.dialects import DIALECTS, EVERY_OTHER, check_options
 from spikeloom.program import Program
@@ -208,7 +208,7 @@ def dialect_options(given: tuple[str, ...], **options: Any) -> dict[str, Any]:
 
 
 def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
-    """Fields of `FabricConfig` from NAME=VALUE."""
+    """Fields of `FabricConfig` from NAME=VALUE, with the options that they are a part of."""
     defaults = {field.name: field.default for field in dataclasses.fields(FabricConfig)}
     values: dict[str, Any] = {}
     for size in sizes:
@@ -227,7 +227,7 @@ def fabric_sizes(sizes: tuple[str, ...]) -> dict[str, Any]:
             values[name] = int(value)
         except ValueError:
             raise SpikeloomError(f"--set {size}: {value!r} is not an integer") from None
-    return values
+    return values | wholes(values)
 
 
 def traced(given: tuple[str, ...]) -> dict[str, list[int] | None]:

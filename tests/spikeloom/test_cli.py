@@ -745,6 +745,15 @@ def test_an_unwritable_output_is_found_before_any_work(
         assert run(*command.split()).error().startswith("cannot write ")
 
 
+def test_verilog_of_a_part_of_an_option_has_all_of_it(run: Commands) -> None:
+    sizes = "--set two_ports=true --set neurons=8 --set weight_words=64"
+    assert run(*f"verilog -o part.v {sizes} --json=part.json".split()).status == 0
+    fabric = read_json("part.json")["fabric"]
+    assert (fabric["two_ports"], fabric["plasticity"]) == (True, True)
+    refused = run(*f"verilog -o none.v {sizes} --set plasticity=false".split())
+    assert refused.error() == "FabricConfig.two_ports needs plasticity=True"
+
+
 def test_verilog_takes_a_name_and_the_sizes_of_a_board(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

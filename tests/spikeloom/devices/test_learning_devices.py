@@ -260,6 +260,22 @@ def test_traces_are_of_populations(program: Program) -> None:
         simulate(program.network, spikes(1), traces=wrong)
 
 
+@pytest.mark.parametrize(
+    ("weights", "learned", "message"),
+    [
+        ({99: np.zeros((1, 1), np.int64)}, 1, "^number of a connection must be 0..2, not 99$"),
+        ({"in->hidden": None}, 1, "^number of a connection must be an integer, not 'in->hidden'$"),
+        ({}, -1, "^learned must be 0.."),
+        ({}, 1.5, "^learned must be an integer, not 1.5$"),
+    ],
+)
+def test_other_weights_are_of_connections_that_there_are(
+    program: Program, weights: Any, learned: Any, message: str
+) -> None:
+    with pytest.raises(SpikeloomError, match=message):
+        program.with_weights(weights, learned)
+
+
 def test_weights_of_another_program_are_refused(program: Program) -> None:
     """Those of the same network, learned elsewhere, are taken."""
     with spikeloom.open(program) as device:
