@@ -187,13 +187,14 @@ def choose_fabric(
     pinned fields are or no hardware is large enough; `check_fits` says so.
     """
     widths = {name: getattr(network, name) for name in ("weight_bits", "state_bits", "sum_bits")}
+    config = FabricConfig(**widths | dict(pinned))
     useless = () if network.plastic else OF_LEARNING
     free = [name for name in CHOICES if name not in pinned and name not in useless]
     fields: dict[str, Any] = {name: CHOICES[name][0] for name in free}
     for need in feature_needs(network):
         if need.field not in pinned:
             fields[need.field] = max(need.value, fields.get(need.field, need.value))
-    config = FabricConfig(**widths | _rounded(fields) | dict(pinned))
+    config = dataclasses.replace(config, **_rounded(fields))
     for need in size_needs(network, config, record):
         if need.field in free:
             shared = config.tiles if need.field in ENLARGED else 1

@@ -38,8 +38,8 @@ def test_rows_of_a_kernel() -> None:
     program = spikeloom.compile(network)
     fabric, (tile,) = program.fabric, program.image.tiles
     assert (fabric.plasticity, fabric.plastic_kernels, fabric.readable) == (True, True, True)
-    asked = spikeloom.compile(network_with_kernel(), {"plastic_kernels": True})
-    assert asked.fabric == spikeloom.compile(network_with_kernel()).fabric
+    asked = spikeloom.compile(network, {"plastic_kernels": True, "extent": 8})
+    assert asked.fabric == fabric
     rule = fabric.rule_row.unpack(tile.rules[0])
     named = {
         "kernel": 1,
