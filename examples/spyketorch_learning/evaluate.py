@@ -44,6 +44,9 @@ READOUT = 5000
 MIDDLE = (0, 4), (1, 13)
 """Layers, and courses in the middle of each."""
 
+UPDATED = 250
+"""Images that each layer learns from beside the library, and in RTL."""
+
 CLOCKED = 3
 """Images whose clocks are predicted, too."""
 
@@ -83,13 +86,14 @@ def measure(data: Path, count: int | None = None) -> Iterator[str]:
     """What the first `count` test images or all show; and less of all else."""
     images, classes = mnist(data, None, "train")
     shuffled = order(len(images))
-    yield from measure_updates(encode(images[shuffled[: min(count or 250, 250)]]))
+    events = encode(images[shuffled[: min(count or UPDATED, UPDATED)]])
+    yield from measure_updates(events)
     readable = shuffled[IMAGES : IMAGES + min(count or READOUT, READOUT)]
     known = images[readable], classes[readable]
     tests = mnist(data, count)
     yield from measure_features(known, tests)
     yield from measure_tasks(known, tests)
-    yield from measure_rtl(encode(images[shuffled[: min(count or 100, 100)]]))
+    yield from measure_rtl(events)
 
 
 def measure_updates(events: Spikes) -> Iterator[str]:
@@ -169,8 +173,9 @@ def measure_rtl(events: Spikes) -> Iterator[str]:
             program(kernels.learning(layer, rate, number)), events[:CLOCKED], learn=True
         )
         yield (
-            f"{LAYERS[layer]} layer, {len(events)} images learned in RTL: images whose winners "
-            f"differ from golden: {others}, weights at the end: "
+            f"{LAYERS[layer]} layer, the same {len(events)} images learned in RTL, "
+            f"{rtl.spikes[LAYERS[layer]].sum():,} updates: images whose winners differ from "
+            f"golden: {others}, weights at the end: "
             f"{(of_rtl[layer] != weights[layer]).sum()} of {weights[layer].size:,}; of "
             f"{len(result.rtl.cycles)} images on every clock: {result.mismatches}; "
             f"{clocks:,.0f} clocks an image, {clock / clocks:,.0f} images a second at the "
