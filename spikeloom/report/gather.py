@@ -83,11 +83,13 @@ def gather(
     Raises
     ------
     SpikeloomError
-        Events or traces do not fit the program.
+        Events or traces do not fit the program, or `learned` is another one.
     """
     network = program.network
     counts = check_inputs(network, events)
     traced = traced_neurons(network, traces)
+    if learned is not None:
+        program.check_same(learned)
     how: dict[str, Any] = {"learn": learned is not None, "first": program.learned if learned else 0}
     golden = simulate(network, counts, **how)
     samples, steps = next(iter(counts.values())).shape[:2]

@@ -3,15 +3,17 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from matplotlib.image import imread
-from plastic_network import network_with_kernel, plastic_network, spikes
+from plastic_network import network_with_kernel, network_with_plane, plastic_network, spikes
 
 import spikeloom
 from spikeloom.cli import cli
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.step.run import simulate
 from spikeloom.report.gather import gather
 from spikeloom.report.receptive_fields import FIELDS, drawn
@@ -86,3 +88,12 @@ def test_potentials_are_those_of_the_run_that_learned(samples: int) -> None:
     (out,) = (p for p in contents.potentials if p.name == "out")
     expected = simulate(program.network, spikes(samples), learn=True, traces={"out": out.neurons})
     np.testing.assert_array_equal(out.golden, expected.traces["out"])
+
+
+def test_what_another_program_learned_is_refused() -> None:
+    program = spikeloom.compile(plastic_network())
+    with pytest.raises(SpikeloomError, match="^weights of another Program, which differs in "):
+        gather(program, spikes(1), learned=spikeloom.compile(network_with_plane()))
+    path: Any = "learned.loom"
+    with pytest.raises(SpikeloomError, match=r"such as Program.load\('learned.loom'\), not 'lear"):
+        gather(program, spikes(1), learned=path)
