@@ -3,8 +3,8 @@
 from amaranth import Module, Mux, Signal
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
+from spikeloom.hdl.common.queue import members
 from spikeloom.hdl.common.shapes import memory
 
 
@@ -26,28 +26,13 @@ class FallThroughQueue(wiring.Component):
 
     Members
     -------
-    push : In(1)
-        Appends `item`.
-    item : In(shape)
-    valid : Out(1)
-        There is a head.
-    head : Out(shape)
-    pop : In(1)
-        Removes the head, if there is one.
+    push, item, valid, head, pop : as of a `Queue`
     """
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         self.shape = shape
         self.depth = depth
-        super().__init__(
-            {
-                "push": In(1),
-                "item": In(shape),
-                "valid": Out(1),
-                "head": Out(shape),
-                "pop": In(1),
-            }
-        )
+        super().__init__(members(shape))
 
     @property
     def latency(self) -> int:

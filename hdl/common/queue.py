@@ -3,10 +3,21 @@
 from amaranth import Module, Signal
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from spikeloom.golden.spec import index_bits
 from spikeloom.hdl.common.shapes import memory
+
+
+def members(shape: ShapeLike) -> dict[str, Member]:
+    """What every queue of items of this shape has; `Queue` says what they mean."""
+    return {
+        "push": In(1),
+        "item": In(shape),
+        "valid": Out(1),
+        "head": Out(shape),
+        "pop": In(1),
+    }
 
 
 class Queue(wiring.Component):
@@ -41,16 +52,7 @@ class Queue(wiring.Component):
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         self.shape = shape
         self.depth = depth
-        super().__init__(
-            {
-                "push": In(1),
-                "item": In(shape),
-                "valid": Out(1),
-                "head": Out(shape),
-                "pop": In(1),
-                "empty": Out(1),
-            }
-        )
+        super().__init__(members(shape) | {"empty": Out(1)})
 
     @property
     def latency(self) -> int:

@@ -3,7 +3,8 @@
 from amaranth import Module
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+
+from spikeloom.hdl.common.queue import members
 
 
 class SingleItem(wiring.Component):
@@ -18,26 +19,11 @@ class SingleItem(wiring.Component):
 
     Members
     -------
-    push : In(1)
-        Puts `item` in.
-    item : In(shape)
-    valid : Out(1)
-        There is a head.
-    head : Out(shape)
-    pop : In(1)
-        Removes the head, if there is one.
+    push, item, valid, head, pop : as of a `Queue`
     """
 
     def __init__(self, shape: ShapeLike) -> None:
-        super().__init__(
-            {
-                "push": In(1),
-                "item": In(shape),
-                "valid": Out(1),
-                "head": Out(shape),
-                "pop": In(1),
-            }
-        )
+        super().__init__(members(shape))
 
     @property
     def latency(self) -> int:
