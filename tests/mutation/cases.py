@@ -21,6 +21,7 @@ import test_equality
 import test_equality_learning
 import test_learn
 import test_learn_kernels
+import test_learn_passes
 import test_learn_planes
 import test_link_board
 import test_link_read
@@ -230,12 +231,14 @@ def _watched(
 def _learn(module: ModuleType, config: FabricConfig) -> Case:
     """The tests of learn alone. What its outputs say about memories counts in accesses."""
     part = Part("learn", Learn, learn_bench, tests_of(module), {"config": config})
+    one_port = not config.two_ports
 
     def compared(seen: dict[str, int]) -> dict[str, int]:
         accesses = {
             "axon_write__": seen["axon_write__valid"],
             "trace_write__": seen["trace_write__valid"],
-            "weights__address": seen["weight_read"] | seen["weights__write"],
+            "weights__address": seen["weight_read"] | (seen["weights__write"] & one_port),
+            "weights__write_address": seen["weights__write"],
             "weights__data": seen["weights__write"],
             "states__address": seen["states__active"],
         }
@@ -356,6 +359,11 @@ CASES: dict[str, Case] = {
     "learn": _learn(test_learn, learn_bench.CONFIG),
     "learn, planes": _learn(test_learn_planes, test_learn_planes.PLANES),
     "learn, kernels": _learn(test_learn_kernels, test_learn_kernels.KERNELS),
+    "learn, two passes": _learn(test_learn_passes, test_learn_passes.TWO),
+    "learn, four passes": _learn(test_learn_passes, test_learn_passes.ONE),
+    "learn, passes, planes": _learn(test_learn_passes, test_learn_passes.PLANES),
+    "learn, passes, two ports": _learn(test_learn_passes, test_learn_passes.TWO_PORTS),
+    "learn, two ports": _learn(test_learn, dataclasses.replace(learn_bench.CONFIG, two_ports=True)),
     "registers": _registers(),
     "AXI, busy": _busy(test_axi_busy.mesh(1)),
     "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),

@@ -14,14 +14,15 @@ from spikeloom.hdl.core.learning.synapses import Synapses
 
 TWO = dataclasses.replace(CONFIG, learn_lanes=2)
 ONE = dataclasses.replace(CONFIG, learn_lanes=1)
+TWO_PORTS = dataclasses.replace(TWO, two_ports=True)
+PLANES = dataclasses.replace(TWO, eligibility=True)
 PLANE = 24
 ADDS = {"left": Factor.ELIGIBILITY, "right": Factor.ONE}
 
 
 def test_a_word_takes_its_passes() -> None:
     """A word is read every 2 or 4 clocks; its last pass is 1 or 3 clocks later, and the write 8."""
-    two_ports = dataclasses.replace(TWO, two_ports=True)
-    for config, passes in ((TWO, 2), (ONE, 4), (two_ports, 2)):
+    for config, passes in ((TWO, 2), (ONE, 4), (TWO_PORTS, 2)):
         bench = Bench(config, weights=words(20))
         bench.rule()
         bench.run(notes(*range(9)))
@@ -65,9 +66,8 @@ def test_a_word_waits_for_the_port() -> None:
 
     That of the first pair would be in the clock in which the fourth weight is read.
     """
-    planes = dataclasses.replace(TWO, eligibility=True)
     memory = [[n - 2 * lane for lane in range(4)] for n in range(64)]
-    bench = Bench(planes, weights=[list(word) for word in memory])
+    bench = Bench(PLANES, weights=[list(word) for word in memory])
     bench.rule(0, ADDS, plane=1, plane_base=PLANE)
     bench.run(notes(*range(5)))
     reads = [(3 * n + half, PLANE + n if half == 0 else n) for n in range(5) for half in (0, 1)]
