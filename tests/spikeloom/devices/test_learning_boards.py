@@ -1,5 +1,9 @@
 """A board that learns: over a line that loses frames, cut off in the middle, and baked."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +136,43 @@ def test_an_interrupt_leaves_the_weights_of_the_last_batch(program: Program) -> 
         done = device.program.learned
         assert 0 < done < SAMPLES
         check_weights(device, simulate(program.network, spikes(SAMPLES)[:done], learn=True))
+
+
+HOST = """
+import sys
+from plastic_network import spikes
+from spikeloom import Program
+from spikeloom.devices import serial_device
+
+serial_device.BATCH = 40
+device = serial_device.SerialDevice(Program.load("plastic.loom"), sys.argv[1], patience=5)
+
+def progress(done):
+    device.program.save("learned.loom")
+    print(done, flush=True)
+
+device.run(spikes(int(sys.argv[2])), progress, learn=True)
+"""
+
+
+def test_a_host_that_is_killed_has_saved_what_was_learned(program: Program, tmp_path: Path) -> None:
+    """Another one takes the board over in the middle of a frame, and learns on from there."""
+    board = BoardModel(program.fabric, LINK)
+    program.save(tmp_path / "plastic.loom")
+    with Terminal(board) as terminal:
+        command = [sys.executable, "-c", HOST, terminal.port, str(SAMPLES)]
+        path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(command, cwd=tmp_path, env=path, stdout=subprocess.PIPE) as host:
+            assert host.stdout is not None
+            first = int(host.stdout.readline())
+            host.kill()
+        learned = Program.load(tmp_path / "learned.loom")
+        done = learned.learned
+        assert 0 < first <= done < SAMPLES
+        with SerialDevice(learned, terminal.port, patience=5) as device:
+            check_weights(device, simulate(program.network, spikes(SAMPLES)[:done], learn=True))
+            device.run(spikes(SAMPLES)[done:], learn=True)
+            check_weights(device, simulate(program.network, spikes(SAMPLES), learn=True))
 
 
 def test_a_baked_board_forgets_its_contents(program: Program, expected: Run) -> None:
