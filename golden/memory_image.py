@@ -306,7 +306,8 @@ class MemoryImage:
             raise SpikeloomError(
                 f"the program and {name or board} differ: {', '.join(different)}; compile it for "
                 f"the board: compile --board {board} {options}, or in Python compile(net, "
-                f"dataclasses.replace(program.fabric, {settings}))"
+                f"dataclasses.replace(program.fabric, {settings})); or build the board for it: "
+                f"build --board {board} with the program"
             )
 
     def contents(self, targets: Collection[LoadTarget]) -> Contents:

@@ -124,7 +124,8 @@ def test_a_program_for_other_sizes_is_refused(program: Program) -> None:
     message = (
         "^the program and icebreaker differ: slots 2 and 4, targets 4 and 5; "
         "compile it for the board: compile --board icebreaker --set slots=4 --set targets=5, or in "
-        r"Python compile\(net, dataclasses.replace\(program.fabric, slots=4, targets=5\)\)$"
+        r"Python compile\(net, dataclasses.replace\(program.fabric, slots=4, targets=5\)\); "
+        "or build the board for it: build --board icebreaker with the program$"
     )
     with pytest.raises(SpikeloomError, match=message):
         elaborate(board("icebreaker"), sizes, image=program.image)

@@ -1,5 +1,6 @@
 """A board that learns: over a line that loses frames, cut off in the middle, and baked."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -19,12 +20,13 @@ from spikeloom.devices import serial_device
 from spikeloom.devices.serial_device import SerialDevice
 from spikeloom.golden.errors import SpikeloomWarning
 from spikeloom.golden.link import LinkConfig
-from spikeloom.golden.spec import LoadTarget
+from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.golden.step.run import Run, simulate
 from spikeloom.sim.terminal import Terminal
 
 LINK = LinkConfig("model", 24_000_000, 24)
 SAMPLES = 6
+OPTIONS = ("plasticity", "rules", "rule_terms", "plastic_axons", "stamp_bits")
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +201,24 @@ def test_a_board_without_a_read_port_is_refused(program: Program) -> None:
         pytest.raises(SpikeloomError, match=r"cannot be read: build it with --set readable=true"),
     ):
         device.run(spikes(1), learn=True)
+
+
+def test_a_board_without_the_option_is_refused(program: Program) -> None:
+    """What it can be compiled for does not learn, so the remedy is another bitstream."""
+    plain = dataclasses.replace(
+        program.fabric, **{name: getattr(FabricConfig(), name) for name in OPTIONS}
+    )
+    with (
+        Terminal(BoardModel(plain, LINK)) as terminal,
+        pytest.raises(SpikeloomError) as error,
+        SerialDevice(program, terminal.port, patience=5) as device,
+    ):
+        device.run(spikes(1), learn=True)
+    assert "differ: plasticity True and False" in str(error.value)
+    assert str(error.value).endswith(
+        "; or build the board for it: build --board model with the program"
+    )
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["", "dropped", "reset"])
