@@ -14,6 +14,7 @@ from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.network import AnyConnection, Network, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers, Words
 from spikeloom.golden.sparse import SparseSums
+from spikeloom.golden.step.growing import Growing, grows
 from spikeloom.golden.step.learner import Learner
 from spikeloom.golden.step.neuron import (
     Neurons,
@@ -30,10 +31,6 @@ Sums = WeightSums | ConvolutionSums | SparseSums | PlasticSums
 
 ELEMENTS = 1 << 17
 """Axons or neurons, times samples and steps, summed at once; it bounds the memory used."""
-
-
-FLOAT32_BITS = 24
-"""Bits of the magnitudes that are exact in a float32."""
 
 
 def firing_order(network: Network) -> list[Population]:
@@ -117,16 +114,12 @@ class _Group(NamedTuple):
         The others into each.
     learner
         The connections that learn; if there are any, there is one sample.
-    adds_up
-        Nothing but the learner's connections leads to its only population, and steps in which that
-        does not spike only raise its potentials, by inputs whose sum over all steps is exact.
     """
 
     populations: Sequence[Population]
     inside: Mapping[str, Sequence[AnyConnection]]
     outside: Mapping[str, Sequence[AnyConnection]]
     learner: Learner | None
-    adds_up: bool
 
 
 @dataclass(frozen=True)
@@ -180,8 +173,12 @@ class Batch:
             As `run` returns it, for each sample.
         """
         prepared = self._prepared(group, learner)
+        growing = self._growing(group, learner)
         for n in range(self.numbers.shape[1]):
-            after = self.part(slice(n, n + 1))._run(prepared, states)
+            if growing is not None:
+                after = {group[0].name: growing.run(n)}
+            else:
+                after = self.part(slice(n, n + 1))._run(prepared, states)
             states.update(after)
             yield after
 
@@ -215,20 +212,7 @@ class Batch:
                 now = connection.source in names or id(connection) in changing
                 where = inside if now else outside
                 where[connection.target].append(connection)
-        steps = next(iter(self.events.values())).shape[0]
-        sum_bits = self.network.input_bits - 1 + steps.bit_length()
-        adds_up = (
-            learner is not None
-            and learner.adds_up
-            and len(group) == 1
-            and len(inside[group[0].name]) == len(changing)
-            and not outside[group[0].name]
-            and group[0].bias.min() >= 0
-            and names.isdisjoint(self.traces)
-            and sum_bits <= FLOAT32_BITS
-            and len(self.network.schedule or ()) <= 1
-        )
-        return _Group(group, inside, outside, learner, adds_up)
+        return _Group(group, inside, outside, learner)
 
     def _run(self, group: _Group, before: Mapping[str, State]) -> dict[str, State]:
         """Run a group; `before` are states after the sample before, if there is one."""
@@ -269,37 +253,22 @@ class Batch:
                     if name in self.traces:
                         self.traces[name].write(t, states[name])
                 if learner is not None:
-                    learner.step()
-                    if group.adds_up and np.count_nonzero(spikes):
-                        after = self._rest(group, states, steps - t - 1)
-                        if after is not None:
-                            return after
+                    learner.step(t)
         return states
 
-    def _rest(
-        self, group: _Group, states: Mapping[str, State], left: int
-    ) -> dict[str, State] | None:
-        """The state after the last step, if no neuron can spike any more and none saturates.
-
-        Parameters
-        ----------
-        left
-            How many steps are left.
-        """
-        assert group.learner is not None
-        (population,) = group.populations
+    def _growing(self, group: Sequence[Population], learner: Learner) -> Growing | None:
+        """The group's only population as one that grows, if it is one and is not traced."""
+        population = group[0]
         name = population.name
-        neurons, state = self.neurons[name][0], states[name]
-        if not left or not neurons.over(state):
+        neurons = self.neurons[name][0]
+        if (
+            len(group) > 1
+            or name in self.traces
+            or not grows(self.network, population, neurons, learner, self.events)
+        ):
             return None
-        x = population.bias.astype(state.v.dtype)[np.newaxis] * state.v.dtype.type(left)
-        for sums in group.learner.sums.values():
-            sums.rest(x)
-        after = neurons.rest(state, x)
-        if after is None:
-            return None
-        self.events[name][-left:] = 0
-        return {name: after}
+        dtype = np.dtype(self.types[name])
+        return Growing(self.network, population, neurons, learner, self.events, self.numbers, dtype)
 
     @cached_property
     def _firing_order(self) -> dict[str, int]:

@@ -55,12 +55,11 @@ class End:
         """
         self._events = events
         self._last.fill(NEVER)
-        self._step = -1
         self._noted = 0
 
-    def step(self) -> None:
-        """Go on to the next step."""
-        self._step += 1
+    def step(self, step: int) -> None:
+        """Go on to a later step."""
+        self._step = step
 
     def spiked(self, which: Which = ALL) -> Mask:
         """Which spike in this step."""

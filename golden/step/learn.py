@@ -45,7 +45,7 @@ def target_gates(rule: Rule, post: Seen, potentials: Signed | None) -> list[Mask
 
 def any_of(masks: Sequence[Mask]) -> Mask:
     """Where one of them holds; there are one or two."""
-    return masks[0] | masks[-1]
+    return masks[0] if len(masks) == 1 else masks[0] | masks[1]
 
 
 class Applies(NamedTuple):

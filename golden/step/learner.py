@@ -62,12 +62,13 @@ class Learner:
         return {n: c.plane.astype(np.int64) for n, c in learned if c.plane is not None}
 
     @property
-    def adds_up(self) -> bool:
+    def grows(self) -> bool:
         """Whether without spikes of a target all weights stay, and none of them is below 0.
 
-        And events have no sign and arrive at once, so they only raise potentials.
+        And events have no sign and arrive at once, so they only raise potentials, which no rule
+        reads.
         """
-        return all(
+        return not self.potentials and all(
             not connection.delay
             and not self._network.has_signs(connection.source)
             and all(update.on_spikes and update.rule.bounds[0] >= 0 for update in c.updates)
@@ -96,18 +97,16 @@ class Learner:
             Of each input and spiking population, (steps, 1, size), there when the step is.
         """
         self._steps = len(states)
-        self._step = 0
         of_sample = {name: values[:, 0] for name, values in events.items()}
         for connection in self._connections:
             source, target = connection.connection.source, connection.connection.target
             connection.begin(of_sample.get(source), of_sample.get(target), states[:, 0])
 
-    def step(self) -> None:
-        """Learn from the next step of a sample."""
+    def step(self, step: int) -> None:
+        """Learn from a step of a sample."""
         potentials = {name: values[0] for name, values in self.potentials.items()}
         for connection in self._connections:
-            connection.step(potentials, self._step, self._step == self._steps - 1)
-        self._step += 1
+            connection.step(potentials, step, step == self._steps - 1)
 
 
 def _plastic(network: Network, connection: Learnable, number: int) -> PlasticConnection:

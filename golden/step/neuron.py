@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.golden.event_counts import Events
-from spikeloom.golden.fixed import Signed, decay, saturate, signed_range
+from spikeloom.golden.fixed import Signed, decay, saturate
 from spikeloom.golden.network import Parameter, Population
 from spikeloom.golden.random_numbers import NO_NUMBERS, NeuronNumbers
 from spikeloom.golden.spec import DECAY_BITS, DECAY_ONE, SWITCHES, Reset
@@ -102,12 +102,14 @@ class Neurons:
         }
         self.draws = bool(self._having["noise"])
         """Whether they need random numbers."""
-        self._adds_up = (
+        self.grows = (
             all(switch.stays for switch in switches)
+            and spike_type(population) is np.bool_
             and population.synaptic_decay is None
             and population.v_min is None
             and not (self._late or np.any(population.decay))
         )
+        """Whether a step without spikes adds the input to the potentials, and does nothing else."""
         comparing = self._having["raised"] + self._having["noise"]
         self._comparing = [s for s in switches if s in comparing]
 
@@ -179,8 +181,24 @@ class Neurons:
             u = switch.limit(u, population)
         if compared is not None:
             np.copyto(compared, u, casting="unsafe")
-        spikes = self._spikes(u, kept, numbers)
-        for switch in having["select"]:
+        return self.fired(self._spikes(u, kept, numbers), State(u, i, kept), before)
+
+    def fired(
+        self, spikes: Spikes, state: State, before: NDArray[np.bool_] | None = None
+    ) -> tuple[Spikes, State]:
+        """The end of a step, from `select` on: spikes, and the state after it.
+
+        Parameters
+        ----------
+        spikes
+            Of all neurons that would spike.
+        state
+            With the potentials u, which change, and what was kept before the step.
+        before
+            r of `update`.
+        """
+        population, (u, i, kept) = self._population, state
+        for switch in self._having["select"]:
             able = spikes.astype(np.bool_, copy=False)
             before_it = kept[switch.name]
             spikes, u, after = switch.select(able, u, population, before_it, self._state_bits)
@@ -190,25 +208,16 @@ class Neurons:
             _reset(population, u, spikes, before, self._state_bits)
         return spikes, State(u, i, kept)
 
-    def over(self, state: State) -> bool:
-        """Whether no neuron spikes any more in the sample, and potentials only sum their input."""
-        if not self._adds_up:
-            return False
-        masks = [switch.eligible(state.kept[switch.name]) for switch in self._having["eligible"]]
-        eligible = [mask for mask in masks if mask is not None]
-        return bool(eligible) and not np.count_nonzero(functools.reduce(np.logical_and, eligible))
+    def able(self, kept: Mapping[str, Mapping[str, Signed]]) -> NDArray[np.bool_] | None:
+        """Which neurons may spike, by what was kept; None for all."""
+        masks = [switch.eligible(kept[switch.name]) for switch in self._having["eligible"]]
+        some = [mask for mask in masks if mask is not None]
+        return functools.reduce(np.logical_and, some) if some else None
 
-    def rest(self, state: State, x: Signed) -> State | None:
-        """The state after all steps that are left once it is `over`, or None where one saturates.
-
-        Parameters
-        ----------
-        x
-            The input of these steps together, of which none is below 0: so potentials grow, and the
-            last ones are the highest.
-        """
-        v = state.v + x
-        return None if v.max() > signed_range(self._state_bits)[1] else state._replace(v=v)
+    def reached(self, u: Signed, able: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Which of those that are `able` would spike at potential u, where spikes are bool."""
+        reached = _reaches(self._population, u, 1)
+        return reached if able is None else np.logical_and(reached, able, out=reached)
 
     def _spikes(
         self, u: Signed, kept: Mapping[str, Mapping[str, Signed]], numbers: NeuronNumbers
@@ -226,10 +235,8 @@ class Neurons:
         for count in range(2, population.max_spikes + 1):
             spikes = spikes.astype(np.uint8, copy=False)
             spikes += _reaches(population, u, count)
-        eligible = self._having["eligible"] if np.count_nonzero(spikes) else ()
-        for switch in eligible:
-            if (may := switch.eligible(kept[switch.name])) is not None:
-                spikes *= may
+        if np.count_nonzero(spikes) and (able := self.able(kept)) is not None:
+            spikes *= able
         if population.signed:
             return spikes.astype(np.int8) * np.sign(potential).astype(np.int8)
         return spikes

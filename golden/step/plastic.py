@@ -72,7 +72,7 @@ class PlasticConnection:
             update.begin(states)
 
     def step(self, potentials: Mapping[str, Signed], step: int, last: bool) -> None:
-        """Learn from a step, one after the other.
+        """Learn from a step, one after the other; steps in which nothing can may be left out.
 
         Parameters
         ----------
@@ -84,9 +84,9 @@ class PlasticConnection:
         last
             It is the last one of the sample.
         """
-        self.sums.emit()
+        self.sums.emit(step)
         for end in self.ends:
-            end.step()
+            end.step(step)
         for update in self.updates:
             rule = update.rule
             if last or not rule.at_end:

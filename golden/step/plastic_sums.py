@@ -1,6 +1,7 @@
 """What the spikes of plastic connections add."""
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -40,35 +41,34 @@ class PlasticSums:
             Of each step, (steps, sources), there when the step is; None: there are none.
         """
         self._events = events
-        self._step = 0
         self._on_the_way.clear()
 
-    def emit(self) -> None:
+    def emit(self, step: int) -> None:
         """A step is over, and its weights change: note the sums of its events."""
         if self._delay and self._events is not None:
-            self._on_the_way.append(self._sum(self._events[self._step]))
-        self._step += 1
+            self._on_the_way.append(self._sum(self._events[step]))
 
-    def __call__(self, _events: Events, total: Signed) -> Signed:
-        """Add to `total`, (1, 1, targets), the sums of the events that are due in this step."""
-        assert self._events is not None
-        events = self._events
-        due = self._on_the_way.popleft() if self._delay else self._sum(events[self._step])
-        self._add(due, total)
+    def __call__(self, arriving: Events, total: Signed) -> Signed:
+        """Add to `total`, (1, 1, targets), the sums of the events that arrive, (1, 1, sources)."""
+        due = self._on_the_way.popleft() if self._delay else self._sum(arriving[0, 0])
+        total += self._scaled(due, total.dtype)
         return total
 
-    def rest(self, total: Signed) -> None:
-        """Add the sums of this step and of all after it, with weights as they are, without a delay.
+    def of_steps(self, first: int, last: int, dtype: np.dtype[Any]) -> Signed:
+        """The sums, (targets,), of steps `first`..`last` together, without a delay.
 
-        Together they must be exact in a float32.
+        They must be exact in a float32.
         """
         assert self._events is not None
         assert not self._delay
-        self._add(self._sum(self._events[self._step :].sum(axis=0, dtype=np.int32)), total)
+        events = self._events[first]
+        if last > first:
+            events = self._events[first : last + 1].sum(axis=0, dtype=np.int32)
+        return self._scaled(self._sum(events), dtype)
 
-    def _add(self, sums: Signed, total: Signed) -> None:
-        sums = sums.astype(total.dtype, copy=False)
-        total += sums if self._scale == 1 else sums * total.dtype.type(self._scale)
+    def _scaled(self, sums: Signed, dtype: np.dtype[Any]) -> Signed:
+        sums = sums.astype(dtype, copy=False)
+        return sums if self._scale == 1 else sums * dtype.type(self._scale)
 
     def _sum(self, events: Events) -> Signed:
         axons = events.nonzero()[0]

@@ -139,24 +139,22 @@ class Selection(Switch):
             return spikes, u, kept
         status, count = kept["status"].copy(), kept["count"].copy()
         lowest = signed_range(state_bits)[0] - 1
-        competition = _Competition(candidates, u, lowest, count, neurons.image)
+        competition = _Competition(candidates, u, lowest, status, count, neurons.image)
         if self.each == "position":
             competition.choose_by_position(self.winners)
         else:
             samples = candidates.any(axis=1).nonzero()[0] if len(candidates) > 1 else (0,)
             for n in samples:
                 competition.choose(n, self.winners, self.radius)
-        won, lost = competition.won, competition.lost
-        lost &= competes
-        lost &= ~won
         if self.losers != "keep":
             level: Any = neurons.v_reset
             if self.losers == "subtract":
                 level = saturate(u - u.dtype.type(self.amount), state_bits)
-            u = np.where(lost, np.asarray(level, u.dtype), u)
-        np.copyto(status, FREE, where=won)
-        np.copyto(status, FREE if self.then == "free" else LOST, where=lost)
-        return spikes & (won | ~competes), u, {"status": status, "count": count}
+            u = np.where(competes & (status == LOST), np.asarray(level, u.dtype), u)
+        spikes = spikes & (status == FREE)
+        if self.then == "free":
+            np.copyto(status, FREE, where=status == LOST)
+        return spikes, u, {"status": status, "count": count}
 
     def after(
         self, spikes: Flags, kept: Mapping[str, Signed], state_bits: int
@@ -175,6 +173,8 @@ class _Competition:
         The potentials, of the same shape.
     lowest
         Below all of them.
+    status
+        Of all neurons: winners become `FREE`, and whom they make lose `LOST`.
     count
         How many have won in each competition, at each of its neurons: it is written.
     image
@@ -182,44 +182,46 @@ class _Competition:
     """
 
     def __init__(
-        self, candidates: Flags, u: Signed, lowest: int, count: Signed, image: ImageShape | None
+        self,
+        candidates: Flags,
+        u: Signed,
+        lowest: int,
+        status: Signed,
+        count: Signed,
+        image: ImageShape | None,
     ) -> None:
         self._lowest = lowest
         self._levels = np.where(candidates, u, lowest)
+        self._status = status
         self._count = count
         self._image = image
-        self.won = np.zeros(u.shape, np.bool_)
-        """Who wins."""
-        self.lost = np.zeros(u.shape, np.bool_)
-        """Whom these make lose, themselves among them."""
 
     def choose_by_position(self, winners: int) -> None:
         """Choose up to so many winners of each position."""
         assert self._image is not None
         by_place = len(self._levels), self._image[0], -1
         levels, count = self._levels.reshape(by_place), self._count.reshape(by_place)
-        won, lost = self.won.reshape(by_place), self.lost.reshape(by_place)
+        status = self._status.reshape(by_place)
         candidates = levels > self._lowest
         while (some := candidates.any(axis=1, keepdims=True)).any():
-            best = np.zeros_like(won)
+            best = np.zeros_like(candidates)
             np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
-            won |= best
+            status[best] = FREE
             count += some
             full = some & (count >= winners)
-            lost |= full
+            np.maximum(status, LOST, out=status, where=full)
             candidates &= ~(best | full)
             levels[~candidates] = self._lowest
 
     def choose(self, sample: int, winners: int, radius: int | None) -> None:
         """Choose up to so many winners of a sample, each of whom blocks those within `radius`."""
-        levels, count = self._levels[sample], self._count[sample]
-        won, lost = self.won[sample], self.lost[sample]
+        levels, status, count = (a[sample] for a in (self._levels, self._status, self._count))
         while levels[best := int(levels.argmax())] > self._lowest:
-            won[best] = True
+            status[best] = FREE
             levels[best] = self._lowest
             count += 1
             if count[0] >= winners:
-                lost[:] = True
+                np.maximum(status, LOST, out=status)
                 return
             if radius is not None:
                 assert self._image is not None
@@ -228,11 +230,13 @@ class _Competition:
                 y, x = divmod(place, width)
                 rows = slice(max(y - radius, 0), y + radius + 1)
                 columns = slice(max(x - radius, 0), x + radius + 1)
-                for values, value in ((lost, True), (levels, self._lowest)):
-                    image = values.reshape(self._image)
-                    image[channel] = value
-                    if radius:
-                        image[:, rows, columns] = value
+                regions: list[Any] = [channel]
+                if radius:
+                    regions.append((slice(None), rows, columns))
+                for region in regions:
+                    levels.reshape(self._image)[region] = self._lowest
+                    losing = status.reshape(self._image)[region]
+                    np.maximum(losing, LOST, out=losing)
 
 
 SWITCH = Selection
