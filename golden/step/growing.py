@@ -54,6 +54,8 @@ class Growing:
         self._sums = [*learner.sums.values()]
         self._events, self._numbers = events, numbers
         self._bias = population.bias.astype(dtype)[np.newaxis]
+        self._biased = bool(self._bias.any())
+        self._initial = initial_state(population, 1, dtype.type)
         self._highest = self._bias.dtype.type(signed_range(network.state_bits)[1])
 
     def run(self, sample: int) -> State:
@@ -63,29 +65,29 @@ class Growing:
         self._learner.begin(self._numbers[:, part], events)
         spikes = events[self._population.name]
         spikes[:] = False
-        state = initial_state(self._population, 1, self._bias.dtype.type)
+        state = self._initial
         able = self._neurons.able(state.kept)
         last = len(spikes) - 1
         for step in range(last + 1):
-            over = able is not None and not np.count_nonzero(able)
-            u = self._grown(state.v, step, last if over else step)
-            if over:
-                return state._replace(v=u)
+            u = self._grown(state.v, step, step)
             reached = self._neurons.reached(u, able)
             if not np.count_nonzero(reached):
                 state = state._replace(v=u)
                 continue
             spikes[step], state = self._neurons.fired(reached, State(u, state.i, state.kept))
-            able = self._neurons.able(state.kept)
             self._learner.step(step)
+            able = self._neurons.able(state.kept)
+            if step < last and able is not None and not np.count_nonzero(able):
+                return state._replace(v=self._grown(state.v, step + 1, last))
         return state
 
     def _grown(self, v: Signed, first: int, last: int) -> Signed:
         """The potentials after steps `first`..`last` in which no neuron spikes."""
-        steps = last + 1 - first
-        u: Signed = v + (self._bias if steps == 1 else self._bias * self._bias.dtype.type(steps))
-        for sums in self._sums:
-            u += sums.of_steps(first, last, u.dtype)
+        u: Signed = v + self._sums[0].of_steps(first, last, v.dtype)
+        for sums in self._sums[1:]:
+            u += sums.of_steps(first, last, v.dtype)
+        if self._biased:
+            u += self._bias * v.dtype.type(last + 1 - first)
         np.minimum(u, self._highest, out=u)
         return u
 

@@ -28,7 +28,7 @@ class State(NamedTuple):
         Membrane potentials and synaptic currents. Without a synaptic current, `i` is a 0 that is
         not used.
     kept
-        What each switch keeps, by its name and those of the fields.
+        What each switch keeps, by its name and those of the fields: int8 where a field is narrow.
     """
 
     v: Signed
@@ -54,7 +54,10 @@ def initial_state(
     """
     shape = samples, population.size
     kept: dict[str, Mapping[str, Signed]] = {
-        switch.name: {field: np.zeros(shape, dtype) for field, _ in SWITCHES[switch.name].kept}
+        switch.name: {
+            field: np.zeros(shape, np.int8 if 0 < bits < 8 else dtype)
+            for field, bits in SWITCHES[switch.name].kept
+        }
         for version in population.versions
         for switch in version.switches
     }
@@ -110,6 +113,7 @@ class Neurons:
             and not (self._late or np.any(population.decay))
         )
         """Whether a step without spikes adds the input to the potentials, and does nothing else."""
+        self._leaks = bool(np.any(population.decay) or self._having["leak"])
         comparing = self._having["raised"] + self._having["noise"]
         self._comparing = [s for s in switches if s in comparing]
 
@@ -166,10 +170,13 @@ class Neurons:
         before = _reaches(population, v, 1) if self._late else None
         if before is not None and population.reset in (Reset.SUBTRACT, Reset.RESTORE):
             drive = drive - before * _typed(population.subtracted, x.dtype)
-        u = decay(v, population.decay)
-        for switch in having["leak"]:
-            u = switch.leak(u)
-        u += drive
+        if self._leaks:
+            u = decay(v, population.decay)
+            for switch in having["leak"]:
+                u = switch.leak(u)
+            u += drive
+        else:
+            u = v + drive
         saturate(u, self._state_bits, out=u)
         if before is not None and population.reset is Reset.VALUE:
             _assign(u, before, population.v_reset)
@@ -251,6 +258,8 @@ class Neurons:
         after = {
             s.name: s.after(spiked, kept[s.name], self._state_bits) for s in self._having["after"]
         }
+        if len(after) == len(kept):
+            return after
         return {name: after.get(name) or _zeros(fields) for name, fields in kept.items()}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spikeloom.golden.checks import check_integer, check_word
 from spikeloom.golden.convolution import ImageShape
 from spikeloom.golden.errors import SpikeloomError
-from spikeloom.golden.fixed import Signed, saturate, signed_range
+from spikeloom.golden.fixed import Integers, Signed, saturate, signed_range
 from spikeloom.golden.spec import Reset, Status, Then
 from spikeloom.golden.switches.switch import Neurons, Switch
 
@@ -19,7 +19,8 @@ LOSERS = ("keep", "subtract", "reset")
 COMPETITIONS = ("population", "position")
 
 COMPETES, LOST, FREE = int(Status.COMPETES), int(Status.LOST), int(Status.FREE)
-"""As plain numbers, which NumPy compares several times as fast."""
+"""As plain numbers, which NumPy compares several times as fast, in their order: who competes can
+lose, and who is free cannot."""
 
 Flags = NDArray[np.bool_]
 
@@ -138,14 +139,17 @@ class Selection(Switch):
         if not np.count_nonzero(candidates):
             return spikes, u, kept
         status, count = kept["status"].copy(), kept["count"].copy()
-        lowest = signed_range(state_bits)[0] - 1
-        competition = _Competition(candidates, u, lowest, status, count, neurons.image)
         if self.each == "position":
-            competition.choose_by_position(self.winners)
+            assert neurons.image is not None
+            shape = len(u), neurons.image[0], -1
+            levels = np.where(candidates, u, lowest := signed_range(state_bits)[0] - 1)
+            by_place = levels.reshape(shape), status.reshape(shape), count.reshape(shape)
+            _choose_by_position(*by_place, lowest, self.winners)
         else:
             samples = candidates.any(axis=1).nonzero()[0] if len(candidates) > 1 else (0,)
             for n in samples:
-                competition.choose(n, self.winners, self.radius)
+                best_first = _best_first(candidates[n], u[n])
+                _choose(best_first, status[n], count[n], self.winners, self.radius, neurons.image)
         if self.losers != "keep":
             level: Any = neurons.v_reset
             if self.losers == "subtract":
@@ -162,81 +166,77 @@ class Selection(Switch):
         return dict(kept)
 
 
-class _Competition:
-    """The competitions of a step, in one sample or in several.
+def _choose_by_position(
+    levels: Signed, status: Signed, count: Signed, lowest: int, winners: int
+) -> None:
+    """Choose up to so many winners of each position; arrays are (samples, channels, positions).
 
     Parameters
     ----------
-    candidates
-        Who can win.
-    u
-        The potentials, of the same shape.
-    lowest
-        Below all of them.
+    levels
+        The potentials of candidates; of others `lowest`, which is below all of them.
     status
         Of all neurons: winners become `FREE`, and whom they make lose `LOST`.
     count
         How many have won in each competition, at each of its neurons: it is written.
-    image
-        Of the population.
     """
+    candidates = levels > lowest
+    while (some := candidates.any(axis=1, keepdims=True)).any():
+        best = np.zeros_like(candidates)
+        np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
+        status[best] = FREE
+        count += some
+        full = some & (count >= winners)
+        np.maximum(status, LOST, out=status, where=full)
+        candidates &= ~(best | full)
+        levels[~candidates] = lowest
 
-    def __init__(
-        self,
-        candidates: Flags,
-        u: Signed,
-        lowest: int,
-        status: Signed,
-        count: Signed,
-        image: ImageShape | None,
-    ) -> None:
-        self._lowest = lowest
-        self._levels = np.where(candidates, u, lowest)
-        self._status = status
-        self._count = count
-        self._image = image
 
-    def choose_by_position(self, winners: int) -> None:
-        """Choose up to so many winners of each position."""
-        assert self._image is not None
-        by_place = len(self._levels), self._image[0], -1
-        levels, count = self._levels.reshape(by_place), self._count.reshape(by_place)
-        status = self._status.reshape(by_place)
-        candidates = levels > self._lowest
-        while (some := candidates.any(axis=1, keepdims=True)).any():
-            best = np.zeros_like(candidates)
-            np.put_along_axis(best, levels.argmax(axis=1, keepdims=True), some, axis=1)
-            status[best] = FREE
-            count += some
-            full = some & (count >= winners)
-            np.maximum(status, LOST, out=status, where=full)
-            candidates &= ~(best | full)
-            levels[~candidates] = self._lowest
+def _best_first(candidates: Flags, u: Signed) -> Integers:
+    """The numbers of the candidates, by their potentials; of equal ones the first is the best."""
+    numbers = candidates.nonzero()[0]
+    order = (-u.take(numbers)).argsort(kind="stable")
+    best_first: Integers = numbers.take(order)
+    return best_first
 
-    def choose(self, sample: int, winners: int, radius: int | None) -> None:
-        """Choose up to so many winners of a sample, each of whom blocks those within `radius`."""
-        levels, status, count = (a[sample] for a in (self._levels, self._status, self._count))
-        while levels[best := int(levels.argmax())] > self._lowest:
-            status[best] = FREE
-            levels[best] = self._lowest
-            count += 1
-            if count[0] >= winners:
-                np.maximum(status, LOST, out=status)
-                return
-            if radius is not None:
-                assert self._image is not None
-                _, height, width = self._image
-                channel, place = divmod(best, height * width)
-                y, x = divmod(place, width)
+
+def _choose(
+    left: Integers,
+    status: Signed,
+    count: Signed,
+    winners: int,
+    radius: int | None,
+    image: ImageShape | None,
+) -> None:
+    """Choose up to so many winners, each of whom blocks those within `radius`.
+
+    Parameters
+    ----------
+    left
+        The candidates, the best one first.
+    status, count
+        As above, (neurons,).
+    """
+    while left.size:
+        best, left = int(left[0]), left[1:]
+        status[best] = FREE
+        count += 1
+        if count[0] >= winners:
+            np.maximum(status, LOST, out=status)
+            return
+        if radius is not None:
+            assert image is not None
+            _, height, width = image
+            channel, place = divmod(best, height * width)
+            y, x = divmod(place, width)
+            by_place = status.reshape(image)
+            blocked = [by_place[channel]]
+            if radius:
                 rows = slice(max(y - radius, 0), y + radius + 1)
-                columns = slice(max(x - radius, 0), x + radius + 1)
-                regions: list[Any] = [channel]
-                if radius:
-                    regions.append((slice(None), rows, columns))
-                for region in regions:
-                    levels.reshape(self._image)[region] = self._lowest
-                    losing = status.reshape(self._image)[region]
-                    np.maximum(losing, LOST, out=losing)
+                blocked.append(by_place[:, rows, max(x - radius, 0) : x + radius + 1])
+            for losing in blocked:
+                np.maximum(losing, LOST, out=losing)
+            left = left[status.take(left) == COMPETES]
 
 
 SWITCH = Selection

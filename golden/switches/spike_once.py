@@ -39,7 +39,7 @@ class SpikeOnce(Switch):
     ) -> dict[str, Signed]:
         if not np.count_nonzero(spikes):
             return dict(kept)
-        return {"latch": np.maximum(kept["latch"], spikes)}
+        return {"latch": kept["latch"] | spikes.view(np.int8)}
 
 
 SWITCH = SpikeOnce
