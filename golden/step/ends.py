@@ -1,6 +1,7 @@
 """The two ends of plastic connections: when their sources and targets have spiked."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,23 @@ class End:
         """Which spike in this step."""
         if self._events is None or self._step >= len(self._events):
             return self._silent[which]
-        events = self._events[self._step][which]
+        events = _of(self._events[self._step], which)
         spiked: Mask = events if events.dtype == np.bool_ else events != 0
         return spiked
 
+    def since(self, which: Which, now: bool) -> Signed:
+        """Steps since the last spike before this step, more than `MAX_AGE` where there was none.
+
+        With `now`, spikes in this step count: then nothing else can be asked of the step.
+        """
+        self._note(self._step + now)
+        since: Signed = self._step - _of(self._last, which)
+        return since
+
     def last(self, which: Which) -> Signed:
         """The step of the last spike before this step."""
-        self._note()
-        last: Signed = self._last[which]
+        self._note(self._step)
+        last: Signed = _of(self._last, which)
         return last
 
     def age(self, last: Signed) -> Signed:
@@ -82,7 +92,7 @@ class End:
 
     def traces(self, which: Which) -> Signed:
         """The traces before this step's spikes."""
-        self._note()
+        self._note(self._step)
         return self._before(self._step, which)
 
     def raised(self, traces: Signed) -> Signed:
@@ -92,21 +102,26 @@ class End:
             return np.full_like(traces, self._trace.amount)
         return np.minimum(traces + self._trace.amount, MAX_TRACE)
 
-    def _note(self) -> None:
-        """Note the spikes of steps before this one."""
-        first, self._noted = self._noted, self._step
+    def _note(self, stop: int) -> None:
+        """Note the spikes of steps before `stop`."""
+        first, self._noted = self._noted, stop
         if self._events is None:
             return
-        for step, events in enumerate(self._events[first : self._step], first):
+        for step, events in enumerate(self._events[first:stop], first):
             if (spikes := events.nonzero()[0]).size:
                 if self._trace is not None:
                     self._value[spikes] = self.raised(self._before(step, spikes))
                 self._last[spikes] = step
 
     def _before(self, step: int, which: Which) -> Signed:
-        ages = np.minimum(step - self._last[which], MAX_AGE)
-        left: Signed = (self._value[which] * self._decay[ages]) >> TRACE_BITS
+        ages = np.minimum(step - _of(self._last, which), MAX_AGE)
+        left: Signed = (_of(self._value, which) * self._decay.take(ages)) >> TRACE_BITS
         return left
+
+
+def _of(values: Any, which: Which) -> Any:
+    """Those of some; NumPy takes them in half the time in which it indexes them."""
+    return values[which] if isinstance(which, slice) else values.take(which)
 
 
 class Seen:

@@ -65,11 +65,10 @@ class Applies(NamedTuple):
     source: Mask | None
     target: Mask
 
-    def everywhere(self, rows: int) -> Mask:
-        """Where it applies in so many rows."""
-        if self.source is None:
-            return np.broadcast_to(self.target, (rows, len(self.target)))
-        return self.source & self.target
+    @property
+    def held(self) -> Mask:
+        """Where it applies: (rows, columns), or (columns,) for every row."""
+        return self.target if self.source is None else self.source & self.target
 
 
 class Block(NamedTuple):
@@ -229,7 +228,8 @@ class Update:
         terms = [self._product(block, gate, third, of_synapses) for gate in block.gates]
         total = terms[0] if len(terms) == 1 else terms[0] + terms[1]
         if self.rule.shift:
-            total = (total + self._rounding(block, step)) >> self.rule.shift
+            total = total + self._rounding(block.rows, block.columns, step)
+            total >>= self.rule.shift
         total = weights + total
         np.maximum(total, self._low, out=total)
         np.minimum(total, self._high, out=total)
@@ -286,11 +286,11 @@ class Update:
                 case Factor.PRE_TRACE:
                     others.append(block.pre.traces(term.pre.now))
                 case Factor.PRE_CURVE:
-                    others.append(self._curves[gate.number][block.pre.ages(term.pre.now)])
+                    others.append(self._curves[gate.number].take(block.pre.ages(term.pre.now)))
                 case Factor.POST_TRACE:
                     target *= block.post.traces(term.post.now)
                 case Factor.POST_CURVE:
-                    target *= self._curves[gate.number][block.post.ages(term.post.now)]
+                    target *= self._curves[gate.number].take(block.post.ages(term.post.now))
                 case Factor.THIRD:
                     assert third is not None
                     target *= third[block.post.which]
@@ -309,22 +309,26 @@ class Update:
             self._drawn = mixed(self._keys ^ self._states[:, np.newaxis, np.newaxis])
         return self._drawn
 
-    def _rounding(self, block: Block, step: int) -> Signed | int:
-        """What is added to the sums before they are shifted."""
+    def _rounding(self, rows: Integers, columns: Integers, step: int) -> Signed | int:
+        """What is added to the sums of these synapses before they are shifted."""
         shift = self.rule.shift
         match ROUNDINGS[self.rule.rounding]:
             case Rounding.FLOOR:
                 return 0
             case Rounding.NEAREST:
                 return 1 << (shift - 1)
-        groups = block.columns // KEY_GROUP
+        groups = columns // KEY_GROUP
         if self._keys.size * len(self._states) <= DRAWN:
-            drawn = self._of_sample[step][block.rows[:, np.newaxis], groups]
+            drawn = self._of_sample[step]
+            if rows is not self._sources:
+                drawn = drawn.take(rows, axis=0)
+            drawn = drawn.take(groups, axis=1)
         elif groups.size > self._keys.shape[1]:  # of all groups, each once
-            drawn = mixed(self._keys.take(block.rows, axis=0) ^ self._states[step])[:, groups]
+            drawn = mixed(self._keys.take(rows, axis=0) ^ self._states[step])
+            drawn = drawn.take(groups, axis=1)
         else:
-            drawn = mixed(self._keys[block.rows[:, np.newaxis], groups] ^ self._states[step])
-        drawn += self._parts_of_groups[block.columns]
+            drawn = mixed(self._keys[rows[:, np.newaxis], groups] ^ self._states[step])
+        drawn += self._parts_of_groups.take(columns)
         drawn &= self._fraction
         numbers: Signed = drawn.view(np.int32)
         return numbers

@@ -1,7 +1,6 @@
 """The connections that learn: matrices, and kernels of convolutions."""
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,11 @@ from spikeloom.golden.convolution import Convolution, ImageShape
 from spikeloom.golden.event_counts import Events
 from spikeloom.golden.fixed import Integers, Signed
 from spikeloom.golden.learning.check import MAX_RULES
-from spikeloom.golden.learning.rule import Rule, Term
 from spikeloom.golden.network import Connection, Learnable
 from spikeloom.golden.random_numbers import Words
-from spikeloom.golden.spec import Gate
-from spikeloom.golden.step.ends import ALL, End, Mask, Seen, Which
-from spikeloom.golden.step.learn import Applies, Block, Update, any_of
+from spikeloom.golden.step.ends import End, Mask
+from spikeloom.golden.step.kernel_update import KernelUpdate, TabledUpdate, has_table
+from spikeloom.golden.step.learn import Update
 from spikeloom.golden.step.plastic_sums import KernelSums, PlasticSums
 
 
@@ -125,19 +123,20 @@ def plastic_kernel(
 ) -> PlasticConnection:
     """A convolution that learns; parameters as above, and of the network.
 
-    Its weights are a matrix for this: of its taps (row, column, channel of the source) and its
-    channels.
+    Its weights are a matrix for this: of its channels and its taps (row, column, channel of the
+    source).
     """
     rule = connection.plasticity
     assert rule is not None
-    matrix: Signed = connection.weights.transpose(2, 3, 1, 0).astype(np.int32, order="C")
-    weights = matrix.transpose(3, 2, 0, 1)
-    matrix = matrix.reshape(-1, len(connection.weights))
+    matrix: Signed = connection.weights.transpose(0, 2, 3, 1).astype(np.int32, order="C")
+    weights = matrix.transpose(0, 3, 1, 2)
+    matrix = matrix.reshape(len(matrix), -1)
     axons, inside = _taps(connection, image)
     sources, positions = int(np.prod(image)), len(axons)
     ends = End(sources, rule.pre), End(len(connection.weights) * positions, rule.post)
     sums = KernelSums(matrix, scale, connection, image, sum_bits)
-    update = KernelUpdate(rule, number, ends, matrix, axons, inside)
+    kind = TabledUpdate if has_table(rule) else KernelUpdate
+    update = kind(rule, number, ends, matrix, axons, inside)
     return PlasticConnection(connection, weights, None, sums, ends, (update,))
 
 
@@ -156,66 +155,3 @@ def _taps(connection: Convolution, image: ImageShape) -> tuple[Integers, Mask]:
     axons = np.where(inside, (np.arange(channels) * height + y) * width + x, 0)
     flat = output[0] * output[1], -1
     return axons.reshape(flat), np.broadcast_to(inside, axons.shape).reshape(flat)
-
-
-class KernelUpdate(Update):
-    """What a rule does to the weights of a kernel, of all channels at once.
-
-    Parameters
-    ----------
-    rule, number
-        As of `Update`.
-    ends
-        The spikes of sources and targets.
-    matrix
-        The weights, (taps, channels), int32; they change.
-    axons, inside
-        The axon of each tap at each position, if it is inside the source, (positions, taps).
-    """
-
-    def __init__(
-        self,
-        rule: Rule,
-        number: int,
-        ends: tuple[End, End],
-        matrix: Signed,
-        axons: Integers,
-        inside: Mask,
-    ) -> None:
-        super().__init__(rule, number, ends, matrix)
-        self._axons, self._inside = axons, inside
-        self._some_outside = not inside.all()
-
-    def _learn(
-        self, neurons: Integers, targets: Sequence[Mask], third: Signed | None, step: int
-    ) -> None:
-        """Update at the first position of each channel at which a term applies, then the next."""
-        channels, positions = neurons // len(self._axons), neurons % len(self._axons)
-        for now in _turns(channels):
-            pre = Seen(self._pre, self._axons.take(positions[now], axis=0).T)
-            post = Seen(self._post, neurons[now])
-            sources = [self._learning(term, pre, positions[now]) for term in self.rule.terms]
-            gates = [
-                Applies(number, source, target[now])
-                for number, (source, target) in enumerate(zip(sources, targets, strict=True))
-            ]
-            held = any_of([gate.everywhere(len(self._sources)) for gate in gates])
-            self.count += int(np.count_nonzero(held))
-            self._change(Block(self._sources, channels[now], pre, post, gates), third, step)
-
-    def _learning(self, term: Term, pre: Seen, positions: Integers) -> Mask | None:
-        """Where a term applies by the sources of these positions; None for everywhere."""
-        masks = [] if term.pre.gate is Gate.ALWAYS else [pre.applies(term.pre)]
-        if self._some_outside:
-            masks.append(self._inside.take(positions, axis=0).T)
-        if not self._silent:
-            masks.append(pre.heard)
-        return functools.reduce(np.logical_and, masks) if masks else None
-
-
-def _turns(channels: Integers) -> list[Which]:
-    """The first of each channel, the second of each, ..."""
-    turns = np.arange(len(channels)) - channels.searchsorted(channels)
-    if not np.count_nonzero(turns):
-        return [ALL]
-    return [(turns == turn).nonzero()[0] for turn in range(turns.max() + 1)]

@@ -88,7 +88,7 @@ class KernelSums(PlasticSums):
     Parameters
     ----------
     weights
-        Shape (taps, channels), int32; they change. A tap is a row, a column and a channel of the
+        Shape (channels, taps), int32; they change. A tap is a row, a column and a channel of the
         source.
     scale
         As of `PlasticSums`.
@@ -125,9 +125,9 @@ class KernelSums(PlasticSums):
     def _sum(self, events: Events) -> Signed:
         """Weights times what their taps see."""
         if not np.count_nonzero(events):
-            return np.zeros(self._seen[0, 0, 0].size * self._weights.shape[1], self._seen.dtype)
+            return np.zeros(self._seen[0, 0, 0].size * len(self._weights), self._seen.dtype)
         self._image[:] = events.reshape(self._image.shape)
         np.copyto(self._seen, self._windows)
-        seen = self._seen.reshape(len(self._weights), -1)
-        total: Signed = self._weights.T.astype(seen.dtype) @ seen
+        seen = self._seen.reshape(self._weights.shape[1], -1)
+        total: Signed = self._weights.astype(seen.dtype) @ seen
         return total.reshape(-1)
