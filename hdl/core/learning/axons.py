@@ -18,7 +18,7 @@ from spikeloom.golden.spec import (
 from spikeloom.hdl.common.delay import delayed
 from spikeloom.hdl.common.shapes import memory, struct
 from spikeloom.hdl.core.learning.kernel_walk import kernel_entry
-from spikeloom.hdl.core.learning.rules import applies, decays, traced, uses
+from spikeloom.hdl.core.learning.rules import AGES, applies, decays, traced, uses, within
 from spikeloom.hdl.core.ports import MemoryWrite
 
 
@@ -157,19 +157,17 @@ class Axons(wiring.Component):
                 valid3.eq(valid2),
             ]
 
-        # Stage 1: its axon is read.
-        place1, axon1, axon2 = (
-            Signal(axon_bits, name=name) for name in ("place1", "axon1", "axon2")
-        )
+        # Stage 1: its axon is read, whose number may come late from ACTIVE.
+        place1, axon2 = (Signal(axon_bits, name=name) for name in ("place1", "axon2"))
+        other = Mux(self.scans, place1, self.axon)
         m.d.comb += [
-            axon1.eq(Mux(by_number, place1, active_read.data)),
-            axon_read.addr.eq(Mux(self.scans, axon1, self.axon)),
+            axon_read.addr.eq(Mux(self.scans & ~by_number, active_read.data, other)),
             axon_read.en.eq(self.go),
         ]
         with m.If(self.go):
             m.d.sync += [
                 place1.eq(place),
-                axon2.eq(axon1),
+                axon2.eq(axon_read.addr),
                 self.source.eq(axon2 - row.axon_base),
             ]
 
@@ -205,9 +203,14 @@ class Axons(wiring.Component):
         hits = Signal(config.rule_terms)
         exists = self._kernel(m, place1, state.valid) if config.plastic_kernels else Const(1)
         for k, term in enumerate(self.terms):
-            age = Mux(term.pre_now & spiked3, 0, age3)
-            gate = applies(term.pre_gate, spiked3, age, term.pre_first, term.pre_last)
-            m.d.comb += [hits[k].eq(gate), self.curve_ages[k].eq(age)]
+            # An axon that is unknown has not spiked: its age is the highest, and joins late.
+            age = Mux(spiked3, Mux(term.pre_now, 0, before3), since3[:AGE_BITS])
+            in_range = within(age, term.pre_first, term.pre_last)
+            in_range = Mux(unknown3, term.pre_last == AGES - 1, in_range)
+            m.d.comb += [
+                hits[k].eq(applies(term.pre_gate, spiked3, in_range)),
+                self.curve_ages[k].eq(age | unknown3.replicate(AGE_BITS)),
+            ]
         with m.If(self.go):
             m.d.sync += [
                 trace4.eq(trace3),

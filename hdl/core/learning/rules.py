@@ -143,9 +143,13 @@ class Rules(wiring.Component):
         return row
 
 
-def applies(gate: Value, spiked: Value, age: Value, first: Value, last: Value) -> Value:
-    """Whether a gate applies to an end of a synapse whose last spike has this age."""
-    in_range = (age >= first) & (age <= last)
+def within(value: Value, first: Value, last: Value) -> Value:
+    """Whether a value is neither below `first` nor above `last`."""
+    return (value >= first) & (value <= last)
+
+
+def applies(gate: Value, spiked: Value, in_range: Value) -> Value:
+    """Whether a gate applies to an end of a synapse, the age of whose last spike is `in_range`."""
     by_age = (gate == Gate.AGE) & in_range
     return (gate == Gate.ALWAYS) | ((gate == Gate.SPIKED) & spiked) | by_age
 

@@ -162,7 +162,7 @@ class Synapses(wiring.Component):
         # To turn a number is to take its complement and 1.
         turns = (uses(term, Factor.ABOVE) ^ term.negative) & of_synapse
         above = Mux(uses(term, Factor.ABOVE), row.highest, 0)
-        offset = Mux(uses(term, Factor.BELOW), -row.lowest, above)
+        offset = delayed(m, Mux(uses(term, Factor.BELOW), -row.lowest, above), 1)
         offset = Mux(term.negative, -offset, offset) + turns
         values = (
             of_target,

@@ -21,6 +21,7 @@ from spikeloom.hdl.core.learning.rules import (
     decays,
     limited,
     uses,
+    within,
 )
 from spikeloom.hdl.core.ports import MemoryWrite, StatePort
 
@@ -133,12 +134,15 @@ class Targets(wiring.Component):
         m.d.comb += [
             first_walk.eq(works & (clock < lanes)),
             second_walk.eq((clock >= lanes) & (clock < 2 * lanes)),
-            self.done.eq(clock == Mux(row.third, self.third_latency, self.latency)),
             self.states.active.eq(works),
             self.states.address.eq(Mux(second_walk, third, Cat(lane, self.group))),
             trace_read.addr.eq(Cat(lane, self.group)),
         ]
-        m.d.sync += clock.eq(Mux(works & ~self.done, clock + 1, 0))
+        last_but_one = Mux(row.third, self.third_latency, self.latency) - 1
+        m.d.sync += [
+            clock.eq(Mux(works & ~self.done, clock + 1, 0)),
+            self.done.eq(clock == last_but_one),
+        ]
         with m.If(self.begin):
             m.d.sync += [left.eq(row.neurons), third_group.eq(row.third_base)]
         with m.Elif(self.advance):
@@ -151,10 +155,12 @@ class Targets(wiring.Component):
         state = self.states.row
         age1, spiked1 = ~state.plasticity_recent, state.plasticity_spiked
         m.d.comb += self.age.eq(age1)
-        for k, term in enumerate(self.terms):
-            m.d.comb += self.curve_ages[k].eq(Mux(term.post_now & spiked1, 0, age1))
 
-        # Stage 2: its decay comes. Then a clock for the product, and its sum after a spike.
+        # Stage 2: its decay comes, and its curves are read, which nothing multiplies. Then a clock
+        # for the product, and its sum after a spike.
+        for k, term in enumerate(self.terms):
+            curve_age = Mux(term.post_now & spiked1, 0, age1)
+            m.d.comb += self.curve_ages[k].eq(delayed(m, curve_age, 1))
         product = delayed(m, trace_read.data, 2) * delayed(m, self.decay.post_decay, 1)
         decayed = product[TRACE_BITS : 2 * TRACE_BITS]
 
@@ -165,7 +171,7 @@ class Targets(wiring.Component):
         potential3 = delayed(m, state.plasticity_potential, 3).as_signed()
         trace3, raised3 = delayed(m, decayed, 1), delayed(m, decayed + row.post_amount, 1)
         level3 = Mux(spiked3, limited(raised3, row.post_amount, row.nearest_post), trace3)
-        curves3 = delayed(m, self.curves, 2)
+        curves3 = delayed(m, self.curves, 1)
         address3 = Cat(delayed(m, lane, 4), self.group) if lane_bits else self.group
         m.d.comb += [
             trace_write.addr.eq(address3),
@@ -183,9 +189,10 @@ class Targets(wiring.Component):
         for k, term in enumerate(self.terms):
             trace = Mux(term.post_now, level3, trace3)
             age = Mux(term.post_now & spiked3, 0, age3)
-            gate = applies(term.post_gate, spiked3, age, term.post_first, term.post_last)
-            gate &= (potential3 >= term.lower) & (potential3 <= term.upper)
-            gate &= (trace >= term.trace_lowest) & (trace <= term.trace_highest)
+            in_range = within(age, term.post_first, term.post_last)
+            gate = applies(term.post_gate, spiked3, in_range)
+            gate &= within(potential3, term.lower, term.upper)
+            gate &= within(trace, term.trace_lowest, term.trace_highest)
             is_third = uses(term, Factor.THIRD)
             factor = Signal(signed(FACTOR_BITS), name=f"factor{k}")
             m.d.comb += factor.eq(1)
@@ -204,6 +211,8 @@ class Targets(wiring.Component):
     ) -> None:
         """Put the factor, and the gate, of a neuron in the last lane; those before move down."""
         last = self.config.lanes - 1
+        arrived = delayed(m, valid, 1)
+        some = Signal(name=f"some{k}")  # of the neurons that came, but the last one
         with m.If(moves):
             for lane in range(last):
                 m.d.sync += self.factors[lane][k].eq(self.factors[lane + 1][k])
@@ -212,5 +221,8 @@ class Targets(wiring.Component):
             for lane in range(last):
                 m.d.sync += self.gates[lane][k].eq(self.gates[lane + 1][k])
             m.d.sync += self.gates[last][k].eq(gate)
-        # Those of the group before are gone by the time it counts.
-        m.d.comb += self.learns[k].eq(Cat(self.gates[lane][k] for lane in range(last + 1)).any())
+        with m.If(self.enters):
+            m.d.sync += some.eq(0)
+        with m.Elif(arrived & self.gates[last][k]):
+            m.d.sync += some.eq(1)
+        m.d.comb += self.learns[k].eq(some | self.gates[last][k])
