@@ -1,13 +1,12 @@
 """Learning rules of the literature, as terms of a `Rule`: by the times of spikes, and by reward."""
 
 import math
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
 
 from spikeloom.golden.checks import check_flag, check_integer, check_tau
-from spikeloom.golden.errors import SpikeloomError, SpikeloomWarning
+from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.fixed import signed_range
 from spikeloom.golden.learning.rule import SPIKED, Rule, Table, Term, Trace, When
 from spikeloom.golden.learning.scaling import (
@@ -21,6 +20,7 @@ from spikeloom.golden.learning.scaling import (
     scaled,
     shifted,
     split,
+    warn,
     while_left,
 )
 from spikeloom.golden.spec import MAX_AGE, TRACE_BITS, WEIGHT_BITS, Factor, Gate
@@ -247,12 +247,10 @@ def first_spike_stdp(
     if off > COARSE:
         unmoved = next(w for w in range(spread) if w * (spread - w) >> TRACE_BITS) - 1
         enough = 1 + max(n for n in range(spread, 1 << TRACE_BITS) if between(n)[1] > COARSE)
-        warnings.warn(
+        warn(
             f"first_spike_stdp: between bounds {spread} apart changes are {off:.0%} off the "
             f"equation on average, and none of the {unmoved} weights beside a bound changes; take "
             f"bounds {enough} apart",
-            SpikeloomWarning,
-            stacklevel=2,
         )
     unit = (1 << TRACE_BITS) / spread / (left if 1 - left > COARSE else 1)
     shift, (up, down) = scaled("first_spike_stdp", rates, MOST, unit)
@@ -300,11 +298,9 @@ def reward_stdp(
     left, _ = between(spread)
     if 1 - left > COARSE:
         enough = 1 + max(n for n in range(spread, 1 << TRACE_BITS) if 1 - between(n)[0] > COARSE)
-        warnings.warn(
+        warn(
             f"reward_stdp: between bounds {spread} apart changes are {1 - left:.0%} too small on "
             f"average, as they are rounded down; take bounds {enough} apart, or a higher reward",
-            SpikeloomWarning,
-            stacklevel=2,
         )
     terms = (
         Term(Factor.THIRD, Factor.BETWEEN, HEARD, SPIKED),

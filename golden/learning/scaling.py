@@ -1,5 +1,6 @@
 """What the ready-made rules share: rates as integers, traces and tables."""
 
+import inspect
 import math
 import warnings
 
@@ -21,6 +22,14 @@ MOST = signed_range(FACTOR_BITS)[1]
 COARSE = 0.05
 """How far integers may be from the equation that they stand for, as a share of it, without a word.
 """
+
+
+def warn(text: str) -> None:
+    """Issue a `SpikeloomWarning` in the line that asks for a rule, outside of this package."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].startswith(__package__ or ""):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, SpikeloomWarning, stacklevel=level)
 
 
 def flat(value: int) -> tuple[int, ...]:
@@ -63,11 +72,9 @@ def fading(rule: str, size: float, tau: float, remedy: str, nearest: bool = Fals
     if abs(kept - sum(wanted)) <= COARSE * sum(wanted):
         return plain
     if COARSE * size < 0.5:
-        warnings.warn(
+        warn(
             f"{rule} leaves a trace of {amount} units to a spike: it is up to {0.5 / size:.0%} of "
             f"a spike off at each age, and more where spikes add up; {remedy}",
-            SpikeloomWarning,
-            stacklevel=3,
         )
     decay, owed = [1 << TRACE_BITS], size - amount
     for share, exact in zip(plain.decay[1:MAX_AGE], wanted[1:], strict=True):
@@ -121,11 +128,9 @@ def scaled(
     for (name, value), number in zip(values.items(), numbers, strict=True):
         held = number / unit / (1 << shift)
         if abs(held - value) > COARSE * value:
-            warnings.warn(
+            warn(
                 f"{rule}: {name} {value:g} is held as {held:g}, the nearest of the steps of "
                 f"{1 / unit / (1 << shift):.2g} that fit beside the others; give it as that if you "
                 "mean it",
-                SpikeloomWarning,
-                stacklevel=3,
             )
     return shift, numbers

@@ -62,6 +62,9 @@ def main() -> None:
             with watched(shown), shown.signs_of_life():
                 status = cli(standalone_mode=False, obj=shown)
             sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = error.exit_code
     except click.ClickException as error:
         said, message = io.StringIO(), error.format_message()
         error.show(said)

@@ -98,6 +98,12 @@ def test_wrong_usage(run: Commands, arguments: list[str]) -> None:
     assert "Error: " in outcome.err
 
 
+def test_without_a_command_there_is_the_help(run: Commands) -> None:
+    outcome = run()
+    assert outcome.status == 2
+    assert "\nCommands:\n" in outcome.out + outcome.err
+
+
 def test_a_mistyped_command_is_asked_about(run: Commands) -> None:
     assert "Error: No such command 'comapre', did you mean compare?\n" in run("comapre", "x").err
     assert "Error: No such command 'xyz'.\n" in run("xyz").err

@@ -7,6 +7,8 @@ What is expected is the integers' own: the sum of the terms, before it is rounde
 import math
 import re
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +165,23 @@ def test_pairs_change_weights_at_their_rates(
     ]
     off = np.abs(held / wanted - 1).max()
     assert off < 2 * OFF or told
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: first_spike_stdp((0, 40)),
+        lambda: reward_stdp("e", (0, 40)),
+        lambda: pair_stdp(0.001, 0.001, 9, 9, (0, 60), soft=True),
+        lambda: e_prop("e", None, (0, 60), 0.001, 9),
+        lambda: super_spike("e", None, (0, 60), 0.00006, 9, 9),
+        lambda: random_backprop("e", None, (0, 60), 0.00045),
+    ],
+)
+def test_a_warning_is_in_the_line_that_asks_for_the_rule(make: Callable[[], Rule]) -> None:
+    with pytest.warns(SpikeloomWarning) as told:
+        make()
+    assert {Path(each.filename).name for each in told} == {Path(__file__).name}
 
 
 def held(rule: Rule) -> float:
