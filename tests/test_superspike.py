@@ -7,11 +7,12 @@ from locking import one_at_a_time
 from examples.superspike import (
     COURSES,
     NEURONS,
+    STEPS,
     TARGETS,
     Task,
     distances,
     equations,
-    in_time,
+    lateness,
     load,
     network,
 )
@@ -53,17 +54,22 @@ def test_neurons_spike_in_time() -> None:
     after = run.spikes["neurons"][0]
     np.testing.assert_array_equal(after, equations.run(task, load()))
     assert (distances(after, task.targets) <= 0.2 * distances(before, task.targets)).all()
-    assert in_time(after, task.targets) == (NEURONS * len(TARGETS), 0)
-    hits, strays = in_time(before, task.targets)
-    assert hits < NEURONS * len(TARGETS) / 2
-    assert strays > NEURONS
+    assert after.sum() == NEURONS * len(TARGETS)
+    for away in lateness(after, task.targets):
+        assert away.max() <= 2
+    missed, astray = lateness(before, task.targets)
+    assert (missed <= 2).sum() < NEURONS * len(TARGETS) / 2
+    assert (astray > 2).sum() > NEURONS
 
 
 def test_distances_and_times_of_spikes_that_are_known() -> None:
     targets, spikes = np.zeros((2, 100, 2), np.bool_)
     targets[[20, 60]] = True
     spikes[[22, 63], 0] = True
-    assert in_time(spikes, targets) == (1, 1)
+    missed, astray = lateness(spikes, targets)
+    np.testing.assert_array_equal(missed, [2, 3, STEPS, STEPS])
+    np.testing.assert_array_equal(astray, [2, 3])
+    np.testing.assert_array_equal(lateness(targets, spikes)[0], [2, 3])
     exact, silent = distances(targets, targets), distances(np.zeros_like(targets), targets)
     assert not exact.any()
     kernel = np.exp(-np.arange(100) / 10)

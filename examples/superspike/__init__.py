@@ -16,7 +16,7 @@ from spikeloom.golden.network import Connection, Input, Network, Population
 
 FILE = Path(__file__).with_name("superspike.npz")
 
-INPUTS, NEURONS, STEPS = 400, 8, 500
+INPUTS, NEURONS, STEPS = 1000, 8, 500
 """A step is a millisecond."""
 RATE = 0.01
 """Spikes of an input in a step, on average: 10 Hz."""
@@ -27,13 +27,13 @@ TAU = 10
 LEAK = 390
 """4096 * (1 - exp(-1 / TAU))."""
 THRESHOLD = 300
-WINDOW = THRESHOLD // 3, 32767
+WINDOW = -2 * THRESHOLD, 32767
 """Potentials at which a neuron learns."""
 ERROR = 100
 """Of an output spike where none is to be."""
 LIMIT = 127
 """Of weights, in both directions."""
-MEAN, SPREAD = 5, 15
+MEAN, SPREAD = 2, 10
 """Mean and standard deviation of the first weights."""
 
 COURSES = 0.0075, 0.00375, 0.001875
@@ -99,7 +99,7 @@ def network(weights: Integers, rate: float, seed: int) -> Network:
             Connection("neurons", "error", ERROR * one),
             Connection("targets", "error", -ERROR * one),
         ),
-        sum_bits=17,
+        sum_bits=18,
         seed=seed,
     )
 
@@ -117,17 +117,16 @@ def distances(spikes: Spikes, targets: Spikes) -> NDArray[np.float64]:
     return total
 
 
-def in_time(spikes: Spikes, targets: Spikes, within: int = 2) -> tuple[int, int]:
-    """How many target spikes have an output spike at most `within` steps away; and the spikes that
-    are near no target.
+def lateness(spikes: Spikes, targets: Spikes) -> tuple[Integers, Integers]:
+    """How many steps each target spike is away from an output spike, and each output spike from a
+    target spike; `STEPS` where there is none.
     """
-    hits = strays = 0
+    missed, astray = [], []
     for output, target in zip(spikes.T, targets.T, strict=True):
         away = np.abs(np.subtract.outer(output.nonzero()[0], target.nonzero()[0]))
-        near = away <= within
-        hits += int(near.any(axis=0).sum())
-        strays += int((~near.any(axis=1)).sum())
-    return hits, strays
+        missed.append(away.min(axis=0, initial=STEPS))
+        astray.append(away.min(axis=1, initial=STEPS))
+    return np.concatenate(missed), np.concatenate(astray)
 
 
 def load() -> Integers:

@@ -164,5 +164,5 @@ def _randoms(states: Words, rule: int, bits: int) -> Integers:
     """Random numbers of `bits` bits of all synapses in each step, (steps, inputs, neurons)."""
     key = np.arange(INPUTS, dtype=np.uint32) | np.uint32((rule << 26) % 2**31)
     of_inputs = _mixed(states[:, np.newaxis] ^ key).astype(np.int64)[..., np.newaxis]
-    randoms: Integers = (of_inputs + np.arange(NEURONS) * 2 ** (bits - 4)) % 2**bits
+    randoms: Integers = of_inputs + np.arange(NEURONS) * 2 ** (bits - 4) & 2**bits - 1
     return randoms
