@@ -72,7 +72,7 @@ class Growing:
             u = self._grown(state.v, step, step)
             reached = self._neurons.reached(u, able)
             if not np.count_nonzero(reached):
-                state = state._replace(v=u)
+                state = State(u, state.i, state.kept)
                 continue
             spikes[step], state = self._neurons.fired(reached, State(u, state.i, state.kept))
             self._learner.step(step)

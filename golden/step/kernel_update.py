@@ -102,12 +102,14 @@ class TabledUpdate(KernelUpdate):
         self._sums = sums.reshape(-1)
         self._rows = np.arange(MAX_AGE + 1, dtype=np.int32) * np.int32(len(weights)) - self._low
         """Where the sums of an age begin, less the lowest weight."""
-        self._held = held
+        self._held = None if held.all() else held
         self._now = rule.terms[0].pre.now
 
-    def _learn(
-        self, neurons: Integers, _targets: Sequence[Mask], _third: Signed | None, step: int
-    ) -> None:
+    def __call__(self, _potentials: Signed | None, _third: Signed | None, step: int) -> None:
+        """Update after a step."""
+        neurons = self._post.spiked().nonzero()[0]
+        if not neurons.size:
+            return
         channels, positions = np.divmod(neurons, len(self._axons))
         for now in _turns(channels):
             axons = self._axons.take(positions[now], axis=0)
@@ -123,11 +125,11 @@ class TabledUpdate(KernelUpdate):
         """
         weights = self._matrix.take(channels, axis=0)
         total = self._sums.take(self._rows.take(ages, mode="clip") + weights)
-        held = self._held.take(ages, mode="clip")
+        held = None if self._held is None else self._held.take(ages, mode="clip")
         if inside is not None:
             total *= inside
-            held &= inside
-        self.count += int(np.count_nonzero(held))
+            held = inside if held is None else held & inside
+        self.count += ages.size if held is None else int(np.count_nonzero(held))
         if self.rule.shift:
             total += np.transpose(self._rounding(self._sources, channels, step))
             total >>= self.rule.shift

@@ -1,6 +1,5 @@
 """The neuron update, on arrays of neurons."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -217,9 +216,11 @@ class Neurons:
 
     def able(self, kept: Mapping[str, Mapping[str, Signed]]) -> NDArray[np.bool_] | None:
         """Which neurons may spike, by what was kept; None for all."""
-        masks = [switch.eligible(kept[switch.name]) for switch in self._having["eligible"]]
-        some = [mask for mask in masks if mask is not None]
-        return functools.reduce(np.logical_and, some) if some else None
+        able: NDArray[np.bool_] | None = None
+        for switch in self._having["eligible"]:
+            if (may := switch.eligible(kept[switch.name])) is not None:
+                able = may if able is None else able & may
+        return able
 
     def reached(self, u: Signed, able: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         """Which of those that are `able` would spike at potential u, where spikes are bool."""

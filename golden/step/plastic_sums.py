@@ -67,7 +67,8 @@ class PlasticSums:
         return self._scaled(self._sum(events), dtype)
 
     def _scaled(self, sums: Signed, dtype: np.dtype[Any]) -> Signed:
-        sums = sums.astype(dtype, copy=False)
+        if sums.dtype != dtype:
+            sums = sums.astype(dtype)
         return sums if self._scale == 1 else sums * dtype.type(self._scale)
 
     def _sum(self, events: Events) -> Signed:

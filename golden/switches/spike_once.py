@@ -37,8 +37,6 @@ class SpikeOnce(Switch):
     def after(
         self, spikes: NDArray[np.bool_], kept: Mapping[str, Signed], state_bits: int
     ) -> dict[str, Signed]:
-        if not np.count_nonzero(spikes):
-            return dict(kept)
         return {"latch": kept["latch"] | spikes.view(np.int8)}
 
 

@@ -107,14 +107,14 @@ def outside_too(update: TabledUpdate, *arguments: Any) -> None:
     LEARN(update, *arguments)
 
 
-LEARN, SINCE, BY_AGE = TabledUpdate._learn, End.since, kernel_update._by_age
+LEARN, SINCE, BY_AGE = TabledUpdate.__call__, End.since, kernel_update._by_age
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "value"),
     [
         (End, "since", lambda end, which, now: SINCE(end, which, not now)),
-        (TabledUpdate, "_learn", outside_too),
+        (TabledUpdate, "__call__", outside_too),
         (kernel_update, "_by_age", lambda term: np.abs(BY_AGE(term))),
         (kernel_update, "_ages", lambda term: np.ones(MAX_AGE + 1, np.bool_)),
     ],
