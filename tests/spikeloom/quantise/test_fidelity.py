@@ -331,7 +331,9 @@ def test_accuracy_and_worst_population(classifier: Any) -> None:
         (np.ones((1, 5, 3)), {}, r"must have shape \(samples, steps, 2\)"),
         (np.full((1, 5, 2), 0.5), {}, "whole counts"),
         (np.ones((1, 5, 2)), {"max_count": "a"}, "max_count"),
-        (np.ones((1, 5, 2)), {"max_loss": "a"}, "max_loss must be a number"),
+        (np.ones((1, 5, 2)), {"max_loss": "a"}, "max_loss must be 0..1, not 'a'"),
+        (np.ones((1, 5, 2)), {"max_loss": 1.5}, "max_loss must be 0..1, not 1.5"),
+        (np.ones((1, 5, 2)), {"max_loss": float("nan")}, "max_loss must be 0..1, not nan"),
     ],
 )
 def test_choice_refuses_wrong_arguments_at_once(
