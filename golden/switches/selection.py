@@ -229,13 +229,12 @@ def _choose(
             _, height, width = image
             channel, place = divmod(best, height * width)
             y, x = divmod(place, width)
-            by_place = status.reshape(image)
-            blocked = [by_place[channel]]
+            of_channels = status.reshape(image)
+            np.maximum(of_channels[channel], LOST, out=of_channels[channel])
             if radius:
-                rows = slice(max(y - radius, 0), y + radius + 1)
-                blocked.append(by_place[:, rows, max(x - radius, 0) : x + radius + 1])
-            for losing in blocked:
-                np.maximum(losing, LOST, out=losing)
+                near = np.zeros((height, width), status.dtype)
+                near[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1] = LOST
+                np.maximum(of_channels, near, out=of_channels)
             left = left[status.take(left) == COMPETES]
 
 
