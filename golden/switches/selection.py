@@ -233,7 +233,8 @@ def _choose(
             np.maximum(of_channels[channel], LOST, out=of_channels[channel])
             if radius:
                 near = np.zeros((height, width), status.dtype)
-                near[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1] = LOST
+                rows, columns = (slice(max(n - radius, 0), n + radius + 1) for n in (y, x))
+                near[rows, columns] = LOST
                 np.maximum(of_channels, near, out=of_channels)
             left = left[status.take(left) == COMPETES]
 
