@@ -8,6 +8,7 @@ from examples.bntt import evaluate as bntt
 from examples.braille_learning import evaluate as braille_learning
 from examples.federated import evaluate as federated
 from examples.gupta import evaluate as gupta
+from examples.hierarchical import evaluate as hierarchical
 from examples.hybrid import evaluate as hybrid
 from examples.interspike import evaluate as interspike
 from examples.localised import evaluate as localised
@@ -61,6 +62,7 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("spyketorch_learning", "1903.12272"): lambda data: spyketorch_learning.measure(
         data / "mnist.npz"
     ),
+    ("hierarchical", "Liu, Huo et al."): lambda data: hierarchical.measure(data / "mnist.npz"),
     ("braille_learning", "10.1038/s41467-020-17236-y"): lambda data: braille_learning.measure(
         data / "braille_1350.npz"
     ),
@@ -69,11 +71,18 @@ SYSTEMS: Mapping[tuple[str, str], Callable[[Path], Iterator[str]]] = {
     ("superspike", "1705.11146"): lambda _data: superspike.measure(),
     ("rounding", "1611.01421"): lambda data: rounding.measure(data / "mnist.npz"),
 }
-"""What each system measures, by its folder and the number of its paper on arXiv, or its DOI."""
+"""What each system measures, by its folder and its paper: a number on arXiv, a DOI or authors."""
+
+ELSEWHERE = {
+    "Liu, Huo et al.": "https://www.semanticscholar.org/paper/559a6aef1f67c1c6efa42ef3d93e92ca969853f0"
+}
+"""Where papers are that are known by their authors."""
 
 
 def link(paper: str) -> str:
     """Where the paper is."""
+    if paper in ELSEWHERE:
+        return ELSEWHERE[paper]
     return f"https://{'doi.org' if '/' in paper else 'arxiv.org/abs'}/{paper}"
 
 
