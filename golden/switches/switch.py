@@ -44,7 +44,8 @@ class Switch(PlainIntegers):
 
     Each method is one line of the update in `golden.step.neuron`, on arrays of neurons, which does
     nothing by default and is then left out. `kept` is what the switch keeps of each neuron, by the
-    names of `SWITCHES`; a method reads it, and `after` returns what it is after the step.
+    names of `SWITCHES`, as int8 where a field has fewer than 8 bits; a method reads it, and `after`
+    returns what it is after the step.
     """
 
     name: ClassVar[str]
