@@ -231,14 +231,12 @@ def _watched(
 def _learn(module: ModuleType, config: FabricConfig) -> Case:
     """The tests of learn alone. What its outputs say about memories counts in accesses."""
     part = Part("learn", Learn, learn_bench, tests_of(module), {"config": config})
-    one_port = not config.two_ports
 
     def compared(seen: dict[str, int]) -> dict[str, int]:
         accesses = {
             "axon_write__": seen["axon_write__valid"],
             "trace_write__": seen["trace_write__valid"],
-            "weights__address": seen["weight_read"] | (seen["weights__write"] & one_port),
-            "weights__write_address": seen["weights__write"],
+            "weights__address": seen["weight_read"] | seen["weights__write"],
             "weights__data": seen["weights__write"],
             "states__address": seen["states__active"],
         }
@@ -362,8 +360,6 @@ CASES: dict[str, Case] = {
     "learn, two passes": _learn(test_learn_passes, test_learn_passes.TWO),
     "learn, four passes": _learn(test_learn_passes, test_learn_passes.ONE),
     "learn, passes, planes": _learn(test_learn_passes, test_learn_passes.PLANES),
-    "learn, passes, two ports": _learn(test_learn_passes, test_learn_passes.TWO_PORTS),
-    "learn, two ports": _learn(test_learn, dataclasses.replace(learn_bench.CONFIG, two_ports=True)),
     "registers": _registers(),
     "AXI, busy": _busy(test_axi_busy.mesh(1)),
     "AXI, busy with images": _busy(test_axi_busy.with_images(test_axi_busy.mesh(1))),

@@ -41,6 +41,9 @@ from spikeloom.hdl.core.address_generation import AddressGeneration
 from spikeloom.hdl.core.emit import Emit
 from spikeloom.hdl.core.fire import Fire
 from spikeloom.hdl.core.integrate import Integrate
+from spikeloom.hdl.core.learning.axons import Axons
+from spikeloom.hdl.core.learning.kernel_walk import KernelWalk
+from spikeloom.hdl.core.learning.learn import Learn
 from spikeloom.hdl.core.learning.synapses import Synapses
 from spikeloom.hdl.core.neuron import NeuronUpdate
 from spikeloom.hdl.core.noise import NoiseSource
@@ -92,6 +95,7 @@ class AnyUpdate(NeuronUpdate):
 
 
 IMAGES = {"lanes": 2, "neurons": 4, "queue": 4, "extent": 2, "coordinates": 2}
+PLASTIC = {"plasticity": True, "rules": 1, "rule_terms": 1, "plastic_axons": 2}
 LANES = {"lanes": 2, "fire_lanes": 2, "neurons": 4, "queue": 4}
 
 COMPONENTS: dict[str, Any] = {
@@ -113,13 +117,16 @@ COMPONENTS: dict[str, Any] = {
         tiny(multipliers=False, **dict.fromkeys(SWITCHES, True), delayed_reset=True)
     ),
     "signed": lambda: NeuronUpdate(tiny(signed_spikes=True, max_spikes=3, delayed_reset=True)),
-    "plastic": lambda: NeuronUpdate(
-        tiny(multipliers=False, plasticity=True, rules=1, rule_terms=1, plastic_axons=2)
-    ),
+    "plastic": lambda: NeuronUpdate(tiny(**PLASTIC, multipliers=False)),
     "noise": lambda: NoiseSource(tiny(noise=True)),
     "select": lambda: Select(tiny(selection=True, neurons=4)),
     "select_images": lambda: Select(tiny(selection=True, **IMAGES)),
-    "synapses": lambda: Synapses(tiny(plasticity=True, rules=1, rule_terms=1, plastic_axons=2)),
+    "axons": lambda: Axons(tiny(**PLASTIC)),
+    "learn": lambda: Learn(tiny(**PLASTIC | {"rules": 2}, stamp_bits=8)),
+    "kernel_walk": lambda: KernelWalk(
+        tiny(**PLASTIC, extent=2, coordinates=2, plastic_kernels=True)
+    ),
+    "synapses": lambda: Synapses(tiny(**PLASTIC)),
     "spike_rows": lambda: SpikeRows(tiny(**LANES)),
     "walk": lambda: ImageWalk(tiny(lanes=2, neurons=4, queue=2, extent=2, coordinates=2)),
     "queue": lambda: Queue(2, 3),
@@ -171,6 +178,17 @@ def assume(m: Module, component: Any) -> None:
         m.d.comb += [
             Assume(before | (on == was_on)),
             Assume(on | ((kept.plasticity_recent == 0) & ~kept.plasticity_spiked)),
+        ]
+    if isinstance(component, KernelWalk):
+        m.d.comb += Assume(component.go | ~component.start)  # no scan waits before it begins
+    if isinstance(component, Axons):
+        # A note is written of an axon that has not spiked in this step, and outside of scans, where
+        # nothing waits.
+        before, known = Signal(), Signal(init=1)
+        m.d.sync += [before.eq(component.scans), known.eq(component.known)]
+        m.d.comb += [
+            Assume(component.go | component.scans),
+            Assume(~component.noted | ~(component.scans | before | known)),
         ]
     quick = isinstance(component, Fire) and component.config.fire_lanes > 1
     if quick:

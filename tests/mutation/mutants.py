@@ -12,6 +12,7 @@ hardware is the one that was written.
 | `a == b`, `a < b`, ... | its neighbours: `!=`; `<=`, `>=`; ... and, if `b` is a number, `b + 1` |
 | `~a`, `-a` | `a` |
 | `a.any()`, `a.all()` | the other |
+| `reduce(operator, list)`, `sum(list, start)` | without the first one, without the last one |
 | the condition of `If`, `Elif` and `Mux` | 0, 1 |
 | `a.eq(number)` | the number with its lowest bit inverted |
 | an assignment, `m.next = state` | none |
@@ -157,6 +158,19 @@ def reduced(site: str, method: str, operand: Any) -> Any:
     return _mutated(site, written, {f"{method} {other}": getattr(operand, other)})
 
 
+def folded(site: str, text: str, fold: Callable[[list[Any]], Any], operands: Iterable[Any]) -> Any:
+    """`reduce(operator, operands)` or `sum(operands, start)`, which is `fold(operands)`."""
+    every = list(operands)
+    written = fold(every)
+    if len(every) < 2:
+        return written
+    fewer = {"first": every[1:], "last": every[:-1]}
+    mutants = {
+        f"{text} without {name}": lambda part=part: fold(part) for name, part in fewer.items()
+    }
+    return _mutated(site, written, mutants)
+
+
 def condition(site: str, written: Any) -> Any:
     """The condition of `If`, `Elif` or `Mux`."""
     if not isinstance(written, Value):
@@ -204,6 +218,8 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.Invert: "~",
     ast.USub: "-",
 }
+_OPERANDS = ast.Name("operands_", ast.Load())
+"""What is folded, in the function that folds it."""
 _RUNTIME = "mutation_"
 """The name of this module in the modules that are rewritten."""
 
@@ -230,6 +246,13 @@ class _Rewriter(ast.NodeTransformer):
         call = ast.Call(callee, [ast.Constant(site), *arguments], [])
         call.text = node.text
         return ast.copy_location(call, node)
+
+    def _folded(
+        self, function: str, node: ast.Call, arguments: list[ast.expr], operands: ast.expr
+    ) -> ast.Call:
+        parameters = ast.arguments([], [ast.arg(_OPERANDS.id)], None, [], [], None, [])
+        fold = ast.Lambda(parameters, ast.Call(ast.Name(function, ast.Load()), arguments, []))
+        return self._call("folded", node, ast.Constant(function), fold, operands)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is not None:
@@ -264,6 +287,10 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         match node:
+            case ast.Call(ast.Name("reduce"), [operator, operands], []):
+                return self._folded("reduce", node, [operator, _OPERANDS], operands)
+            case ast.Call(ast.Name("sum"), [operands, start], []):
+                return self._folded("sum", node, [_OPERANDS, start], operands)
             case ast.Call(ast.Attribute(operand, "any" | "all" as method), [], []):
                 return self._call("reduced", node, ast.Constant(method), operand)
             case ast.Call(ast.Attribute(_, "If" | "Elif") | ast.Name("Mux"), [first, *_]):

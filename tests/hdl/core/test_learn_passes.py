@@ -14,7 +14,6 @@ from spikeloom.hdl.core.learning.synapses import Synapses
 
 TWO = dataclasses.replace(CONFIG, learn_lanes=2)
 ONE = dataclasses.replace(CONFIG, learn_lanes=1)
-TWO_PORTS = dataclasses.replace(TWO, two_ports=True)
 PLANES = dataclasses.replace(TWO, eligibility=True)
 PLANE = 24
 ADDS = {"left": Factor.ELIGIBILITY, "right": Factor.ONE}
@@ -22,7 +21,8 @@ ADDS = {"left": Factor.ELIGIBILITY, "right": Factor.ONE}
 
 def test_a_word_takes_its_passes() -> None:
     """A word is read every 2 or 4 clocks; its last pass is 1 or 3 clocks later, and the write 8."""
-    for config, passes in ((TWO, 2), (ONE, 4), (TWO_PORTS, 2)):
+    two_ports = dataclasses.replace(TWO, two_ports=True)
+    for config, passes in ((TWO, 2), (ONE, 4), (two_ports, 2)):
         bench = Bench(config, weights=words(20))
         bench.rule()
         bench.run(notes(*range(9)))
