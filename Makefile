@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test frameworks litex fuzz soak mutate mutate-python lint bench boards systems docs docs-links clean
+.PHONY: setup demo test pytest frameworks litex fuzz soak mutate mutate-python lint bench boards systems docs docs-links clean
 
 setup: .venv/test
 
@@ -46,7 +46,11 @@ setup: .venv/test
 demo: .venv/demo
 	$(BIN)/spikeloom demo --output build/demo
 
-test: .venv/test lint
+# mypy has one process, so it runs beside the tests.
+test: .venv/test
+	$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+pytest: .venv/test
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Networks built, run and exported by each framework, imported and compared spike for spike.
