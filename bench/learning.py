@@ -40,12 +40,12 @@ _LEVELS = {
     "with a rule of two terms": ("switches.ecp5_6.plasticity", "two_terms"),
     "two terms, `learn_lanes=4`": ("switches.ecp5_6.learn_lanes", None),
     "two terms, `learn_lanes=2`": ("learning.ecp5_6.learn_lanes_2", None),
-    "two terms, `quadratic_bounds`": ("switches.ecp5_6.quadratic_bounds", None),
-    "two terms and winners, `selection`": ("learning.ecp5_6.winners", None),
-    "two terms, `eligibility`": ("switches.ecp5_6.eligibility", None),
+    "two terms, `quadratic_bounds`": ("switches.ecp5_6.quadratic_bounds", "quadratic_bounds"),
+    "two terms and winners, `selection`": ("learning.ecp5_6.winners", "winners"),
+    "two terms, `eligibility`": ("switches.ecp5_6.eligibility", "eligibility"),
     "two terms, `two_ports`": ("switches.ecp5_6.two_ports", None),
-    "two terms, images of up to 16 x 16": ("switches.ecp5_6.plastic_images", None),
-    "the same, `plastic_kernels`": ("switches.ecp5_6.plastic_kernels", None),
+    "two terms, images of up to 16 x 16": ("switches.ecp5_6.plastic_images", "images"),
+    "the same, `plastic_kernels`": ("switches.ecp5_6.plastic_kernels", "kernels"),
 }
 """Figures of tiles, on ECP5 and on UP5K. `bench.switches` measures those that `spikeloom info
 --estimate` needs.
@@ -54,6 +54,7 @@ _SIZES = {"lanes": 2, "neurons": 64, "axons": 256, "populations": 4, "connection
 SMALL = _SIZES | {"plastic_axons": 256, "stamp_bits": 8, "rule_terms": 1}
 """A fabric that learns and fits UP5K; with 4 lanes its logic does not."""
 RULE = {"plasticity": True, "rules": 1}
+TWO_TERMS = RULE | SMALL | {"rule_terms": 2}
 TILES: dict[str, tuple[str, dict[str, Any]]] = {
     "ecp5_6.bulk": ("ecp5_6", {"readable": True}),
     "ecp5_6.one_term": ("ecp5_6", RULE | {"rule_terms": 1}),
@@ -63,13 +64,25 @@ TILES: dict[str, tuple[str, dict[str, Any]]] = {
     "up5k.plain": ("up5k", _SIZES),
     "up5k.bulk": ("up5k", _SIZES | {"readable": True}),
     "up5k.one_term": ("up5k", RULE | SMALL),
-    "up5k.two_terms": ("up5k", RULE | SMALL | {"rule_terms": 2}),
+    "up5k.two_terms": ("up5k", TWO_TERMS),
+    "up5k.quadratic_bounds": ("up5k", TWO_TERMS | {"quadratic_bounds": True}),
+    "up5k.winners": ("up5k", TWO_TERMS | {"selection": True}),
+    "up5k.eligibility": ("up5k", TWO_TERMS | {"eligibility": True}),
+    "up5k.images": ("up5k", TWO_TERMS | {"extent": 16}),
+    "up5k.kernels": ("up5k", TWO_TERMS | {"extent": 16, "plastic_kernels": True}),
 }
 """Tiles whose cells are measured here: the part, and its options."""
 MULTIPLIERS = (8, 4, 2)
 """The `learn_lanes` with which the multipliers of a tile are counted."""
 CLOCKS: dict[str, tuple[str, str, dict[str, Any], float | None]] = {
     "ecp5_6.fabric": ("ECP5-6, two terms", "ecp5_6", {}, 90.0),
+    "ecp5_6.learn_lanes_4": (
+        "ECP5-6, two terms, `learn_lanes=4`",
+        "ecp5_6",
+        {"learn_lanes": 4},
+        None,
+    ),
+    "ecp5_6.two_ports": ("ECP5-6, two terms, `two_ports`", "ecp5_6", {"two_ports": True}, None),
     "ecp5_6.kernels": (
         "ECP5-6, two terms, `plastic_kernels`",
         "ecp5_6",
