@@ -314,11 +314,16 @@ def test_waveform_errors(tmp_path: Path) -> None:
 # The build.
 
 
-def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in ("headers", "runtime"):  # not built again
+def share_runtime(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `folder` the cache, where models are built again, but nothing of Verilator's."""
+    for kind in ("headers", "runtime"):
         (cache.directory() / kind).mkdir(parents=True, exist_ok=True)
-        (tmp_path / kind).symlink_to(cache.directory() / kind)
-    monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path))
+        (folder / kind).symlink_to(cache.directory() / kind)
+    monkeypatch.setenv("SPIKELOOM_CACHE", str(folder))
+
+
+def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    share_runtime(tmp_path, monkeypatch)
     syntax_error = r"^verilator_bin failed: %Error.*syntax error"
     with pytest.raises(SpikeloomError, match=syntax_error) as error:
         build(SMALL, "module spikeloom_fabric(; endmodule")
@@ -327,6 +332,25 @@ def test_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(SpikeloomError, match=r"failed: .*error: .*no_such_name"):
         build(SMALL, stand_in(SMALL), extra="int x = no_such_name;\n")
     assert list((tmp_path / "model").iterdir()) == []
+
+
+def test_a_model_takes_the_headers_that_were_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "clang" in toolchain.compiler_version():
+        pytest.skip("only GCC keeps headers")
+    share_runtime(tmp_path, monkeypatch)
+    run = toolchain.run
+    said: list[str] = []
+
+    def noted(command: list[str], *rest: Any) -> str:
+        naming_headers = [*command, "-H"] if "-c" in command else command
+        said.append(run(naming_headers, *rest))
+        return said[-1]
+
+    monkeypatch.setattr(toolchain, "run", noted)
+    build(SMALL, stand_in(SMALL))
+    assert re.search(r"^! .*/headers\.h\.gch$", "\n".join(said), re.M)
 
 
 @pytest.mark.soak
