@@ -45,7 +45,7 @@ def measure(trials: int = WATCHED) -> Iterator[str]:
     )
     for seed in OTHERS:
         task = Task.draw(seed)
-        yield f"seed {seed}: {described(task, equations.learn_all(task))}"
+        yield f"seed {seed}, learned by the equations: {described(task, equations.learn_all(task))}"
 
 
 def compared(trials: int) -> str:

@@ -190,15 +190,20 @@ def test_the_factor_between_needs_an_option() -> None:
     assert not spikeloom.compile(layers(1)).fabric.quadratic_bounds
 
 
-def test_images_do_not_learn() -> None:
+@pytest.mark.parametrize(
+    ("source", "target", "third"), [("c", "p", None), ("other", "c", None), ("other", "p", "c")]
+)
+def test_images_do_not_learn(source: str, target: str, third: str | None) -> None:
     """A source, a target or a third factor that a convolution joins."""
     image = (1, 3, 3)
+    factors = (Factor.THIRD, Factor.ONE) if third else (Factor.CONSTANT, Factor.ONE)
+    rule = Rule((Term(*factors, SPIKED, SPIKED, constant=1),), (-128, 127), third=third)
     network = Network(
-        (Input("in", 9, image=image),),
-        (Population("c", 9, zeros(9), image=image), Population("p", 4, zeros(4), phase=1)),
+        (Input("in", 9, image=image), Input("other", 9)),
+        (Population("c", 9, zeros(9), image=image), Population("p", 9, zeros(9), phase=1)),
         (
             Convolution("in", "c", np.ones((1, 1, 1, 1), np.int64)),
-            Connection("c", "p", np.ones((9, 4), np.int64), plasticity=UP),
+            Connection(source, target, np.ones((9, 9), np.int64), plasticity=rule),
         ),
     )
     with pytest.raises(SpikeloomError, match="plasticity: 'c' is an image that a convolution"):
