@@ -783,8 +783,8 @@ def mutant(module: types.ModuleType, old: str, new: str) -> types.ModuleType:
         ),
         (
             spikeloom.golden.step.neuron,
-            "        u += drive\n        saturate(u, self._state_bits, out=u)",
-            "        u += drive",
+            "u = v + drive\n        saturate(u, self._state_bits, out=u)",
+            "u = v + drive",
             # 60, 120, 180: over the threshold, which is the upper rail.
             LEAK,
             Mismatch(0, 2, "spike", "p[2]", expected=1, got=0),
