@@ -56,8 +56,8 @@ class Served:
         self.line = FaultyLine(self.board, 1)
         self.terminal = Terminal(self.line)
 
-    def device(self, program: Program) -> SerialDevice:
-        return SerialDevice(program, self.terminal.port, patience=PATIENCE)
+    def device(self, program: Program, patience: float = PATIENCE, **options: Any) -> SerialDevice:
+        return SerialDevice(program, self.terminal.port, patience=patience, **options)
 
 
 @pytest.fixture
@@ -303,7 +303,8 @@ def test_no_more_is_on_the_way_than_the_board_has_room_for(
     served: Any, small: Program, buffer: int
 ) -> None:
     board = served(buffer=buffer)
-    device = board.device(small)
+    # On a fast line the host would ask again after milliseconds, as if a busy machine were a loss.
+    device = board.device(small, patience=30.0, baud=9600)
     device.run(some_events(8, 100)[0])
     # The board would have refused the frame, and the host resent it.
     assert (device.session.refused, device.session.resent) == (0, 0)
